@@ -1,0 +1,212 @@
+"""The climb: the only loop that goes up a rung."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ladder import __version__
+from ladder.evidence import Assessment, Attempt, DataReport, TaskRecord
+from ladder.files import write_json_lines, write_whole
+from ladder.gate.verdict import detectable_score
+from ladder.hardware import hardware, versions
+from ladder.lifecycle.plan import make_plan
+from ladder.recommend import recommend, savings
+from ladder.report.markdown import as_markdown
+from ladder.report.watch import Watch
+from ladder.rungs import LADDER
+from ladder.rungs.arms import explain
+from ladder.rungs.asking import Outcome
+from ladder.rungs.base import Climb, Rung
+from ladder.rungs.control import measure_control
+from ladder.rungs.measuring import confirm, measure
+from ladder.rungs.opening import open_climb
+from ladder.rungs.racing import race_rung
+from ladder.samples.rows import Rows
+from ladder.samples.splits import Splits
+from ladder.task import RungName, Task
+
+
+def climb_rungs(
+    climb: Climb, rungs: Sequence[Rung], *, until: RungName | None = None, every: bool = False
+) -> list[Attempt]:
+    """Go up rung by rung; stop at the first that passes, unless every rung is asked for."""
+    for rung in rungs:
+        reason = refusal(climb, rung, every=every)
+        attempt = _skipped(rung, reason) if reason else attempt_rung(climb, rung, every=every)
+        climb.attempts.append(attempt)
+        if until == rung.NAME or (settled(attempt) and not every):
+            break
+    return climb.attempts
+
+
+def attempt_rung(climb: Climb, rung: Rung, *, every: bool = False) -> Attempt:
+    """Build and race a rung's candidates, measure the winner, and explain a failure."""
+    climb.watch.say(f"[bold]{rung.NAME}[/bold]")
+    winner, lines = race_rung(climb, rung)
+    if winner is None:
+        return _skipped(rung, "no candidate could be built")
+    rows = climb.splits.gate
+    measurement, verdict, outcomes = measure(
+        climb, winner, rows, all_rows=every, title=f"measuring {rung.NAME}"
+    )
+    passed = verdict.status == "pass"
+    diagnosis = None if passed else explain(climb, winner, verdict, outcomes)
+    _keep_outcomes(climb, rung, outcomes)
+    status = {"pass": "passed", "fail": "failed"}.get(verdict.status, "undecided")
+    decisive = [limit for limit in verdict.limits if limit.verdict == verdict.status]
+    reason = "; ".join(f"{limit.limit}: {limit.reason}" for limit in decisive)
+    return Attempt.model_validate(
+        {
+            "rung": rung.NAME,
+            "status": status,
+            "reason": reason,
+            "candidate": winner,
+            "race": lines,
+            "measurement": measurement,
+            "verdict": verdict,
+            "diagnosis": diagnosis,
+        }
+    )
+
+
+def refusal(climb: Climb, rung: Rung, *, every: bool) -> str | None:
+    """Return why a rung is not climbed: it cannot be tried, or cannot mend what failed."""
+    missing = rung.unavailable(climb)
+    if missing or every:
+        return missing
+    for attempt in climb.attempts:
+        if attempt.diagnosis and rung.NAME in attempt.diagnosis.refuses:
+            return f"refused after {attempt.rung}: {attempt.diagnosis.sentence}"
+    teachable = [a for a in climb.attempts if a.verdict and score_holds(a)]
+    asked = climb.task.models.teacher is not None or climb.task.rungs[0] == rung.NAME
+    if rung.NAME == "distill" and not teachable and not asked:
+        return "no system holds the score yet, so there is nothing worth teaching to a student"
+    return None
+
+
+def score_holds(attempt: Attempt) -> bool:
+    """Tell whether an attempt's score, at least, is on the good side of its limit."""
+    limits = attempt.verdict.limits if attempt.verdict else ()
+    return any(limit.limit == "min_score" and (limit.distance or 0) >= 0 for limit in limits)
+
+
+def settled(attempt: Attempt) -> bool:
+    """Tell whether to stop: the rung passed, or holds every limit without proof.
+
+    Undecided leans by the estimate and says so: going up on noise costs a training, and the report
+    names how many further rows would prove it.
+    """
+    return attempt.status == "passed" or bool(attempt.verdict and attempt.verdict.unproven)
+
+
+def _skipped(rung: Rung, reason: str) -> Attempt:
+    return Attempt(rung=rung.NAME, status="skipped", reason=reason)
+
+
+def assess(
+    task: Task,
+    runs: Path,
+    watch: Watch,
+    *,
+    until: RungName | None = None,
+    every: bool = False,
+) -> tuple[Assessment, Path]:
+    """Assess a task: climb, recommend, confirm, plan, and write it all down.
+
+    Args:
+        task: the user's job.
+        runs: folder of all runs; completions and trained artefacts are shared in it.
+        watch: sees progress.
+        until: the last rung to climb.
+        every: measure every rung on every gate row, for comparison.
+
+    Returns:
+        the assessment, and the folder that holds it.
+    """
+    started = time.perf_counter()
+    climb, rows = open_climb(task, runs, watch)
+    report = describe_data(task, climb.splits, rows)
+    watch.say(headline(report))
+    control = measure_control(climb)
+    rungs = [rung for rung in LADDER if rung.NAME in task.rungs]
+    climb_rungs(climb, rungs, until=until, every=every)
+    chosen = next((a for a in climb.attempts if settled(a)), None)
+    confirmed = confirm(climb, chosen.candidate) if chosen and chosen.candidate else None
+    plan = make_plan(climb, chosen, confirmed[0] if confirmed else None) if chosen else None
+    assessment = Assessment(
+        ladder_version=__version__,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        task=TaskRecord(
+            name=task.name,
+            goal=task.goal,
+            source=str(task.source),
+            digest=task.digest,
+            base=task.models.base,
+            scorer=task.score[0].name,
+            gate=task.gate.model_dump(),
+            seed=task.seed,
+        ),
+        data=report,
+        control=control,
+        attempts=tuple(climb.attempts),
+        recommendation=recommend(task, control, climb.attempts, chosen, confirmed),
+        savings=savings(task, report, climb.attempts, confirmed[2] if confirmed else 0),
+        hardware=hardware(),
+        versions=versions(),
+        seconds=round(time.perf_counter() - started, 2),
+        plan="revalidation.yaml" if plan else None,
+    )
+    write_whole(climb.folder / "assessment.json", assessment.model_dump_json(indent=2) + "\n")
+    write_whole(climb.folder / "report.md", as_markdown(assessment))
+    if plan:
+        write_whole(climb.folder / "revalidation.yaml", plan)
+    climb.store.close()
+    return assessment, climb.folder
+
+
+def describe_data(task: Task, splits: Splits, rows: Rows) -> DataReport:
+    """Return what the rows are, and what they can tell before anything is spent."""
+    return DataReport(
+        train=len(splits.train),
+        dev=len(splits.dev),
+        gate=len(splits.gate),
+        sealed=len(splits.sealed),
+        reserve=len(splits.reserve),
+        documents=len(splits.documents),
+        unlabeled=len(splits.unlabeled),
+        duplicates=len(splits.duplicates),
+        contaminated=tuple(f"{held} ~ {train}" for held, train in splits.contaminated),
+        detectable=detectable_score(len(splits.gate), task.gate),
+        digests=dict(rows.digests),
+    )
+
+
+def headline(report: DataReport) -> str:
+    """Say in one line what the rows can tell."""
+    if report.detectable is None:
+        able = f"{report.gate} gate rows cannot prove this gate, even without a mistake"
+    else:
+        able = f"{report.gate} gate rows can prove a true score of {report.detectable:.2f} or more"
+    leaks = len(report.contaminated)
+    leaked = f"{leaks} held-out rows repeat training rows and are not scored"
+    aside = f"{report.duplicates} near-duplicates set aside"
+    return f"{able} · {aside} · {leaked if leaks else 'no leak found'}"
+
+
+def _keep_outcomes(climb: Climb, rung: Rung, outcomes: Sequence[Outcome]) -> None:
+    write_json_lines(
+        climb.folder / rung.NAME / "samples.jsonl",
+        (
+            {
+                "id": outcome.sample.id,
+                "answer": outcome.text,
+                "target": outcome.sample.target,
+                "score": outcome.scores[0] if outcome.scores else None,
+                "error": outcome.completion.error,
+            }
+            for outcome in outcomes
+        ),
+    )

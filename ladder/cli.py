@@ -1,0 +1,222 @@
+"""The verbs: parse, call one function, print, exit.
+
+Exit codes: 0 a rung passed; 1 none passed, or a revalidation found a change; 2 the user's input is
+wrong; 3 a bug (the log is named); 130 Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ladder.errors import LadderError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Decide whether to fine-tune: prompt, then RAG, then LoRA, then a distilled student; "
+    "the first that passes your gate is the answer.",
+)
+
+TaskFile = Annotated[Path, typer.Argument(help="The task file, e.g. task.yaml.")]
+DataFolder = Annotated[
+    Path | None, typer.Option("--data", help="A further folder to find data files in.")
+]
+RunsFolder = Annotated[Path, typer.Option("--runs", help="Where runs are kept.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+
+
+@app.command()
+def init(folder: Annotated[Path, typer.Argument(help="A new folder.")] = Path("my-task")) -> None:
+    """Write a small task to start from."""
+    from ladder.starter import write_starter
+
+    write_starter(folder)
+    typer.echo(f"Wrote {folder / 'task.yaml'} and its rows. Next: ladder check {folder}/task.yaml")
+
+
+@app.command()
+def check(task: TaskFile, data: DataFolder = None) -> None:
+    """Read a task and its rows; report every mistake, and what the rows can tell."""
+    from ladder.checking import check_task
+
+    for line in check_task(task, data):
+        typer.echo(line)
+
+
+@app.command()
+def assess(
+    task: TaskFile,
+    data: DataFolder = None,
+    runs: RunsFolder = Path("runs"),
+    every: Annotated[bool, typer.Option("--all", help="Measure every rung.")] = False,
+    until: Annotated[str | None, typer.Option(help="Climb no higher than this rung.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what it would take, and stop.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """Climb until a rung passes; leave a recommendation and a revalidation plan."""
+    from rich.console import Console
+
+    from ladder.report.watch import Live, Quiet
+    from ladder.task import RUNGS, load_task
+
+    if until is not None and until not in RUNGS:
+        raise typer.BadParameter(f"{until}: rungs are {', '.join(RUNGS)}", param_hint="--until")
+    loaded = load_task(task, data)
+    if dry_run:
+        from ladder.forecast import forecast
+
+        typer.echo(forecast(loaded, runs.resolve(), every=every, until=until))
+        return
+    from ladder.assess import assess as climb
+    from ladder.report.terminal import show
+
+    console = Console()
+    watch = Quiet() if json else Live(console)
+    if not json:
+        console.print(f"[bold]{loaded.name}[/bold] · {loaded.models.base}", highlight=False)
+    found, folder = climb(loaded, runs.resolve(), watch, until=until, every=every)  # type: ignore[arg-type]
+    if json:
+        typer.echo(found.model_dump_json(indent=2))
+    else:
+        show(found, folder, console)
+    passed = found.recommendation.rung is not None and not found.recommendation.unproven
+    raise typer.Exit(0 if passed else 1)
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(help="A run's folder, or its assessment.json.")],
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print report.md.")] = False,
+) -> None:
+    """Show a finished run again."""
+    from rich.console import Console
+
+    from ladder.report.markdown import as_markdown
+    from ladder.report.reading import read_assessment
+    from ladder.report.terminal import show
+
+    found, folder = read_assessment(run)
+    if markdown:
+        typer.echo(as_markdown(found))
+    else:
+        show(found, folder, Console())
+
+
+@app.command()
+def train(
+    recipe: Annotated[str, typer.Argument(help="A recipe's name or file.")],
+    task: Annotated[Path, typer.Option("--task", help="The task file.")],
+    data: DataFolder = None,
+    runs: RunsFolder = Path("runs"),
+    change: Annotated[
+        list[str] | None, typer.Option("--set", help="Change a recipe field: key=value.")
+    ] = None,
+) -> None:
+    """Run one recipe on a task's training rows."""
+    from rich.console import Console
+
+    from ladder.report.watch import Live
+    from ladder.task import load_task
+    from ladder.training.by_hand import train_task
+
+    pairs = [entry.partition("=") for entry in change or []]
+    wrong = [entry for entry, (_, equals, _) in zip(change or [], pairs, strict=True) if not equals]
+    if wrong:
+        raise typer.BadParameter(f"{wrong[0]}: write key=value", param_hint="--set")
+    overrides = {key: value for key, _, value in pairs}
+    loaded = load_task(task, data)
+    for line in train_task(recipe, loaded, runs.resolve(), Live(Console()), overrides):
+        typer.echo(line)
+
+
+@app.command()
+def revalidate(
+    plan: Annotated[Path, typer.Argument(help="A revalidation.yaml.")],
+    if_due: Annotated[bool, typer.Option("--if-due", help="Do nothing before it is due.")] = False,
+) -> None:
+    """Measure a certified answer again; exit 1 when something changed."""
+    from datetime import UTC, datetime
+
+    from rich.console import Console
+
+    from ladder.lifecycle.plan import load_plan
+    from ladder.lifecycle.revalidate import is_due
+    from ladder.lifecycle.revalidate import revalidate as measure_again
+    from ladder.report.markdown import span
+    from ladder.report.watch import Live
+
+    loaded = load_plan(plan)
+    if if_due and not is_due(plan, loaded, datetime.now(UTC).date()):
+        typer.echo(f"Not due: checked within the last {loaded.every_days} days.")
+        return
+    found = measure_again(plan, Live(Console(stderr=True)))
+    before = loaded.baseline.gate_rows
+    typer.echo(f"score {span(found.measurement.score)}, certified {span(before)}")
+    for finding in found.findings:
+        typer.echo(f"- {finding}")
+    typer.echo("Act on this." if found.findings else "The answer still holds.")
+    raise typer.Exit(1 if found.findings else 0)
+
+
+@app.command()
+def schedule(
+    plan: Annotated[Path, typer.Argument(help="A revalidation.yaml.")],
+    target: Annotated[str, typer.Option(help="cron or github.")] = "cron",
+) -> None:
+    """Print a job that runs the revalidation; nothing is installed."""
+    from ladder.lifecycle.plan import load_plan
+    from ladder.lifecycle.schedule import TARGETS
+
+    if target not in TARGETS:
+        raise typer.BadParameter(
+            f"{target}: targets are {', '.join(TARGETS)}", param_hint="--target"
+        )
+    load_plan(plan)
+    typer.echo(TARGETS[target](plan), nl=False)
+
+
+def main() -> None:
+    """Run the program and turn every ending into its exit code."""
+    try:
+        app(standalone_mode=False)
+    except typer.Exit as done:
+        sys.exit(done.exit_code)
+    except KeyboardInterrupt:
+        _say("Stopped. What was measured is kept: run the same command to go on.")
+        sys.exit(130)
+    except LadderError as error:
+        _say(str(error))
+        sys.exit(2)
+    except Exception as error:
+        sys.exit(_unexpected(error))
+
+
+def _unexpected(error: Exception) -> int:
+    """Return the exit code of an error that is the command line's own (2) or a bug (3)."""
+    show = getattr(error, "show", None)
+    if show is not None:  # a usage error of the command-line library
+        show()
+        return int(getattr(error, "exit_code", 2))
+    if type(error).__name__ == "Abort":
+        _say("Stopped.")
+        return 130
+    import traceback
+
+    from ladder.files import user_cache, write_whole
+    from ladder.hardware import versions
+
+    log = user_cache() / "last-error.log"
+    write_whole(log, f"{sys.argv}\n{versions()}\n{''.join(traceback.format_exception(error))}")
+    _say(f"A bug in ladder: {type(error).__name__}: {error}\nPlease report it with {log}")
+    return 3
+
+
+def _say(text: str) -> None:
+    typer.echo(text, err=True)

@@ -1,0 +1,28 @@
+"""What answers cost. Pure: numbers in, dollars out."""
+
+from __future__ import annotations
+
+from ladder.task import Prices
+
+SECONDS_PER_HOUR = 3600
+
+
+def machine_usd(seconds: float, usd_per_hour: float) -> float:
+    """Return the price of machine time."""
+    return seconds / SECONDS_PER_HOUR * usd_per_hour
+
+
+def machine_usd_per_1k(seconds_per_request: float, usd_per_hour: float) -> float:
+    """Return the price of 1,000 requests on a machine that is kept busy."""
+    return machine_usd(1000 * seconds_per_request, usd_per_hour)
+
+
+def tokens_usd_per_1k(input_mean: float, output_mean: float, prices: Prices) -> float:
+    """Return the price of 1,000 requests at an endpoint that charges per token."""
+    per_request = input_mean * prices.input_usd_per_1m + output_mean * prices.output_usd_per_1m
+    return 1000 * per_request / 1e6
+
+
+def usd_per_month(usd_per_1k: float, requests_per_month: int) -> float:
+    """Return the price of a month at the user's volume."""
+    return usd_per_1k * requests_per_month / 1000

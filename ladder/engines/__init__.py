@@ -1,0 +1,116 @@
+"""The table of engines. To add one: a module that satisfies `base.Engine`, and a line here.
+
+Each engine's module loads only when it is asked for.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from pathlib import Path
+
+from ladder.engines.base import Abilities, Completion, Engine, Request
+from ladder.engines.bundled import bundled_folder
+from ladder.errors import EngineError, MissingExtra
+from ladder.task import model_parts
+
+__all__ = ["ENGINES", "Abilities", "Completion", "Engine", "Request", "model_folder", "open_engine"]
+
+Opener = Callable[[str, str | None, Path | None, Path], Engine]
+"""(name, suffix, adapter, folder of the task) -> engine."""
+
+
+def _bundled(name: str, suffix: str | None, adapter: Path | None, beside: Path) -> Engine:
+    from ladder.engines.local import LocalEngine
+
+    return LocalEngine(bundled_folder(name), adapter)
+
+
+def _hf(name: str, suffix: str | None, adapter: Path | None, beside: Path) -> Engine:
+    from ladder.engines.local import LocalEngine
+
+    return LocalEngine(hf_folder(name, suffix, beside), adapter)
+
+
+def _openai(name: str, suffix: str | None, adapter: Path | None, beside: Path) -> Engine:
+    from ladder.engines.endpoint import EndpointEngine
+
+    if suffix is None or not suffix.startswith(("http://", "https://")):
+        raise EngineError(f"openai:{name} names no endpoint: write openai:{name}@https://…/v1")
+    return EndpointEngine(name, suffix)
+
+
+def _replay(name: str, suffix: str | None, adapter: Path | None, beside: Path) -> Engine:
+    from ladder.engines.replay import ReplayEngine
+
+    return ReplayEngine(beside / name)
+
+
+def _head(name: str, suffix: str | None, adapter: Path | None, beside: Path) -> Engine:
+    from ladder.engines.head import HeadEngine
+
+    return HeadEngine(beside / name)
+
+
+ENGINES: dict[str, Opener] = {
+    "bundled": _bundled,
+    "hf": _hf,
+    "openai": _openai,
+    "replay": _replay,
+    "head": _head,
+}
+
+
+def open_engine(reference: str, adapter: str | None = None, beside: Path = Path()) -> Engine:
+    """Open the engine that a reference names.
+
+    Args:
+        reference: `kind:name@suffix`; kinds are the keys of ENGINES.
+        adapter: folder of a LoRA adapter to put on top of a local model.
+        beside: folder that relative names are looked up in.
+
+    Raises:
+        EngineError: there is no such engine or model.
+        MissingExtra: a library it needs is not installed.
+    """
+    try:
+        kind, name, suffix = model_parts(reference)
+    except ValueError as error:
+        raise EngineError(f"{error}; kinds are {', '.join(ENGINES)}") from None
+    if kind not in ENGINES:
+        near = difflib.get_close_matches(kind, ENGINES, n=1)
+        hint = f" Did you mean `{near[0]}`?" if near else ""
+        raise EngineError(
+            f"`{reference}`: no engine `{kind}`; there are {', '.join(ENGINES)}.{hint}"
+        )
+    return ENGINES[kind](name, suffix, Path(adapter) if adapter else None, beside)
+
+
+def model_folder(reference: str, beside: Path = Path()) -> Path:
+    """Return the folder of a local model's weights (`bundled:` or `hf:`), as training needs it."""
+    kind, name, suffix = model_parts(reference)
+    if kind == "bundled":
+        return bundled_folder(name)
+    if kind == "hf":
+        return hf_folder(name, suffix, beside)
+    raise EngineError(
+        f"`{reference}` has no weights on this machine; training needs bundled: or hf:"
+    )
+
+
+def hf_folder(name: str, revision: str | None, beside: Path) -> Path:
+    """Return a local folder as it is, or fetch a hub id at a revision into the hub's cache."""
+    for folder in (Path(name), beside / name):
+        if folder.is_dir():
+            return folder
+    try:
+        from huggingface_hub import snapshot_download
+    except ImportError:
+        raise MissingExtra("huggingface_hub", 'pip install "escalation-ladder[local]"') from None
+    try:
+        patterns = ["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt"]
+        return Path(snapshot_download(name, revision=revision, allow_patterns=patterns))
+    except Exception as error:  # the hub raises many kinds; all mean: no such model to be had
+        raise EngineError(
+            f"hf:{name}: no such folder, and the hub gave none ({type(error).__name__})"
+        ) from None

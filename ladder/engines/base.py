@@ -1,0 +1,79 @@
+"""What every engine takes and gives: a Request in, a Completion out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One question to a model.
+
+    Either `messages` (role, content) in chat form, or `text` to be continued as it stands.
+    With `choices` the engine scores each of them as the continuation instead of generating.
+    """
+
+    messages: tuple[tuple[str, str], ...] = ()
+    text: str = ""
+    choices: tuple[str, ...] = ()
+    max_tokens: int = 64
+    stop: tuple[str, ...] = ()
+    """Generation ends before the first of these strings."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the fields as plain values: the part of the cache key that is the request."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """One answer, or an error: never an empty answer in place of one."""
+
+    text: str = ""
+    tokens_in: int = 0
+    """Exact tokens of the prompt, without padding."""
+    tokens_out: int = 0
+    seconds: float = 0.0
+    """This request's share of the machine's time (of its batch), or its own time at an endpoint."""
+    error: str | None = None
+    choice_logprobs: tuple[float, ...] = ()
+    """Log-probability of each choice, its end included, in the order of the request."""
+    greedy_choice: int | None = None
+    """The choice that decoding token by token within the choices arrives at."""
+    cached: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What an engine can do beyond chat."""
+
+    plain: bool = False
+    """Continues a text without a chat template."""
+    scores_choices: bool = False
+    context: int = 4096
+    """Tokens that fit into prompt and answer together."""
+    local: bool = True
+    """Runs on this machine: nothing leaves it, and its cost is machine time."""
+
+
+class Engine(Protocol):
+    """Where answers come from."""
+
+    @property
+    def abilities(self) -> Abilities:
+        """What this engine can do."""
+        ...
+
+    def fingerprint(self) -> dict[str, str]:
+        """Return what its answers depend on (weights, template, precision), without loading it."""
+        ...
+
+    def count_tokens(self, text: str) -> int:
+        """Return the tokens of a text (an estimate where the tokenizer is not at hand)."""
+        ...
+
+    def complete(self, requests: Sequence[Request]) -> Iterator[tuple[int, Completion]]:
+        """Answer requests in any order; yield the position of each with its completion."""
+        ...

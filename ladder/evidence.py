@@ -1,0 +1,293 @@
+"""Every record that is written to disk. Values only: nothing here computes."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from ladder.task import RungName
+
+SCHEMA_VERSION = 1
+
+VerdictWord = Literal["pass", "fail", "undecided", "none"]
+
+
+class Record(BaseModel):
+    """A frozen value that crosses a file boundary."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Estimate(Record):
+    """A mean score in 0..1 with its two-sided interval."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+
+class Latency(Record):
+    """Milliseconds of single requests after warm-up, one at a time."""
+
+    p50: float
+    p95: float
+    p99: float
+    n: int
+
+
+class TokenUse(Record):
+    """Mean tokens of a request."""
+
+    input_mean: float
+    output_mean: float
+
+
+class Build(Record):
+    """What it cost to make a candidate, before its first answer."""
+
+    seconds: float = 0.0
+    train_tokens: int = 0
+    teacher_tokens: int = 0
+    usd: float = 0.0
+    peak_memory_mb: float = 0.0
+    folder: str | None = None
+    """Where the trained artefact and its training.json are."""
+
+
+class Retrieval(Record):
+    """What is put before the question."""
+
+    source: Literal["documents", "examples", "both", "gold"]
+    """`gold`: the documents that are known to hold the answer; an arm of the diagnosis."""
+    method: Literal["bm25", "dense", "hybrid"] = "bm25"
+    k: int = 4
+    narrow: bool = False
+    """Offer only the labels that the retrieved examples carry."""
+
+
+class Candidate(Record):
+    """One concrete system, written down fully: the same record gives the same system."""
+
+    rung: RungName
+    technique: str
+    """The candidate in a few words."""
+    model: str
+    """An engine reference: bundled:…, hf:…, openai:… or head:<folder> (a linear label student)."""
+    adapter: str | None = None
+    form: Literal["chat", "plain"] = "plain"
+    wording: tuple[str, str] = ("Input", "Answer")
+    """What the input and the answer are called in a plain prompt."""
+    with_goal: bool = True
+    shots: tuple[str, ...] = ()
+    """Ids of the training samples shown before the question."""
+    answer: Literal["free", "scored", "constrained"] = "free"
+    calibration: Literal["none", "empty", "batch"] = "none"
+    retrieval: Retrieval | None = None
+    build: Build = Build()
+
+
+class Measurement(Record):
+    """What one candidate does on one set of rows."""
+
+    score: Estimate
+    others: dict[str, Estimate] = {}
+    macro_f1: float | None = None
+    cost_usd_per_1k: float | None = None
+    cost_source: str = ""
+    latency_ms: Latency | None = None
+    tokens: TokenUse
+    errors: int = 0
+    requests: int = 0
+    looks: tuple[int, ...] = ()
+    """Row counts at which the gate was looked at."""
+    seconds: float = 0.0
+    build: Build = Build()
+    fingerprint: dict[str, str] = {}
+
+
+class LimitVerdict(Record):
+    """One limit of the gate against what was measured."""
+
+    limit: Literal["min_score", "max_cost_usd_per_1k", "max_p95_ms", "max_error_rate"]
+    wanted: float
+    got: float | None
+    distance: float | None
+    """Positive: on the good side of the limit."""
+    verdict: VerdictWord
+    reason: str
+    more_rows: int | None = None
+    """Further rows that would settle it if the score stays as observed."""
+
+
+class Verdict(Record):
+    """pass, fail or undecided over all limits; `none` where too many requests failed."""
+
+    status: VerdictWord
+    limits: tuple[LimitVerdict, ...]
+    unproven: bool = False
+    """The estimates hold every limit but the evidence does not prove it."""
+
+
+class Cause(Record):
+    """One reason for wrong answers."""
+
+    name: Literal["format", "knowledge", "retrieval", "context", "skill", "cost", "latency"]
+    share: float
+    """Of the wrong answers."""
+    recoverable: Estimate | None = None
+    """The score on the same rows when the cause is taken away."""
+    sample_ids: tuple[str, ...] = ()
+    sentence: str
+
+
+class Diagnosis(Record):
+    """Why a rung did not pass, and what would mend it."""
+
+    causes: tuple[Cause, ...]
+    refuses: tuple[RungName, ...] = ()
+    """Rungs that cannot mend these causes."""
+    sentence: str
+
+
+class RaceLine(Record):
+    """How one candidate did on the dev split."""
+
+    technique: str
+    score: float
+    n: int
+    dropped: bool
+
+
+class Attempt(Record):
+    """One rung of the ladder."""
+
+    rung: RungName
+    status: Literal["passed", "failed", "undecided", "skipped"]
+    reason: str
+    candidate: Candidate | None = None
+    race: tuple[RaceLine, ...] = ()
+    measurement: Measurement | None = None
+    verdict: Verdict | None = None
+    diagnosis: Diagnosis | None = None
+
+
+class ControlLine(Record):
+    """One way to answer without a language model."""
+
+    name: str
+    score: Estimate
+    latency_ms: float
+    cost_usd_per_1k: float
+
+
+class Control(Record):
+    """The reference that is always printed and never a rung."""
+
+    lines: tuple[ControlLine, ...]
+    sentence: str
+
+
+class DataReport(Record):
+    """What the rows are, and what they can tell."""
+
+    train: int
+    dev: int
+    gate: int
+    sealed: int
+    reserve: int
+    documents: int
+    unlabeled: int
+    duplicates: int
+    """Rows set aside because a like row stands in an earlier split."""
+    contaminated: tuple[str, ...]
+    """Held-out rows that repeat a training row, as `row ~ row`; they are not scored."""
+    detectable: float | None
+    """The smallest true score that these gate rows can be expected to prove."""
+    digests: dict[str, str]
+
+
+class Recommendation(Record):
+    """The answer."""
+
+    rung: RungName | None
+    technique: str
+    unproven: bool = False
+    confirmed: Estimate | None = None
+    """The score on the sealed rows, read once."""
+    confirmed_verdict: VerdictWord | None = None
+    reasons: tuple[str, ...]
+    cost: dict[str, float | None] = {}
+    deployment: dict[str, Any] = {}
+
+
+class Savings(Record):
+    """What stopping early spared."""
+
+    calls_made: int
+    calls_if_exhaustive: int
+    training_avoided: tuple[RungName, ...]
+
+
+class TaskRecord(Record):
+    """The task that was assessed."""
+
+    name: str
+    goal: str
+    source: str
+    digest: str
+    base: str
+    scorer: str
+    gate: dict[str, float | None]
+    seed: int
+
+
+class Assessment(Record):
+    """The whole climb: what is saved as assessment.json."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    ladder_version: str
+    created: str
+    """UTC, ISO 8601."""
+    task: TaskRecord
+    data: DataReport
+    control: Control | None
+    attempts: tuple[Attempt, ...]
+    recommendation: Recommendation
+    savings: Savings
+    hardware: dict[str, str]
+    versions: dict[str, str]
+    seconds: float
+    plan: str | None
+    """The revalidation plan beside this file; none where nothing is recommended."""
+
+
+class Baseline(Record):
+    """The measurement that a revalidation compares with."""
+
+    gate_rows: Estimate
+    sealed_rows: Estimate | None
+    cost_usd_per_1k: float | None
+    latency_ms: Latency | None
+    hardware: dict[str, str]
+
+
+class RevalidationPlan(Record):
+    """What keeps the answer alive: revalidation.yaml."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    task: str
+    """Path of task.yaml, relative to the plan's folder where possible."""
+    data_root: str | None
+    created: str
+    candidate: Candidate
+    baseline: Baseline
+    gate: dict[str, float | None]
+    pinned: dict[str, str]
+    """Name -> digest of everything the answer depends on."""
+    every_days: int
+    due: tuple[str, ...]
+    """UTC dates of the next four checks."""
+    triggers: tuple[str, ...]
+    command: str

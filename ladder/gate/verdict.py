@@ -1,0 +1,174 @@
+"""The gate: limits against measured values, in looks, with three verdicts. Pure.
+
+Looks at 25, 50, 100, 200, … rows spend the error budget, so that over all looks of one candidate
+a wrong pass, or a wrong fail, happens at most `1 - confidence` (a Bonferroni split; the last look
+gets half of it, because most candidates are settled there or clearly before).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from ladder.evidence import LimitVerdict, Verdict, VerdictWord
+from ladder.gate.bounds import lower_bound, upper_bound
+from ladder.task import GateLimits
+
+FIRST_LOOK = 25
+MOST_ROWS_ASKED = 1_000_000
+
+
+def looks(rows: int) -> tuple[int, ...]:
+    """Return the row counts at which to look: 25, 50, 100, … and all rows."""
+    counts = []
+    count = FIRST_LOOK
+    while count < rows:
+        counts.append(count)
+        count *= 2
+    return (*counts, rows)
+
+
+def error_at_look(look: int, of: int, confidence: float) -> float:
+    """Return the share of the error budget that one look may spend (looks count from 0)."""
+    budget = 1.0 - confidence
+    if of == 1:
+        return budget
+    return budget / 2 if look == of - 1 else budget / 2 / (of - 1)
+
+
+def judge_score(scores: Sequence[float], limit: float, error: float) -> LimitVerdict:
+    """Judge a mean score against the least score wanted."""
+    n = len(scores)
+    mean = math.fsum(scores) / n if n else 0.0
+    low, high = lower_bound(scores, error), upper_bound(scores, error)
+    verdict: VerdictWord = "pass" if low >= limit else "fail" if high < limit else "undecided"
+    bound = f"at least {low:.3f}" if verdict == "pass" else f"between {low:.3f} and {high:.3f}"
+    return LimitVerdict(
+        limit="min_score",
+        wanted=limit,
+        got=mean,
+        distance=mean - limit,
+        verdict=verdict,
+        reason=f"{n} rows place the true score {bound}",
+        more_rows=rows_to_settle(scores, limit, error) if verdict == "undecided" else None,
+    )
+
+
+def rows_to_settle(scores: Sequence[float], limit: float, error: float) -> int | None:
+    """Return how many more rows like these would settle the verdict; none if no number would.
+
+    The observed scores are repeated in the same proportions, so the answer is what to expect if
+    the observed mean is the true one.
+    """
+    if not scores:
+        return None
+    mean = math.fsum(scores) / len(scores)
+    if mean == limit:
+        return None
+    # Chernoff: n * divergence(mean, limit) = log(1 / error) settles it for any kind of score.
+    inner = [min(max(value, 1e-9), 1 - 1e-9) for value in (mean, limit)]
+    gap = inner[0] * math.log(inner[0] / inner[1])
+    gap += (1 - inner[0]) * math.log((1 - inner[0]) / (1 - inner[1]))
+    needed = math.ceil(math.log(1 / error) / gap) if gap > 0 else MOST_ROWS_ASKED
+    return max(1, needed - len(scores)) if needed < MOST_ROWS_ASKED else None
+
+
+def judge_latency(milliseconds: Sequence[float], limit: float, error: float) -> LimitVerdict:
+    """Judge a 95th percentile: is the share of slower requests at most 5 %?
+
+    The order-statistic bound on a quantile is the exact binomial bound on that share, so the same
+    three verdicts hold. A pass needs at least 59 requests at 95 %.
+    """
+    within = [1.0 if value <= limit else 0.0 for value in milliseconds]
+    score = judge_score(within, 0.95, error)
+    p95 = percentile(milliseconds, 0.95)
+    slow = sum(value > limit for value in milliseconds)
+    return LimitVerdict(
+        limit="max_p95_ms",
+        wanted=limit,
+        got=p95,
+        distance=limit - p95,
+        verdict=score.verdict,
+        reason=f"{slow} of {len(within)} requests took longer than {limit:g} ms",
+        more_rows=score.more_rows,
+    )
+
+
+def judge_cost(usd_per_1k: float | None, limit: float) -> LimitVerdict:
+    """Judge the cost per 1,000 requests; unknown prices leave it undecided."""
+    if usd_per_1k is None:
+        reason = "no price is known: give `prices:` in the task file"
+        verdict: VerdictWord = "undecided"
+    else:
+        reason = f"{usd_per_1k:.4f} USD per 1,000 requests"
+        verdict = "pass" if usd_per_1k <= limit else "fail"
+    return LimitVerdict(
+        limit="max_cost_usd_per_1k",
+        wanted=limit,
+        got=usd_per_1k,
+        distance=None if usd_per_1k is None else limit - usd_per_1k,
+        verdict=verdict,
+        reason=reason,
+    )
+
+
+def judge_errors(errors: int, requests: int, limit: float) -> LimitVerdict:
+    """Judge the share of requests that gave no answer."""
+    rate = errors / requests if requests else 0.0
+    return LimitVerdict(
+        limit="max_error_rate",
+        wanted=limit,
+        got=rate,
+        distance=limit - rate,
+        verdict="pass" if rate <= limit else "none",
+        reason=f"{errors} of {requests} requests gave no answer",
+    )
+
+
+def combine(limits: Sequence[LimitVerdict]) -> Verdict:
+    """All limits must pass; one failed limit fails; too many errors leave no verdict."""
+    words = [limit.verdict for limit in limits]
+    status: VerdictWord = "pass"
+    for word in ("none", "fail", "undecided"):
+        if word in words:
+            status = word
+            break
+    holds = all(limit.distance is not None and limit.distance >= 0 for limit in limits)
+    return Verdict(status=status, limits=tuple(limits), unproven=status == "undecided" and holds)
+
+
+def detectable_score(rows: int, gate: GateLimits, power: float = 0.8) -> float | None:
+    """Return the smallest true score that `rows` 0/1 scores prove with the given power.
+
+    None where even a perfect score would stay undecided.
+    """
+    counts = looks(rows) if rows else ()
+    error = error_at_look(len(counts) - 1, len(counts), gate.confidence) if counts else 0.0
+    needed = _hits_needed(rows, gate.min_score, error) if rows else None
+    if needed is None:
+        return None
+    # P(hits >= needed) = power, solved for the true score: a quantile of the beta distribution.
+    from scipy.special import betaincinv
+
+    return float(betaincinv(needed, rows - needed + 1, power))
+
+
+def _hits_needed(rows: int, limit: float, error: float) -> int | None:
+    """Return the least number of right answers whose exact lower bound clears the limit."""
+    low, high = 0, rows + 1
+    while low < high:
+        middle = (low + high) // 2
+        hits = [1.0] * middle + [0.0] * (rows - middle)
+        if middle <= rows and lower_bound(hits, error) < limit:
+            low = middle + 1
+        else:
+            high = middle
+    return low if low <= rows else None
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """Return the smallest value that at least `share` of the values do not exceed."""
+    if not values:
+        return math.nan
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]

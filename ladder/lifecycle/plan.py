@@ -1,0 +1,105 @@
+"""The revalidation plan: what was certified, what it depends on, and when to look again."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+
+from ladder.errors import Problem, TaskError
+from ladder.evidence import Attempt, Baseline, Estimate, RevalidationPlan
+from ladder.files import file_digest
+from ladder.hardware import hardware, versions
+from ladder.rungs.base import Climb
+
+EVERY_DAYS = 91
+CHECKS_AHEAD = 4
+TRIGGERS = (
+    "the base model, its tokenizer or its chat template changes (a pinned digest differs)",
+    "a library that answers depend on is upgraded",
+    "the documents or the examples are replaced",
+    "the provider announces the end of the model",
+    "users report a change in the answers",
+)
+HEADER = """\
+# Revalidation plan written by ladder. Check now:  ladder revalidate revalidation.yaml
+# Print a job for your scheduler:  ladder schedule revalidation.yaml --target cron
+"""
+
+
+def make_plan(climb: Climb, chosen: Attempt, confirmed: Estimate | None) -> str:
+    """Return the text of revalidation.yaml for the chosen attempt."""
+    measured, candidate = chosen.measurement, chosen.candidate
+    if measured is None or candidate is None:
+        raise ValueError("only a measured attempt can be planned for")
+    created = datetime.now(UTC)
+    task = climb.task
+    plan = RevalidationPlan(
+        task=_relative(task.source, climb.folder),
+        data_root=_relative(task.data_root, climb.folder) if task.data_root else None,
+        created=created.isoformat(timespec="seconds"),
+        candidate=candidate,
+        baseline=Baseline(
+            gate_rows=measured.score,
+            sealed_rows=confirmed,
+            cost_usd_per_1k=measured.cost_usd_per_1k,
+            latency_ms=measured.latency_ms,
+            hardware=hardware(),
+        ),
+        gate=task.gate.model_dump(),
+        pinned=pins(climb, chosen),
+        every_days=EVERY_DAYS,
+        due=tuple(
+            (created + timedelta(days=EVERY_DAYS * number)).date().isoformat()
+            for number in range(1, CHECKS_AHEAD + 1)
+        ),
+        triggers=TRIGGERS,
+        command="ladder revalidate revalidation.yaml",
+    )
+    values = plan.model_dump(mode="json")
+    return HEADER + yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100)
+
+
+def pins(climb: Climb, chosen: Attempt) -> dict[str, str]:
+    """Return the digests of everything the answers depend on."""
+    candidate = chosen.candidate
+    if candidate is None:
+        return {}
+    pinned = {f"model: {k}": v for k, v in climb.engine_of(candidate).fingerprint().items()}
+    for role, value in climb.task.data.files().items():
+        path = climb.task.find_data(value)
+        if path.is_file():
+            pinned[f"data: {role}"] = file_digest(path)
+    pinned["task"] = climb.task.digest
+    pinned.update((f"version: {name}", value) for name, value in versions().items())
+    return pinned
+
+
+def load_plan(path: Path) -> RevalidationPlan:
+    """Read revalidation.yaml.
+
+    Raises:
+        TaskError: the file is missing or is no plan.
+    """
+    wanted = "a plan written by ladder assess"
+    if not path.is_file():
+        raise TaskError([Problem(str(path), "no such file", wanted)])
+    try:
+        return RevalidationPlan.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise TaskError([Problem(str(path), str(error).split("\n")[0], "valid YAML")]) from None
+    except ValidationError as error:
+        raise TaskError(
+            [
+                Problem(f"{path}: {'.'.join(map(str, e['loc']))}", str(e["msg"]), wanted)
+                for e in error.errors()[:5]
+            ]
+        ) from None
+
+
+def _relative(path: Path, folder: Path) -> str:
+    """Return a path that still holds when the checkout is moved as a whole."""
+    return os.path.relpath(path.resolve(), folder.resolve())

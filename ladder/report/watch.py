@@ -1,0 +1,70 @@
+"""Who watches a run: a progress bar with the time left for every long step, or nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+Advance = Callable[[int], object]
+"""Tells how many of the step's units are done so far."""
+
+
+class Watch(Protocol):
+    """What a long step reports to."""
+
+    def step(self, title: str, total: int) -> AbstractContextManager[Advance]:
+        """Open a step of `total` units."""
+        ...
+
+    def say(self, text: str) -> None:
+        """Print one line that stays."""
+        ...
+
+
+class Quiet:
+    """Nobody watches."""
+
+    @contextmanager
+    def step(self, title: str, total: int) -> Iterator[Advance]:
+        """Show nothing."""
+        yield lambda done: None
+
+    def say(self, text: str) -> None:
+        """Print nothing."""
+
+
+class Live:
+    """A person watches a terminal; in a log file only the lines that stay are written."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+
+    @contextmanager
+    def step(self, title: str, total: int) -> Iterator[Advance]:
+        """Show a bar, the count, the time so far and the time left."""
+        columns = (
+            TextColumn("  {task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=self.console, transient=True) as progress:
+            bar = progress.add_task(title, total=max(total, 1))
+            yield lambda done: progress.update(bar, completed=done)
+
+    def say(self, text: str) -> None:
+        """Print one line that stays."""
+        self.console.print(text, highlight=False)

@@ -1,0 +1,95 @@
+"""Search texts for queries: BM25, embeddings, or both fused by rank.
+
+BM25 as in Robertson and Zaragoza (2009), by bm25s; fusion is reciprocal rank fusion (Cormack,
+Clarke and Buettcher, 2009).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from ladder.errors import MissingExtra
+
+Method = Literal["bm25", "dense", "hybrid"]
+FUSION_CONSTANT = 60
+
+
+def search(
+    texts: Sequence[str],
+    queries: Sequence[str],
+    depth: int,
+    method: Method = "bm25",
+    embedder: Path | None = None,
+) -> list[list[int]]:
+    """Return, for each query, the positions of the best texts, best first.
+
+    Args:
+        texts: what to search in.
+        queries: what to search for.
+        depth: how many positions to return (fewer where there are fewer texts).
+        method: bm25, dense (embeddings) or hybrid (both, fused).
+        embedder: folder of a sentence-transformers model, for dense and hybrid.
+    """
+    if not texts or not queries:
+        return [[] for _ in queries]
+    depth = min(depth, len(texts))
+    rankings = []
+    if method in ("bm25", "hybrid"):
+        rankings.append(_lexical(texts, queries, depth))
+    if method in ("dense", "hybrid"):
+        if embedder is None:
+            raise MissingExtra(
+                "an embedding model", "naming one in the task: models: {embedding: …}"
+            )
+        rankings.append(_dense(texts, queries, depth, embedder))
+    return rankings[0] if len(rankings) == 1 else _fused(rankings, depth)
+
+
+def _lexical(texts: Sequence[str], queries: Sequence[str], depth: int) -> list[list[int]]:
+    import bm25s
+
+    index = bm25s.BM25()
+    index.index(_tokens(texts), show_progress=False)
+    found = []
+    for words in _tokens(queries):
+        scores = index.get_scores(words) if words else np.zeros(len(texts))
+        order = np.lexsort((np.arange(len(texts)), -scores))[:depth]  # ties by position
+        found.append(order.tolist())
+    return found
+
+
+def _tokens(texts: Sequence[str]) -> Any:
+    import bm25s
+
+    return bm25s.tokenize(list(texts), return_ids=False, show_progress=False, stopwords="en")
+
+
+def _dense(
+    texts: Sequence[str], queries: Sequence[str], depth: int, embedder: Path
+) -> list[list[int]]:
+    try:
+        from sentence_transformers import SentenceTransformer
+    except ImportError:
+        raise MissingExtra(
+            "sentence-transformers", 'pip install "escalation-ladder[dense]"'
+        ) from None
+    model = SentenceTransformer(str(embedder), device="cpu", local_files_only=True)
+    options = {"normalize_embeddings": True, "show_progress_bar": False}
+    similar = model.encode(list(queries), **options) @ model.encode(list(texts), **options).T
+    return np.argsort(-similar, axis=1, kind="stable")[:, :depth].tolist()  # type: ignore[no-any-return]
+
+
+def _fused(rankings: Sequence[list[list[int]]], depth: int) -> list[list[int]]:
+    fused = []
+    for lists in zip(*rankings, strict=True):
+        scores: dict[int, float] = defaultdict(float)
+        for ranked in lists:
+            for rank, position in enumerate(ranked):
+                scores[position] += 1 / (FUSION_CONSTANT + rank + 1)
+        fused.append(sorted(scores, key=lambda position: (-scores[position], position))[:depth])
+    return fused

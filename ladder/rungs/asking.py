@@ -1,0 +1,230 @@
+"""From a sample to a request, and from a completion to an answer, as a candidate says.
+
+Documents and examples are data: they are only ever joined to the prompt, never used as a format
+string, and each is folded onto one line so that none can pass for the prompt's own structure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from ladder.engines.base import Completion, Request
+from ladder.engines.cache import CachedEngine
+from ladder.evidence import Candidate, Retrieval
+from ladder.rungs.base import Climb
+from ladder.samples.rows import Document, Sample
+
+MOST_LABELS_LISTED = 30
+BATCH_CALIBRATION_ROWS = 64
+CHARACTERS_PER_TOKEN = 2
+"""Fewer than prose has, so that what fits by this count fits the model's context."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One sample answered and scored."""
+
+    sample: Sample
+    text: str
+    completion: Completion
+    scores: tuple[float, ...]
+    """One per scorer; empty where the engine gave no answer."""
+
+
+def answer(
+    climb: Climb, candidate: Candidate, samples: Sequence[Sample], title: str = ""
+) -> list[Outcome]:
+    """Answer and score samples, in their order. Errors are kept apart, never scored."""
+    engine = climb.engine_of(candidate)
+    climb.prepare(candidate.retrieval, tuple(samples))
+    requests = [request_for(climb, candidate, sample, engine) for sample in samples]
+    prior = _prior(climb, candidate, engine)
+    completions: dict[int, Completion] = {}
+    with climb.watch.step(title or candidate.technique, len(samples)) as advance:
+        for at, completion in engine.complete(requests):
+            completions[at] = completion
+            advance(len(completions))
+    outcomes = []
+    for at, sample in enumerate(samples):
+        completion = completions[at]
+        if completion.error is not None:
+            outcomes.append(Outcome(sample, "", completion, ()))
+            continue
+        text = read(candidate, requests[at], completion, prior)
+        scores = tuple(scorer(text, sample.target).value for _, scorer in climb.scorers)
+        outcomes.append(Outcome(sample, text, completion, scores))
+    return outcomes
+
+
+def read(
+    candidate: Candidate, request: Request, completion: Completion, prior: Sequence[float] = ()
+) -> str:
+    """Return the answer text of a completion."""
+    if not completion.choice_logprobs or candidate.answer == "free":
+        return completion.text
+    if candidate.answer == "constrained" and completion.greedy_choice is not None:
+        return request.choices[completion.greedy_choice]
+    values = completion.choice_logprobs
+    if prior:
+        values = tuple(value - usual for value, usual in zip(values, prior, strict=True))
+    return request.choices[max(range(len(values)), key=values.__getitem__)]
+
+
+def _prior(climb: Climb, candidate: Candidate, engine: CachedEngine) -> tuple[float, ...]:
+    """Return what each label scores whatever the input is.
+
+    `empty`: on an input without content (contextual calibration, Zhao et al., 2021). `batch`: the
+    mean over dev inputs, whose labels are not looked at (batch calibration, Zhou et al., 2024).
+    """
+    if candidate.calibration == "none":
+        return ()
+    if candidate.calibration == "empty":
+        samples: Sequence[Sample] = [Sample(id="", input="N/A", target="")]
+    else:
+        samples = climb.splits.dev[:BATCH_CALIBRATION_ROWS]
+    climb.prepare(candidate.retrieval, tuple(samples))
+    requests = [request_for(climb, candidate, sample, engine) for sample in samples]
+    found = [c.choice_logprobs for _, c in engine.complete(requests) if c.choice_logprobs]
+    return tuple(map(fmean, zip(*found, strict=True)))
+
+
+def request_for(
+    climb: Climb, candidate: Candidate, sample: Sample, engine: CachedEngine
+) -> Request:
+    """Build the request of a sample."""
+    if candidate.model.startswith("head:"):
+        return Request(text=sample.input)
+    choices: tuple[str, ...] = ()
+    if candidate.answer != "free":
+        choices = _choices(climb, candidate.retrieval, sample)
+    limit = answer_tokens(climb, candidate, engine)
+    shots = [climb.train_by_id[shot] for shot in candidate.shots if shot in climb.train_by_id]
+    examples, documents = _retrieved(climb, candidate.retrieval, sample)
+    room = (engine.abilities.context - limit) * CHARACTERS_PER_TOKEN
+    documents = list(_fitting(documents, room))
+    if candidate.form == "chat":
+        messages = _chat(climb, candidate, sample, [*shots, *examples], documents)
+        return Request(messages=messages, choices=choices, max_tokens=limit)
+    text = _plain(climb, candidate, sample, [*shots, *examples], documents)
+    return Request(text=text, choices=choices, max_tokens=limit, stop=("\n",))
+
+
+def _choices(climb: Climb, retrieval: Retrieval | None, sample: Sample) -> tuple[str, ...]:
+    labels = climb.splits.labels
+    if retrieval is None or not retrieval.narrow:
+        return labels
+    seen = {climb.splits.train[at].target for at in climb.nearest(retrieval, "examples", sample)}
+    return tuple(label for label in labels if label in seen) or labels
+
+
+def _retrieved(
+    climb: Climb, retrieval: Retrieval | None, sample: Sample
+) -> tuple[list[Sample], list[Document]]:
+    """Return examples and documents, the best last: nearest to the question."""
+    if retrieval is None:
+        return [], []
+    if retrieval.source == "gold":
+        known = climb.documents_by_id
+        return [], [known[doc_id] for doc_id in sample.doc_ids if doc_id in known]
+    examples, documents = [], []
+    if retrieval.source in ("examples", "both"):
+        found = climb.nearest(retrieval, "examples", sample)
+        examples = [climb.splits.train[at] for at in reversed(found)]
+    if retrieval.source in ("documents", "both"):
+        found = climb.nearest(retrieval, "documents", sample)
+        documents = [climb.splits.documents[at] for at in reversed(found)]
+    return examples, documents
+
+
+def _fitting(documents: list[Document], room: int) -> Iterator[Document]:
+    """Leave out the farthest documents when not all fit into `room` characters."""
+    total = sum(len(document.text) for document in documents)
+    for document in documents:
+        if total <= room:
+            yield document
+        else:
+            total -= len(document.text)
+
+
+def _plain(
+    climb: Climb,
+    candidate: Candidate,
+    sample: Sample,
+    shots: Sequence[Sample],
+    documents: Sequence[Document],
+) -> str:
+    asks, answers = candidate.wording
+    blocks = [climb.task.goal] if candidate.with_goal else []
+    for shot in shots:
+        lines = [_document_line(document) for document in _known(climb, candidate, shot)]
+        lines += [f"{asks}: {_line(shot.input)}", f"{answers}: {_line(shot.target)}"]
+        blocks.append("\n".join(lines))
+    lines = [_document_line(document) for document in documents]
+    lines += [f"{asks}: {_line(sample.input)}", f"{answers}:"]
+    return "\n\n".join([*blocks, "\n".join(lines)])
+
+
+def _chat(
+    climb: Climb,
+    candidate: Candidate,
+    sample: Sample,
+    shots: Sequence[Sample],
+    documents: Sequence[Document],
+) -> tuple[tuple[str, str], ...]:
+    instruction = climb.task.goal
+    labels = climb.splits.labels
+    if labels and len(labels) <= MOST_LABELS_LISTED:
+        instruction += f"\nAnswer with one of: {', '.join(labels)}."
+    turns = [("system", instruction)]
+    for shot in shots:
+        known = [_document_line(document) for document in _known(climb, candidate, shot)]
+        turns += [("user", "\n".join([*known, shot.input])), ("assistant", shot.target)]
+    lines = [_document_line(document) for document in documents]
+    return (*turns, ("user", "\n".join([*lines, sample.input])))
+
+
+def _known(climb: Climb, candidate: Candidate, shot: Sample) -> list[Document]:
+    """Return a shot's own documents, where the candidate reads documents."""
+    if candidate.retrieval is None or candidate.retrieval.source == "examples":
+        return []
+    known = climb.documents_by_id
+    return [known[doc_id] for doc_id in shot.doc_ids[:1] if doc_id in known]
+
+
+def _document_line(document: Document) -> str:
+    title = f"{_line(document.title)}: " if document.title else ""
+    return f"Document: {title}{_line(document.text)}"
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def answer_tokens(climb: Climb, candidate: Candidate, engine: CachedEngine) -> int:
+    """Return how many tokens an answer may have: what the training answers need, and some more.
+
+    A chat model answers in sentences, so it is given twice as much.
+    """
+    most = climb.task.answer.max_tokens
+    targets = {sample.target for sample in climb.splits.train[:500]}
+    if not targets:
+        return most
+    longest = max(map(engine.count_tokens, targets))
+    chatty = candidate.form == "chat"
+    return min(most, 2 * longest + 16 if chatty else longest + longest // 4 + 4)
+
+
+def spread_shots(climb: Climb, count: int) -> tuple[str, ...]:
+    """Choose training samples to show: one label after the other, in the order of the split."""
+    by_label: dict[str, list[Sample]] = {}
+    for sample in climb.splits.train:
+        key = sample.target if climb.splits.labels else ""
+        by_label.setdefault(key, []).append(sample)
+    chosen: list[str] = []
+    depth = 0
+    while len(chosen) < count and any(len(rows) > depth for rows in by_label.values()):
+        chosen += [rows[depth].id for rows in by_label.values() if len(rows) > depth]
+        depth += 1
+    return tuple(chosen[:count])

@@ -1,0 +1,160 @@
+"""What a rung is, and what it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+from ladder.engines import open_engine
+from ladder.engines.cache import CachedEngine, Store
+from ladder.errors import Problem, TaskError
+from ladder.evidence import Attempt, Candidate, Retrieval
+from ladder.files import digest_of
+from ladder.report.watch import Quiet, Watch
+from ladder.retrieval.search import search
+from ladder.samples.rows import Document, Sample
+from ladder.samples.splits import Splits
+from ladder.scorers import Scorer, make_scorer
+from ladder.task import RungName, Task, model_parts
+
+RETRIEVAL_DEPTH = 16
+ENGINES_KEPT = 2
+"""Engines held in memory at once: a base and one built on it."""
+
+
+@dataclass
+class Climb:
+    """One assessment under way: the task, its rows, and what has been learnt so far."""
+
+    task: Task
+    splits: Splits
+    store: Store
+    folder: Path
+    """The run's own folder."""
+    artefacts: Path
+    """Trained adapters and students, each in a folder named by what made it."""
+    watch: Watch = field(default_factory=Quiet)
+    attempts: list[Attempt] = field(default_factory=list)
+    _engines: dict[tuple[str, str | None], CachedEngine] = field(default_factory=dict)
+    _found: dict[tuple[str, str], dict[str, list[int]]] = field(default_factory=dict)
+
+    def engine(self, model: str, adapter: str | None = None) -> CachedEngine:
+        """Return the engine of a model reference, behind the cache.
+
+        Raises:
+            TaskError: the engine is not on this machine and the task keeps its data here.
+        """
+        key = (model, adapter)
+        if key not in self._engines:
+            opened = open_engine(model, adapter, self.task.folder)
+            if not opened.abilities.local and not self.task.rules.data_may_leave:
+                fix = "Set `rules: {data_may_leave: true}` if the rows may be sent there."
+                where = f"{self.task.source}: models"
+                wanted = "a model on this machine"
+                raise TaskError([Problem(where, f"the remote endpoint {model}", wanted, fix)])
+            while len(self._engines) >= ENGINES_KEPT:
+                self._engines.pop(next(iter(self._engines)))
+            self._engines[key] = CachedEngine(opened, self.store)
+        return self._engines[key]
+
+    def engine_of(self, candidate: Candidate) -> CachedEngine:
+        """Return the engine that a candidate answers with."""
+        return self.engine(candidate.model, candidate.adapter)
+
+    @cached_property
+    def scorers(self) -> tuple[tuple[str, Scorer], ...]:
+        """The task's scorers by name; the first is the one that is gated."""
+        where = f"{self.task.source}: score"
+        return tuple((choice.name, make_scorer(choice, where)) for choice in self.task.score)
+
+    @cached_property
+    def train_by_id(self) -> dict[str, Sample]:
+        """The training rows by id."""
+        return {sample.id: sample for sample in self.splits.train}
+
+    @cached_property
+    def documents_by_id(self) -> dict[str, Document]:
+        """The documents by id."""
+        return {document.id: document for document in self.splits.documents}
+
+    def best(self) -> Attempt | None:
+        """Return the measured attempt with the highest score so far."""
+        measured = [attempt for attempt in self.attempts if attempt.measurement]
+        return max(measured, key=_score, default=None)
+
+    def attempt_at(self, rung: RungName) -> Attempt | None:
+        """Return the attempt at a rung, if it was measured."""
+        found = [a for a in self.attempts if a.rung == rung and a.measurement]
+        return found[0] if found else None
+
+    def nearest(self, retrieval: Retrieval, source: str, sample: Sample) -> list[int]:
+        """Return positions of the nearest documents or training rows, best first."""
+        key = (source, retrieval.method)
+        known = self._found.setdefault(key, {})
+        if sample.id not in known:
+            self._search(retrieval, source, [sample])
+        return known[sample.id][: retrieval.k]
+
+    def prepare(self, retrieval: Retrieval | None, samples: tuple[Sample, ...]) -> None:
+        """Search once for all samples that a candidate will be asked about."""
+        if retrieval is None or retrieval.source == "gold":
+            return
+        sources = ("documents", "examples") if retrieval.source == "both" else (retrieval.source,)
+        for source in sources:
+            known = self._found.setdefault((source, retrieval.method), {})
+            missing = [sample for sample in samples if sample.id not in known]
+            if missing:
+                self._search(retrieval, source, missing)
+
+    def _search(self, retrieval: Retrieval, source: str, samples: list[Sample]) -> None:
+        """Search and keep the result: it depends on the texts and the queries alone."""
+        if source == "documents":
+            texts = [f"{document.title} {document.text}" for document in self.splits.documents]
+            ids = [document.id for document in self.splits.documents]
+        else:
+            texts = [sample.input for sample in self.splits.train]
+            ids = [sample.id for sample in self.splits.train]
+        queries = [sample.input for sample in samples]
+        embedder = self._embedder() if retrieval.method != "bm25" else None
+        about = [retrieval.method, str(embedder), digest_of(texts), digest_of(queries)]
+
+        def compute() -> list[list[int]]:
+            return search(texts, queries, RETRIEVAL_DEPTH + 1, retrieval.method, embedder)
+
+        found = self.store.remember("search", about, compute)
+        known = self._found.setdefault((source, retrieval.method), {})
+        for sample, positions in zip(samples, found, strict=True):
+            others = [at for at in positions if ids[at] != sample.id]  # never the row itself
+            known[sample.id] = others[:RETRIEVAL_DEPTH]
+
+    def _embedder(self) -> Path | None:
+        from ladder.engines import model_folder
+
+        name = self.task.models.embedding
+        return model_folder(name, self.task.folder) if name else None
+
+    def base_is_local(self) -> bool:
+        """Tell whether the base model's weights are on this machine."""
+        return model_parts(self.task.models.base)[0] in ("bundled", "hf")
+
+
+def _score(attempt: Attempt) -> float:
+    return attempt.measurement.score.mean if attempt.measurement else -1.0
+
+
+Wave = Callable[[Climb, Candidate | None], list[Candidate]]
+"""Candidates to race next, given the winner of the waves before (none at first)."""
+
+
+class Rung(Protocol):
+    """A way to customise: a module with these names, and a line in `rungs.LADDER`."""
+
+    NAME: RungName
+    WAVES: tuple[Wave, ...]
+
+    def unavailable(self, climb: Climb) -> str | None:
+        """Return why this rung cannot be tried at all on this task, or None."""
+        ...

@@ -1,0 +1,200 @@
+"""Measure one candidate on held-out rows: score in looks, then latency and cost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from statistics import fmean
+
+from ladder.economy.cost import machine_usd_per_1k, tokens_usd_per_1k
+from ladder.evidence import Candidate, Estimate, Latency, LimitVerdict, Measurement, TokenUse
+from ladder.evidence import Verdict as VerdictRecord
+from ladder.gate.bounds import estimate
+from ladder.gate.verdict import (
+    combine,
+    error_at_look,
+    judge_cost,
+    judge_errors,
+    judge_latency,
+    judge_score,
+    looks,
+    percentile,
+)
+from ladder.hardware import hardware
+from ladder.rungs.asking import Outcome, answer, request_for
+from ladder.rungs.base import Climb
+from ladder.samples.rows import Sample
+
+WARM_UP = 3
+LATENCY_REQUESTS = 20
+LATENCY_LOOKS = (20, 60, 100, 200)
+"""Requests at which a latency limit is looked at: fewer than 59 cannot prove one at 95 %."""
+
+
+def measure(
+    climb: Climb,
+    candidate: Candidate,
+    rows: Sequence[Sample],
+    *,
+    all_rows: bool = False,
+    title: str = "",
+) -> tuple[Measurement, VerdictRecord, list[Outcome]]:
+    """Measure a candidate against the task's gate.
+
+    Args:
+        climb: the assessment under way.
+        candidate: what is measured.
+        rows: held-out rows; read from the front, in looks.
+        all_rows: read all of them, even when the verdict is clear before.
+        title: what the progress bar says.
+
+    Returns:
+        the measurement, the verdict, and the outcomes of the rows that were read.
+    """
+    gate = climb.task.gate
+    counts = (len(rows),) if all_rows else looks(len(rows))
+    outcomes: list[Outcome] = []
+    seen: list[int] = []
+    started = time.perf_counter()
+    for number, count in enumerate(counts):
+        asked = f"{title}, rows to {count}"
+        outcomes += answer(climb, candidate, rows[len(outcomes) : count], asked)
+        seen.append(count)
+        error = error_at_look(number, len(counts), gate.confidence)
+        scored = [outcome.scores[0] for outcome in outcomes if outcome.scores]
+        score = judge_score(scored, gate.min_score, error)
+        if score.verdict in ("pass", "fail"):
+            break
+    errors = sum(not outcome.scores for outcome in outcomes)
+    limits = [score, judge_errors(errors, len(outcomes), gate.max_error_rate)]
+    answered = [outcome for outcome in outcomes if outcome.scores]
+    milliseconds, latency_limit = _latency(climb, candidate, answered)
+    limits += [latency_limit] if latency_limit else []
+    cost, source = _cost(climb, candidate, answered)
+    if gate.max_cost_usd_per_1k is not None:
+        limits.append(judge_cost(cost, gate.max_cost_usd_per_1k))
+    names = [name for name, _ in climb.scorers]
+    columns = list(zip(*(outcome.scores for outcome in answered), strict=True))
+    measurement = Measurement(
+        score=estimate(columns[0] if columns else [], gate.confidence),
+        others={
+            n: estimate(c, gate.confidence) for n, c in zip(names[1:], columns[1:], strict=False)
+        },
+        macro_f1=macro_f1(answered) if climb.splits.labels and answered else None,
+        cost_usd_per_1k=cost,
+        cost_source=source,
+        latency_ms=_summary(milliseconds),
+        tokens=_token_use(answered),
+        errors=errors,
+        requests=len(outcomes),
+        looks=tuple(seen),
+        seconds=round(time.perf_counter() - started, 3),
+        build=candidate.build,
+        fingerprint=climb.engine_of(candidate).fingerprint(),
+    )
+    return measurement, combine(limits), outcomes
+
+
+def _summary(milliseconds: Sequence[float]) -> Latency | None:
+    if not milliseconds:
+        return None
+    return Latency(
+        p50=percentile(milliseconds, 0.50),
+        p95=percentile(milliseconds, 0.95),
+        p99=percentile(milliseconds, 0.99),
+        n=len(milliseconds),
+    )
+
+
+def _token_use(answered: Sequence[Outcome]) -> TokenUse:
+    if not answered:
+        return TokenUse(input_mean=0.0, output_mean=0.0)
+    return TokenUse(
+        input_mean=fmean(o.completion.tokens_in for o in answered),
+        output_mean=fmean(o.completion.tokens_out for o in answered),
+    )
+
+
+def _cost(
+    climb: Climb, candidate: Candidate, answered: Sequence[Outcome]
+) -> tuple[float | None, str]:
+    """Return USD per 1,000 requests and where the figure comes from."""
+    if not answered:
+        return None, "no answers"
+    prices, hourly = climb.task.prices, climb.task.hardware.usd_per_hour
+    if candidate.model.startswith("openai:"):
+        if prices is None:
+            return None, "no prices given for the endpoint"
+        use = _token_use(answered)
+        return tokens_usd_per_1k(use.input_mean, use.output_mean, prices), prices.source
+    seconds = fmean(outcome.completion.seconds for outcome in answered)
+    return machine_usd_per_1k(seconds, hourly), f"machine kept busy at {hourly:g} USD an hour"
+
+
+def _latency(
+    climb: Climb, candidate: Candidate, answered: Sequence[Outcome]
+) -> tuple[list[float], LimitVerdict | None]:
+    """Return milliseconds of single requests, and the latency limit's verdict if there is one."""
+    limit = climb.task.gate.max_p95_ms
+    if not answered:
+        return [], None
+    if candidate.model.startswith("openai:"):  # a paid request is timed when it is made
+        milliseconds = [1000 * outcome.completion.seconds for outcome in answered]
+        error = 1 - climb.task.gate.confidence
+        return milliseconds, judge_latency(milliseconds, limit, error) if limit else None
+    samples = [outcome.sample for outcome in answered]
+    found: list[float] = []
+    counts = LATENCY_LOOKS if limit else (LATENCY_REQUESTS,)
+    for number, count in enumerate(counts):
+        found = _timed(climb, candidate, samples, count)
+        if limit is None:
+            return found, None
+        error = error_at_look(number, len(counts), climb.task.gate.confidence)
+        verdict = judge_latency(found, limit, error)
+        if verdict.verdict != "undecided":
+            break
+    return found, verdict
+
+
+def _timed(
+    climb: Climb, candidate: Candidate, samples: Sequence[Sample], count: int
+) -> list[float]:
+    """Time `count` requests one at a time, after warm-up. Kept with the machine they ran on."""
+    engine = climb.engine_of(candidate)
+
+    def timings() -> Iterator[float]:
+        asked = [samples[at % len(samples)] for at in range(count + WARM_UP)]
+        with climb.watch.step("latency, one request at a time", len(asked)) as advance:
+            for done, sample in enumerate(asked):
+                request = request_for(climb, candidate, sample, engine)
+                started = time.perf_counter()
+                list(engine.engine.complete([request]))
+                if done >= WARM_UP:
+                    yield 1000 * (time.perf_counter() - started)
+                advance(done + 1)
+
+    fresh = candidate.model_dump(exclude={"build", "technique"})
+    about = [engine.identity, fresh, [sample.id for sample in samples[:count]], count, hardware()]
+    kept: list[float] = climb.store.remember("latency", about, lambda: list(timings()))
+    return kept
+
+
+def macro_f1(answered: Sequence[Outcome]) -> float:
+    """Return the mean over labels of F1: every label counts alike, however rare."""
+    labels = {outcome.sample.target for outcome in answered}
+    values = []
+    for label in labels:
+        wanted = [outcome.sample.target == label for outcome in answered]
+        given = [outcome.text == label for outcome in answered]
+        hits = sum(w and g for w, g in zip(wanted, given, strict=True))
+        values.append(2 * hits / (sum(wanted) + sum(given)))
+    return fmean(values)
+
+
+def confirm(climb: Climb, candidate: Candidate) -> tuple[Estimate, LimitVerdict, int]:
+    """Answer the sealed rows once; return the score, its verdict and the number of rows."""
+    outcomes = answer(climb, candidate, climb.splits.sealed, "confirming on the sealed rows")
+    scored = [outcome.scores[0] for outcome in outcomes if outcome.scores]
+    gate = climb.task.gate
+    verdict = judge_score(scored, gate.min_score, 1 - gate.confidence)
+    return estimate(scored, gate.confidence), verdict, len(outcomes)

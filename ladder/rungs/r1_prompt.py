@@ -1,0 +1,124 @@
+"""Rung 1: the model as it is, asked as well as we know how.
+
+A weak prompt rung turns the whole advice wrong, so wordings, chat and plain forms, shots, and
+ways to read the answer all compete before anything is measured.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Literal, get_args
+
+from ladder.evidence import Candidate
+from ladder.rungs.asking import spread_shots
+from ladder.rungs.base import Climb
+from ladder.task import RungName
+
+NAME: RungName = "prompt"
+
+Calibration = Literal["none", "empty", "batch"]
+CALIBRATIONS: tuple[Calibration, ...] = get_args(Calibration)
+
+LABEL_WORDINGS = (
+    ("Text", "Label"),
+    ("Input", "Answer"),
+    ("Message", "Intent"),
+    ("Review", "Sentiment"),
+    ("Sentence", "Category"),
+    ("Question", "Answer"),
+)
+TEXT_WORDINGS = (("Question", "Answer"), ("Input", "Output"))
+SHOTS = (4, 8)
+
+
+def unavailable(climb: Climb) -> str | None:
+    """A prompt can always be tried."""
+    return None
+
+
+def wordings(climb: Climb) -> tuple[tuple[str, str], ...]:
+    """Return what input and answer may be called; the user's own column names come first."""
+    columns = climb.task.data.columns
+    own = tuple(
+        columns.get(name, "").replace("_", " ").capitalize() for name in ("input", "target")
+    )
+    usual = LABEL_WORDINGS if climb.splits.labels else TEXT_WORDINGS
+    return ((own[0], own[1]), *usual) if all(own) else usual
+
+
+def first_wave(climb: Climb, leader: Candidate | None) -> list[Candidate]:
+    """Return the zero-shot forms: how the question is put, and how the answer is read."""
+    base = Candidate(rung=NAME, technique="", model=climb.task.models.base)
+    can = climb.engine_of(base).abilities
+    chat = base.model_copy(update={"form": "chat"})
+    asked = [chat]
+    if can.plain:
+        asked += [
+            base.model_copy(update={"wording": wording, "with_goal": with_goal})
+            for wording, with_goal in product(wordings(climb), (True, False))
+        ]
+    if not (climb.splits.labels and can.scores_choices):
+        return named(asked)
+    found = [chat]
+    for candidate in asked:
+        found += scored(candidate)
+    return named(found)
+
+
+def second_wave(climb: Climb, leader: Candidate | None) -> list[Candidate]:
+    """Return the winner's form, and the chat form, with examples of the training rows."""
+    if leader is None or not climb.splits.train:
+        return []
+    chat = leader.model_copy(update={"form": "chat", "answer": "free", "calibration": "none"})
+    forms = [leader] if leader.form == "chat" else [leader, chat]
+    found = []
+    for form, count in product(forms, SHOTS):
+        shown = form.model_copy(update={"shots": spread_shots(climb, count), "with_goal": True})
+        found += scored(shown) if form.answer != "free" else [shown]
+    return named(found)
+
+
+WAVES = (first_wave, second_wave)
+
+
+def scored(candidate: Candidate) -> list[Candidate]:
+    """Return the ways to read a label from scores; all of them share the same requests."""
+    by_calibration = [
+        candidate.model_copy(update={"answer": "scored", "calibration": calibration})
+        for calibration in CALIBRATIONS
+    ]
+    constrained = {"answer": "constrained", "calibration": "none"}
+    return [*by_calibration, candidate.model_copy(update=constrained)]
+
+
+def named(candidates: list[Candidate]) -> list[Candidate]:
+    """Give each candidate its description."""
+    return [c.model_copy(update={"technique": describe(c)}) for c in candidates]
+
+
+def describe(candidate: Candidate) -> str:
+    """Put a candidate into a few words."""
+    if candidate.form == "chat":
+        words = ["chat"]
+    else:
+        words = ["/".join(candidate.wording) + (" after the goal" if candidate.with_goal else "")]
+    if candidate.retrieval is not None:
+        found = candidate.retrieval
+        what = {"documents": "documents", "examples": "nearest examples", "gold": "right documents"}
+        words.append(f"{found.k} {what.get(found.source, 'documents and examples')}")
+        if found.method != "bm25":
+            words.append(found.method)
+    if candidate.shots:
+        words.append(f"{len(candidate.shots)} shots")
+    if candidate.answer == "scored":
+        narrow = candidate.retrieval is not None and candidate.retrieval.narrow
+        words.append("retrieved labels scored" if narrow else "labels scored")
+    elif candidate.answer == "constrained":
+        words.append("held to the labels")
+    else:
+        words.append("free text")
+    if candidate.calibration != "none":
+        words.append(
+            f"calibrated on {'empty input' if candidate.calibration == 'empty' else 'dev'}"
+        )
+    return ", ".join(words)

@@ -1,0 +1,101 @@
+"""Rung 2: the same model, reading the documents or the examples nearest to the question."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Literal
+
+from ladder.evidence import Candidate, Retrieval
+from ladder.rungs.asking import spread_shots
+from ladder.rungs.base import Climb
+from ladder.rungs.r1_prompt import CALIBRATIONS, named, wordings
+from ladder.task import RungName
+
+NAME: RungName = "rag"
+
+DOCUMENT_COUNTS = (1, 3)
+EXAMPLE_COUNTS = (4, 8)
+MORE_EXAMPLES = 14
+LEAST_EXAMPLES = 8
+SHOTS = (2, 4)
+
+
+def unavailable(climb: Climb) -> str | None:
+    """Reading needs something to read."""
+    if climb.splits.documents or len(climb.splits.train) >= LEAST_EXAMPLES:
+        return None
+    return "there is nothing to read: no documents, and too few training rows to show as examples"
+
+
+def first_wave(climb: Climb, leader: Candidate | None) -> list[Candidate]:
+    """Return what is read and how much of it, in the form that won the prompt rung."""
+    forms = _forms(climb)
+    found = []
+    for form, retrieval in product(forms, _retrievals(climb)):
+        read = form.model_copy(update={"retrieval": retrieval})
+        found.append(read)
+        narrow = retrieval.source == "examples" and form.answer == "scored"
+        if narrow:
+            update = {"retrieval": retrieval.model_copy(update={"narrow": True})}
+            found.append(form.model_copy(update=update))
+    return named(found)
+
+
+def second_wave(climb: Climb, leader: Candidate | None) -> list[Candidate]:
+    """Return the winner with more examples, shots, both sources, calibration and without goal."""
+    if leader is None or leader.retrieval is None:
+        return []
+    found = []
+    retrieval = leader.retrieval
+    if retrieval.source == "examples":
+        more = retrieval.model_copy(update={"k": MORE_EXAMPLES})
+        found.append(leader.model_copy(update={"retrieval": more}))
+        if climb.splits.documents:
+            both = retrieval.model_copy(update={"source": "both", "narrow": False, "k": 3})
+            found.append(leader.model_copy(update={"retrieval": both}))
+    elif climb.splits.train:
+        found += [leader.model_copy(update={"shots": spread_shots(climb, k)}) for k in SHOTS]
+    if leader.form == "plain":
+        found.append(leader.model_copy(update={"with_goal": not leader.with_goal}))
+    if leader.answer == "scored" and not retrieval.narrow:
+        found += [
+            leader.model_copy(update={"calibration": calibration})
+            for calibration in CALIBRATIONS
+            if calibration != leader.calibration
+        ]
+    return named(found)
+
+
+WAVES = (first_wave, second_wave)
+
+
+def _forms(climb: Climb) -> list[Candidate]:
+    """Return the forms to read in: the prompt rung's winner, and the other of chat and plain."""
+    base = Candidate(rung=NAME, technique="", model=climb.task.models.base)
+    can = climb.engine_of(base).abilities
+    prompt = climb.attempt_at("prompt")
+    won = prompt.candidate if prompt else None
+    scoring = bool(climb.splits.labels) and can.scores_choices
+    answer: Literal["scored", "free"] = "scored" if scoring else "free"
+    update = {"answer": answer, "with_goal": bool(won and won.with_goal)}
+    forms = [base.model_copy(update={**update, "form": "chat"})]
+    if can.plain:
+        wording = won.wording if won and won.form == "plain" else wordings(climb)[0]
+        forms.append(base.model_copy(update={**update, "form": "plain", "wording": wording}))
+        usual = wordings(climb)[0]
+        if wording != usual:
+            forms.append(base.model_copy(update={**update, "form": "plain", "wording": usual}))
+    return forms
+
+
+def _retrievals(climb: Climb) -> list[Retrieval]:
+    methods: tuple[Literal["bm25", "dense", "hybrid"], ...] = ("bm25",)
+    if climb.task.models.embedding:
+        methods = ("bm25", "dense", "hybrid")
+    found = []
+    for method in methods:
+        if climb.splits.documents:
+            found += [Retrieval(source="documents", method=method, k=k) for k in DOCUMENT_COUNTS]
+        if len(climb.splits.train) >= LEAST_EXAMPLES:
+            found += [Retrieval(source="examples", method=method, k=k) for k in EXAMPLE_COUNTS]
+    return found

@@ -1,0 +1,114 @@
+"""Rung 3: adapters trained on the task's rows (LoRA; QLoRA where the task asks for it)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ladder.economy.cost import machine_usd
+from ladder.engines import model_folder
+from ladder.evidence import Build, Candidate
+from ladder.rungs.asking import request_for
+from ladder.rungs.base import Climb
+from ladder.rungs.r1_prompt import LABEL_WORDINGS, TEXT_WORDINGS, named
+from ladder.samples.rows import Sample
+from ladder.task import RungName
+from ladder.training.launch import find_recipe, train, training_missing
+
+NAME: RungName = "lora"
+LEAST_ROWS = 40
+
+
+def unavailable(climb: Climb) -> str | None:
+    """Training needs rows, weights on this machine, and the training libraries."""
+    if len(climb.splits.train) < LEAST_ROWS:
+        return f"{len(climb.splits.train)} training rows are too few to train on ({LEAST_ROWS})"
+    if not climb.base_is_local():
+        return "the base model is an endpoint: its weights are not here to be trained"
+    missing = training_missing()
+    return f"the training libraries are not installed; {missing}" if missing else None
+
+
+def first_wave(climb: Climb, leader: Candidate | None) -> list[Candidate]:
+    """Train without context and, where documents helped, with it; race each both ways."""
+    plain = Candidate(
+        rung=NAME,
+        technique="",
+        model=climb.task.models.base,
+        form="plain",
+        wording=(LABEL_WORDINGS if climb.splits.labels else TEXT_WORDINGS)[0],
+        with_goal=False,
+        answer="scored" if climb.splits.labels else "free",
+    )
+    if any("\n" in sample.target for sample in climb.splits.train):
+        plain = plain.model_copy(update={"form": "chat"})  # a plain answer ends with its line
+    adapted = with_adapter(climb, plain, climb.splits.train)
+    rag = climb.attempt_at("rag")
+    if rag is None or rag.candidate is None or rag.candidate.retrieval is None:
+        return _described(climb, [adapted])
+    retrieval = rag.candidate.retrieval.model_copy(update={"narrow": False})
+    reading = plain.model_copy(update={"retrieval": retrieval})
+    if retrieval.source == "examples" or not _helped(climb):
+        # The examples are the training rows: the adapter has learnt them and may look at them.
+        shown = {"adapter": adapted.adapter, "build": adapted.build}
+        return _described(climb, [adapted, reading.model_copy(update=shown)])
+    return _described(climb, [adapted, with_adapter(climb, reading, climb.splits.train)])
+
+
+WAVES = (first_wave,)
+
+
+def with_adapter(climb: Climb, candidate: Candidate, samples: Sequence[Sample]) -> Candidate:
+    """Train an adapter on samples as the candidate would ask about them."""
+    base = model_folder(climb.task.models.base, climb.task.folder)
+    recipe = find_recipe(climb.task.training.recipe, climb.task.folder)
+    rows = training_rows(climb, candidate, [(s, s.target) for s in samples])
+    build = train(recipe, base, rows, climb.artefacts, climb.watch)
+    usd = machine_usd(build.seconds, climb.task.hardware.usd_per_hour)
+    build = build.model_copy(update={"usd": usd})
+    return candidate.model_copy(update={"adapter": build.folder, "build": build})
+
+
+def training_rows(
+    climb: Climb, candidate: Candidate, answered: Sequence[tuple[Sample, str]]
+) -> list[dict[str, Any]]:
+    """Return prompt/completion rows: the very prompts that the candidate will be asked with."""
+    engine = climb.engine(climb.task.models.base)
+    climb.prepare(candidate.retrieval, tuple(sample for sample, _ in answered))
+    rows: list[dict[str, Any]] = []
+    for sample, text in answered:
+        request = request_for(climb, candidate, sample, engine)
+        if request.messages:
+            turns = [{"role": role, "content": content} for role, content in request.messages]
+            reply = [{"role": "assistant", "content": text}]
+            rows.append({"prompt": turns, "completion": reply})
+        else:
+            rows.append({"prompt": request.text, "completion": f" {' '.join(text.split())}\n"})
+    return rows
+
+
+def _helped(climb: Climb) -> bool:
+    """Tell whether reading beat the bare prompt."""
+    prompt, rag = climb.attempt_at("prompt"), climb.attempt_at("rag")
+    if prompt is None or rag is None or not prompt.measurement or not rag.measurement:
+        return rag is not None
+    return rag.measurement.score.mean > prompt.measurement.score.mean
+
+
+def _described(climb: Climb, candidates: list[Candidate]) -> list[Candidate]:
+    recipe = find_recipe(climb.task.training.recipe, climb.task.folder).stem
+    return [
+        c.model_copy(update={"technique": f"{recipe} adapter, {c.technique}"})
+        for c in named(candidates)
+    ]
+
+
+def build_of(candidates: Sequence[Candidate]) -> Build:
+    """Return what all the trainings of a rung cost together."""
+    builds = {c.build.folder: c.build for c in candidates}.values()
+    return Build(
+        seconds=sum(build.seconds for build in builds),
+        train_tokens=sum(build.train_tokens for build in builds),
+        usd=sum(build.usd for build in builds),
+        peak_memory_mb=max((build.peak_memory_mb for build in builds), default=0.0),
+    )

@@ -1,0 +1,133 @@
+"""Rung 4: a small student that learns the answers of the best system measured so far."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from ladder.economy.cost import machine_usd
+from ladder.engines import model_folder
+from ladder.engines.head import train_head
+from ladder.errors import MissingExtra
+from ladder.evidence import Build, Candidate
+from ladder.files import digest_of, file_digest
+from ladder.rungs.asking import Outcome, answer
+from ladder.rungs.base import Climb
+from ladder.rungs.r1_prompt import LABEL_WORDINGS, TEXT_WORDINGS, named
+from ladder.rungs.r3_lora import training_rows
+from ladder.task import RungName
+from ladder.training.launch import find_recipe, train, training_missing
+from ladder.training.prune import prune_layers
+
+NAME: RungName = "distill"
+LEAST_INPUTS = 40
+MOST_INPUTS = 2000
+KEPT_SHARE = 0.27
+LEAST_LAYERS = 4
+
+
+def unavailable(climb: Climb) -> str | None:
+    """A student needs inputs to learn on, and a teacher."""
+    inputs = len(climb.splits.train) + len(climb.splits.unlabeled)
+    if inputs < LEAST_INPUTS:
+        return f"{inputs} inputs are too few for a student to learn from ({LEAST_INPUTS})"
+    if climb.best() is None and climb.task.models.teacher is None:
+        return "there is no teacher: no system has been measured, and models.teacher is not given"
+    missing = training_missing()
+    return f"the training libraries are not installed; {missing}" if missing else None
+
+
+def first_wave(climb: Climb, leader: Candidate | None) -> list[Candidate]:
+    """Let the teacher answer the inputs, then teach a small language model and a linear head."""
+    teacher = _teacher(climb)
+    inputs = (*climb.splits.train, *climb.splits.unlabeled)[:MOST_INPUTS]
+    taught = [
+        outcome
+        for outcome in answer(climb, teacher, inputs, "teacher answers")
+        if outcome.completion.error is None and outcome.text
+    ]
+    students = [_generating_student(climb, taught)]
+    if climb.splits.labels and len(Counter(o.text for o in taught)) > 1:
+        students.append(_linear_student(climb, taught))
+    return students
+
+
+WAVES = (first_wave,)
+
+
+def _teacher(climb: Climb) -> Candidate:
+    """Return the system to learn from: the task's, or the best measured so far."""
+    best = climb.best()
+    if climb.task.models.teacher is None:
+        if best is None or best.candidate is None:
+            raise MissingExtra("a teacher", "naming one in the task: models: {teacher: …}")
+        return best.candidate
+    chat = Candidate(rung=NAME, technique="teacher", model=climb.task.models.teacher, form="chat")
+    retrieval = best.candidate.retrieval if best and best.candidate else None
+    return chat.model_copy(update={"retrieval": retrieval})
+
+
+def _generating_student(climb: Climb, taught: Sequence[Outcome]) -> Candidate:
+    """Train the task's student, or a layer-pruned copy of the base, on the teacher's answers."""
+    folder = _student_folder(climb)
+    candidate = Candidate(
+        rung=NAME,
+        technique="",
+        model=f"hf:{folder}",
+        form="plain",
+        wording=(LABEL_WORDINGS if climb.splits.labels else TEXT_WORDINGS)[0],
+        with_goal=False,
+        answer="scored" if climb.splits.labels else "free",
+    )
+    if any("\n" in outcome.text for outcome in taught):
+        candidate = candidate.model_copy(update={"form": "chat"})
+    rows = training_rows(climb, candidate, [(o.sample, o.text) for o in taught])
+    recipe = find_recipe("distill", climb.task.folder)
+    build = train(recipe, folder, rows, climb.artefacts, climb.watch)
+    words = "student of the base" if climb.task.models.student is None else "given student"
+    described = named([candidate])[0].technique
+    return candidate.model_copy(
+        update={
+            "model": f"hf:{build.folder}",
+            "technique": f"{words}, {described}",
+            "build": _with_costs(climb, build, taught),
+        }
+    )
+
+
+def _student_folder(climb: Climb) -> Path:
+    if climb.task.models.student is not None:
+        return model_folder(climb.task.models.student, climb.task.folder)
+    base = model_folder(climb.task.models.base, climb.task.folder)
+    layers = int(json.loads((base / "config.json").read_text())["num_hidden_layers"])
+    keep = max(LEAST_LAYERS, round(KEPT_SHARE * layers))
+    folder = climb.artefacts / f"pruned-{keep}-{file_digest(base / 'model.safetensors')[:16]}"
+    if not (folder / "model.safetensors").is_file():
+        prune_layers(base, folder, keep)
+    return folder
+
+
+def _linear_student(climb: Climb, taught: Sequence[Outcome]) -> Candidate:
+    """Fit a linear head on the teacher's labels: no language model is left in it."""
+    texts, labels = [o.sample.input for o in taught], [o.text for o in taught]
+    folder = climb.artefacts / f"head-{digest_of([texts, labels, climb.task.seed])[:16]}"
+    if not (folder / "head.json").is_file():
+        train_head(folder, texts, labels, climb.task.seed)
+    build = _with_costs(climb, Build(folder=str(folder)), taught)
+    return Candidate(
+        rung=NAME,
+        technique="linear head on character n-grams",
+        model=f"head:{folder}",
+        answer="free",
+        build=build,
+    )
+
+
+def _with_costs(climb: Climb, build: Build, taught: Sequence[Outcome]) -> Build:
+    """Add what the teacher's answers took."""
+    tokens = sum(o.completion.tokens_in + o.completion.tokens_out for o in taught)
+    seconds = build.seconds + sum(o.completion.seconds for o in taught)
+    usd = machine_usd(seconds, climb.task.hardware.usd_per_hour)
+    return build.model_copy(update={"teacher_tokens": tokens, "seconds": seconds, "usd": usd})

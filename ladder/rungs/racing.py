@@ -1,0 +1,81 @@
+"""Choose among candidates on the dev split, dropping the hopeless ones early.
+
+All candidates see the same rows, so they are compared pair by pair; after each round those that
+are clearly behind the leader leave, and at most half stay (successive halving, Karnin et al.,
+2013). The winner's dev score is flattered by the choice: it is measured anew on the gate rows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from ladder.evidence import Candidate, RaceLine
+from ladder.rungs.asking import answer
+from ladder.rungs.base import Climb, Rung
+
+ROUNDS = (16, 48, 120)
+CLEARLY_BEHIND = 1.64
+"""Standard errors of the paired difference: one-sided 5 %."""
+LEAST_KEPT = 3
+
+
+def race_rung(climb: Climb, rung: Rung) -> tuple[Candidate | None, tuple[RaceLine, ...]]:
+    """Race a rung's waves; each wave's candidates meet the winner of those before."""
+    leader: Candidate | None = None
+    lines: list[RaceLine] = []
+    for wave in rung.WAVES:
+        candidates = wave(climb, leader)
+        if leader is not None:
+            candidates = [leader, *candidates]
+        if candidates:
+            leader, found = race(climb, candidates)
+            lines = [line for line in lines if line.technique != leader.technique]
+            lines += [line for line in found if line not in lines]
+    return leader, tuple(sorted(lines, key=lambda line: (-line.n, -line.score)))
+
+
+def race(climb: Climb, candidates: Sequence[Candidate]) -> tuple[Candidate, list[RaceLine]]:
+    """Return the winner and how each candidate did. Of equals the one with fewer tokens wins."""
+    dev = climb.splits.dev
+    if len(candidates) == 1:
+        return candidates[0], []
+    alive = list(range(len(candidates)))
+    scores: dict[int, list[float]] = {}
+    tokens: dict[int, float] = {}
+    rounds = [count for count in ROUNDS if count < len(dev)] + [len(dev)]
+    for number, count in enumerate(rounds, start=1):
+        rows = dev[:count]
+        with climb.watch.step(f"racing, round {number} of {len(rounds)}", len(alive)) as advance:
+            for done, at in enumerate(alive, start=1):
+                outcomes = answer(climb, candidates[at], rows)
+                # An answer that did not come wins no race; it is never counted as wrong elsewhere.
+                scores[at] = [o.scores[0] if o.scores else 0.0 for o in outcomes]
+                tokens[at] = sum(o.completion.tokens_in for o in outcomes) / max(1, len(rows))
+                advance(done)
+        order = sorted(alive, key=lambda at: (-math.fsum(scores[at]), tokens[at]))
+        if number < len(rounds):
+            most = max(LEAST_KEPT, math.ceil(len(alive) / 2))
+            leader = scores[order[0]]
+            alive = [at for at in order[:most] if not _clearly_behind(leader, scores[at])]
+        else:
+            alive = order[:1]
+    winner = alive[0]
+    lines = [
+        RaceLine(
+            technique=candidate.technique,
+            score=math.fsum(scores[at]) / max(1, len(scores[at])),
+            n=len(scores[at]),
+            dropped=at != winner,
+        )
+        for at, candidate in enumerate(candidates)
+    ]
+    return candidates[winner], lines
+
+
+def _clearly_behind(leader: Sequence[float], other: Sequence[float]) -> bool:
+    differences = [a - b for a, b in zip(leader, other, strict=True)]
+    n = len(differences)
+    mean = math.fsum(differences) / n
+    variance = math.fsum((d - mean) ** 2 for d in differences) / max(1, n - 1)
+    return mean > 0 and mean > CLEARLY_BEHIND * math.sqrt(variance / n)

@@ -1,0 +1,248 @@
+"""Read data files into Samples and Documents. Nothing is dropped in silence."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ladder.errors import DataError, MissingExtra, Problem
+from ladder.files import digest_of, file_digest
+from ladder.task import DATASETS_PREFIX, Task
+
+MOST_PROBLEMS_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One row: what goes in, what should come out."""
+
+    id: str
+    input: str
+    target: str
+    doc_ids: tuple[str, ...] = ()
+    """Documents that hold the answer, where the user knows them."""
+    group: str = ""
+    time: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A piece of the user's knowledge."""
+
+    id: str
+    title: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Everything the task's data files hold."""
+
+    train: tuple[Sample, ...] = ()
+    test: tuple[Sample, ...] = ()
+    examples: tuple[Sample, ...] = ()
+    documents: tuple[Document, ...] = ()
+    unlabeled: tuple[Sample, ...] = ()
+    digests: tuple[tuple[str, str], ...] = ()
+
+
+def read_rows(task: Task) -> Rows:
+    """Read every data file of a task.
+
+    Raises:
+        DataError: with each wrong row, by file and line.
+        MissingExtra: a parquet file or a saved data set needs the `data` extra.
+    """
+    problems: list[Problem] = []
+    found: dict[str, tuple[Any, ...]] = {}
+    digests = []
+    for role, value in task.data.files().items():
+        numbered = list(_raw_rows(task, role, value, problems))
+        if value.startswith(DATASETS_PREFIX):
+            digests.append((role, digest_of([row for _, row in numbered])))
+        else:
+            digests.append((role, file_digest(task.find_data(value))))
+        read = _read_documents if role == "documents" else _read_samples
+        found[role] = tuple(read(task, role, numbered, problems))
+    problems += _clashing_ids(found)
+    if problems:
+        shown = problems[:MOST_PROBLEMS_SHOWN]
+        rest = len(problems) - len(shown)
+        if rest:
+            shown.append(Problem("…", f"{rest} more such rows", "none"))
+        raise DataError(shown)
+    return Rows(**found, digests=tuple(digests))
+
+
+def _raw_rows(
+    task: Task, role: str, value: str, problems: list[Problem]
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield (file:line, row)."""
+    if value.startswith(DATASETS_PREFIX):
+        return _from_datasets(task, role, value.removeprefix(DATASETS_PREFIX))
+    path = task.find_data(value)
+    readers = {".jsonl": _from_jsonl, ".csv": _from_csv, ".parquet": _from_parquet}
+    return readers[path.suffix](path, problems)
+
+
+def _text_lines(path: Path, problems: list[Problem]) -> Iterator[tuple[int, str]]:
+    with path.open("rb") as file:
+        for number, raw in enumerate(file, start=1):
+            try:
+                yield number, raw.decode("utf-8-sig" if number == 1 else "utf-8")
+            except UnicodeDecodeError as error:
+                got = f"a byte that is not UTF-8 ({raw[error.start : error.start + 1]!r})"
+                fix = "Save the file with UTF-8 encoding."
+                problems.append(Problem(f"{path}:{number}", got, "UTF-8 text", fix))
+
+
+def _from_jsonl(path: Path, problems: list[Problem]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for number, line in _text_lines(path, problems):
+        if not line.strip():
+            continue
+        where = f"{path}:{number}"
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            problems.append(Problem(where, f"`{line.strip()[:40]}` ({error})", "a JSON object"))
+            continue
+        if isinstance(row, dict):
+            yield where, row
+        else:
+            problems.append(Problem(where, f"a JSON {type(row).__name__}", "a JSON object"))
+
+
+def _from_csv(path: Path, problems: list[Problem]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    reader = csv.DictReader(line for _, line in _text_lines(path, problems))
+    try:
+        for row in reader:
+            where = f"{path}:{reader.line_num}"
+            if None in row or None in row.values():
+                got = "more cells than columns" if None in row else "fewer cells than columns"
+                wanted = f"{len(reader.fieldnames or ())} cells"
+                problems.append(Problem(where, got, wanted, "Quote cells that hold commas."))
+            else:
+                yield where, row
+    except csv.Error as error:
+        problems.append(Problem(f"{path}:{reader.line_num}", str(error), "valid CSV"))
+
+
+def _from_parquet(path: Path, problems: list[Problem]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    try:
+        import pyarrow.parquet
+    except ImportError:
+        raise MissingExtra("pyarrow", 'pip install "escalation-ladder[data]"') from None
+    try:
+        rows = pyarrow.parquet.read_table(path).to_pylist()
+    except (OSError, ValueError) as error:
+        problems.append(Problem(str(path), str(error)[:100], "a parquet file"))
+        return
+    for number, row in enumerate(rows, start=1):
+        yield f"{path}:row {number}", row
+
+
+def _from_datasets(task: Task, role: str, name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Read `<id-or-saved-folder>[@revision][#split]` with the datasets library."""
+    try:
+        import datasets
+    except ImportError:
+        raise MissingExtra("datasets", 'pip install "escalation-ladder[data]"') from None
+    name, _, split = name.partition("#")
+    name, _, revision = name.partition("@")
+    split = split or ("train" if role in ("train", "examples") else "test")
+    folder = task.find_data(name)
+    try:
+        if folder.is_dir():
+            loaded = datasets.load_from_disk(str(folder))
+            table = loaded[split] if isinstance(loaded, datasets.DatasetDict) else loaded
+        else:
+            table = datasets.load_dataset(name, revision=revision or None, split=split)
+    except Exception as error:  # the library raises many kinds; all mean: no rows from there
+        got = f"{type(error).__name__}: {str(error)[:160]}"
+        fix = "Name a folder written by save_to_disk, or an id that the hub serves."
+        raise DataError([Problem(f"data.{role}: {name}", got, "a data set", fix)]) from None
+    for number, row in enumerate(table, start=1):
+        yield f"{name}#{split}:row {number}", row
+
+
+def _field(row: Mapping[str, Any], task: Task, name: str) -> Any:
+    return row.get(task.data.columns.get(name, name))
+
+
+def _read_samples(
+    task: Task,
+    role: str,
+    numbered: list[tuple[str, Mapping[str, Any]]],
+    problems: list[Problem],
+) -> Iterator[Sample]:
+    needed = ("input",) if role == "unlabeled" else ("input", "target")
+    for position, (where, row) in enumerate(numbered, start=1):
+        texts = {name: _text(_field(row, task, name)) for name in needed}
+        missing = [name for name, text in texts.items() if not text]
+        for name in missing:
+            problems.append(_missing(where, task, name, row))
+        if missing:
+            continue
+        doc_ids = _field(row, task, "doc_ids") or ()
+        yield Sample(
+            id=_text(_field(row, task, "id")) or f"{role}-{position}",
+            input=texts["input"],
+            target=texts.get("target", ""),
+            doc_ids=tuple(map(str, doc_ids if isinstance(doc_ids, list | tuple) else [doc_ids])),
+            group=_text(_field(row, task, "group")),
+            time=_text(_field(row, task, "time")),
+        )
+
+
+def _read_documents(
+    task: Task,
+    role: str,
+    numbered: list[tuple[str, Mapping[str, Any]]],
+    problems: list[Problem],
+) -> Iterator[Document]:
+    for position, (where, row) in enumerate(numbered, start=1):
+        text = _text(row.get("text"))
+        if not text:
+            problems.append(_missing(where, task, "text", row))
+            continue
+        yield Document(
+            id=_text(row.get("id")) or f"{role}-{position}",
+            title=_text(row.get("title")),
+            text=text,
+        )
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False)
+    return str(value).strip()
+
+
+def _missing(where: str, task: Task, name: str, row: Mapping[str, Any]) -> Problem:
+    column = task.data.columns.get(name, name)
+    if column in row:
+        return Problem(
+            f"{where}: {column}", "an empty value", "text", "Fill it or take the row out"
+        )
+    got = f"the columns {', '.join(map(str, row))}"[:160]
+    fix = f"Name yours in the task file: data: {{columns: {{{name}: YOUR_COLUMN}}}}"
+    return Problem(f"{where}: {column}", got, f"the column `{column}`", fix)
+
+
+def _clashing_ids(found: Mapping[str, tuple[Any, ...]]) -> Iterator[Problem]:
+    """Ids must be unique among samples, and among documents."""
+    for roles in (("train", "test", "examples", "unlabeled"), ("documents",)):
+        first: dict[str, str] = {}
+        for role in roles:
+            for row in found.get(role, ()):
+                if row.id in first:
+                    got = f"the id `{row.id}` again (first in {first[row.id]})"
+                    yield Problem(f"data.{role}", got, "an id of its own for every row")
+                else:
+                    first[row.id] = role

@@ -1,0 +1,153 @@
+"""Cut rows into train, dev, gate and sealed: fixed by the seed, never through a near-duplicate.
+
+`dev` chooses, `gate` judges, `sealed` confirms once. Rows beyond what a verdict needs stay in
+`reserve`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ladder.errors import DataError, Problem
+from ladder.samples.duplicates import clusters
+from ladder.samples.rows import Document, Rows, Sample
+from ladder.task import Task
+
+LEAST_HELD_OUT = 10
+MOST_DEV, MOST_GATE, MOST_SEALED = 120, 400, 200
+DEV_SHARE_OF_TRAIN = 0.25
+DEV_SHARE_OF_TEST = 0.2
+GATE_SHARE_OF_TEST = 0.6
+EXAMPLE_SHARES = {"train": 0.5, "dev": 0.15, "gate": 0.2, "sealed": 0.15}
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The rows by what they are for."""
+
+    train: tuple[Sample, ...]
+    dev: tuple[Sample, ...]
+    gate: tuple[Sample, ...]
+    sealed: tuple[Sample, ...]
+    reserve: tuple[Sample, ...] = ()
+    documents: tuple[Document, ...] = ()
+    unlabeled: tuple[Sample, ...] = ()
+    labels: tuple[str, ...] = ()
+    duplicates: tuple[str, ...] = ()
+    """Ids of rows set aside because an earlier row says the same."""
+    contaminated: tuple[tuple[str, str], ...] = ()
+    """(held-out row, training row) that are near-duplicates; such rows are not scored."""
+
+
+def all_samples(rows: Rows) -> tuple[Sample, ...]:
+    """Return the labelled rows in the order in which `split` expects their pairs."""
+    return (*rows.examples, *rows.train, *rows.test)
+
+
+def split(task: Task, rows: Rows, pairs: Sequence[tuple[int, int]]) -> Splits:
+    """Split the rows.
+
+    Args:
+        task: gives the seed and the answer form.
+        rows: everything that was read.
+        pairs: near-duplicates among `all_samples(rows)`.
+
+    Raises:
+        DataError: too few rows, or labels that do not fit.
+    """
+    samples = all_samples(rows)
+    _enough(task, rows)
+    cluster = clusters(len(samples), pairs)
+    train_size = len(rows.examples) + len(rows.train)
+    first_of: dict[int, int] = {}
+    kept, duplicates, contaminated = [], [], []
+    for at, sample in enumerate(samples):
+        first = first_of.setdefault(cluster[at], at)
+        if first == at:
+            kept.append(at)
+        elif at >= train_size > first:
+            contaminated.append((sample.id, samples[first].id))
+        else:
+            duplicates.append(sample.id)
+    mixed = sorted(kept, key=lambda at: _draw(task.seed, samples[at].id))
+    learn = [samples[at] for at in mixed if at < train_size]
+    held = [samples[at] for at in mixed if at >= train_size]
+    parts = _cut_examples(learn) if rows.examples else _cut_given(learn, held)
+    labels = _labels(task, parts["train"], samples)
+    return Splits(
+        **{name: tuple(part) for name, part in parts.items()},
+        documents=rows.documents,
+        unlabeled=rows.unlabeled,
+        labels=labels,
+        duplicates=tuple(duplicates),
+        contaminated=tuple(contaminated),
+    )
+
+
+def _draw(seed: int, sample_id: str) -> str:
+    """Return a place in a shuffle that depends on the seed and the id alone."""
+    return hashlib.sha256(f"{seed}:{sample_id}".encode()).hexdigest()
+
+
+def _enough(task: Task, rows: Rows) -> None:
+    role, held = ("examples", rows.examples) if rows.examples else ("test", rows.test)
+    least = LEAST_HELD_OUT * (3 if role == "examples" else 1)
+    if task.data.examples:
+        role = "examples"
+    if len(held) < least:
+        where = f"{task.source}: data.{role}"
+        fix = "A verdict needs about 200 rows; fewer can tell only large differences."
+        raise DataError([Problem(where, f"{len(held)} rows", f"at least {least}", fix)])
+
+
+def _cut_examples(rows: list[Sample]) -> dict[str, list[Sample]]:
+    ends, total = [], 0.0
+    for share in EXAMPLE_SHARES.values():
+        total += share
+        ends.append(round(total * len(rows)))
+    starts = [0, *ends[:-1]]
+    return {name: rows[a:b] for name, a, b in zip(EXAMPLE_SHARES, starts, ends, strict=True)}
+
+
+def _cut_given(learn: list[Sample], held: list[Sample]) -> dict[str, list[Sample]]:
+    dev_size = min(MOST_DEV, round(DEV_SHARE_OF_TRAIN * len(learn)))
+    if learn:
+        dev, train = learn[:dev_size], learn[dev_size:]
+    else:
+        dev_size = min(MOST_DEV, round(DEV_SHARE_OF_TEST * len(held)))
+        dev, train, held = held[:dev_size], [], held[dev_size:]
+    gate_size = min(MOST_GATE, round(GATE_SHARE_OF_TEST * len(held)))
+    sealed_size = min(MOST_SEALED, len(held) - gate_size)
+    sealed_end = gate_size + sealed_size
+    return {
+        "train": train,
+        "dev": dev,
+        "gate": held[:gate_size],
+        "sealed": held[gate_size:sealed_end],
+        "reserve": held[sealed_end:],
+    }
+
+
+def _labels(task: Task, train: Iterable[Sample], samples: Iterable[Sample]) -> tuple[str, ...]:
+    """Return the closed answer set, checked against every target."""
+    if task.answer.type != "label":
+        return ()
+    given = task.answer.labels
+    labels = tuple(given or sorted({s.target for s in train} or {s.target for s in samples}))
+    where = f"{task.source}: answer.labels"
+    if len(labels) < 2:
+        fix = "With one label there is nothing to decide."
+        raise DataError([Problem(where, f"only the label `{labels[0]}`", "two or more", fix)])
+    source = "answer.labels" if given else "the training rows"
+    fix = "Mend the rows, or list every allowed answer under answer.labels."
+    unknown = [sample for sample in samples if sample.target not in labels]
+    if unknown:
+        raise DataError(
+            [
+                Problem(f"row {s.id}", f"the target `{s.target[:60]}`", f"one of {source}", fix)
+                for s in unknown[:5]
+            ]
+        )
+    return labels

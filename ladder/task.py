@@ -1,0 +1,391 @@
+"""task.yaml -> Task: the user's job, with every mistake reported at once.
+
+Only the form is checked here. Names of scorers, engines and rungs are looked up by the room that
+owns their table.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic.fields import FieldInfo
+
+from ladder.errors import Problem, TaskError
+
+RUNGS = ("prompt", "rag", "lora", "distill")
+RungName = Literal["prompt", "rag", "lora", "distill"]
+TASK_FILE_LIMIT_BYTES = 1_000_000
+DATA_SUFFIXES = (".jsonl", ".csv", ".parquet")
+DATASETS_PREFIX = "datasets:"
+
+_Location = tuple[str | int, ...]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class DataFiles(_Section):
+    """Where the rows are. Either `examples` alone, or `test` with an optional `train`."""
+
+    train: str | None = None
+    test: str | None = None
+    examples: str | None = None
+    documents: str | None = None
+    unlabeled: str | None = None
+    columns: dict[str, str] = {}
+    """Our field name -> the name of the column in the user's files, e.g. {input: text}."""
+
+    def files(self) -> dict[str, str]:
+        """Return the role and value of every file that is given."""
+        roles = ("train", "test", "examples", "documents", "unlabeled")
+        return {role: value for role in roles if (value := getattr(self, role))}
+
+
+class AnswerForm(_Section):
+    """What an answer looks like."""
+
+    type: Literal["label", "text", "number", "json"] = "text"
+    labels: tuple[str, ...] = ()
+    """The closed answer set; taken from the training rows when it is not given."""
+    json_schema: dict[str, Any] | None = Field(None, alias="schema")
+    max_tokens: int = Field(64, ge=1, le=4096)
+
+
+class GateLimits(_Section):
+    """The limits a rung must hold to pass."""
+
+    min_score: float = Field(gt=0, le=1)
+    max_cost_usd_per_1k: float | None = Field(None, gt=0)
+    max_p95_ms: float | None = Field(None, gt=0)
+    max_error_rate: float = Field(0.02, ge=0, lt=1)
+    """Above this share of engine errors there is no verdict."""
+    confidence: float = Field(0.95, ge=0.5, lt=1)
+
+
+class ModelNames(_Section):
+    """Which models take part, as `bundled:<name>`, `hf:<id-or-folder>@<revision>` or
+    `openai:<model>@<base-url>`.
+    """
+
+    base: str = "bundled:smollm2-135m"
+    teacher: str | None = None
+    student: str | None = None
+    embedding: str | None = None
+
+
+class Use(_Section):
+    """How the answer will be used."""
+
+    requests_per_month: int = Field(100_000, ge=1, le=10**12)
+    concurrency: int = Field(1, ge=1, le=10_000)
+
+
+class Hardware(_Section):
+    """What this machine costs."""
+
+    usd_per_hour: float = Field(0.20, ge=0, le=1e6)
+
+
+class Prices(_Section):
+    """What an endpoint charges, and where the figures come from."""
+
+    input_usd_per_1m: float = Field(ge=0, le=1e6)
+    output_usd_per_1m: float = Field(ge=0, le=1e6)
+    source: str = "task.yaml"
+
+
+class Rules(_Section):
+    """What the run may do."""
+
+    data_may_leave: bool = False
+    max_spend_usd: float = Field(5.0, ge=0, le=1e9)
+
+
+class Training(_Section):
+    """How the lora rung trains: a shipped recipe's name, or a recipe file beside the task."""
+
+    recipe: str = "lora"
+
+
+class ScorerChoice(_Section):
+    """A scorer's name and its parameters."""
+
+    name: str
+    parameters: dict[str, Any] = {}
+
+
+def _scorer_choices(value: object) -> object:
+    """Accept `name`, `{name: {parameters}}`, or a list of either."""
+    entries = value if isinstance(value, list) else [value]
+    choices: list[object] = []
+    for entry in entries:
+        if isinstance(entry, str):
+            choices.append({"name": entry})
+        elif isinstance(entry, Mapping) and len(entry) == 1:
+            name, parameters = next(iter(entry.items()))
+            choices.append({"name": name, "parameters": parameters or {}})
+        else:
+            raise ValueError("a scorer is a name, or {name: {parameter: value}}, or a list of them")
+    if not choices:
+        raise ValueError("an empty list; name at least one scorer")
+    return choices
+
+
+class Task(_Section):
+    """The user's job, as written in task.yaml."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+    goal: str = Field(min_length=3)
+    data: DataFiles
+    answer: AnswerForm = AnswerForm()
+    score: Annotated[tuple[ScorerChoice, ...], BeforeValidator(_scorer_choices)]
+    gate: GateLimits
+    models: ModelNames = ModelNames()
+    use: Use = Use()
+    hardware: Hardware = Hardware()
+    prices: Prices | None = None
+    rules: Rules = Rules()
+    training: Training = Training()
+    rungs: tuple[RungName, ...] = Field(RUNGS, min_length=1)
+    seed: int = Field(0, ge=0, lt=2**31)
+
+    _source: Path = PrivateAttr(Path("task.yaml"))
+    _data_root: Path | None = PrivateAttr(None)
+    _digest: str = PrivateAttr("")
+
+    @property
+    def source(self) -> Path:
+        """The task file."""
+        return self._source
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the task file."""
+        return self._source.parent
+
+    @property
+    def data_root(self) -> Path | None:
+        """The folder given with --data, if any."""
+        return self._data_root
+
+    @property
+    def digest(self) -> str:
+        """The sha256 of the task file."""
+        return self._digest
+
+    def find_data(self, value: str) -> Path:
+        """Return the file that a data value names: beside the task file, or under --data."""
+        beside = self.folder / value
+        if self._data_root is None or beside.exists():
+            return beside
+        return self._data_root / value
+
+
+def load_task(path: Path, data_root: Path | None = None) -> Task:
+    """Read a task file.
+
+    Args:
+        path: the YAML file.
+        data_root: a further folder in which data files may lie. Files outside the task's own
+            folder and this one are refused, so that a task file from elsewhere cannot make
+            `ladder` read what its user did not mean to show.
+
+    Raises:
+        TaskError: with every mistake found.
+    """
+    text = _read(path)
+    root = _compose(path, text)
+    values: Any = yaml.safe_load(text)
+    problems = list(_duplicate_keys(path, root))
+    try:
+        task = Task.model_validate(values)
+    except ValidationError as error:
+        lines = _lines(root)
+        problems += [_explain(path, lines, dict(detail)) for detail in error.errors()]
+        raise TaskError(problems) from None
+    task._source = path
+    task._data_root = data_root
+    task._digest = hashlib.sha256(text.encode()).hexdigest()
+    problems += _check_data(task, _lines(root))
+    if problems:
+        raise TaskError(problems)
+    return task
+
+
+def _read(path: Path) -> str:
+    wanted = "a task file in YAML"
+    if not path.exists():
+        raise TaskError([Problem(str(path), "no such file", wanted, "Start with: ladder init")])
+    if path.is_dir():
+        fix = f"Name the file: {path / 'task.yaml'}"
+        raise TaskError([Problem(str(path), "a folder", wanted, fix)])
+    if path.stat().st_size > TASK_FILE_LIMIT_BYTES:
+        got = f"{path.stat().st_size:,} bytes"
+        fix = "Data belongs in files of its own, named under `data:`."
+        raise TaskError([Problem(str(path), got, "at most 1 MB", fix)])
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        got = f"a byte that is not UTF-8 at offset {error.start}"
+        fix = "Save the file with UTF-8 encoding."
+        raise TaskError([Problem(str(path), got, "UTF-8 text", fix)]) from None
+    except OSError as error:
+        raise TaskError([Problem(str(path), f"{error.strerror}", "a readable file")]) from None
+
+
+def _compose(path: Path, text: str) -> yaml.MappingNode:
+    fix = "Start from the example that `ladder init` writes."
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path}:{mark.line + 1}" if mark else str(path)
+        got = str(getattr(error, "problem", None) or error).replace("\n", " ")
+        tabbed = mark is not None and "\t" in text.splitlines()[min(mark.line, text.count("\n"))]
+        fix = "Indent with spaces, not tabs." if tabbed else "Mend the YAML at this line."
+        raise TaskError([Problem(where, got, "valid YAML", fix)]) from None
+    except (ValueError, RecursionError) as error:
+        raise TaskError([Problem(str(path), f"{error}"[:200], "plain YAML values", fix)]) from None
+    if root is None:
+        raise TaskError([Problem(str(path), "an empty file", "keys like `name:`", fix)])
+    if not isinstance(root, yaml.MappingNode):
+        got = "a list" if isinstance(root, yaml.SequenceNode) else "a single value"
+        raise TaskError([Problem(f"{path}:1", got, "a mapping with keys like `name:`", fix)])
+    return root
+
+
+def _walk(node: yaml.Node, at: _Location = ()) -> Iterator[tuple[_Location, yaml.Node, int]]:
+    """Yield location, value node and line (from 1) of everything in the file."""
+    seen: set[int] = set()
+
+    def walk(node: yaml.Node, at: _Location) -> Iterator[tuple[_Location, yaml.Node, int]]:
+        if id(node) in seen:  # an alias: each node is visited once
+            return
+        seen.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                here = (*at, str(key.value))
+                yield here, key, key.start_mark.line + 1
+                yield from walk(value, here)
+        elif isinstance(node, yaml.SequenceNode):
+            for index, value in enumerate(node.value):
+                yield (*at, index), value, value.start_mark.line + 1
+                yield from walk(value, (*at, index))
+
+    return walk(node, at)
+
+
+def _lines(root: yaml.Node) -> dict[_Location, int]:
+    return {at: line for at, _, line in _walk(root)}
+
+
+def _duplicate_keys(path: Path, root: yaml.Node) -> Iterator[Problem]:
+    first: dict[_Location, int] = {}
+    for at, _, line in _walk(root):
+        if at in first:
+            where = f"{path}:{line}: {_dotted(at)}"
+            yield Problem(where, f"a second `{at[-1]}` (first on line {first[at]})", "one")
+        first.setdefault(at, line)
+
+
+def _dotted(at: _Location) -> str:
+    return ".".join(str(part) for part in at)
+
+
+def _line_of(lines: Mapping[_Location, int], at: _Location) -> int:
+    while at and at not in lines:
+        at = at[:-1]
+    return lines.get(at, 1)
+
+
+def _explain(path: Path, lines: Mapping[_Location, int], detail: dict[str, Any]) -> Problem:
+    """Turn one pydantic error into a Problem."""
+    at: _Location = tuple(detail["loc"])
+    where = f"{path}:{_line_of(lines, at)}: {_dotted(at)}"
+    if detail["type"] == "extra_forbidden":
+        known = _known_keys(at[:-1])
+        nearest = difflib.get_close_matches(str(at[-1]), known, n=1, cutoff=0.5)
+        fix = f"Did you mean `{nearest[0]}`?" if nearest else ""
+        return Problem(where, f"the unknown key `{at[-1]}`", f"one of {', '.join(known)}", fix)
+    if detail["type"] == "missing":
+        return Problem(where, "nothing", f"the key `{at[-1]}`", "It is required.")
+    message = str(detail["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
+    if detail["type"] == "string_pattern_mismatch":
+        message = "letters, digits, '.', '_' or '-', starting with a letter or digit, at most 64"
+    return Problem(where, _short(detail.get("input")), message)
+
+
+def _short(value: object) -> str:
+    try:
+        text = repr(value)
+    except ValueError:  # an integer with more digits than Python prints
+        return "a number too large to print"
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _known_keys(at: _Location) -> list[str]:
+    section: type[BaseModel] = Task
+    for part in at:
+        field: FieldInfo | None = section.model_fields.get(str(part))
+        if field and isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            section = field.annotation
+        elif field and "Prices" in str(field.annotation):
+            section = Prices
+    return [field.alias or name for name, field in section.model_fields.items()]
+
+
+def _check_data(task: Task, lines: Mapping[_Location, int]) -> Iterator[Problem]:
+    given = task.data.files()
+
+    def at(role: str) -> str:
+        return f"{task.source}:{_line_of(lines, ('data', role))}: data.{role}"
+
+    if "examples" in given and ("train" in given or "test" in given):
+        fix = "Keep `examples` alone (it is split for you), or name `train` and `test`."
+        yield Problem(at("examples"), "`examples` beside `train` or `test`", "one way", fix)
+    if "examples" not in given and "test" not in given:
+        fix = "Without held-out rows nothing can be measured."
+        yield Problem(at("test"), "neither `test` nor `examples`", "one of them", fix)
+    for role, value in given.items():
+        problem = _check_file(task, at(role), value)
+        if problem:
+            yield problem
+
+
+def _check_file(task: Task, where: str, value: str) -> Problem | None:
+    if value.startswith(DATASETS_PREFIX):
+        return None
+    if Path(value).suffix not in DATA_SUFFIXES:
+        wanted = f"a file ending in {', '.join(DATA_SUFFIXES)}, or {DATASETS_PREFIX}<id-or-folder>"
+        return Problem(where, f"`{value}`", wanted)
+    path = task.find_data(value)
+    roots = [root.resolve() for root in (task.folder, task.data_root) if root is not None]
+    if not any(path.resolve().is_relative_to(root) for root in roots):
+        fix = "Put the file beside the task, or name its folder on the command line: --data FOLDER"
+        return Problem(where, f"`{value}`, outside the task's folder", "a file inside it", fix)
+    if not path.is_file():
+        looked = " and ".join(str(root) for root in (task.folder, task.data_root) if root)
+        return Problem(where, f"no file `{value}` (looked in {looked})", "a file that exists")
+    return None
+
+
+def model_parts(reference: str) -> tuple[str, str, str | None]:
+    """Split `kind:name@suffix` into kind, name and suffix (a revision, or an endpoint's URL).
+
+    Raises:
+        ValueError: the reference has no kind.
+    """
+    match = re.fullmatch(r"([a-z]+):([^@]+)(?:@(.+))?", reference)
+    if match is None:
+        raise ValueError(f"`{reference}` is not kind:name, e.g. bundled:smollm2-135m")
+    kind, name, suffix = match.groups()
+    return kind, name, suffix

@@ -1,0 +1,175 @@
+"""Start a recipe as its own process, watch it, and read what it left.
+
+A recipe and the package meet through files: YAML and rows in; a folder with training.json out.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from ladder.errors import MissingExtra, TrainingError
+from ladder.evidence import Build
+from ladder.files import digest_of, file_digest, folder_digests, shipped, write_json_lines
+from ladder.report.watch import Watch
+
+PROGRAM = "sft.py"
+RECORD = "training.json"
+POLL_SECONDS = 0.5
+STOP_SECONDS = 20
+
+
+def find_recipe(name: str, beside: Path) -> Path:
+    """Return a recipe's file: a shipped name, or a YAML file beside the task.
+
+    Raises:
+        TrainingError: there is no such recipe.
+    """
+    for path in (shipped("recipes") / f"{name}.yaml", beside / name, Path(name)):
+        if path.suffix == ".yaml" and path.is_file():
+            return path
+    there = ", ".join(sorted(path.stem for path in shipped("recipes").glob("*.yaml")))
+    raise TrainingError(f"no recipe `{name}`; there are {there}, or name a YAML file")
+
+
+def training_missing() -> str | None:
+    """Return the command that installs what training needs, or None when it is there."""
+    needed = ("torch", "transformers", "trl", "peft", "datasets")
+    if all(find_spec(name) for name in needed):
+        return None
+    return 'pip install "escalation-ladder[train]"'
+
+
+def train(
+    recipe: Path,
+    base: Path,
+    rows: Sequence[Mapping[str, Any]],
+    artefacts: Path,
+    watch: Watch,
+    overrides: Mapping[str, str] | None = None,
+) -> Build:
+    """Train on rows, or return the artefact that the same recipe, base and rows have left.
+
+    Args:
+        recipe: the YAML file.
+        base: folder of the model to start from.
+        rows: {"prompt", "completion"} texts.
+        artefacts: where trained things are kept; the artefact's folder is named by its inputs, so
+            a killed training goes on in it and a finished one is found again.
+        watch: sees steps, loss and time left.
+        overrides: recipe fields to change, by name.
+
+    Raises:
+        MissingExtra: the training libraries are not installed.
+        TrainingError: the program failed; its log is named.
+    """
+    missing = training_missing()
+    if missing:
+        raise MissingExtra("what training needs", missing.removeprefix("pip install "))
+    about = [
+        file_digest(recipe),
+        file_digest(recipe.parent / PROGRAM if _own_program(recipe) else shipped_program()),
+        folder_digests(base, _weights(base)),
+        list(rows),
+        dict(overrides or {}),
+    ]
+    folder = artefacts / f"{recipe.stem}-{digest_of(about)[:16]}"
+    folder.mkdir(parents=True, exist_ok=True)
+    with _alone(folder):
+        if not (folder / RECORD).is_file():
+            write_json_lines(folder / "rows.jsonl", rows)
+            _run(recipe, base, folder, watch, overrides or {})
+    return read_build(folder)
+
+
+def read_build(folder: Path) -> Build:
+    """Return what a finished training cost."""
+    record = json.loads((folder / RECORD).read_text())
+    return Build(
+        seconds=record["seconds"],
+        train_tokens=record["tokens"],
+        peak_memory_mb=max(record["peak_memory_mb"], record["peak_gpu_memory_mb"]),
+        folder=str(folder),
+    )
+
+
+def shipped_program() -> Path:
+    """Return the training program that ships with the recipes."""
+    return shipped("recipes") / PROGRAM
+
+
+def _own_program(recipe: Path) -> bool:
+    """Tell whether a copied recipe brought its own copy of the program."""
+    return (recipe.parent / PROGRAM).is_file()
+
+
+def _weights(base: Path) -> list[str]:
+    return [path.name for path in base.iterdir() if path.suffix in (".safetensors", ".json")]
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold the folder against a second training into it."""
+    with (folder / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise TrainingError(
+                f"another training is writing to {folder}; wait for it, or end that process"
+            ) from None
+        yield
+
+
+def _run(
+    recipe: Path, base: Path, folder: Path, watch: Watch, overrides: Mapping[str, str]
+) -> None:
+    program = recipe.parent / PROGRAM if _own_program(recipe) else shipped_program()
+    command = [
+        *(sys.executable, str(program), "--config", str(recipe)),
+        *("--model_name_or_path", str(base)),
+        *("--train_file", str(folder / "rows.jsonl"), "--output_dir", str(folder)),
+    ]
+    for name, value in overrides.items():
+        command += [f"--{name}", value]
+    log = folder / "train.log"
+    quiet = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "PYTHONWARNINGS": "ignore"}
+    with log.open("a") as out:
+        process = subprocess.Popen(
+            command, stdout=out, stderr=subprocess.STDOUT, env={**os.environ, **quiet}
+        )
+        try:
+            _follow(process, folder / "progress.jsonl", f"training {recipe.stem}", watch)
+        finally:
+            if process.poll() is None:  # interrupted: the checkpoint stays, the process does not
+                process.terminate()
+                process.wait(timeout=STOP_SECONDS)
+    if process.returncode != 0:
+        last = log.read_text(errors="replace").strip().splitlines()[-1:]
+        raise TrainingError(f"{recipe.name} failed: {''.join(last)[:300]} (log: {log})")
+
+
+def _follow(process: subprocess.Popen[bytes], progress: Path, title: str, watch: Watch) -> None:
+    first = _last_line(progress)
+    while process.poll() is None and _last_line(progress) == first:
+        time.sleep(POLL_SECONDS)  # the program is still loading
+    steps = int((_last_line(progress) or {"steps": 1})["steps"])
+    with watch.step(title, steps) as advance:
+        while process.poll() is None:
+            time.sleep(POLL_SECONDS)
+            advance(int((_last_line(progress) or {"step": 0})["step"]))
+
+
+def _last_line(progress: Path) -> dict[str, Any] | None:
+    if not progress.is_file():
+        return None
+    whole = [line for line in progress.read_text().splitlines() if line.endswith("}")]
+    return dict(json.loads(whole[-1])) if whole else None

@@ -1,0 +1,42 @@
+"""A smaller student: a copy of a model with most of its layers taken out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ladder.errors import EngineError
+
+
+def kept_layers(layers: int, keep: int) -> list[int]:
+    """Return which layers to keep: the first ones and the last two.
+
+    The first layers read the input and the last ones write the vocabulary; the middle is the most
+    redundant (Gromov et al., 2024, "The Unreasonable Ineffectiveness of the Deeper Layers").
+    """
+    tail = 2 if keep > 3 else 1
+    return (
+        [*range(keep - tail), *range(layers - tail, layers)] if keep < layers else [*range(layers)]
+    )
+
+
+def prune_layers(source: Path, target: Path, keep: int) -> None:
+    """Write a copy of a model folder with `keep` of its layers."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    model = AutoModelForCausalLM.from_pretrained(
+        source, dtype=torch.bfloat16, local_files_only=True, use_safetensors=True
+    )
+    layers = getattr(model.get_decoder(), "layers", None)
+    if layers is None:
+        raise EngineError(f"{source}: this model's layers cannot be pruned; name models.student")
+    chosen = kept_layers(len(layers), keep)
+    model.get_decoder().layers = torch.nn.ModuleList(layers[at] for at in chosen)
+    for position, layer in enumerate(model.get_decoder().layers):
+        layer.self_attn.layer_idx = position
+    model.config.num_hidden_layers = len(chosen)
+    kinds = getattr(model.config, "layer_types", None)
+    if kinds:
+        model.config.layer_types = [kinds[at] for at in chosen]
+    model.save_pretrained(target)
+    AutoTokenizer.from_pretrained(source, local_files_only=True).save_pretrained(target)
