@@ -81,7 +81,7 @@ def assess(
     watch = Quiet() if json else Live(console)
     if not json:
         console.print(f"[bold]{loaded.name}[/bold] · {loaded.models.base}", highlight=False)
-    found, folder = climb(loaded, runs.resolve(), watch, until=until, every=every)  # type: ignore[arg-type]
+    found, folder = climb(loaded, runs.resolve(), watch, until=until, every=every)
     if json:
         typer.echo(found.model_dump_json(indent=2))
     else:
@@ -123,8 +123,8 @@ def train(
     from rich.console import Console
 
     from ladder.report.watch import Live
+    from ladder.rungs.by_hand import train_task
     from ladder.task import load_task
-    from ladder.training.by_hand import train_task
 
     pairs = [entry.partition("=") for entry in change or []]
     wrong = [entry for entry, (_, equals, _) in zip(change or [], pairs, strict=True) if not equals]

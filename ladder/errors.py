@@ -3,7 +3,7 @@
 LadderError
 ├── TaskError       task.yaml is wrong; carries every mistake found
 ├── DataError       a data file is wrong; names file and line
-├── MissingExtra    a library is not installed; names the command that installs it
+├── MissingExtraError a library is not installed; names the command that installs it
 ├── EngineError     no answers can be had from a model or an endpoint
 ├── TrainingError   a recipe's program failed; names its log
 └── StateError      a run folder or the cache cannot be read or written
@@ -49,7 +49,7 @@ class DataError(ProblemsError):
     """A data file is wrong."""
 
 
-class MissingExtra(LadderError):
+class MissingExtraError(LadderError):
     """A library that this step needs is not installed."""
 
     def __init__(self, what: str, install: str) -> None:

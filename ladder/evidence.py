@@ -8,8 +8,6 @@ from pydantic import BaseModel, ConfigDict
 
 from ladder.task import RungName
 
-SCHEMA_VERSION = 1
-
 VerdictWord = Literal["pass", "fail", "undecided", "none"]
 
 
@@ -246,7 +244,7 @@ class TaskRecord(Record):
 class Assessment(Record):
     """The whole climb: what is saved as assessment.json."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1] = 1
     ladder_version: str
     created: str
     """UTC, ISO 8601."""
@@ -276,7 +274,7 @@ class Baseline(Record):
 class RevalidationPlan(Record):
     """What keeps the answer alive: revalidation.yaml."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1] = 1
     task: str
     """Path of task.yaml, relative to the plan's folder where possible."""
     data_root: str | None

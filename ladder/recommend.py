@@ -34,9 +34,8 @@ def recommend(
     unproven = chosen.status != "passed"
     measured = chosen.measurement
     reasons = [_measured(chosen)]
-    reasons += [
-        f"{a.rung} {a.status}: {_short(a)}" for a in attempts if _before(a, chosen, attempts)
-    ]
+    below = list(attempts)[: list(attempts).index(chosen)]
+    reasons += [f"{attempt.rung} {attempt.status}: {_short(attempt)}" for attempt in below]
     if unproven and chosen.verdict:
         more = [limit.more_rows for limit in chosen.verdict.limits if limit.more_rows]
         rows = f"; about {max(more):,} more rows would settle it" if more else ""
@@ -79,10 +78,6 @@ def savings(task: Task, data: DataReport, attempts: Sequence[Attempt], confirmin
         calls_if_exhaustive=len(task.rungs) * (data.gate + data.sealed),
         training_avoided=tuple(r for r in trainings if r in task.rungs and r not in climbed),
     )
-
-
-def _before(attempt: Attempt, chosen: Attempt, attempts: Sequence[Attempt]) -> bool:
-    return list(attempts).index(attempt) < list(attempts).index(chosen)
 
 
 def _measured(attempt: Attempt) -> str:

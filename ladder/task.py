@@ -11,7 +11,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
@@ -19,8 +19,8 @@ from pydantic.fields import FieldInfo
 
 from ladder.errors import Problem, TaskError
 
-RUNGS = ("prompt", "rag", "lora", "distill")
 RungName = Literal["prompt", "rag", "lora", "distill"]
+RUNGS: tuple[RungName, ...] = get_args(RungName)
 TASK_FILE_LIMIT_BYTES = 1_000_000
 DATA_SUFFIXES = (".jsonl", ".csv", ".parquet")
 DATASETS_PREFIX = "datasets:"
@@ -71,8 +71,9 @@ class GateLimits(_Section):
 
 
 class ModelNames(_Section):
-    """Which models take part, as `bundled:<name>`, `hf:<id-or-folder>@<revision>` or
-    `openai:<model>@<base-url>`.
+    """Which models take part.
+
+    Each is `bundled:<name>`, `hf:<id-or-folder>@<revision>` or `openai:<model>@<base-url>`.
     """
 
     base: str = "bundled:smollm2-135m"

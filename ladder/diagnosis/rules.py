@@ -7,7 +7,7 @@ not, the gap is retrieval, and training is refused by name.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -63,7 +63,7 @@ def diagnose(
     return Diagnosis(causes=tuple(named), refuses=refuses, sentence=sentence)
 
 
-def _only_cost_or_latency(failed: list[str], verdict: Verdict) -> Diagnosis:
+def _only_cost_or_latency(failed: Sequence[str], verdict: Verdict) -> Diagnosis:
     names = {"max_cost_usd_per_1k": "cost", "max_p95_ms": "latency"}
     causes = []
     for limit in verdict.limits:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ladder.engines.base import Abilities, Completion, Engine, Request
 from ladder.engines.bundled import bundled_folder
-from ladder.errors import EngineError, MissingExtra
+from ladder.errors import EngineError, MissingExtraError
 from ladder.task import model_parts
 
 __all__ = ["ENGINES", "Abilities", "Completion", "Engine", "Request", "model_folder", "open_engine"]
@@ -71,7 +71,7 @@ def open_engine(reference: str, adapter: str | None = None, beside: Path = Path(
 
     Raises:
         EngineError: there is no such engine or model.
-        MissingExtra: a library it needs is not installed.
+        MissingExtraError: a library it needs is not installed.
     """
     try:
         kind, name, suffix = model_parts(reference)
@@ -106,7 +106,9 @@ def hf_folder(name: str, revision: str | None, beside: Path) -> Path:
     try:
         from huggingface_hub import snapshot_download
     except ImportError:
-        raise MissingExtra("huggingface_hub", 'pip install "escalation-ladder[local]"') from None
+        raise MissingExtraError(
+            "huggingface_hub", 'pip install "escalation-ladder[local]"'
+        ) from None
     try:
         patterns = ["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt"]
         return Path(snapshot_download(name, revision=revision, allow_patterns=patterns))

@@ -9,7 +9,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from ladder.errors import EngineError, MissingExtra
+from ladder.errors import EngineError, MissingExtraError
 from ladder.files import clear_disk_errors, user_cache
 
 
@@ -45,7 +45,7 @@ def bundled_folder(name: str) -> Path:
 
     Raises:
         EngineError: no bundled model has this name.
-        MissingExtra: the package that carries it is not installed.
+        MissingExtraError: the package that carries it is not installed.
         StateError: the cache folder is full or cannot be written.
     """
     if name not in MODELS:
@@ -53,7 +53,7 @@ def bundled_folder(name: str) -> Path:
     model = MODELS[name]
     spec = importlib.util.find_spec(model.package)
     if spec is None or not spec.submodule_search_locations:
-        raise MissingExtra(f"the bundled model {name}", model.install)
+        raise MissingExtraError(f"the bundled model {name}", model.install)
     source = Path(next(iter(spec.submodule_search_locations))) / model.file
     return _converted(name, source) if model.gguf else source
 
@@ -83,7 +83,7 @@ def convert_gguf(source: Path, target: Path) -> None:
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
     except ImportError:
-        raise MissingExtra("torch", 'pip install "escalation-ladder[local]"') from None
+        raise MissingExtraError("torch", 'pip install "escalation-ladder[local]"') from None
 
     options = {"gguf_file": source.name, "local_files_only": True}
     tokenizer = AutoTokenizer.from_pretrained(source.parent, **options)

@@ -29,7 +29,9 @@ class Store:
         with clear_disk_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
-                self._base = sqlite3.connect(path, timeout=WAIT_FOR_LOCK_SECONDS, isolation_level=None)
+                self._base = sqlite3.connect(
+                    path, timeout=WAIT_FOR_LOCK_SECONDS, isolation_level=None
+                )
                 self._base.execute("PRAGMA journal_mode=WAL")
                 self._base.execute("PRAGMA synchronous=NORMAL")
                 self._base.execute(
@@ -75,7 +77,7 @@ class Store:
     def _run(self, sql: str, values: Sequence[str]) -> list[Any]:
         with clear_disk_errors(self.path):
             try:
-                return self._base.execute(sql, tuple(values)).fetchall()
+                return list(self._base.execute(sql, tuple(values)))
             except sqlite3.OperationalError as error:
                 raise StateError(f"{self.path}: {error}") from None
 

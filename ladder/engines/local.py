@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ladder.engines.base import Abilities, Completion, Request
 from ladder.engines.choices import ChoiceTree
-from ladder.errors import EngineError, MissingExtra
+from ladder.errors import EngineError, MissingExtraError
 from ladder.files import digest_of, folder_digests
 
 if TYPE_CHECKING:
@@ -89,13 +89,15 @@ class LocalEngine:
     def encode(self, request: Request) -> list[int]:
         """Return the prompt's tokens."""
         if not request.messages:
-            ids: list[int] = self.tokenizer(request.text, add_special_tokens=False)["input_ids"]
-            return ids
+            return self._ids(request.text)
         messages = [{"role": role, "content": content} for role, content in request.messages]
         text = self.tokenizer.apply_chat_template(
             messages, add_generation_prompt=True, tokenize=False
         )
-        ids = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return self._ids(text)
+
+    def _ids(self, text: str) -> list[int]:
+        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
         return ids
 
     def complete(self, requests: Sequence[Request]) -> Iterator[tuple[int, Completion]]:
@@ -378,7 +380,7 @@ def _transformers() -> Any:
     try:
         import transformers
     except ImportError:
-        raise MissingExtra("transformers", 'pip install "escalation-ladder[local]"') from None
+        raise MissingExtraError("transformers", 'pip install "escalation-ladder[local]"') from None
     transformers.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     return transformers
@@ -389,7 +391,7 @@ def load_model(folder: Path, adapter: Path | None) -> Any:
 
     Raises:
         EngineError: the adapter does not change the model's answers.
-        MissingExtra: torch, transformers or peft is not installed.
+        MissingExtraError: torch, transformers or peft is not installed.
     """
     transformers = _transformers()
     import torch
@@ -405,7 +407,7 @@ def load_model(folder: Path, adapter: Path | None) -> Any:
     try:
         from peft import PeftModel
     except ImportError:
-        raise MissingExtra("peft", 'pip install "escalation-ladder[train]"') from None
+        raise MissingExtraError("peft", 'pip install "escalation-ladder[train]"') from None
     probe = torch.arange(100, 132, device=device)[None]
     with torch.inference_mode():
         before = model(probe).logits.float()

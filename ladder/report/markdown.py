@@ -13,9 +13,8 @@ def as_markdown(assessment: Assessment) -> str:
 
 
 def _lines(a: Assessment) -> Iterator[str]:
-    gate = ", ".join(
-        f"{name} {value:g}" for name, value in a.task.gate.items() if value is not None
-    )
+    limits = {name: value for name, value in a.task.gate.items() if value is not None}
+    gate = ", ".join(f"{name} {value:g}" for name, value in limits.items())
     yield f"# {a.task.name}\n"
     yield f"> {a.task.goal}\n"
     yield f"{answer_line(a)}\n"
@@ -75,10 +74,8 @@ def _row(attempt: Attempt) -> tuple[str, str, str, str, str, str]:
     m = attempt.measurement
     if m is None:
         return (attempt.rung, "not climbed", "", "", "", attempt.reason)
-    rows = m.score.n
-    verdict = (
-        f"{attempt.status.removesuffix('ed').replace('undecid', 'undecided')} after {rows} rows"
-    )
+    word = attempt.verdict.status if attempt.verdict else attempt.status
+    verdict = f"{word} after {m.score.n} rows"
     if attempt.diagnosis:
         verdict += f" · {attempt.diagnosis.sentence}"
     elif attempt.candidate:
@@ -112,16 +109,7 @@ def _attempt_lines(attempt: Attempt) -> Iterator[str]:
         yield attempt.reason
         return
     yield f"Winner: {attempt.candidate.technique}. {attempt.reason}.\n"
-    if attempt.verdict:
-        yield "| limit | wanted | measured | distance | verdict |"
-        yield "|---|---|---|---|---|"
-        for limit in attempt.verdict.limits:
-            got = "?" if limit.got is None else f"{limit.got:.4g}"
-            distance = "?" if limit.distance is None else f"{limit.distance:+.4g}"
-            more = (
-                f", about {limit.more_rows:,} more rows would settle it" if limit.more_rows else ""
-            )
-            yield f"| {limit.limit} | {limit.wanted:g} | {got} | {distance} | {limit.verdict}{more} |"
+    yield from _limit_lines(attempt)
     if m.macro_f1 is not None:
         yield f"\nMacro-F1 {m.macro_f1:.3f} beside a score of {m.score.mean:.3f}."
     for name, other in m.others.items():
@@ -146,18 +134,31 @@ def _attempt_lines(attempt: Attempt) -> Iterator[str]:
         yield "\n</details>"
 
 
+def _limit_lines(attempt: Attempt) -> Iterator[str]:
+    yield "| limit | wanted | measured | distance | verdict |"
+    yield "|---|---|---|---|---|"
+    for limit in attempt.verdict.limits if attempt.verdict else ():
+        got = "?" if limit.got is None else f"{limit.got:.4g}"
+        distance = "?" if limit.distance is None else f"{limit.distance:+.4g}"
+        rows = limit.more_rows
+        more = f", about {rows:,} more rows would settle it" if rows else ""
+        cells = (limit.limit, f"{limit.wanted:g}", got, distance, f"{limit.verdict}{more}")
+        yield "| " + " | ".join(cells) + " |"
+
+
 def _data_lines(a: Assessment) -> Iterator[str]:
     d = a.data
     yield "\n## The rows\n"
     yield (
-        f"{d.train} train, {d.dev} dev (they chose), {d.gate} gate (they judged), {d.sealed} sealed "
-        f"(read once), {d.reserve} in reserve; {d.documents} documents, {d.unlabeled} unlabelled. "
+        f"{d.train} train, {d.dev} dev (they chose), {d.gate} gate (they judged), "
+        f"{d.sealed} sealed (read once), {d.reserve} in reserve; "
+        f"{d.documents} documents, {d.unlabeled} unlabelled. "
         f"{d.duplicates} near-duplicates were set aside."
     )
     if d.detectable is None:
         yield "These gate rows cannot prove this gate even without a mistake: add rows."
     else:
-        yield f"These gate rows can be expected to prove a true score of {d.detectable:.3f} or more."
+        yield f"These gate rows can prove a true score of {d.detectable:.3f} or more."
     if d.contaminated:
         shown = ", ".join(d.contaminated[:5])
         yield f"\n{len(d.contaminated)} held-out rows repeat training rows, not scored: {shown}."
@@ -188,4 +189,4 @@ def _evidence_lines(a: Assessment) -> Iterator[str]:
         f"{role} {digest[:16]}" for role, digest in a.data.digests.items()
     )
     if a.plan:
-        yield f"\nNext: `ladder revalidate {a.plan}`, or schedule it with `ladder schedule {a.plan}`."
+        yield f"\nNext: `ladder revalidate {a.plan}`, or `ladder schedule {a.plan}`."

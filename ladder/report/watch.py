@@ -53,6 +53,9 @@ class Live:
     @contextmanager
     def step(self, title: str, total: int) -> Iterator[Advance]:
         """Show a bar, the count, the time so far and the time left."""
+        if not self.console.is_terminal:
+            yield lambda done: None
+            return
         columns = (
             TextColumn("  {task.description}"),
             BarColumn(bar_width=24),

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ladder.errors import MissingExtra
+from ladder.errors import MissingExtraError
 
 Method = Literal["bm25", "dense", "hybrid"]
 FUSION_CONSTANT = 60
@@ -43,7 +43,7 @@ def search(
         rankings.append(_lexical(texts, queries, depth))
     if method in ("dense", "hybrid"):
         if embedder is None:
-            raise MissingExtra(
+            raise MissingExtraError(
                 "an embedding model", "naming one in the task: models: {embedding: …}"
             )
         rankings.append(_dense(texts, queries, depth, embedder))
@@ -75,7 +75,7 @@ def _dense(
     try:
         from sentence_transformers import SentenceTransformer
     except ImportError:
-        raise MissingExtra(
+        raise MissingExtraError(
             "sentence-transformers", 'pip install "escalation-ladder[dense]"'
         ) from None
     model = SentenceTransformer(str(embedder), device="cpu", local_files_only=True)

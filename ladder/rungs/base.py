@@ -152,8 +152,15 @@ Wave = Callable[[Climb, Candidate | None], list[Candidate]]
 class Rung(Protocol):
     """A way to customise: a module with these names, and a line in `rungs.LADDER`."""
 
-    NAME: RungName
-    WAVES: tuple[Wave, ...]
+    @property
+    def NAME(self) -> RungName:  # noqa: N802 - a module's constant
+        """The rung's name in task.yaml and in reports."""
+        ...
+
+    @property
+    def WAVES(self) -> tuple[Wave, ...]:  # noqa: N802 - a module's constant
+        """Groups of candidates, raced one after the other."""
+        ...
 
     def unavailable(self, climb: Climb) -> str | None:
         """Return why this rung cannot be tried at all on this task, or None."""

@@ -16,8 +16,9 @@ from ladder.task import RungName
 
 NAME: RungName = "prompt"
 
-Calibration = Literal["none", "empty", "batch"]
+Calibration = Literal["batch", "empty", "none"]
 CALIBRATIONS: tuple[Calibration, ...] = get_args(Calibration)
+"""Of candidates that score alike the first is kept: a calibrated one travels better."""
 
 LABEL_WORDINGS = (
     ("Text", "Label"),
@@ -39,9 +40,8 @@ def unavailable(climb: Climb) -> str | None:
 def wordings(climb: Climb) -> tuple[tuple[str, str], ...]:
     """Return what input and answer may be called; the user's own column names come first."""
     columns = climb.task.data.columns
-    own = tuple(
-        columns.get(name, "").replace("_", " ").capitalize() for name in ("input", "target")
-    )
+    names = [columns.get(name, "") for name in ("input", "target")]
+    own = [name.replace("_", " ").capitalize() for name in names]
     usual = LABEL_WORDINGS if climb.splits.labels else TEXT_WORDINGS
     return ((own[0], own[1]), *usual) if all(own) else usual
 
@@ -118,7 +118,6 @@ def describe(candidate: Candidate) -> str:
     else:
         words.append("free text")
     if candidate.calibration != "none":
-        words.append(
-            f"calibrated on {'empty input' if candidate.calibration == 'empty' else 'dev'}"
-        )
+        on = "empty input" if candidate.calibration == "empty" else "dev"
+        words.append(f"calibrated on {on}")
     return ", ".join(words)

@@ -31,17 +31,7 @@ def unavailable(climb: Climb) -> str | None:
 
 def first_wave(climb: Climb, leader: Candidate | None) -> list[Candidate]:
     """Train without context and, where documents helped, with it; race each both ways."""
-    plain = Candidate(
-        rung=NAME,
-        technique="",
-        model=climb.task.models.base,
-        form="plain",
-        wording=(LABEL_WORDINGS if climb.splits.labels else TEXT_WORDINGS)[0],
-        with_goal=False,
-        answer="scored" if climb.splits.labels else "free",
-    )
-    if any("\n" in sample.target for sample in climb.splits.train):
-        plain = plain.model_copy(update={"form": "chat"})  # a plain answer ends with its line
+    plain = plain_candidate(climb)
     adapted = with_adapter(climb, plain, climb.splits.train)
     rag = climb.attempt_at("rag")
     if rag is None or rag.candidate is None or rag.candidate.retrieval is None:
@@ -56,6 +46,20 @@ def first_wave(climb: Climb, leader: Candidate | None) -> list[Candidate]:
 
 
 WAVES = (first_wave,)
+
+
+def plain_candidate(climb: Climb) -> Candidate:
+    """Return the form that is trained: short, because every row pays for it again."""
+    several_lines = any("\n" in sample.target for sample in climb.splits.train)
+    return Candidate(
+        rung=NAME,
+        technique="",
+        model=climb.task.models.base,
+        form="chat" if several_lines else "plain",  # a plain answer ends with its line
+        wording=(LABEL_WORDINGS if climb.splits.labels else TEXT_WORDINGS)[0],
+        with_goal=False,
+        answer="scored" if climb.splits.labels else "free",
+    )
 
 
 def with_adapter(climb: Climb, candidate: Candidate, samples: Sequence[Sample]) -> Candidate:

@@ -10,13 +10,13 @@ from pathlib import Path
 from ladder.economy.cost import machine_usd
 from ladder.engines import model_folder
 from ladder.engines.head import train_head
-from ladder.errors import MissingExtra
+from ladder.errors import MissingExtraError
 from ladder.evidence import Build, Candidate
 from ladder.files import digest_of, file_digest
 from ladder.rungs.asking import Outcome, answer
 from ladder.rungs.base import Climb
-from ladder.rungs.r1_prompt import LABEL_WORDINGS, TEXT_WORDINGS, named
-from ladder.rungs.r3_lora import training_rows
+from ladder.rungs.r1_prompt import named
+from ladder.rungs.r3_lora import plain_candidate, training_rows
 from ladder.task import RungName
 from ladder.training.launch import find_recipe, train, training_missing
 from ladder.training.prune import prune_layers
@@ -62,7 +62,7 @@ def _teacher(climb: Climb) -> Candidate:
     best = climb.best()
     if climb.task.models.teacher is None:
         if best is None or best.candidate is None:
-            raise MissingExtra("a teacher", "naming one in the task: models: {teacher: …}")
+            raise MissingExtraError("a teacher", "naming one in the task: models: {teacher: …}")
         return best.candidate
     chat = Candidate(rung=NAME, technique="teacher", model=climb.task.models.teacher, form="chat")
     retrieval = best.candidate.retrieval if best and best.candidate else None
@@ -72,17 +72,7 @@ def _teacher(climb: Climb) -> Candidate:
 def _generating_student(climb: Climb, taught: Sequence[Outcome]) -> Candidate:
     """Train the task's student, or a layer-pruned copy of the base, on the teacher's answers."""
     folder = _student_folder(climb)
-    candidate = Candidate(
-        rung=NAME,
-        technique="",
-        model=f"hf:{folder}",
-        form="plain",
-        wording=(LABEL_WORDINGS if climb.splits.labels else TEXT_WORDINGS)[0],
-        with_goal=False,
-        answer="scored" if climb.splits.labels else "free",
-    )
-    if any("\n" in outcome.text for outcome in taught):
-        candidate = candidate.model_copy(update={"form": "chat"})
+    candidate = plain_candidate(climb).model_copy(update={"rung": NAME, "model": f"hf:{folder}"})
     rows = training_rows(climb, candidate, [(o.sample, o.text) for o in taught])
     recipe = find_recipe("distill", climb.task.folder)
     build = train(recipe, folder, rows, climb.artefacts, climb.watch)

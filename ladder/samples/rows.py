@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ladder.errors import DataError, MissingExtra, Problem
+from ladder.errors import DataError, MissingExtraError, Problem
 from ladder.files import digest_of, file_digest
 from ladder.task import DATASETS_PREFIX, Task
 
@@ -55,7 +55,7 @@ def read_rows(task: Task) -> Rows:
 
     Raises:
         DataError: with each wrong row, by file and line.
-        MissingExtra: a parquet file or a saved data set needs the `data` extra.
+        MissingExtraError: a parquet file or a saved data set needs the `data` extra.
     """
     problems: list[Problem] = []
     found: dict[str, tuple[Any, ...]] = {}
@@ -135,7 +135,7 @@ def _from_parquet(path: Path, problems: list[Problem]) -> Iterator[tuple[str, Ma
     try:
         import pyarrow.parquet
     except ImportError:
-        raise MissingExtra("pyarrow", 'pip install "escalation-ladder[data]"') from None
+        raise MissingExtraError("pyarrow", 'pip install "escalation-ladder[data]"') from None
     try:
         rows = pyarrow.parquet.read_table(path).to_pylist()
     except (OSError, ValueError) as error:
@@ -150,7 +150,7 @@ def _from_datasets(task: Task, role: str, name: str) -> Iterator[tuple[str, Mapp
     try:
         import datasets
     except ImportError:
-        raise MissingExtra("datasets", 'pip install "escalation-ladder[data]"') from None
+        raise MissingExtraError("datasets", 'pip install "escalation-ladder[data]"') from None
     name, _, split = name.partition("#")
     name, _, revision = name.partition("@")
     split = split or ("train" if role in ("train", "examples") else "test")

@@ -18,6 +18,8 @@ from ladder.task import Task
 LEAST_HELD_OUT = 10
 MOST_DEV, MOST_GATE, MOST_SEALED = 120, 400, 200
 DEV_SHARE_OF_TRAIN = 0.25
+DEV_SHARE_OF_FEW, FEW_DEV = 0.4, 80
+"""With few training rows a larger share chooses: a choice on a handful of rows is a lottery."""
 DEV_SHARE_OF_TEST = 0.2
 GATE_SHARE_OF_TEST = 0.6
 EXAMPLE_SHARES = {"train": 0.5, "dev": 0.15, "gate": 0.2, "sealed": 0.15}
@@ -112,7 +114,8 @@ def _cut_examples(rows: list[Sample]) -> dict[str, list[Sample]]:
 
 
 def _cut_given(learn: list[Sample], held: list[Sample]) -> dict[str, list[Sample]]:
-    dev_size = min(MOST_DEV, round(DEV_SHARE_OF_TRAIN * len(learn)))
+    few = min(FEW_DEV, round(DEV_SHARE_OF_FEW * len(learn)))
+    dev_size = min(MOST_DEV, max(few, round(DEV_SHARE_OF_TRAIN * len(learn))))
     if learn:
         dev, train = learn[:dev_size], learn[dev_size:]
     else:

@@ -34,7 +34,7 @@ def make_scorer(choice: ScorerChoice, where: str = "score") -> Scorer:
 
     Raises:
         TaskError: there is no such scorer, or a parameter does not fit.
-        MissingExtra: `evaluate:` is asked for and the library is not installed.
+        MissingExtraError: `evaluate:` is asked for and the library is not installed.
     """
     try:
         if choice.name in SCORERS:

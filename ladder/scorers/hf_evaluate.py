@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ladder.errors import MissingExtra
+from ladder.errors import MissingExtraError
 from ladder.scorers.base import Score, Scorer
 
 
@@ -19,7 +19,7 @@ def hf_evaluate(metric: str, *, field: str | None = None) -> Scorer:
     try:
         import evaluate
     except ImportError:
-        raise MissingExtra("evaluate", 'pip install "escalation-ladder[evaluate]"') from None
+        raise MissingExtraError("evaluate", 'pip install "escalation-ladder[evaluate]"') from None
     loaded = evaluate.load(metric)
 
     def score(answer: str, target: str) -> Score:

@@ -17,7 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ladder.errors import MissingExtra, TrainingError
+from ladder.errors import MissingExtraError, TrainingError
 from ladder.evidence import Build
 from ladder.files import digest_of, file_digest, folder_digests, shipped, write_json_lines
 from ladder.report.watch import Watch
@@ -69,12 +69,12 @@ def train(
         overrides: recipe fields to change, by name.
 
     Raises:
-        MissingExtra: the training libraries are not installed.
+        MissingExtraError: the training libraries are not installed.
         TrainingError: the program failed; its log is named.
     """
     missing = training_missing()
     if missing:
-        raise MissingExtra("what training needs", missing.removeprefix("pip install "))
+        raise MissingExtraError("what training needs", missing.removeprefix("pip install "))
     about = [
         file_digest(recipe),
         file_digest(recipe.parent / PROGRAM if _own_program(recipe) else shipped_program()),

@@ -1,0 +1,83 @@
+"""`ladder check`: everything that can be known about a task before anything is spent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import fmean
+
+from ladder.assess import describe_data, headline
+from ladder.engines import ENGINES
+from ladder.errors import Problem, TaskError
+from ladder.samples.duplicates import like_pairs
+from ladder.samples.rows import read_rows
+from ladder.samples.splits import Splits, all_samples, split
+from ladder.scorers import Scorer, make_scorer
+from ladder.task import Task, load_task, model_parts
+
+TERSE_WORDS = 6
+
+
+def check_task(path: Path, data_root: Path | None) -> list[str]:
+    """Return what is known about a task, line by line.
+
+    Raises:
+        TaskError, DataError: with every mistake found.
+    """
+    task = load_task(path, data_root)
+    _check_models(task)
+    scorers = [make_scorer(choice, f"{task.source}: score") for choice in task.score]
+    rows = read_rows(task)
+    pairs = like_pairs([sample.input for sample in all_samples(rows)])
+    splits = split(task, rows, pairs)
+    report = describe_data(task, splits, rows)
+    lines = [
+        f"{task.source}: no mistake found",
+        f"{report.train} train · {report.dev} dev · {report.gate} gate · {report.sealed} sealed · "
+        f"{report.reserve} in reserve · {report.documents} documents",
+        headline(report),
+        *(f"repeats a training row: {pair}" for pair in report.contaminated[:5]),
+        *_blind_spots(task, splits, scorers[0]),
+    ]
+    return lines
+
+
+def _check_models(task: Task) -> None:
+    problems = []
+    for role, reference in task.models.model_dump().items():
+        if reference is None:
+            continue
+        where = f"{task.source}: models.{role}"
+        try:
+            kind, _, _ = model_parts(reference)
+        except ValueError as error:
+            problems.append(Problem(where, f"`{reference}`", str(error)))
+            continue
+        if kind not in ENGINES:
+            problems.append(Problem(where, f"the kind `{kind}`", f"one of {', '.join(ENGINES)}"))
+    if problems:
+        raise TaskError(problems)
+
+
+def _blind_spots(task: Task, splits: Splits, scorer: Scorer) -> Iterator[str]:
+    """Say when the score cannot see what the task asks."""
+    targets = [sample.target for sample in (*splits.dev, *splits.gate)]
+    if not all(scorer(target, target).value == 1 for target in targets):
+        yield "warning: the scorer does not give a target full marks against itself"
+    if task.answer.type == "text" and task.score[0].name == "exact_match":
+        words = fmean(len(target.split()) for target in targets)
+        if words > TERSE_WORDS:
+            yield (
+                f"warning: targets have {words:.0f} words on average and exact_match wants every "
+                "one of them; token_f1 sees partly right answers"
+            )
+        else:
+            yield (
+                "note: exact_match counts a right answer inside a sentence as wrong; "
+                "contains or token_f1 sees it"
+            )
+    missing = {doc_id for sample in splits.gate for doc_id in sample.doc_ids} - {
+        document.id for document in splits.documents
+    }
+    if missing:
+        yield f"warning: {len(missing)} doc_ids name no document, e.g. {sorted(missing)[0]}"

@@ -1,0 +1,40 @@
+"""`ladder train`: run one recipe on a task's training rows, outside a climb."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from ladder.engines import model_folder
+from ladder.report.markdown import duration
+from ladder.report.watch import Watch
+from ladder.rungs.opening import open_climb
+from ladder.rungs.r3_lora import plain_candidate, training_rows
+from ladder.task import Task
+from ladder.training.launch import RECORD, find_recipe, train
+
+
+def train_task(
+    recipe: str, task: Task, runs: Path, watch: Watch, overrides: Mapping[str, str]
+) -> list[str]:
+    """Train on a task's training rows; return what to tell the user, line by line.
+
+    The student of a distillation learns from the rows' own targets here: in a climb its teacher
+    answers them.
+    """
+    climb, _ = open_climb(task, runs, watch)
+    found = find_recipe(recipe, task.folder)
+    candidate = plain_candidate(climb)
+    rows = training_rows(climb, candidate, [(s, s.target) for s in climb.splits.train])
+    base = model_folder(task.models.base, task.folder)
+    build = train(found, base, rows, climb.artefacts, watch, overrides)
+    climb.store.close()
+    record = json.loads((Path(str(build.folder)) / RECORD).read_text())
+    curve = record["loss_curve"]
+    return [
+        f"{found.name}: {record['rows']} rows, {record['steps']} steps, {record['tokens']:,} "
+        f"tokens in {duration(record['seconds'])}, {build.peak_memory_mb:,.0f} MB at the peak",
+        f"loss {curve[0][1]:.3f} -> {curve[-1][1]:.3f}" if curve else "no loss was logged",
+        f"artefact {build.folder}",
+    ]
