@@ -189,7 +189,7 @@ def headline(report: DataReport) -> str:
     if report.detectable is None:
         able = f"{report.gate} gate rows cannot prove this gate, even without a mistake"
     else:
-        able = f"{report.gate} gate rows can prove a true score of {report.detectable:.2f} or more"
+        able = f"{report.gate} gate rows: a true score of {report.detectable:.2f} should pass"
     leaks = len(report.contaminated)
     leaked = f"{leaks} held-out rows repeat training rows and are not scored"
     aside = f"{report.duplicates} near-duplicates set aside"

@@ -7,7 +7,9 @@ forward pass over the tree of its tokens instead of being generated.
 
 from __future__ import annotations
 
+import logging
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from importlib.metadata import version
@@ -89,12 +91,20 @@ class LocalEngine:
     def encode(self, request: Request) -> list[int]:
         """Return the prompt's tokens."""
         if not request.messages:
-            return self._ids(request.text)
-        messages = [{"role": role, "content": content} for role, content in request.messages]
+            return self._ids(self._inert(request.text))
+        messages = [
+            {"role": role, "content": self._inert(content)} for role, content in request.messages
+        ]
         text = self.tokenizer.apply_chat_template(
             messages, add_generation_prompt=True, tokenize=False
         )
         return self._ids(text)
+
+    def _inert(self, text: str) -> str:
+        """Break up special tokens in a text: data must not be able to end its own turn."""
+        for token in self.tokenizer.all_special_tokens:
+            text = text.replace(token, f"{token[0]} {token[1:]}")
+        return text
 
     def _ids(self, text: str) -> list[int]:
         ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
@@ -404,12 +414,15 @@ def load_model(folder: Path, adapter: Path | None) -> Any:
     model.eval()
     if adapter is None:
         return model
+    # It reports that optional kernels are not downloaded; nothing here needs them.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     try:
         from peft import PeftModel
     except ImportError:
         raise MissingExtraError("peft", 'pip install "escalation-ladder[train]"') from None
     probe = torch.arange(100, 132, device=device)[None]
-    with torch.inference_mode():
+    with torch.inference_mode(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # between peft and transformers
         before = model(probe).logits.float()
         model = PeftModel.from_pretrained(model, adapter).merge_and_unload()
         change = float((model(probe).logits.float() - before).abs().max())

@@ -16,8 +16,9 @@ from ladder.evidence import Candidate, Retrieval
 from ladder.rungs.base import Climb
 from ladder.samples.rows import Document, Sample
 
-MOST_LABELS_LISTED = 30
-BATCH_CALIBRATION_ROWS = 64
+MANY_LABELS = 30
+"""From here on the labels are a page of their own: listing or scoring them all is dear."""
+BATCH_CALIBRATION_ROWS = 32
 CHARACTERS_PER_TOKEN = 2
 """Fewer than prose has, so that what fits by this count fits the model's context."""
 
@@ -175,7 +176,7 @@ def _chat(
 ) -> tuple[tuple[str, str], ...]:
     instruction = climb.task.goal
     labels = climb.splits.labels
-    if labels and len(labels) <= MOST_LABELS_LISTED:
+    if labels and len(labels) <= MANY_LABELS:
         instruction += f"\nAnswer with one of: {', '.join(labels)}."
     turns = [("system", instruction)]
     for shot in shots:

@@ -10,7 +10,7 @@ from itertools import product
 from typing import Literal, get_args
 
 from ladder.evidence import Candidate
-from ladder.rungs.asking import spread_shots
+from ladder.rungs.asking import MANY_LABELS, spread_shots
 from ladder.rungs.base import Climb
 from ladder.task import RungName
 
@@ -28,7 +28,8 @@ LABEL_WORDINGS = (
     ("Sentence", "Category"),
     ("Question", "Answer"),
 )
-TEXT_WORDINGS = (("Question", "Answer"), ("Input", "Output"))
+TEXT_WORDINGS = (("Input", "Output"), ("Question", "Answer"))
+WORDINGS_OF_MANY_LABELS = 3
 SHOTS = (4, 8)
 
 
@@ -43,6 +44,8 @@ def wordings(climb: Climb) -> tuple[tuple[str, str], ...]:
     names = [columns.get(name, "") for name in ("input", "target")]
     own = [name.replace("_", " ").capitalize() for name in names]
     usual = LABEL_WORDINGS if climb.splits.labels else TEXT_WORDINGS
+    if len(climb.splits.labels) > MANY_LABELS:
+        usual = usual[:WORDINGS_OF_MANY_LABELS]
     return ((own[0], own[1]), *usual) if all(own) else usual
 
 

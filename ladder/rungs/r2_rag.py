@@ -6,7 +6,7 @@ from itertools import product
 from typing import Literal
 
 from ladder.evidence import Candidate, Retrieval
-from ladder.rungs.asking import spread_shots
+from ladder.rungs.asking import MANY_LABELS, spread_shots
 from ladder.rungs.base import Climb
 from ladder.rungs.r1_prompt import CALIBRATIONS, named, wordings
 from ladder.task import RungName
@@ -32,9 +32,9 @@ def first_wave(climb: Climb, leader: Candidate | None) -> list[Candidate]:
     forms = _forms(climb)
     found = []
     for form, retrieval in product(forms, _retrievals(climb)):
-        read = form.model_copy(update={"retrieval": retrieval})
-        found.append(read)
         narrow = retrieval.source == "examples" and form.answer == "scored"
+        if not (narrow and len(climb.splits.labels) > MANY_LABELS):
+            found.append(form.model_copy(update={"retrieval": retrieval}))
         if narrow:
             update = {"retrieval": retrieval.model_copy(update={"narrow": True})}
             found.append(form.model_copy(update=update))

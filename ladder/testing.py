@@ -1,0 +1,64 @@
+"""Contract tests for those who extend ladder: one call shows that an engine, a scorer or a rung fits.
+
+Each raises AssertionError with the sentence that was broken.
+"""
+
+from __future__ import annotations
+
+from ladder.engines.base import Engine, Request
+from ladder.files import canonical
+from ladder.rungs.base import Climb, Rung
+from ladder.scorers.base import Scorer
+from ladder.task import RUNGS
+
+ODD_TEXTS = ("", " ", "\n", "{}", "{0}", "%s", "é\u0000\U0001f600", "a" * 10_000)
+
+
+def check_scorer(scorer: Scorer, right: tuple[str, str], wrong: tuple[str, str]) -> None:
+    """Check a scorer on (answer, target) pairs, one right and one wrong, and on odd texts."""
+    good, bad = scorer(*right).value, scorer(*wrong).value
+    assert good == 1, f"a right answer scores {good}, not 1"
+    assert bad < good, f"a wrong answer scores {bad}, not less than a right one"
+    for answer in ODD_TEXTS:
+        for target in (*ODD_TEXTS, right[1]):
+            value = scorer(answer, target).value
+            assert 0 <= value <= 1, f"{answer[:9]!r} against {target[:9]!r} scores {value}"
+            assert scorer(answer, target).value == value, "the same pair scores differently"
+
+
+def check_engine(engine: Engine) -> None:
+    """Check an engine: every request answered once, tokens counted, nothing empty for an error."""
+    assert engine.fingerprint() == engine.fingerprint(), "the fingerprint is not stable"
+    canonical(engine.fingerprint())
+    assert engine.count_tokens("two words") > 0, "a text has no tokens"
+    requests = [
+        Request(messages=(("user", f"Say the number {number}."),), max_tokens=8)
+        for number in range(3)
+    ]
+    answers = list(engine.complete(requests))
+    assert sorted(at for at, _ in answers) == [0, 1, 2], "not every request is answered once"
+    for at, completion in answers:
+        if completion.error is None:
+            assert completion.tokens_in > 0, f"request {at} counts no prompt tokens"
+            assert completion.seconds > 0, f"request {at} took no time"
+        else:
+            assert not completion.text, f"request {at} has both an error and an answer"
+    assert list(engine.complete([])) == [], "no request gives an answer"
+    if engine.abilities.scores_choices:
+        choices = ("yes", "no")
+        request = Request(text="Is water wet?\nAnswer:", choices=choices)
+        _, scored = next(iter(engine.complete([request])))
+        assert scored.error or len(scored.choice_logprobs) == len(choices), "choices not scored"
+
+
+def check_rung(rung: Rung, climb: Climb) -> None:
+    """Check a rung on an open climb: its name, and that its first wave gives whole candidates."""
+    assert rung.NAME in RUNGS, f"{rung.NAME} is not in task.RUNGS"
+    if rung.unavailable(climb) is not None:
+        return
+    candidates = rung.WAVES[0](climb, None)
+    assert candidates, "the first wave is empty although the rung is available"
+    for candidate in candidates:
+        assert candidate.rung == rung.NAME, "a candidate names another rung"
+        assert candidate.technique, "a candidate is not described"
+        assert type(candidate).model_validate_json(candidate.model_dump_json()) == candidate

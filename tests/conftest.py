@@ -1,0 +1,44 @@
+"""What tests share: where real data lies, and the command line as a user starts it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PUBLIC_DATA = Path(os.environ.get("LADDER_DATASETS", ROOT.parent / "shared" / "datasets"))
+EVALSETS = ("r1_guest_feedback", "r2_ferry_handbook", "r3_bakery_orders", "r4_bakery_fast")
+
+
+def ladder(
+    *words: object, cwd: Path | None = None, **more: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the command line in its own process."""
+    return subprocess.run(
+        [sys.executable, "-m", "ladder", *map(str, words)],
+        capture_output=True,
+        text=True,
+        cwd=cwd or ROOT,
+        env={**os.environ, "COLUMNS": "100", **more},
+        timeout=1800,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="session")
+def public_data() -> Path:
+    if not PUBLIC_DATA.is_dir():
+        pytest.skip("the public data sets are not on this machine (LADDER_DATASETS names them)")
+    return PUBLIC_DATA
+
+
+@pytest.fixture(scope="session")
+def smollm() -> Path:
+    """The bundled model, converted into the user's cache if it is not there yet."""
+    from ladder.engines.bundled import bundled_folder
+
+    return bundled_folder("smollm2-135m")

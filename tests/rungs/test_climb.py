@@ -1,0 +1,160 @@
+"""The climb's own decisions: when to stop, when to refuse, what to say. No model is asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from ladder.assess import climb_rungs, refusal, score_holds, settled
+from ladder.engines.cache import Store
+from ladder.evidence import (
+    Attempt,
+    Candidate,
+    Diagnosis,
+    Estimate,
+    LimitVerdict,
+    Measurement,
+    TokenUse,
+)
+from ladder.gate.verdict import combine
+from ladder.rungs import LADDER
+from ladder.rungs.base import Climb
+from ladder.samples.splits import Splits
+from ladder.task import RUNGS, Task
+
+
+@pytest.fixture
+def climb(tmp_path: Path) -> Climb:
+    task = Task.model_validate(
+        {
+            "name": "t",
+            "goal": "Sort the mail.",
+            "data": {"test": "t.jsonl"},
+            "score": "exact_match",
+            "gate": {"min_score": 0.8, "max_p95_ms": 100},
+        }
+    )
+    store = Store(tmp_path / "s.sqlite")
+    return Climb(task, Splits((), (), (), ()), store, tmp_path / "run", tmp_path / "artefacts")
+
+
+@dataclass
+class FixedRung:
+    """A rung that is always available; what it measures is given."""
+
+    NAME: str
+    WAVES: tuple[()] = ()
+
+    def unavailable(self, climb: Climb) -> str | None:
+        return None
+
+
+def attempt(rung: str, score: str = "pass", latency: str = "pass", **more: object) -> Attempt:
+    distance = {"pass": 0.1, "fail": -0.1, "undecided": 0.01}
+    limits = [
+        LimitVerdict(limit=name, wanted=0.8, got=0.8 + distance[word], distance=distance[word],
+                     verdict=word, reason="")
+        for name, word in (("min_score", score), ("max_p95_ms", latency))
+    ]  # fmt: skip
+    verdict = combine(limits)
+    status = {"pass": "passed", "fail": "failed"}.get(verdict.status, "undecided")
+    return Attempt(
+        rung=rung,
+        status=status,
+        reason="",
+        verdict=verdict,
+        candidate=Candidate(rung=rung, technique="x", model="replay:x"),
+        measurement=Measurement(
+            score=Estimate(mean=0.8 + distance[score], low=0.7, high=0.9, n=50),
+            tokens=TokenUse(input_mean=1, output_mean=1),
+        ),
+        **more,
+    )
+
+
+def climbed(climb: Climb, monkeypatch: pytest.MonkeyPatch, outcomes: dict[str, Attempt], **how):
+    """Climb over fixed outcomes: only measuring is replaced."""
+    monkeypatch.setattr(
+        "ladder.assess.attempt_rung", lambda climb, rung, *, every: outcomes[rung.NAME]
+    )
+    return climb_rungs(climb, [FixedRung(name) for name in RUNGS], **how)
+
+
+@pytest.mark.parametrize(
+    ("scores", "stops"),
+    [
+        (("pass",), ["passed"]),
+        (("fail", "pass"), ["failed", "passed"]),
+        (("fail", "fail", "pass"), ["failed", "failed", "passed"]),
+        (("fail", "fail", "fail"), ["failed", "failed", "failed", "skipped"]),
+        (("undecided",), ["undecided"]),
+    ],
+)
+def test_the_climb_stops_at_the_first_rung_that_passes(climb, monkeypatch, scores, stops):
+    outcomes = {name: attempt(name, score) for name, score in zip(RUNGS, scores, strict=False)}
+    found = climbed(climb, monkeypatch, outcomes)
+    assert [a.status for a in found] == stops
+
+
+def test_every_rung_is_measured_when_asked(climb, monkeypatch):
+    outcomes = {name: attempt(name) for name in RUNGS}
+    found = climbed(climb, monkeypatch, outcomes, every=True)
+    assert [a.rung for a in found] == list(RUNGS)
+
+
+def test_until_is_the_last_rung(climb, monkeypatch):
+    outcomes = {name: attempt(name, "fail") for name in RUNGS}
+    found = climbed(climb, monkeypatch, outcomes, until="rag")
+    assert [a.rung for a in found] == ["prompt", "rag"]
+
+
+def test_training_is_refused_when_the_gap_is_retrieval(climb, monkeypatch):
+    gap = Diagnosis(causes=(), refuses=("lora", "distill"), sentence="the gap is retrieval")
+    outcomes = {
+        "prompt": attempt("prompt", "fail"),
+        "rag": attempt("rag", "fail", diagnosis=gap),
+    }
+    found = climbed(climb, monkeypatch, outcomes)
+    assert [a.status for a in found] == ["failed", "failed", "skipped", "skipped"]
+    assert "refused after rag: the gap is retrieval" in found[2].reason
+
+
+def test_latency_alone_goes_to_the_student(climb, monkeypatch):
+    slow = Diagnosis(causes=(), refuses=("rag", "lora"), sentence="only latency fails")
+    outcomes = {
+        "prompt": attempt("prompt", "pass", "fail", diagnosis=slow),
+        "distill": attempt("distill"),
+    }
+    found = climbed(climb, monkeypatch, outcomes)
+    assert [a.status for a in found] == ["failed", "skipped", "skipped", "passed"]
+
+
+def test_no_student_without_a_system_that_holds_the_score(climb):
+    climb.attempts.append(attempt("prompt", "fail"))
+    assert "nothing worth teaching" in str(refusal(climb, FixedRung("distill"), every=False))
+    climb.attempts.append(attempt("lora", "pass", "fail"))
+    assert refusal(climb, FixedRung("distill"), every=False) is None
+
+
+def test_score_holds_looks_at_the_score_alone():
+    assert score_holds(attempt("lora", "pass", "fail"))
+    assert not score_holds(attempt("lora", "fail", "pass"))
+
+
+def test_undecided_settles_only_when_the_estimates_hold_every_limit():
+    assert settled(attempt("prompt", "undecided", "pass"))
+    assert not settled(attempt("prompt", "undecided", "fail"))
+
+
+def test_the_ladder_is_in_the_order_of_the_task_file():
+    assert tuple(rung.NAME for rung in LADDER) == RUNGS
+
+
+def test_rungs_say_why_they_cannot_be_tried(climb):
+    reasons = {rung.NAME: rung.unavailable(climb) for rung in LADDER}
+    assert reasons["prompt"] is None
+    assert "nothing to read" in reasons["rag"]
+    assert "too few" in reasons["lora"]
+    assert "too few" in reasons["distill"]

@@ -1,0 +1,199 @@
+"""The command line as a user meets it: what it prints, and its exit codes."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, ladder
+
+HEAVY = ("torch", "transformers", "trl", "peft", "bitsandbytes", "datasets", "evaluate")
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> str:
+    """A PYTHONPATH on which none of the heavy libraries can be imported."""
+    folder = tmp_path / "bare"
+    folder.mkdir()
+    for name in HEAVY:
+        (folder / f"{name}.py").write_text(f"raise ModuleNotFoundError('No module named {name!r}')")
+    return str(folder)
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """A folder with a task that `ladder init` wrote."""
+    assert ladder("init", tmp_path / "task").returncode == 0
+    return tmp_path / "task"
+
+
+def test_help_names_every_verb():
+    shown = ladder("--help")
+    assert shown.returncode == 0
+    for verb in ("init", "check", "assess", "report", "train", "revalidate", "schedule"):
+        assert verb in shown.stdout
+
+
+def test_help_check_and_init_work_without_heavy_libraries(bare, tmp_path):
+    assert ladder("--help", PYTHONPATH=bare).returncode == 0
+    assert ladder("init", tmp_path / "t", PYTHONPATH=bare).returncode == 0
+    checked = ladder("check", tmp_path / "t" / "task.yaml", PYTHONPATH=bare)
+    assert checked.returncode == 0, checked.stderr
+    assert "no mistake found" in checked.stdout
+
+
+def test_assess_without_torch_names_the_command_that_installs_it(bare, small, tmp_path):
+    done = ladder("assess", small / "task.yaml", "--runs", tmp_path / "runs", PYTHONPATH=bare)
+    assert done.returncode == 2
+    assert 'pip install "escalation-ladder[local]"' in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_help_imports_no_heavy_library():
+    code = "import sys, ladder.cli; print([m for m in sys.modules if m in sys.argv[1:]])"
+    done = subprocess.run(
+        [sys.executable, "-c", code, *HEAVY, "numpy", "scipy", "pydantic", "sklearn"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_wrong_task_is_exit_2_with_every_mistake(tmp_path):
+    task = tmp_path / "task.yaml"
+    task.write_text(
+        "name: x\ngaol: sort mail\ndata: {tset: a.jsonl}\nscore: exact_match\ngate: {}\n"
+    )
+    done = ladder("assess", task)
+    assert done.returncode == 2
+    for said in ("task.yaml:2: gaol", "Did you mean `goal`", "task.yaml:3: data.tset",
+                 "Did you mean `test`", "gate.min_score"):  # fmt: skip
+        assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unknown_scorer_or_engine_is_named_with_its_neighbour(small):
+    task = small / "task.yaml"
+    text = task.read_text()
+    task.write_text(text.replace("exact_match            #", "exactmatch  #"))
+    assert "Did you mean `exact_match`" in ladder("check", task).stderr
+    task.write_text(text + "models: {base: bundeld:smollm2-135m}\n")
+    done = ladder("check", task)
+    assert done.returncode == 2
+    assert "bundeld" in done.stderr
+
+
+def test_wrong_options_are_exit_2(small):
+    assert ladder("assess", small / "task.yaml", "--until", "roof").returncode == 2
+    assert ladder("climb").returncode == 2
+    assert ladder("train", "lora", "--task", small / "task.yaml", "--set", "x").returncode == 2
+
+
+def test_init_does_not_overwrite(small):
+    done = ladder("init", small)
+    assert done.returncode == 2
+    assert "new folder" in done.stderr
+
+
+def test_data_stays_on_the_machine_unless_the_task_says_so(small):
+    task = small / "task.yaml"
+    task.write_text(task.read_text() + "models: {base: openai:gpt@https://example.invalid/v1}\n")
+    done = ladder("assess", task)
+    assert done.returncode == 2
+    assert "data_may_leave" in done.stderr
+
+
+def test_dry_run_asks_no_model(small, tmp_path, bare):
+    done = ladder("assess", small / "task.yaml", "--dry-run", "--runs", tmp_path, PYTHONPATH=bare)
+    assert done.returncode == 0, done.stderr
+    assert "at most" in done.stdout
+    assert not list(tmp_path.glob("**/assessment.json"))
+
+
+def test_report_of_nothing_is_exit_2(tmp_path):
+    done = ladder("report", tmp_path)
+    assert done.returncode == 2
+    assert "a finished run" in done.stderr
+
+
+def test_a_full_disk_is_named(small, tmp_path):
+    done = ladder("assess", small / "task.yaml", "--runs", "/dev/full/runs")
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "/dev/full" in done.stderr
+
+
+def test_an_unwritable_runs_folder_is_a_clear_error(small, tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    done = ladder("assess", small / "task.yaml", "--runs", blocked / "runs")
+    assert done.returncode == 2
+    assert str(blocked) in done.stderr
+
+
+def test_a_broken_cache_is_named(small, tmp_path):
+    (tmp_path / "completions.sqlite").write_text("this is no database " * 100)
+    done = ladder("assess", small / "task.yaml", "--runs", tmp_path)
+    assert done.returncode == 2
+    assert "completions.sqlite" in done.stderr
+
+
+def test_prompt_rung_then_repeat_then_revalidate(small, tmp_path, smollm):
+    """One climb on the real model, the same again for free, and its record shown."""
+    task, runs = small / "task.yaml", tmp_path / "runs"
+    task.write_text(task.read_text().replace("min_score: 0.75", "min_score: 0.55"))
+    first = ladder("assess", task, "--runs", runs, "--json", "--until", "prompt")
+    assert first.returncode == 0, first.stderr
+    found = json.loads(first.stdout)
+    assert found["recommendation"]["rung"] == "prompt"
+    assert found["attempts"][0]["measurement"]["latency_ms"]["n"] >= 20
+
+    started = time.monotonic()
+    second = ladder("assess", task, "--runs", runs, "--until", "prompt", LADDER_CACHE=str(tmp_path))
+    assert second.returncode == 0, second.stderr
+    assert not (tmp_path / "models").exists(), "a repeated run needed the model"
+    assert time.monotonic() - started < 60
+
+    shown = ladder("report", runs)
+    assert "Answer: prompt" in shown.stdout
+    assert ladder("report", runs, "--markdown").stdout.startswith("# my-task")
+
+    plan = max(runs.glob("*/*/revalidation.yaml"))
+    assert ladder("revalidate", plan, "--if-due").stdout.startswith("Not due")
+    held = ladder("revalidate", plan)
+    assert held.returncode == 0, held.stdout + held.stderr
+    assert "still holds" in held.stdout
+    rows = small / "test.jsonl"
+    rows.write_text(rows.read_text().replace("negative", "positive", 60))
+    changed = ladder("revalidate", plan)
+    assert changed.returncode == 1, changed.stdout
+    assert "data: test" in changed.stdout
+
+    for target, said in (("cron", "17 6 * * 1"), ("github", "workflow_dispatch")):
+        job = ladder("schedule", plan, "--target", target)
+        assert said in job.stdout
+        assert "revalidate" in job.stdout
+    assert ladder("schedule", plan, "--target", "sundial").returncode == 2
+
+
+def test_ctrl_c_is_exit_130_and_loses_nothing(small, tmp_path, smollm):
+    runs = tmp_path / "runs"
+    command = [sys.executable, "-m", "ladder", "assess", str(small / "task.yaml"), "--runs", runs]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    kept = runs / "completions.sqlite-wal"
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not (kept.exists() and kept.stat().st_size > 200_000):
+        time.sleep(0.2)
+        assert process.poll() is None, process.communicate()[1].decode()
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors.decode()
+    assert b"run the same command to go on" in errors
+    import sqlite3
+
+    with sqlite3.connect(runs / "completions.sqlite") as base:
+        assert base.execute("SELECT count(*) FROM kept").fetchone()[0] > 10
