@@ -111,9 +111,12 @@ class Rules(_Section):
 
 
 class Training(_Section):
-    """How the lora rung trains: a shipped recipe's name, or a recipe file beside the task."""
+    """How the lora and distill rungs train."""
 
     recipe: str = "lora"
+    """A shipped recipe's name (lora, qlora), or a recipe file beside the task."""
+    max_rows: int = Field(2000, ge=1)
+    """Train on at most so many rows; the report says when rows were left out."""
 
 
 class ScorerChoice(_Section):

@@ -43,6 +43,7 @@ def wordings(climb: Climb) -> tuple[tuple[str, str], ...]:
     columns = climb.task.data.columns
     names = [columns.get(name, "") for name in ("input", "target")]
     own = [name.replace("_", " ").capitalize() for name in names]
+    usual: tuple[tuple[str, str], ...]
     usual = LABEL_WORDINGS if climb.splits.labels else TEXT_WORDINGS
     if len(climb.splits.labels) > MANY_LABELS:
         usual = usual[:WORDINGS_OF_MANY_LABELS]

@@ -32,7 +32,8 @@ def unavailable(climb: Climb) -> str | None:
 def first_wave(climb: Climb, leader: Candidate | None) -> list[Candidate]:
     """Train without context and, where documents helped, with it; race each both ways."""
     plain = plain_candidate(climb)
-    adapted = with_adapter(climb, plain, climb.splits.train)
+    samples = climb.splits.train[: climb.task.training.max_rows]
+    adapted = with_adapter(climb, plain, samples)
     rag = climb.attempt_at("rag")
     if rag is None or rag.candidate is None or rag.candidate.retrieval is None:
         return _described(climb, [adapted])
@@ -42,7 +43,7 @@ def first_wave(climb: Climb, leader: Candidate | None) -> list[Candidate]:
         # The examples are the training rows: the adapter has learnt them and may look at them.
         shown = {"adapter": adapted.adapter, "build": adapted.build}
         return _described(climb, [adapted, reading.model_copy(update=shown)])
-    return _described(climb, [adapted, with_adapter(climb, reading, climb.splits.train)])
+    return _described(climb, [adapted, with_adapter(climb, reading, samples)])
 
 
 WAVES = (first_wave,)
@@ -101,8 +102,11 @@ def _helped(climb: Climb) -> bool:
 
 def _described(climb: Climb, candidates: list[Candidate]) -> list[Candidate]:
     recipe = find_recipe(climb.task.training.recipe, climb.task.folder).stem
+    there = len(climb.splits.train)
+    trained = min(there, climb.task.training.max_rows)
+    of = f" ({trained:,} of {there:,} rows)" if trained < there else ""
     return [
-        c.model_copy(update={"technique": f"{recipe} adapter, {c.technique}"})
+        c.model_copy(update={"technique": f"{recipe} adapter{of}, {c.technique}"})
         for c in named(candidates)
     ]
 

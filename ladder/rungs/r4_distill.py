@@ -23,7 +23,6 @@ from ladder.training.prune import prune_layers
 
 NAME: RungName = "distill"
 LEAST_INPUTS = 40
-MOST_INPUTS = 2000
 KEPT_SHARE = 0.27
 LEAST_LAYERS = 4
 
@@ -42,7 +41,7 @@ def unavailable(climb: Climb) -> str | None:
 def first_wave(climb: Climb, leader: Candidate | None) -> list[Candidate]:
     """Let the teacher answer the inputs, then teach a small language model and a linear head."""
     teacher = _teacher(climb)
-    inputs = (*climb.splits.train, *climb.splits.unlabeled)[:MOST_INPUTS]
+    inputs = (*climb.splits.train, *climb.splits.unlabeled)[: climb.task.training.max_rows]
     taught = [
         outcome
         for outcome in answer(climb, teacher, inputs, "teacher answers")
