@@ -157,6 +157,7 @@ def assess(
         hardware=hardware(),
         versions=versions(),
         seconds=round(time.perf_counter() - started, 2),
+        every_rung=every,
         plan="revalidation.yaml" if plan else None,
     )
     write_whole(climb.folder / "assessment.json", assessment.model_dump_json(indent=2) + "\n")

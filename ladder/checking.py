@@ -31,7 +31,7 @@ def check_task(path: Path, data_root: Path | None) -> list[str]:
     pairs = like_pairs([sample.input for sample in all_samples(rows)])
     splits = split(task, rows, pairs)
     report = describe_data(task, splits, rows)
-    lines = [
+    return [
         f"{task.source}: no mistake found",
         f"{report.train} train · {report.dev} dev · {report.gate} gate · {report.sealed} sealed · "
         f"{report.reserve} in reserve · {report.documents} documents",
@@ -39,7 +39,6 @@ def check_task(path: Path, data_root: Path | None) -> list[str]:
         *(f"repeats a training row: {pair}" for pair in report.contaminated[:5]),
         *_blind_spots(task, splits, scorers[0]),
     ]
-    return lines
 
 
 def _check_models(task: Task) -> None:

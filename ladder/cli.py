@@ -14,6 +14,8 @@ import typer
 
 from ladder.errors import LadderError
 
+INTERRUPTED = 130
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -185,17 +187,17 @@ def schedule(
 def main() -> None:
     """Run the program and turn every ending into its exit code."""
     try:
-        app(standalone_mode=False)
-    except typer.Exit as done:
-        sys.exit(done.exit_code)
+        code = app(standalone_mode=False) or 0  # an Exit's code comes back as the value
     except KeyboardInterrupt:
-        _say("Stopped. What was measured is kept: run the same command to go on.")
-        sys.exit(130)
+        code = INTERRUPTED
     except LadderError as error:
         _say(str(error))
-        sys.exit(2)
+        code = 2
     except Exception as error:
-        sys.exit(_unexpected(error))
+        code = _unexpected(error)
+    if code == INTERRUPTED:
+        _say("Stopped. What was measured is kept: run the same command to go on.")
+    sys.exit(code)
 
 
 def _unexpected(error: Exception) -> int:
@@ -205,8 +207,7 @@ def _unexpected(error: Exception) -> int:
         show()
         return int(getattr(error, "exit_code", 2))
     if type(error).__name__ == "Abort":
-        _say("Stopped.")
-        return 130
+        return INTERRUPTED
     import traceback
 
     from ladder.files import user_cache, write_whole

@@ -257,6 +257,8 @@ class Assessment(Record):
     hardware: dict[str, str]
     versions: dict[str, str]
     seconds: float
+    every_rung: bool = False
+    """Whether all rungs were measured on all gate rows (--all)."""
     plan: str | None
     """The revalidation plan beside this file; none where nothing is recommended."""
 

@@ -62,17 +62,15 @@ def folder_digests(folder: Path, names: Iterable[str] | None = None) -> dict[str
 
 @contextmanager
 def clear_disk_errors(path: Path) -> Iterator[None]:
-    """Turn a full disk or a missing right into a StateError that names the folder."""
+    """Turn a full disk, a missing right or a wrong path into a StateError that names the path."""
     try:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             message = f"{path}: no space left on the device. Free some, or choose another folder."
             raise StateError(message) from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            message = f"{path}: cannot be written ({error.strerror}). Choose another folder."
-            raise StateError(message) from error
-        raise
+        message = f"{path}: cannot be written ({error.strerror}). Choose another folder."
+        raise StateError(message) from error
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -21,7 +21,7 @@ data:
 answer: {type: label}         # label | text | number | json
 score: exact_match            # exact_match | contains | token_f1 | number | json_fields
 gate:
-  min_score: 0.75
+  min_score: 0.85
   # max_p95_ms: 500
   # max_cost_usd_per_1k: 0.10
 # models: {base: bundled:smollm2-135m}   # or hf:FOLDER, or openai:MODEL@https://HOST/v1

@@ -1,4 +1,4 @@
-"""Contract tests for those who extend ladder: one call shows that an engine, a scorer or a rung fits.
+"""Contract tests for those who extend ladder: one call shows that a module fits.
 
 Each raises AssertionError with the sentence that was broken.
 """

@@ -22,7 +22,7 @@ def ladder(
         [sys.executable, "-m", "ladder", *map(str, words)],
         capture_output=True,
         text=True,
-        cwd=cwd or ROOT,
+        cwd=ROOT,
         env={**os.environ, "COLUMNS": "100", **more},
         timeout=1800,
         check=False,

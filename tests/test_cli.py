@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -21,7 +22,7 @@ def bare(tmp_path: Path) -> str:
     folder = tmp_path / "bare"
     folder.mkdir()
     for name in HEAVY:
-        (folder / f"{name}.py").write_text(f"raise ModuleNotFoundError('No module named {name!r}')")
+        (folder / f"{name}.py").write_text(f'raise ModuleNotFoundError("{name}")\n')
     return str(folder)
 
 
@@ -142,21 +143,18 @@ def test_a_broken_cache_is_named(small, tmp_path):
     assert "completions.sqlite" in done.stderr
 
 
-def test_prompt_rung_then_repeat_then_revalidate(small, tmp_path, smollm):
+def test_prompt_rung_then_repeat_then_revalidate(small, tmp_path, bare, smollm):
     """One climb on the real model, the same again for free, and its record shown."""
     task, runs = small / "task.yaml", tmp_path / "runs"
-    task.write_text(task.read_text().replace("min_score: 0.75", "min_score: 0.55"))
+    task.write_text(task.read_text().replace("min_score: 0.85", "min_score: 0.55"))
     first = ladder("assess", task, "--runs", runs, "--json", "--until", "prompt")
     assert first.returncode == 0, first.stderr
     found = json.loads(first.stdout)
     assert found["recommendation"]["rung"] == "prompt"
     assert found["attempts"][0]["measurement"]["latency_ms"]["n"] >= 20
 
-    started = time.monotonic()
-    second = ladder("assess", task, "--runs", runs, "--until", "prompt", LADDER_CACHE=str(tmp_path))
-    assert second.returncode == 0, second.stderr
-    assert not (tmp_path / "models").exists(), "a repeated run needed the model"
-    assert time.monotonic() - started < 60
+    second = ladder("assess", task, "--runs", runs, "--until", "prompt", PYTHONPATH=bare)
+    assert second.returncode == 0, second.stderr  # no torch: nothing could have been asked
 
     shown = ladder("report", runs)
     assert "Answer: prompt" in shown.stdout
@@ -184,16 +182,20 @@ def test_ctrl_c_is_exit_130_and_loses_nothing(small, tmp_path, smollm):
     runs = tmp_path / "runs"
     command = [sys.executable, "-m", "ladder", "assess", str(small / "task.yaml"), "--runs", runs]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    kept = runs / "completions.sqlite-wal"
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and not (kept.exists() and kept.stat().st_size > 200_000):
-        time.sleep(0.2)
+    kept = runs / "completions.sqlite"
+    while rows_kept(kept) < 20:
+        time.sleep(0.1)
         assert process.poll() is None, process.communicate()[1].decode()
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors.decode()
     assert b"run the same command to go on" in errors
-    import sqlite3
+    assert rows_kept(kept) >= 20
 
-    with sqlite3.connect(runs / "completions.sqlite") as base:
-        assert base.execute("SELECT count(*) FROM kept").fetchone()[0] > 10
+
+def rows_kept(path: Path) -> int:
+    try:
+        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as base:
+            return base.execute("SELECT count(*) FROM kept").fetchone()[0]
+    except sqlite3.OperationalError:
+        return 0  # not there yet

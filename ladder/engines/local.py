@@ -12,7 +12,7 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +64,7 @@ class LocalEngine:
             names = ("adapter_config.json", "adapter_model.safetensors")
             pins["adapter"] = digest_of(folder_digests(self.adapter, names))
         pins["precision"] = precision()
-        pins["transformers"] = version("transformers")
+        pins["transformers"] = _transformers_version()
         return pins
 
     @cached_property
@@ -384,6 +384,13 @@ def precision() -> str:
     flags = cpu.read_text(errors="replace") if cpu.is_file() else ""
     has_unit = any(flag in flags for flag in ("avx512_bf16", "amx_bf16", " bf16"))
     return "bfloat16" if has_unit else "float32"
+
+
+def _transformers_version() -> str:
+    try:
+        return version("transformers")
+    except PackageNotFoundError:
+        raise MissingExtraError("transformers", 'pip install "escalation-ladder[local]"') from None
 
 
 def _transformers() -> Any:
