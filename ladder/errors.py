@@ -1,12 +1,13 @@
 """Errors a user can meet. Only `cli` catches them, prints them and chooses the exit code.
 
 LadderError
-├── TaskError       task.yaml is wrong; carries every mistake found
-├── DataError       a data file is wrong; names file and line
-├── MissingExtraError a library is not installed; names the command that installs it
-├── EngineError     no answers can be had from a model or an endpoint
-├── TrainingError   a recipe's program failed; names its log
-└── StateError      a run folder or the cache cannot be read or written
+├── TaskError          task.yaml is wrong; carries every mistake found
+├── DataError          a data file is wrong; names file and line
+├── MissingExtraError  a library is not installed; names the command that installs it
+├── EngineError        no answers can be had from a model or an endpoint
+├── TrainingError      a recipe's program failed; names its log
+├── SpendLimitError    rules.max_spend_usd is reached
+└── StateError         a run folder or the cache cannot be read or written
 """
 
 from __future__ import annotations
@@ -66,3 +67,7 @@ class TrainingError(LadderError):
 
 class StateError(LadderError):
     """A run folder or the cache cannot be read or written."""
+
+
+class SpendLimitError(LadderError):
+    """The task's spending limit is reached."""

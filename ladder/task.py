@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import math
 import re
+import reprlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -22,6 +24,8 @@ from ladder.errors import Problem, TaskError
 RungName = Literal["prompt", "rag", "lora", "distill"]
 RUNGS: tuple[RungName, ...] = get_args(RungName)
 TASK_FILE_LIMIT_BYTES = 1_000_000
+MOST_VALUES = 100_000
+"""A task file may hold this many values once its aliases are written out."""
 DATA_SUFFIXES = (".jsonl", ".csv", ".parquet")
 DATASETS_PREFIX = "datasets:"
 
@@ -137,9 +141,9 @@ def _scorer_choices(value: object) -> object:
             name, parameters = next(iter(entry.items()))
             choices.append({"name": name, "parameters": parameters or {}})
         else:
-            raise ValueError("a scorer is a name, or {name: {parameter: value}}, or a list of them")
+            raise ValueError("a name, or {name: {parameter: value}}, or a list of them")
     if not choices:
-        raise ValueError("an empty list; name at least one scorer")
+        raise ValueError("at least one scorer")
     return choices
 
 
@@ -206,22 +210,32 @@ def load_task(path: Path, data_root: Path | None = None) -> Task:
         TaskError: with every mistake found.
     """
     text = _read(path)
-    root = _compose(path, text)
-    values: Any = yaml.safe_load(text)
+    root, values = _parse(path, text)
+    lines = _lines(root)
     problems = list(_duplicate_keys(path, root))
+    task: Task | None
     try:
         task = Task.model_validate(values)
     except ValidationError as error:
-        lines = _lines(root)
         problems += [_explain(path, lines, dict(detail)) for detail in error.errors()]
-        raise TaskError(problems) from None
-    task._source = path
-    task._data_root = data_root
-    task._digest = hashlib.sha256(text.encode()).hexdigest()
-    problems += _check_data(task, _lines(root))
-    if problems:
+        task = _data_alone(values)
+    if task is not None:
+        task._source = path
+        task._data_root = data_root
+        task._digest = hashlib.sha256(text.encode()).hexdigest()
+        problems += _check_data(task, lines)
+    if task is None or problems:
         raise TaskError(problems)
     return task
+
+
+def _data_alone(values: Mapping[str, Any]) -> Task | None:
+    """Return a task with its data section only, so that its files are checked in the same go."""
+    try:
+        alone: dict[str, Any] = {"data": DataFiles.model_validate(values.get("data"))}
+    except ValidationError:
+        return None
+    return Task.model_construct(**alone)
 
 
 def _read(path: Path) -> str:
@@ -245,26 +259,59 @@ def _read(path: Path) -> str:
         raise TaskError([Problem(str(path), f"{error.strerror}", "a readable file")]) from None
 
 
-def _compose(path: Path, text: str) -> yaml.MappingNode:
+class _Loader(yaml.SafeLoader):
+    """Names the line of a number or a date that Python cannot hold."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except ValueError as error:
+            got = f"`{str(node.value)[:20]}…` ({str(error).split(':')[0]})"
+            mark = node.start_mark
+            raise yaml.constructor.ConstructorError(None, None, got, mark) from None
+
+
+def _parse(path: Path, text: str) -> tuple[yaml.MappingNode, Any]:
+    """Return the file as nodes with their lines, and as values."""
     fix = "Start from the example that `ladder init` writes."
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        yaml.safe_load(text)
+        root = yaml.compose(text, Loader=_Loader)
+        if root is not None and _expanded(root, {}) > MOST_VALUES:
+            got, wanted = "aliases that stand for too many values", f"at most {MOST_VALUES:,}"
+            raise TaskError([Problem(str(path), got, wanted, "Write the values out.")])
+        values = yaml.load(text, Loader=_Loader)
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{path}:{mark.line + 1}" if mark else str(path)
-        got = str(getattr(error, "problem", None) or error).replace("\n", " ")
-        tabbed = mark is not None and "\t" in text.splitlines()[min(mark.line, text.count("\n"))]
-        fix = "Indent with spaces, not tabs." if tabbed else "Mend the YAML at this line."
-        raise TaskError([Problem(where, got, "valid YAML", fix)]) from None
-    except (ValueError, RecursionError) as error:
-        raise TaskError([Problem(str(path), f"{error}"[:200], "plain YAML values", fix)]) from None
+        raise TaskError([_yaml_problem(path, text, error)]) from None
+    except RecursionError:
+        raise TaskError([Problem(str(path), "values nested too deep", "plain keys", fix)]) from None
     if root is None:
         raise TaskError([Problem(str(path), "an empty file", "keys like `name:`", fix)])
     if not isinstance(root, yaml.MappingNode):
         got = "a list" if isinstance(root, yaml.SequenceNode) else "a single value"
         raise TaskError([Problem(f"{path}:1", got, "a mapping with keys like `name:`", fix)])
-    return root
+    return root, values
+
+
+def _yaml_problem(path: Path, text: str, error: yaml.YAMLError) -> Problem:
+    mark = getattr(error, "problem_mark", None)
+    line = mark.line if mark else text.count("\n", 0, getattr(error, "position", 0))
+    got = str(getattr(error, "problem", None) or error).replace("\n", " ")
+    tabbed = "\t" in (text.splitlines() or [""])[min(line, text.count("\n"))]
+    fix = "Indent with spaces, not tabs." if tabbed else "Mend the YAML at this line."
+    return Problem(f"{path}:{line + 1}", got, "valid YAML", fix)
+
+
+def _expanded(node: yaml.Node, sizes: dict[int, float]) -> float:
+    """Return how many values a node stands for once its aliases are written out."""
+    if id(node) not in sizes:
+        sizes[id(node)] = math.inf  # what holds itself never ends
+        inner: list[yaml.Node] = []
+        if isinstance(node, yaml.MappingNode):
+            inner = [part for pair in node.value for part in pair]
+        elif isinstance(node, yaml.SequenceNode):
+            inner = node.value
+        sizes[id(node)] = 1 + sum(_expanded(part, sizes) for part in inner)
+    return sizes[id(node)]
 
 
 def _walk(node: yaml.Node, at: _Location = ()) -> Iterator[tuple[_Location, yaml.Node, int]]:
@@ -297,7 +344,8 @@ def _duplicate_keys(path: Path, root: yaml.Node) -> Iterator[Problem]:
     for at, _, line in _walk(root):
         if at in first:
             where = f"{path}:{line}: {_dotted(at)}"
-            yield Problem(where, f"a second `{at[-1]}` (first on line {first[at]})", "one")
+            got = f"a second `{at[-1]}` (first on line {first[at]})"
+            yield Problem(where, got, "one", "Take one of them out.")
         first.setdefault(at, line)
 
 
@@ -323,6 +371,7 @@ def _explain(path: Path, lines: Mapping[_Location, int], detail: dict[str, Any])
     if detail["type"] == "missing":
         return Problem(where, "nothing", f"the key `{at[-1]}`", "It is required.")
     message = str(detail["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
+    message = message.replace("String should have", "text of").replace("Keys should be", "keys of")
     if detail["type"] == "string_pattern_mismatch":
         message = "letters, digits, '.', '_' or '-', starting with a letter or digit, at most 64"
     return Problem(where, _short(detail.get("input")), message)
@@ -330,7 +379,7 @@ def _explain(path: Path, lines: Mapping[_Location, int], detail: dict[str, Any])
 
 def _short(value: object) -> str:
     try:
-        text = repr(value)
+        text = reprlib.repr(value) if isinstance(value, list | dict) else repr(value)
     except ValueError:  # an integer with more digits than Python prints
         return "a number too large to print"
     return text if len(text) <= 60 else text[:57] + "..."
@@ -366,19 +415,27 @@ def _check_data(task: Task, lines: Mapping[_Location, int]) -> Iterator[Problem]
 
 
 def _check_file(task: Task, where: str, value: str) -> Problem | None:
-    if value.startswith(DATASETS_PREFIX):
-        return None
-    if Path(value).suffix not in DATA_SUFFIXES:
+    name = value.removeprefix(DATASETS_PREFIX)
+    saved = name != value
+    if saved:
+        name = re.split("[@#]", name)[0]  # without the revision and the split
+    elif Path(name).suffix not in DATA_SUFFIXES:
         wanted = f"a file ending in {', '.join(DATA_SUFFIXES)}, or {DATASETS_PREFIX}<id-or-folder>"
-        return Problem(where, f"`{value}`", wanted)
-    path = task.find_data(value)
+        return Problem(where, f"`{value}`", wanted, "Convert the file, or name another one.")
     roots = [root.resolve() for root in (task.folder, task.data_root) if root is not None]
-    if not any(path.resolve().is_relative_to(root) for root in roots):
+    try:
+        path = task.find_data(name)
+        inside = any(path.resolve().is_relative_to(root) for root in roots)
+        there = saved or path.is_file()
+    except (OSError, ValueError, RuntimeError) as error:  # a name too long, a NUL, a link to itself
+        return Problem(where, f"{_short(value)} ({str(error)[:40]})", "the name of a file")
+    if not inside:
         fix = "Put the file beside the task, or name its folder on the command line: --data FOLDER"
         return Problem(where, f"`{value}`, outside the task's folder", "a file inside it", fix)
-    if not path.is_file():
+    if not there:
         looked = " and ".join(str(root) for root in (task.folder, task.data_root) if root)
-        return Problem(where, f"no file `{value}` (looked in {looked})", "a file that exists")
+        fix = "Mend the name, or give the folder of the data: --data FOLDER"
+        return Problem(where, f"no file `{value}` (looked in {looked})", "a file that exists", fix)
     return None
 
 

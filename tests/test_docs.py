@@ -1,4 +1,4 @@
-"""What README and the runbooks say is true: commands are run, the tree and the help are compared."""
+"""What README and the runbooks say is true: commands are run, tree and help are compared."""
 
 from __future__ import annotations
 

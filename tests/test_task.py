@@ -25,7 +25,7 @@ gate:
   min_score: 0.5
 """
 ROW = '{"input": "a note", "target": "good"}\n'
-HANG_SECONDS = 10
+HANG_SECONDS = 6
 
 
 def write_task(folder: Path, text: str | bytes = GOOD) -> Path:
@@ -453,9 +453,9 @@ def test_an_unknown_suffix_names_the_known_ones(tmp_path: Path) -> None:
 
 
 def test_examples_stand_alone(tmp_path: Path) -> None:
-    path = write_task(tmp_path, GOOD.replace("score:", "  test: rows.jsonl\nscore:"))
+    path = write_task(tmp_path, GOOD.replace("data:\n", "data:\n  test: rows.jsonl\n"))
     problem = the_problem(path)
-    assert problem.where == f"{path}:4: data.examples"
+    assert problem.where == f"{path}:5: data.examples"
     assert problem.got == "`examples` beside `train` or `test`"
     assert "`train` and `test`" in problem.fix
 
@@ -480,18 +480,22 @@ VALUES = st.recursive(
 )
 
 
+def read_or_refuse(text: str) -> None:
+    """Fail on anything but a task, or a TaskError whose every problem names the file."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = write_task(Path(folder), text)
+        problems: tuple[Problem, ...] = ()
+        try:
+            assert load_task(path).source == path
+        except TaskError as error:
+            problems = error.problems
+        assert all(problem.where.startswith(str(path)) for problem in problems)
+
+
 @settings(max_examples=120, deadline=None)
 @given(st.dictionaries(st.sampled_from(sorted(Task.model_fields)), VALUES, max_size=5))
 def test_any_values_give_a_task_or_a_task_error(values: dict[str, object]) -> None:
-    text = yaml.safe_dump({**yaml.safe_load(GOOD), **values}, allow_unicode=True)
-    with tempfile.TemporaryDirectory() as folder:
-        path = write_task(Path(folder), text)
-        try:
-            task = load_task(path)
-        except TaskError as error:
-            assert all(str(path) in problem.where for problem in error.problems)
-        else:
-            assert task.source == path
+    read_or_refuse(yaml.safe_dump({**yaml.safe_load(GOOD), **values}, allow_unicode=True))
 
 
 @settings(max_examples=150, deadline=None)
@@ -501,15 +505,7 @@ def test_any_values_give_a_task_or_a_task_error(values: dict[str, object]) -> No
     st.text(st.sampled_from("abc:{}[]&*!|>-?,#'\"%@` \n\t\\0159é"), max_size=8),
 )
 def test_any_damage_gives_a_task_or_a_task_error(at: int, cut: int, put: str) -> None:
-    text = GOOD[:at] + put + GOOD[at + cut :]
-    with tempfile.TemporaryDirectory() as folder:
-        path = write_task(Path(folder), text)
-        try:
-            task = load_task(path)
-        except TaskError as error:
-            assert error.problems
-        else:
-            assert task.source == path
+    read_or_refuse(GOOD[:at] + put + GOOD[at + cut :])
 
 
 # Model references
@@ -530,5 +526,5 @@ def test_a_model_reference_falls_into_parts(
 
 
 def test_a_model_reference_without_a_kind_is_refused() -> None:
-    with pytest.raises(ValueError, match="`smollm2` is not kind:name, e.g. bundled:smollm2-135m"):
+    with pytest.raises(ValueError, match="`smollm2` is not kind:name"):
         model_parts("smollm2")

@@ -48,7 +48,7 @@ def diagnose(
         if rung == "rag" and held:
             refuses = ("lora", "distill")
     named = [cause for cause in causes if cause and cause.share >= WORTH_NAMING]
-    explained = {row for cause in named for row in cause.sample_ids}
+    explained = _explained(arms, {cause.name for cause in named})
     rest = [row for row in wrong if row not in explained]
     if rest and not refuses:
         named.append(_skill(rung, arms, rest, len(wrong)))
@@ -61,6 +61,16 @@ def diagnose(
     else:
         sentence = named[0].sentence if named else "No single cause stands out."
     return Diagnosis(causes=tuple(named), refuses=refuses, sentence=sentence)
+
+
+def _explained(arms: Arms, names: set[str]) -> set[str]:
+    """Return every row that the named causes account for (a cause itself lists only a few)."""
+    mended: set[str] = set()
+    if "format" in names:
+        mended |= {row for row, score in arms.lenient.items() if score >= WRONG_BELOW}
+    if names & {"knowledge", "retrieval"}:
+        mended |= {row for row, score in (arms.oracle or {}).items() if score >= WRONG_BELOW}
+    return mended
 
 
 def _only_cost_or_latency(failed: Sequence[str], verdict: Verdict) -> Diagnosis:

@@ -58,6 +58,13 @@ def bundled_folder(name: str) -> Path:
     return _converted(name, source) if model.gguf else source
 
 
+def first_use(reference: str) -> bool:
+    """Tell whether a model reference names a bundled model that is yet to be converted."""
+    name = reference.removeprefix("bundled:")
+    known = reference != name and name in MODELS and MODELS[name].gguf
+    return known and not (user_cache() / "models" / name / "config.json").is_file()
+
+
 def _converted(name: str, source: Path) -> Path:
     """Convert once. Safe when two processes start at once; a killed conversion leaves nothing."""
     target = user_cache() / "models" / name
@@ -81,10 +88,12 @@ def convert_gguf(source: Path, target: Path) -> None:
     """Expand a GGUF file into a bf16 safetensors folder with its tokenizer."""
     try:
         import torch
-        from transformers import AutoModelForCausalLM, AutoTokenizer
+        from transformers import AutoModelForCausalLM, AutoTokenizer, logging
     except ImportError:
         raise MissingExtraError("torch", 'pip install "escalation-ladder[local]"') from None
 
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
     options = {"gguf_file": source.name, "local_files_only": True}
     tokenizer = AutoTokenizer.from_pretrained(source.parent, **options)
     model = AutoModelForCausalLM.from_pretrained(source.parent, dtype=torch.bfloat16, **options)

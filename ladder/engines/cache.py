@@ -78,7 +78,7 @@ class Store:
         with clear_disk_errors(self.path):
             try:
                 return list(self._base.execute(sql, tuple(values)))
-            except sqlite3.OperationalError as error:
+            except sqlite3.DatabaseError as error:
                 raise StateError(f"{self.path}: {error}") from None
 
 

@@ -89,8 +89,6 @@ def load_plan(path: Path) -> RevalidationPlan:
         raise TaskError([Problem(str(path), "no such file", wanted)])
     try:
         return RevalidationPlan.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise TaskError([Problem(str(path), str(error).split("\n")[0], "valid YAML")]) from None
     except ValidationError as error:
         raise TaskError(
             [
@@ -98,6 +96,8 @@ def load_plan(path: Path) -> RevalidationPlan:
                 for e in error.errors()[:5]
             ]
         ) from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise TaskError([Problem(str(path), str(error).split("\n")[0], "valid YAML")]) from None
 
 
 def _relative(path: Path, folder: Path) -> str:

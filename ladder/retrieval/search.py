@@ -53,8 +53,11 @@ def search(
 def _lexical(texts: Sequence[str], queries: Sequence[str], depth: int) -> list[list[int]]:
     import bm25s
 
+    words_of = _tokens(texts)
+    if not any(words_of):  # nothing to search by: bm25s cannot build an empty index
+        return [list(range(depth)) for _ in queries]
     index = bm25s.BM25()
-    index.index(_tokens(texts), show_progress=False)
+    index.index(words_of, show_progress=False)
     found = []
     for words in _tokens(queries):
         scores = index.get_scores(words) if words else np.zeros(len(texts))

@@ -46,6 +46,7 @@ def answer(
     with climb.watch.step(title or candidate.technique, len(samples)) as advance:
         for at, completion in engine.complete(requests):
             completions[at] = completion
+            climb.pay(candidate.model, completion)
             advance(len(completions))
     outcomes = []
     for at, sample in enumerate(samples):

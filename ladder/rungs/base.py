@@ -8,9 +8,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
-from ladder.engines import open_engine
+from ladder.engines import Completion, open_engine
+from ladder.engines.bundled import first_use
 from ladder.engines.cache import CachedEngine, Store
-from ladder.errors import Problem, TaskError
+from ladder.errors import Problem, SpendLimitError, TaskError
 from ladder.evidence import Attempt, Candidate, Retrieval
 from ladder.files import digest_of
 from ladder.report.watch import Quiet, Watch
@@ -38,6 +39,8 @@ class Climb:
     """Trained adapters and students, each in a folder named by what made it."""
     watch: Watch = field(default_factory=Quiet)
     attempts: list[Attempt] = field(default_factory=list)
+    spent_usd: float = 0.0
+    """Paid to endpoints in this run."""
     _engines: dict[tuple[str, str | None], CachedEngine] = field(default_factory=dict)
     _found: dict[tuple[str, str], dict[str, list[int]]] = field(default_factory=dict)
 
@@ -49,6 +52,8 @@ class Climb:
         """
         key = (model, adapter)
         if key not in self._engines:
+            if first_use(model):
+                self.watch.say("converting the bundled model, once: about 20 s")
             opened = open_engine(model, adapter, self.task.folder)
             if not opened.abilities.local and not self.task.rules.data_may_leave:
                 fix = "Set `rules: {data_may_leave: true}` if the rows may be sent there."
@@ -79,6 +84,23 @@ class Climb:
     def documents_by_id(self) -> dict[str, Document]:
         """The documents by id."""
         return {document.id: document for document in self.splits.documents}
+
+    def pay(self, model: str, completion: Completion) -> None:
+        """Count what an endpoint's answer cost; stop the run at the task's limit.
+
+        Raises:
+            SpendLimitError: the limit is reached. Every answer so far is kept.
+        """
+        prices, limit = self.task.prices, self.task.rules.max_spend_usd
+        if prices is None or completion.cached or not model.startswith("openai:"):
+            return
+        self.spent_usd += completion.tokens_in * prices.input_usd_per_1m / 1e6
+        self.spent_usd += completion.tokens_out * prices.output_usd_per_1m / 1e6
+        if self.spent_usd > limit:
+            raise SpendLimitError(
+                f"spent {self.spent_usd:.2f} USD of rules.max_spend_usd {limit:g}: stopped. What "
+                "was answered is kept; raise the limit and run again to go on from here."
+            )
 
     def best(self) -> Attempt | None:
         """Return the measured attempt with the highest score so far."""

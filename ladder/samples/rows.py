@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -62,12 +62,12 @@ def read_rows(task: Task) -> Rows:
     digests = []
     for role, value in task.data.files().items():
         numbered = list(_raw_rows(task, role, value, problems))
-        if value.startswith(DATASETS_PREFIX):
-            digests.append((role, digest_of([row for _, row in numbered])))
-        else:
-            digests.append((role, file_digest(task.find_data(value))))
         read = _read_documents if role == "documents" else _read_samples
         found[role] = tuple(read(task, role, numbered, problems))
+        if value.startswith(DATASETS_PREFIX):
+            digests.append((role, digest_of([asdict(row) for row in found[role]])))
+        else:
+            digests.append((role, file_digest(task.find_data(value))))
     problems += _clashing_ids(found)
     if problems:
         shown = problems[:MOST_PROBLEMS_SHOWN]
@@ -98,6 +98,7 @@ def _text_lines(path: Path, problems: list[Problem]) -> Iterator[tuple[int, str]
                 got = f"a byte that is not UTF-8 ({raw[error.start : error.start + 1]!r})"
                 fix = "Save the file with UTF-8 encoding."
                 problems.append(Problem(f"{path}:{number}", got, "UTF-8 text", fix))
+                yield number, "\n"  # keeps the count of lines right for what comes after
 
 
 def _from_jsonl(path: Path, problems: list[Problem]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -108,12 +109,14 @@ def _from_jsonl(path: Path, problems: list[Problem]) -> Iterator[tuple[str, Mapp
         try:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
-            problems.append(Problem(where, f"`{line.strip()[:40]}` ({error})", "a JSON object"))
+            got, fix = f"`{line.strip()[:40]}` ({error})", "Write one JSON object on each line."
+            problems.append(Problem(where, got, "a JSON object", fix))
             continue
         if isinstance(row, dict):
             yield where, row
         else:
-            problems.append(Problem(where, f"a JSON {type(row).__name__}", "a JSON object"))
+            fix = 'Write each row as {"input": …, "target": …}.'
+            problems.append(Problem(where, f"a JSON {type(row).__name__}", "a JSON object", fix))
 
 
 def _from_csv(path: Path, problems: list[Problem]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -205,13 +208,13 @@ def _read_documents(
     problems: list[Problem],
 ) -> Iterator[Document]:
     for position, (where, row) in enumerate(numbered, start=1):
-        text = _text(row.get("text"))
+        text = _text(_field(row, task, "text"))
         if not text:
             problems.append(_missing(where, task, "text", row))
             continue
         yield Document(
-            id=_text(row.get("id")) or f"{role}-{position}",
-            title=_text(row.get("title")),
+            id=_text(_field(row, task, "id") or row.get("id")) or f"{role}-{position}",
+            title=_text(_field(row, task, "title")),
             text=text,
         )
 
@@ -243,6 +246,7 @@ def _clashing_ids(found: Mapping[str, tuple[Any, ...]]) -> Iterator[Problem]:
             for row in found.get(role, ()):
                 if row.id in first:
                     got = f"the id `{row.id}` again (first in {first[row.id]})"
-                    yield Problem(f"data.{role}", got, "an id of its own for every row")
+                    fix = "Give each row its own id, or leave the ids out."
+                    yield Problem(f"data.{role}", got, "an id of its own for every row", fix)
                 else:
                     first[row.id] = role

@@ -60,7 +60,6 @@ def split(task: Task, rows: Rows, pairs: Sequence[tuple[int, int]]) -> Splits:
         DataError: too few rows, or labels that do not fit.
     """
     samples = all_samples(rows)
-    _enough(task, rows)
     cluster = clusters(len(samples), pairs)
     train_size = len(rows.examples) + len(rows.train)
     first_of: dict[int, int] = {}
@@ -76,8 +75,9 @@ def split(task: Task, rows: Rows, pairs: Sequence[tuple[int, int]]) -> Splits:
     mixed = sorted(kept, key=lambda at: _draw(task.seed, samples[at].id))
     learn = [samples[at] for at in mixed if at < train_size]
     held = [samples[at] for at in mixed if at >= train_size]
+    _enough(task, rows, left=len(learn if rows.examples else held))
     parts = _cut_examples(learn) if rows.examples else _cut_given(learn, held)
-    labels = _labels(task, parts["train"], samples)
+    labels = _labels(task, samples[:train_size], samples)
     return Splits(
         **{name: tuple(part) for name, part in parts.items()},
         documents=rows.documents,
@@ -93,15 +93,17 @@ def _draw(seed: int, sample_id: str) -> str:
     return hashlib.sha256(f"{seed}:{sample_id}".encode()).hexdigest()
 
 
-def _enough(task: Task, rows: Rows) -> None:
-    role, held = ("examples", rows.examples) if rows.examples else ("test", rows.test)
+def _enough(task: Task, rows: Rows, left: int) -> None:
+    """Refuse a set of which too few rows are left once near-duplicates are set aside."""
+    role, held = ("examples", rows.examples) if task.data.examples else ("test", rows.test)
     least = LEAST_HELD_OUT * (3 if role == "examples" else 1)
-    if task.data.examples:
-        role = "examples"
-    if len(held) < least:
+    if left < least:
         where = f"{task.source}: data.{role}"
         fix = "A verdict needs about 200 rows; fewer can tell only large differences."
-        raise DataError([Problem(where, f"{len(held)} rows", f"at least {least}", fix)])
+        got = f"{left} rows"
+        if left < len(held):
+            got += f" once {len(held) - left} near-duplicates are set aside"
+        raise DataError([Problem(where, got, f"at least {least}", fix)])
 
 
 def _cut_examples(rows: list[Sample]) -> dict[str, list[Sample]]:

@@ -45,13 +45,16 @@ def _parse(text: str) -> object:
     return value
 
 
-def _leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
+_Path = tuple[str | int, ...]
+
+
+def _leaves(value: object, path: _Path = ()) -> Iterator[tuple[_Path, object]]:
     if isinstance(value, dict) and value:
         for key, inner in value.items():
-            yield from _leaves(inner, f"{path}.{key}")
+            yield from _leaves(inner, (*path, key))
     elif isinstance(value, list) and value:
         for index, inner in enumerate(value):
-            yield from _leaves(inner, f"{path}[{index}]")
+            yield from _leaves(inner, (*path, index))
     else:
         # 1 and true are equal in Python and are not in JSON.
         yield path, (type(value).__name__ if isinstance(value, bool) else "", value)
