@@ -59,16 +59,20 @@ def read_rows(task: Task) -> Rows:
     """
     problems: list[Problem] = []
     found: dict[str, tuple[Any, ...]] = {}
+    places: dict[str, list[str]] = {}
     digests = []
     for role, value in task.data.files().items():
         numbered = list(_raw_rows(task, role, value, problems))
+        numbered = list(_whole_text(numbered, problems))
         read = _read_documents if role == "documents" else _read_samples
-        found[role] = tuple(read(task, role, numbered, problems))
+        placed = list(read(task, role, numbered, problems))
+        found[role] = tuple(row for _, row in placed)
+        places[role] = [where for where, _ in placed]
         if value.startswith(DATASETS_PREFIX):
             digests.append((role, digest_of([asdict(row) for row in found[role]])))
         else:
             digests.append((role, file_digest(task.find_data(value))))
-    problems += _clashing_ids(found)
+    problems += _clashing_ids(found, places)
     if problems:
         shown = problems[:MOST_PROBLEMS_SHOWN]
         rest = len(problems) - len(shown)
@@ -87,6 +91,20 @@ def _raw_rows(
     path = task.find_data(value)
     readers = {".jsonl": _from_jsonl, ".csv": _from_csv, ".parquet": _from_parquet}
     return readers[path.suffix](path, problems)
+
+
+def _whole_text(
+    numbered: list[tuple[str, Mapping[str, Any]]], problems: list[Problem]
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Leave out rows with half a character (a lone surrogate): it could not be written again."""
+    for where, row in numbered:
+        try:
+            json.dumps(row, ensure_ascii=False, default=str).encode()
+        except UnicodeEncodeError as error:
+            got = f"half a character ({error.object[error.start]!r})"
+            problems.append(Problem(where, got, "whole characters", "Export the row again."))
+        else:
+            yield where, row
 
 
 def _text_lines(path: Path, problems: list[Problem]) -> Iterator[tuple[int, str]]:
@@ -122,6 +140,11 @@ def _from_jsonl(path: Path, problems: list[Problem]) -> Iterator[tuple[str, Mapp
 def _from_csv(path: Path, problems: list[Problem]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     reader = csv.DictReader(line for _, line in _text_lines(path, problems))
     try:
+        names = list(reader.fieldnames or ())
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            got = f"two columns named {', '.join(twice)}"
+            problems.append(Problem(f"{path}:1", got, "a name of its own for every column"))
         for row in reader:
             where = f"{path}:{reader.line_num}"
             if None in row or None in row.values():
@@ -142,7 +165,8 @@ def _from_parquet(path: Path, problems: list[Problem]) -> Iterator[tuple[str, Ma
     try:
         rows = pyarrow.parquet.read_table(path).to_pylist()
     except (OSError, ValueError) as error:
-        problems.append(Problem(str(path), str(error)[:100], "a parquet file"))
+        fix = "Write it again, or give the rows as jsonl."
+        problems.append(Problem(str(path), str(error)[:100], "a parquet file", fix))
         return
     for number, row in enumerate(rows, start=1):
         yield f"{path}:row {number}", row
@@ -181,7 +205,7 @@ def _read_samples(
     role: str,
     numbered: list[tuple[str, Mapping[str, Any]]],
     problems: list[Problem],
-) -> Iterator[Sample]:
+) -> Iterator[tuple[str, Sample]]:
     needed = ("input",) if role == "unlabeled" else ("input", "target")
     for position, (where, row) in enumerate(numbered, start=1):
         texts = {name: _text(_field(row, task, name)) for name in needed}
@@ -191,7 +215,7 @@ def _read_samples(
         if missing:
             continue
         doc_ids = _field(row, task, "doc_ids") or ()
-        yield Sample(
+        sample = Sample(
             id=_text(_field(row, task, "id")) or f"{role}-{position}",
             input=texts["input"],
             target=texts.get("target", ""),
@@ -199,6 +223,7 @@ def _read_samples(
             group=_text(_field(row, task, "group")),
             time=_text(_field(row, task, "time")),
         )
+        yield where, sample
 
 
 def _read_documents(
@@ -206,23 +231,24 @@ def _read_documents(
     role: str,
     numbered: list[tuple[str, Mapping[str, Any]]],
     problems: list[Problem],
-) -> Iterator[Document]:
+) -> Iterator[tuple[str, Document]]:
     for position, (where, row) in enumerate(numbered, start=1):
         text = _text(_field(row, task, "text"))
         if not text:
             problems.append(_missing(where, task, "text", row))
             continue
-        yield Document(
+        document = Document(
             id=_text(_field(row, task, "id") or row.get("id")) or f"{role}-{position}",
             title=_text(_field(row, task, "title")),
             text=text,
         )
+        yield where, document
 
 
 def _text(value: object) -> str:
     if value is None:
         return ""
-    if isinstance(value, dict | list):
+    if isinstance(value, dict | list | bool):
         return json.dumps(value, ensure_ascii=False)
     return str(value).strip()
 
@@ -238,15 +264,17 @@ def _missing(where: str, task: Task, name: str, row: Mapping[str, Any]) -> Probl
     return Problem(f"{where}: {column}", got, f"the column `{column}`", fix)
 
 
-def _clashing_ids(found: Mapping[str, tuple[Any, ...]]) -> Iterator[Problem]:
+def _clashing_ids(
+    found: Mapping[str, tuple[Any, ...]], places: Mapping[str, list[str]]
+) -> Iterator[Problem]:
     """Ids must be unique among samples, and among documents."""
     for roles in (("train", "test", "examples", "unlabeled"), ("documents",)):
         first: dict[str, str] = {}
         for role in roles:
-            for row in found.get(role, ()):
+            for where, row in zip(places.get(role, ()), found.get(role, ()), strict=True):
                 if row.id in first:
                     got = f"the id `{row.id}` again (first in {first[row.id]})"
                     fix = "Give each row its own id, or leave the ids out."
-                    yield Problem(f"data.{role}", got, "an id of its own for every row", fix)
+                    yield Problem(where, got, "an id of its own for every row", fix)
                 else:
-                    first[row.id] = role
+                    first[row.id] = where

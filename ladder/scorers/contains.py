@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ladder.scorers.base import Score, Scorer
-from ladder.scorers.token_f1 import squad_tokens
+from ladder.scorers.token_f1 import plain_words, squad_tokens
 
 
 def contains() -> Scorer:
@@ -11,6 +11,8 @@ def contains() -> Scorer:
 
     def score(answer: str, target: str) -> Score:
         words, wanted = squad_tokens(answer), squad_tokens(target)
+        if not wanted:  # the target is an article, such as the option letter "A"
+            words, wanted = plain_words(answer), plain_words(target)
         size = len(wanted)
         found = bool(size) and any(
             words[at : at + size] == wanted for at in range(len(words) - size + 1)

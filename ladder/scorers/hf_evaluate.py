@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ladder.errors import MissingExtraError
+from ladder.errors import MissingExtraError, Problem, TaskError
 from ladder.scorers.base import Score, Scorer
 
 
@@ -20,7 +20,12 @@ def hf_evaluate(metric: str, *, field: str | None = None) -> Scorer:
         import evaluate
     except ImportError:
         raise MissingExtraError("evaluate", 'pip install "escalation-ladder[evaluate]"') from None
-    loaded = evaluate.load(metric)
+    try:
+        loaded = evaluate.load(metric)
+    except Exception as error:  # the library raises many kinds; all mean: no such metric
+        got = f"{type(error).__name__}: {str(error)[:120]}"
+        fix = "Name a folder that holds the metric's script, or be online for a name."
+        raise TaskError([Problem(f"score.evaluate:{metric}", got, "a metric", fix)]) from None
 
     def score(answer: str, target: str) -> Score:
         results = loaded.compute(predictions=[answer], references=[target])

@@ -18,7 +18,7 @@ def json_fields(*, exact: bool = False) -> Scorer:
     def score(answer: str, target: str) -> Score:
         wanted = dict(_leaves(_parse(target)))
         parsed = _parse(answer)
-        if parsed is None:
+        if parsed is _MISSING:
             return Score(0.0, "the answer is not JSON")
         got = dict(_leaves(parsed))
         right = sum(wanted.get(path, _MISSING) == value for path, value in got.items())
@@ -34,14 +34,14 @@ _MISSING = object()
 
 
 def _parse(text: str) -> object:
-    """Return the JSON value in a text, which may stand inside a code fence; None if none does."""
+    """Return the JSON value in a text, which may stand inside a code fence, or _MISSING."""
     stripped = text.strip()
     if stripped.startswith("```"):
         stripped = stripped.strip("`").removeprefix("json").strip()
     try:
         value: object = json.loads(stripped)
     except (ValueError, RecursionError):
-        return None
+        return _MISSING
     return value
 
 

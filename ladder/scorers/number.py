@@ -23,7 +23,7 @@ def number(*, tolerance: float = 1e-6) -> Scorer:
         got, wanted = last_number(answer), last_number(target)
         if got is None or wanted is None:
             return Score(0.0, "no number in the answer" if got is None else "no number wanted")
-        same = math.isclose(got, wanted, rel_tol=tolerance, abs_tol=tolerance)
+        same = math.isclose(got, wanted, rel_tol=tolerance, abs_tol=0.0)
         return Score(float(same), f"{got:g} against {wanted:g}")
 
     return score
@@ -31,7 +31,7 @@ def number(*, tolerance: float = 1e-6) -> Scorer:
 
 def last_number(text: str) -> float | None:
     """Return the last number in a text; thousands commas are allowed."""
-    found = _NUMBER.findall(text)
+    found = _NUMBER.findall(text.replace("\u2212", "-"))
     if not found:
         return None
     value = float(found[-1].replace(",", ""))

@@ -12,8 +12,13 @@ _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
+def plain_words(text: str) -> list[str]:
+    """Lower-case, drop punctuation, split: for prose only."""
+    return text.lower().translate(_PUNCTUATION).split()
+
+
 def squad_tokens(text: str) -> list[str]:
-    """Lower-case, drop punctuation and articles, split: SQuAD's normalisation, for prose only."""
+    """Return the words without articles: SQuAD's normalisation, for prose only."""
     return _ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split()
 
 
