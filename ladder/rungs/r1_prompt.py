@@ -20,6 +20,12 @@ Calibration = Literal["batch", "empty", "none"]
 CALIBRATIONS: tuple[Calibration, ...] = get_args(Calibration)
 """Of candidates that score alike the first is kept: a calibrated one travels better."""
 
+READ = {
+    "documents": "{k} document{s}",
+    "examples": "{k} nearest example{s}",
+    "both": "{k} document{s} and {k} nearest example{s}",
+    "gold": "the right document",
+}
 LABEL_WORDINGS = (
     ("Text", "Label"),
     ("Input", "Answer"),
@@ -108,8 +114,7 @@ def describe(candidate: Candidate) -> str:
         words = ["/".join(candidate.wording) + (" after the goal" if candidate.with_goal else "")]
     if candidate.retrieval is not None:
         found = candidate.retrieval
-        what = {"documents": "documents", "examples": "nearest examples", "gold": "right documents"}
-        words.append(f"{found.k} {what.get(found.source, 'documents and examples')}")
+        words.append(READ[found.source].format(k=found.k, s="" if found.k == 1 else "s"))
         if found.method != "bm25":
             words.append(found.method)
     if candidate.shots:
