@@ -29,7 +29,7 @@ MOST_VALUES = 100_000
 DATA_SUFFIXES = (".jsonl", ".csv", ".parquet")
 DATASETS_PREFIX = "datasets:"
 
-_Location = tuple[str | int, ...]
+_Location = tuple[str, ...]
 
 
 class _Section(BaseModel):
@@ -265,7 +265,7 @@ class _Loader(yaml.SafeLoader):
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         try:
             return super().construct_object(node, deep)
-        except ValueError as error:
+        except (ValueError, LookupError, AttributeError) as error:  # `!!bool x`, `!!float ""`, …
             got = f"`{str(node.value)[:20]}…` ({str(error).split(':')[0]})"
             mark = node.start_mark
             raise yaml.constructor.ConstructorError(None, None, got, mark) from None
@@ -329,8 +329,9 @@ def _walk(node: yaml.Node, at: _Location = ()) -> Iterator[tuple[_Location, yaml
                 yield from walk(value, here)
         elif isinstance(node, yaml.SequenceNode):
             for index, value in enumerate(node.value):
-                yield (*at, index), value, value.start_mark.line + 1
-                yield from walk(value, (*at, index))
+                here = (*at, str(index))
+                yield here, value, value.start_mark.line + 1
+                yield from walk(value, here)
 
     return walk(node, at)
 
@@ -350,7 +351,7 @@ def _duplicate_keys(path: Path, root: yaml.Node) -> Iterator[Problem]:
 
 
 def _dotted(at: _Location) -> str:
-    return ".".join(str(part) for part in at)
+    return ".".join(at)
 
 
 def _line_of(lines: Mapping[_Location, int], at: _Location) -> int:
@@ -361,11 +362,11 @@ def _line_of(lines: Mapping[_Location, int], at: _Location) -> int:
 
 def _explain(path: Path, lines: Mapping[_Location, int], detail: dict[str, Any]) -> Problem:
     """Turn one pydantic error into a Problem."""
-    at: _Location = tuple(detail["loc"])
+    at: _Location = tuple(map(str, detail["loc"]))
     where = f"{path}:{_line_of(lines, at)}: {_dotted(at)}"
     if detail["type"] == "extra_forbidden":
         known = _known_keys(at[:-1])
-        nearest = difflib.get_close_matches(str(at[-1]), known, n=1, cutoff=0.5)
+        nearest = difflib.get_close_matches(at[-1], known, n=1, cutoff=0.5)
         fix = f"Did you mean `{nearest[0]}`?" if nearest else ""
         return Problem(where, f"the unknown key `{at[-1]}`", f"one of {', '.join(known)}", fix)
     if detail["type"] == "missing":
@@ -388,7 +389,7 @@ def _short(value: object) -> str:
 def _known_keys(at: _Location) -> list[str]:
     section: type[BaseModel] = Task
     for part in at:
-        field: FieldInfo | None = section.model_fields.get(str(part))
+        field: FieldInfo | None = section.model_fields.get(part)
         if field and isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             section = field.annotation
         elif field and "Prices" in str(field.annotation):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
+import json
 import os
 from pathlib import Path
 
@@ -22,102 +25,134 @@ from ladder.files import (
     write_whole,
 )
 
-VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text(st.characters(exclude_categories=["Cs"]), max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text("abé", max_size=4), inner),
     max_leaves=10,
 )
 
 
-@given(st.dictionaries(st.text(max_size=5), VALUES))
-def test_the_digest_does_not_depend_on_the_order_of_keys(value):
-    turned = dict(reversed(value.items()))
-    assert canonical(turned) == canonical(value)
-    assert digest_of(turned) == digest_of(value)
+def test_write_whole_makes_folders_and_leaves_one_file(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b" / "text.txt"
+    write_whole(path, "é\n")
+    assert path.read_bytes() == "é\n".encode()
+    write_whole(path, "new")
+    assert path.read_text() == "new"
+    assert list(path.parent.iterdir()) == [path]
 
 
-def test_the_digest_tells_values_apart():
-    values = [1, "1", True, None, [], {}, [1], {"1": 1}, [[1]], "é", "e"]
-    assert len({digest_of(value) for value in values}) == len(values)
-
-
-def test_a_file_digest_follows_the_content(tmp_path):
-    path = tmp_path / "a"
-    path.write_text("one")
-    first = file_digest(path)
-    assert first == "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed"
-    path.write_text("other")
-    assert file_digest(path) != first
-
-
-def test_folder_digests_name_the_files_that_are_there(tmp_path):
-    (tmp_path / "a").write_text("one")
-    (tmp_path / "b").write_text("two")
-    (tmp_path / "sub").mkdir()
-    assert set(folder_digests(tmp_path)) == {"a", "b"}
-    assert set(folder_digests(tmp_path, ["b", "none"])) == {"b"}
-
-
-def test_writing_makes_the_folder_and_leaves_nothing_else(tmp_path):
-    path = tmp_path / "deep" / "er" / "a.txt"
-    write_whole(path, "grün")
-    assert path.read_text(encoding="utf-8") == "grün"
-    assert [found.name for found in path.parent.iterdir()] == ["a.txt"]
-
-
-def test_a_write_that_fails_leaves_the_old_content(tmp_path):
-    path = tmp_path / "a.txt"
+def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "text.txt"
     write_whole(path, "old")
     with pytest.raises(UnicodeEncodeError):
         write_whole(path, "new \ud800")
     assert path.read_text() == "old"
-    assert [found.name for found in tmp_path.iterdir()] == ["a.txt"]
+    assert list(tmp_path.iterdir()) == [path]
 
 
-def test_json_lines_that_fail_half_way_leave_no_file(tmp_path):
-    with pytest.raises(TypeError):
-        write_json_lines(tmp_path / "rows.jsonl", [{"a": 1}, {"a": object()}])
-    assert list(tmp_path.iterdir()) == []
+def test_a_write_over_a_folder_leaves_no_other_file(tmp_path: Path) -> None:
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(StateError, match="taken"):
+        write_whole(tmp_path / "taken", "text")
+    assert [path.name for path in tmp_path.iterdir()] == ["taken"]
 
 
-def test_json_lines_are_one_row_a_line(tmp_path):
-    write_json_lines(tmp_path / "rows.jsonl", [{"a": "x\ny"}, {"b": "ü"}])
-    assert (tmp_path / "rows.jsonl").read_text() == '{"a": "x\\ny"}\n{"b": "ü"}\n'
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_told_with_its_folder(tmp_path: Path, code: int) -> None:
+    with pytest.raises(StateError) as caught, clear_disk_errors(tmp_path):
+        raise OSError(code, os.strerror(code))
+    assert str(caught.value).startswith(f"{tmp_path}: no space left")
+    assert "Free some" in str(caught.value)
 
 
-def test_a_folder_that_cannot_be_made_is_named(tmp_path):
-    (tmp_path / "file").touch()
-    with pytest.raises(StateError, match=r"file/a\.txt: cannot be written"):
-        write_whole(tmp_path / "file" / "a.txt", "x")
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EPERM, errno.EROFS])
+def test_a_missing_right_is_told_with_its_folder(tmp_path: Path, code: int) -> None:
+    with pytest.raises(StateError) as caught, clear_disk_errors(tmp_path):
+        raise OSError(code, os.strerror(code))
+    assert str(caught.value).startswith(f"{tmp_path}: cannot be written")
+    assert "Choose another folder" in str(caught.value)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_without_the_right_to_write_is_named(tmp_path):
-    tmp_path.chmod(0o500)
-    with pytest.raises(StateError, match="Choose another folder"):
-        write_whole(tmp_path / "a.txt", "x")
-    tmp_path.chmod(0o700)
+def test_a_path_that_is_a_folder_is_told(tmp_path: Path) -> None:
+    with pytest.raises(StateError, match="Is a directory"), clear_disk_errors(tmp_path):
+        tmp_path.read_bytes()
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
-def test_a_full_disk_is_told():
-    def fill() -> None:
-        with clear_disk_errors(Path("/dev/full")):
-            Path("/dev/full").write_text("x")
-
-    with pytest.raises(StateError, match="no space left"):
-        fill()
+def test_an_error_that_is_not_the_disks_is_not_disguised(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), clear_disk_errors(tmp_path):
+        raise ZeroDivisionError
 
 
-def test_the_cache_folder_follows_the_environment(monkeypatch):
-    monkeypatch.setenv("LADDER_CACHE", "/a")
-    assert user_cache() == Path("/a")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_device_that_is_truly_full_is_told(tmp_path: Path) -> None:
+    with (
+        pytest.raises(StateError, match="no space left"),
+        clear_disk_errors(tmp_path),
+        Path("/dev/full").open("w") as file,
+    ):
+        print("x", file=file, flush=True)
+
+
+def test_json_lines_come_back(tmp_path: Path) -> None:
+    rows = [{"input": "é\n2", "target": "b"}, {"input": "", "target": "\U0001f600"}]
+    write_json_lines(tmp_path / "rows.jsonl", rows)
+    lines = (tmp_path / "rows.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line) for line in lines] == rows
+    assert "é" in lines[0], "readable text stays readable"
+
+
+def test_no_rows_give_an_empty_file(tmp_path: Path) -> None:
+    write_json_lines(tmp_path / "rows.jsonl", [])
+    assert (tmp_path / "rows.jsonl").read_bytes() == b""
+
+
+@given(JSON)
+def test_canonical_text_reads_back_and_is_stable(value: object) -> None:
+    text = canonical(value)
+    assert json.loads(text) == value
+    assert canonical(json.loads(text)) == text
+
+
+@given(st.dictionaries(st.text("abcd", min_size=1, max_size=3), st.integers(), min_size=2))
+def test_a_digest_does_not_depend_on_the_order_of_keys(value: dict[str, int]) -> None:
+    backwards = dict(reversed(value.items()))
+    assert digest_of(value) == digest_of(backwards)
+    key = next(iter(value))
+    assert digest_of(value) != digest_of({**value, key: value[key] + 1})
+
+
+def test_a_file_digest_is_sha256_and_follows_the_content(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"one")
+    assert file_digest(path) == hashlib.sha256(b"one").hexdigest()
+    path.write_bytes(b"other")
+    assert file_digest(path) == hashlib.sha256(b"other").hexdigest()
+
+
+def test_folder_digests_name_files_only(tmp_path: Path) -> None:
+    (tmp_path / "b").write_text("b")
+    (tmp_path / "a").write_text("a")
+    (tmp_path / "sub").mkdir()
+    assert list(folder_digests(tmp_path)) == ["a", "b"]
+    assert list(folder_digests(tmp_path, ["b", "nothing"])) == ["b"]
+
+
+def test_the_users_cache_follows_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LADDER_CACHE", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
+    assert user_cache() == Path("/somewhere/ladder")
+    monkeypatch.setenv("LADDER_CACHE", "/chosen")
+    assert user_cache() == Path("/chosen")
     monkeypatch.delenv("LADDER_CACHE")
-    monkeypatch.setenv("XDG_CACHE_HOME", "/b")
-    assert user_cache() == Path("/b/ladder")
     monkeypatch.delenv("XDG_CACHE_HOME")
-    assert user_cache() == Path.home() / ".cache" / "ladder"
+    monkeypatch.setenv("HOME", "/home/someone")
+    assert user_cache() == Path("/home/someone/.cache/ladder")
 
 
-def test_the_recipes_ship():
-    assert (shipped("recipes") / "lora.yaml").is_file()
+@pytest.mark.parametrize(("kind", "holds"), [("recipes", "lora*"), ("evalsets", "r1_*")])
+def test_shipped_folders_hold_what_they_say(kind: str, holds: str) -> None:
+    assert list(shipped(kind).glob(holds))

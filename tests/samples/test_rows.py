@@ -1,335 +1,393 @@
-"""Data files are read fully or refused by file and line."""
+"""Data files of every form, and each way they can be wrong: told by file and line."""
 
 from __future__ import annotations
 
 import datetime
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
-from writing import complaints, write_lines, write_task
 
-from ladder.errors import DataError
+from ladder.errors import DataError, LadderError, Problem
 from ladder.files import file_digest
-from ladder.samples.rows import Document, Rows, Sample, read_rows
+from ladder.samples.rows import MOST_PROBLEMS_SHOWN, Rows, read_rows
+from ladder.samples.splits import split
+from ladder.task import Task, load_task
 
-ROW = {"input": "sun", "target": "good"}
-
-
-def read(folder: Path, name: str = "test.jsonl", **more: object) -> Rows:
-    """Read one file as the test rows, with further data keys."""
-    return read_rows(write_task(folder, {"test": name, **more}))
+ROW = '{"input": "a", "target": "b"}\n'
 
 
-def refuse(folder: Path, name: str = "test.jsonl", **more: object) -> dict[str, str]:
-    """Return where -> message of a file that must not be read."""
+def make_task(folder: Path, data: dict[str, Any], **more: Any) -> Task:
+    folder.mkdir(exist_ok=True)
+    values = {
+        "name": "rows",
+        "goal": "Read the rows.",
+        "data": data,
+        "score": "exact_match",
+        "gate": {"min_score": 0.5},
+        **more,
+    }
+    path = folder / "task.yaml"
+    path.write_text(json.dumps(values))
+    return load_task(path)
+
+
+def read(folder: Path, name: str, content: str | bytes, **data: Any) -> Rows:
+    raw = content.encode() if isinstance(content, str) else content
+    (folder / name).write_bytes(raw)
+    return read_rows(make_task(folder, {"examples": name, **data}))
+
+
+def problems_of(folder: Path, name: str, content: str | bytes, **data: Any) -> tuple[Problem, ...]:
     with pytest.raises(DataError) as caught:
-        read(folder, name, **more)
-    for problem in caught.value.problems:
-        assert problem.got
-        assert problem.wanted
-        assert problem.fix, f"no way to mend it is named: {problem}"
-    return complaints(caught.value)
+        read(folder, name, content, **data)
+    return caught.value.problems
 
 
-# JSON lines
+def the_problem(folder: Path, name: str, content: str | bytes, **data: Any) -> Problem:
+    problems = problems_of(folder, name, content, **data)
+    assert len(problems) == 1, problems
+    return problems[0]
 
 
-def test_a_row_keeps_every_field(tmp_path):
-    row = {"id": 7, "input": " sun ", "target": 3, "doc_ids": ["a", 2], "group": "g", "time": "t"}
-    write_lines(tmp_path / "test.jsonl", [row])
-    (sample,) = read(tmp_path).test
-    assert sample == Sample("7", "sun", "3", ("a", "2"), "g", "t")
+# What is read
 
 
-def test_a_row_without_an_id_is_named_by_role_and_place(tmp_path):
-    write_lines(tmp_path / "test.jsonl", [ROW, {**ROW, "id": "own"}, ROW])
-    assert [sample.id for sample in read(tmp_path).test] == ["test-1", "own", "test-3"]
+def test_jsonl_rows_keep_every_field(tmp_path: Path) -> None:
+    row = {
+        "id": 7,
+        "input": "  a question ",
+        "target": "b",
+        "doc_ids": ["d1", 2],
+        "group": "g",
+        "time": "2024-01-01",
+        "more": "left alone",
+    }
+    rows = read(tmp_path, "rows.jsonl", json.dumps(row) + "\n\n" + ROW)
+    first, second = rows.examples
+    assert (first.id, first.input, first.target) == ("7", "a question", "b")
+    assert (first.doc_ids, first.group, first.time) == (("d1", "2"), "g", "2024-01-01")
+    assert (second.id, second.doc_ids) == ("examples-2", ())
+    assert rows.digests == (("examples", file_digest(tmp_path / "rows.jsonl")),)
 
 
-def test_one_document_id_need_not_be_a_list(tmp_path):
-    write_lines(tmp_path / "test.jsonl", [{**ROW, "doc_ids": "a"}])
-    assert read(tmp_path).test[0].doc_ids == ("a",)
+def test_a_target_that_is_json_becomes_its_text(tmp_path: Path) -> None:
+    rows = read(tmp_path, "rows.jsonl", '{"input": "a", "target": {"k": [1, "é"]}}\n')
+    assert rows.examples[0].target == '{"k": [1, "é"]}'
 
 
-def test_an_object_as_target_becomes_json(tmp_path):
-    write_lines(tmp_path / "test.jsonl", [{"input": "x", "target": {"größe": [1, True, None]}}])
-    target = read(tmp_path).test[0].target
-    assert json.loads(target) == {"größe": [1, True, None]}
-    assert "größe" in target
+@pytest.mark.parametrize(("value", "text"), [("0", "0"), ("1.5", "1.5"), ("true", "true")])
+def test_a_target_that_is_a_json_scalar_becomes_its_text(
+    tmp_path: Path, value: str, text: str
+) -> None:
+    rows = read(tmp_path, "rows.jsonl", f'{{"input": "a", "target": {value}}}\n')
+    assert rows.examples[0].target == text
 
 
-def test_blank_lines_and_a_byte_order_mark_are_no_rows(tmp_path):
-    text = "\ufeff" + json.dumps(ROW) + "\n\n  \n" + json.dumps(ROW)
-    (tmp_path / "test.jsonl").write_text(text, encoding="utf-8")
-    assert len(read(tmp_path).test) == 2
+def test_csv_rows_may_hold_commas_quotes_and_line_breaks(tmp_path: Path) -> None:
+    rows = read(tmp_path, "rows.csv", 'input,target\n"a, ""b""\nc",d\n')
+    assert [(row.input, row.target) for row in rows.examples] == [('a, "b"\nc', "d")]
 
 
-def test_an_empty_file_has_no_rows(tmp_path):
-    (tmp_path / "test.jsonl").touch()
-    assert read(tmp_path).test == ()
+@pytest.mark.parametrize("name", ["rows.csv", "rows.jsonl"])
+def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path: Path, name: str) -> None:
+    text = "input,target\na,b\n" if name.endswith("csv") else ROW
+    rows = read(tmp_path, name, b"\xef\xbb\xbf" + text.encode())
+    assert [(row.input, row.target) for row in rows.examples] == [("a", "b")]
 
 
-def test_one_row_is_read(tmp_path):
-    write_lines(tmp_path / "test.jsonl", [ROW])
-    assert read(tmp_path).test == (Sample("test-1", "sun", "good"),)
+def test_columns_map_our_names_to_theirs(tmp_path: Path) -> None:
+    rows = read(
+        tmp_path,
+        "rows.csv",
+        "text,label,nr,input\na,b,n1,ignored\n",
+        columns={"input": "text", "target": "label", "id": "nr"},
+    )
+    (row,) = rows.examples
+    assert (row.id, row.input, row.target) == ("n1", "a", "b")
 
 
-def test_unlabelled_rows_need_no_target(tmp_path):
-    write_lines(tmp_path / "test.jsonl", [ROW])
-    write_lines(tmp_path / "more.jsonl", [{"input": "rain"}])
-    rows = read(tmp_path, unlabeled="more.jsonl")
-    assert rows.unlabeled == (Sample("unlabeled-1", "rain", ""),)
+def test_every_role_is_read(tmp_path: Path) -> None:
+    (tmp_path / "train.jsonl").write_text(ROW)
+    (tmp_path / "test.csv").write_text("input,target\nc,d\n")
+    (tmp_path / "documents.jsonl").write_text('{"title": "T", "text": "body"}\n')
+    (tmp_path / "unlabeled.jsonl").write_text('{"input": "no target"}\n')
+    data = {
+        "train": "train.jsonl",
+        "test": "test.csv",
+        "documents": "documents.jsonl",
+        "unlabeled": "unlabeled.jsonl",
+    }
+    rows = read_rows(make_task(tmp_path, data))
+    assert [row.id for row in (*rows.train, *rows.test)] == ["train-1", "test-1"]
+    assert [(doc.id, doc.title, doc.text) for doc in rows.documents] == [
+        ("documents-1", "T", "body")
+    ]
+    assert [(row.input, row.target) for row in rows.unlabeled] == [("no target", "")]
+    assert [role for role, _ in rows.digests] == ["train", "test", "documents", "unlabeled"]
+
+
+def test_parquet_rows_are_read(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns = {"text": ["a", "b"], "target": [1, 2], "doc_ids": [["x"], []]}
+    pq.write_table(pa.table(columns), tmp_path / "rows.parquet")
+    data = {"examples": "rows.parquet", "columns": {"input": "text"}}
+    rows = read_rows(make_task(tmp_path, data)).examples
+    assert [(row.input, row.target, row.doc_ids) for row in rows] == [
+        ("a", "1", ("x",)),
+        ("b", "2", ()),
+    ]
+
+
+def test_a_parquet_row_that_is_wrong_is_named_by_number(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table({"input": ["a", None], "target": ["x", "y"]}), tmp_path / "r.parquet")
+    with pytest.raises(DataError) as caught:
+        read_rows(make_task(tmp_path, {"examples": "r.parquet"}))
+    (problem,) = caught.value.problems
+    assert problem.where == f"{tmp_path / 'r.parquet'}:row 2: input"
+    assert problem.got == "an empty value"
+
+
+def test_a_file_that_is_no_parquet_is_named(tmp_path: Path) -> None:
+    problem = the_problem(tmp_path, "rows.parquet", b"not parquet at all")
+    assert problem.where == str(tmp_path / "rows.parquet")
+    assert problem.wanted == "a parquet file"
+
+
+# Saved data sets
+
+
+def save(folder: Path, **splits: list[dict[str, Any]]) -> None:
+    import datasets
+
+    tables = {name: datasets.Dataset.from_list(rows) for name, rows in splits.items()}
+    datasets.DatasetDict(tables).save_to_disk(str(folder))
+
+
+def test_a_saved_data_set_gives_each_role_its_split(tmp_path: Path) -> None:
+    save(
+        tmp_path / "saved",
+        train=[{"input": "a", "target": "x"}],
+        test=[{"input": "b", "target": "y"}],
+        more=[{"input": "c", "target": "z"}],
+    )
+    rows = read_rows(make_task(tmp_path, {"train": "datasets:saved", "test": "datasets:saved"}))
+    assert [row.input for row in rows.train] == ["a"]
+    assert [row.input for row in rows.test] == ["b"]
+    rows = read_rows(make_task(tmp_path, {"test": "datasets:saved#more"}))
+    assert [row.target for row in rows.test] == ["z"]
+    digest = dict(rows.digests)["test"]
+    assert (
+        digest
+        == dict(read_rows(make_task(tmp_path, {"test": "datasets:saved#more"})).digests)["test"]
+    )
+    other = dict(read_rows(make_task(tmp_path, {"test": "datasets:saved#train"})).digests)["test"]
+    assert digest != other
+
+
+def test_a_saved_table_without_splits_is_read(tmp_path: Path) -> None:
+    import datasets
+
+    datasets.Dataset.from_list([{"input": "a", "target": "x"}]).save_to_disk(str(tmp_path / "one"))
+    rows = read_rows(make_task(tmp_path, {"examples": "datasets:one"}))
+    assert [row.input for row in rows.examples] == ["a"]
+
+
+def test_a_wrong_row_of_a_saved_data_set_is_named(tmp_path: Path) -> None:
+    save(tmp_path / "saved", test=[{"input": "a", "target": "x"}, {"input": "b", "target": ""}])
+    with pytest.raises(DataError) as caught:
+        read_rows(make_task(tmp_path, {"test": "datasets:saved"}))
+    (problem,) = caught.value.problems
+    assert problem.where == "saved#test:row 2: target"
+    assert problem.got == "an empty value"
+
+
+def test_a_saved_data_set_with_dates_is_read(tmp_path: Path) -> None:
+    when = datetime.datetime(2024, 5, 1, 12, 0)  # noqa: DTZ001 - as most files hold it
+    save(tmp_path / "saved", test=[{"input": "a", "target": "x", "time": when}])
+    rows = read_rows(make_task(tmp_path, {"test": "datasets:saved"}))
+    assert rows.test[0].time.startswith("2024-05-01")
+
+
+@pytest.mark.parametrize("value", ["datasets:folder", "datasets:saved#nothing"])
+def test_a_folder_or_split_that_is_no_data_set_is_told(tmp_path: Path, value: str) -> None:
+    (tmp_path / "folder").mkdir()
+    save(tmp_path / "saved", test=[{"input": "a", "target": "x"}])
+    with pytest.raises(DataError) as caught:
+        read_rows(make_task(tmp_path, {"test": value}))
+    (problem,) = caught.value.problems
+    assert problem.where.startswith("data.test: ")
+    assert problem.wanted == "a data set"
+    assert "save_to_disk" in problem.fix
+
+
+@pytest.mark.parametrize("absolute", [False, True])
+def test_a_saved_data_set_outside_the_folder_is_refused(tmp_path: Path, absolute: bool) -> None:
+    save(tmp_path / "secret", test=[{"input": "a", "target": "x"}])
+    value = f"datasets:{tmp_path / 'secret' if absolute else '../secret'}"
+    with pytest.raises(LadderError, match="outside"):
+        read_rows(make_task(tmp_path / "task", {"test": value}))
+
+
+# What is wrong
+
+
+def test_a_missing_field_names_the_columns_and_the_mapping(tmp_path: Path) -> None:
+    problem = the_problem(tmp_path, "rows.jsonl", ROW + '{"input": "a", "label": "b"}\n')
+    assert problem.where == f"{tmp_path / 'rows.jsonl'}:2: target"
+    assert problem.got == "the columns input, label"
+    assert problem.wanted == "the column `target`"
+    assert "data: {columns: {target: YOUR_COLUMN}}" in problem.fix
+
+
+def test_a_missing_field_is_named_as_the_mapping_names_it(tmp_path: Path) -> None:
+    problem = the_problem(tmp_path, "rows.jsonl", ROW, columns={"target": "label"})
+    assert problem.where == f"{tmp_path / 'rows.jsonl'}:1: label"
+    assert problem.wanted == "the column `label`"
+
+
+@pytest.mark.parametrize("value", ['""', '" \\t "', "null"])
+def test_an_empty_field_is_named_by_line(tmp_path: Path, value: str) -> None:
+    text = ROW + f'{{"input": "a", "target": {value}}}\n'
+    problem = the_problem(tmp_path, "rows.jsonl", text)
+    assert problem.where == f"{tmp_path / 'rows.jsonl'}:2: target"
+    assert (problem.got, problem.wanted) == ("an empty value", "text")
+    assert "take the row out" in problem.fix
+
+
+def test_an_empty_cell_is_named_by_line(tmp_path: Path) -> None:
+    problem = the_problem(tmp_path, "rows.csv", "input,target\na,b\n,c\n")
+    assert problem.where == f"{tmp_path / 'rows.csv'}:3: input"
+    assert problem.got == "an empty value"
+
+
+def test_a_document_without_text_is_named_by_line(tmp_path: Path) -> None:
+    (tmp_path / "docs.jsonl").write_text('{"title": "T"}\n')
+    problem = the_problem(tmp_path, "rows.jsonl", ROW, documents="docs.jsonl")
+    assert problem.where == f"{tmp_path / 'docs.jsonl'}:1: text"
+
+
+def test_a_duplicate_id_is_named_by_file_and_line(tmp_path: Path) -> None:
+    text = '{"id": "x", "input": "a", "target": "b"}\n' * 2
+    problem = the_problem(tmp_path, "rows.jsonl", text)
+    assert "the id `x` again" in problem.got
+    assert problem.wanted == "an id of its own for every row"
+    assert problem.where.startswith(f"{tmp_path / 'rows.jsonl'}:2")
+
+
+def test_the_same_id_in_two_files_is_refused(tmp_path: Path) -> None:
+    for name in ("train.jsonl", "test.jsonl"):
+        (tmp_path / name).write_text('{"id": "x", "input": "a", "target": "b"}\n')
+    with pytest.raises(DataError, match="the id `x` again") as caught:
+        read_rows(make_task(tmp_path, {"train": "train.jsonl", "test": "test.jsonl"}))
+    assert "train" in caught.value.problems[0].got
+    assert "test" in caught.value.problems[0].where
+
+
+def test_a_document_may_share_an_id_with_a_row(tmp_path: Path) -> None:
+    (tmp_path / "docs.jsonl").write_text('{"id": "x", "text": "body"}\n')
+    text = '{"id": "x", "input": "a", "target": "b"}\n'
+    rows = read(tmp_path, "rows.jsonl", text, documents="docs.jsonl")
+    assert rows.documents[0].id == rows.examples[0].id == "x"
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows.jsonl"])
+def test_broken_encoding_is_named_by_line(tmp_path: Path, name: str) -> None:
+    head = b"input,target\na,b\n" if name.endswith("csv") else ROW.encode() * 2
+    problem = the_problem(tmp_path, name, head + b"caf\xe9,b\n")
+    assert problem.where == f"{tmp_path / name}:3"
+    assert problem.got == "a byte that is not UTF-8 (b'\\xe9')"
+    assert problem.wanted == "UTF-8 text"
+    assert problem.fix == "Save the file with UTF-8 encoding."
+
+
+def test_lines_after_a_broken_one_keep_their_numbers(tmp_path: Path) -> None:
+    problems = problems_of(tmp_path, "rows.csv", b"input,target\n\xff,b\nshort\n")
+    assert [p.where.rpartition(":")[2] for p in problems] == ["2", "3"]
 
 
 @pytest.mark.parametrize(
     ("line", "got"),
     [
-        ('{"input": "sun", ', "{"),
-        ("not json", "not json"),
-        ('["sun", "good"]', "a JSON list"),
-        ('"sun"', "a JSON str"),
-        ("null", "a JSON NoneType"),
-        ('{"input": ' + "9" * 5000 + "}", "limit"),
+        ('{"input": "a",', '`{"input": "a",`'),
+        ("[1, 2]", "a JSON list"),
+        ('"text"', "a JSON str"),
         ("[" * 100_000, "recursion"),
+        (f'{{"input": "a", "target": {"9" * 5000}}}', "digits"),
     ],
 )
-def test_a_malformed_line_is_named(tmp_path, line, got):
-    good = json.dumps(ROW)
-    (tmp_path / "test.jsonl").write_text(f"{good}\n\n{line}\n{good}\n")
-    found = refuse(tmp_path)
-    assert list(found) == [f"{tmp_path / 'test.jsonl'}:3"]
-    (message,) = found.values()
-    assert got in message
-    assert "a JSON object" in message
-    assert len(message) < 400
-
-
-@pytest.mark.parametrize("ending", ["jsonl", "csv"])
-def test_a_byte_that_is_not_utf8_is_named(tmp_path, ending):
-    head = b"input,target\n" if ending == "csv" else json.dumps(ROW).encode() + b"\n"
-    (tmp_path / f"test.{ending}").write_bytes(head + "grün,x\n".encode("latin-1"))
-    found = refuse(tmp_path, f"test.{ending}")
-    message = found[f"{tmp_path / 'test'}.{ending}:2"]
-    assert r"b'\xfc'" in message
-    assert "Save the file with UTF-8 encoding." in message
-
-
-def test_a_missing_field_names_the_columns_and_how_to_map_them(tmp_path):
-    write_lines(tmp_path / "test.jsonl", [ROW, {"text": "sun", "target": "good"}])
-    found = refuse(tmp_path)
-    message = found[f"{tmp_path / 'test.jsonl'}:2: input"]
-    assert "got the columns text, target, wanted the column `input`" in message
-    assert "data: {columns: {input: YOUR_COLUMN}}" in message
-
-
-@pytest.mark.parametrize("empty", ["", "  \n", None])
-@pytest.mark.parametrize("name", ["input", "target"])
-def test_an_empty_field_is_named(tmp_path, name, empty):
-    write_lines(tmp_path / "test.jsonl", [ROW, {**ROW, name: empty}])
-    found = refuse(tmp_path)
-    message = found[f"{tmp_path / 'test.jsonl'}:2: {name}"]
-    assert "got an empty value, wanted text" in message
-
-
-@pytest.mark.parametrize(("value", "text"), [(0, "0"), (False, "false"), (0.0, "0.0")])
-def test_a_zero_is_not_empty(tmp_path, value, text):
-    write_lines(tmp_path / "test.jsonl", [{"input": "x", "target": value}])
-    assert read(tmp_path).test[0].target == text
-
-
-def test_every_wrong_row_of_every_file_is_reported(tmp_path):
-    write_lines(tmp_path / "train.jsonl", [{"input": "x"}, {"target": "y"}])
-    write_lines(tmp_path / "test.jsonl", [{}])
-    found = refuse(tmp_path, train="train.jsonl")
-    assert [where.removeprefix(f"{tmp_path}/") for where in found] == [
-        "train.jsonl:1: target",
-        "train.jsonl:2: input",
-        "test.jsonl:1: input",
-        "test.jsonl:1: target",
-    ]
-
-
-def test_a_thousand_wrong_rows_are_counted_not_listed(tmp_path):
-    write_lines(tmp_path / "test.jsonl", [{"input": "x"}] * 1000)
-    with pytest.raises(DataError) as caught:
-        read(tmp_path)
-    assert len(caught.value.problems) == 21
-    assert caught.value.problems[-1].got == "980 more such rows"
-
-
-def test_an_id_used_twice_is_named_with_both_files(tmp_path):
-    write_lines(tmp_path / "train.jsonl", [{**ROW, "id": "a"}])
-    write_lines(tmp_path / "test.jsonl", [{**ROW, "id": "b"}, {**ROW, "id": "a"}])
-    message = refuse(tmp_path, train="train.jsonl")[f"{tmp_path / 'test.jsonl'}:2"]
-    assert f"the id `a` again (first in {tmp_path / 'train.jsonl'}:1)" in message
-
-
-def test_a_document_may_share_an_id_with_a_row_but_not_with_a_document(tmp_path):
-    write_lines(tmp_path / "test.jsonl", [{**ROW, "id": "a"}])
-    write_lines(tmp_path / "docs.jsonl", [{"id": "a", "text": "t"}])
-    assert read(tmp_path, documents="docs.jsonl").documents == (Document("a", "", "t"),)
-    write_lines(tmp_path / "docs.jsonl", [{"id": "a", "text": "t"}] * 2)
-    found = refuse(tmp_path, documents="docs.jsonl")
-    assert "the id `a` again" in found[f"{tmp_path / 'docs.jsonl'}:2"]
-
-
-# CSV
-
-
-def write_csv(folder: Path, text: str, encoding: str = "utf-8") -> None:
-    (folder / "test.csv").write_bytes(text.encode(encoding))
-
-
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
-def test_csv_is_read_with_and_without_a_byte_order_mark(tmp_path, encoding):
-    write_csv(tmp_path, 'input,target\r\n"rain, then sun",mixed\r\n', encoding)
-    assert read(tmp_path, "test.csv").test == (Sample("test-1", "rain, then sun", "mixed"),)
-
-
-def test_a_csv_cell_may_span_lines(tmp_path):
-    write_csv(tmp_path, 'input,target\n"rain\nsun",mixed\n')
-    assert read(tmp_path, "test.csv").test[0].input == "rain\nsun"
+def test_a_line_that_is_no_json_object_is_named(tmp_path: Path, line: str, got: str) -> None:
+    problem = the_problem(tmp_path, "rows.jsonl", ROW + line + "\n")
+    assert problem.where == f"{tmp_path / 'rows.jsonl'}:2"
+    assert got in problem.got
+    assert problem.wanted == "a JSON object"
+    assert len(problem.got) < 300
 
 
 @pytest.mark.parametrize(
     ("line", "got"),
-    [("rain, then sun,mixed", "more cells"), ("rain", "fewer cells")],
+    [("a,b,c", "more cells than columns"), ("a", "fewer cells than columns")],
 )
-def test_too_many_and_too_few_cells_are_named(tmp_path, line, got):
-    write_csv(tmp_path, f"input,target\nsun,good\n{line}\n")
-    message = refuse(tmp_path, "test.csv")[f"{tmp_path / 'test.csv'}:3"]
-    assert f"got {got} than columns, wanted 2 cells" in message
-    assert "Quote cells that hold commas." in message
+def test_a_csv_row_of_another_width_is_named(tmp_path: Path, line: str, got: str) -> None:
+    problem = the_problem(tmp_path, "rows.csv", f"input,target\na,b\n{line}\n")
+    assert problem.where == f"{tmp_path / 'rows.csv'}:3"
+    assert problem.got == got
+    assert problem.wanted == "2 cells"
+    assert problem.fix == "Quote cells that hold commas."
 
 
-def test_lines_stay_right_after_a_line_with_broken_encoding(tmp_path):
-    write_csv(tmp_path, "input,target\ngrün,x\nrain\n", "latin-1")
-    assert set(refuse(tmp_path, "test.csv")) == {
-        f"{tmp_path / 'test.csv'}:2",
-        f"{tmp_path / 'test.csv'}:3",
-    }
+def test_two_columns_of_one_name_are_not_merged_in_silence(tmp_path: Path) -> None:
+    problems = problems_of(tmp_path, "rows.csv", "input,target,input\na,b,c\n")
+    assert "input" in str(problems[0])
 
 
-def test_a_csv_without_a_header_names_what_it_took_for_columns(tmp_path):
-    write_csv(tmp_path, "sun,good\nrain,bad\n")
-    found = refuse(tmp_path, "test.csv")
-    assert "the columns sun, good" in found[f"{tmp_path / 'test.csv'}:2: input"]
+@pytest.mark.parametrize("field", ["id", "input", "target"])
+def test_half_a_surrogate_is_named_by_line(tmp_path: Path, field: str) -> None:
+    """Such a text can be neither digested nor written, so it would stop a run half-way."""
+    row = {"id": "x", "input": "a", "target": "b", field: "half \ud800"}
+    problem = the_problem(tmp_path, "rows.jsonl", ROW + json.dumps(row) + "\n")
+    assert problem.where.startswith(f"{tmp_path / 'rows.jsonl'}:2")
 
 
-def test_a_cell_too_long_for_csv_is_named(tmp_path):
-    write_csv(tmp_path, f"input,target\n{'x' * 200_000},good\n")
-    message = refuse(tmp_path, "test.csv")[f"{tmp_path / 'test.csv'}:2"]
-    assert ".jsonl" in message
+def test_mistakes_of_all_files_come_in_one_go(tmp_path: Path) -> None:
+    (tmp_path / "docs.jsonl").write_text("{\n")
+    problems = problems_of(tmp_path, "rows.jsonl", '{"input": ""}\n', documents="docs.jsonl")
+    assert [p.where for p in problems] == [
+        f"{tmp_path / 'rows.jsonl'}:1: input",
+        f"{tmp_path / 'rows.jsonl'}:1: target",
+        f"{tmp_path / 'docs.jsonl'}:1",
+    ]
 
 
-# Columns
+def test_many_mistakes_are_counted_and_not_all_printed(tmp_path: Path) -> None:
+    problems = problems_of(tmp_path, "rows.jsonl", "no\n" * (MOST_PROBLEMS_SHOWN + 7))
+    assert len(problems) == MOST_PROBLEMS_SHOWN + 1
+    assert problems[-1].got == "7 more such rows"
 
 
-@pytest.mark.parametrize("ending", ["jsonl", "csv"])
-def test_columns_map_our_names_to_theirs(tmp_path, ending):
-    write_lines(tmp_path / "test.jsonl", [{"key": "a", "text": "sun", "y": "good"}])
-    write_csv(tmp_path, "key,text,y\na,sun,good\n")
-    columns = {"id": "key", "input": "text", "target": "y"}
-    rows = read(tmp_path, f"test.{ending}", columns=columns)
-    assert rows.test == (Sample("a", "sun", "good"),)
+# Too few rows
 
 
-def test_columns_map_the_fields_of_documents_too(tmp_path):
-    write_lines(tmp_path / "test.jsonl", [ROW])
-    write_lines(tmp_path / "docs.jsonl", [{"id": "d", "head": "h", "body": "b"}])
-    columns = {"text": "body", "title": "head"}
-    rows = read(tmp_path, documents="docs.jsonl", columns=columns)
-    assert rows.documents == (Document("d", "h", "b"),)
-
-
-def test_documents_keep_their_id_when_rows_name_theirs_otherwise(tmp_path):
-    write_lines(tmp_path / "test.jsonl", [{**ROW, "key": "a"}])
-    write_lines(tmp_path / "docs.jsonl", [{"id": "d", "text": "b"}])
-    rows = read(tmp_path, documents="docs.jsonl", columns={"id": "key"})
-    assert rows.test[0].id == "a"
-    assert rows.documents[0].id == "d"
-
-
-def test_a_mapped_column_that_is_not_there_is_named_as_mapped(tmp_path):
-    write_lines(tmp_path / "test.jsonl", [ROW])
-    found = refuse(tmp_path, columns={"input": "text"})
-    assert "wanted the column `text`" in found[f"{tmp_path / 'test.jsonl'}:1: text"]
-
-
-# Parquet and saved data sets
-
-
-def test_parquet_is_read(tmp_path):
-    pyarrow = pytest.importorskip("pyarrow")
-    parquet = pytest.importorskip("pyarrow.parquet")
-    table = pyarrow.table({"input": ["sun", "rain"], "target": [1, 0], "doc_ids": [["a"], []]})
-    parquet.write_table(table, tmp_path / "test.parquet")
-    rows = read(tmp_path, "test.parquet")
-    assert rows.test == (Sample("test-1", "sun", "1", ("a",)), Sample("test-2", "rain", "0"))
-    assert dict(rows.digests)["test"] == file_digest(tmp_path / "test.parquet")
-
-
-def test_a_missing_field_in_parquet_is_named_by_row(tmp_path):
-    pyarrow = pytest.importorskip("pyarrow")
-    parquet = pytest.importorskip("pyarrow.parquet")
-    table = pyarrow.table({"input": ["sun", None], "target": ["a", "b"]})
-    parquet.write_table(table, tmp_path / "test.parquet")
-    assert list(refuse(tmp_path, "test.parquet")) == [f"{tmp_path / 'test.parquet'}:row 2: input"]
-
-
-def test_a_file_that_is_no_parquet_is_named(tmp_path):
-    pytest.importorskip("pyarrow")
-    (tmp_path / "test.parquet").write_text("input,target\n")
-    found = refuse(tmp_path, "test.parquet")
-    assert "wanted a parquet file" in found[f"{tmp_path / 'test.parquet'}"]
-
-
-def test_a_saved_data_set_is_read_without_a_network(tmp_path):
-    datasets = pytest.importorskip("datasets")
-    rows = {"input": ["sun", "rain"], "target": ["good", "bad"]}
-    datasets.Dataset.from_dict(rows).save_to_disk(str(tmp_path / "saved"))
-    found = read(tmp_path, "datasets:saved")
-    assert [(s.input, s.target) for s in found.test] == [("sun", "good"), ("rain", "bad")]
-    assert dict(found.digests) == dict(read(tmp_path, "datasets:saved").digests)
-
-
-def test_the_split_of_a_saved_data_set_follows_the_role_or_is_named(tmp_path):
-    datasets = pytest.importorskip("datasets")
-    parts = {
-        name: datasets.Dataset.from_dict({"input": [name], "target": ["x"]})
-        for name in ("train", "test", "validation")
-    }
-    datasets.DatasetDict(parts).save_to_disk(str(tmp_path / "saved"))
-    rows = read(tmp_path, "datasets:saved", train="datasets:saved")
-    assert (rows.train[0].input, rows.test[0].input) == ("train", "test")
-    assert read(tmp_path, "datasets:saved#validation").test[0].input == "validation"
-    found = refuse(tmp_path, "datasets:saved#nope")
-    assert "nope" in found["data.test: saved"]
-
-
-def test_a_saved_data_set_may_hold_values_that_are_not_json(tmp_path):
-    datasets = pytest.importorskip("datasets")
-    day = datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC)
-    rows = {"input": ["sun"], "target": ["good"], "time": [day], "raw": [b"\x00"]}
-    datasets.Dataset.from_dict(rows).save_to_disk(str(tmp_path / "saved"))
-    assert read(tmp_path, "datasets:saved").test[0].time.startswith("2026-01-02")
-
-
-def test_a_folder_that_holds_no_data_set_is_named(tmp_path):
-    pytest.importorskip("datasets")
-    (tmp_path / "saved").mkdir()
-    found = refuse(tmp_path, "datasets:saved")
-    assert "wanted a data set" in found["data.test: saved"]
-    assert "save_to_disk" in found["data.test: saved"]
-
-
-# Digests
-
-
-def test_digests_follow_the_files(tmp_path):
-    write_lines(tmp_path / "test.jsonl", [ROW])
-    first = dict(read(tmp_path).digests)
-    assert set(first) == {"test"}
-    write_lines(tmp_path / "test.jsonl", [ROW, ROW])
-    assert dict(read(tmp_path).digests) != first
+@pytest.mark.parametrize("count", [0, 1])
+@pytest.mark.parametrize(("role", "least"), [("examples", 30), ("test", 10)])
+@pytest.mark.parametrize("suffix", ["jsonl", "csv"])
+def test_no_row_or_one_is_too_few(
+    tmp_path: Path, count: int, role: str, least: int, suffix: str
+) -> None:
+    text = ROW * count if suffix == "jsonl" else "input,target\n" + "a,b\n" * count
+    (tmp_path / f"rows.{suffix}").write_text(text)
+    task = make_task(tmp_path, {role: f"rows.{suffix}"})
+    rows = read_rows(task)
+    with pytest.raises(DataError) as caught:
+        split(task, rows, [])
+    (problem,) = caught.value.problems
+    assert problem.where == f"{tmp_path / 'task.yaml'}: data.{role}"
+    assert problem.got == f"{count} rows"
+    assert problem.wanted == f"at least {least}"
+    assert "200 rows" in problem.fix

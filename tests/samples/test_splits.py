@@ -1,239 +1,273 @@
-"""The cut into train, dev, gate and sealed: fixed, disjoint, and never through a near-duplicate."""
+"""Splits: fixed by the seed, disjoint, and never through a near-duplicate."""
 
 from __future__ import annotations
 
+import json
 import random
+import re
+from collections.abc import Sequence
+from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import pytest
-from writing import write_lines, write_task
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ladder.errors import DataError, Problem
 from ladder.samples.duplicates import folded, like_pairs
-from ladder.samples.rows import read_rows
-from ladder.samples.splits import Splits, all_samples, split
-from ladder.task import Task
+from ladder.samples.rows import Rows, Sample, read_rows
+from ladder.samples.splits import EXAMPLE_SHARES, Splits, all_samples, split
+from ladder.task import Task, load_task
 
+WORDS = re.findall(
+    r"\w+",
+    "amber basil cedar delta ember fjord grove heron ivory jasper koala lemon maple nectar "
+    "olive pearl quartz raven saffron tulip umber velvet willow xenon yarrow zephyr",
+)
 PARTS = ("train", "dev", "gate", "sealed", "reserve")
-WORDS = ("ferry", "pier", "bread", "rye", "guest", "hotel", "storm", "wind", "chart", "river")
 
 
-def texts(count: int, seed: int) -> list[str]:
-    """Return texts that are no near-duplicates of each other."""
+def unlike(count: int, seed: int = 0) -> list[str]:
     draw = random.Random(seed)
-    return [" ".join(draw.sample(WORDS, 8)) + f" {draw.random()}" for _ in range(count)]
+    return [" ".join(draw.choices(WORDS, k=9)) + f" {seed}-{at}" for at in range(count)]
 
 
-def labelled(inputs: list[str], labels: tuple[str, ...] = ("good", "bad")) -> list[dict[str, str]]:
-    return [{"input": text, "target": labels[at % len(labels)]} for at, text in enumerate(inputs)]
+def row(text: str, target: str = "x", **more: Any) -> dict[str, Any]:
+    return {"input": text, "target": target, **more}
 
 
-def cut(task: Task) -> Splits:
-    rows = read_rows(task)
-    return split(task, rows, like_pairs([sample.input for sample in all_samples(rows)]))
-
-
-def task_of(folder: Path, files: dict[str, list[dict[str, str]]], **more: object) -> Task:
+def task_of(folder: Path, files: dict[str, Sequence[dict[str, Any]]], **more: Any) -> Task:
     for role, rows in files.items():
-        write_lines(folder / f"{role}.jsonl", rows)
-    return write_task(folder, {role: f"{role}.jsonl" for role in files}, **more)
+        lines = "".join(json.dumps(one) + "\n" for one in rows)
+        (folder / f"{role}.jsonl").write_text(lines)
+    values = {
+        "name": "cut",
+        "goal": "Cut the rows.",
+        "data": {role: f"{role}.jsonl" for role in files},
+        "score": "exact_match",
+        "gate": {"min_score": 0.5},
+        **more,
+    }
+    (folder / "task.yaml").write_text(json.dumps(values))
+    return load_task(folder / "task.yaml")
 
 
-def refusal(task: Task) -> tuple[Problem, ...]:
+def cut(task: Task) -> tuple[Splits, Rows]:
+    rows = read_rows(task)
+    pairs = like_pairs([sample.input for sample in all_samples(rows)])
+    return split(task, rows, pairs), rows
+
+
+def parts_of(splits: Splits) -> dict[str, tuple[Sample, ...]]:
+    return {name: getattr(splits, name) for name in PARTS}
+
+
+def ids(samples: Sequence[Sample]) -> list[str]:
+    return [sample.id for sample in samples]
+
+
+def the_problems(task: Task) -> tuple[Problem, ...]:
     with pytest.raises(DataError) as caught:
         cut(task)
-    assert all(problem.got and problem.wanted and problem.fix for problem in caught.value.problems)
     return caught.value.problems
 
 
-def ids(found: Splits) -> dict[str, list[str]]:
-    return {part: [sample.id for sample in getattr(found, part)] for part in PARTS}
+# Examples alone
 
 
-# Sizes
+def test_examples_alone_are_cut_into_disjoint_parts(tmp_path: Path) -> None:
+    task = task_of(tmp_path, {"examples": [row(text) for text in unlike(200)]})
+    splits, rows = cut(task)
+    parts = parts_of(splits)
+    found = [name for part in parts.values() for name in ids(part)]
+    assert sorted(found) == sorted(ids(rows.examples)), "each row is in one part and in one only"
+    for name, share in EXAMPLE_SHARES.items():
+        assert len(parts[name]) == round(share * 200)
+    assert (splits.duplicates, splits.contaminated) == ((), ())
 
 
-def test_examples_alone_are_cut_into_four_disjoint_parts(tmp_path):
-    found = cut(task_of(tmp_path, {"examples": labelled(texts(200, 1))}))
-    sizes = {part: len(names) for part, names in ids(found).items()}
-    assert sizes == {"train": 100, "dev": 30, "gate": 40, "sealed": 30, "reserve": 0}
-    together = [name for names in ids(found).values() for name in names]
-    assert sorted(together) == sorted(f"examples-{at}" for at in range(1, 201))
+def test_the_cut_is_fixed_by_the_seed(tmp_path: Path) -> None:
+    rows = [row(text) for text in unlike(60)]
+    first, _ = cut(task_of(tmp_path, {"examples": rows}))
+    again, _ = cut(task_of(tmp_path, {"examples": rows}))
+    other, _ = cut(task_of(tmp_path, {"examples": rows}, seed=1))
+    assert parts_of(first) == parts_of(again)
+    assert set(ids(first.gate)) != set(ids(other.gate))
 
 
-def test_the_cut_depends_on_the_seed_and_on_nothing_else(tmp_path):
-    files = {"examples": labelled(texts(60, 1))}
-    first = ids(cut(task_of(tmp_path, files)))
-    assert ids(cut(task_of(tmp_path, files))) == first
-    assert ids(cut(task_of(tmp_path, files, seed=1))) != first
+def test_the_cut_does_not_depend_on_the_order_of_rows_with_ids(tmp_path: Path) -> None:
+    rows = [row(text, id=f"n{at}") for at, text in enumerate(unlike(60))]
+    first, _ = cut(task_of(tmp_path, {"examples": rows}))
+    turned, _ = cut(task_of(tmp_path, {"examples": rows[::-1]}))
+    assert parts_of(first) == parts_of(turned)
 
 
-def test_the_cut_follows_the_id_not_the_place_in_the_file(tmp_path):
-    rows = [{**row, "id": f"r{at}"} for at, row in enumerate(labelled(texts(60, 1)))]
-    first = ids(cut(task_of(tmp_path, {"examples": rows})))
-    assert ids(cut(task_of(tmp_path, {"examples": rows[::-1]}))) == first
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 10**6), copies=st.lists(st.integers(0, 49), max_size=30))
+def test_near_duplicates_never_stand_in_two_parts(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, copies: list[int]
+) -> None:
+    texts = unlike(50)
+    texts += [f"{texts[at].upper()} !{'?' * turn}" for turn, at in enumerate(copies)]
+    folder = tmp_path_factory.mktemp("cut")
+    task = task_of(folder, {"examples": [row(text) for text in texts]}, seed=seed)
+    splits, rows = cut(task)
+    placed = {folded(s.input): name for name, part in parts_of(splits).items() for s in part}
+    for one, other in combinations(parts_of(splits).values(), 2):
+        shared = {folded(s.input) for s in one} & {folded(s.input) for s in other}
+        assert not shared
+    assert len(placed) == 50, "one row of each is kept"
+    assert len(splits.duplicates) == len(copies)
+    kept = [name for part in parts_of(splits).values() for name in ids(part)]
+    assert sorted([*kept, *splits.duplicates]) == sorted(ids(rows.examples))
 
 
-def test_given_files_dev_comes_from_train_and_the_judges_from_test(tmp_path):
-    files = {"train": labelled(texts(100, 1)), "test": labelled(texts(100, 2))}
-    found = ids(cut(task_of(tmp_path, files)))
-    assert {part: len(names) for part, names in found.items()} == {
-        "train": 60,
-        "dev": 40,
-        "gate": 60,
-        "sealed": 40,
-        "reserve": 0,
-    }
-    assert all(name.startswith("train-") for name in found["train"] + found["dev"])
-    assert all(name.startswith("test-") for name in found["gate"] + found["sealed"])
+def test_a_typo_does_not_carry_a_row_into_another_part(tmp_path: Path) -> None:
+    texts = [f"{one} {other}" for one, other in zip(unlike(60, 3), unlike(60, 4), strict=True)]
+    texts += [text[:50] + "q" + text[51:] for text in texts]
+    splits, _ = cut(task_of(tmp_path, {"examples": [row(text) for text in texts]}))
+    assert sum(map(len, parts_of(splits).values())) == 60
+    assert len(splits.duplicates) == 60
 
 
-def test_without_training_rows_dev_comes_from_test(tmp_path):
-    found = ids(cut(task_of(tmp_path, {"test": labelled(texts(50, 1))})))
-    assert {part: len(names) for part, names in found.items()} == {
-        "train": 0,
-        "dev": 10,
-        "gate": 24,
-        "sealed": 16,
-        "reserve": 0,
-    }
+# Train and test
 
 
-def test_rows_beyond_what_a_verdict_needs_are_kept_in_reserve(tmp_path):
-    found = ids(cut(task_of(tmp_path, {"test": labelled(texts(1000, 1))})))
-    assert [len(found[part]) for part in PARTS] == [0, 120, 400, 200, 280]
+def test_given_files_are_never_mixed(tmp_path: Path) -> None:
+    task = task_of(
+        tmp_path,
+        {
+            "train": [row(text) for text in unlike(80, 1)],
+            "test": [row(text) for text in unlike(100, 2)],
+        },
+    )
+    splits, _ = cut(task)
+    assert all(name.startswith("train-") for name in ids((*splits.train, *splits.dev)))
+    held = (*splits.gate, *splits.sealed, *splits.reserve)
+    assert all(name.startswith("test-") for name in ids(held))
+    assert len(splits.train) + len(splits.dev) == 80
+    assert (len(held), len(splits.gate), len(splits.sealed)) == (100, 60, 40)
+    assert splits.dev
+
+
+def test_without_training_rows_the_test_rows_choose_too(tmp_path: Path) -> None:
+    splits, _ = cut(task_of(tmp_path, {"test": [row(text) for text in unlike(100)]}))
+    assert splits.train == ()
+    assert len(splits.dev) == 20
+    names = ids((*splits.dev, *splits.gate, *splits.sealed, *splits.reserve))
+    assert len(set(names)) == len(names) == 100
+
+
+def test_more_rows_than_a_verdict_needs_stay_in_reserve(tmp_path: Path) -> None:
+    rows = [Sample(id=f"t{at}", input=text, target="x") for at, text in enumerate(unlike(900))]
+    task = task_of(tmp_path, {"test": [row("a")]})
+    splits = split(task, Rows(test=tuple(rows)), [])
+    sizes = {name: len(part) for name, part in parts_of(splits).items()}
+    assert sizes == {"train": 0, "dev": 120, "gate": 400, "sealed": 200, "reserve": 180}
+
+
+def test_contaminated_rows_are_listed_and_not_scored(tmp_path: Path) -> None:
+    train = [row(text, id=f"train{at}") for at, text in enumerate(unlike(20, 1))]
+    test = [row(text, id=f"test{at}") for at, text in enumerate(unlike(30, 2))]
+    test[3] = row(train[5]["input"].upper() + "!!", id="copy")
+    test[9] = row(train[6]["input"][:-1] + "q", id="typo")
+    splits, _ = cut(task_of(tmp_path, {"train": train, "test": test}))
+    assert sorted(splits.contaminated) == [("copy", "train5"), ("typo", "train6")]
+    placed = [name for part in parts_of(splits).values() for name in ids(part)]
+    assert not {"copy", "typo"} & set(placed)
+    assert {"train5", "train6"} <= set(ids((*splits.train, *splits.dev)))
+    assert splits.duplicates == ()
+    assert len(placed) == 48
+
+
+def test_duplicates_within_a_file_are_no_contamination(tmp_path: Path) -> None:
+    train = [row(text, id=f"train{at}") for at, text in enumerate(unlike(20, 1))]
+    test = [row(text, id=f"test{at}") for at, text in enumerate(unlike(20, 2))]
+    train.append(row(train[0]["input"], id="train-copy"))
+    test.append(row(test[0]["input"], id="test-copy"))
+    splits, _ = cut(task_of(tmp_path, {"train": train, "test": test}))
+    assert sorted(splits.duplicates) == ["test-copy", "train-copy"]
+    assert splits.contaminated == ()
 
 
 # Too few
 
 
-@pytest.mark.parametrize("count", [0, 1, 9])
-def test_too_few_test_rows_are_refused(tmp_path, count):
-    (problem,) = refusal(task_of(tmp_path, {"test": labelled(texts(count, 1))}))
-    assert problem.where == f"{tmp_path / 'task.yaml'}: data.test"
-    assert (problem.got, problem.wanted) == (f"{count} rows", "at least 10")
+def test_thirty_copies_of_one_row_are_not_enough(tmp_path: Path) -> None:
+    task = task_of(tmp_path, {"examples": [row("the same text") for _ in range(30)]})
+    (problem,) = the_problems(task)
+    assert problem.wanted == "at least 30"
 
 
-@pytest.mark.parametrize("count", [0, 1, 29])
-def test_too_few_examples_are_refused(tmp_path, count):
-    (problem,) = refusal(task_of(tmp_path, {"examples": labelled(texts(count, 1))}))
-    assert problem.where == f"{tmp_path / 'task.yaml'}: data.examples"
-    assert (problem.got, problem.wanted) == (f"{count} rows", "at least 30")
+def test_a_test_file_that_repeats_the_training_file_is_not_enough(tmp_path: Path) -> None:
+    rows = [row(text) for text in unlike(20)]
+    (problem,) = the_problems(task_of(tmp_path, {"train": rows, "test": rows}))
+    assert problem.wanted == "at least 10"
 
 
-@pytest.mark.parametrize("count", [0, 1])
-def test_none_or_one_training_row_is_enough_to_cut(tmp_path, count):
-    files = {"train": labelled(texts(count, 1)), "test": labelled(texts(20, 2))}
-    found = ids(cut(task_of(tmp_path, files)))
-    assert len(found["train"]) == count
-    assert len(found["gate"]) + len(found["sealed"]) + len(found["dev"]) == 20
-
-
-def test_rows_that_all_say_the_same_are_too_few(tmp_path):
-    (problem,) = refusal(task_of(tmp_path, {"test": labelled(["the same text again"] * 50)}))
-    assert "1 rows once 49 near-duplicates are set aside" in problem.got
-
-
-# Near-duplicates
-
-
-def test_a_near_duplicate_never_stands_in_two_parts(tmp_path):
-    base = texts(120, 1)
-    variants = [text.upper() + "!" for text in base] + [f"{text} x" for text in base]
-    rows = labelled(base + variants, ("good",) * 120 + ("bad",) * 240)
-    random.Random(0).shuffle(rows)
-    found = cut(task_of(tmp_path, {"examples": rows}))
-    kept = [sample.input for part in PARTS for sample in getattr(found, part)]
-    assert len(kept) == 120
-    assert len({folded(text).removesuffix(" x") for text in kept}) == 120
-    assert like_pairs(kept) == []
-    assert len(found.duplicates) == 240
-    assert found.contaminated == ()
-
-
-def test_a_test_row_that_repeats_a_training_row_is_listed_and_not_scored(tmp_path):
-    train, test = texts(30, 1), texts(30, 2)
-    test[3] = train[5].upper()
-    test[4] = train[6] + "!"
-    files = {"train": labelled(train), "test": labelled(test)}
-    found = cut(task_of(tmp_path, files))
-    assert set(found.contaminated) == {("test-4", "train-6"), ("test-5", "train-7")}
-    everywhere = [name for names in ids(found).values() for name in names]
-    assert "test-4" not in everywhere
-    assert "test-5" not in everywhere
-    assert {"train-6", "train-7"} <= set(everywhere)
-    assert found.duplicates == ()
-
-
-def test_repeats_within_one_file_are_duplicates_not_contamination(tmp_path):
-    train, test = texts(30, 1), texts(30, 2)
-    train[1], test[1] = train[0], test[0]
-    found = cut(task_of(tmp_path, {"train": labelled(train), "test": labelled(test)}))
-    assert set(found.duplicates) == {"train-2", "test-2"}
-    assert found.contaminated == ()
-
-
-def test_a_test_file_that_repeats_the_training_file_is_refused(tmp_path):
-    same = labelled(texts(40, 1))
-    (problem,) = refusal(task_of(tmp_path, {"train": same, "test": same}))
-    assert problem.where.endswith("data.test")
-    assert "0 rows once 40 near-duplicates are set aside" in problem.got
+@pytest.mark.parametrize(("role", "count"), [("test", 9), ("examples", 29)])
+def test_one_row_short_is_refused_and_names_the_least(
+    tmp_path: Path, role: str, count: int
+) -> None:
+    rows = [row(text) for text in unlike(count)]
+    (problem,) = the_problems(task_of(tmp_path, {role: rows}))
+    assert problem.where == f"{tmp_path / 'task.yaml'}: data.{role}"
+    assert (problem.got, problem.wanted) == (f"{count} rows", f"at least {count + 1}")
+    assert "200 rows" in problem.fix
+    splits, _ = cut(task_of(tmp_path, {role: [row(text) for text in unlike(count + 1)]}))
+    assert splits.gate
+    assert splits.sealed
 
 
 # Labels
 
-LABEL = {"answer": {"type": "label"}}
+
+def test_labels_are_taken_from_the_training_rows(tmp_path: Path) -> None:
+    rows = [row(text, "no" if at % 2 else "yes") for at, text in enumerate(unlike(60))]
+    splits, _ = cut(task_of(tmp_path, {"examples": rows}, answer={"type": "label"}))
+    assert splits.labels == ("no", "yes")
 
 
-def test_labels_are_taken_from_the_training_rows(tmp_path):
-    files = {"train": labelled(texts(20, 1)), "test": labelled(texts(20, 2))}
-    assert cut(task_of(tmp_path, files, **LABEL)).labels == ("bad", "good")
+def test_given_labels_keep_their_order(tmp_path: Path) -> None:
+    rows = [row(text, "no" if at % 2 else "yes") for at, text in enumerate(unlike(60))]
+    answer = {"type": "label", "labels": ["yes", "no", "maybe"]}
+    splits, _ = cut(task_of(tmp_path, {"examples": rows}, answer=answer))
+    assert splits.labels == ("yes", "no", "maybe")
 
 
-def test_given_labels_keep_their_order(tmp_path):
-    answer = {"type": "label", "labels": ["good", "bad", "never seen"]}
-    found = cut(task_of(tmp_path, {"test": labelled(texts(20, 1))}, answer=answer))
-    assert found.labels == ("good", "bad", "never seen")
+def test_texts_have_no_labels(tmp_path: Path) -> None:
+    splits, _ = cut(task_of(tmp_path, {"examples": [row(text) for text in unlike(60)]}))
+    assert splits.labels == ()
 
 
-def test_other_answers_have_no_labels(tmp_path):
-    assert cut(task_of(tmp_path, {"test": labelled(texts(20, 1))})).labels == ()
-
-
-@pytest.mark.parametrize("answer", [{"type": "label"}, {"type": "label", "labels": ["good"]}])
-def test_one_label_only_is_refused(tmp_path, answer):
-    files = {"test": labelled(texts(20, 1), ("good",))}
-    (problem,) = refusal(task_of(tmp_path, files, answer=answer))
+@pytest.mark.parametrize("answer", [{"type": "label"}, {"type": "label", "labels": ["x"]}])
+def test_one_label_leaves_nothing_to_decide(tmp_path: Path, answer: dict[str, Any]) -> None:
+    task = task_of(tmp_path, {"examples": [row(text) for text in unlike(40)]}, answer=answer)
+    (problem,) = the_problems(task)
     assert problem.where == f"{tmp_path / 'task.yaml'}: answer.labels"
-    assert (problem.got, problem.wanted) == ("only the label `good`", "two or more")
-    assert "nothing to decide" in problem.fix
+    assert problem.got == "only the label `x`"
+    assert problem.wanted == "two or more"
+    assert problem.fix == "With one label there is nothing to decide."
 
 
-def test_a_target_that_no_training_row_has_is_refused(tmp_path):
-    test = labelled(texts(20, 2))
-    test[7]["target"] = "unheard of"
-    files = {"train": labelled(texts(20, 1)), "test": test}
-    (problem,) = refusal(task_of(tmp_path, files, **LABEL))
-    assert problem.where == "row test-8"
-    assert problem.got == "the target `unheard of`"
-    assert problem.wanted == "one of the training rows"
+def test_a_target_that_is_no_label_is_named_by_its_row(tmp_path: Path) -> None:
+    rows = [row(text, "no" if at % 2 else "yes") for at, text in enumerate(unlike(40))]
+    rows[7] = row(rows[7]["input"], "perhaps", id="odd")
+    answer = {"type": "label", "labels": ["yes", "no"]}
+    (problem,) = the_problems(task_of(tmp_path, {"examples": rows}, answer=answer))
+    assert problem.where == "row odd"
+    assert problem.got == "the target `perhaps`"
+    assert problem.wanted == "one of answer.labels"
     assert "answer.labels" in problem.fix
 
 
-def test_a_target_outside_the_given_labels_is_refused_in_any_file(tmp_path):
-    train = labelled(texts(20, 1))
-    train[0]["target"] = "gut"
-    files = {"train": train, "test": labelled(texts(20, 2))}
-    answer = {"type": "label", "labels": ["good", "bad"]}
-    (problem,) = refusal(task_of(tmp_path, files, answer=answer))
-    assert problem.where == "row train-1"
-    assert problem.wanted == "one of answer.labels"
-
-
-def test_a_rare_label_of_the_training_file_is_known_wherever_the_cut_puts_it(tmp_path):
-    """Its only row may fall into dev."""
-    for at in range(20):
-        train = labelled(texts(20, 1))
-        train[at]["target"] = "rare"
-        files = {"train": train, "test": labelled(texts(20, 2))}
-        assert "rare" in cut(task_of(tmp_path, files, **LABEL)).labels
+def test_a_test_label_that_training_never_shows_is_named(tmp_path: Path) -> None:
+    train = [row(text, "no" if at % 2 else "yes") for at, text in enumerate(unlike(40, 1))]
+    test = [row(text, "yes") for text in unlike(20, 2)]
+    test[4] = row(test[4]["input"], "perhaps", id="odd")
+    files = {"train": train, "test": test}
+    (problem,) = the_problems(task_of(tmp_path, files, answer={"type": "label"}))
+    assert (problem.where, problem.got) == ("row odd", "the target `perhaps`")
+    assert problem.wanted == "one of the training rows"
+    assert "list every allowed answer" in problem.fix

@@ -1,0 +1,126 @@
+"""The label student: trained on texts, kept without pickle."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ladder.engines import open_engine
+from ladder.engines.base import Request
+from ladder.engines.head import HeadEngine, train_head
+from ladder.errors import EngineError
+
+SAID = {
+    "bread": ["a rye loaf", "two wheat loaves", "sourdough loaf please", "sliced rye loaf"],
+    "cake": ["a birthday cake", "chocolate cake with cream", "wedding cake", "lemon cake"],
+    "coffee": ["one espresso", "a double espresso to go", "espresso with milk", "black espresso"],
+    "tea": ["green tea leaves", "a pot of tea leaves", "tea leaves, mint", "black tea leaves"],
+    "bill": ["the invoice is wrong", "send my invoice", "invoice of March", "pay the invoice"],
+}
+NEW = {
+    "bread": "four rye loaves",
+    "cake": "a chocolate birthday cake",
+    "coffee": "espresso, double",
+    "tea": "mint tea leaves",
+    "bill": "where is my invoice",
+}
+
+
+def train(folder: Path, labels: list[str], seed: int = 0) -> HeadEngine:
+    pairs = [(text, label) for label in labels for text in SAID[label]]
+    train_head(folder, [text for text, _ in pairs], [label for _, label in pairs], seed)
+    return HeadEngine(folder)
+
+
+def answers(engine: HeadEngine, texts: list[str]) -> list[str]:
+    found = dict(engine.complete([Request(text=text) for text in texts]))
+    assert all(completion.error is None for completion in found.values())
+    return [found[at].text for at in range(len(texts))]
+
+
+@pytest.mark.parametrize(
+    "labels", [["bread", "bill"], ["tea", "cake"], ["bread", "cake", "tea"], list(SAID)]
+)
+def test_it_labels_what_it_was_not_shown(tmp_path: Path, labels: list[str]) -> None:
+    engine = train(tmp_path, labels)
+    assert answers(engine, [NEW[label] for label in labels]) == labels
+    for label in labels:
+        assert answers(engine, SAID[label]) == [label] * 4
+
+
+def test_it_opens_by_name_and_labels_the_same_in_another_process_of_thought(tmp_path: Path) -> None:
+    engine = train(tmp_path / "student", list(SAID))
+    opened = open_engine("head:student", beside=tmp_path)
+    asked = [Request(text=text) for text in NEW.values()]
+    assert [c.text for _, c in opened.complete(asked)] == answers(engine, list(NEW.values()))
+    assert opened.abilities.plain
+    assert opened.abilities.local
+    assert opened.count_tokens("three short words") == 3
+
+
+def test_completions_say_what_they_cost(tmp_path: Path) -> None:
+    [(at, completion)] = train(tmp_path, ["bread", "bill"]).complete([Request(text="a rye loaf")])
+    assert (at, completion.tokens_in, completion.tokens_out) == (0, 3, 1)
+    assert 0 < completion.seconds < 5
+
+
+def test_odd_texts_get_a_label_too(tmp_path: Path) -> None:
+    texts = ["", " ", "日本語", "\x00\n", "x" * 100_000]
+    assert set(answers(train(tmp_path, list(SAID)), texts)) <= set(SAID)
+
+
+def test_labels_come_back_as_they_were_written(tmp_path: Path) -> None:
+    train_head(tmp_path, ["one", "two", "three"], ["é\n1", "2.0", "☃"], 0)
+    assert answers(HeadEngine(tmp_path), ["one", "two", "three"]) == ["é\n1", "2.0", "☃"]
+
+
+def test_the_same_training_gives_the_same_files(tmp_path: Path) -> None:
+    one = train(tmp_path / "one", list(SAID)).fingerprint()
+    assert set(one) == {"head.json", "head.npz"}
+    assert train(tmp_path / "two", list(SAID)).fingerprint() == one
+    assert train(tmp_path / "three", ["tea", "cake"]).fingerprint() != one
+
+
+def test_a_folder_without_a_student(tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match="holds no label student"):
+        HeadEngine(tmp_path)
+    with pytest.raises(EngineError, match="none"):
+        open_engine("head:none", beside=tmp_path)
+
+
+class Trap:
+    """Unpickling this writes a file."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Path.write_text, (self.file, "executed")
+
+
+def test_nothing_is_unpickled(tmp_path: Path) -> None:
+    train(tmp_path, ["bread", "bill"])
+    trap = np.empty(1, dtype=object)
+    trap[0] = Trap(tmp_path / "sprung")
+    np.savez(tmp_path / "head.npz", weights=trap, intercepts=trap)
+    with pytest.raises((ValueError, EngineError), match="pickle"):
+        answers(HeadEngine(tmp_path), ["a rye loaf"])
+    (tmp_path / "head.npz").write_bytes(pickle.dumps(trap[0]))
+    with pytest.raises((ValueError, EngineError), match="pickle"):
+        answers(HeadEngine(tmp_path), ["a rye loaf"])
+    assert not (tmp_path / "sprung").exists()
+    pickle.loads(pickle.dumps(trap[0]))
+    assert (tmp_path / "sprung").read_text() == "executed"
+
+
+def test_the_folder_holds_arrays_and_json_only(tmp_path: Path) -> None:
+    train(tmp_path, list(SAID))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["head.json", "head.npz"]
+    assert sorted(json.loads((tmp_path / "head.json").read_text())["labels"]) == sorted(SAID)
+    with np.load(tmp_path / "head.npz", allow_pickle=False) as arrays:
+        assert arrays["weights"].shape == (5, 2**16)
+        assert arrays["intercepts"].shape == (5,)
