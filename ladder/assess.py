@@ -44,7 +44,7 @@ def climb_rungs(
 
 def attempt_rung(climb: Climb, rung: Rung, *, every: bool = False) -> Attempt:
     """Build and race a rung's candidates, measure the winner, and explain a failure."""
-    climb.watch.say(f"[bold]{rung.NAME}[/bold]")
+    climb.watch.say(rung.NAME)
     winner, lines = race_rung(climb, rung)
     if winner is None:
         return _skipped(rung, "no candidate could be built")

@@ -82,7 +82,7 @@ def assess(
     console = Console()
     watch = Quiet() if json else Live(console)
     if not json:
-        console.print(f"[bold]{loaded.name}[/bold] · {loaded.models.base}", highlight=False)
+        watch.say(f"{loaded.name} · {loaded.models.base}")
     found, folder = climb(loaded, runs.resolve(), watch, until=until, every=every)
     if json:
         typer.echo(found.model_dump_json(indent=2))

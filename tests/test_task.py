@@ -528,3 +528,18 @@ def test_a_model_reference_falls_into_parts(
 def test_a_model_reference_without_a_kind_is_refused() -> None:
     with pytest.raises(ValueError, match="`smollm2` is not kind:name"):
         model_parts("smollm2")
+
+
+def test_a_missing_data_file_is_named_in_the_same_go_as_a_wrong_key(tmp_path: Path) -> None:
+    path = write_task(tmp_path, GOOD.replace("rows.jsonl", "none.jsonl") + "sed: 1\n")
+    assert {problem.where for problem in problems_of(path)} == {
+        f"{path}:4: data.examples",
+        f"{path}:8: sed",
+    }
+
+
+def test_an_honest_alias_is_read(tmp_path: Path) -> None:
+    text = GOOD + "answer: {labels: &known [good, bad], schema: {enum: *known}}\n"
+    answer = load_task(write_task(tmp_path, text)).answer
+    assert answer.labels == ("good", "bad")
+    assert answer.json_schema == {"enum": ["good", "bad"]}

@@ -29,8 +29,8 @@ class HeadEngine:
 
     @property
     def abilities(self) -> Abilities:
-        """It reads plain text and scores labels."""
-        return Abilities(plain=True, scores_choices=True, context=1_000_000, local=True)
+        """It reads text; its labels are its own."""
+        return Abilities(plain=True, context=1_000_000, local=True)
 
     def fingerprint(self) -> dict[str, str]:
         """Return the digests of its two files."""
@@ -51,10 +51,11 @@ class HeadEngine:
         labels, weights, intercepts, features = self._parts
         for at, request in enumerate(requests):
             started = time.perf_counter()
-            values = features.transform([request.text]) @ weights.T + intercepts
+            text = request.text or "\n".join(content for _, content in request.messages)
+            values = features.transform([text]) @ weights.T + intercepts
             label = labels[int(np.argmax(values))]
             seconds = time.perf_counter() - started
-            yield at, Completion(label, self.count_tokens(request.text), 1, seconds)
+            yield at, Completion(label, self.count_tokens(text), 1, seconds)
 
 
 def vectorizer() -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ladder.evidence import Assessment, Attempt, Estimate
 
@@ -16,10 +16,10 @@ def _lines(a: Assessment) -> Iterator[str]:
     limits = {name: value for name, value in a.task.gate.items() if value is not None}
     gate = ", ".join(f"{name} {value:g}" for name, value in limits.items())
     yield f"# {a.task.name}\n"
-    yield f"> {a.task.goal}\n"
+    yield f"> {_line(a.task.goal)}\n"
     yield f"{answer_line(a)}\n"
     for reason in a.recommendation.reasons:
-        yield f"- {reason}"
+        yield f"- {_line(reason)}"
     yield "\n## What was measured\n"
     yield f"Base model `{a.task.base}`, scorer `{a.task.scorer}`, gate: {gate}.\n"
     yield "| rung | score (95 %) | p95 | $ per 1k | build | verdict |".replace(
@@ -27,14 +27,24 @@ def _lines(a: Assessment) -> Iterator[str]:
     )
     yield "|---|---|---|---|---|---|"
     for row in table_rows(a):
-        yield "| " + " | ".join(row) + " |"
+        yield _cells(row)
     if a.control:
-        yield f"\n{a.control.sentence}\n"
+        yield f"\n{_line(a.control.sentence)}\n"
     for attempt in a.attempts:
         yield from _attempt_lines(attempt)
     yield from _data_lines(a)
     yield from _cost_lines(a)
     yield from _evidence_lines(a)
+
+
+def _line(text: str) -> str:
+    """Make a text of the user's harmless: on a line of its own it could be a heading or a table."""
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def _cells(texts: Sequence[str]) -> str:
+    """Return one row of a table, whatever stands in its cells."""
+    return "| " + " | ".join(map(_line, texts)) + " |"
 
 
 def answer_line(a: Assessment) -> str:
@@ -106,9 +116,9 @@ def _attempt_lines(attempt: Attempt) -> Iterator[str]:
     yield f"\n### {attempt.rung}: {attempt.status}\n"
     m = attempt.measurement
     if m is None or attempt.candidate is None:
-        yield attempt.reason
+        yield _line(attempt.reason)
         return
-    yield f"Winner: {attempt.candidate.technique}. {attempt.reason}.\n"
+    yield f"Winner: {_line(attempt.candidate.technique)}. {_line(attempt.reason)}.\n"
     yield from _limit_lines(attempt)
     if m.macro_f1 is not None:
         yield f"\nMacro-F1 {m.macro_f1:.3f} beside a score of {m.score.mean:.3f}."
@@ -122,15 +132,15 @@ def _attempt_lines(attempt: Attempt) -> Iterator[str]:
     if attempt.diagnosis and attempt.diagnosis.causes:
         yield "\nWhy it did not pass:\n"
         for cause in attempt.diagnosis.causes:
-            rows = f" (e.g. {', '.join(cause.sample_ids[:3])})" if cause.sample_ids else ""
-            yield f"- **{cause.name}**: {cause.sentence}{rows}"
+            rows = f" (e.g. {_line(', '.join(cause.sample_ids[:3]))})" if cause.sample_ids else ""
+            yield f"- **{cause.name}**: {_line(cause.sentence)}{rows}"
     if attempt.race:
         yield "\n<details><summary>The race on dev rows</summary>\n"
         yield "| candidate | score | rows |"
         yield "|---|---|---|"
         for line in attempt.race:
             mark = "" if line.dropped else " ← won"
-            yield f"| {line.technique}{mark} | {line.score:.2f} | {line.n} |"
+            yield _cells((f"{line.technique}{mark}", f"{line.score:.2f}", str(line.n)))
         yield "\n</details>"
 
 
@@ -143,7 +153,7 @@ def _limit_lines(attempt: Attempt) -> Iterator[str]:
         rows = limit.more_rows
         more = f", about {rows:,} more rows would settle it" if rows else ""
         cells = (limit.limit, f"{limit.wanted:g}", got, distance, f"{limit.verdict}{more}")
-        yield "| " + " | ".join(cells) + " |"
+        yield _cells(cells)
 
 
 def _data_lines(a: Assessment) -> Iterator[str]:

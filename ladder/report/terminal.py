@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from ladder.evidence import Assessment
 from ladder.report.markdown import answer_line, table_rows
@@ -20,19 +21,19 @@ def show(assessment: Assessment, folder: Path, console: Console) -> None:
         table.add_column(name, overflow="fold")
     for row in table_rows(assessment):
         colour = COLOURS.get(row[-1].split(" ")[0], "")
-        table.add_row(*row[:-1], f"[{colour}]{row[-1]}[/{colour}]" if colour else row[-1])
+        table.add_row(*map(Text, row[:-1]), Text(row[-1], style=colour))
     console.print()
     console.print(table)
     console.print()
-    console.print(f"[bold]{answer_line(assessment)}[/bold]", highlight=False)
+    console.print(Text(answer_line(assessment), style="bold"))
     if assessment.control and assessment.recommendation.rung:
-        console.print(f"Note: {assessment.control.sentence}", highlight=False)
+        console.print(Text(f"Note: {assessment.control.sentence}"))
     saved = assessment.savings
     console.print(
         f"{saved.calls_made:,} calls on held-out rows instead of {saved.calls_if_exhaustive:,}, "
         f"{assessment.seconds:.0f} s",
         highlight=False,
     )
-    console.print(f"report {folder / 'report.md'}", highlight=False, soft_wrap=True)
+    console.print(Text(f"report {folder / 'report.md'}"), soft_wrap=True)
     if assessment.plan:
-        console.print(f"plan   {folder / assessment.plan}", highlight=False, soft_wrap=True)
+        console.print(Text(f"plan   {folder / assessment.plan}"), soft_wrap=True)

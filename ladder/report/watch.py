@@ -15,6 +15,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 Advance = Callable[[int], object]
 """Tells how many of the step's units are done so far."""
@@ -50,7 +51,7 @@ class Live:
     def __init__(self, console: Console) -> None:
         self.console = console
         self._bars = Progress(
-            TextColumn("  {task.description:.60}"),
+            TextColumn("  {task.description:.60}", markup=False),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
@@ -78,4 +79,4 @@ class Live:
 
     def say(self, text: str) -> None:
         """Print one line that stays."""
-        self.console.print(text, highlight=False)
+        self.console.print(Text(text))

@@ -40,7 +40,7 @@ def search(
     depth = min(depth, len(texts))
     rankings = []
     if method in ("bm25", "hybrid"):
-        rankings.append(_lexical(texts, queries, depth))
+        rankings.append(_lexical(texts, queries, depth, found_only=method == "hybrid"))
     if method in ("dense", "hybrid"):
         if embedder is None:
             raise MissingExtraError(
@@ -50,19 +50,22 @@ def search(
     return rankings[0] if len(rankings) == 1 else _fused(rankings, depth)
 
 
-def _lexical(texts: Sequence[str], queries: Sequence[str], depth: int) -> list[list[int]]:
+def _lexical(
+    texts: Sequence[str], queries: Sequence[str], depth: int, *, found_only: bool
+) -> list[list[int]]:
+    """Rank by BM25. With `found_only`, texts that share no word with the query have no rank."""
     import bm25s
 
     words_of = _tokens(texts)
     if not any(words_of):  # nothing to search by: bm25s cannot build an empty index
-        return [list(range(depth)) for _ in queries]
+        return [[] if found_only else list(range(depth)) for _ in queries]
     index = bm25s.BM25()
     index.index(words_of, show_progress=False)
     found = []
     for words in _tokens(queries):
         scores = index.get_scores(words) if words else np.zeros(len(texts))
         order = np.lexsort((np.arange(len(texts)), -scores))[:depth]  # ties by position
-        found.append(order.tolist())
+        found.append([int(at) for at in order if scores[at] > 0 or not found_only])
     return found
 
 

@@ -28,7 +28,7 @@ def train_task(
     candidate = plain_candidate(climb)
     rows = training_rows(climb, candidate, [(s, s.target) for s in climb.splits.train])
     base = model_folder(task.models.base, task.folder)
-    build = train(found, base, rows, climb.artefacts, watch, overrides)
+    build = train(found, base, rows, climb.artefacts, watch, overrides, own_program=True)
     climb.store.close()
     record = json.loads((Path(str(build.folder)) / RECORD).read_text())
     curve = record["loss_curve"]

@@ -144,7 +144,8 @@ def _from_csv(path: Path, problems: list[Problem]) -> Iterator[tuple[str, Mappin
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             got = f"two columns named {', '.join(twice)}"
-            problems.append(Problem(f"{path}:1", got, "a name of its own for every column"))
+            wanted, fix = "a name of its own for every column", "Rename one of them."
+            problems.append(Problem(f"{path}:1", got, wanted, fix))
         for row in reader:
             where = f"{path}:{reader.line_num}"
             if None in row or None in row.values():
@@ -154,7 +155,9 @@ def _from_csv(path: Path, problems: list[Problem]) -> Iterator[tuple[str, Mappin
             else:
                 yield where, row
     except csv.Error as error:
-        problems.append(Problem(f"{path}:{reader.line_num}", str(error), "valid CSV"))
+        fix = "Mend the quotes, or give rows with very long texts as .jsonl."
+        where = f"{path}:{reader.line_num + 1}"  # the line at which reading stopped
+        problems.append(Problem(where, str(error), "valid CSV", fix))
 
 
 def _from_parquet(path: Path, problems: list[Problem]) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -54,6 +55,9 @@ def make_scorer(choice: ScorerChoice, where: str = "score") -> Scorer:
 def _own(name: str, where: str) -> Callable[..., Scorer]:
     """Import a scorer by `package.module:name`; only what is installed can be named."""
     module, _, attribute = name.partition(":")
+    if module.split(".")[0] in sys.stdlib_module_names:
+        fix = "A task file from elsewhere could otherwise run any program."
+        raise TaskError([Problem(where, f"`{name}`", "a scorer of a package of yours", fix)])
     try:
         found: Any = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:

@@ -56,6 +56,8 @@ def train(
     artefacts: Path,
     watch: Watch,
     overrides: Mapping[str, str] | None = None,
+    *,
+    own_program: bool = False,
 ) -> Build:
     """Train on rows, or return the artefact that the same recipe, base and rows have left.
 
@@ -67,6 +69,7 @@ def train(
             a killed training goes on in it and a finished one is found again.
         watch: sees steps, loss and time left.
         overrides: recipe fields to change, by name.
+        own_program: run the program beside the recipe, if there is one.
 
     Raises:
         MissingExtraError: the training libraries are not installed.
@@ -77,7 +80,7 @@ def train(
         raise MissingExtraError("what training needs", missing.removeprefix("pip install "))
     about = [
         file_digest(recipe),
-        file_digest(recipe.parent / PROGRAM if _own_program(recipe) else shipped_program()),
+        file_digest(program_of(recipe, own_program)),
         folder_digests(base, _weights(base)),
         list(rows),
         dict(overrides or {}),
@@ -87,7 +90,8 @@ def train(
     with _alone(folder):
         if not (folder / RECORD).is_file():
             write_json_lines(folder / "rows.jsonl", rows)
-            _run(recipe, base, folder, watch, overrides or {})
+            program = program_of(recipe, own_program)
+            _run(program, recipe, base, folder, watch, overrides or {})
     return read_build(folder)
 
 
@@ -102,14 +106,14 @@ def read_build(folder: Path) -> Build:
     )
 
 
-def shipped_program() -> Path:
-    """Return the training program that ships with the recipes."""
-    return shipped("recipes") / PROGRAM
+def program_of(recipe: Path, own: bool) -> Path:
+    """Return the training program: the shipped one, or a copied recipe's own copy.
 
-
-def _own_program(recipe: Path) -> bool:
-    """Tell whether a copied recipe brought its own copy of the program."""
-    return (recipe.parent / PROGRAM).is_file()
+    Its own only where a person names the recipe on the command line: a task file from elsewhere
+    must not be able to have a program run.
+    """
+    beside = recipe.parent / PROGRAM
+    return beside if own and beside.is_file() else shipped("recipes") / PROGRAM
 
 
 def _weights(base: Path) -> list[str]:
@@ -130,9 +134,13 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def _run(
-    recipe: Path, base: Path, folder: Path, watch: Watch, overrides: Mapping[str, str]
+    program: Path,
+    recipe: Path,
+    base: Path,
+    folder: Path,
+    watch: Watch,
+    overrides: Mapping[str, str],
 ) -> None:
-    program = recipe.parent / PROGRAM if _own_program(recipe) else shipped_program()
     command = [
         *(sys.executable, str(program), "--config", str(recipe)),
         *("--model_name_or_path", str(base)),

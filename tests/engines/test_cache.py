@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -100,3 +103,102 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StateError, match="file"):
         Store(tmp_path / "file" / "c.sqlite")
+
+
+def test_a_file_that_is_no_cache_is_named_with_what_to_do(tmp_path):
+    path = tmp_path / "c.sqlite"
+    path.write_bytes(b"not a database, and long enough to have a header " * 9)
+    with pytest.raises(StateError, match="Move the file away") as caught:
+        Store(path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_cache_that_is_damaged_inside_is_named(tmp_path):
+    path = tmp_path / "c.sqlite"
+    store = Store(path)
+    for number in range(500):
+        store.put(f"key {number}", "x" * 200)
+    store.close()
+    damaged = bytearray(path.read_bytes())
+    damaged[8192:] = b"\xff" * (len(damaged) - 8192)  # the header and the first pages stay
+    path.write_bytes(damaged)
+    with pytest.raises(StateError, match=r"c\.sqlite"):
+        Store(path).get([f"key {number}" for number in range(500)])
+
+
+def in_a_process(code: str, *words: object) -> subprocess.Popen[str]:
+    start = "import os, resource, signal, sys\nfrom pathlib import Path\n"
+    start += "from ladder.engines.cache import Store\nfrom ladder.errors import StateError\n"
+    start += "store = Store(Path(sys.argv[1]))\n"
+    command = [sys.executable, "-c", start + code, *map(str, words)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_values_survive_reopening(tmp_path):
+    values = {"a": [1, 2.5, None], "b": {"x": "é\u2028\ud800"}, "c": float("-inf"), "d": None}
+    store = Store(tmp_path / "runs" / "c.sqlite")
+    for key, value in values.items():
+        store.put(key, value)
+    store.put("a", "new")
+    store.close()
+    again = Store(tmp_path / "runs" / "c.sqlite")
+    assert again.get([*values, "absent"]) == {**values, "a": "new"}
+
+
+def test_more_keys_than_one_query_takes(tmp_path):
+    store = Store(tmp_path / "c.sqlite")
+    for number in range(0, 1201, 3):
+        store.put(f"k{number}", number)
+    found = store.get([f"k{number}" for number in range(1201)])
+    assert found == {f"k{number}": number for number in range(0, 1201, 3)}
+
+
+def test_a_value_put_before_a_kill_is_there(tmp_path):
+    process = in_a_process(
+        "store.put('a', 1)\nos.kill(os.getpid(), signal.SIGKILL)", tmp_path / "c.sqlite"
+    )
+    assert process.wait(timeout=60) == -9, process.communicate()
+    assert Store(tmp_path / "c.sqlite").get(["a"]) == {"a": 1}
+
+
+def test_two_processes_write_at_once(tmp_path):
+    path = tmp_path / "c.sqlite"
+    code = "for n in range(300): store.put(f'{sys.argv[2]}{n}', n)"
+    started = [in_a_process(code, path, name) for name in "ab"]
+    assert [process.wait(timeout=60) for process in started] == [0, 0]
+    assert len(Store(path).get([f"{name}{n}" for name in "ab" for n in range(300)])) == 600
+
+
+def test_a_disk_that_fills_up_is_named_and_what_was_kept_stays(tmp_path):
+    """A limit on the size of files stands for the full disk."""
+    path = tmp_path / "c.sqlite"
+    process = in_a_process(
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "store.put('first', 1)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))\n"
+        "try:\n"
+        "    for n in range(100): store.put(f'k{n}', 'x' * 10_000)\n"
+        "except StateError as error:\n"
+        "    print(error)\n"
+        "    sys.exit(7)\n",
+        path,
+    )
+    said, errors = process.communicate(timeout=60)
+    assert process.returncode == 7, errors
+    assert str(path) in said
+    assert Store(path).get(["first", "k0"]) == {"first": 1, "k0": "x" * 10_000}
+
+
+@pytest.mark.parametrize("place", ["/dev/full/c.sqlite", "/dev/full", "/proc/none/c.sqlite"])
+def test_no_folder_at_all_is_named(place):
+    with pytest.raises(StateError, match=place):
+        Store(Path(place))
+
+
+def test_no_value_is_a_fact_too_and_a_failure_is_none(tmp_path):
+    store = Store(tmp_path / "c.sqlite")
+    assert store.remember("none", 1, lambda: None) is None
+    assert store.remember("none", 1, lambda: 5) is None
+    with pytest.raises(ZeroDivisionError):
+        store.remember("failed", 1, lambda: 1 / 0)
+    assert store.remember("failed", 1, lambda: 5) == 5

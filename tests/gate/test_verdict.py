@@ -162,10 +162,10 @@ def test_the_further_rows_do_settle_it(hits, limit, error):
         return
     assert more is not None
     total = 40 + more
-    settled = round(hits / 40 * total)
-    verdict = judge_score(coins(settled, total), limit, error).verdict
-    nearest = judge_score(coins(settled + (1 if hits / 40 > limit else -1), total), limit, error)
-    assert "undecided" not in (verdict, nearest.verdict) or nearest.verdict != "undecided"
+    away = 1 if hits / 40 > limit else -1  # the share need not be a whole number of rows
+    settled = min(total, max(0, round(hits / 40 * total) + away))
+    wanted = "pass" if hits / 40 > limit else "fail"
+    assert judge_score(coins(settled, total), limit, error).verdict == wanted
 
 
 def test_a_score_a_hair_from_the_limit_asks_for_no_impossible_number():

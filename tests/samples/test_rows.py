@@ -391,3 +391,28 @@ def test_no_row_or_one_is_too_few(
     assert problem.got == f"{count} rows"
     assert problem.wanted == f"at least {least}"
     assert "200 rows" in problem.fix
+
+
+# Columns of documents, and cells that CSV cannot hold
+
+
+def test_columns_map_the_fields_of_documents_too(tmp_path: Path) -> None:
+    (tmp_path / "docs.jsonl").write_text('{"id": "d", "head": "h", "body": "b"}\n')
+    columns = {"text": "body", "title": "head"}
+    rows = read(tmp_path, "rows.jsonl", ROW, documents="docs.jsonl", columns=columns)
+    assert [(d.id, d.title, d.text) for d in rows.documents] == [("d", "h", "b")]
+
+
+def test_documents_keep_their_id_where_rows_name_theirs_otherwise(tmp_path: Path) -> None:
+    (tmp_path / "docs.jsonl").write_text('{"id": "d", "text": "b"}\n')
+    text = '{"key": "k", "input": "a", "target": "b"}\n'
+    rows = read(tmp_path, "rows.jsonl", text, documents="docs.jsonl", columns={"id": "key"})
+    assert (rows.examples[0].id, rows.documents[0].id) == ("k", "d")
+
+
+def test_a_cell_too_long_for_csv_is_named_by_line_with_the_way_out(tmp_path: Path) -> None:
+    text = "input,target\n" + "x" * 200_000 + ",good\n"
+    problem = the_problem(tmp_path, "rows.csv", text)
+    assert problem.where == f"{tmp_path / 'rows.csv'}:2"
+    assert problem.wanted == "valid CSV"
+    assert ".jsonl" in problem.fix

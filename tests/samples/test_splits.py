@@ -271,3 +271,18 @@ def test_a_test_label_that_training_never_shows_is_named(tmp_path: Path) -> None
     assert (problem.where, problem.got) == ("row odd", "the target `perhaps`")
     assert problem.wanted == "one of the training rows"
     assert "list every allowed answer" in problem.fix
+
+
+def test_a_rare_label_of_the_training_file_is_known_wherever_the_cut_puts_it(
+    tmp_path: Path,
+) -> None:
+    """Its only row falls into dev for some of these places, into train for the others."""
+    parts = set()
+    for at in range(12):
+        train = [row(text, "no" if n % 2 else "yes") for n, text in enumerate(unlike(20, 1))]
+        train[at] = row(train[at]["input"], "rare", id="rare")
+        files = {"train": train, "test": [row(text, "yes") for text in unlike(20, 2)]}
+        splits, _ = cut(task_of(tmp_path, files, answer={"type": "label"}, seed=at))
+        assert splits.labels == ("no", "rare", "yes")
+        parts |= {name for name, part in parts_of(splits).items() if "rare" in ids(part)}
+    assert parts == {"train", "dev"}

@@ -332,7 +332,7 @@ def test_a_scorer_of_ones_own_is_used_with_its_parameters(
     check_scorer(scorer, ("abc", "xxc"), ("abc", "xxd"))
 
 
-@pytest.mark.parametrize("name", ["no_such_package.mine:ends", "json:no_such_name"])
+@pytest.mark.parametrize("name", ["no_such_package.mine:ends", "yaml:no_such_name"])
 def test_a_scorer_of_ones_own_that_is_not_there_is_named(name: str) -> None:
     problem = scorer_problem(ScorerChoice(name=name))
     assert problem.where == "task.yaml: score"
@@ -422,3 +422,11 @@ def test_a_metric_that_is_not_there_is_told(
 ) -> None:
     folder, _, refusal = metric
     assert f"{folder}-is-not-there" in refusal
+
+
+@pytest.mark.parametrize("name", ["os:system", "subprocess:run", "builtins:eval"])
+def test_a_task_cannot_have_the_standard_library_run_something(name: str, tmp_path: Path) -> None:
+    choice = ScorerChoice(name=name, parameters={"command": f"touch {tmp_path / 'ran'}"})
+    with pytest.raises(TaskError, match="a scorer of a package of yours"):
+        make_scorer(choice)
+    assert not (tmp_path / "ran").exists()

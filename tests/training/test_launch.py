@@ -1,0 +1,176 @@
+"""Starting a recipe's program and reading what it left. The programs here train nothing."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from ladder.errors import MissingExtraError, TrainingError
+from ladder.files import shipped
+from ladder.report.watch import Quiet
+from ladder.training.launch import find_recipe, read_build, train, training_missing
+from ladder.training.prune import kept_layers
+
+ROWS = [{"prompt": "é?", "completion": " a"}]
+train_own = partial(train, own_program=True)
+"""As when a person names the recipe: the program beside it is run."""
+
+PROGRAM = """\
+import json, pathlib, sys
+words = dict(zip(sys.argv[1::2], sys.argv[2::2]))
+folder = pathlib.Path(words["--output_dir"])
+with (folder / "starts").open("a") as file:
+    file.write(json.dumps(words) + "\\n")
+(folder / "progress.jsonl").write_text('{"step": 1, "steps": 1}\\n')
+if "--fail" in words:
+    print("Traceback", file=sys.stderr)
+    sys.exit("the rows are too long")
+record = {"seconds": 2.5, "tokens": 7, "peak_memory_mb": 10, "peak_gpu_memory_mb": 30}
+(folder / "training.json").write_text(json.dumps(record))
+"""
+
+needs_libraries = pytest.mark.skipif(
+    training_missing() is not None, reason="the training libraries are not installed"
+)
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    """A recipe copied beside a task, with a program of its own."""
+    (tmp_path / "copied").mkdir()
+    (tmp_path / "copied" / "mine.yaml").write_text("learning_rate: 1e-4\n")
+    (tmp_path / "copied" / "sft.py").write_text(PROGRAM)
+    return tmp_path / "copied" / "mine.yaml"
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base" / "config.json").write_text("{}")
+    return tmp_path / "base"
+
+
+@pytest.mark.parametrize("name", ["lora", "qlora", "distill"])
+def test_shipped_recipes_are_found_by_name(name: str, tmp_path: Path) -> None:
+    (tmp_path / f"{name}.yaml").write_text("")
+    assert find_recipe(name, tmp_path) == shipped("recipes") / f"{name}.yaml"
+
+
+def test_a_recipe_beside_the_task(recipe: Path, tmp_path: Path) -> None:
+    assert find_recipe("mine.yaml", recipe.parent) == recipe
+    assert find_recipe("copied/mine.yaml", tmp_path) == recipe
+    assert find_recipe(str(recipe), tmp_path / "elsewhere") == recipe
+
+
+@pytest.mark.parametrize("name", ["none", "mine", "sft.py", "none.yaml", ""])
+def test_no_such_recipe_lists_the_shipped_ones(name: str, recipe: Path) -> None:
+    with pytest.raises(TrainingError, match="distill, lora, qlora") as caught:
+        find_recipe(name, recipe.parent)
+    assert f"`{name}`" in str(caught.value)
+
+
+@needs_libraries
+class TestTrain:
+    def starts(self, folder: str) -> list[dict[str, str]]:
+        return [json.loads(x) for x in (Path(folder) / "starts").read_text().splitlines()]
+
+    def test_the_program_gets_the_rows_and_its_record_is_read(
+        self, recipe: Path, base: Path, tmp_path: Path
+    ) -> None:
+        build = train_own(recipe, base, ROWS, tmp_path / "made", Quiet(), {"max_steps": "3"})
+        assert (build.seconds, build.train_tokens, build.peak_memory_mb) == (2.5, 7, 30)
+        assert build.folder is not None
+        folder = Path(build.folder)
+        assert folder.parent == tmp_path / "made"
+        assert folder.name.startswith("mine-")
+        rows = (folder / "rows.jsonl").read_text(encoding="utf-8").splitlines()
+        assert [json.loads(row) for row in rows] == ROWS
+        [words] = self.starts(build.folder)
+        assert words == {
+            "--config": str(recipe),
+            "--model_name_or_path": str(base),
+            "--train_file": str(folder / "rows.jsonl"),
+            "--output_dir": str(folder),
+            "--max_steps": "3",
+        }
+        assert read_build(folder) == build
+
+    def test_a_finished_training_is_found_again_and_any_other_input_is_another(
+        self, recipe: Path, base: Path, tmp_path: Path
+    ) -> None:
+        made = tmp_path / "made"
+        first = train_own(recipe, base, ROWS, made, Quiet())
+        assert train_own(recipe, base, ROWS, made, Quiet()) == first
+        assert len(self.starts(str(first.folder))) == 1
+        folders = {first.folder}
+        folders.add(train_own(recipe, base, ROWS * 2, made, Quiet()).folder)
+        folders.add(train_own(recipe, base, ROWS, made, Quiet(), {"max_steps": "3"}).folder)
+        (base / "config.json").write_text('{"layers": 2}')
+        folders.add(train_own(recipe, base, ROWS, made, Quiet()).folder)
+        recipe.write_text("learning_rate: 2e-4\n")
+        folders.add(train_own(recipe, base, ROWS, made, Quiet()).folder)
+        (recipe.parent / "sft.py").write_text(PROGRAM + "\n")
+        folders.add(train_own(recipe, base, ROWS, made, Quiet()).folder)
+        assert len(folders) == 6
+
+    def test_a_failure_names_its_last_words_and_its_log(
+        self, recipe: Path, base: Path, tmp_path: Path
+    ) -> None:
+        with pytest.raises(TrainingError, match="the rows are too long") as caught:
+            train_own(recipe, base, ROWS, tmp_path / "made", Quiet(), {"fail": "now"})
+        [log] = (tmp_path / "made").glob("*/train.log")
+        assert str(log) in str(caught.value)
+        assert "mine.yaml" in str(caught.value)
+        assert "Traceback" in log.read_text()
+
+    def test_an_unfinished_training_goes_on_in_its_folder(
+        self, recipe: Path, base: Path, tmp_path: Path
+    ) -> None:
+        for _ in range(2):
+            with pytest.raises(TrainingError):
+                train_own(recipe, base, ROWS, tmp_path / "made", Quiet(), {"fail": "now"})
+        [folder] = (tmp_path / "made").iterdir()
+        assert len(self.starts(str(folder))) == 2
+
+    def test_a_second_training_into_the_same_folder_is_refused(
+        self, recipe: Path, base: Path, tmp_path: Path
+    ) -> None:
+        with pytest.raises(TrainingError):
+            train_own(recipe, base, ROWS, tmp_path / "made", Quiet(), {"fail": "now"})
+        [folder] = (tmp_path / "made").iterdir()
+        with (folder / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            with pytest.raises(TrainingError, match="another training is writing"):
+                train_own(recipe, base, ROWS, tmp_path / "made", Quiet(), {"fail": "now"})
+        assert len(self.starts(str(folder))) == 1
+        with pytest.raises(TrainingError, match="too long"):
+            train_own(recipe, base, ROWS, tmp_path / "made", Quiet(), {"fail": "now"})
+
+
+@pytest.mark.skipif(training_missing() is None, reason="the training libraries are installed")
+def test_missing_libraries_are_named_with_their_command(
+    recipe: Path, base: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(MissingExtraError, match=r"pip install .*train"):
+        train_own(recipe, base, ROWS, tmp_path, Quiet())
+
+
+def test_a_pruned_student_keeps_the_first_layers_and_the_last() -> None:
+    assert kept_layers(30, 10) == [0, 1, 2, 3, 4, 5, 6, 7, 28, 29]
+    assert kept_layers(30, 3) == [0, 1, 29]
+    assert kept_layers(4, 4) == [0, 1, 2, 3]
+    assert kept_layers(4, 9) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("layers", [2, 5, 12, 30])
+def test_kept_layers_are_as_many_as_asked_and_in_order(layers: int) -> None:
+    for keep in range(1, layers + 1):
+        kept = kept_layers(layers, keep)
+        assert len(set(kept)) == len(kept) == keep
+        assert kept == sorted(kept)
+        assert kept[-1] == layers - 1
+        assert keep == 1 or kept[0] == 0
