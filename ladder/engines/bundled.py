@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import fcntl
 import importlib.util
+import io
 import shutil
 import tempfile
+from contextlib import redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,8 +97,9 @@ def convert_gguf(source: Path, target: Path) -> None:
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     options = {"gguf_file": source.name, "local_files_only": True}
-    tokenizer = AutoTokenizer.from_pretrained(source.parent, **options)
-    model = AutoModelForCausalLM.from_pretrained(source.parent, dtype=torch.bfloat16, **options)
+    with redirect_stderr(io.StringIO()):  # its own bar cannot be turned off otherwise
+        tokenizer = AutoTokenizer.from_pretrained(source.parent, **options)
+        model = AutoModelForCausalLM.from_pretrained(source.parent, dtype=torch.bfloat16, **options)
     # transformers marks a model read from GGUF as quantised and refuses to save it as it is.
     model.hf_quantizer = None
     model.is_quantized = False
