@@ -181,7 +181,11 @@ def test_prompt_rung_then_repeat_then_revalidate(small, tmp_path, bare, smollm):
 def test_ctrl_c_is_exit_130_and_loses_nothing(small, tmp_path, smollm):
     runs = tmp_path / "runs"
     command = [sys.executable, "-m", "ladder", "assess", str(small / "task.yaml"), "--runs", runs]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
+    # A background job starts with Ctrl-C ignored; a person's terminal does not.
     kept = runs / "completions.sqlite"
     while rows_kept(kept) < 20:
         time.sleep(0.1)

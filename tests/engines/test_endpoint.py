@@ -9,6 +9,7 @@ import threading
 import time
 import traceback
 import warnings
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -380,7 +381,15 @@ def test_an_interrupt_in_the_caller_leaves_nothing_behind() -> None:
     assert [str(warning.message) for warning in told] == []  # e.g. an unclosed event loop
 
 
-def test_ctrl_c_while_waiting_for_the_first_answer() -> None:
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl-C works as on a terminal, also where the tests are a background job that ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_while_waiting_for_the_first_answer(interruptible: None) -> None:
     main = threading.main_thread().ident
     assert main is not None
     with FaultyServer([Step(delay_s=5)]) as server:
