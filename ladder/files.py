@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -71,6 +72,17 @@ def clear_disk_errors(path: Path) -> Iterator[None]:
             raise StateError(message) from error
         message = f"{path}: cannot be written ({error.strerror}). Choose another folder."
         raise StateError(message) from error
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Hold a folder's advisory lock: one process at a time, freed by the system on a crash."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import importlib.util
 import io
 import shutil
@@ -12,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ladder.errors import EngineError, MissingExtraError
-from ladder.files import clear_disk_errors, user_cache
+from ladder.files import alone_in, clear_disk_errors, user_cache
 
 
 @dataclass(frozen=True)
@@ -74,8 +73,7 @@ def _converted(name: str, source: Path) -> Path:
         return target
     with clear_disk_errors(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
-        with (target.parent / f".{name}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with alone_in(target.parent):
             if not (target / "config.json").is_file():
                 scratch = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{name}."))
                 try:

@@ -16,7 +16,7 @@ from typing import Any
 
 from ladder.engines.base import Abilities, Completion, Engine, Request
 from ladder.errors import StateError
-from ladder.files import clear_disk_errors, digest_of
+from ladder.files import alone_in, clear_disk_errors, digest_of
 
 WAIT_FOR_LOCK_SECONDS = 60
 
@@ -32,11 +32,14 @@ class Store:
                 self._base = sqlite3.connect(
                     path, timeout=WAIT_FOR_LOCK_SECONDS, isolation_level=None
                 )
-                self._base.execute("PRAGMA journal_mode=WAL")
                 self._base.execute("PRAGMA synchronous=NORMAL")
-                self._base.execute(
-                    "CREATE TABLE IF NOT EXISTS kept (key TEXT PRIMARY KEY, value TEXT NOT NULL)"
-                )
+                # SQLite does not wait for its lock while it changes the journal mode.
+                with alone_in(path.parent):
+                    self._base.execute("PRAGMA journal_mode=WAL")
+                    self._base.execute(
+                        "CREATE TABLE IF NOT EXISTS kept "
+                        "(key TEXT PRIMARY KEY, value TEXT NOT NULL)"
+                    )
             except sqlite3.DatabaseError as error:
                 fix = "Move the file away to start with an empty one."
                 raise StateError(f"{path}: not a readable cache ({error}). {fix}") from None

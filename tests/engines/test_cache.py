@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -167,6 +168,19 @@ def test_two_processes_write_at_once(tmp_path):
     started = [in_a_process(code, path, name) for name in "ab"]
     assert [process.wait(timeout=60) for process in started] == [0, 0]
     assert len(Store(path).get([f"{name}{n}" for name in "ab" for n in range(300)])) == 600
+
+
+def test_four_processes_open_a_new_file_in_the_same_moment(tmp_path):
+    path = tmp_path / "c.sqlite"
+    at = str(time.time() + 1.5)
+    start = "import sys, time\nfrom pathlib import Path\nfrom ladder.engines.cache import Store\n"
+    start += "while time.time() < float(sys.argv[2]): pass\nStore(Path(sys.argv[1])).put('a', 1)"
+    started = [
+        subprocess.Popen([sys.executable, "-c", start, str(path), at], stderr=subprocess.PIPE)
+        for _ in range(4)
+    ]
+    said = [process.communicate(timeout=60)[1].decode() for process in started]
+    assert [process.returncode for process in started] == [0] * 4, said
 
 
 def test_a_disk_that_fills_up_is_named_and_what_was_kept_stays(tmp_path):
