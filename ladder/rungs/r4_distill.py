@@ -47,7 +47,7 @@ def first_wave(climb: Climb, leader: Candidate | None) -> list[Candidate]:
         for outcome in answer(climb, teacher, inputs, "teacher answers")
         if outcome.completion.error is None and outcome.text
     ]
-    students = [_generating_student(climb, taught)]
+    students = [_generating_student(climb, teacher, taught)]
     if climb.splits.labels and len(Counter(o.text for o in taught)) > 1:
         students.append(_linear_student(climb, taught))
     return students
@@ -68,10 +68,21 @@ def _teacher(climb: Climb) -> Candidate:
     return chat.model_copy(update={"retrieval": retrieval})
 
 
-def _generating_student(climb: Climb, taught: Sequence[Outcome]) -> Candidate:
-    """Train the task's student, or a layer-pruned copy of the base, on the teacher's answers."""
+def _generating_student(climb: Climb, teacher: Candidate, taught: Sequence[Outcome]) -> Candidate:
+    """Train the task's student, or a layer-pruned copy of the base, on the teacher's answers.
+
+    Facts that the teacher reads in documents are not in the student's weights: it reads them too.
+    Examples only show how to answer, which is what the student learns.
+    """
     folder = _student_folder(climb)
-    candidate = plain_candidate(climb).model_copy(update={"rung": NAME, "model": f"hf:{folder}"})
+    reads = teacher.retrieval
+    if reads is not None:
+        reads_documents = reads.source in ("documents", "both")
+        documents = reads.model_copy(update={"source": "documents"})
+        reads = documents if reads_documents else None
+    candidate = plain_candidate(climb).model_copy(
+        update={"rung": NAME, "model": f"hf:{folder}", "retrieval": reads}
+    )
     rows = training_rows(climb, candidate, [(o.sample, o.text) for o in taught])
     recipe = find_recipe("distill", climb.task.folder)
     build = train(recipe, folder, rows, climb.artefacts, climb.watch)
