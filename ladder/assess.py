@@ -10,7 +10,7 @@ from pathlib import Path
 from ladder import __version__
 from ladder.evidence import Assessment, Attempt, DataReport, TaskRecord
 from ladder.files import write_json_lines, write_whole
-from ladder.gate.verdict import detectable_score
+from ladder.gate.verdict import detectable_score, plausible_scores, rows_needed
 from ladder.hardware import hardware, versions
 from ladder.lifecycle.plan import make_plan
 from ladder.recommend import recommend, savings
@@ -20,12 +20,13 @@ from ladder.rungs import LADDER
 from ladder.rungs.arms import explain
 from ladder.rungs.asking import Outcome
 from ladder.rungs.base import Climb, Rung
+from ladder.rungs.comparing import compare
 from ladder.rungs.control import measure_control
 from ladder.rungs.measuring import confirm, measure
 from ladder.rungs.opening import open_climb
 from ladder.rungs.racing import race_rung
 from ladder.samples.rows import Rows
-from ladder.samples.splits import Splits
+from ladder.samples.splits import Splits, shared_groups
 from ladder.task import RungName, Task
 
 
@@ -37,7 +38,7 @@ def climb_rungs(
         reason = refusal(climb, rung, every=every)
         attempt = _skipped(rung, reason) if reason else attempt_rung(climb, rung, every=every)
         climb.attempts.append(attempt)
-        if until == rung.NAME or (settled(attempt) and not every):
+        if until == rung.NAME or (not every and ends(climb, attempt)):
             break
     return climb.attempts
 
@@ -52,6 +53,7 @@ def attempt_rung(climb: Climb, rung: Rung, *, every: bool = False) -> Attempt:
     measurement, verdict, outcomes = measure(
         climb, winner, rows, all_rows=every, title=f"measuring {rung.NAME}"
     )
+    climb.gate_scores[rung.NAME] = {o.sample.id: o.scores[0] for o in outcomes if o.scores}
     passed = verdict.status == "pass"
     diagnosis = None if passed else explain(climb, winner, verdict, outcomes)
     _keep_outcomes(climb, rung, outcomes)
@@ -68,6 +70,7 @@ def attempt_rung(climb: Climb, rung: Rung, *, every: bool = False) -> Attempt:
             "measurement": measurement,
             "verdict": verdict,
             "diagnosis": diagnosis,
+            "comparisons": compare(climb, rung.NAME),
         }
     )
 
@@ -93,13 +96,28 @@ def score_holds(attempt: Attempt) -> bool:
     return any(limit.limit == "min_score" and (limit.distance or 0) >= 0 for limit in limits)
 
 
-def settled(attempt: Attempt) -> bool:
-    """Tell whether to stop: the rung passed, or holds every limit without proof.
+def ends(climb: Climb, attempt: Attempt) -> bool:
+    """Tell whether the climb ends at an attempt: it passed, or the task stops at undecided ones.
 
-    Undecided leans by the estimate and says so: going up on noise costs a training, and the report
-    names how many further rows would prove it.
+    By default an undecided rung leans by the estimate and the report says so: going up on noise
+    costs a training, and the report names how many further rows would prove it.
     """
-    return attempt.status == "passed" or bool(attempt.verdict and attempt.verdict.unproven)
+    if attempt.status != "undecided":
+        return attempt.status == "passed"
+    holds = bool(attempt.verdict and attempt.verdict.unproven)
+    way = climb.task.gate.when_undecided
+    if way == "ask":
+        question = f"{attempt.rung} is undecided ({attempt.reason}). Climb on?"
+        return not climb.watch.ask(question, default=not holds)
+    return {"lean": holds, "climb": False, "stop": True}[way]
+
+
+def choose(task: Task, attempts: Sequence[Attempt]) -> Attempt | None:
+    """Return the lowest rung that passed or, unproven, holds every limit by its estimate."""
+    passed = [a for a in attempts if a.status == "passed"]
+    holding = [a for a in attempts if a in passed or (a.verdict and a.verdict.unproven)]
+    climbs_on = task.gate.when_undecided == "climb"
+    return next(iter(passed if passed and climbs_on else holding), None)
 
 
 def _skipped(rung: Rung, reason: str) -> Attempt:
@@ -133,7 +151,7 @@ def assess(
     control = measure_control(climb)
     rungs = [rung for rung in LADDER if rung.NAME in task.rungs]
     climb_rungs(climb, rungs, until=until, every=every)
-    chosen = next((a for a in climb.attempts if settled(a)), None)
+    chosen = choose(task, climb.attempts)
     confirmed = confirm(climb, chosen.candidate) if chosen and chosen.candidate else None
     plan = make_plan(climb, chosen, confirmed[0] if confirmed else None) if chosen else None
     assessment = Assessment(
@@ -180,7 +198,12 @@ def describe_data(task: Task, splits: Splits, rows: Rows) -> DataReport:
         unlabeled=len(splits.unlabeled),
         duplicates=len(splits.duplicates),
         contaminated=tuple(f"{held} ~ {train}" for held, train in splits.contaminated),
-        detectable=detectable_score(len(splits.gate), task.gate),
+        detectable=detectable_score(len(splits.gate), task.gate, len(task.rungs)),
+        rows_needed={
+            f"{score:.2f}": rows_needed(score, task.gate, len(task.rungs))
+            for score in plausible_scores(task.gate.min_score)
+        },
+        shared_groups=shared_groups(splits),
         digests=dict(rows.digests),
     )
 
@@ -191,8 +214,12 @@ def headline(report: DataReport) -> str:
         able = f"{report.gate} gate rows cannot prove this gate, even without a mistake"
     else:
         able = f"{report.gate} gate rows: a true score of {report.detectable:.2f} should pass"
+        close, rows = next(iter(report.rows_needed.items()), ("", None))
+        able += f", {close} needs {rows:,} rows" if rows and rows > report.gate else ""
     leaks = len(report.contaminated)
     leaked = f"{leaks} held-out rows repeat training rows and are not scored"
+    if report.shared_groups:
+        able += f" · {report.shared_groups} groups stand in train and in held-out rows"
     aside = f"{report.duplicates} near-duplicates set aside"
     return f"{able} · {aside} · {leaked if leaks else 'no leak found'}"
 

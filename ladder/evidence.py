@@ -90,6 +90,11 @@ class Measurement(Record):
     """What one candidate does on one set of rows."""
 
     score: Estimate
+    """Over independent units: rows, or groups of rows; weighted where the task knows shares."""
+    unweighted: Estimate | None = None
+    """Beside a weighted score."""
+    slices: dict[str, Estimate] = {}
+    """Kind of row (stratum) -> its score."""
     others: dict[str, Estimate] = {}
     macro_f1: float | None = None
     cost_usd_per_1k: float | None = None
@@ -158,6 +163,21 @@ class RaceLine(Record):
     dropped: bool
 
 
+class Comparison(Record):
+    """Two systems on the same held-out rows."""
+
+    other: str
+    """A lower rung, or `control`."""
+    difference: float
+    """This one's mean score minus the other's."""
+    low: float
+    high: float
+    n: int
+    p_value: float
+    """Two-sided, adjusted for the number of comparisons (Holm)."""
+    claim: Literal["better", "worse", "no difference proven"]
+
+
 class Attempt(Record):
     """One rung of the ladder."""
 
@@ -169,6 +189,7 @@ class Attempt(Record):
     measurement: Measurement | None = None
     verdict: Verdict | None = None
     diagnosis: Diagnosis | None = None
+    comparisons: tuple[Comparison, ...] = ()
 
 
 class ControlLine(Record):
@@ -203,6 +224,10 @@ class DataReport(Record):
     """Held-out rows that repeat a training row, as `row ~ row`; they are not scored."""
     detectable: float | None
     """The smallest true score that these gate rows can be expected to prove."""
+    rows_needed: dict[str, int | None] = {}
+    """True score -> gate rows that prove the gate with it, at 80 % power."""
+    shared_groups: int = 0
+    """Groups with rows in training and in held-out rows: what was learnt of one helps the other."""
     digests: dict[str, str]
 
 
@@ -237,7 +262,7 @@ class TaskRecord(Record):
     digest: str
     base: str
     scorer: str
-    gate: dict[str, float | None]
+    gate: dict[str, float | str | None]
     seed: int
 
 
@@ -283,7 +308,7 @@ class RevalidationPlan(Record):
     created: str
     candidate: Candidate
     baseline: Baseline
-    gate: dict[str, float | None]
+    gate: dict[str, float | str | None]
     pinned: dict[str, str]
     """Name -> digest of everything the answer depends on."""
     every_days: int

@@ -72,6 +72,9 @@ class GateLimits(_Section):
     max_error_rate: float = Field(0.02, ge=0, lt=1)
     """Above this share of engine errors there is no verdict."""
     confidence: float = Field(0.95, ge=0.5, lt=1)
+    when_undecided: Literal["lean", "climb", "stop", "ask"] = "lean"
+    """What to do when the rows settle nothing: go by the estimate and say so (lean), try the next
+    rung, stop, or ask the person at the terminal."""
 
 
 class ModelNames(_Section):
@@ -91,6 +94,8 @@ class Use(_Section):
 
     requests_per_month: int = Field(100_000, ge=1, le=10**12)
     concurrency: int = Field(1, ge=1, le=10_000)
+    strata: dict[str, Annotated[float, Field(gt=0)]] = {}
+    """Kind of row (the `stratum` column) -> its share of the requests in production."""
 
 
 class Hardware(_Section):

@@ -1,36 +1,58 @@
 """Confidence bounds of a mean score in 0..1. Pure: numbers in, numbers out.
 
-Scores of 0 and 1 only: the exact binomial bound (Clopper and Pearson, 1934). Graded scores: the
-Chernoff bound in its Bernoulli form, which holds for every variable in [0, 1] (Hoeffding, 1963,
-Theorem 1); it is wider than the exact bound, and its guarantee needs no large n.
+Scores of 0 and 1 only: the exact binomial bound (Clopper and Pearson, 1934). Graded scores: betting
+against every mean that is too low (Waudby-Smith and Ramdas, 2024, "Estimating means of bounded
+random variables by betting", §4): a bet that could only have won by luck is won with probability
+at most the error, whatever the distribution and however few the rows.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import brentq
 from scipy.special import betaincinv, ndtri
 
 from ladder.evidence import Estimate
 
+MOST_STAKED = 0.9
+"""Of the capital in one bet: some is left whatever the next score is."""
 
-def lower_bound(scores: Sequence[float], error: float) -> float:
-    """Return a value that the true mean is below with probability at most `error`."""
+
+def lower_bound(
+    scores: Sequence[float], error: float, weights: Sequence[float] | None = None
+) -> float:
+    """Return a value that the true mean is below with probability at most `error`.
+
+    Args:
+        scores: in 0..1, one per independent row.
+        error: one-sided.
+        weights: of the rows, with mean 1; the weighted mean is what is bounded.
+    """
     n = len(scores)
     if n == 0:
         return 0.0
-    total = math.fsum(scores)
+    if weights is not None:  # weighted scores are graded scores on a longer scale
+        most = max(weights)
+        scaled = [score * weight / most for score, weight in zip(scores, weights, strict=True)]
+        return min(1.0, most * lower_bound(scaled, error))
     if is_binary(scores):
-        hits = round(total)
+        hits = round(math.fsum(scores))
         return float(betaincinv(hits, n - hits + 1, error)) if hits else 0.0
-    mean = total / n
-    return _solve(lambda p: n * _divergence(mean, p) - math.log(1 / error), 0.0, mean)
+    # Mixed, by a fixed draw: rows that come sorted would let early bets foresee later scores.
+    mixed = np.random.default_rng(n).permutation(np.asarray(scores, dtype=float))
+    return _betting_bound(mixed, error)
 
 
-def upper_bound(scores: Sequence[float], error: float) -> float:
+def upper_bound(
+    scores: Sequence[float], error: float, weights: Sequence[float] | None = None
+) -> float:
     """Return a value that the true mean is above with probability at most `error`."""
-    return 1.0 - lower_bound([1.0 - score for score in scores], error)
+    return 1.0 - lower_bound([1.0 - score for score in scores], error, weights)
 
 
 def is_binary(scores: Sequence[float]) -> bool:
@@ -38,34 +60,68 @@ def is_binary(scores: Sequence[float]) -> bool:
     return all(score in (0.0, 1.0) for score in scores)
 
 
-def estimate(scores: Sequence[float], confidence: float) -> Estimate:
-    """Return the mean with a two-sided interval: Wilson (1927) for display.
-
-    For graded scores Wilson is wide: a variable in [0, 1] varies at most as much as a coin with
-    the same mean.
-    """
+def estimate(
+    scores: Sequence[float], confidence: float, weights: Sequence[float] | None = None
+) -> Estimate:
+    """Return the mean with a two-sided interval: Wilson (1927) for 0/1 scores, else betting."""
     n = len(scores)
     if n == 0:
         return Estimate(mean=0.0, low=0.0, high=1.0, n=0)
-    mean = math.fsum(scores) / n
+    mean = weighted_mean(scores, weights)
+    if weights is not None or not is_binary(scores):
+        error = (1 - confidence) / 2
+        low = lower_bound(scores, error, weights)
+        high = upper_bound(scores, error, weights)
+        return Estimate(mean=mean, low=low, high=high, n=n)
     z = float(ndtri(0.5 + confidence / 2))
     centre = (mean + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(mean * (1 - mean) / n + z * z / (4 * n * n))
     return Estimate(mean=mean, low=max(0.0, centre - half), high=min(1.0, centre + half), n=n)
 
 
-def _divergence(mean: float, p: float) -> float:
-    """Kullback-Leibler divergence of coins with these means."""
-    if p <= 0.0 or p >= 1.0:
-        return 0.0 if mean == p else math.inf
-    left = mean * math.log(mean / p) if mean > 0 else 0.0
-    right = (1 - mean) * math.log((1 - mean) / (1 - p)) if mean < 1 else 0.0
-    return left + right
+def weighted_mean(scores: Sequence[float], weights: Sequence[float] | None = None) -> float:
+    """Return the mean; of no scores 0."""
+    if not scores:
+        return 0.0
+    if weights is None:
+        return math.fsum(scores) / len(scores)
+    return math.fsum(s * w for s, w in zip(scores, weights, strict=True)) / math.fsum(weights)
 
 
-def _solve(gap: Callable[[float], float], low: float, high: float) -> float:
-    """Return where a decreasing function crosses zero, by bisection."""
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if gap(middle) > 0 else (low, middle)
-    return low
+def stratum_weights(strata: Sequence[str], shares: Mapping[str, float]) -> list[float]:
+    """Return weights, mean 1, that give each kind of row its share in production.
+
+    Args:
+        strata: the kind of each row.
+        shares: kind -> its share (any scale). A kind without rows is left out.
+    """
+    there = Counter(strata)
+    total = math.fsum(shares[kind] for kind in there)
+    return [shares[kind] / total * len(strata) / there[kind] for kind in strata]
+
+
+def _betting_bound(scores: NDArray[np.float64], error: float) -> float:
+    """Return the lowest mean against which betting has not multiplied the capital by 1 / error.
+
+    Each bet knows only the scores before it, so the capital is a fair game's if the mean is true,
+    and Ville's inequality bounds its maximum. Its size is the best one for `n` rows of the variance
+    seen so far (their eq. 26, with the number of rows in place of the running count).
+    """
+    n = len(scores)
+    count = np.arange(1, n + 1)
+    mean = (0.5 + np.cumsum(scores)) / (count + 1)
+    variance = (0.25 + np.cumsum((scores - mean) ** 2)) / (count + 1)
+    before = np.concatenate(([0.25], variance[:-1]))
+    stakes = np.sqrt(2 * math.log(1 / error) / (n * before))
+
+    def won(against: float) -> float:
+        """Return the logarithm of the largest capital over the goal; falls with the mean."""
+        bets = np.minimum(stakes, MOST_STAKED / against)
+        return float(np.cumsum(np.log1p(bets * (scores - against))).max()) - math.log(1 / error)
+
+    lowest, highest = 1e-9, float(scores.mean())
+    if highest <= lowest or won(lowest) <= 0:
+        return 0.0
+    if won(highest) >= 0:  # a lucky order of the rows: the mean itself is the most one may claim
+        return highest
+    return float(brentq(won, lowest, highest, xtol=1e-7))

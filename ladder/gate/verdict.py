@@ -1,8 +1,10 @@
 """The gate: limits against measured values, in looks, with three verdicts. Pure.
 
-Looks at 25, 50, 100, 200, … rows spend the error budget, so that over all looks of one candidate
-a wrong pass, or a wrong fail, happens at most `1 - confidence` (a Bonferroni split; the last look
-gets half of it, because most candidates are settled there or clearly before).
+One error budget, `1 - confidence`, covers a whole climb: the rungs share it alike, a rung's limits
+share its part, and the looks at 25, 50, 100, 200, … rows share a limit's part (the last look gets
+half, because most candidates are settled there or clearly before). By the union bound a wrong pass
+or a wrong fail then happens anywhere in the climb at most that often, however the rungs' answers
+hang together: each rung is truly good or truly bad, so it can be wrong in one way only.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import math
 from collections.abc import Sequence
 
 from ladder.evidence import LimitVerdict, Verdict, VerdictWord
-from ladder.gate.bounds import lower_bound, upper_bound
+from ladder.gate.bounds import lower_bound, upper_bound, weighted_mean
 from ladder.task import GateLimits
 
 FIRST_LOOK = 25
@@ -28,19 +30,26 @@ def looks(rows: int) -> tuple[int, ...]:
     return (*counts, rows)
 
 
-def error_at_look(look: int, of: int, confidence: float) -> float:
-    """Return the share of the error budget that one look may spend (looks count from 0)."""
-    budget = 1.0 - confidence
+def error_of_limit(gate: GateLimits, rungs: int) -> float:
+    """Return the error that one limit of one rung may spend, of the budget of the whole climb."""
+    measured = 1 if gate.max_p95_ms is None else 2
+    return (1.0 - gate.confidence) / rungs / measured
+
+
+def error_at_look(look: int, of: int, budget: float) -> float:
+    """Return the share of a limit's budget that one look may spend (looks count from 0)."""
     if of == 1:
         return budget
     return budget / 2 if look == of - 1 else budget / 2 / (of - 1)
 
 
-def judge_score(scores: Sequence[float], limit: float, error: float) -> LimitVerdict:
-    """Judge a mean score against the least score wanted."""
+def judge_score(
+    scores: Sequence[float], limit: float, error: float, weights: Sequence[float] | None = None
+) -> LimitVerdict:
+    """Judge a mean score, weighted where weights are given, against the least score wanted."""
     n = len(scores)
-    mean = math.fsum(scores) / n if n else 0.0
-    low, high = lower_bound(scores, error), upper_bound(scores, error)
+    mean = weighted_mean(scores, weights)
+    low, high = lower_bound(scores, error, weights), upper_bound(scores, error, weights)
     verdict: VerdictWord = "pass" if low >= limit else "fail" if high < limit else "undecided"
     bound = f"at least {low:.3f}" if verdict == "pass" else f"between {low:.3f} and {high:.3f}"
     return LimitVerdict(
@@ -137,20 +146,52 @@ def combine(limits: Sequence[LimitVerdict]) -> Verdict:
     return Verdict(status=status, limits=tuple(limits), unproven=status == "undecided" and holds)
 
 
-def detectable_score(rows: int, gate: GateLimits, power: float = 0.8) -> float | None:
+def detectable_score(rows: int, gate: GateLimits, rungs: int, power: float = 0.8) -> float | None:
     """Return the smallest true score that `rows` 0/1 scores prove with the given power.
 
     None where even a perfect score would stay undecided.
     """
-    counts = looks(rows) if rows else ()
-    error = error_at_look(len(counts) - 1, len(counts), gate.confidence) if counts else 0.0
-    needed = _hits_needed(rows, gate.min_score, error) if rows else None
+    needed = _hits_needed(rows, gate.min_score, _last_error(rows, gate, rungs)) if rows else None
     if needed is None:
         return None
     # P(hits >= needed) = power, solved for the true score: a quantile of the beta distribution.
     from scipy.special import betaincinv
 
     return float(betaincinv(needed, rows - needed + 1, power))
+
+
+def rows_needed(
+    score: float, gate: GateLimits, rungs: int, power: float = 0.8, most: int = 100_000
+) -> int | None:
+    """Return the least rows (to about 2 %) that prove the gate if `score` is the true one.
+
+    None where no number up to `most` does. At score 1: the least that can prove it at all.
+    """
+    if score <= gate.min_score and score < 1:
+        return None
+
+    def enough(rows: int) -> bool:
+        found = detectable_score(rows, gate, rungs, power)
+        reached = _hits_needed(rows, gate.min_score, _last_error(rows, gate, rungs)) is not None
+        return reached if score >= 1 else found is not None and found <= score
+
+    rows = 1
+    while not enough(rows):
+        rows += max(1, rows // 50)
+        if rows > most:
+            return None
+    return rows
+
+
+def plausible_scores(limit: float) -> tuple[float, ...]:
+    """Return true scores above a limit that one may hope for: 1/4, 1/2 and 3/4 of the way up."""
+    return tuple(limit + part * (1 - limit) for part in (0.25, 0.5, 0.75))
+
+
+def _last_error(rows: int, gate: GateLimits, rungs: int) -> float:
+    """Return the error that the last of the looks at `rows` rows may spend."""
+    of = len(looks(rows))
+    return error_at_look(of - 1, of, error_of_limit(gate, rungs))
 
 
 def _hits_needed(rows: int, limit: float, error: float) -> int | None:

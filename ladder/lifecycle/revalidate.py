@@ -54,7 +54,7 @@ def revalidate(path: Path, watch: Watch) -> Revalidation:
     folder = path.parent / "revalidations" / stamp.strftime("%Y-%m-%d")
     climb, _ = open_climb(task, folder, watch, store=folder / "completions.sqlite")
     measurement, verdict, _ = measure(
-        climb, plan.candidate, climb.splits.gate, all_rows=True, title="revalidating"
+        climb, plan.candidate, climb.splits.gate, all_rows=True, rungs=1, title="revalidating"
     )
     changed = changed_pins(climb, plan)
     result = Revalidation(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ladder.evidence import Assessment, Attempt, Estimate
+from ladder.evidence import Assessment, Attempt, Estimate, Measurement
 
 
 def as_markdown(assessment: Assessment) -> str:
@@ -14,7 +14,10 @@ def as_markdown(assessment: Assessment) -> str:
 
 def _lines(a: Assessment) -> Iterator[str]:
     limits = {name: value for name, value in a.task.gate.items() if value is not None}
-    gate = ", ".join(f"{name} {value:g}" for name, value in limits.items())
+    gate = ", ".join(
+        f"{name} {value if isinstance(value, str) else format(value, 'g')}"
+        for name, value in limits.items()
+    )
     yield f"# {a.task.name}\n"
     yield f"> {_line(a.task.goal)}\n"
     yield f"{answer_line(a)}\n"
@@ -22,9 +25,8 @@ def _lines(a: Assessment) -> Iterator[str]:
         yield f"- {_line(reason)}"
     yield "\n## What was measured\n"
     yield f"Base model `{a.task.base}`, scorer `{a.task.scorer}`, gate: {gate}.\n"
-    yield "| rung | score (95 %) | p95 | $ per 1k | build | verdict |".replace(
-        "95 %", f"{a.task.gate['confidence']:.0%}"
-    )
+    confidence = float(a.task.gate["confidence"] or 0)
+    yield f"| rung | score ({100 * confidence:g} %) | p95 | $ per 1k | build | verdict |"
     yield "|---|---|---|---|---|---|"
     for row in table_rows(a):
         yield _cells(row)
@@ -124,6 +126,8 @@ def _attempt_lines(attempt: Attempt) -> Iterator[str]:
         yield f"\nMacro-F1 {m.macro_f1:.3f} beside a score of {m.score.mean:.3f}."
     for name, other in m.others.items():
         yield f"\nAlso {name}: {span(other)}."
+    yield from _slice_lines(m)
+    yield from _comparison_lines(attempt)
     if m.build.train_tokens:
         yield (
             f"\nBuild: {duration(m.build.seconds)}, {m.build.train_tokens:,} training tokens, "
@@ -142,6 +146,31 @@ def _attempt_lines(attempt: Attempt) -> Iterator[str]:
             mark = "" if line.dropped else " ← won"
             yield _cells((f"{line.technique}{mark}", f"{line.score:.2f}", str(line.n)))
         yield "\n</details>"
+
+
+def _slice_lines(m: Measurement) -> Iterator[str]:
+    if m.unweighted:
+        yield f"\nWeighted to the shares in production; unweighted {span(m.unweighted)}."
+    if m.slices:
+        yield "\n| kind of row | score | n |"
+        yield "|---|---|---|"
+        for kind, score in m.slices.items():
+            yield _cells((kind, span(score), str(score.n)))
+
+
+def _comparison_lines(attempt: Attempt) -> Iterator[str]:
+    chose = next((line for line in attempt.race if not line.dropped), None)
+    if chose and attempt.measurement:
+        seen, unseen = chose.score, attempt.measurement.score.mean
+        yield (
+            f"\nOn the {chose.n} dev rows that chose it: {seen:.2f}; on unseen rows: {unseen:.2f} "
+            f"({unseen - seen:+.2f})."
+        )
+    for c in attempt.comparisons:
+        yield (
+            f"\nAgainst {c.other}, on the {c.n} rows that both answered: {c.difference:+.2f} "
+            f"({c.low:+.2f} to {c.high:+.2f}), p = {c.p_value:.2g}: **{c.claim}**."
+        )
 
 
 def _limit_lines(attempt: Attempt) -> Iterator[str]:
@@ -169,6 +198,9 @@ def _data_lines(a: Assessment) -> Iterator[str]:
         yield "These gate rows cannot prove this gate even without a mistake: add rows."
     else:
         yield f"These gate rows can prove a true score of {d.detectable:.3f} or more."
+    needed = [f"{rows:,} if it is {score}" for score, rows in d.rows_needed.items() if rows]
+    if needed:
+        yield f"Gate rows that prove the gate, by the true score: {', '.join(needed)}."
     if d.contaminated:
         shown = ", ".join(d.contaminated[:5])
         yield f"\n{len(d.contaminated)} held-out rows repeat training rows, not scored: {shown}."

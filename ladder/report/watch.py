@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
@@ -15,6 +16,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.prompt import Confirm
 from rich.text import Text
 
 Advance = Callable[[int], object]
@@ -32,6 +34,10 @@ class Watch(Protocol):
         """Print one line that stays."""
         ...
 
+    def ask(self, question: str, default: bool) -> bool:
+        """Ask yes or no; the default where nobody can answer."""
+        ...
+
 
 class Quiet:
     """Nobody watches."""
@@ -43,6 +49,10 @@ class Quiet:
 
     def say(self, text: str) -> None:
         """Print nothing."""
+
+    def ask(self, question: str, default: bool) -> bool:
+        """Return the default."""
+        return default
 
 
 class Live:
@@ -80,3 +90,10 @@ class Live:
     def say(self, text: str) -> None:
         """Print one line that stays."""
         self.console.print(Text(text))
+
+    def ask(self, question: str, default: bool) -> bool:
+        """Ask at a terminal; in a log file, write what was taken for the answer."""
+        if self.console.is_terminal and sys.stdin.isatty():
+            return Confirm.ask(question, console=self.console, default=default)
+        self.say(f"{question} Nobody to ask: {'yes' if default else 'no'}, by the estimate.")
+        return default

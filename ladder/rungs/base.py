@@ -39,6 +39,8 @@ class Climb:
     """Trained adapters and students, each in a folder named by what made it."""
     watch: Watch = field(default_factory=Quiet)
     attempts: list[Attempt] = field(default_factory=list)
+    gate_scores: dict[str, dict[str, float]] = field(default_factory=dict)
+    """Rung, or `control` -> gate row -> score: what was measured on the same rows."""
     spent_usd: float = 0.0
     """Paid to endpoints in this run."""
     _engines: dict[tuple[str, str | None], CachedEngine] = field(default_factory=dict)

@@ -13,6 +13,7 @@ from ladder.files import digest_of
 from ladder.gate.bounds import estimate
 from ladder.retrieval.search import search
 from ladder.rungs.base import Climb
+from ladder.rungs.comparing import CONTROL
 from ladder.samples.rows import Sample
 
 VOTERS = 5
@@ -43,15 +44,22 @@ def measure_control(climb: Climb) -> Control | None:
         return found
 
     kept = climb.store.remember("control", about, compute)
-    lines = tuple(_line(climb, name, kept[name]) for name in ways)
+    scores = {name: _scores(climb, kept[name]["answers"]) for name in ways}
+    lines = tuple(_line(climb, name, kept[name], scores[name]) for name in ways)
     best = max(lines, key=lambda line: line.score.mean)
+    climb.gate_scores[CONTROL] = {
+        sample.id: score for sample, score in zip(gate, scores[best.name], strict=True)
+    }
     return Control(lines=lines, sentence=_sentence(climb, best))
 
 
-def _line(climb: Climb, name: str, found: dict[str, Any]) -> ControlLine:
+def _scores(climb: Climb, answers: Sequence[str]) -> list[float]:
     _, scorer = climb.scorers[0]
-    pairs = zip(found["answers"], climb.splits.gate, strict=True)
-    scores = [scorer(answer, sample.target).value for answer, sample in pairs]
+    pairs = zip(answers, climb.splits.gate, strict=True)
+    return [scorer(answer, sample.target).value for answer, sample in pairs]
+
+
+def _line(climb: Climb, name: str, found: dict[str, Any], scores: Sequence[float]) -> ControlLine:
     seconds = float(found["seconds"])
     return ControlLine(
         name=name,

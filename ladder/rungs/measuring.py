@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from statistics import fmean
 
 from ladder.economy.cost import machine_usd_per_1k, tokens_usd_per_1k
 from ladder.evidence import Candidate, Estimate, Latency, LimitVerdict, Measurement, TokenUse
 from ladder.evidence import Verdict as VerdictRecord
-from ladder.gate.bounds import estimate
+from ladder.gate.bounds import estimate, stratum_weights
 from ladder.gate.verdict import (
     combine,
     error_at_look,
+    error_of_limit,
     judge_cost,
     judge_errors,
     judge_latency,
@@ -37,6 +39,7 @@ def measure(
     rows: Sequence[Sample],
     *,
     all_rows: bool = False,
+    rungs: int | None = None,
     title: str = "",
 ) -> tuple[Measurement, VerdictRecord, list[Outcome]]:
     """Measure a candidate against the task's gate.
@@ -46,6 +49,7 @@ def measure(
         candidate: what is measured.
         rows: held-out rows; read from the front, in looks.
         all_rows: read all of them, even when the verdict is clear before.
+        rungs: how many rungs share the error budget; default: all of the task's.
         title: what the progress bar says.
 
     Returns:
@@ -53,6 +57,7 @@ def measure(
     """
     gate = climb.task.gate
     counts = (len(rows),) if all_rows else looks(len(rows))
+    budget = error_of_limit(gate, len(climb.task.rungs) if rungs is None else rungs)
     outcomes: list[Outcome] = []
     seen: list[int] = []
     started = time.perf_counter()
@@ -60,15 +65,15 @@ def measure(
         asked = f"{title}, rows to {count}"
         outcomes += answer(climb, candidate, rows[len(outcomes) : count], asked)
         seen.append(count)
-        error = error_at_look(number, len(counts), gate.confidence)
-        scored = [outcome.scores[0] for outcome in outcomes if outcome.scores]
-        score = judge_score(scored, gate.min_score, error)
+        error = error_at_look(number, len(counts), budget)
+        units = as_units(climb, outcomes)
+        score = judge_score(units.scores, gate.min_score, error, units.weights)
         if score.verdict in ("pass", "fail"):
             break
     errors = sum(not outcome.scores for outcome in outcomes)
     limits = [score, judge_errors(errors, len(outcomes), gate.max_error_rate)]
     answered = [outcome for outcome in outcomes if outcome.scores]
-    milliseconds, latency_limit = _latency(climb, candidate, answered)
+    milliseconds, latency_limit = _latency(climb, candidate, answered, budget)
     limits += [latency_limit] if latency_limit else []
     cost, source = _cost(climb, candidate, answered)
     if gate.max_cost_usd_per_1k is not None:
@@ -76,7 +81,11 @@ def measure(
     names = [name for name, _ in climb.scorers]
     columns = list(zip(*(outcome.scores for outcome in answered), strict=True))
     measurement = Measurement(
-        score=estimate(columns[0] if columns else [], gate.confidence),
+        score=estimate(units.scores, gate.confidence, units.weights),
+        unweighted=estimate(units.scores, gate.confidence) if units.weights else None,
+        slices={
+            kind: estimate(scores, gate.confidence) for kind, scores in units.by_stratum().items()
+        },
         others={
             n: estimate(c, gate.confidence) for n, c in zip(names[1:], columns[1:], strict=False)
         },
@@ -93,6 +102,36 @@ def measure(
         fingerprint=climb.engine_of(candidate).fingerprint(),
     )
     return measurement, combine(limits), outcomes
+
+
+@dataclass(frozen=True)
+class Units:
+    """Independent witnesses: rows, or the means of groups of rows."""
+
+    scores: tuple[float, ...]
+    strata: tuple[str, ...]
+    weights: tuple[float, ...] | None
+
+    def by_stratum(self) -> dict[str, list[float]]:
+        """Return the scores of each kind of row; nothing where there are no kinds."""
+        found: dict[str, list[float]] = {}
+        for score, kind in zip(self.scores, self.strata, strict=True):
+            if kind:
+                found.setdefault(kind, []).append(score)
+        return dict(sorted(found.items()))
+
+
+def as_units(climb: Climb, outcomes: Sequence[Outcome]) -> Units:
+    """Return what the gate may count: a group once, and each kind of row by its share."""
+    answered = [outcome for outcome in outcomes if outcome.scores]
+    members: dict[str, list[Outcome]] = {}
+    for at, outcome in enumerate(answered):
+        members.setdefault(outcome.sample.group or f"row {at}", []).append(outcome)
+    scores = tuple(fmean(o.scores[0] for o in found) for found in members.values())
+    strata = tuple(found[0].sample.stratum for found in members.values())
+    shares = climb.task.use.strata
+    weights = tuple(stratum_weights(strata, shares)) if shares and strata else None
+    return Units(scores, strata, weights)
 
 
 def _summary(milliseconds: Sequence[float]) -> Latency | None:
@@ -132,7 +171,7 @@ def _cost(
 
 
 def _latency(
-    climb: Climb, candidate: Candidate, answered: Sequence[Outcome]
+    climb: Climb, candidate: Candidate, answered: Sequence[Outcome], budget: float
 ) -> tuple[list[float], LimitVerdict | None]:
     """Return milliseconds of single requests, and the latency limit's verdict if there is one."""
     limit = climb.task.gate.max_p95_ms
@@ -140,8 +179,7 @@ def _latency(
         return [], None
     if candidate.model.startswith("openai:"):  # a paid request is timed when it is made
         milliseconds = [1000 * outcome.completion.seconds for outcome in answered]
-        error = 1 - climb.task.gate.confidence
-        return milliseconds, judge_latency(milliseconds, limit, error) if limit else None
+        return milliseconds, judge_latency(milliseconds, limit, budget) if limit else None
     samples = [outcome.sample for outcome in answered]
     found: list[float] = []
     counts = LATENCY_LOOKS if limit else (LATENCY_REQUESTS,)
@@ -149,7 +187,7 @@ def _latency(
         found = _timed(climb, candidate, samples, count)
         if limit is None:
             return found, None
-        error = error_at_look(number, len(counts), climb.task.gate.confidence)
+        error = error_at_look(number, len(counts), budget)
         verdict = judge_latency(found, limit, error)
         if verdict.verdict != "undecided":
             break
@@ -194,7 +232,7 @@ def macro_f1(answered: Sequence[Outcome]) -> float:
 def confirm(climb: Climb, candidate: Candidate) -> tuple[Estimate, LimitVerdict, int]:
     """Answer the sealed rows once; return the score, its verdict and the number of rows."""
     outcomes = answer(climb, candidate, climb.splits.sealed, "confirming on the sealed rows")
-    scored = [outcome.scores[0] for outcome in outcomes if outcome.scores]
+    units = as_units(climb, outcomes)
     gate = climb.task.gate
-    verdict = judge_score(scored, gate.min_score, 1 - gate.confidence)
-    return estimate(scored, gate.confidence), verdict, len(outcomes)
+    verdict = judge_score(units.scores, gate.min_score, 1 - gate.confidence, units.weights)
+    return estimate(units.scores, gate.confidence, units.weights), verdict, len(outcomes)

@@ -26,6 +26,9 @@ class Sample:
     doc_ids: tuple[str, ...] = ()
     """Documents that hold the answer, where the user knows them."""
     group: str = ""
+    """Rows of one conversation or customer: they count once, as one witness."""
+    stratum: str = ""
+    """The kind of row whose share in production the task knows (use.strata)."""
     time: str = ""
 
 
@@ -224,6 +227,7 @@ def _read_samples(
             target=texts.get("target", ""),
             doc_ids=tuple(map(str, doc_ids if isinstance(doc_ids, list | tuple) else [doc_ids])),
             group=_text(_field(row, task, "group")),
+            stratum=_text(_field(row, task, "stratum")),
             time=_text(_field(row, task, "time")),
         )
         yield where, sample

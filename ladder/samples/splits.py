@@ -72,11 +72,12 @@ def split(task: Task, rows: Rows, pairs: Sequence[tuple[int, int]]) -> Splits:
             contaminated.append((sample.id, samples[first].id))
         else:
             duplicates.append(sample.id)
-    mixed = sorted(kept, key=lambda at: _draw(task.seed, samples[at].id))
+    mixed = sorted(kept, key=lambda at: _draw(task.seed, samples[at].group or samples[at].id))
     learn = [samples[at] for at in mixed if at < train_size]
     held = [samples[at] for at in mixed if at >= train_size]
     _enough(task, rows, left=len(learn if rows.examples else held))
     parts = _cut_examples(learn) if rows.examples else _cut_given(learn, held)
+    _check_strata(task, (*parts["gate"], *parts["sealed"]))
     labels = _labels(task, samples[:train_size], samples)
     return Splits(
         **{name: tuple(part) for name, part in parts.items()},
@@ -89,7 +90,7 @@ def split(task: Task, rows: Rows, pairs: Sequence[tuple[int, int]]) -> Splits:
 
 
 def _draw(seed: int, sample_id: str) -> str:
-    """Return a place in a shuffle that depends on the seed and the id alone."""
+    """Return a place in a shuffle that depends on the seed and the id (or group) alone."""
     return hashlib.sha256(f"{seed}:{sample_id}".encode()).hexdigest()
 
 
@@ -110,7 +111,7 @@ def _cut_examples(rows: list[Sample]) -> dict[str, list[Sample]]:
     ends, total = [], 0.0
     for share in EXAMPLE_SHARES.values():
         total += share
-        ends.append(round(total * len(rows)))
+        ends.append(_group_end(rows, round(total * len(rows))))
     starts = [0, *ends[:-1]]
     return {name: rows[a:b] for name, a, b in zip(EXAMPLE_SHARES, starts, ends, strict=True)}
 
@@ -119,13 +120,13 @@ def _cut_given(learn: list[Sample], held: list[Sample]) -> dict[str, list[Sample
     few = min(FEW_DEV, round(DEV_SHARE_OF_FEW * len(learn)))
     dev_size = min(MOST_DEV, max(few, round(DEV_SHARE_OF_TRAIN * len(learn))))
     if learn:
+        dev_size = _group_end(learn, dev_size)
         dev, train = learn[:dev_size], learn[dev_size:]
     else:
-        dev_size = min(MOST_DEV, round(DEV_SHARE_OF_TEST * len(held)))
+        dev_size = _group_end(held, min(MOST_DEV, round(DEV_SHARE_OF_TEST * len(held))))
         dev, train, held = held[:dev_size], [], held[dev_size:]
-    gate_size = min(MOST_GATE, round(GATE_SHARE_OF_TEST * len(held)))
-    sealed_size = min(MOST_SEALED, len(held) - gate_size)
-    sealed_end = gate_size + sealed_size
+    gate_size = _group_end(held, min(MOST_GATE, round(GATE_SHARE_OF_TEST * len(held))))
+    sealed_end = _group_end(held, gate_size + min(MOST_SEALED, len(held) - gate_size))
     return {
         "train": train,
         "dev": dev,
@@ -133,6 +134,39 @@ def _cut_given(learn: list[Sample], held: list[Sample]) -> dict[str, list[Sample
         "sealed": held[gate_size:sealed_end],
         "reserve": held[sealed_end:],
     }
+
+
+def _group_end(rows: Sequence[Sample], cut: int) -> int:
+    """Move a cut behind the group that it would part; rows of one group stand together."""
+    while 0 < cut < len(rows) and rows[cut].group and rows[cut].group == rows[cut - 1].group:
+        cut += 1
+    return cut
+
+
+def _check_strata(task: Task, held: Sequence[Sample]) -> None:
+    """Refuse shares that do not fit the rows: a kind without rows has no score to weigh."""
+    shares = task.use.strata
+    if not shares:
+        return
+    where = f"{task.source}: use.strata"
+    fix = "Give every kind a share in use.strata, and every share rows with that `stratum`."
+    there = {sample.stratum for sample in held}
+    problems = [
+        Problem(where, f"no share for the kind `{kind}`", "a share for every kind of row", fix)
+        for kind in sorted(there - shares.keys())
+    ]
+    problems += [
+        Problem(where, f"the kind `{kind}` without a held-out row", "rows of every kind", fix)
+        for kind in sorted(shares.keys() - there)
+    ]
+    if problems:
+        raise DataError(problems)
+
+
+def shared_groups(splits: Splits) -> int:
+    """Return how many groups stand among the training rows and among the held-out rows."""
+    learnt = {sample.group for sample in splits.train if sample.group}
+    return len(learnt & {sample.group for sample in (*splits.gate, *splits.sealed)})
 
 
 def _labels(task: Task, train: Iterable[Sample], samples: Iterable[Sample]) -> tuple[str, ...]:

@@ -9,9 +9,16 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binom, binomtest, multinomial
+from scipy.stats import binom, binomtest
 
-from ladder.gate.bounds import estimate, is_binary, lower_bound, upper_bound
+from ladder.gate.bounds import (
+    estimate,
+    is_binary,
+    lower_bound,
+    stratum_weights,
+    upper_bound,
+    weighted_mean,
+)
 
 ERRORS = (0.2, 0.05, 0.025, 0.001)
 CHANCES = (0.01, 0.1, 0.3, 0.5, 0.62, 0.8, 0.9, 0.95, 0.99)
@@ -104,38 +111,60 @@ def test_a_million_rows():
     assert upper_bound(scores, 0.05) == pytest.approx(0.9, abs=0.001)
 
 
-# Graded scores: the Chernoff bound
-
-
-def kl(mean: float, p: float) -> float:
-    """Kullback-Leibler divergence of two coins, written down a second time."""
-    pairs = ((mean, p), (1 - mean, 1 - p))
-    return sum(a * math.log(a / b) for a, b in pairs if a > 0)
+# Graded scores: betting
 
 
 @pytest.mark.parametrize("error", ERRORS)
-@pytest.mark.parametrize("mean", [0.05, 0.3, 0.5, 0.77, 0.95])
-def test_the_graded_bound_solves_its_equation(mean, error):
-    scores = [mean] * 40
-    for bound in (lower_bound(scores, error), upper_bound(scores, error)):
-        assert 40 * kl(mean, bound) == pytest.approx(math.log(1 / error), rel=1e-6)
-
-
-@pytest.mark.parametrize("error", ERRORS)
-def test_the_graded_bound_misses_no_more_often_than_promised(error):
-    """Three grades, ten rows, every outcome."""
-    n, grades = 10, np.array([0.0, 0.5, 1.0])
-    counts = [(a, b, n - a - b) for a, b in product(range(n + 1), repeat=2) if a + b <= n]
-    found = []
-    for count in counts:
-        scores = list(np.repeat(grades, count))
-        found.append((lower_bound(scores, error), upper_bound(scores, error)))
-    lows, highs = np.array(found).T
+def test_betting_misses_no_more_often_than_promised(error):
+    """Three grades, seven rows, every sequence: no simulation, no luck."""
+    grades = (0.0, 0.5, 1.0)
+    rows = [row for row in product(range(3), repeat=7) if 1 in row]  # the others are coins
+    bounds = [
+        (lower_bound(scores, error), upper_bound(scores, error))
+        for scores in ([grades[at] for at in row] for row in rows)
+    ]
+    lows, highs = np.array(bounds).T
     for chances in ((0.1, 0.1, 0.8), (0.3, 0.4, 0.3), (0.05, 0.9, 0.05), (0.0, 0.2, 0.8)):
-        mean = float(grades @ np.array(chances))
-        likely = multinomial.pmf(counts, n, chances)
+        mean = float(np.dot(grades, chances))
+        likely = np.array([math.prod(chances[at] for at in row) for row in rows])
         assert likely[lows > mean].sum() <= error
         assert likely[highs < mean].sum() <= error
+
+
+def test_betting_holds_for_many_rows_and_is_spent_on_them():
+    """2,000 measurements of 200 rows: the miss rate's own upper bound stays near the promise."""
+    draw = np.random.default_rng(1)
+    for alpha, beta in ((1.6, 0.7), (8, 2), (0.2, 0.1)):
+        mean = alpha / (alpha + beta)
+        missed = sum(
+            lower_bound(draw.beta(alpha, beta, 200).tolist(), 0.05) > mean for _ in range(700)
+        )
+        assert binomtest(missed, 700, 0.05, alternative="greater").pvalue > 0.001
+
+
+def test_betting_is_narrower_than_what_holds_for_coins():
+    """Scores that vary little tell more than coins with the same mean."""
+    scores = np.random.default_rng(2).beta(16, 7, 200).tolist()
+    mean = math.fsum(scores) / 200
+    coin = coins(round(200 * mean), 200)
+    assert lower_bound(scores, 0.05) > lower_bound(coin, 0.05) + 0.02
+    assert upper_bound(scores, 0.05) < upper_bound(coin, 0.05) - 0.02
+
+
+def test_the_order_of_the_rows_is_no_way_in():
+    """Rows sorted by score are a lie about time; the bound of sorted rows is still below."""
+    draw = np.random.default_rng(3)
+    missed = 0
+    for _ in range(300):
+        rows = sorted(draw.choice([0.0, 0.5, 1.0], 60, p=[0.2, 0.3, 0.5]).tolist())
+        missed += lower_bound(rows, 0.05) > 0.65
+    assert missed <= 0.1 * 300
+
+
+def test_a_million_graded_rows():
+    scores = np.random.default_rng(4).beta(9, 1, 1_000_000).tolist()
+    assert lower_bound(scores, 0.05) == pytest.approx(0.9, abs=0.001)
+    assert upper_bound(scores, 0.05) == pytest.approx(0.9, abs=0.001)
 
 
 @given(graded_scores, error_rates)
@@ -146,31 +175,10 @@ def test_the_mean_lies_between_the_bounds(scores, error):
     assert mean - 1e-9 <= high <= 1
 
 
-@given(
-    st.integers(2, 100).flatmap(lambda n: st.tuples(st.integers(1, n - 1), st.just(n))), error_rates
-)
-def test_scores_that_are_almost_coins_get_the_wider_bound(case, error):
-    scores = coins(*case)
-    almost = [abs(score - 1e-12) for score in scores]
-    assert not is_binary(almost)
-    assert lower_bound(almost, error) <= lower_bound(scores, error) + 1e-9
-    assert upper_bound(almost, error) >= upper_bound(scores, error) - 1e-9
-
-
 @given(graded_scores, error_rates)
 def test_the_bounds_mirror_each_other(scores, error):
     mirrored = [1 - score for score in scores]
     assert lower_bound(mirrored, error) == pytest.approx(1 - upper_bound(scores, error), abs=1e-9)
-
-
-@given(graded_scores, error_rates)
-def test_raising_a_score_lowers_no_bound(scores, error):
-    if is_binary(scores):
-        return
-    raised = [min(1.0, score + 0.1) for score in scores]
-    if not is_binary(raised):
-        assert lower_bound(raised, error) >= lower_bound(scores, error) - 1e-9
-        assert upper_bound(raised, error) >= upper_bound(scores, error) - 1e-9
 
 
 def test_what_is_binary():
@@ -203,3 +211,46 @@ def test_the_interval_holds_the_mean_and_stays_in_0_to_1(scores, confidence):
     found = estimate(scores, confidence)
     assert 0 <= found.low <= found.mean + 1e-12
     assert found.mean - 1e-12 <= found.high <= 1
+
+
+# Weights
+
+
+@given(st.lists(st.sampled_from("abc"), min_size=1, max_size=50))
+def test_stratum_weights_give_each_kind_its_share(strata):
+    shares = {"a": 5.0, "b": 3.0, "c": 2.0}
+    weights = stratum_weights(strata, shares)
+    assert math.fsum(weights) == pytest.approx(len(strata))
+    total = sum(shares[kind] for kind in set(strata))
+    for kind in set(strata):
+        found = sum(w for w, k in zip(weights, strata, strict=True) if k == kind)
+        assert found / len(strata) == pytest.approx(shares[kind] / total)
+
+
+def test_a_rare_kind_counts_as_much_as_in_production():
+    strata = ["common"] * 20 + ["rare"] * 80  # tested often, asked seldom
+    scores = [1.0] * 20 + [0.0] * 80
+    weights = stratum_weights(strata, {"common": 0.9, "rare": 0.1})
+    found = estimate(scores, 0.95, weights)
+    assert found.mean == pytest.approx(0.9)
+    assert found.low < 0.9 < found.high
+    assert lower_bound(scores, 0.05, weights) < 0.9
+
+
+def test_the_weighted_bound_misses_no_more_often_than_promised():
+    """Kinds drawn half and half, shares 4 : 1, scores that depend on the kind."""
+    draw = np.random.default_rng(5)
+    shares, chance = {"a": 0.8, "b": 0.2}, {"a": 0.9, "b": 0.5}
+    truth = sum(shares[kind] * chance[kind] for kind in shares)
+    missed = 0
+    for _ in range(800):
+        strata = draw.choice(["a", "b"], 150).tolist()
+        scores = [float(draw.random() < chance[kind]) for kind in strata]
+        missed += lower_bound(scores, 0.05, stratum_weights(strata, shares)) > truth
+    assert binomtest(missed, 800, 0.05, alternative="greater").pvalue > 0.001
+
+
+def test_equal_weights_change_the_mean_in_nothing():
+    scores = [0.2, 0.9, 1.0, 0.4]
+    assert weighted_mean(scores, [1.0] * 4) == weighted_mean(scores)
+    assert weighted_mean([]) == 0.0

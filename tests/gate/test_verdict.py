@@ -50,7 +50,7 @@ def test_looks_double_and_end_with_every_row(rows, counts):
 
 @given(st.integers(1, 12), st.floats(0.5, 0.999))
 def test_the_looks_spend_the_budget_and_no_more(of, confidence):
-    shares = [error_at_look(look, of, confidence) for look in range(of)]
+    shares = [error_at_look(look, of, 1 - confidence) for look in range(of)]
     assert all(share > 0 for share in shares)
     assert math.fsum(shares) == pytest.approx(1 - confidence)
 
@@ -68,7 +68,7 @@ def wrong_verdicts(
     for look, count in enumerate(counts):
         steps = binom.pmf(np.arange(count - before + 1), count - before, chance)
         alive, before = np.convolve(alive, steps), count
-        error = error_at_look(look, len(counts), confidence)
+        error = error_at_look(look, len(counts), 1 - confidence)
         for hits in range(count + 1):
             verdict = judge_score(coins(hits, count), limit, error).verdict
             if verdict != "undecided":
@@ -180,10 +180,10 @@ def test_a_score_a_hair_from_the_limit_asks_for_no_impossible_number():
 @pytest.mark.parametrize("limit", [0.5, 0.85])
 def test_the_detectable_score_is_proved_with_the_power_that_is_named(rows, limit):
     gate = GateLimits(min_score=limit)
-    found = detectable_score(rows, gate)
+    found = detectable_score(rows, gate, 1)
     assert found is not None
     assert limit < found < 1
-    error = error_at_look(len(looks(rows)) - 1, len(looks(rows)), gate.confidence)
+    error = error_at_look(len(looks(rows)) - 1, len(looks(rows)), 1 - gate.confidence)
     proving = [
         hits
         for hits in range(rows + 1)
@@ -193,14 +193,14 @@ def test_the_detectable_score_is_proved_with_the_power_that_is_named(rows, limit
 
 
 def test_more_rows_detect_a_smaller_difference():
-    found = [detectable_score(rows, GateLimits(min_score=0.85)) for rows in (50, 100, 200, 400)]
+    found = [detectable_score(rows, GateLimits(min_score=0.85), 1) for rows in (50, 100, 200, 400)]
     assert None not in found
     assert found == sorted(found, reverse=True)
 
 
 @pytest.mark.parametrize(("rows", "limit"), [(0, 0.5), (1, 0.9), (20, 0.9), (400, 1.0)])
 def test_too_few_rows_detect_nothing(rows, limit):
-    assert detectable_score(rows, GateLimits(min_score=limit)) is None
+    assert detectable_score(rows, GateLimits(min_score=limit), 1) is None
 
 
 # Latency, cost, errors

@@ -208,7 +208,7 @@ def test_every_section_stands_in_the_report() -> None:
         "Answer: lora (best lora), confirmed on 150 sealed rows: 0.84 (0.79–0.89).",
         "- first reason\n- second reason\n",
         "gate: min_score 0.8, confidence 0.9.",
-        "score (90%)",
+        "score (90 %)",
         "The control sentence.",
         "Winner: best lora. the reason of lora.",
         "Macro-F1 0.612 beside a score of 0.850.",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ladder.assess import climb_rungs, refusal, score_holds, settled
+from ladder.assess import choose, climb_rungs, ends, refusal, score_holds
 from ladder.engines.cache import Store
 from ladder.evidence import (
     Attempt,
@@ -19,6 +19,7 @@ from ladder.evidence import (
     TokenUse,
 )
 from ladder.gate.verdict import combine
+from ladder.report.watch import Quiet
 from ladder.rungs import LADDER
 from ladder.rungs.base import Climb
 from ladder.samples.splits import Splits
@@ -143,9 +144,51 @@ def test_score_holds_looks_at_the_score_alone():
     assert not score_holds(attempt("lora", "fail", "pass"))
 
 
-def test_undecided_settles_only_when_the_estimates_hold_every_limit():
-    assert settled(attempt("prompt", "undecided", "pass"))
-    assert not settled(attempt("prompt", "undecided", "fail"))
+def deciding(climb: Climb, when_undecided: str, watch: object = None) -> Climb:
+    gate = climb.task.gate.model_copy(update={"when_undecided": when_undecided})
+    climb.task = climb.task.model_copy(update={"gate": gate})
+    climb.watch = watch or climb.watch
+    return climb
+
+
+def leaning_badly(rung: str) -> Attempt:
+    """Undecided, with an estimate on the wrong side."""
+    found = attempt(rung, "undecided")
+    assert found.verdict is not None
+    return found.model_copy(
+        update={"verdict": found.verdict.model_copy(update={"unproven": False})}
+    )
+
+
+@pytest.mark.parametrize(
+    ("way", "if_it_holds", "if_it_does_not"),
+    [("lean", True, False), ("climb", False, False), ("stop", True, True), ("ask", True, False)],
+)
+def test_what_an_undecided_rung_does_is_the_tasks_choice(climb, way, if_it_holds, if_it_does_not):
+    deciding(climb, way)
+    assert ends(climb, attempt("prompt", "undecided")) == if_it_holds
+    assert ends(climb, leaning_badly("prompt")) == if_it_does_not
+    assert ends(climb, attempt("prompt", "pass"))
+    assert not ends(climb, attempt("prompt", "undecided", "fail"))
+
+
+def test_a_person_who_is_asked_decides(climb):
+    class Contrary(Quiet):
+        def ask(self, question: str, default: bool) -> bool:
+            assert "prompt is undecided" in question
+            return not default
+
+    deciding(climb, "ask", Contrary())
+    assert not ends(climb, attempt("prompt", "undecided"))
+    assert ends(climb, leaning_badly("prompt"))
+
+
+def test_the_choice_prefers_proof_only_where_the_task_climbs_for_it(climb):
+    attempts = [attempt("prompt", "undecided"), attempt("rag", "pass")]
+    assert choose(climb.task, attempts) is attempts[0]
+    assert choose(deciding(climb, "climb").task, attempts) is attempts[1]
+    assert choose(climb.task, attempts[:1]) is attempts[0]
+    assert choose(climb.task, [attempt("prompt", "fail"), leaning_badly("rag")]) is None
 
 
 def test_the_ladder_is_in_the_order_of_the_task_file():

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from ladder.errors import DataError, Problem
 from ladder.samples.duplicates import folded, like_pairs
 from ladder.samples.rows import Rows, Sample, read_rows
-from ladder.samples.splits import EXAMPLE_SHARES, Splits, all_samples, split
+from ladder.samples.splits import EXAMPLE_SHARES, Splits, all_samples, shared_groups, split
 from ladder.task import Task, load_task
 
 WORDS = re.findall(
@@ -286,3 +286,36 @@ def test_a_rare_label_of_the_training_file_is_known_wherever_the_cut_puts_it(
         assert splits.labels == ("no", "rare", "yes")
         parts |= {name for name, part in parts_of(splits).items() if "rare" in ids(part)}
     assert parts == {"train", "dev"}
+
+
+# Groups and kinds of rows
+
+
+def test_no_split_parts_a_group(tmp_path):
+    texts = unlike(240)
+    rows = [row(text, group=f"g{at // 7}") for at, text in enumerate(texts)]
+    task = task_of(tmp_path, {"examples": rows})
+    found = split(task, read_rows(task), [])
+    homes = [{sample.group for sample in getattr(found, part)} for part in PARTS]
+    assert sum(map(len, homes)) == len(set.union(*homes)) == 35
+    assert shared_groups(found) == 0
+
+
+def test_groups_in_train_and_in_held_out_rows_are_counted(tmp_path):
+    texts = unlike(300)
+    train = [row(text, group=f"g{at % 10}") for at, text in enumerate(texts[:200])]
+    test = [row(text, group=f"g{at % 20}") for at, text in enumerate(texts[200:])]
+    task = task_of(tmp_path, {"train": train, "test": test})
+    assert 0 < shared_groups(split(task, read_rows(task), [])) <= 10
+
+
+@pytest.mark.parametrize(
+    ("strata", "message"),
+    [({"chat": 1}, "no share for the kind `mail`"), ({"chat": 1, "mail": 1, "fax": 1}, "`fax`")],
+)
+def test_shares_that_do_not_fit_the_rows_are_refused(tmp_path, strata, message):
+    texts = unlike(120)
+    rows = [row(text, stratum=("chat", "mail")[at % 2]) for at, text in enumerate(texts)]
+    task = task_of(tmp_path, {"examples": rows}, use={"strata": strata})
+    with pytest.raises(DataError, match=message):
+        split(task, read_rows(task), [])
