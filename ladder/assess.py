@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ladder import __version__
+from ladder.errors import DataError, Problem
 from ladder.evidence import Assessment, Attempt, DataReport, TaskRecord
 from ladder.files import write_json_lines, write_whole
 from ladder.gate.verdict import detectable_score, plausible_scores, rows_needed
@@ -148,6 +149,7 @@ def assess(
     climb, rows = open_climb(task, runs, watch)
     report = describe_data(task, climb.splits, rows)
     watch.say(headline(report))
+    refuse_untestable(task, report)
     control = measure_control(climb)
     rungs = [rung for rung in LADDER if rung.NAME in task.rungs]
     climb_rungs(climb, rungs, until=until, every=every)
@@ -206,6 +208,24 @@ def describe_data(task: Task, splits: Splits, rows: Rows) -> DataReport:
         shared_groups=shared_groups(splits),
         digests=dict(rows.digests),
     )
+
+
+def refuse_untestable(task: Task, report: DataReport) -> None:
+    """Refuse a gate that these rows cannot prove, unless the task says what to do then.
+
+    Raises:
+        DataError: with the number of rows that would do.
+    """
+    if report.detectable is not None or "when_undecided" in task.gate.model_fields_set:
+        return
+    least = rows_needed(1.0, task.gate, len(task.rungs))
+    wanted = f"{least:,} or more" if least else "a min_score below 1"
+    fix = (
+        "Add rows, lower min_score or confidence, name fewer rungs; or set gate.when_undecided "
+        "(lean, climb, stop, ask) to go on without a proof."
+    )
+    got = f"{report.gate} gate rows, too few to prove {task.gate.min_score:g} without one mistake"
+    raise DataError([Problem(f"{task.source}: gate", got, wanted, fix)])
 
 
 def headline(report: DataReport) -> str:

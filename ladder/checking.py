@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import fmean
 
-from ladder.assess import describe_data, headline
+from ladder.assess import describe_data, headline, refuse_untestable
 from ladder.engines import ENGINES
 from ladder.errors import Problem, TaskError
 from ladder.samples.duplicates import like_pairs
@@ -31,6 +31,7 @@ def check_task(path: Path, data_root: Path | None) -> list[str]:
     pairs = like_pairs([sample.input for sample in all_samples(rows)])
     splits = split(task, rows, pairs)
     report = describe_data(task, splits, rows)
+    refuse_untestable(task, report)
     return [
         f"{task.source}: no mistake found",
         f"{report.train} train · {report.dev} dev · {report.gate} gate · {report.sealed} sealed · "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ladder.assess import describe_data, headline
+from ladder.assess import describe_data, headline, refuse_untestable
 from ladder.economy.cost import machine_usd, tokens_usd_per_1k
 from ladder.report.markdown import duration
 from ladder.report.watch import Quiet
@@ -27,7 +27,9 @@ def forecast(task: Task, runs: Path, *, every: bool, until: str | None) -> str:
     """Return the most that a climb would take, rung by rung, if no rung passed early."""
     climb, rows = open_climb(task, runs, Quiet())
     climb.engine(task.models.base)  # refuses an endpoint that the rules forbid
-    lines = [headline(describe_data(task, climb.splits, rows)), "", _row("rung", *HEADS)]
+    report = describe_data(task, climb.splits, rows)
+    refuse_untestable(task, report)
+    lines = [headline(report), "", _row("rung", *HEADS)]
     total = [0.0, 0.0, 0.0, 0.0]
     for rung in LADDER:
         if rung.NAME not in task.rungs:

@@ -10,7 +10,7 @@ hang together: each rung is truly good or truly bad, so it can be wrong in one w
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ladder.evidence import LimitVerdict, Verdict, VerdictWord
 from ladder.gate.bounds import lower_bound, upper_bound, weighted_mean
@@ -61,6 +61,32 @@ def judge_score(
         reason=f"{n} rows place the true score {bound}",
         more_rows=rows_to_settle(scores, limit, error) if verdict == "undecided" else None,
     )
+
+
+def judge_in_looks(
+    read: Callable[[int], tuple[Sequence[float], Sequence[float] | None]],
+    counts: Sequence[int],
+    limit: float,
+    budget: float,
+) -> tuple[LimitVerdict, tuple[int, ...]]:
+    """Look at more and more rows until the score's verdict is clear.
+
+    Args:
+        read: row count -> the scores of that many first rows, and their weights if they have any.
+        counts: row counts at which to look.
+        limit: the least score wanted.
+        budget: the error that all looks together may spend.
+
+    Returns:
+        the verdict, and the counts that were looked at.
+    """
+    for number, count in enumerate(counts, start=1):
+        scores, weights = read(count)
+        error = error_at_look(number - 1, len(counts), budget)
+        verdict = judge_score(scores, limit, error, weights)
+        if verdict.verdict in ("pass", "fail"):
+            break
+    return verdict, tuple(counts[:number])
 
 
 def rows_to_settle(scores: Sequence[float], limit: float, error: float) -> int | None:

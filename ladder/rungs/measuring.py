@@ -17,6 +17,7 @@ from ladder.gate.verdict import (
     error_of_limit,
     judge_cost,
     judge_errors,
+    judge_in_looks,
     judge_latency,
     judge_score,
     looks,
@@ -59,17 +60,16 @@ def measure(
     counts = (len(rows),) if all_rows else looks(len(rows))
     budget = error_of_limit(gate, len(climb.task.rungs) if rungs is None else rungs)
     outcomes: list[Outcome] = []
-    seen: list[int] = []
     started = time.perf_counter()
-    for number, count in enumerate(counts):
+
+    def read(count: int) -> tuple[Sequence[float], Sequence[float] | None]:
         asked = f"{title}, rows to {count}"
-        outcomes += answer(climb, candidate, rows[len(outcomes) : count], asked)
-        seen.append(count)
-        error = error_at_look(number, len(counts), budget)
-        units = as_units(climb, outcomes)
-        score = judge_score(units.scores, gate.min_score, error, units.weights)
-        if score.verdict in ("pass", "fail"):
-            break
+        outcomes.extend(answer(climb, candidate, rows[len(outcomes) : count], asked))
+        found = as_units(climb, outcomes)
+        return found.scores, found.weights
+
+    score, seen = judge_in_looks(read, counts, gate.min_score, budget)
+    units = as_units(climb, outcomes)
     errors = sum(not outcome.scores for outcome in outcomes)
     limits = [score, judge_errors(errors, len(outcomes), gate.max_error_rate)]
     answered = [outcome for outcome in outcomes if outcome.scores]
@@ -96,7 +96,7 @@ def measure(
         tokens=_token_use(answered),
         errors=errors,
         requests=len(outcomes),
-        looks=tuple(seen),
+        looks=seen,
         seconds=round(time.perf_counter() - started, 3),
         build=candidate.build,
         fingerprint=climb.engine_of(candidate).fingerprint(),

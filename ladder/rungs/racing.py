@@ -8,9 +8,10 @@ are clearly behind the leader leave, and at most half stay (successive halving, 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ladder.evidence import Candidate, RaceLine
+from ladder.report.watch import Watch
 from ladder.rungs.asking import answer
 from ladder.rungs.base import Climb, Rung
 
@@ -40,27 +41,14 @@ def race(climb: Climb, candidates: Sequence[Candidate]) -> tuple[Candidate, list
     dev = climb.splits.dev
     if len(candidates) == 1:
         return candidates[0], []
-    alive = list(range(len(candidates)))
-    scores: dict[int, list[float]] = {}
-    tokens: dict[int, float] = {}
-    rounds = [count for count in ROUNDS if count < len(dev)] + [len(dev)]
-    for number, count in enumerate(rounds, start=1):
-        rows = dev[:count]
-        with climb.watch.step(f"racing, round {number} of {len(rounds)}", len(alive)) as advance:
-            for done, at in enumerate(alive, start=1):
-                outcomes = answer(climb, candidates[at], rows)
-                # An answer that did not come wins no race; it is never counted as wrong elsewhere.
-                scores[at] = [o.scores[0] if o.scores else 0.0 for o in outcomes]
-                tokens[at] = sum(o.completion.tokens_in for o in outcomes) / max(1, len(rows))
-                advance(done)
-        order = sorted(alive, key=lambda at: (-math.fsum(scores[at]), tokens[at]))
-        if number < len(rounds):
-            most = max(LEAST_KEPT, math.ceil(len(alive) / 2))
-            leader = scores[order[0]]
-            alive = [at for at in order[:most] if not _clearly_behind(leader, scores[at])]
-        else:
-            alive = order[:1]
-    winner = alive[0]
+
+    def read(at: int, count: int) -> tuple[list[float], float]:
+        outcomes = answer(climb, candidates[at], dev[:count])
+        # An answer that did not come wins no race; it is never counted as wrong elsewhere.
+        scores = [o.scores[0] if o.scores else 0.0 for o in outcomes]
+        return scores, sum(o.completion.tokens_in for o in outcomes) / max(1, count)
+
+    winner, scores = best_of(len(candidates), len(dev), read, climb.watch)
     lines = [
         RaceLine(
             technique=candidate.technique,
@@ -71,6 +59,34 @@ def race(climb: Climb, candidates: Sequence[Candidate]) -> tuple[Candidate, list
         for at, candidate in enumerate(candidates)
     ]
     return candidates[winner], lines
+
+
+def best_of(
+    candidates: int, rows: int, read: Callable[[int, int], tuple[list[float], float]], watch: Watch
+) -> tuple[int, dict[int, list[float]]]:
+    """Return the winner among numbered candidates, and the scores that each one was seen with.
+
+    Args:
+        candidates: how many there are.
+        rows: how many rows there are to read.
+        read: (candidate, count) -> its scores on the first `count` rows, and its tokens per row.
+        watch: sees the rounds.
+    """
+    alive = list(range(candidates))
+    scores: dict[int, list[float]] = {}
+    tokens: dict[int, float] = {}
+    rounds = [count for count in ROUNDS if count < rows] + [rows]
+    for number, count in enumerate(rounds, start=1):
+        with watch.step(f"racing, round {number} of {len(rounds)}", len(alive)) as advance:
+            for done, at in enumerate(alive, start=1):
+                scores[at], tokens[at] = read(at, count)
+                advance(done)
+        order = sorted(alive, key=lambda at: (-math.fsum(scores[at]), tokens[at]))
+        if number < len(rounds):
+            most = max(LEAST_KEPT, math.ceil(len(alive) / 2))
+            leader = scores[order[0]]
+            alive = [at for at in order[:most] if not _clearly_behind(leader, scores[at])]
+    return order[0], scores
 
 
 def _clearly_behind(leader: Sequence[float], other: Sequence[float]) -> bool:
