@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ladder import __version__
+from ladder.costing import economics
 from ladder.errors import DataError, Problem
 from ladder.evidence import Assessment, Attempt, DataReport, TaskRecord
 from ladder.files import write_json_lines, write_whole
@@ -16,6 +17,7 @@ from ladder.hardware import hardware, versions
 from ladder.lifecycle.plan import make_plan
 from ladder.recommend import recommend, savings
 from ladder.report.markdown import as_markdown
+from ladder.report.picture import costs_svg
 from ladder.report.watch import Watch
 from ladder.rungs import LADDER
 from ladder.rungs.arms import explain
@@ -156,6 +158,7 @@ def assess(
     chosen = choose(task, climb.attempts)
     confirmed = confirm(climb, chosen.candidate) if chosen and chosen.candidate else None
     plan = make_plan(climb, chosen, confirmed[0] if confirmed else None) if chosen else None
+    costs = economics(task, len(climb.splits.train), len(climb.splits.gate), climb.attempts)
     assessment = Assessment(
         ladder_version=__version__,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -173,6 +176,7 @@ def assess(
         control=control,
         attempts=tuple(climb.attempts),
         recommendation=recommend(task, control, climb.attempts, chosen, confirmed),
+        economics=costs,
         savings=savings(task, report, climb.attempts, confirmed[2] if confirmed else 0),
         hardware=hardware(),
         versions=versions(),
@@ -182,6 +186,8 @@ def assess(
     )
     write_whole(climb.folder / "assessment.json", assessment.model_dump_json(indent=2) + "\n")
     write_whole(climb.folder / "report.md", as_markdown(assessment))
+    if costs.bills:
+        write_whole(climb.folder / "costs.svg", costs_svg(costs))
     if plan:
         write_whole(climb.folder / "revalidation.yaml", plan)
     climb.store.close()

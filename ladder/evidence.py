@@ -27,12 +27,18 @@ class Estimate(Record):
 
 
 class Latency(Record):
-    """Milliseconds of single requests after warm-up, one at a time."""
+    """Milliseconds of requests after warm-up, at the task's concurrency, queueing included."""
 
     p50: float
     p95: float
     p99: float
     n: int
+    intervals: dict[str, tuple[float | None, float | None]] = {}
+    """p50, p95, p99 -> order-statistic interval; none where the requests are too few for an end."""
+    clients: int = 1
+    """Requests under way at once."""
+    queue_p95: float = 0.0
+    """Of the wait before the model begins, on a machine that answers one request at a time."""
 
 
 class TokenUse(Record):
@@ -99,7 +105,11 @@ class Measurement(Record):
     macro_f1: float | None = None
     cost_usd_per_1k: float | None = None
     cost_source: str = ""
+    cost_error_usd_per_1k: float = 0.0
+    """Standard error of the cost, from how much requests differ."""
     latency_ms: Latency | None = None
+    requests_per_second: float | None = None
+    """At saturation: what the machine answers when it is kept busy with full batches."""
     tokens: TokenUse
     errors: int = 0
     requests: int = 0
@@ -245,11 +255,51 @@ class Recommendation(Record):
     deployment: dict[str, Any] = {}
 
 
+class Bill(Record):
+    """What a rung's system costs, in USD."""
+
+    rung: RungName
+    build: float
+    labels: float
+    """The labelled rows that it learns from or shows."""
+    revalidation_per_quarter: float
+    per_1k: float
+    fixed_per_month: float
+    per_month: float
+    """At the task's volume, all in."""
+
+
+class BreakEven(Record):
+    """From which volume one rung's system is cheaper than another's."""
+
+    rung: RungName
+    """The one with the higher fixed cost."""
+    against: RungName
+    requests_per_month: float | None
+    low: float | None
+    high: float | None
+    """none: perhaps at no volume."""
+    sentence: str
+
+
+class Economics(Record):
+    """What the measured systems cost to own."""
+
+    requests_per_month: int
+    months: int
+    bills: tuple[Bill, ...]
+    break_evens: tuple[BreakEven, ...]
+
+
 class Savings(Record):
-    """What stopping early spared."""
+    """What stopping early spared, against measuring every rung on every held-out row."""
 
     calls_made: int
     calls_if_exhaustive: int
+    tokens_made: int = 0
+    tokens_if_exhaustive: int | None = None
+    """Rungs that were not climbed are reckoned like the dearest that was."""
+    trainings_made: int = 0
     training_avoided: tuple[RungName, ...]
 
 
@@ -278,6 +328,7 @@ class Assessment(Record):
     control: Control | None
     attempts: tuple[Attempt, ...]
     recommendation: Recommendation
+    economics: Economics | None = None
     savings: Savings
     hardware: dict[str, str]
     versions: dict[str, str]

@@ -69,10 +69,11 @@ def _figures(climb: Climb, rung: Rung) -> Figures:
     if rung.NAME in ("lora", "distill"):
         trained = TRAINED_TIMES * len(splits.train) * row_tokens * 1.5
     seconds = tokens / TOKENS_PER_SECOND["answer"] + trained / TOKENS_PER_SECOND["train"]
-    if climb.base_is_local() or task.prices is None:
+    prices = climb.prices(task.models.base)
+    if prices is None:
         usd = machine_usd(seconds, task.hardware.usd_per_hour)
     else:
-        usd = calls / 1000 * tokens_usd_per_1k(prompt, 16, task.prices)
+        usd = calls / 1000 * tokens_usd_per_1k(prompt, 16, prices)
     return calls, tokens + trained, seconds, usd
 
 

@@ -70,12 +70,20 @@ def recommend(
 
 def savings(task: Task, data: DataReport, attempts: Sequence[Attempt], confirming: int) -> Savings:
     """Return what was answered, against measuring every rung on every held-out row."""
-    made = sum(a.measurement.requests for a in attempts if a.measurement) + confirming
+    measured = [(a.rung, a.measurement) for a in attempts if a.measurement]
+    each = {rung: m.tokens.input_mean + m.tokens.output_mean for rung, m in measured}
+    made = sum(m.requests for _, m in measured) + confirming
+    tokens = sum(m.requests * each[rung] for rung, m in measured)
     trainings: tuple[RungName, ...] = ("lora", "distill")
-    climbed = {a.rung for a in attempts if a.measurement}
+    climbed = set(each)
+    rows = data.gate + data.sealed
+    dearest = max(each.values(), default=0.0)
     return Savings(
         calls_made=made,
-        calls_if_exhaustive=len(task.rungs) * (data.gate + data.sealed),
+        calls_if_exhaustive=len(task.rungs) * rows,
+        tokens_made=round(tokens + confirming * (list(each.values()) or [0.0])[-1]),
+        tokens_if_exhaustive=round(sum(rows * each.get(rung, dearest) for rung in task.rungs)),
+        trainings_made=len(climbed & set(trainings)),
         training_avoided=tuple(r for r in trainings if r in task.rungs and r not in climbed),
     )
 

@@ -94,6 +94,10 @@ class Use(_Section):
 
     requests_per_month: int = Field(100_000, ge=1, le=10**12)
     concurrency: int = Field(1, ge=1, le=10_000)
+    months: int = Field(12, ge=1, le=600)
+    """Over which what is paid once is spread."""
+    usd_per_label: float = Field(0.0, ge=0, le=1e6)
+    """What one labelled row costs to make."""
     strata: dict[str, Annotated[float, Field(gt=0)]] = {}
     """Kind of row (the `stratum` column) -> its share of the requests in production."""
 
@@ -102,6 +106,8 @@ class Hardware(_Section):
     """What this machine costs."""
 
     usd_per_hour: float = Field(0.20, ge=0, le=1e6)
+    utilisation: float = Field(1.0, gt=0, le=1)
+    """The share of the paid hours in which it answers; the rest is paid all the same."""
 
 
 class Prices(_Section):

@@ -12,9 +12,11 @@ def machine_usd(seconds: float, usd_per_hour: float) -> float:
     return seconds / SECONDS_PER_HOUR * usd_per_hour
 
 
-def machine_usd_per_1k(seconds_per_request: float, usd_per_hour: float) -> float:
-    """Return the price of 1,000 requests on a machine that is kept busy."""
-    return machine_usd(1000 * seconds_per_request, usd_per_hour)
+def machine_usd_per_1k(
+    seconds_per_request: float, usd_per_hour: float, utilisation: float = 1.0
+) -> float:
+    """Return the price of 1,000 requests on a machine that works for a share of its paid time."""
+    return machine_usd(1000 * seconds_per_request, usd_per_hour) / utilisation
 
 
 def tokens_usd_per_1k(input_mean: float, output_mean: float, prices: Prices) -> float:

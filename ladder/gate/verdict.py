@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 
 from ladder.evidence import LimitVerdict, Verdict, VerdictWord
 from ladder.gate.bounds import lower_bound, upper_bound, weighted_mean
+from ladder.gate.quantiles import percentile
 from ladder.task import GateLimits
 
 FIRST_LOOK = 25
@@ -231,11 +232,3 @@ def _hits_needed(rows: int, limit: float, error: float) -> int | None:
         else:
             high = middle
     return low if low <= rows else None
-
-
-def percentile(values: Sequence[float], share: float) -> float:
-    """Return the smallest value that at least `share` of the values do not exceed."""
-    if not values:
-        return math.nan
-    ordered = sorted(values)
-    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]

@@ -124,6 +124,7 @@ def _attempt_lines(attempt: Attempt) -> Iterator[str]:
     yield from _limit_lines(attempt)
     if m.macro_f1 is not None:
         yield f"\nMacro-F1 {m.macro_f1:.3f} beside a score of {m.score.mean:.3f}."
+    yield from _latency_lines(m)
     for name, other in m.others.items():
         yield f"\nAlso {name}: {span(other)}."
     yield from _slice_lines(m)
@@ -146,6 +147,23 @@ def _attempt_lines(attempt: Attempt) -> Iterator[str]:
             mark = "" if line.dropped else " ← won"
             yield _cells((f"{line.technique}{mark}", f"{line.score:.2f}", str(line.n)))
         yield "\n</details>"
+
+
+def _latency_lines(m: Measurement) -> Iterator[str]:
+    if m.latency_ms is None:
+        return
+    found = m.latency_ms
+    parts = []
+    for name, value in (("p50", found.p50), ("p95", found.p95), ("p99", found.p99)):
+        low, high = found.intervals.get(name, (None, None))
+        ends = f"{low or 0:.0f} to {'?' if high is None else format(high, '.0f')}"
+        parts.append(f"{name} {value:.0f} ms ({ends})")
+    text = f"\nLatency over {found.n} requests, {found.clients} at once: {', '.join(parts)}"
+    if found.clients > 1:
+        text += f"; waiting in line: p95 {found.queue_p95:.0f} ms"
+    if m.requests_per_second:
+        text += f". Kept busy with full batches: {m.requests_per_second:.1f} requests a second"
+    yield f"{text}."
 
 
 def _slice_lines(m: Measurement) -> Iterator[str]:
@@ -215,11 +233,32 @@ def _cost_lines(a: Assessment) -> Iterator[str]:
             f"month at {cost['requests_per_month']:,.0f} requests; built once for "
             f"{cost['build_usd']:.4f} USD."
         )
+    yield from _bill_lines(a)
     spared = f"; not trained: {', '.join(saved.training_avoided)}" if saved.training_avoided else ""
     yield (
-        f"The decision took {saved.calls_made:,} calls on held-out rows; measuring every rung on "
-        f"every row takes {saved.calls_if_exhaustive:,}{spared}."
+        f"The decision took {saved.calls_made:,} calls on held-out rows"
+        + (f" ({saved.tokens_made:,} tokens)" if saved.tokens_made else "")
+        + f", trained rungs: {saved.trainings_made}; measuring every rung on every row takes "
+        f"{saved.calls_if_exhaustive:,} calls"
+        + (f" ({saved.tokens_if_exhaustive:,} tokens)" if saved.tokens_if_exhaustive else "")
+        + f"{spared}."
     )
+
+
+def _bill_lines(a: Assessment) -> Iterator[str]:
+    found = a.economics
+    if found is None or not found.bills:
+        return
+    yield f"\nTo own, with what is paid once spread over {found.months} months:\n"
+    yield "| rung | build | labels | revalidation a quarter | per 1k | a month |"
+    yield "|---|---|---|---|---|---|"
+    for b in found.bills:
+        figures = (b.build, b.labels, b.revalidation_per_quarter, b.per_1k, b.per_month)
+        yield _cells((b.rung, *(f"{usd:.4f}" for usd in figures)))
+    yield ""
+    for crossing in found.break_evens:
+        yield f"- {crossing.sentence}"
+    yield "\n![USD a month over requests a month](costs.svg)\n"
 
 
 def _evidence_lines(a: Assessment) -> Iterator[str]:

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
+from ladder.economy.prices import listed_prices
 from ladder.engines import Completion, open_engine
 from ladder.engines.bundled import first_use
 from ladder.engines.cache import CachedEngine, Store
@@ -19,7 +20,7 @@ from ladder.retrieval.search import search
 from ladder.samples.rows import Document, Sample
 from ladder.samples.splits import Splits
 from ladder.scorers import Scorer, make_scorer
-from ladder.task import RungName, Task, model_parts
+from ladder.task import Prices, RungName, Task, model_parts
 
 RETRIEVAL_DEPTH = 16
 ENGINES_KEPT = 2
@@ -93,7 +94,7 @@ class Climb:
         Raises:
             SpendLimitError: the limit is reached. Every answer so far is kept.
         """
-        prices, limit = self.task.prices, self.task.rules.max_spend_usd
+        prices, limit = self.prices(model), self.task.rules.max_spend_usd
         if prices is None or completion.cached or not model.startswith("openai:"):
             return
         self.spent_usd += completion.tokens_in * prices.input_usd_per_1m / 1e6
@@ -103,6 +104,13 @@ class Climb:
                 f"spent {self.spent_usd:.2f} USD of rules.max_spend_usd {limit:g}: stopped. What "
                 "was answered is kept; raise the limit and run again to go on from here."
             )
+
+    def prices(self, model: str) -> Prices | None:
+        """Return what a model's tokens cost: as the task says, else as the public table says."""
+        kind, name, place = model_parts(model)
+        if kind != "openai":
+            return None
+        return self.task.prices or listed_prices(name, place or "")
 
     def best(self) -> Attempt | None:
         """Return the measured attempt with the highest score so far."""

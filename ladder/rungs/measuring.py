@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from statistics import fmean
+from statistics import fmean, stdev
 
 from ladder.economy.cost import machine_usd_per_1k, tokens_usd_per_1k
+from ladder.economy.load import waits
 from ladder.evidence import Candidate, Estimate, Latency, LimitVerdict, Measurement, TokenUse
 from ladder.evidence import Verdict as VerdictRecord
 from ladder.gate.bounds import estimate, stratum_weights
+from ladder.gate.quantiles import percentile, quantile_interval
 from ladder.gate.verdict import (
     combine,
     error_at_look,
@@ -21,7 +24,6 @@ from ladder.gate.verdict import (
     judge_latency,
     judge_score,
     looks,
-    percentile,
 )
 from ladder.hardware import hardware
 from ladder.rungs.asking import Outcome, answer, request_for
@@ -73,9 +75,9 @@ def measure(
     errors = sum(not outcome.scores for outcome in outcomes)
     limits = [score, judge_errors(errors, len(outcomes), gate.max_error_rate)]
     answered = [outcome for outcome in outcomes if outcome.scores]
-    milliseconds, latency_limit = _latency(climb, candidate, answered, budget)
+    latency, latency_limit = _latency(climb, candidate, answered, budget)
     limits += [latency_limit] if latency_limit else []
-    cost, source = _cost(climb, candidate, answered)
+    cost, cost_error, source = _cost(climb, candidate, answered)
     if gate.max_cost_usd_per_1k is not None:
         limits.append(judge_cost(cost, gate.max_cost_usd_per_1k))
     names = [name for name, _ in climb.scorers]
@@ -91,8 +93,10 @@ def measure(
         },
         macro_f1=macro_f1(answered) if climb.splits.labels and answered else None,
         cost_usd_per_1k=cost,
+        cost_error_usd_per_1k=cost_error,
         cost_source=source,
-        latency_ms=_summary(milliseconds),
+        latency_ms=latency,
+        requests_per_second=_throughput(candidate, answered),
         tokens=_token_use(answered),
         errors=errors,
         requests=len(outcomes),
@@ -134,15 +138,28 @@ def as_units(climb: Climb, outcomes: Sequence[Outcome]) -> Units:
     return Units(scores, strata, weights)
 
 
-def _summary(milliseconds: Sequence[float]) -> Latency | None:
-    if not milliseconds:
+def _summary(climb: Climb, total: Sequence[float], queued: Sequence[float]) -> Latency | None:
+    if not total:
         return None
+    confidence = climb.task.gate.confidence
+    shares = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
     return Latency(
-        p50=percentile(milliseconds, 0.50),
-        p95=percentile(milliseconds, 0.95),
-        p99=percentile(milliseconds, 0.99),
-        n=len(milliseconds),
+        **{name: percentile(total, share) for name, share in shares.items()},
+        n=len(total),
+        intervals={
+            name: quantile_interval(total, share, confidence) for name, share in shares.items()
+        },
+        clients=climb.task.use.concurrency,
+        queue_p95=percentile(queued, 0.95) if queued else 0.0,
     )
+
+
+def _throughput(candidate: Candidate, answered: Sequence[Outcome]) -> float | None:
+    """Return requests a second of a machine kept busy; an endpoint's limits are not ours to see."""
+    seconds = [outcome.completion.seconds for outcome in answered]
+    if candidate.model.startswith("openai:") or not any(seconds):
+        return None
+    return len(seconds) / math.fsum(seconds)
 
 
 def _token_use(answered: Sequence[Outcome]) -> TokenUse:
@@ -156,39 +173,49 @@ def _token_use(answered: Sequence[Outcome]) -> TokenUse:
 
 def _cost(
     climb: Climb, candidate: Candidate, answered: Sequence[Outcome]
-) -> tuple[float | None, str]:
-    """Return USD per 1,000 requests and where the figure comes from."""
+) -> tuple[float | None, float, str]:
+    """Return USD per 1,000 requests, its standard error, and where the figure comes from."""
     if not answered:
-        return None, "no answers"
-    prices, hourly = climb.task.prices, climb.task.hardware.usd_per_hour
+        return None, 0.0, "no answers"
+    machine = climb.task.hardware
+    done = [outcome.completion for outcome in answered]
     if candidate.model.startswith("openai:"):
+        prices = climb.prices(candidate.model)
         if prices is None:
-            return None, "no prices given for the endpoint"
-        use = _token_use(answered)
-        return tokens_usd_per_1k(use.input_mean, use.output_mean, prices), prices.source
-    seconds = fmean(outcome.completion.seconds for outcome in answered)
-    return machine_usd_per_1k(seconds, hourly), f"machine kept busy at {hourly:g} USD an hour"
+            return None, 0.0, "no prices given for the endpoint"
+        each = [tokens_usd_per_1k(c.tokens_in, c.tokens_out, prices) for c in done]
+        source = prices.source
+    else:
+        hourly, busy = machine.usd_per_hour, machine.utilisation
+        each = [machine_usd_per_1k(c.seconds, hourly, busy) for c in done]
+        source = f"machine busy for {busy:.0%} of its time at {hourly:g} USD an hour"
+    error = stdev(each) / math.sqrt(len(each)) if len(each) > 1 else 0.0
+    return fmean(each), error, source
 
 
 def _latency(
     climb: Climb, candidate: Candidate, answered: Sequence[Outcome], budget: float
-) -> tuple[list[float], LimitVerdict | None]:
-    """Return milliseconds of single requests, and the latency limit's verdict if there is one."""
+) -> tuple[Latency | None, LimitVerdict | None]:
+    """Return the latency at the task's concurrency, and its limit's verdict if there is one."""
     limit = climb.task.gate.max_p95_ms
     if not answered:
-        return [], None
+        return None, None
     if candidate.model.startswith("openai:"):  # a paid request is timed when it is made
-        milliseconds = [1000 * outcome.completion.seconds for outcome in answered]
-        return milliseconds, judge_latency(milliseconds, limit, budget) if limit else None
+        total = [1000 * outcome.completion.seconds for outcome in answered]
+        verdict = judge_latency(total, limit, budget) if limit else None
+        return _summary(climb, total, ()), verdict
     samples = [outcome.sample for outcome in answered]
-    found: list[float] = []
     counts = LATENCY_LOOKS if limit else (LATENCY_REQUESTS,)
     for number, count in enumerate(counts):
-        found = _timed(climb, candidate, samples, count)
+        clients = climb.task.use.concurrency
+        service = _timed(climb, candidate, samples, count + clients - 1)
+        queued = waits(service, clients)
+        total = [wait + own for wait, own in zip(queued, service[clients - 1 :], strict=True)]
+        found = _summary(climb, total, queued)
         if limit is None:
             return found, None
         error = error_at_look(number, len(counts), budget)
-        verdict = judge_latency(found, limit, error)
+        verdict = judge_latency(total, limit, error)
         if verdict.verdict != "undecided":
             break
     return found, verdict

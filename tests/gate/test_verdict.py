@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from ladder.evidence import LimitVerdict
+from ladder.gate.quantiles import percentile
 from ladder.gate.verdict import (
     combine,
     detectable_score,
@@ -20,7 +21,6 @@ from ladder.gate.verdict import (
     judge_latency,
     judge_score,
     looks,
-    percentile,
     rows_to_settle,
 )
 from ladder.task import GateLimits

@@ -117,7 +117,12 @@ def assessment(**more: object) -> Assessment:
             },
         ),
         "savings": Savings(
-            calls_made=1400, calls_if_exhaustive=2200, training_avoided=("distill",)
+            calls_made=1400,
+            calls_if_exhaustive=2200,
+            tokens_made=90_000,
+            tokens_if_exhaustive=160_000,
+            trainings_made=1,
+            training_avoided=("distill",),
         ),
         "hardware": {"processor": "a fast one", "cores": "2"},
         "versions": {"python": "3.11.9"},
@@ -220,8 +225,8 @@ def test_every_section_stands_in_the_report() -> None:
         "can prove a true score of 0.843 or more",
         "1 held-out rows repeat training rows, not scored: test-5 ~ train-8.",
         "0.0421 USD per 1,000 requests, 4.21 USD a month at 100,000 requests",
-        "1,400 calls on held-out rows; measuring every rung on every row takes 2,200; not trained: "
-        "distill.",
+        "1,400 calls on held-out rows (90,000 tokens), trained rungs: 1; measuring every rung on "
+        "every row takes 2,200 calls (160,000 tokens); not trained: distill.",
         "ladder 9.9, 2026-01-01T00:00:00+00:00, 321 s, seed 77.",
         "processor a fast one, cores 2.",
         "python 3.11.9.",

@@ -1,0 +1,57 @@
+"""Pictures of an assessment, as SVG."""
+
+from __future__ import annotations
+
+import io
+
+from ladder.evidence import Economics
+
+COLOURS = ("#4269d0", "#efb118", "#ff725c", "#6cc5b0")
+"""Observable's palette: told apart by most colour-blind readers, and in print."""
+DECADES_AROUND = 2
+POINTS = 60
+
+
+def costs_svg(found: Economics) -> str:
+    """Draw USD a month over requests a month, one line a rung, break-evens marked."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    from matplotlib.figure import Figure
+
+    matplotlib.rcParams["svg.hashsalt"] = "ladder"  # the same bytes for the same figures
+    matplotlib.rcParams["svg.fonttype"] = "none"
+    figure = Figure(figsize=(6.4, 3.6), layout="constrained")
+    axes = figure.add_subplot()
+    marks = [b.requests_per_month for b in found.break_evens if b.requests_per_month]
+    shown = [mark for mark in marks if mark <= 1e4 * found.requests_per_month]
+    low = min([found.requests_per_month, *shown]) / 10**DECADES_AROUND
+    high = max([found.requests_per_month, *shown]) * 10**DECADES_AROUND
+    low = max(low, 1.0)
+    volumes = [low * (high / low) ** (at / POINTS) for at in range(POINTS + 1)]
+    lines = {
+        bill.rung: (bill.fixed_per_month, bill.per_1k / 1000, colour)
+        for bill, colour in zip(found.bills, COLOURS, strict=False)
+    }
+    for rung, (fixed, each, colour) in lines.items():
+        usd = [fixed + volume * each for volume in volumes]
+        axes.plot(volumes, usd, color=colour, label=rung, linewidth=2)
+    for crossing in found.break_evens:
+        volume = crossing.requests_per_month
+        if volume in shown and volume is not None:
+            fixed, each, _ = lines[crossing.rung]
+            axes.plot([volume], [fixed + volume * each], "o", color="black", markersize=5)
+    axes.axvline(found.requests_per_month, color="grey", linestyle=":", linewidth=1)
+    axes.annotate(
+        "your volume", (found.requests_per_month, 1), xycoords=("data", "axes fraction"),
+        xytext=(3, -10), textcoords="offset points", color="grey", fontsize=8,
+    )  # fmt: skip
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlabel("requests a month")
+    axes.set_ylabel("USD a month, all in")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    file = io.StringIO()
+    figure.savefig(file, format="svg", metadata={"Date": None})
+    return file.getvalue()
