@@ -25,6 +25,7 @@ from ladder.rungs.asking import Outcome
 from ladder.rungs.base import Climb, Rung
 from ladder.rungs.comparing import compare
 from ladder.rungs.control import measure_control
+from ladder.rungs.judging import judge_agreement
 from ladder.rungs.measuring import confirm, measure
 from ladder.rungs.opening import open_climb
 from ladder.rungs.racing import race_rung
@@ -152,6 +153,9 @@ def assess(
     report = describe_data(task, climb.splits, rows)
     watch.say(headline(report))
     refuse_untestable(task, report)
+    judge = judge_agreement(climb)
+    if judge:
+        watch.say(judge.sentence)
     control = measure_control(climb)
     rungs = [rung for rung in LADDER if rung.NAME in task.rungs]
     climb_rungs(climb, rungs, until=until, every=every)
@@ -174,6 +178,7 @@ def assess(
         ),
         data=report,
         control=control,
+        judge=judge,
         attempts=tuple(climb.attempts),
         recommendation=recommend(task, control, climb.attempts, chosen, confirmed),
         economics=costs,
@@ -259,7 +264,7 @@ def _keep_outcomes(climb: Climb, rung: Rung, outcomes: Sequence[Outcome]) -> Non
                 "answer": outcome.text,
                 "target": outcome.sample.target,
                 "score": outcome.scores[0] if outcome.scores else None,
-                "error": outcome.completion.error,
+                "error": outcome.error,
             }
             for outcome in outcomes
         ),

@@ -12,7 +12,7 @@ from ladder.errors import Problem, TaskError
 from ladder.samples.duplicates import like_pairs
 from ladder.samples.rows import read_rows
 from ladder.samples.splits import Splits, all_samples, split
-from ladder.scorers import Scorer, make_scorer
+from ladder.scorers import MODEL_SCORERS, ModelScorer, Scorer, make_scorer
 from ladder.task import Task, load_task, model_parts
 
 TERSE_WORDS = 6
@@ -44,10 +44,13 @@ def check_task(path: Path, data_root: Path | None) -> list[str]:
 
 def _check_models(task: Task) -> None:
     problems = []
-    for role, reference in task.models.model_dump().items():
+    named = {f"models.{role}": name for role, name in task.models.model_dump().items()}
+    asking = [choice for choice in task.score if choice.name in MODEL_SCORERS]
+    named |= {f"score.{choice.name}.model": choice.parameters.get("model") for choice in asking}
+    for place, reference in named.items():
         if reference is None:
             continue
-        where = f"{task.source}: models.{role}"
+        where = f"{task.source}: {place}"
         try:
             kind, _, _ = model_parts(reference)
         except ValueError as error:
@@ -59,11 +62,17 @@ def _check_models(task: Task) -> None:
         raise TaskError(problems)
 
 
-def _blind_spots(task: Task, splits: Splits, scorer: Scorer) -> Iterator[str]:
+def _blind_spots(task: Task, splits: Splits, scorer: Scorer | ModelScorer) -> Iterator[str]:
     """Say when the score cannot see what the task asks."""
     targets = [sample.target for sample in (*splits.dev, *splits.gate)]
-    if not all(scorer(target, target).value == 1 for target in targets):
-        yield "warning: the scorer does not give a target full marks against itself"
+    if isinstance(scorer, ModelScorer):
+        if not task.data.graded:
+            yield "warning: a judge scores; without data.graded nobody knows if people agree"
+    else:
+        if task.data.graded:
+            yield "note: data.graded is used only where `judge` is the first scorer"
+        if not all(scorer(target, target).value == 1 for target in targets):
+            yield "warning: the scorer does not give a target full marks against itself"
     if task.answer.type == "text" and task.score[0].name == "exact_match":
         words = fmean(len(target.split()) for target in targets)
         if words > TERSE_WORDS:

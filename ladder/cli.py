@@ -74,7 +74,8 @@ def assess(
     if dry_run:
         from ladder.forecast import forecast
 
-        typer.echo(forecast(loaded, runs.resolve(), every=every, until=until))
+        seen = Live(Console(stderr=True))
+        typer.echo(forecast(loaded, runs.resolve(), seen, until=until))
         return
     from ladder.assess import assess as climb
     from ladder.report.terminal import show

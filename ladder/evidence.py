@@ -101,6 +101,12 @@ class Measurement(Record):
     """Beside a weighted score."""
     slices: dict[str, Estimate] = {}
     """Kind of row (stratum) -> its score."""
+    human_score: Estimate | None = None
+    """What people would score it, from their labels and the judge's: `gate.judged`, unweighted."""
+    human_refusal: str = ""
+    """Why a judge's score is given alone: too few human labels."""
+    unjudged: int = 0
+    """Of the errors: answers that came, and that the judge gave no score."""
     others: dict[str, Estimate] = {}
     macro_f1: float | None = None
     cost_usd_per_1k: float | None = None
@@ -200,6 +206,23 @@ class Attempt(Record):
     verdict: Verdict | None = None
     diagnosis: Diagnosis | None = None
     comparisons: tuple[Comparison, ...] = ()
+
+
+class JudgeAgreement(Record):
+    """The model that scores the answers, and how far people agree with it."""
+
+    model: str
+    """Kind and name."""
+    n: int
+    """Answers that both a person and the judge graded; 0: the agreement is unknown."""
+    unjudged: int = 0
+    """Answers that a person graded and the judge could not."""
+    agree: Estimate | None = None
+    """Share of answers that both call right, or both wrong; graded scores are right from 0.5 on."""
+    kappa: Estimate | None = None
+    """Cohen's kappa of the same, -1..1: 0 is what chance alone agrees on."""
+    fingerprint: dict[str, str] = {}
+    sentence: str
 
 
 class ControlLine(Record):
@@ -326,6 +349,8 @@ class Assessment(Record):
     task: TaskRecord
     data: DataReport
     control: Control | None
+    judge: JudgeAgreement | None = None
+    """Where a model's opinion is the score that is gated."""
     attempts: tuple[Attempt, ...]
     recommendation: Recommendation
     economics: Economics | None = None

@@ -44,12 +44,14 @@ class DataFiles(_Section):
     examples: str | None = None
     documents: str | None = None
     unlabeled: str | None = None
+    graded: str | None = None
+    """Answers that people have graded: what the `judge` scorer is compared with."""
     columns: dict[str, str] = {}
     """Our field name -> the name of the column in the user's files, e.g. {input: text}."""
 
     def files(self) -> dict[str, str]:
         """Return the role and value of every file that is given."""
-        roles = ("train", "test", "examples", "documents", "unlabeled")
+        roles = ("train", "test", "examples", "documents", "unlabeled", "graded")
         return {role: value for role in roles if (value := getattr(self, role))}
 
 

@@ -6,11 +6,16 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
 from conftest import EVALSETS, ROOT, ladder
+from pydantic import BaseModel
+
+from ladder.task import Task
 
 BASH = re.compile(r"```bash\n(.*?)```", re.DOTALL)
 RUNBOOKS = sorted((ROOT / "runbooks").glob("*.md"))
@@ -113,3 +118,26 @@ def test_nothing_names_a_machine_or_a_registry():
         if name.endswith((".py", ".md", ".yaml", ".yml", ".toml", ".txt", "Makefile")):
             text = (ROOT / name).read_text(encoding="utf-8")
             assert not re.search(r"(^|[^A-Za-z0-9_.])/(work|farm|root|opt)/", text), name
+
+
+def keys_of(model: type[BaseModel]) -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        yield field.alias or name
+        inner = [field.annotation, *get_args(field.annotation)]
+        for kind in inner:
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                yield from keys_of(kind)
+
+
+def test_the_page_of_the_task_file_names_every_key_and_is_a_task():
+    text = (ROOT / "docs/task.md").read_text()
+    block = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)[0]
+    for key in keys_of(Task):
+        if key not in ("parameters",):
+            assert re.search(rf"\b{key}:", block), key
+    written = Task.model_validate(yaml.safe_load(block))
+    least = {"name": "t", "goal": "Do it.", "data": {"test": "t"}, "score": "contains"}
+    default = Task.model_validate({**least, "gate": {"min_score": 0.5}})
+    for section in ("models", "use", "hardware", "rules", "training", "rungs", "seed"):
+        assert getattr(written, section) == getattr(default, section), section
+    assert written.gate.when_undecided == default.gate.when_undecided

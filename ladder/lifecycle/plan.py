@@ -14,6 +14,7 @@ from ladder.evidence import Attempt, Baseline, Estimate, RevalidationPlan
 from ladder.files import file_digest
 from ladder.hardware import hardware, versions
 from ladder.rungs.base import Climb
+from ladder.rungs.judging import judge_pins
 
 EVERY_DAYS = 91
 CHECKS_AHEAD = 4
@@ -73,6 +74,7 @@ def pins(climb: Climb, chosen: Attempt) -> dict[str, str]:
         path = climb.task.find_data(value)
         if path.is_file():
             pinned[f"data: {role}"] = file_digest(path)
+    pinned.update(judge_pins(climb))
     pinned["task"] = climb.task.digest
     pinned.update((f"version: {name}", value) for name, value in versions().items())
     return pinned

@@ -30,6 +30,8 @@ def _lines(a: Assessment) -> Iterator[str]:
     yield "|---|---|---|---|---|---|"
     for row in table_rows(a):
         yield _cells(row)
+    if a.judge:
+        yield f"\n{_line(a.judge.sentence)}"
     if a.control:
         yield f"\n{_line(a.control.sentence)}\n"
     for attempt in a.attempts:
@@ -86,7 +88,9 @@ def _row(attempt: Attempt) -> tuple[str, str, str, str, str, str]:
     m = attempt.measurement
     if m is None:
         return (attempt.rung, "not climbed", "", "", "", attempt.reason)
-    word = attempt.verdict.status if attempt.verdict else attempt.status
+    word: str = attempt.verdict.status if attempt.verdict else attempt.status
+    if word == "undecided" and attempt.verdict:
+        word += ", leans to a " + ("pass" if attempt.verdict.unproven else "fail")
     verdict = f"{word} after {m.score.n} rows"
     if attempt.diagnosis:
         verdict += f" · {attempt.diagnosis.sentence}"
@@ -127,6 +131,7 @@ def _attempt_lines(attempt: Attempt) -> Iterator[str]:
     yield from _latency_lines(m)
     for name, other in m.others.items():
         yield f"\nAlso {name}: {span(other)}."
+    yield from _human_lines(m)
     yield from _slice_lines(m)
     yield from _comparison_lines(attempt)
     if m.build.train_tokens:
@@ -164,6 +169,19 @@ def _latency_lines(m: Measurement) -> Iterator[str]:
     if m.requests_per_second:
         text += f". Kept busy with full batches: {m.requests_per_second:.1f} requests a second"
     yield f"{text}."
+
+
+def _human_lines(m: Measurement) -> Iterator[str]:
+    if m.human_score:
+        yield (
+            f"\nBy people: {span(m.human_score)}, from {m.human_score.n} human labels and the "
+            f"judge's scores{', unweighted' if m.unweighted else ''} (PPI++, a normal "
+            "approximation; the labelled answers must be a random sample)."
+        )
+    elif m.human_refusal:
+        yield f"\nNo score by people: {m.human_refusal}. The score here is the judge's opinion."
+    if m.unjudged:
+        yield f"\n{m.unjudged} answers got no grade from the judge and count as errors."
 
 
 def _slice_lines(m: Measurement) -> Iterator[str]:

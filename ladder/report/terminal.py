@@ -20,7 +20,7 @@ def show(assessment: Assessment, folder: Path, console: Console) -> None:
     for name in ("rung", "score", "p95", "$ per 1k", "build", "verdict"):
         table.add_column(name, overflow="fold")
     for row in table_rows(assessment):
-        colour = COLOURS.get(row[-1].split(" ")[0], "")
+        colour = COLOURS.get(row[-1].split(" ")[0].strip(","), "")
         table.add_row(*map(Text, row[:-1]), Text(row[-1], style=colour))
     console.print()
     console.print(table)

@@ -9,6 +9,7 @@ from ladder.evidence import Candidate, Diagnosis, Retrieval, Verdict
 from ladder.rungs.asking import Outcome, answer
 from ladder.rungs.base import Climb
 from ladder.samples.rows import Sample
+from ladder.scorers import ModelScorer
 from ladder.scorers.contains import contains
 
 MOST_ORACLE_ROWS = 60
@@ -30,12 +31,14 @@ def explain(
 
 def _lenient(climb: Climb, outcome: Outcome) -> float:
     """Score an answer read leniently: the one label it names, or the target inside it."""
-    text = outcome.text
+    text, scorer = outcome.text, climb.scorers[0][1]
+    if isinstance(scorer, ModelScorer):  # a judge reads leniently as it is
+        return outcome.scores[0]
     labels = [label for label in climb.splits.labels if label.casefold() in text.casefold()]
     # A label that is part of a longer one that is named too does not count as named.
     named = [a for a in labels if not any(a != b and a in b for b in labels)]
     if len(named) == 1:
-        return climb.scorers[0][1](named[0], outcome.sample.target).value
+        return scorer(named[0], outcome.sample.target).value
     if climb.splits.labels:
         return outcome.scores[0]
     return max(outcome.scores[0], contains()(text, outcome.sample.target).value)

@@ -14,6 +14,7 @@ from ladder.engines.base import Completion, Request
 from ladder.engines.cache import CachedEngine
 from ladder.evidence import Candidate, Retrieval
 from ladder.rungs.base import Climb
+from ladder.rungs.judging import Scored, score_all
 from ladder.samples.rows import Document, Sample
 
 MANY_LABELS = 30
@@ -31,13 +32,28 @@ class Outcome:
     text: str
     completion: Completion
     scores: tuple[float, ...]
-    """One per scorer; empty where the engine gave no answer."""
+    """One per scorer; empty where the engine gave no answer, or the judge no score."""
+    unjudged: str = ""
+    """Why an answer has no score: the judge's fault, never the answer's."""
+
+    @property
+    def error(self) -> str | None:
+        """Why there is no score."""
+        return self.completion.error or self.unjudged or None
 
 
 def answer(
-    climb: Climb, candidate: Candidate, samples: Sequence[Sample], title: str = ""
+    climb: Climb,
+    candidate: Candidate,
+    samples: Sequence[Sample],
+    title: str = "",
+    *,
+    scored: bool = True,
 ) -> list[Outcome]:
-    """Answer and score samples, in their order. Errors are kept apart, never scored."""
+    """Answer and score samples, in their order. Errors are kept apart, never scored.
+
+    With `scored` off the answers alone are wanted: no judge is asked, and there are no scores.
+    """
     engine = climb.engine_of(candidate)
     climb.prepare(candidate.retrieval, tuple(samples))
     requests = [request_for(climb, candidate, sample, engine) for sample in samples]
@@ -48,15 +64,16 @@ def answer(
             completions[at] = completion
             climb.pay(candidate.model, completion)
             advance(len(completions))
+    answered = [at for at in range(len(samples)) if completions[at].error is None]
+    texts = {at: read(candidate, requests[at], completions[at], prior) for at in answered}
+    found: dict[int, Scored] = {}
+    if scored:
+        given = [(samples[at], texts[at]) for at in answered]
+        found = dict(zip(answered, score_all(climb, given), strict=True))
     outcomes = []
     for at, sample in enumerate(samples):
-        completion = completions[at]
-        if completion.error is not None:
-            outcomes.append(Outcome(sample, "", completion, ()))
-            continue
-        text = read(candidate, requests[at], completion, prior)
-        scores = tuple(scorer(text, sample.target).value for _, scorer in climb.scorers)
-        outcomes.append(Outcome(sample, text, completion, scores))
+        by = found.get(at, Scored())
+        outcomes.append(Outcome(sample, texts.get(at, ""), completions[at], by.scores, by.fault))
     return outcomes
 
 

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from ladder.economy.prices import listed_prices
-from ladder.engines import Completion, open_engine
+from ladder.engines import Completion, Engine, model_folder, open_engine
 from ladder.engines.bundled import first_use
 from ladder.engines.cache import CachedEngine, Store
 from ladder.errors import Problem, SpendLimitError, TaskError
-from ladder.evidence import Attempt, Candidate, Retrieval
+from ladder.evidence import Attempt, Build, Candidate, Retrieval
 from ladder.files import digest_of
 from ladder.report.watch import Quiet, Watch
 from ladder.retrieval.search import search
-from ladder.samples.rows import Document, Sample
+from ladder.samples.rows import Document, Graded, Sample
 from ladder.samples.splits import Splits
-from ladder.scorers import Scorer, make_scorer
+from ladder.scorers import MODEL_SCORERS, ModelScorer, Scorer, make_scorer
 from ladder.task import Prices, RungName, Task, model_parts
+from ladder.training.launch import train
+from ladder.training.prune import pruned_copy
 
 RETRIEVAL_DEPTH = 16
 ENGINES_KEPT = 2
@@ -44,6 +46,8 @@ class Climb:
     """Rung, or `control` -> gate row -> score: what was measured on the same rows."""
     spent_usd: float = 0.0
     """Paid to endpoints in this run."""
+    graded: tuple[Graded, ...] = ()
+    """Answers that people have graded."""
     _engines: dict[tuple[str, str | None], CachedEngine] = field(default_factory=dict)
     _found: dict[tuple[str, str], dict[str, list[int]]] = field(default_factory=dict)
 
@@ -58,22 +62,33 @@ class Climb:
             if first_use(model):
                 self.watch.say("converting the bundled model, once: about 20 s")
             opened = open_engine(model, adapter, self.task.folder)
-            if not opened.abilities.local and not self.task.rules.data_may_leave:
-                fix = "Set `rules: {data_may_leave: true}` if the rows may be sent there."
-                where = f"{self.task.source}: models"
-                wanted = "a model on this machine"
-                raise TaskError([Problem(where, f"the remote endpoint {model}", wanted, fix)])
-            while len(self._engines) >= ENGINES_KEPT:
+            self.refuse_to_leave(model, opened)
+            # A judge answers after every candidate: it must not push the next one's engine out.
+            asking = [c.parameters for c in self.task.score if c.name in MODEL_SCORERS]
+            judges = {str(given["model"]) for given in asking if given.get("model")}
+            while len(self._engines) >= ENGINES_KEPT + len(judges):
                 self._engines.pop(next(iter(self._engines)))
             self._engines[key] = CachedEngine(opened, self.store)
         return self._engines[key]
+
+    def refuse_to_leave(self, model: str, engine: Engine) -> None:
+        """Keep the rows here unless the task lets them go.
+
+        Raises:
+            TaskError: the engine is elsewhere, and rules.data_may_leave is not set.
+        """
+        if not engine.abilities.local and not self.task.rules.data_may_leave:
+            fix = "Set `rules: {data_may_leave: true}` if the rows may be sent there."
+            where = f"{self.task.source}: models"
+            wanted = "a model on this machine"
+            raise TaskError([Problem(where, f"the remote endpoint {model}", wanted, fix)])
 
     def engine_of(self, candidate: Candidate) -> CachedEngine:
         """Return the engine that a candidate answers with."""
         return self.engine(candidate.model, candidate.adapter)
 
     @cached_property
-    def scorers(self) -> tuple[tuple[str, Scorer], ...]:
+    def scorers(self) -> tuple[tuple[str, Scorer | ModelScorer], ...]:
         """The task's scorers by name; the first is the one that is gated."""
         where = f"{self.task.source}: score"
         return tuple((choice.name, make_scorer(choice, where)) for choice in self.task.score)
@@ -111,6 +126,20 @@ class Climb:
         if kind != "openai":
             return None
         return self.task.prices or listed_prices(name, place or "")
+
+    def base_folder(self) -> Path:
+        """Return the folder of the base model's weights."""
+        return model_folder(self.task.models.base, self.task.folder)
+
+    def student_folder(self) -> Path:
+        """Return the task's student, or a copy of the base with most of its layers taken out."""
+        if self.task.models.student is not None:
+            return model_folder(self.task.models.student, self.task.folder)
+        return pruned_copy(self.base_folder(), self.artefacts)
+
+    def train(self, recipe: Path, base: Path, rows: Sequence[Mapping[str, Any]]) -> Build:
+        """Train on rows, or find what the same training has left."""
+        return train(recipe, base, rows, self.artefacts, self.watch)
 
     def best(self) -> Attempt | None:
         """Return the measured attempt with the highest score so far."""
@@ -163,8 +192,6 @@ class Climb:
             known[sample.id] = others[:RETRIEVAL_DEPTH]
 
     def _embedder(self) -> Path | None:
-        from ladder.engines import model_folder
-
         name = self.task.models.embedding
         return model_folder(name, self.task.folder) if name else None
 

@@ -14,6 +14,7 @@ from ladder.gate.bounds import estimate
 from ladder.retrieval.search import search
 from ladder.rungs.base import Climb
 from ladder.rungs.comparing import CONTROL
+from ladder.rungs.judging import gated_scores
 from ladder.samples.rows import Sample
 
 VOTERS = 5
@@ -44,26 +45,28 @@ def measure_control(climb: Climb) -> Control | None:
         return found
 
     kept = climb.store.remember("control", about, compute)
-    scores = {name: _scores(climb, kept[name]["answers"]) for name in ways}
+    scores = {
+        name: gated_scores(climb, list(zip(gate, kept[name]["answers"], strict=True)))
+        for name in ways
+    }
     lines = tuple(_line(climb, name, kept[name], scores[name]) for name in ways)
     best = max(lines, key=lambda line: line.score.mean)
     climb.gate_scores[CONTROL] = {
-        sample.id: score for sample, score in zip(gate, scores[best.name], strict=True)
+        sample.id: score
+        for sample, score in zip(gate, scores[best.name], strict=True)
+        if score is not None
     }
     return Control(lines=lines, sentence=_sentence(climb, best))
 
 
-def _scores(climb: Climb, answers: Sequence[str]) -> list[float]:
-    _, scorer = climb.scorers[0]
-    pairs = zip(answers, climb.splits.gate, strict=True)
-    return [scorer(answer, sample.target).value for answer, sample in pairs]
-
-
-def _line(climb: Climb, name: str, found: dict[str, Any], scores: Sequence[float]) -> ControlLine:
+def _line(
+    climb: Climb, name: str, found: dict[str, Any], scores: Sequence[float | None]
+) -> ControlLine:
     seconds = float(found["seconds"])
+    known = [score for score in scores if score is not None]
     return ControlLine(
         name=name,
-        score=estimate(scores, climb.task.gate.confidence),
+        score=estimate(known, climb.task.gate.confidence),
         latency_ms=1000 * seconds,
         cost_usd_per_1k=machine_usd_per_1k(seconds, climb.task.hardware.usd_per_hour),
     )
@@ -71,6 +74,8 @@ def _line(climb: Climb, name: str, found: dict[str, Any], scores: Sequence[float
 
 def _sentence(climb: Climb, best: ControlLine) -> str:
     reached, wanted = best.score.mean, climb.task.gate.min_score
+    if best.score.n == 0:
+        return "What answers without a language model score is unknown: the judge graded none."
     if reached >= wanted:
         return (
             f"{best.name}, without any language model, scores {reached:.2f} and the gate asks for "

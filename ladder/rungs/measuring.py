@@ -28,12 +28,13 @@ from ladder.gate.verdict import (
 from ladder.hardware import hardware
 from ladder.rungs.asking import Outcome, answer, request_for
 from ladder.rungs.base import Climb
+from ladder.rungs.judging import human_score
 from ladder.samples.rows import Sample
 
 WARM_UP = 3
 LATENCY_REQUESTS = 20
-LATENCY_LOOKS = (20, 60, 100, 200)
-"""Requests at which a latency limit is looked at: fewer than 59 cannot prove one at 95 %."""
+LATENCY_LOOKS = (20, 100, 200, 400)
+"""Requests at which a latency limit is looked at: 20 suffice to see that a system is too slow."""
 
 
 def measure(
@@ -81,6 +82,7 @@ def measure(
     if gate.max_cost_usd_per_1k is not None:
         limits.append(judge_cost(cost, gate.max_cost_usd_per_1k))
     names = [name for name, _ in climb.scorers]
+    by_people, refusal = human_score(climb, [(o.sample, o.text, o.scores[0]) for o in answered])
     columns = list(zip(*(outcome.scores for outcome in answered), strict=True))
     measurement = Measurement(
         score=estimate(units.scores, gate.confidence, units.weights),
@@ -89,8 +91,12 @@ def measure(
             kind: estimate(scores, gate.confidence) for kind, scores in units.by_stratum().items()
         },
         others={
-            n: estimate(c, gate.confidence) for n, c in zip(names[1:], columns[1:], strict=False)
+            n: estimate([score for score in c if not math.isnan(score)], gate.confidence)
+            for n, c in zip(names[1:], columns[1:], strict=False)
         },
+        human_score=by_people,
+        human_refusal=refusal,
+        unjudged=sum(bool(outcome.unjudged) for outcome in outcomes),
         macro_f1=macro_f1(answered) if climb.splits.labels and answered else None,
         cost_usd_per_1k=cost,
         cost_error_usd_per_1k=cost_error,

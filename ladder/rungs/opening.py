@@ -40,4 +40,6 @@ def open_climb(
     found = [(int(a), int(b)) for a, b in kept.remember("like pairs", about, pairs)]
     created = datetime.now(UTC).strftime("%Y-%m-%dT%H%M%S.%fZ")
     folder = runs / task.name / created
-    return Climb(task, split(task, rows, found), kept, folder, runs / "artefacts", watch), rows
+    splits = split(task, rows, found)
+    climb = Climb(task, splits, kept, folder, runs / "artefacts", watch, graded=rows.graded)
+    return climb, rows

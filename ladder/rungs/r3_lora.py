@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from ladder.economy.cost import machine_usd
-from ladder.engines import model_folder
 from ladder.evidence import Build, Candidate
 from ladder.rungs.asking import request_for
 from ladder.rungs.base import Climb
 from ladder.rungs.r1_prompt import LABEL_WORDINGS, TEXT_WORDINGS, named
 from ladder.samples.rows import Sample
 from ladder.task import RungName
-from ladder.training.launch import find_recipe, train, training_missing
+from ladder.training.launch import find_recipe, training_missing
 
 NAME: RungName = "lora"
 LEAST_ROWS = 40
@@ -65,10 +64,9 @@ def plain_candidate(climb: Climb) -> Candidate:
 
 def with_adapter(climb: Climb, candidate: Candidate, samples: Sequence[Sample]) -> Candidate:
     """Train an adapter on samples as the candidate would ask about them."""
-    base = model_folder(climb.task.models.base, climb.task.folder)
     recipe = find_recipe(climb.task.training.recipe, climb.task.folder)
     rows = training_rows(climb, candidate, [(s, s.target) for s in samples])
-    build = train(recipe, base, rows, climb.artefacts, climb.watch)
+    build = climb.train(recipe, climb.base_folder(), rows)
     usd = machine_usd(build.seconds, climb.task.hardware.usd_per_hour)
     build = build.model_copy(update={"usd": usd})
     return candidate.model_copy(update={"adapter": build.folder, "build": build})

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 
 from ladder.economy.cost import machine_usd
-from ladder.engines import model_folder
 from ladder.engines.head import train_head
 from ladder.errors import MissingExtraError
 from ladder.evidence import Build, Candidate
-from ladder.files import digest_of, file_digest
+from ladder.files import digest_of
 from ladder.rungs.asking import Outcome, answer
 from ladder.rungs.base import Climb
 from ladder.rungs.r1_prompt import named
 from ladder.rungs.r3_lora import plain_candidate, training_rows
 from ladder.task import RungName
-from ladder.training.launch import find_recipe, train, training_missing
-from ladder.training.prune import prune_layers
+from ladder.training.launch import find_recipe, training_missing
 
 NAME: RungName = "distill"
 LEAST_INPUTS = 40
-KEPT_SHARE = 0.27
-LEAST_LAYERS = 4
 
 
 def unavailable(climb: Climb) -> str | None:
@@ -44,7 +38,7 @@ def first_wave(climb: Climb, leader: Candidate | None) -> list[Candidate]:
     inputs = (*climb.splits.train, *climb.splits.unlabeled)[: climb.task.training.max_rows]
     taught = [
         outcome
-        for outcome in answer(climb, teacher, inputs, "teacher answers")
+        for outcome in answer(climb, teacher, inputs, "teacher answers", scored=False)
         if outcome.completion.error is None and outcome.text
     ]
     students = [_generating_student(climb, teacher, taught)]
@@ -74,7 +68,7 @@ def _generating_student(climb: Climb, teacher: Candidate, taught: Sequence[Outco
     Facts that the teacher reads in documents are not in the student's weights: it reads them too.
     Examples only show how to answer, which is what the student learns.
     """
-    folder = _student_folder(climb)
+    folder = climb.student_folder()
     reads = teacher.retrieval
     if reads is not None:
         reads_documents = reads.source in ("documents", "both")
@@ -85,7 +79,7 @@ def _generating_student(climb: Climb, teacher: Candidate, taught: Sequence[Outco
     )
     rows = training_rows(climb, candidate, [(o.sample, o.text) for o in taught])
     recipe = find_recipe("distill", climb.task.folder)
-    build = train(recipe, folder, rows, climb.artefacts, climb.watch)
+    build = climb.train(recipe, folder, rows)
     words = "student of the base" if climb.task.models.student is None else "given student"
     described = named([candidate])[0].technique
     return candidate.model_copy(
@@ -95,18 +89,6 @@ def _generating_student(climb: Climb, teacher: Candidate, taught: Sequence[Outco
             "build": _with_costs(climb, build, taught),
         }
     )
-
-
-def _student_folder(climb: Climb) -> Path:
-    if climb.task.models.student is not None:
-        return model_folder(climb.task.models.student, climb.task.folder)
-    base = model_folder(climb.task.models.base, climb.task.folder)
-    layers = int(json.loads((base / "config.json").read_text())["num_hidden_layers"])
-    keep = max(LEAST_LAYERS, round(KEPT_SHARE * layers))
-    folder = climb.artefacts / f"pruned-{keep}-{file_digest(base / 'model.safetensors')[:16]}"
-    if not (folder / "model.safetensors").is_file():
-        prune_layers(base, folder, keep)
-    return folder
 
 
 def _linear_student(climb: Climb, taught: Sequence[Outcome]) -> Candidate:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,9 @@ from ladder.files import digest_of, file_digest
 from ladder.task import DATASETS_PREFIX, Task
 
 MOST_PROBLEMS_SHOWN = 20
+
+_Reader = Callable[..., Iterator[tuple[str, Any]]]
+"""(task, role, numbered rows, problems) -> (where, row)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,17 @@ class Document:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Graded:
+    """An answer that a person has graded."""
+
+    input: str
+    answer: str
+    human: float
+    """The grade in 0..1; 1 is right."""
+    target: str = ""
+
+
 @dataclass(frozen=True)
 class Rows:
     """Everything the task's data files hold."""
@@ -50,6 +64,7 @@ class Rows:
     examples: tuple[Sample, ...] = ()
     documents: tuple[Document, ...] = ()
     unlabeled: tuple[Sample, ...] = ()
+    graded: tuple[Graded, ...] = ()
     digests: tuple[tuple[str, str], ...] = ()
 
 
@@ -64,10 +79,11 @@ def read_rows(task: Task) -> Rows:
     found: dict[str, tuple[Any, ...]] = {}
     places: dict[str, list[str]] = {}
     digests = []
+    readers: dict[str, _Reader] = {"documents": _read_documents, "graded": _read_graded}
     for role, value in task.data.files().items():
         numbered = list(_raw_rows(task, role, value, problems))
         numbered = list(_whole_text(numbered, problems))
-        read = _read_documents if role == "documents" else _read_samples
+        read: _Reader = readers.get(role, _read_samples)
         placed = list(read(task, role, numbered, problems))
         found[role] = tuple(row for _, row in placed)
         places[role] = [where for where, _ in placed]
@@ -250,6 +266,54 @@ def _read_documents(
             text=text,
         )
         yield where, document
+
+
+def _read_graded(
+    task: Task,
+    role: str,
+    numbered: list[tuple[str, Mapping[str, Any]]],
+    problems: list[Problem],
+) -> Iterator[tuple[str, Graded]]:
+    first: dict[tuple[str, str], str] = {}
+    for where, row in numbered:
+        asked, answer = (_text(_field(row, task, name)) for name in ("input", "answer"))
+        human = _grade(_field(row, task, "human"))
+        wrong = list(_graded_problems(task, where, row, human))
+        if not wrong and (asked, answer) in first:
+            got = f"the same input and answer again (first in {first[asked, answer]})"
+            fix = "Keep one grade for each answer, e.g. the graders' mean."
+            wrong.append(Problem(where, got, "one row for every input and answer", fix))
+        problems += wrong
+        if wrong or human is None:
+            continue
+        first[asked, answer] = where
+        yield where, Graded(asked, answer, human, _text(_field(row, task, "target")))
+
+
+def _graded_problems(
+    task: Task, where: str, row: Mapping[str, Any], human: float | None
+) -> Iterator[Problem]:
+    if not _text(_field(row, task, "input")):
+        yield _missing(where, task, "input", row)
+    # An empty answer can be graded; one that is not there cannot.
+    if _field(row, task, "answer") is None:
+        yield _missing(where, task, "answer", row)
+    given = _field(row, task, "human")
+    if given is None:
+        yield _missing(where, task, "human", row)
+    elif human is None:
+        column = task.data.columns.get("human", "human")
+        fix = "1 is right, 0 is wrong; divide other scales by their highest grade."
+        yield Problem(f"{where}: {column}", f"`{str(given)[:40]}`", "a grade from 0 to 1", fix)
+
+
+def _grade(value: object) -> float | None:
+    """Return a grade in 0..1, or None for anything else."""
+    try:
+        grade = float(str(value)) if not isinstance(value, bool) else float(value)
+    except ValueError:
+        return None
+    return grade if 0 <= grade <= 1 else None
 
 
 def _text(value: object) -> str:

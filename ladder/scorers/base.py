@@ -1,9 +1,9 @@
-"""What a scorer is: a function from answer and target to a Score."""
+"""What a scorer is: a function from answer and target to a Score, or one that asks a model."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,38 @@ class Scorer(Protocol):
 
     def __call__(self, answer: str, target: str) -> Score:
         """Return the score; both texts may be empty, neither raises."""
+        ...
+
+
+@runtime_checkable
+class ModelScorer(Protocol):
+    """Scores by asking a model: it words the question and reads the reply.
+
+    It opens no engine itself. Whoever holds the engines asks, so that its questions go through the
+    same cache, rules and spending limit as every other one.
+    """
+
+    @property
+    def model(self) -> str | None:
+        """An engine reference; None for the task's base model."""
+        ...
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The replies to choose from where the engine can score them; empty: it answers freely."""
+        ...
+
+    @property
+    def max_tokens(self) -> int:
+        """Tokens that a free reply may have."""
+        ...
+
+    def messages(self, question: str, target: str, answer: str) -> tuple[tuple[str, str], ...]:
+        """Return (role, content) of what to ask about an answer; the target may be empty."""
+        ...
+
+    def read(self, reply: str) -> Score | None:
+        """Return the score that a reply gives; None where it gives none."""
         ...
 
 

@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from ladder.errors import EngineError
+from ladder.files import file_digest
+
+KEPT_SHARE = 0.27
+LEAST_LAYERS = 4
+
+
+def pruned_copy(base: Path, artefacts: Path) -> Path:
+    """Return a shallow copy of a model, made on first use, in a folder named by what made it."""
+    layers = int(json.loads((base / "config.json").read_text())["num_hidden_layers"])
+    keep = max(LEAST_LAYERS, round(KEPT_SHARE * layers))
+    folder = artefacts / f"pruned-{keep}-{file_digest(base / 'model.safetensors')[:16]}"
+    if not (folder / "model.safetensors").is_file():
+        prune_layers(base, folder, keep)
+    return folder
 
 
 def kept_layers(layers: int, keep: int) -> list[int]:

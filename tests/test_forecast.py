@@ -1,0 +1,108 @@
+"""The rehearsal: it counts what a climb asks, and asks and trains nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ROOT
+
+from ladder.engines.base import Abilities, Completion, Request
+from ladder.engines.speed import Speed
+from ladder.errors import DataError, TaskError
+from ladder.forecast import RehearsedEngine, Spent, forecast, rehearse
+from ladder.report.watch import Quiet
+from ladder.task import Task, load_task
+
+SOURCE = ROOT / "evalsets/r1_guest_feedback"
+SPEED = Speed(read=1000, write=100, read_alone=500, write_alone=10)
+
+
+def task_in(folder: Path, **more: object) -> Task:
+    """Return r1's task with other values, read from r1's rows."""
+    values = yaml.safe_load((SOURCE / "task.yaml").read_text())
+    (folder / "task.yaml").write_text(yaml.safe_dump({**values, **more}))
+    return load_task(folder / "task.yaml", SOURCE)
+
+
+@pytest.fixture
+def absent(tmp_path, monkeypatch) -> Path:
+    """A user's cache without the converted model: nothing may be loaded to guess."""
+    monkeypatch.setenv("LADDER_CACHE", str(tmp_path / "cache"))
+    return tmp_path
+
+
+def test_every_rung_has_its_figures_and_nothing_is_made(absent):
+    _, found = rehearse(task_in(absent), absent / "runs", Quiet())
+    assert list(found) == ["prompt", "rag", "lora", "distill"]
+    for spent in found.values():
+        assert isinstance(spent, Spent)
+        assert spent.calls > 100
+        assert spent.tokens > 10 * spent.calls
+        assert spent.seconds > 0
+        assert spent.usd > 0
+    assert not (absent / "cache").exists()
+    assert not list((absent / "runs").glob("artefacts/*"))
+
+
+def test_the_same_rehearsal_gives_the_same_figures(absent):
+    task = task_in(absent)
+    first, again = (rehearse(task, absent / "runs", Quiet(), until="rag")[1] for _ in range(2))
+    assert first == again
+    assert list(first) == ["prompt", "rag"]
+
+
+def test_more_gate_rows_are_more_calls_of_every_rung(absent):
+    text = forecast(task_in(absent, rungs=["prompt"]), absent / "runs", Quiet(), until=None)
+    prompt = next(line for line in text.splitlines() if line.startswith("prompt"))
+    total = next(line for line in text.splitlines() if line.startswith("at most"))
+    assert prompt.split()[1:] == total.split()[2:]
+
+
+def test_an_endpoint_is_priced_and_not_asked(absent):
+    task = task_in(
+        absent,
+        models={"base": "openai:any@https://example.invalid/v1"},
+        prices={"input_usd_per_1m": 1.0, "output_usd_per_1m": 1.0},
+        rules={"data_may_leave": True},
+    )
+    _, found = rehearse(task, absent / "runs", Quiet())
+    prompt = found["prompt"]
+    assert isinstance(prompt, Spent)
+    assert prompt.usd == pytest.approx(prompt.tokens / 1e6)
+    assert "endpoint" in str(found["lora"])
+
+
+def test_rows_that_may_not_leave_are_not_even_reckoned_with(absent):
+    task = task_in(absent, models={"base": "openai:any@https://example.invalid/v1"})
+    with pytest.raises(TaskError, match="data_may_leave"):
+        rehearse(task, absent / "runs", Quiet())
+
+
+def test_a_gate_that_the_rows_cannot_prove_is_refused(absent):
+    gate = {"min_score": 0.99}
+    with pytest.raises(DataError, match=r"too few to prove 0\.99"):
+        rehearse(task_in(absent, gate=gate), absent / "runs", Quiet())
+    undecided = task_in(absent, gate={**gate, "when_undecided": "stop"})
+    _, found = rehearse(undecided, absent / "runs", Quiet(), until="prompt")
+    assert "prompt" in found
+
+
+class Words:
+    """An engine that counts words."""
+
+    abilities = Abilities(plain=True, scores_choices=True)
+
+    def count_tokens(self, text: str) -> int:
+        return len(text.split())
+
+
+def test_a_shared_prefix_is_read_once():
+    spent = Spent()
+    engine = RehearsedEngine("w", Words(), SPEED, ["yes"], spent)
+    requests = [Request(text=f"{'same ' * 90}{word}", max_tokens=10) for word in ("a", "b", "c")]
+    answers: list[Completion] = [completion for _, completion in engine.complete(requests)]
+    assert [answer.tokens_in for answer in answers] == [91, 91, 91]
+    assert spent.tokens == 3 * (91 + 6)
+    assert spent.seconds == pytest.approx((90 + 3) / 1000 + 3 * 6 / 100)
