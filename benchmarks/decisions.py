@@ -135,9 +135,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--climbs", type=int, default=2000)
     climbs = parser.parse_args().climbs
-    cells = [
-        (name, rows, graded) for graded in (False, True) for name in TRUTHS for rows in SIZES
-    ]
+    cells = [(name, rows, graded) for graded in (False, True) for name in TRUTHS for rows in SIZES]
     print(f"gate {GATE.min_score}, confidence {GATE.confidence}, {climbs:,} climbs a line")
     print(
         f"{'true scores':24}{'kind':8}{'n':>5}  {'wrong pass':22}{'wrong fail':22}{'wrong':22}"

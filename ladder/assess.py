@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ladder import __version__
 from ladder.costing import economics
+from ladder.economy.asked import since
 from ladder.errors import DataError, Problem
 from ladder.evidence import Assessment, Attempt, DataReport, TaskRecord
 from ladder.files import write_json_lines, write_whole
@@ -50,6 +51,7 @@ def climb_rungs(
 def attempt_rung(climb: Climb, rung: Rung, *, every: bool = False) -> Attempt:
     """Build and race a rung's candidates, measure the winner, and explain a failure."""
     climb.watch.say(rung.NAME)
+    before, started = climb.asked, time.perf_counter()
     winner, lines = race_rung(climb, rung)
     if winner is None:
         return _skipped(rung, "no candidate could be built")
@@ -75,6 +77,8 @@ def attempt_rung(climb: Climb, rung: Rung, *, every: bool = False) -> Attempt:
             "verdict": verdict,
             "diagnosis": diagnosis,
             "comparisons": compare(climb, rung.NAME),
+            "asked": since(before, climb.asked),
+            "seconds": round(time.perf_counter() - started, 2),
         }
     )
 

@@ -48,6 +48,17 @@ class TokenUse(Record):
     output_mean: float
 
 
+class Asked(Record):
+    """What models were asked, of which nothing was kept from before."""
+
+    calls: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    """Of this machine, or of waiting for an endpoint."""
+    usd: float = 0.0
+    """Paid to endpoints."""
+
+
 class Build(Record):
     """What it cost to make a candidate, before its first answer."""
 
@@ -206,6 +217,10 @@ class Attempt(Record):
     verdict: Verdict | None = None
     diagnosis: Diagnosis | None = None
     comparisons: tuple[Comparison, ...] = ()
+    asked: Asked = Asked()
+    """In this run, from the race to the diagnosis."""
+    seconds: float = 0.0
+    """By the clock, in this run: what was kept from before took none."""
 
 
 class JudgeAgreement(Record):

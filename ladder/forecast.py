@@ -8,8 +8,8 @@ has to assume is how long free answers get, and that no candidate stands out ear
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 
 from ladder.assess import attempt_rung, describe_data, headline, refuse_untestable
+from ladder.economy.asked import since, together
 from ladder.economy.cost import machine_usd, tokens_usd_per_1k
 from ladder.engines import open_engine
 from ladder.engines.base import Abilities, Completion, Engine, Request
@@ -25,7 +26,7 @@ from ladder.engines.bundled import first_use
 from ladder.engines.cache import CachedEngine, Store
 from ladder.engines.speed import TWO_CORES, Speed, probe
 from ladder.errors import MissingExtraError
-from ladder.evidence import Build
+from ladder.evidence import Asked, Build
 from ladder.hardware import hardware
 from ladder.report.markdown import duration
 from ladder.report.watch import Watch
@@ -49,32 +50,22 @@ DRAWN_LABEL_TOKENS = 3
 REHEARSED = "rehearsed"
 
 
-@dataclass
-class Spent:
-    """What a rehearsal would have taken."""
-
-    calls: int = 0
-    tokens: int = 0
-    seconds: float = 0.0
-    usd: float = 0.0
-
-    def add(self, other: Spent) -> None:
-        """Add what another part takes."""
-        for name, value in asdict(other).items():
-            setattr(self, name, getattr(self, name) + value)
-
-
 class RehearsedEngine:
     """Counts what it is asked and answers by a draw."""
 
     def __init__(
-        self, name: str, engine: Engine, speed: Speed, texts: Sequence[str], spent: Spent
+        self,
+        name: str,
+        engine: Engine,
+        speed: Speed,
+        texts: Sequence[str],
+        tell: Callable[[Asked], None],
     ) -> None:
         self.name = name
         self.engine = engine
         self.speed = speed
         self.texts = texts or ("",)
-        self.spent = spent
+        self.tell = tell
 
     @property
     def abilities(self) -> Abilities:
@@ -112,9 +103,7 @@ class RehearsedEngine:
             if self.abilities.scores_choices:  # a model of this machine
                 own = tokens_in - shared_tokens + scored + shared_tokens / len(requests)
                 seconds = own / read + written / write
-            self.spent.calls += 1
-            self.spent.tokens += tokens_in + tokens_out
-            self.spent.seconds += seconds
+            self.tell(Asked(calls=1, tokens=tokens_in + tokens_out, seconds=seconds))
             logprobs = tuple(float(-(choice != text)) for choice in request.choices)
             yield at, Completion(text, tokens_in, tokens_out, seconds, choice_logprobs=logprobs)
 
@@ -124,7 +113,6 @@ class Rehearsal(Climb):
     """A climb that asks and trains nothing."""
 
     speed: Speed = TWO_CORES
-    spent: Spent = field(default_factory=Spent)
     _rehearsed: dict[str, CachedEngine] = field(default_factory=dict)
 
     def engine(self, model: str, adapter: str | None = None) -> CachedEngine:
@@ -134,9 +122,13 @@ class Rehearsal(Climb):
             opened = _opened(self.task, model)
             self.refuse_to_leave(model, opened)
             texts = [sample.target for sample in self.splits.train[:200]]
-            engine = RehearsedEngine(name, opened, self.speed, texts, self.spent)
+            engine = RehearsedEngine(name, opened, self.speed, texts, self.add)
             self._rehearsed[name] = CachedEngine(engine, self.store)
         return self._rehearsed[name]
+
+    def add(self, asked: Asked) -> None:
+        """Add what would be asked."""
+        self.asked = together(self.asked, asked)
 
     def base_folder(self) -> Path:
         """Return a name for the base."""
@@ -158,14 +150,13 @@ class Rehearsal(Climb):
         )
         tokens = round(tokens * float(settings.get("num_train_epochs", 3)))
         seconds = TRAINING_START_SECONDS + depth * TRAINING_SLOWDOWN * tokens / self.speed.read
-        self.spent.tokens += tokens
-        self.spent.seconds += seconds
+        self.add(Asked(tokens=tokens, seconds=seconds))
         return Build(seconds=seconds, train_tokens=tokens, folder=REHEARSED)
 
 
 def rehearse(
     task: Task, runs: Path, watch: Watch, *, until: str | None = None
-) -> tuple[list[str], dict[RungName, Spent | str]]:
+) -> tuple[list[str], dict[RungName, Asked | str]]:
     """Return what the rows can tell, and what each rung would take (or why it is not tried).
 
     Every rung is taken as measured on all gate rows, and as failed, so that its diagnosis counts.
@@ -174,7 +165,7 @@ def rehearse(
     report = describe_data(task, climb.splits, rows)
     refuse_untestable(task, report)
     speed = _speed(climb)
-    found: dict[RungName, Spent | str] = {}
+    found: dict[RungName, Asked | str] = {}
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         store = Store(folder / "rehearsal.sqlite")
@@ -183,7 +174,7 @@ def rehearse(
             if rung.NAME not in task.rungs:
                 continue
             reason = rung.unavailable(play)
-            before = replace(play.spent)
+            before = play.asked
             if reason is None:
                 play.attempts.append(attempt_rung(play, rung, every=True))
             found[rung.NAME] = reason or _since(before, play)
@@ -198,13 +189,13 @@ def forecast(task: Task, runs: Path, watch: Watch, *, until: str | None) -> str:
     """Return the most that a climb would take, rung by rung, if no rung passed early."""
     lines, found = rehearse(task, runs, watch, until=until)
     lines += ["", _row("rung", *HEADS)]
-    total = Spent()
-    for rung, spent in found.items():
-        if isinstance(spent, str):
-            lines.append(_row(rung, "-", "-", "-", f"skipped: {spent}"))
+    total = Asked()
+    for rung, asked in found.items():
+        if isinstance(asked, str):
+            lines.append(_row(rung, "-", "-", "-", f"skipped: {asked}"))
         else:
-            total.add(spent)
-            lines.append(_row(rung, *_texts(spent)))
+            total = together(total, asked)
+            lines.append(_row(rung, *_texts(asked)))
     lines.append(_row("at most", *_texts(total)))
     lines.append("The climb stops at the first rung that passes, usually well before this.")
     return "\n".join(lines)
@@ -255,20 +246,15 @@ def _opened(task: Task, model: str) -> Engine:
         return Absent()
 
 
-def _since(before: Spent, play: Rehearsal) -> Spent:
-    """Return what was spent since, with its price: an endpoint's tokens, or machine time."""
-    spent = Spent(
-        calls=play.spent.calls - before.calls,
-        tokens=play.spent.tokens - before.tokens,
-        seconds=play.spent.seconds - before.seconds,
-    )
-    task = play.task
-    prices = play.prices(task.models.base)
+def _since(before: Asked, play: Rehearsal) -> Asked:
+    """Return what would be asked since, with its price: an endpoint's tokens, or machine time."""
+    asked = since(before, play.asked)
+    prices = play.prices(play.task.models.base)
     if prices is None:
-        spent.usd = machine_usd(spent.seconds, task.hardware.usd_per_hour)
+        usd = machine_usd(asked.seconds, play.task.hardware.usd_per_hour)
     else:
-        spent.usd = tokens_usd_per_1k(spent.tokens, 0, prices) / 1000
-    return spent
+        usd = tokens_usd_per_1k(asked.tokens, 0, prices) / 1000
+    return asked.model_copy(update={"usd": usd})
 
 
 def _as_text(request: Request) -> str:
@@ -281,13 +267,9 @@ def _common_prefix(texts: Sequence[str]) -> str:
     return low[:size]
 
 
-def _texts(spent: Spent) -> tuple[str, str, str, str]:
-    return (
-        f"{spent.calls:,}",
-        f"{spent.tokens:,}",
-        duration(spent.seconds),
-        f"{spent.usd:.4f}",
-    )
+def _texts(asked: Asked) -> tuple[str, str, str, str]:
+    time, usd = duration(asked.seconds), f"{asked.usd:.4f}"
+    return f"{asked.calls:,}", f"{asked.tokens:,}", time, usd
 
 
 def _row(*cells: str) -> str:

@@ -11,7 +11,8 @@ from conftest import ROOT
 from ladder.engines.base import Abilities, Completion, Request
 from ladder.engines.speed import Speed
 from ladder.errors import DataError, TaskError
-from ladder.forecast import RehearsedEngine, Spent, forecast, rehearse
+from ladder.evidence import Asked
+from ladder.forecast import RehearsedEngine, forecast, rehearse
 from ladder.report.watch import Quiet
 from ladder.task import Task, load_task
 
@@ -37,7 +38,7 @@ def test_every_rung_has_its_figures_and_nothing_is_made(absent):
     _, found = rehearse(task_in(absent), absent / "runs", Quiet())
     assert list(found) == ["prompt", "rag", "lora", "distill"]
     for spent in found.values():
-        assert isinstance(spent, Spent)
+        assert isinstance(spent, Asked)
         assert spent.calls > 100
         assert spent.tokens > 10 * spent.calls
         assert spent.seconds > 0
@@ -69,7 +70,7 @@ def test_an_endpoint_is_priced_and_not_asked(absent):
     )
     _, found = rehearse(task, absent / "runs", Quiet())
     prompt = found["prompt"]
-    assert isinstance(prompt, Spent)
+    assert isinstance(prompt, Asked)
     assert prompt.usd == pytest.approx(prompt.tokens / 1e6)
     assert "endpoint" in str(found["lora"])
 
@@ -99,10 +100,10 @@ class Words:
 
 
 def test_a_shared_prefix_is_read_once():
-    spent = Spent()
-    engine = RehearsedEngine("w", Words(), SPEED, ["yes"], spent)
+    told: list[Asked] = []
+    engine = RehearsedEngine("w", Words(), SPEED, ["yes"], told.append)
     requests = [Request(text=f"{'same ' * 90}{word}", max_tokens=10) for word in ("a", "b", "c")]
     answers: list[Completion] = [completion for _, completion in engine.complete(requests)]
     assert [answer.tokens_in for answer in answers] == [91, 91, 91]
-    assert spent.tokens == 3 * (91 + 6)
-    assert spent.seconds == pytest.approx((90 + 3) / 1000 + 3 * 6 / 100)
+    assert sum(asked.tokens for asked in told) == 3 * (91 + 6)
+    assert sum(asked.seconds for asked in told) == pytest.approx((90 + 3) / 1000 + 3 * 6 / 100)

@@ -86,11 +86,14 @@ class Store:
 
 
 class CachedEngine:
-    """An engine that asks the store first and counts what it had to ask the model."""
+    """An engine that asks the store first, and tells of every answer that it had to ask for."""
 
-    def __init__(self, engine: Engine, store: Store) -> None:
+    def __init__(
+        self, engine: Engine, store: Store, tell: Callable[[Completion], None] | None = None
+    ) -> None:
         self.engine = engine
         self.store = store
+        self.tell = tell
         self.calls = 0
 
     @property
@@ -130,6 +133,8 @@ class CachedEngine:
             self.calls += 1
             if completion.error is None:
                 self.store.put(key, asdict(completion))
+            if self.tell:
+                self.tell(completion)
             for at in places:
                 yield at, completion
 

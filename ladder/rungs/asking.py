@@ -62,7 +62,6 @@ def answer(
     with climb.watch.step(title or candidate.technique, len(samples)) as advance:
         for at, completion in engine.complete(requests):
             completions[at] = completion
-            climb.pay(candidate.model, completion)
             advance(len(completions))
     answered = [at for at in range(len(samples)) if completions[at].error is None]
     texts = {at: read(candidate, requests[at], completions[at], prior) for at in answered}

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Protocol
 
+from ladder.economy.asked import together
 from ladder.economy.prices import listed_prices
 from ladder.engines import Completion, Engine, model_folder, open_engine
 from ladder.engines.bundled import first_use
 from ladder.engines.cache import CachedEngine, Store
 from ladder.errors import Problem, SpendLimitError, TaskError
-from ladder.evidence import Attempt, Build, Candidate, Retrieval
+from ladder.evidence import Asked, Attempt, Build, Candidate, Retrieval
 from ladder.files import digest_of
 from ladder.report.watch import Quiet, Watch
 from ladder.retrieval.search import search
@@ -44,8 +45,8 @@ class Climb:
     attempts: list[Attempt] = field(default_factory=list)
     gate_scores: dict[str, dict[str, float]] = field(default_factory=dict)
     """Rung, or `control` -> gate row -> score: what was measured on the same rows."""
-    spent_usd: float = 0.0
-    """Paid to endpoints in this run."""
+    asked: Asked = field(default_factory=Asked)
+    """What models were asked in this run; what was kept from earlier runs is not in it."""
     graded: tuple[Graded, ...] = ()
     """Answers that people have graded."""
     _engines: dict[tuple[str, str | None], CachedEngine] = field(default_factory=dict)
@@ -68,7 +69,7 @@ class Climb:
             judges = {str(given["model"]) for given in asking if given.get("model")}
             while len(self._engines) >= ENGINES_KEPT + len(judges):
                 self._engines.pop(next(iter(self._engines)))
-            self._engines[key] = CachedEngine(opened, self.store)
+            self._engines[key] = CachedEngine(opened, self.store, partial(self.count, model))
         return self._engines[key]
 
     def refuse_to_leave(self, model: str, engine: Engine) -> None:
@@ -103,20 +104,23 @@ class Climb:
         """The documents by id."""
         return {document.id: document for document in self.splits.documents}
 
-    def pay(self, model: str, completion: Completion) -> None:
-        """Count what an endpoint's answer cost; stop the run at the task's limit.
+    def count(self, model: str, completion: Completion) -> None:
+        """Count an answer and what it cost; stop the run at the task's limit.
 
         Raises:
             SpendLimitError: the limit is reached. Every answer so far is kept.
         """
         prices, limit = self.prices(model), self.task.rules.max_spend_usd
-        if prices is None or completion.cached or not model.startswith("openai:"):
-            return
-        self.spent_usd += completion.tokens_in * prices.input_usd_per_1m / 1e6
-        self.spent_usd += completion.tokens_out * prices.output_usd_per_1m / 1e6
-        if self.spent_usd > limit:
+        usd = 0.0
+        if prices is not None:
+            usd += completion.tokens_in * prices.input_usd_per_1m / 1e6
+            usd += completion.tokens_out * prices.output_usd_per_1m / 1e6
+        tokens = completion.tokens_in + completion.tokens_out
+        new = Asked(calls=1, tokens=tokens, seconds=completion.seconds, usd=usd)
+        self.asked = together(self.asked, new)
+        if self.asked.usd > limit:
             raise SpendLimitError(
-                f"spent {self.spent_usd:.2f} USD of rules.max_spend_usd {limit:g}: stopped. What "
+                f"spent {self.asked.usd:.2f} USD of rules.max_spend_usd {limit:g}: stopped. What "
                 "was answered is kept; raise the limit and run again to go on from here."
             )
 

@@ -81,7 +81,6 @@ def ask_judge(climb: Climb, scorer: ModelScorer, given: Sequence[Given]) -> list
     scores: list[Score | str] = [""] * len(given)
     with climb.watch.step("judging", len(requests)) as advance:
         for done, (at, completion) in enumerate(engine.complete(requests), start=1):
-            climb.pay(model, completion)
             scores[at] = _read(scorer, requests[at], completion)
             advance(done)
     return scores

@@ -347,9 +347,9 @@ def test_what_the_judge_costs_counts_against_the_limit(tmp_path: Path) -> None:
         prices = {"input_usd_per_1m": 10_000.0, "output_usd_per_1m": 0.0}  # 1 USD a judgement
         climb = climb_with(tmp_path, asked_at(server), prices=prices, rules={"max_spend_usd": 2.5})
         score_all(climb, GIVEN[:2])
-        assert climb.spent_usd == pytest.approx(2.0)
+        assert climb.asked.usd == pytest.approx(2.0)
         score_all(climb, GIVEN[:2])
-        assert climb.spent_usd == pytest.approx(2.0), "what is kept is not paid again"
+        assert climb.asked.usd == pytest.approx(2.0), "what is kept is not paid again"
         with pytest.raises(SpendLimitError):
             score_all(climb, GIVEN)
 

@@ -1,0 +1,75 @@
+"""Is `--dry-run` right? The rehearsal of a climb beside the climb itself, rung by rung.
+
+    python benchmarks/forecast.py evalsets/r1_guest_feedback/task.yaml [more] [--data FOLDER]
+
+Each task is assessed with --all in a new folder, so nothing is kept from before: minutes a task.
+Rungs after r2 train. The goal is a factor of 1.5 either way.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from ladder.assess import assess
+from ladder.evidence import Asked, Attempt
+from ladder.forecast import rehearse
+from ladder.report.watch import Quiet
+from ladder.task import load_task
+
+GOAL = 1.5
+
+
+def taken(attempt: Attempt) -> Asked:
+    """Return what a rung took: what was asked, and what was trained."""
+    build = attempt.measurement.build if attempt.measurement else None
+    trained = build.train_tokens if build else 0
+    usd = attempt.asked.usd
+    return Asked(
+        calls=attempt.asked.calls,
+        tokens=attempt.asked.tokens + trained,
+        seconds=attempt.seconds,
+        usd=usd,
+    )
+
+
+def ratio(foreseen: float, real: float) -> str:
+    """Return foreseen / real, and whether the goal is met."""
+    if not real:
+        return "-"
+    found = foreseen / real
+    return f"{found:5.2f}{' ' if 1 / GOAL <= found <= GOAL else '!'}"
+
+
+def main() -> None:
+    """Print foreseen and real figures of each task and rung."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("tasks", nargs="+", type=Path)
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--until", default="rag")
+    given = parser.parse_args()
+    print(f"{'task':20}{'rung':9}{'calls':>16}{'ratio':>7}{'tokens':>20}{'ratio':>7}"
+          f"{'seconds':>14}{'ratio':>7}   (foreseen / real, ! beyond {GOAL})")  # fmt: skip
+    for path in given.tasks:
+        task = load_task(path, given.data)
+        with tempfile.TemporaryDirectory() as folder:
+            runs = Path(folder)
+            _, foreseen = rehearse(task, runs, Quiet(), until=given.until)
+            found, _ = assess(task, runs, Quiet(), until=given.until, every=True)
+        for attempt in found.attempts:
+            guess = foreseen.get(attempt.rung)
+            if not isinstance(guess, Asked) or attempt.measurement is None:
+                continue
+            real = taken(attempt)
+            print(
+                f"{task.name:20}{attempt.rung:9}"
+                f"{guess.calls:8,}/{real.calls:<7,}{ratio(guess.calls, real.calls):>7}"
+                f"{guess.tokens:10,}/{real.tokens:<9,}{ratio(guess.tokens, real.tokens):>7}"
+                f"{guess.seconds:7.0f}/{real.seconds:<6.0f}{ratio(guess.seconds, real.seconds):>7}",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
