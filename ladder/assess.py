@@ -27,7 +27,7 @@ from ladder.rungs.base import Climb, Rung
 from ladder.rungs.comparing import compare
 from ladder.rungs.control import measure_control
 from ladder.rungs.judging import judge_agreement
-from ladder.rungs.measuring import confirm, measure
+from ladder.rungs.measuring import confirm, measure, score_with_leaks
 from ladder.rungs.opening import open_climb
 from ladder.rungs.racing import race_rung
 from ladder.samples.rows import Rows
@@ -165,6 +165,7 @@ def assess(
     climb_rungs(climb, rungs, until=until, every=every)
     chosen = choose(task, climb.attempts)
     confirmed = confirm(climb, chosen.candidate) if chosen and chosen.candidate else None
+    leaky = score_with_leaks(climb, chosen.candidate) if chosen and chosen.candidate else None
     plan = make_plan(climb, chosen, confirmed[0] if confirmed else None) if chosen else None
     costs = economics(task, len(climb.splits.train), len(climb.splits.gate), climb.attempts)
     assessment = Assessment(
@@ -184,7 +185,7 @@ def assess(
         control=control,
         judge=judge,
         attempts=tuple(climb.attempts),
-        recommendation=recommend(task, control, climb.attempts, chosen, confirmed),
+        recommendation=recommend(task, control, climb.attempts, chosen, confirmed, leaky),
         economics=costs,
         savings=savings(task, report, climb.attempts, confirmed[2] if confirmed else 0),
         hardware=hardware(),
@@ -252,7 +253,7 @@ def headline(report: DataReport) -> str:
         close, rows = next(iter(report.rows_needed.items()), ("", None))
         able += f", {close} needs {rows:,} rows" if rows and rows > report.gate else ""
     leaks = len(report.contaminated)
-    leaked = f"{leaks} held-out rows repeat training rows and are not scored"
+    leaked = f"{leaks} held-out rows repeat training rows and are not counted"
     if report.shared_groups:
         able += f" · {report.shared_groups} groups stand in train and in held-out rows"
     aside = f"{report.duplicates} near-duplicates set aside"

@@ -269,7 +269,7 @@ class DataReport(Record):
     duplicates: int
     """Rows set aside because a like row stands in an earlier split."""
     contaminated: tuple[str, ...]
-    """Held-out rows that repeat a training row, as `row ~ row`; they are not scored."""
+    """Held-out rows that repeat a training row, as `row ~ row`; they are not counted."""
     detectable: float | None
     """The smallest true score that these gate rows can be expected to prove."""
     rows_needed: dict[str, int | None] = {}
@@ -288,6 +288,8 @@ class Recommendation(Record):
     confirmed: Estimate | None = None
     """The score on the sealed rows, read once."""
     confirmed_verdict: VerdictWord | None = None
+    with_leaked_rows: Estimate | None = None
+    """The score had the rows that repeat training rows been counted: how much leaks flatter."""
     reasons: tuple[str, ...]
     cost: dict[str, float | None] = {}
     deployment: dict[str, Any] = {}

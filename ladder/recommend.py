@@ -25,6 +25,7 @@ def recommend(
     attempts: Sequence[Attempt],
     chosen: Attempt | None,
     confirmed: Confirmation | None,
+    leaky: Estimate | None = None,
 ) -> Recommendation:
     """Return the recommendation with its reasons."""
     if chosen is None or chosen.candidate is None or chosen.measurement is None:
@@ -52,6 +53,7 @@ def recommend(
         unproven=unproven,
         confirmed=confirmed[0] if confirmed else None,
         confirmed_verdict=confirmed[1].verdict if confirmed else None,
+        with_leaked_rows=leaky,
         reasons=tuple(reasons),
         cost={
             "usd_per_1k": per_1k,

@@ -239,7 +239,9 @@ def _data_lines(a: Assessment) -> Iterator[str]:
         yield f"Gate rows that prove the gate, by the true score: {', '.join(needed)}."
     if d.contaminated:
         shown = ", ".join(d.contaminated[:5])
-        yield f"\n{len(d.contaminated)} held-out rows repeat training rows, not scored: {shown}."
+        yield f"\n{len(d.contaminated)} held-out rows repeat training rows, not counted: {shown}."
+    if a.recommendation.with_leaked_rows:
+        yield f"\nWith those rows the score would be {span(a.recommendation.with_leaked_rows)}."
 
 
 def _cost_lines(a: Assessment) -> Iterator[str]:

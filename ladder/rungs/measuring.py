@@ -32,6 +32,7 @@ from ladder.rungs.judging import human_score
 from ladder.samples.rows import Sample
 
 WARM_UP = 3
+MOST_LEAKED = 200
 LATENCY_REQUESTS = 20
 LATENCY_LOOKS = (20, 100, 200, 400)
 """Requests at which a latency limit is looked at: 20 suffice to see that a system is too slow."""
@@ -260,6 +261,17 @@ def macro_f1(answered: Sequence[Outcome]) -> float:
         hits = sum(w and g for w, g in zip(wanted, given, strict=True))
         values.append(2 * hits / (sum(wanted) + sum(given)))
     return fmean(values)
+
+
+def score_with_leaks(climb: Climb, candidate: Candidate) -> Estimate | None:
+    """Return the score over the rows that were counted and the leaked rows; None without leaks."""
+    leaked = climb.splits.leaked[:MOST_LEAKED]
+    if not leaked:
+        return None
+    outcomes = answer(climb, candidate, leaked, "the rows that repeat training rows")
+    scores = [outcome.scores[0] for outcome in outcomes if outcome.scores]
+    scores += climb.gate_scores[candidate.rung].values()
+    return estimate(scores, climb.task.gate.confidence)
 
 
 def confirm(climb: Climb, candidate: Candidate) -> tuple[Estimate, LimitVerdict, int]:

@@ -40,7 +40,9 @@ class Splits:
     duplicates: tuple[str, ...] = ()
     """Ids of rows set aside because an earlier row says the same."""
     contaminated: tuple[tuple[str, str], ...] = ()
-    """(held-out row, training row) that are near-duplicates; such rows are not scored."""
+    """(held-out row, training row) that are near-duplicates; the gate does not count such rows."""
+    leaked: tuple[Sample, ...] = ()
+    """The contaminated rows themselves."""
 
 
 def all_samples(rows: Rows) -> tuple[Sample, ...]:
@@ -63,13 +65,14 @@ def split(task: Task, rows: Rows, pairs: Sequence[tuple[int, int]]) -> Splits:
     cluster = clusters(len(samples), pairs)
     train_size = len(rows.examples) + len(rows.train)
     first_of: dict[int, int] = {}
-    kept, duplicates, contaminated = [], [], []
+    kept, duplicates, contaminated, leaked = [], [], [], []
     for at, sample in enumerate(samples):
         first = first_of.setdefault(cluster[at], at)
         if first == at:
             kept.append(at)
         elif at >= train_size > first:
             contaminated.append((sample.id, samples[first].id))
+            leaked.append(sample)
         else:
             duplicates.append(sample.id)
     mixed = sorted(kept, key=lambda at: _draw(task.seed, samples[at].group or samples[at].id))
@@ -86,6 +89,7 @@ def split(task: Task, rows: Rows, pairs: Sequence[tuple[int, int]]) -> Splits:
         labels=labels,
         duplicates=tuple(duplicates),
         contaminated=tuple(contaminated),
+        leaked=tuple(leaked),
     )
 
 

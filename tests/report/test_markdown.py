@@ -223,7 +223,7 @@ def test_every_section_stands_in_the_report() -> None:
         "900 train, 101 dev (they chose), 402 gate (they judged), 153 sealed (read once), 54 in",
         "25 documents, 36 unlabelled. 7 near-duplicates",
         "can prove a true score of 0.843 or more",
-        "1 held-out rows repeat training rows, not scored: test-5 ~ train-8.",
+        "1 held-out rows repeat training rows, not counted: test-5 ~ train-8.",
         "0.0421 USD per 1,000 requests, 4.21 USD a month at 100,000 requests",
         "1,400 calls on held-out rows (90,000 tokens), trained rungs: 1; measuring every rung on "
         "every row takes 2,200 calls (160,000 tokens); not trained: distill.",

@@ -174,6 +174,7 @@ def test_contaminated_rows_are_listed_and_not_scored(tmp_path: Path) -> None:
     test[9] = row(train[6]["input"][:-1] + "q", id="typo")
     splits, _ = cut(task_of(tmp_path, {"train": train, "test": test}))
     assert sorted(splits.contaminated) == [("copy", "train5"), ("typo", "train6")]
+    assert sorted(sample.id for sample in splits.leaked) == ["copy", "typo"]
     placed = [name for part in parts_of(splits).values() for name in ids(part)]
     assert not {"copy", "typo"} & set(placed)
     assert {"train5", "train6"} <= set(ids((*splits.train, *splits.dev)))
