@@ -38,9 +38,11 @@ def economics(
             months=task.use.months,
         )
     volume = task.use.requests_per_month
+    passed = {attempt.rung for attempt in attempts if attempt.status == "passed"}
     bills = tuple(
         Bill(
             rung=rung,
+            passed=rung in passed,
             build=bill.build,
             labels=bill.labels,
             revalidation_per_quarter=bill.revalidation,

@@ -299,6 +299,7 @@ class Bill(Record):
     """What a rung's system costs, in USD."""
 
     rung: RungName
+    passed: bool
     build: float
     labels: float
     """The labelled rows that it learns from or shows."""

@@ -274,7 +274,8 @@ def _bill_lines(a: Assessment) -> Iterator[str]:
     yield "|---|---|---|---|---|---|"
     for b in found.bills:
         figures = (b.build, b.labels, b.revalidation_per_quarter, b.per_1k, b.per_month)
-        yield _cells((b.rung, *(f"{usd:.4f}" for usd in figures)))
+        name = b.rung if b.passed else f"{b.rung} (does not pass)"
+        yield _cells((name, *(f"{usd:.4f}" for usd in figures)))
     yield ""
     for crossing in found.break_evens:
         yield f"- {crossing.sentence}"

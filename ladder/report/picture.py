@@ -18,6 +18,7 @@ def costs_svg(found: Economics) -> str:
 
     matplotlib.use("svg")
     from matplotlib.figure import Figure
+    from matplotlib.ticker import EngFormatter, FuncFormatter
 
     matplotlib.rcParams["svg.hashsalt"] = "ladder"  # the same bytes for the same figures
     matplotlib.rcParams["svg.fonttype"] = "none"
@@ -29,18 +30,18 @@ def costs_svg(found: Economics) -> str:
     high = max([found.requests_per_month, *shown]) * 10**DECADES_AROUND
     low = max(low, 1.0)
     volumes = [low * (high / low) ** (at / POINTS) for at in range(POINTS + 1)]
-    lines = {
-        bill.rung: (bill.fixed_per_month, bill.per_1k / 1000, colour)
-        for bill, colour in zip(found.bills, COLOURS, strict=False)
-    }
-    for rung, (fixed, each, colour) in lines.items():
-        usd = [fixed + volume * each for volume in volumes]
-        axes.plot(volumes, usd, color=colour, label=rung, linewidth=2)
+    lines = {bill.rung: (bill, colour) for bill, colour in zip(found.bills, COLOURS, strict=False)}
+    for rung, (bill, colour) in lines.items():
+        usd = [bill.fixed_per_month + volume * bill.per_1k / 1000 for volume in volumes]
+        style = "-" if bill.passed else "--"
+        label = rung if bill.passed else f"{rung}, does not pass"
+        axes.plot(volumes, usd, color=colour, linestyle=style, label=label, linewidth=2)
     for crossing in found.break_evens:
         volume = crossing.requests_per_month
         if volume in shown and volume is not None:
-            fixed, each, _ = lines[crossing.rung]
-            axes.plot([volume], [fixed + volume * each], "o", color="black", markersize=5)
+            bill, _ = lines[crossing.rung]
+            usd_there = bill.fixed_per_month + volume * bill.per_1k / 1000
+            axes.plot([volume], [usd_there], "o", color="black", markersize=5)
     axes.axvline(found.requests_per_month, color="grey", linestyle=":", linewidth=1)
     axes.annotate(
         "your volume", (found.requests_per_month, 1), xycoords=("data", "axes fraction"),
@@ -50,6 +51,8 @@ def costs_svg(found: Economics) -> str:
     axes.set_yscale("log")
     axes.set_xlabel("requests a month")
     axes.set_ylabel("USD a month, all in")
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda usd, _: f"{usd:g}"))
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
     file = io.StringIO()

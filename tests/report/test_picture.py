@@ -70,8 +70,10 @@ def test_what_never_pays_is_said():
 
 def test_the_picture_shows_every_rung_and_is_the_same_twice():
     found = economics(TASK, 300, 200, ATTEMPTS)
+    failed = found.bills[0].model_copy(update={"passed": False})
+    found = found.model_copy(update={"bills": (failed, found.bills[1])})
     picture = costs_svg(found)
     assert picture == costs_svg(found)
     ElementTree.fromstring(picture)
-    for words in ("prompt", "lora", "your volume", "requests a month"):
+    for words in ("prompt, does not pass", "lora", "your volume", "requests a month"):
         assert words in picture
