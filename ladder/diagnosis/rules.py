@@ -101,7 +101,7 @@ def _format(arms: Arms, wrong: list[str], confidence: float) -> Cause | None:
         share=len(mended) / len(wrong),
         recoverable=estimate(list(arms.lenient.values()), confidence),
         sample_ids=tuple(mended[:MOST_IDS]),
-        sentence=f"{_of_ten(len(mended), len(wrong))} misses: the answer is there, in another form",
+        sentence=f"{_share_of(len(mended), len(wrong))} misses: right, but in another form",
     )
 
 
@@ -122,7 +122,7 @@ def _missing_text(
             "share": len(mended) / len(asked),
             "recoverable": estimate(list(oracle.values()), confidence),
             "sample_ids": tuple(mended[:MOST_IDS]),
-            "sentence": f"{_of_ten(len(mended), len(asked))} misses: {why}",
+            "sentence": f"{_share_of(len(mended), len(asked))} misses: {why}",
         }
     )
 
@@ -138,9 +138,9 @@ def _skill(rung: RungName, arms: Arms, rest: list[str], wrong: int) -> Cause:
         name="skill",
         share=len(rest) / wrong,
         sample_ids=tuple(rest[:MOST_IDS]),
-        sentence=f"{_of_ten(len(rest), wrong)} misses: {why}",
+        sentence=f"{_share_of(len(rest), wrong)} misses: {why}",
     )
 
 
-def _of_ten(part: int, whole: int) -> str:
-    return f"{max(1, round(10 * part / whole))} of 10"
+def _share_of(part: int, whole: int) -> str:
+    return f"all {whole}" if part == whole else f"{part} of {whole}"

@@ -92,6 +92,9 @@ def _row(attempt: Attempt) -> tuple[str, str, str, str, str, str]:
     if word == "undecided" and attempt.verdict:
         word += ", leans to a " + ("pass" if attempt.verdict.unproven else "fail")
     verdict = f"{word} after {m.score.n} rows"
+    more = [limit.more_rows for limit in attempt.verdict.limits] if attempt.verdict else []
+    if word.startswith("undecided") and any(more):
+        verdict += f" · about {max(filter(None, more)):,} more rows would settle it"
     if attempt.diagnosis:
         verdict += f" · {attempt.diagnosis.sentence}"
     elif attempt.candidate:
