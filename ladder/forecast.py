@@ -210,8 +210,11 @@ def _speed(climb: Climb) -> Speed:
     if not climb.base_is_local() or first_use(base) or find_spec("torch") is None:
         return TWO_CORES
     engine = climb.engine(base)
-    about = [engine.identity, hardware()]
-    return Speed(**climb.store.remember("speed", about, lambda: asdict(probe(engine.engine))))
+    try:
+        about = [engine.identity, hardware()]
+        return Speed(**climb.store.remember("speed", about, lambda: asdict(probe(engine.engine))))
+    except MissingExtraError:
+        return TWO_CORES
 
 
 class Absent:
