@@ -30,6 +30,7 @@ from ladder.rungs.judging import judge_agreement
 from ladder.rungs.measuring import confirm, measure, score_with_leaks
 from ladder.rungs.opening import open_climb
 from ladder.rungs.racing import race_rung
+from ladder.samples.cleanness import leaks_and_look_alikes, overlap_with_known
 from ladder.samples.rows import Rows
 from ladder.samples.splits import Splits, shared_groups
 from ladder.task import RungName, Task
@@ -206,6 +207,7 @@ def assess(
 
 def describe_data(task: Task, splits: Splits, rows: Rows) -> DataReport:
     """Return what the rows are, and what they can tell before anything is spent."""
+    leaks, alikes = leaks_and_look_alikes(rows, splits)
     return DataReport(
         train=len(splits.train),
         dev=len(splits.dev),
@@ -215,7 +217,9 @@ def describe_data(task: Task, splits: Splits, rows: Rows) -> DataReport:
         documents=len(splits.documents),
         unlabeled=len(splits.unlabeled),
         duplicates=len(splits.duplicates),
-        contaminated=tuple(f"{held} ~ {train}" for held, train in splits.contaminated),
+        contaminated=leaks,
+        look_alikes=alikes,
+        overlap=overlap_with_known(splits),
         detectable=detectable_score(len(splits.gate), task.gate, len(task.rungs)),
         rows_needed={
             f"{score:.2f}": rows_needed(score, task.gate, len(task.rungs))
@@ -253,11 +257,15 @@ def headline(report: DataReport) -> str:
         close, rows = next(iter(report.rows_needed.items()), ("", None))
         able += f", {close} needs {rows:,} rows" if rows and rows > report.gate else ""
     leaks = len(report.contaminated)
+    if report.look_alikes:
+        aside_alike = f" · {len(report.look_alikes)} held-out rows look like training rows"
+    else:
+        aside_alike = ""
     leaked = f"{leaks} held-out rows repeat training rows and are not counted"
     if report.shared_groups:
         able += f" · {report.shared_groups} groups stand in train and in held-out rows"
     aside = f"{report.duplicates} near-duplicates set aside"
-    return f"{able} · {aside} · {leaked if leaks else 'no leak found'}"
+    return f"{able} · {aside} · {leaked if leaks else 'no leak found'}{aside_alike}"
 
 
 def _keep_outcomes(climb: Climb, rung: Rung, outcomes: Sequence[Outcome]) -> None:

@@ -256,6 +256,19 @@ class Control(Record):
     sentence: str
 
 
+class WordOverlap(Record):
+    """Runs of words that held-out rows share with training rows and documents."""
+
+    words: int
+    """In a run."""
+    rows: int
+    checkable: int
+    """Rows long enough to hold such a run: the others are unchecked, not clean."""
+    overlapping: int
+    top: tuple[str, ...]
+    """The rows that share most, as `row ~ row or document: share`."""
+
+
 class DataReport(Record):
     """What the rows are, and what they can tell."""
 
@@ -270,6 +283,10 @@ class DataReport(Record):
     """Rows set aside because a like row stands in an earlier split."""
     contaminated: tuple[str, ...]
     """Held-out rows that repeat a training row, as `row ~ row`; they are not counted."""
+    look_alikes: tuple[str, ...] = ()
+    """Held-out rows that are a training row with another number or name in it: a person should
+    look at them. Not counted either, but not called leaks."""
+    overlap: WordOverlap | None = None
     detectable: float | None
     """The smallest true score that these gate rows can be expected to prove."""
     rows_needed: dict[str, int | None] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ladder.evidence import Assessment, Attempt, Estimate, Measurement
+from ladder.evidence import Assessment, Attempt, Estimate, Measurement, WordOverlap
 
 
 def as_markdown(assessment: Assessment) -> str:
@@ -243,8 +243,27 @@ def _data_lines(a: Assessment) -> Iterator[str]:
     if d.contaminated:
         shown = ", ".join(d.contaminated[:5])
         yield f"\n{len(d.contaminated)} held-out rows repeat training rows, not counted: {shown}."
+    if d.look_alikes:
+        shown = _line("; ".join(d.look_alikes[:5]))
+        yield (
+            f"\n{len(d.look_alikes)} held-out rows differ from a training row in a number or a "
+            f"name only; they are not counted, and worth a look: {shown}."
+        )
+    yield from _overlap_lines(d.overlap)
     if a.recommendation.with_leaked_rows:
         yield f"\nWith those rows the score would be {span(a.recommendation.with_leaked_rows)}."
+
+
+def _overlap_lines(found: WordOverlap | None) -> Iterator[str]:
+    if found is None:
+        return
+    yield (
+        f"\n{found.overlapping} of the {found.checkable} held-out rows of {found.words} words or "
+        f"more share so many in a row with a training row or a document; "
+        f"{found.rows - found.checkable} shorter ones cannot be checked so."
+    )
+    if found.top:
+        yield f"\nThe rows that share most: {_line('; '.join(found.top[:5]))}."
 
 
 def _cost_lines(a: Assessment) -> Iterator[str]:

@@ -37,7 +37,7 @@ def open_climb(
             return like_pairs([sample.input for sample in samples], advance)
 
     about = digest_of([sample.input for sample in samples])
-    found = [(int(a), int(b)) for a, b in kept.remember("like pairs", about, pairs)]
+    found = [(int(a), int(b)) for a, b in kept.remember("like pairs, exact", about, pairs)]
     created = datetime.now(UTC).strftime("%Y-%m-%dT%H%M%S.%fZ")
     folder = runs / task.name / created
     splits = split(task, rows, found)

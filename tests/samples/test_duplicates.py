@@ -2,25 +2,59 @@
 
 from __future__ import annotations
 
+import json
 import random
 import string
+from itertools import combinations
+from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ladder.samples.duplicates import GRAM, LIKE, clusters, folded, like_pairs
+from ladder.samples.duplicates import (
+    GRAM,
+    LIKE,
+    LikePair,
+    clusters,
+    describe_pairs,
+    folded,
+    like_pairs,
+    same_but_for_slots,
+)
 
 LONG = "The ferry to the northern island leaves at nine and comes back at six in the evening"
 TEXTS = st.lists(st.text("ab .!", min_size=1, max_size=12), max_size=12)
 
 
-def overlap(left: str, right: str) -> float:
-    def grams(text: str) -> set[str]:
-        text = folded(text)
-        return {text[at : at + GRAM] for at in range(max(1, len(text) - GRAM + 1))}
+def grams(text: str) -> frozenset[str]:
+    text = folded(text)
+    return frozenset(text[at : at + GRAM] for at in range(max(1, len(text) - GRAM + 1)))
 
+
+def overlap(left: str, right: str) -> float:
     return len(grams(left) & grams(right)) / len(grams(left) | grams(right))
+
+
+def every_like_pair(texts: list[str]) -> list[tuple[int, int]]:
+    """By comparing all with all; of equal texts only the first is compared."""
+    first: dict[str, int] = {}
+    place = [first.setdefault(folded(text), at) for at, text in enumerate(texts)]
+    own = [grams(text) for text in texts]
+    found = []
+    for i, j in combinations(range(len(texts)), 2):
+        if place[j] < j:
+            like = i == place[j]
+        else:
+            like = place[i] == i and 5 * len(own[i] & own[j]) >= 4 * len(own[i] | own[j])
+        if like:
+            found.append((i, j))
+    return sorted(found, key=lambda pair: pair[::-1])
+
+
+def inputs_of(path: Path) -> list[str]:
+    with path.open(encoding="utf-8") as file:
+        return [json.loads(line)["input"] for line in file]
 
 
 @pytest.mark.parametrize(
@@ -32,6 +66,10 @@ def overlap(left: str, right: str) -> float:
         (LONG, LONG.replace("nine", "ten")),
         (LONG, LONG + "!"),
         ("ab", "AB."),
+        ("if x>5: stop", "If x > 5 stop"),
+        ("pass\u00adword", "password"),
+        ("cafe\u0301", "caf\u00e9"),
+        ("abcdefghijklm", "abcdefghijklX"),  # 8 of 10 grams shared: the limit itself
     ],
 )
 def test_like_texts_are_a_pair(left: str, right: str) -> None:
@@ -47,10 +85,65 @@ def test_like_texts_are_a_pair(left: str, right: str) -> None:
         (LONG, LONG[: len(LONG) // 2]),
         (LONG, " ".join(reversed(LONG.split()))),
         ("", "a"),
+        ("C++", "C#"),
+        ("is x > 5", "is x < 5"),
+        ("a != b", "a = b"),
+        ("Why a $1 charge?", "Why a €1 charge?"),
+        ("50 % off", "50 off"),
+        ("find *.* files", "find files"),
+        ("की", "का"),
+        ("abcdefghijkl", "abcdefghijkX"),  # 7 of 9
     ],
 )
 def test_unlike_texts_are_no_pair(left: str, right: str) -> None:
     assert like_pairs([left, right]) == []
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.text("abc +", max_size=40), max_size=30))
+def test_exactly_the_pairs_of_a_full_comparison_are_found(texts: list[str]) -> None:
+    assert like_pairs(texts) == every_like_pair(texts)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.randoms(use_true_random=False), st.integers(1, 12))
+def test_no_pair_near_the_limit_is_missed(draw: random.Random, edits: int) -> None:
+    texts = []
+    for _ in range(12):
+        text = draw.choices(string.ascii_lowercase, k=draw.randrange(5, 200))
+        texts.append("".join(text))
+        for _ in range(edits):
+            at = draw.randrange(len(text))
+            text[at : at + 1] = draw.choice(([], ["1"], [text[at], "2"]))
+            if text:
+                texts.append("".join(text))
+            else:
+                break
+    assert like_pairs(texts) == every_like_pair(texts)
+
+
+def test_the_pairs_of_real_commands_are_those_of_a_full_comparison(public_data: Path) -> None:
+    folder = public_data / "nl2bash"
+    texts = [*inputs_of(folder / "train.jsonl")[:900], *inputs_of(folder / "test.jsonl")]
+    found = like_pairs(texts)
+    assert found == every_like_pair(texts)
+    assert len(found) > 40
+
+
+def test_every_documented_leak_is_found(public_data: Path) -> None:
+    folder = public_data / "nl2bash"
+    train = inputs_of(folder / "train.jsonl")
+    with (folder / "test.jsonl").open(encoding="utf-8") as file:
+        test = [json.loads(line) for line in file]
+    texts = [*train, *(row["input"] for row in test)]
+    cluster = clusters(len(texts), like_pairs(texts))
+    leaked = [at for at, row in enumerate(test) if row["meta"]["input_in_train"]]
+    assert len(leaked) == 33
+    assert all(cluster[len(train) + at] < len(train) for at in leaked)
+    known = set(map(folded, train))
+    unequal = [test[at]["input"] for at in leaked if folded(test[at]["input"]) not in known]
+    assert len(unequal) == 1, "the training row says *.txt"
+    assert "all TXT files" in unequal[0]
 
 
 def test_no_text_and_one_text_have_no_pairs() -> None:
@@ -97,10 +190,125 @@ def test_pairs_do_not_change_from_run_to_run() -> None:
     assert like_pairs(texts) == like_pairs(texts)
 
 
+@example("ß\u0301")
+@example("\u2adc")
 @given(st.text())
 def test_folding_twice_changes_nothing(text: str) -> None:
     assert folded(folded(text)) == folded(text)
     assert bool(folded(text)) == bool(text.strip())
+
+
+# Which kind of pair
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ("set a timer for 3 minutes", "set a timer for 5 minutes"),
+        ("set a timer for 3 minutes", "Please set the timer for 25 minutes."),
+        ("Rate the current novel a two", "rate the current novel a 2"),
+        ("Play music from 1999", "Play music from 1996."),
+        ("What is due on 2019-03-01?", "What is due on 2020-11-28?"),
+        ("How do I sort a list in C++?", "How do I sort a list in C#?"),
+        ("keep the rows where x > 5", "keep the rows where x < 5"),
+        ("Why is there a $1 charge on my statement?", "Why is there a €1 charge on my statement?"),
+        ("book a flight to Boston on Monday", "book a flight to New York on Monday"),
+        ("book a flight to Boston on Tuesday", "book a flight to Boston on Thursday"),
+        ("pay one million to Ann", "pay one billion to Ann"),
+        ("convert euros to dollars today", "convert dollars to euros today"),
+        ("when does flight BA4711 land", "when does flight BA4712 land"),
+        ("bob 5 + 7 5 + bob bob", "bob bob 7 ann + bob 7"),
+        ("laws of the State of Iowa", "laws of the State of Florida"),
+        ("मुझे दिल्ली का मौसम बताओ", "मुझे मुंबई का मौसम बताओ"),
+    ],
+)
+def test_rows_that_differ_only_in_slots_are_a_template(left: str, right: str) -> None:
+    assert same_but_for_slots(left, right)
+    assert same_but_for_slots(right, left)
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ("How do I activate my card?", "how do i activate my card"),
+        ("How do I activate my card?", "Please, how can I activate the card?"),
+        ("How do I activate my card?", "How do I activate my cards?"),
+        ("How do I activate my card?", "How do I actviate my card?"),
+        ("Is there a limit for top up?", "is there a limit for top ups"),
+        ("my check in time is wrong", "my checkin time is wrong"),
+        ("remind me at 2 pm", "remind me at 2pm"),
+        ("order two new blue bicycles now", "order two blue new bicycles now"),
+        ("Where is the top-up verification code?", "Where is the top-up verification code located"),
+        ("Hi, i want to enroll as a seller", "i want to enroll as a seller"),
+        ("bitte sperren Sie meine Karte sofort", "sperren Sie meine Karte sofort"),
+        ("I do not like it at all", "I do like it at all"),
+        ("since i got married I change my name", "I change my name since i got married"),
+        ("yes", "no"),
+        ("pay 5", "send 7"),
+        ("", ""),
+        ("", "set a timer"),
+        (LONG, " ".join(reversed(LONG.split()))),
+        ("the man with the long grey coat left", "the lady without any such thing left"),
+    ],
+)
+def test_what_is_reworded_or_wholly_different_is_no_template(left: str, right: str) -> None:
+    assert not same_but_for_slots(left, right)
+    assert not same_but_for_slots(right, left)
+
+
+@given(
+    st.lists(st.sampled_from(["alarm", "kitchen", "wake", "tomorrow", "noon"]), min_size=2),
+    st.data(),
+)
+def test_another_number_anywhere_is_a_slot_and_another_case_is_none(
+    words: list[str], data: st.DataObject
+) -> None:
+    at = data.draw(st.integers(0, len(words)))
+    one, other = data.draw(st.lists(st.integers(0, 10**6), min_size=2, max_size=2, unique=True))
+    left, right = (" ".join([*words[:at], str(n), *words[at:]]) for n in (one, other))
+    assert same_but_for_slots(left, right)
+    assert not same_but_for_slots(left, left.upper() + "!")
+
+
+@given(st.text("ab12 +", max_size=20), st.text("ab12 +", max_size=20))
+def test_the_order_of_two_rows_does_not_matter(left: str, right: str) -> None:
+    assert same_but_for_slots(left, right) == same_but_for_slots(right, left)
+
+
+def test_pairs_are_described_in_the_order_given() -> None:
+    texts = [LONG, LONG.upper() + "!", LONG.replace("nine", "ten"), "Please: " + LONG]
+    found = describe_pairs(texts, [(0, 3), (0, 2), (0, 1)])
+    assert [(pair.left, pair.right, pair.kind) for pair in found] == [
+        (0, 3, "near"),
+        (0, 2, "template"),
+        (0, 1, "equal"),
+    ]
+    assert found[0].jaccard == overlap(texts[0], texts[3])
+    assert found[1].jaccard == overlap(texts[0], texts[2])
+    assert found[2] == LikePair(0, 1, "equal", 1.0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(TEXTS)
+def test_a_described_pair_is_equal_exactly_when_its_folded_texts_are(texts: list[str]) -> None:
+    pairs = like_pairs(texts)
+    for pair in describe_pairs(texts, pairs):
+        same = folded(texts[pair.left]) == folded(texts[pair.right])
+        assert (pair.kind == "equal") == same
+        assert pair.jaccard >= LIKE
+    assert [(pair.left, pair.right) for pair in describe_pairs(texts, pairs)] == pairs
+
+
+def test_questions_on_two_years_of_a_report_are_templates(public_data: Path) -> None:
+    folder = public_data / "finance_qa"
+    texts = [*inputs_of(folder / "train.jsonl"), *inputs_of(folder / "test.jsonl")]
+    found = describe_pairs(texts, like_pairs(texts))
+    years = [pair for pair in found if "2018" in texts[pair.left] + texts[pair.right]]
+    assert len(years) >= 5
+    assert {pair.kind for pair in years if "2018" not in texts[pair.left]} == {"template"}
+
+
+# Clusters
 
 
 def test_clusters_follow_chains_and_take_the_first_rows_name() -> None:

@@ -1,0 +1,52 @@
+"""What a person should know of leaks between the rows that teach and the rows that judge."""
+
+from __future__ import annotations
+
+from ladder.evidence import WordOverlap
+from ladder.samples.duplicates import describe_pairs
+from ladder.samples.overlap import find_overlap
+from ladder.samples.rows import Rows
+from ladder.samples.splits import Splits, all_samples
+
+MOST_LISTED = 20
+LEAST_SHARE = 0.5
+"""Of a row's runs of words: below this a shared run is a phrase, not a copy."""
+
+
+def leaks_and_look_alikes(rows: Rows, splits: Splits) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the held-out rows that repeat training rows, and those that are a template's.
+
+    Each is listed as `held-out row ~ training row (kind, Jaccard)`, the likest first.
+    """
+    text = {sample.id: sample.input for sample in all_samples(rows)}
+    pairs = splits.contaminated
+    texts = [text[one] for pair in pairs for one in pair]
+    found = describe_pairs(texts, [(2 * at, 2 * at + 1) for at in range(len(pairs))])
+    leaks: list[str] = []
+    alikes: list[str] = []
+    for (held, train), how in sorted(
+        zip(pairs, found, strict=True), key=lambda both: -both[1].jaccard
+    ):
+        line = f"{held} ~ {train} ({how.kind}, {how.jaccard:.2f})"
+        (alikes if how.kind == "template" else leaks).append(line)
+    return tuple(leaks), tuple(alikes)
+
+
+def overlap_with_known(splits: Splits) -> WordOverlap:
+    """Return the runs of words that held-out rows share with training rows and documents."""
+    held = (*splits.gate, *splits.sealed)
+    known = [(sample.id, sample.input) for sample in (*splits.train, *splits.dev)]
+    known += [(document.id, document.text) for document in splits.documents]
+    found = find_overlap([sample.input for sample in held], [text for _, text in known])
+    top = tuple(
+        f"{held[pair.held].id} ~ {known[pair.known][0]}: {pair.share:.0%}"
+        for pair in found.pairs[:MOST_LISTED]
+        if pair.share >= LEAST_SHARE
+    )
+    return WordOverlap(
+        words=found.n,
+        rows=found.rows,
+        checkable=found.checkable,
+        overlapping=found.overlapping,
+        top=top,
+    )
