@@ -44,6 +44,7 @@ def climb_rungs(
         reason = refusal(climb, rung, every=every)
         attempt = _skipped(rung, reason) if reason else attempt_rung(climb, rung, every=every)
         climb.attempts.append(attempt)
+        climb.watch.say(outcome_line(attempt))
         if until == rung.NAME or (not every and ends(climb, attempt)):
             break
     return climb.attempts
@@ -81,6 +82,16 @@ def attempt_rung(climb: Climb, rung: Rung, *, every: bool = False) -> Attempt:
             "asked": since(before, climb.asked),
             "seconds": round(time.perf_counter() - started, 2),
         }
+    )
+
+
+def outcome_line(attempt: Attempt) -> str:
+    """Say in one line how a rung went, for whoever watches."""
+    m = attempt.measurement
+    if m is None:
+        return f"  {attempt.rung} not climbed: {attempt.reason}"
+    return (
+        f"  {attempt.status}, score {m.score.mean:.2f} on {m.score.n} rows, {attempt.seconds:.0f} s"
     )
 
 

@@ -8,6 +8,7 @@ from statistics import fmean
 
 from ladder.assess import describe_data, headline, refuse_untestable
 from ladder.engines import ENGINES
+from ladder.engines.bundled import MODELS
 from ladder.errors import Problem, TaskError
 from ladder.samples.duplicates import like_pairs
 from ladder.samples.rows import read_rows
@@ -52,10 +53,20 @@ def _check_models(task: Task) -> None:
             continue
         where = f"{task.source}: {place}"
         try:
-            kind, _, _ = model_parts(reference)
+            kind, name, address = model_parts(reference)
         except ValueError as error:
             problems.append(Problem(where, f"`{reference}`", str(error)))
             continue
+        if kind == "openai" and not (address or "").startswith(("http://", "https://")):
+            wanted = "openai:MODEL@https://HOST/v1"
+            problems.append(Problem(where, f"`{reference}`, without an address", wanted))
+        if kind == "bundled" and name not in MODELS:
+            problems.append(
+                Problem(where, f"`{reference}`", f"bundled:{' or bundled:'.join(MODELS)}")
+            )
+        there = any(folder.is_dir() for folder in (Path(name), task.folder / name))
+        if kind == "hf" and name.startswith((".", "/")) and not there:
+            problems.append(Problem(where, f"`{reference}`", "a folder that is there"))
         if kind not in ENGINES:
             problems.append(Problem(where, f"the kind `{kind}`", f"one of {', '.join(ENGINES)}"))
     if problems:

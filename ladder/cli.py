@@ -71,6 +71,8 @@ def assess(
     if until is not None and until not in RUNGS:
         raise typer.BadParameter(f"{until}: rungs are {', '.join(RUNGS)}", param_hint="--until")
     loaded = load_task(task, data)
+    if dry_run and json:
+        raise typer.BadParameter("the forecast is a table: leave --json out", param_hint="--json")
     if dry_run:
         from ladder.forecast import forecast
 

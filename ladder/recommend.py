@@ -14,7 +14,7 @@ from ladder.evidence import (
     Recommendation,
     Savings,
 )
-from ladder.task import RungName, Task
+from ladder.task import RUNGS, RungName, Task
 
 Confirmation = tuple[Estimate, LimitVerdict, int]
 
@@ -30,7 +30,9 @@ def recommend(
     """Return the recommendation with its reasons."""
     if chosen is None or chosen.candidate is None or chosen.measurement is None:
         return Recommendation(
-            rung=None, technique="none of the rungs", reasons=tuple(_why_none(attempts, control))
+            rung=None,
+            technique="none of the rungs",
+            reasons=tuple(_why_none(task, attempts, control)),
         )
     unproven = chosen.status != "passed"
     measured = chosen.measurement
@@ -108,13 +110,22 @@ def _short(attempt: Attempt) -> str:
     return attempt.reason
 
 
-def _why_none(attempts: Sequence[Attempt], control: Control | None) -> list[str]:
+def _why_none(task: Task, attempts: Sequence[Attempt], control: Control | None) -> list[str]:
     reasons = [f"{a.rung} {a.status}: {_short(a)}" for a in attempts]
     refused = [a for a in attempts if a.diagnosis and "lora" in a.diagnosis.refuses]
     if refused:
         reasons.append("Do not train for this: mend what the diagnosis names, then assess again.")
+    elif left_out := [rung for rung in RUNGS if rung not in {a.rung for a in attempts}]:
+        reasons.append(
+            f"Not measured: {', '.join(left_out)}, left out by `rungs:` or --until. Whether they "
+            "would pass is not known: climb on before you decide against them."
+        )
     else:
         reasons.append("No rung passes this gate with this base model: try a stronger base first.")
+    measured = [a.measurement.score.mean for a in attempts if a.measurement]
+    best = max((line.score.mean for line in control.lines), default=0.0) if control else 0.0
+    if control and measured and best > max(measured):
+        reasons.append(f"The best measured so far needs no language model: {best:.2f}.")
     if control:
         reasons.append(control.sentence)
     return reasons

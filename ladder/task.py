@@ -461,6 +461,6 @@ def model_parts(reference: str) -> tuple[str, str, str | None]:
     """
     match = re.fullmatch(r"([a-z]+):([^@]+)(?:@(.+))?", reference)
     if match is None:
-        raise ValueError(f"`{reference}` is not kind:name, e.g. bundled:smollm2-135m")
+        raise ValueError("kind:name, e.g. bundled:smollm2-135m")
     kind, name, suffix = match.groups()
     return kind, name, suffix

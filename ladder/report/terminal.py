@@ -26,7 +26,10 @@ def show(assessment: Assessment, folder: Path, console: Console) -> None:
     console.print(table)
     console.print()
     console.print(Text(answer_line(assessment), style="bold"))
-    if assessment.control and assessment.recommendation.rung:
+    if assessment.recommendation.rung is None:
+        for reason in assessment.recommendation.reasons[len(assessment.attempts) :]:
+            console.print(Text(f"- {reason}"))
+    elif assessment.control:
         console.print(Text(f"Note: {assessment.control.sentence}"))
     saved = assessment.savings
     console.print(

@@ -66,12 +66,19 @@ def test_the_cron_block_ticks_weekly_and_is_marked(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("folder", ["runs", "my runs", "it's $HOME; 100%"])
-def test_cron_opens_the_plan_wherever_it_lies(tmp_path: Path, name: str, folder: str) -> None:
+def test_cron_opens_the_plan_wherever_it_lies(
+    tmp_path: Path, name: str, folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job names the Python that has ladder: cron's PATH does not."""
+    monkeypatch.setattr("sys.executable", str(tmp_path / "home" / "bin" / "ladder"))
+    monkeypatch.setenv("LADDER_CACHE", str(tmp_path / "it's a cache"))
     plan = tmp_path / folder / name
     plan.parent.mkdir()
     _, command = job_of(as_cron(plan))
     said = run(command, tmp_path, tmp_path / "home")
-    assert said == [str(plan.parent.resolve()), "revalidate", name, "--if-due"]
+    words = ["-m", "ladder", "revalidate", name, "--if-due"]
+    assert said == [str(plan.parent.resolve()), *words]
+    assert "it'\"'\"'s a cache" in command
 
 
 def test_cron_does_not_depend_on_where_it_was_printed(
