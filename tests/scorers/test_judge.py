@@ -193,7 +193,7 @@ def test_grades_that_yaml_reads_as_other_things_are_words() -> None:
         ({}, "a `rubric`"),
         ({"rubric": " "}, "a `rubric`"),
         ({"rubric": 3}, "a `rubric`"),
-        ({"rubric": "r", "model": "gpt"}, "not kind:name"),
+        ({"rubric": "r", "model": "gpt"}, "wanted kind:name"),
         ({"rubric": "r", "max_tokens": 0}, "max_tokens"),
         ({"rubric": "r", "max_tokens": 2.0}, "max_tokens"),
         ({"rubric": "r", "grades": "stars"}, "`number`"),
