@@ -77,7 +77,7 @@ def train(
     """
     missing = training_missing()
     if missing:
-        raise MissingExtraError("what training needs", missing.removeprefix("pip install "))
+        raise MissingExtraError("what training needs", missing)
     about = [
         file_digest(recipe),
         file_digest(program_of(recipe, own_program)),

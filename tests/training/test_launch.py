@@ -151,10 +151,10 @@ class TestTrain:
             train_own(recipe, base, ROWS, tmp_path / "made", Quiet(), {"fail": "now"})
 
 
-@pytest.mark.skipif(training_missing() is None, reason="the training libraries are installed")
 def test_missing_libraries_are_named_with_their_command(
-    recipe: Path, base: Path, tmp_path: Path
+    recipe: Path, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("ladder.training.launch.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"pip install .*train"):
         train_own(recipe, base, ROWS, tmp_path, Quiet())
 
