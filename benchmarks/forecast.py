@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ladder.assess import assess
 from ladder.evidence import Asked, Attempt
-from ladder.forecast import rehearse
+from ladder.rehearsal import rehearse
 from ladder.report.watch import Quiet
 from ladder.task import load_task
 

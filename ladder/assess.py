@@ -9,11 +9,10 @@ from pathlib import Path
 
 from ladder import __version__
 from ladder.costing import economics
+from ladder.data_report import describe_data, headline, refuse_untestable
 from ladder.economy.asked import since
-from ladder.errors import DataError, Problem
-from ladder.evidence import Assessment, Attempt, DataReport, TaskRecord
+from ladder.evidence import Assessment, Attempt, TaskRecord
 from ladder.files import write_json_lines, write_whole
-from ladder.gate.verdict import detectable_score, plausible_scores, rows_needed
 from ladder.hardware import hardware, versions
 from ladder.lifecycle.plan import make_plan
 from ladder.recommend import recommend, savings
@@ -30,9 +29,6 @@ from ladder.rungs.judging import judge_agreement
 from ladder.rungs.measuring import confirm, measure, score_with_leaks
 from ladder.rungs.opening import open_climb
 from ladder.rungs.racing import race_rung
-from ladder.samples.cleanness import leaks_and_look_alikes, overlap_with_known
-from ladder.samples.rows import Rows
-from ladder.samples.splits import Splits, shared_groups
 from ladder.task import RungName, Task
 
 
@@ -214,69 +210,6 @@ def assess(
         write_whole(climb.folder / "revalidation.yaml", plan)
     climb.store.close()
     return assessment, climb.folder
-
-
-def describe_data(task: Task, splits: Splits, rows: Rows) -> DataReport:
-    """Return what the rows are, and what they can tell before anything is spent."""
-    leaks, alikes = leaks_and_look_alikes(rows, splits)
-    return DataReport(
-        train=len(splits.train),
-        dev=len(splits.dev),
-        gate=len(splits.gate),
-        sealed=len(splits.sealed),
-        reserve=len(splits.reserve),
-        documents=len(splits.documents),
-        unlabeled=len(splits.unlabeled),
-        duplicates=len(splits.duplicates),
-        contaminated=leaks,
-        look_alikes=alikes,
-        overlap=overlap_with_known(splits),
-        detectable=detectable_score(len(splits.gate), task.gate, len(task.rungs)),
-        rows_needed={
-            f"{score:.2f}": rows_needed(score, task.gate, len(task.rungs))
-            for score in plausible_scores(task.gate.min_score)
-        },
-        shared_groups=shared_groups(splits),
-        digests=dict(rows.digests),
-    )
-
-
-def refuse_untestable(task: Task, report: DataReport) -> None:
-    """Refuse a gate that these rows cannot prove, unless the task says what to do then.
-
-    Raises:
-        DataError: with the number of rows that would do.
-    """
-    if report.detectable is not None or "when_undecided" in task.gate.model_fields_set:
-        return
-    least = rows_needed(1.0, task.gate, len(task.rungs))
-    wanted = f"{least:,} or more" if least else "a min_score below 1"
-    fix = (
-        "Add rows, lower min_score or confidence, name fewer rungs; or set gate.when_undecided "
-        "(lean, climb, stop, ask) to go on without a proof."
-    )
-    got = f"{report.gate} gate rows, too few to prove {task.gate.min_score:g} without one mistake"
-    raise DataError([Problem(f"{task.source}: gate", got, wanted, fix)])
-
-
-def headline(report: DataReport) -> str:
-    """Say in one line what the rows can tell."""
-    if report.detectable is None:
-        able = f"{report.gate} gate rows cannot prove this gate, even without a mistake"
-    else:
-        able = f"{report.gate} gate rows: a true score of {report.detectable:.2f} should pass"
-        close, rows = next(iter(report.rows_needed.items()), ("", None))
-        able += f", {close} needs {rows:,} rows" if rows and rows > report.gate else ""
-    leaks = len(report.contaminated)
-    if report.look_alikes:
-        aside_alike = f" · {len(report.look_alikes)} held-out rows look like training rows"
-    else:
-        aside_alike = ""
-    leaked = f"{leaks} held-out rows repeat training rows and are not counted"
-    if report.shared_groups:
-        able += f" · {report.shared_groups} groups stand in train and in held-out rows"
-    aside = f"{report.duplicates} near-duplicates set aside"
-    return f"{able} · {aside} · {leaked if leaks else 'no leak found'}{aside_alike}"
 
 
 def _keep_outcomes(climb: Climb, rung: Rung, outcomes: Sequence[Outcome]) -> None:

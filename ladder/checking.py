@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import fmean
 
-from ladder.assess import describe_data, headline, refuse_untestable
+from ladder.data_report import describe_data, headline, refuse_untestable
 from ladder.engines import ENGINES
 from ladder.engines.bundled import MODELS
 from ladder.errors import Problem, TaskError

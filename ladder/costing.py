@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import combinations
 
-from ladder.economy import ownership
-from ladder.evidence import Attempt, Bill, BreakEven, Economics
-from ladder.task import RungName, Task
+from ladder.economy.ownership import crossing, fixed_per_month
+from ladder.evidence import Attempt, Bill, BreakEven, Economics, Measurement
+from ladder.task import Task
 
 MOST_PLAUSIBLE_REQUESTS = 10**12
 """A month; a break-even beyond it is none."""
@@ -24,40 +24,39 @@ def economics(
         gate_rows: how many rows a revalidation answers.
         attempts: the rungs; those without a known cost are left out.
     """
-    owned: dict[RungName, ownership.Bill] = {}
-    for attempt in attempts:
-        m = attempt.measurement
-        if m is None or m.cost_usd_per_1k is None:
-            continue
-        owned[attempt.rung] = ownership.Bill(
-            build=m.build.usd,
-            labels=_labels_used(task, train_rows, attempt) * task.use.usd_per_label,
-            revalidation=gate_rows * m.cost_usd_per_1k / 1000,
-            per_request=m.cost_usd_per_1k / 1000,
-            per_request_error=m.cost_error_usd_per_1k / 1000,
-            months=task.use.months,
-        )
-    volume = task.use.requests_per_month
-    passed = {attempt.rung for attempt in attempts if attempt.status == "passed"}
     bills = tuple(
-        Bill(
-            rung=rung,
-            passed=rung in passed,
-            build=bill.build,
-            labels=bill.labels,
-            revalidation_per_quarter=bill.revalidation,
-            per_1k=1000 * bill.per_request,
-            fixed_per_month=bill.fixed,
-            per_month=bill.per_month(volume),
-        )
-        for rung, bill in owned.items()
-    )
-    crossings = tuple(
-        _crossing(first, second, owned, task.gate.confidence)
-        for first, second in combinations(owned, 2)
+        _bill(task, train_rows, gate_rows, attempt, attempt.measurement)
+        for attempt in attempts
+        if attempt.measurement and attempt.measurement.cost_usd_per_1k is not None
     )
     return Economics(
-        requests_per_month=volume, months=task.use.months, bills=bills, break_evens=crossings
+        requests_per_month=task.use.requests_per_month,
+        months=task.use.months,
+        bills=bills,
+        break_evens=tuple(
+            _break_even(first, second, task.gate.confidence)
+            for first, second in combinations(bills, 2)
+        ),
+    )
+
+
+def _bill(
+    task: Task, train_rows: int, gate_rows: int, attempt: Attempt, measured: Measurement
+) -> Bill:
+    per_1k = measured.cost_usd_per_1k or 0.0
+    labels = _labels_used(task, train_rows, attempt) * task.use.usd_per_label
+    revalidation = gate_rows * per_1k / 1000
+    fixed = fixed_per_month(measured.build.usd + labels, revalidation, task.use.months)
+    return Bill(
+        rung=attempt.rung,
+        passed=attempt.status == "passed",
+        build=measured.build.usd,
+        labels=labels,
+        revalidation_per_quarter=revalidation,
+        per_1k=per_1k,
+        per_1k_error=measured.cost_error_usd_per_1k,
+        fixed_per_month=fixed,
+        per_month=fixed + task.use.requests_per_month * per_1k / 1000,
     )
 
 
@@ -72,29 +71,29 @@ def _labels_used(task: Task, train_rows: int, attempt: Attempt) -> int:
     return len(candidate.shots)
 
 
-def _crossing(
-    first: RungName, second: RungName, owned: dict[RungName, ownership.Bill], confidence: float
-) -> BreakEven:
+def _break_even(first: Bill, second: Bill, confidence: float) -> BreakEven:
     """Compare two bills: the one with the higher fixed cost must earn it back per request."""
-    dear, cheap = sorted((second, first), key=lambda rung: -owned[rung].fixed)
-    found = ownership.break_even(owned[dear], owned[cheap], confidence)
-    requests = found.requests
-    if requests is None or requests > MOST_PLAUSIBLE_REQUESTS:
-        sentence = f"{cheap} stays cheaper than {dear} at every volume."
-        return BreakEven(
-            rung=dear, against=cheap, requests_per_month=None, low=None, high=None,
-            sentence=sentence,
-        )  # fmt: skip
-    high = found.high if found.high and found.high <= MOST_PLAUSIBLE_REQUESTS else None
-    to = f"to {high:,.0f}" if high is not None else "upwards, perhaps never"
+    dear, cheap = sorted((second, first), key=lambda owned: -owned.fixed_per_month)
+    found = crossing(dear, cheap, confidence)
+    requests, low, high = (_plausible(end) for end in (found.requests, found.low, found.high))
+    if requests is None:
+        sentence = f"{cheap.rung} is cheaper than {dear.rung} at every volume"
+        sentence += f", perhaps not from {low:,.0f} on." if low is not None else "."
+    else:
+        to = f"to {high:,.0f}" if high is not None else "upwards, perhaps never"
+        sentence = (
+            f"{dear.rung} is cheaper than {cheap.rung} from about {requests:,.0f} requests a month "
+            f"({low or 0:,.0f} {to})."
+        )
     return BreakEven(
-        rung=dear,
-        against=cheap,
+        rung=dear.rung,
+        against=cheap.rung,
         requests_per_month=requests,
-        low=found.low,
+        low=low,
         high=high,
-        sentence=(
-            f"{dear} is cheaper than {cheap} from about {requests:,.0f} requests a month "
-            f"({found.low:,.0f} {to})."
-        ),
+        sentence=sentence,
     )
+
+
+def _plausible(requests: float | None) -> float | None:
+    return requests if requests is not None and requests <= MOST_PLAUSIBLE_REQUESTS else None

@@ -322,7 +322,10 @@ class Bill(Record):
     """The labelled rows that it learns from or shows."""
     revalidation_per_quarter: float
     per_1k: float
+    per_1k_error: float = 0.0
+    """Standard error of `per_1k`."""
     fixed_per_month: float
+    """Build and labels spread over the months, and the share of a revalidation."""
     per_month: float
     """At the task's volume, all in."""
 

@@ -12,7 +12,8 @@ from ladder.engines.base import Abilities, Completion, Request
 from ladder.engines.speed import Speed
 from ladder.errors import DataError, TaskError
 from ladder.evidence import Asked
-from ladder.forecast import RehearsedEngine, forecast, rehearse
+from ladder.forecast import forecast
+from ladder.rehearsal import RehearsedEngine, rehearse
 from ladder.report.watch import Quiet
 from ladder.task import Task, load_task
 
@@ -36,10 +37,10 @@ def absent(tmp_path, monkeypatch) -> Path:
 
 def test_every_rung_has_its_figures_and_nothing_is_made(absent):
     _, found = rehearse(task_in(absent), absent / "runs", Quiet())
-    assert list(found) == ["prompt", "rag", "lora", "distill"]
+    assert list(found) == ["prompt", "rag", "lora", "distill", "sealed"]
     for spent in found.values():
         assert isinstance(spent, Asked)
-        assert spent.calls > 100
+        assert spent.calls >= 100
         assert spent.tokens > 10 * spent.calls
         assert spent.seconds > 0
         assert spent.usd > 0
@@ -51,14 +52,28 @@ def test_the_same_rehearsal_gives_the_same_figures(absent):
     task = task_in(absent)
     first, again = (rehearse(task, absent / "runs", Quiet(), until="rag")[1] for _ in range(2))
     assert first == again
-    assert list(first) == ["prompt", "rag"]
+    assert list(first) == ["prompt", "rag", "sealed"]
 
 
-def test_more_gate_rows_are_more_calls_of_every_rung(absent):
+def test_the_total_is_the_sum_of_its_lines(absent):
     text = forecast(task_in(absent, rungs=["prompt"]), absent / "runs", Quiet(), until=None)
-    prompt = next(line for line in text.splitlines() if line.startswith("prompt"))
-    total = next(line for line in text.splitlines() if line.startswith("at most"))
-    assert prompt.split()[1:] == total.split()[2:]
+    calls = {
+        words[0]: int(words[1].replace(",", ""))
+        for line in text.splitlines()[2:]
+        if (words := line.replace("in all", "all").split())[0] in ("prompt", "sealed", "all")
+    }
+    assert calls["all"] == calls["prompt"] + calls["sealed"] > calls["sealed"] > 0
+
+
+def test_candidates_differ_so_a_race_drops_some_early(absent, monkeypatch):
+    """All as good as each other, they would all be asked about every row of each round."""
+    task = task_in(absent, rungs=["prompt"])
+    _, differing = rehearse(task, absent / "runs", Quiet())
+    monkeypatch.setattr("ladder.rungs.racing.CLEARLY_BEHIND", 1e9)
+    _, kept = rehearse(task, absent / "runs", Quiet())
+    assert isinstance(differing["prompt"], Asked)
+    assert isinstance(kept["prompt"], Asked)
+    assert differing["prompt"].calls < kept["prompt"].calls
 
 
 def test_an_endpoint_is_priced_and_not_asked(absent):

@@ -7,47 +7,35 @@ from dataclasses import dataclass
 
 from scipy.special import ndtri
 
+from ladder.evidence import Bill
+
 MONTHS_PER_QUARTER = 3
 
 
-@dataclass(frozen=True)
-class Bill:
-    """What a system costs, in USD."""
+def fixed_per_month(once: float, per_quarter: float, months: int) -> float:
+    """Return USD a month, whatever the volume.
 
-    build: float
-    """Once: training, and the teacher's answers."""
-    labels: float
-    """Once: the labelled rows that it learns from or shows."""
-    revalidation: float
-    """Each quarter: answering the gate rows again."""
-    per_request: float
-    per_request_error: float = 0.0
-    """Standard error of `per_request`."""
-    months: int = 12
-    """Over which what is paid once is spread."""
-
-    @property
-    def fixed(self) -> float:
-        """USD a month, whatever the volume."""
-        return (self.build + self.labels) / self.months + self.revalidation / MONTHS_PER_QUARTER
-
-    def per_month(self, requests: float) -> float:
-        """Return USD a month at a volume."""
-        return self.fixed + requests * self.per_request
+    Args:
+        once: what is paid once: training, a teacher's answers, labelled rows.
+        per_quarter: what is paid each quarter: a revalidation.
+        months: over which what is paid once is spread.
+    """
+    return once / months + per_quarter / MONTHS_PER_QUARTER
 
 
 @dataclass(frozen=True)
-class BreakEven:
-    """The volume from which the dearer to build is the cheaper to run."""
+class Crossing:
+    """The volume from which the dearer to build is the cheaper to own."""
 
     requests: float | None
     """A month; None: at no volume."""
     low: float
+    """Infinite: at no volume, as surely as the interval says."""
     high: float | None
-    """None: it may be at no volume."""
+    """None: perhaps at no volume."""
 
 
-def break_even(dear: Bill, cheap: Bill, confidence: float) -> BreakEven:
+def crossing(dear: Bill, cheap: Bill, confidence: float) -> Crossing:
     """Return from how many requests a month `dear` (fixed cost) is paid back by `cheap` requests.
 
     Args:
@@ -55,12 +43,12 @@ def break_even(dear: Bill, cheap: Bill, confidence: float) -> BreakEven:
         cheap: the system with the lower fixed cost.
         confidence: of the interval, which carries the error of the costs per request.
     """
-    gap = dear.fixed - cheap.fixed
-    spared = cheap.per_request - dear.per_request
-    error = math.hypot(dear.per_request_error, cheap.per_request_error)
+    gap = dear.fixed_per_month - cheap.fixed_per_month
+    spared = (cheap.per_1k - dear.per_1k) / 1000
+    error = math.hypot(dear.per_1k_error, cheap.per_1k_error) / 1000
     reach = float(ndtri(0.5 + confidence / 2)) * error
     most, least = spared + reach, spared - reach
-    return BreakEven(
+    return Crossing(
         requests=gap / spared if spared > 0 else None,
         low=gap / most if most > 0 else math.inf,
         high=gap / least if least > 0 else None,

@@ -9,7 +9,7 @@ differences, and the betting bounds of `bounds`. Several claims at once: Holm (1
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 from scipy.optimize import brentq
@@ -63,7 +63,10 @@ def rows_for_margin(disagreeing: float, margin: float, error: float, power: floa
 
 
 def paired(
-    first: Sequence[float], second: Sequence[float], confidence: float, groups: Sequence[str] = ()
+    first: Sequence[float],
+    second: Sequence[float],
+    confidence: float,
+    groups: Sequence[Hashable] = (),
 ) -> tuple[float, float, float, float]:
     """Compare two systems on the same rows.
 
@@ -92,9 +95,9 @@ def paired(
     return math.fsum(gaps) / len(gaps), low, high, _sign_flips(gaps)
 
 
-def group_means(values: Sequence[float], groups: Sequence[str]) -> list[float]:
+def group_means(values: Sequence[float], groups: Sequence[Hashable]) -> list[float]:
     """Return the mean of each group, in the order of first sight: a group counts once."""
-    members: dict[str, list[float]] = {}
+    members: dict[Hashable, list[float]] = {}
     for value, group in zip(values, groups, strict=True):
         members.setdefault(group, []).append(value)
     return [math.fsum(found) / len(found) for found in members.values()]

@@ -10,7 +10,8 @@ from typing import Any, Protocol
 
 from ladder.economy.asked import together
 from ladder.economy.prices import listed_prices
-from ladder.engines import Completion, Engine, model_folder, open_engine
+from ladder.engines import Completion, model_folder, open_engine
+from ladder.engines.base import Abilities
 from ladder.engines.bundled import first_use
 from ladder.engines.cache import CachedEngine, Store
 from ladder.errors import Problem, SpendLimitError, TaskError
@@ -63,7 +64,7 @@ class Climb:
             if first_use(model):
                 self.watch.say("converting the bundled model, once: about 20 s")
             opened = open_engine(model, adapter, self.task.folder)
-            self.refuse_to_leave(model, opened)
+            self.refuse_to_leave(model, opened.abilities)
             # A judge answers after every candidate: it must not push the next one's engine out.
             asking = [c.parameters for c in self.task.score if c.name in MODEL_SCORERS]
             judges = {str(given["model"]) for given in asking if given.get("model")}
@@ -72,13 +73,13 @@ class Climb:
             self._engines[key] = CachedEngine(opened, self.store, partial(self.count, model))
         return self._engines[key]
 
-    def refuse_to_leave(self, model: str, engine: Engine) -> None:
+    def refuse_to_leave(self, model: str, abilities: Abilities) -> None:
         """Keep the rows here unless the task lets them go.
 
         Raises:
             TaskError: the engine is elsewhere, and rules.data_may_leave is not set.
         """
-        if not engine.abilities.local and not self.task.rules.data_may_leave:
+        if not abilities.local and not self.task.rules.data_may_leave:
             fix = "Set `rules: {data_may_leave: true}` if the rows may be sent there."
             where = f"{self.task.source}: models"
             wanted = "a model on this machine"

@@ -19,16 +19,17 @@ def compare(climb: Climb, rung: RungName) -> tuple[Comparison, ...]:
     candidates flatters nobody here.
     """
     own = climb.gate_scores[rung]
-    groups = {sample.id: sample.group for sample in climb.splits.gate}
+    witness = {sample.id: sample.witness for sample in climb.splits.gate}
+    grouped = any(sample.group for sample in climb.splits.gate)
     confidence = climb.task.gate.confidence
     found = []
     for other, scores in climb.gate_scores.items():
         both = [row for row in own if row in scores]
         if other == rung or not both:
             continue
-        grouped = [groups[row] or row for row in both] if any(groups.values()) else ()
+        groups = [witness[row] for row in both] if grouped else ()
         first, second = [own[row] for row in both], [scores[row] for row in both]
-        found.append((other, len(both), paired(first, second, confidence, grouped)))
+        found.append((other, len(both), paired(first, second, confidence, groups)))
     adjusted = holm([p_value for _, _, (_, _, _, p_value) in found])
     return tuple(
         Comparison(

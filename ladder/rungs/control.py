@@ -10,11 +10,11 @@ from typing import Any
 from ladder.economy.cost import machine_usd_per_1k
 from ladder.evidence import Control, ControlLine
 from ladder.files import digest_of
-from ladder.gate.bounds import estimate
 from ladder.retrieval.search import search
 from ladder.rungs.base import Climb
 from ladder.rungs.comparing import CONTROL
 from ladder.rungs.judging import gated_scores
+from ladder.rungs.units import as_units
 from ladder.samples.rows import Sample
 
 VOTERS = 5
@@ -49,7 +49,7 @@ def measure_control(climb: Climb) -> Control | None:
         name: gated_scores(climb, list(zip(gate, kept[name]["answers"], strict=True)))
         for name in ways
     }
-    lines = tuple(_line(climb, name, kept[name], scores[name]) for name in ways)
+    lines = tuple(_line(climb, name, kept[name]["seconds"], scores[name]) for name in ways)
     best = max(lines, key=lambda line: line.score.mean)
     climb.gate_scores[CONTROL] = {
         sample.id: score
@@ -59,14 +59,12 @@ def measure_control(climb: Climb) -> Control | None:
     return Control(lines=lines, sentence=_sentence(climb, best))
 
 
-def _line(
-    climb: Climb, name: str, found: dict[str, Any], scores: Sequence[float | None]
-) -> ControlLine:
-    seconds = float(found["seconds"])
-    known = [score for score in scores if score is not None]
+def _line(climb: Climb, name: str, seconds: float, scores: Sequence[float | None]) -> ControlLine:
+    pairs = zip(climb.splits.gate, scores, strict=True)
+    known = [(sample, score) for sample, score in pairs if score is not None]
     return ControlLine(
         name=name,
-        score=estimate(known, climb.task.gate.confidence),
+        score=as_units(known, climb.task.use.strata).estimate(climb.task.gate.confidence),
         latency_ms=1000 * seconds,
         cost_usd_per_1k=machine_usd_per_1k(seconds, climb.task.hardware.usd_per_hour),
     )

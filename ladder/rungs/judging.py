@@ -203,10 +203,10 @@ def human_score(
     if not isinstance(climb.scorers[0][1], ModelScorer):
         return None, ""
     human = {(row.input, row.answer): row.human for row in climb.graded}
-    groups: dict[str, list[tuple[float, float | None]]] = {}
-    for at, (sample, text, score) in enumerate(scored):
+    groups: dict[tuple[str, str], list[tuple[float, float | None]]] = {}
+    for sample, text, score in scored:
         label = human.get((sample.input, text.strip()))
-        groups.setdefault(sample.group or f"row {at}", []).append((score, label))
+        groups.setdefault(sample.witness, []).append((score, label))
     labels, labelled, unlabelled = [], [], []
     for members in groups.values():
         judged = fmean(score for score, _ in members)

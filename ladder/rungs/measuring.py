@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from statistics import fmean, stdev
 
 from ladder.economy.cost import machine_usd_per_1k, tokens_usd_per_1k
 from ladder.economy.load import waits
 from ladder.evidence import Candidate, Estimate, Latency, LimitVerdict, Measurement, TokenUse
 from ladder.evidence import Verdict as VerdictRecord
-from ladder.gate.bounds import estimate, stratum_weights
+from ladder.gate.bounds import estimate
 from ladder.gate.quantiles import percentile, quantile_interval
 from ladder.gate.verdict import (
     combine,
@@ -29,6 +28,7 @@ from ladder.hardware import hardware
 from ladder.rungs.asking import Outcome, answer, request_for
 from ladder.rungs.base import Climb
 from ladder.rungs.judging import human_score
+from ladder.rungs.units import Units, as_units
 from ladder.samples.rows import Sample
 
 WARM_UP = 3
@@ -69,11 +69,11 @@ def measure(
     def read(count: int) -> tuple[Sequence[float], Sequence[float] | None]:
         asked = f"{title}, rows to {count}"
         outcomes.extend(answer(climb, candidate, rows[len(outcomes) : count], asked))
-        found = as_units(climb, outcomes)
+        found = units_of(climb, outcomes)
         return found.scores, found.weights
 
     score, seen = judge_in_looks(read, counts, gate.min_score, budget)
-    units = as_units(climb, outcomes)
+    units = units_of(climb, outcomes)
     errors = sum(not outcome.scores for outcome in outcomes)
     limits = [score, judge_errors(errors, len(outcomes), gate.max_error_rate)]
     answered = [outcome for outcome in outcomes if outcome.scores]
@@ -86,11 +86,9 @@ def measure(
     by_people, refusal = human_score(climb, [(o.sample, o.text, o.scores[0]) for o in answered])
     columns = list(zip(*(outcome.scores for outcome in answered), strict=True))
     measurement = Measurement(
-        score=estimate(units.scores, gate.confidence, units.weights),
-        unweighted=estimate(units.scores, gate.confidence) if units.weights else None,
-        slices={
-            kind: estimate(scores, gate.confidence) for kind, scores in units.by_stratum().items()
-        },
+        score=units.estimate(gate.confidence),
+        unweighted=units.unweighted(gate.confidence),
+        slices=units.slices(gate.confidence),
         others={
             n: estimate([score for score in c if not math.isnan(score)], gate.confidence)
             for n, c in zip(names[1:], columns[1:], strict=False)
@@ -115,34 +113,10 @@ def measure(
     return measurement, combine(limits), outcomes
 
 
-@dataclass(frozen=True)
-class Units:
-    """Independent witnesses: rows, or the means of groups of rows."""
-
-    scores: tuple[float, ...]
-    strata: tuple[str, ...]
-    weights: tuple[float, ...] | None
-
-    def by_stratum(self) -> dict[str, list[float]]:
-        """Return the scores of each kind of row; nothing where there are no kinds."""
-        found: dict[str, list[float]] = {}
-        for score, kind in zip(self.scores, self.strata, strict=True):
-            if kind:
-                found.setdefault(kind, []).append(score)
-        return dict(sorted(found.items()))
-
-
-def as_units(climb: Climb, outcomes: Sequence[Outcome]) -> Units:
-    """Return what the gate may count: a group once, and each kind of row by its share."""
-    answered = [outcome for outcome in outcomes if outcome.scores]
-    members: dict[str, list[Outcome]] = {}
-    for at, outcome in enumerate(answered):
-        members.setdefault(outcome.sample.group or f"row {at}", []).append(outcome)
-    scores = tuple(fmean(o.scores[0] for o in found) for found in members.values())
-    strata = tuple(found[0].sample.stratum for found in members.values())
-    shares = climb.task.use.strata
-    weights = tuple(stratum_weights(strata, shares)) if shares and strata else None
-    return Units(scores, strata, weights)
+def units_of(climb: Climb, outcomes: Sequence[Outcome]) -> Units:
+    """Return the witnesses among outcomes; those without a score are none."""
+    scored = ((o.sample, o.scores[0]) for o in outcomes if o.scores)
+    return as_units(scored, climb.task.use.strata)
 
 
 def _summary(climb: Climb, total: Sequence[float], queued: Sequence[float]) -> Latency | None:
@@ -269,15 +243,16 @@ def score_with_leaks(climb: Climb, candidate: Candidate) -> Estimate | None:
     if not leaked:
         return None
     outcomes = answer(climb, candidate, leaked, "the rows that repeat training rows")
-    scores = [outcome.scores[0] for outcome in outcomes if outcome.scores]
-    scores += climb.gate_scores[candidate.rung].values()
-    return estimate(scores, climb.task.gate.confidence)
+    scored = [(outcome.sample, outcome.scores[0]) for outcome in outcomes if outcome.scores]
+    counted = climb.gate_scores[candidate.rung]
+    scored += [(row, counted[row.id]) for row in climb.splits.gate if row.id in counted]
+    return as_units(scored, climb.task.use.strata).estimate(climb.task.gate.confidence)
 
 
 def confirm(climb: Climb, candidate: Candidate) -> tuple[Estimate, LimitVerdict, int]:
     """Answer the sealed rows once; return the score, its verdict and the number of rows."""
     outcomes = answer(climb, candidate, climb.splits.sealed, "confirming on the sealed rows")
-    units = as_units(climb, outcomes)
+    units = units_of(climb, outcomes)
     gate = climb.task.gate
     verdict = judge_score(units.scores, gate.min_score, 1 - gate.confidence, units.weights)
-    return estimate(units.scores, gate.confidence, units.weights), verdict, len(outcomes)
+    return units.estimate(gate.confidence), verdict, len(outcomes)

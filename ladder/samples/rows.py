@@ -34,6 +34,11 @@ class Sample:
     """The kind of row whose share in production the task knows (use.strata)."""
     time: str = ""
 
+    @property
+    def witness(self) -> tuple[str, str]:
+        """Whose evidence this is: its group's, or its own."""
+        return ("group", self.group) if self.group else ("row", self.id)
+
 
 @dataclass(frozen=True, slots=True)
 class Document:

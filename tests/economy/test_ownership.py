@@ -10,37 +10,51 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ladder.economy.load import waits
-from ladder.economy.ownership import Bill, break_even
+from ladder.economy.ownership import crossing, fixed_per_month
 from ladder.economy.prices import listed_prices
+from ladder.evidence import Bill
 
 
 def bill(build: float, each: float, error: float = 0.0) -> Bill:
-    return Bill(build=build, labels=0, revalidation=0, per_request=each, per_request_error=error)
+    """Return a bill; `each` and its error are for one request."""
+    return Bill(
+        rung="lora",
+        passed=True,
+        build=build,
+        labels=0,
+        revalidation_per_quarter=0,
+        per_1k=1000 * each,
+        per_1k_error=1000 * error,
+        fixed_per_month=fixed_per_month(build, 0, 12),
+        per_month=0,
+    )
+
+
+def at(owned: Bill, requests: float) -> float:
+    return owned.fixed_per_month + requests * owned.per_1k / 1000
 
 
 def test_a_months_bill():
-    found = Bill(build=120, labels=240, revalidation=3, per_request=0.002, months=12)
-    assert found.fixed == pytest.approx(31)
-    assert found.per_month(1000) == pytest.approx(33)
+    assert fixed_per_month(120 + 240, 3, 12) == pytest.approx(31)
 
 
 @given(st.floats(1, 1e4), st.floats(0, 0.9), st.floats(1e-6, 1e-2), st.floats(0.01, 0.99))
 def test_at_the_break_even_both_bills_are_equal(build, share, each, cheaper):
     dear, cheap = bill(build, each * cheaper), bill(build * share, each)
-    volume = break_even(dear, cheap, 0.95).requests
+    volume = crossing(dear, cheap, 0.95).requests
     assert volume is not None
-    assert dear.per_month(volume) == pytest.approx(cheap.per_month(volume))
+    assert at(dear, volume) == pytest.approx(at(cheap, volume))
 
 
 def test_what_is_dearer_both_ways_never_pays():
-    found = break_even(bill(120, 0.002), bill(0, 0.001), 0.95)
+    found = crossing(bill(120, 0.002), bill(0, 0.001), 0.95)
     assert found.requests is None
     assert found.high is None
     assert found.low == math.inf
 
 
 def test_an_uncertain_saving_may_never_pay():
-    found = break_even(bill(120, 0.001, error=0.001), bill(0, 0.002), 0.95)
+    found = crossing(bill(120, 0.001, error=0.001), bill(0, 0.002), 0.95)
     assert found.requests == pytest.approx(10_000)
     assert found.low < 10_000
     assert found.high is None
@@ -53,7 +67,7 @@ def test_the_interval_of_a_break_even_covers():
     for _ in range(500):
         dear = draw.normal(0.0012, 0.00005)
         cheap = draw.normal(0.0020, 0.00008)
-        found = break_even(bill(120, dear, 0.00005), bill(0, cheap, 0.00008), 0.95)
+        found = crossing(bill(120, dear, 0.00005), bill(0, cheap, 0.00008), 0.95)
         covered += found.low <= truth <= (found.high or math.inf)
     assert 0.92 < covered / 500 < 0.98
 

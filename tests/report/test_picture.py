@@ -65,7 +65,7 @@ def test_a_rung_without_a_known_cost_has_no_bill():
 
 def test_what_never_pays_is_said():
     found = economics(TASK, 300, 200, [attempt("prompt", 0.1), attempt("lora", 0.5, build=60.0)])
-    assert found.break_evens[0].sentence == "prompt stays cheaper than lora at every volume."
+    assert found.break_evens[0].sentence == "prompt is cheaper than lora at every volume."
 
 
 def test_the_picture_shows_every_rung_and_is_the_same_twice():

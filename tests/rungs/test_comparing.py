@@ -6,12 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from ladder.engines.base import Completion
 from ladder.engines.cache import Store
-from ladder.rungs.asking import Outcome
 from ladder.rungs.base import Climb
 from ladder.rungs.comparing import compare
-from ladder.rungs.measuring import as_units
 from ladder.samples.rows import Sample
 from ladder.samples.splits import Splits
 from ladder.task import Task
@@ -61,32 +58,3 @@ def test_only_rows_that_both_answered_are_compared(tmp_path):
     assert [found.n for found in compare(climb, "rag")] == [25]
     climb.gate_scores["prompt"] = {}
     assert compare(climb, "rag") == ()
-
-
-def outcome(sample: Sample, score: float) -> Outcome:
-    return Outcome(sample, "y", Completion(), (score,))
-
-
-def test_a_group_is_one_witness(tmp_path):
-    gate = [
-        Sample(id=f"r{at}", input="x", target="y", group=f"g{at // 5}" if at < 20 else "")
-        for at in range(25)
-    ]
-    climb = climb_over(tmp_path, gate)
-    units = as_units(climb, [outcome(s, float(at % 5 == 0)) for at, s in enumerate(gate)])
-    assert units.scores == (0.2, 0.2, 0.2, 0.2, 1.0, 0.0, 0.0, 0.0, 0.0)
-    assert units.weights is None
-
-
-def test_kinds_of_rows_are_weighted_and_shown_apart(tmp_path):
-    gate = [
-        Sample(id=f"r{at}", input="x", target="y", stratum=("mail", "chat")[at % 2])
-        for at in range(40)
-    ]
-    climb = climb_over(tmp_path, gate, use={"strata": {"mail": 3, "chat": 1}})
-    units = as_units(climb, [outcome(s, float(s.stratum == "mail")) for s in gate])
-    assert units.weights == (1.5, 0.5) * 20
-    assert {kind: sum(s) / len(s) for kind, s in units.by_stratum().items()} == {
-        "chat": 0.0,
-        "mail": 1.0,
-    }

@@ -1,0 +1,75 @@
+"""What the rows are, and what they can tell before anything is spent."""
+
+from __future__ import annotations
+
+from ladder.errors import DataError, Problem
+from ladder.evidence import DataReport
+from ladder.gate.verdict import detectable_score, plausible_scores, rows_needed
+from ladder.samples.cleanness import leaks_and_look_alikes, overlap_with_known
+from ladder.samples.rows import Rows
+from ladder.samples.splits import Splits, shared_groups
+from ladder.task import Task
+
+
+def describe_data(task: Task, splits: Splits, rows: Rows) -> DataReport:
+    """Return what the rows are, and what they can tell before anything is spent."""
+    leaks, alikes = leaks_and_look_alikes(rows, splits)
+    witnesses = len({sample.witness for sample in splits.gate})
+    return DataReport(
+        train=len(splits.train),
+        dev=len(splits.dev),
+        gate=len(splits.gate),
+        sealed=len(splits.sealed),
+        reserve=len(splits.reserve),
+        documents=len(splits.documents),
+        unlabeled=len(splits.unlabeled),
+        duplicates=len(splits.duplicates),
+        contaminated=leaks,
+        look_alikes=alikes,
+        overlap=overlap_with_known(splits),
+        detectable=detectable_score(witnesses, task.gate, len(task.rungs)),
+        rows_needed={
+            f"{score:.2f}": rows_needed(score, task.gate, len(task.rungs))
+            for score in plausible_scores(task.gate.min_score)
+        },
+        shared_groups=shared_groups(splits),
+        digests=dict(rows.digests),
+    )
+
+
+def refuse_untestable(task: Task, report: DataReport) -> None:
+    """Refuse a gate that these rows cannot prove, unless the task says what to do then.
+
+    Raises:
+        DataError: with the number of rows that would do.
+    """
+    if report.detectable is not None or "when_undecided" in task.gate.model_fields_set:
+        return
+    least = rows_needed(1.0, task.gate, len(task.rungs))
+    wanted = f"{least:,} or more" if least else "a min_score below 1"
+    fix = (
+        "Add rows, lower min_score or confidence, name fewer rungs; or set gate.when_undecided "
+        "(lean, climb, stop, ask) to go on without a proof."
+    )
+    got = f"{report.gate} gate rows, too few to prove {task.gate.min_score:g} without one mistake"
+    raise DataError([Problem(f"{task.source}: gate", got, wanted, fix)])
+
+
+def headline(report: DataReport) -> str:
+    """Say in one line what the rows can tell."""
+    if report.detectable is None:
+        able = f"{report.gate} gate rows cannot prove this gate, even without a mistake"
+    else:
+        able = f"{report.gate} gate rows: a true score of {report.detectable:.2f} should pass"
+        close, rows = next(iter(report.rows_needed.items()), ("", None))
+        able += f", {close} needs {rows:,} rows" if rows and rows > report.gate else ""
+    said = [able]
+    if report.shared_groups:
+        said.append(f"{report.shared_groups} groups stand in train and in held-out rows")
+    said.append(f"{report.duplicates} near-duplicates set aside")
+    leaks = len(report.contaminated)
+    leaked = f"{leaks} held-out rows repeat training rows and are not counted"
+    said.append(leaked if leaks else "no leak found")
+    if report.look_alikes:
+        said.append(f"{len(report.look_alikes)} held-out rows look like training rows")
+    return " · ".join(said)
