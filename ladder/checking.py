@@ -7,9 +7,10 @@ from pathlib import Path
 from statistics import fmean
 
 from ladder.data_report import describe_data, headline, refuse_untestable
-from ladder.engines import ENGINES
+from ladder.engines import ENGINES, open_engine
 from ladder.engines.bundled import MODELS
 from ladder.errors import Problem, TaskError
+from ladder.rungs.base import may_be_asked, must_stay
 from ladder.samples.duplicates import like_pairs
 from ladder.samples.rows import read_rows
 from ladder.samples.splits import Splits, all_samples, split
@@ -39,6 +40,7 @@ def check_task(path: Path, data_root: Path | None) -> list[str]:
         f"{report.reserve} in reserve · {report.documents} documents",
         headline(report),
         *(f"repeats a training row: {pair}" for pair in report.contaminated[:5]),
+        *([f"… and {more} more"] if (more := len(report.contaminated) - 5) > 0 else []),
         *_blind_spots(task, splits, scorers[0]),
     ]
 
@@ -60,6 +62,8 @@ def _check_models(task: Task) -> None:
         if kind == "openai" and not (address or "").startswith(("http://", "https://")):
             wanted = "openai:MODEL@https://HOST/v1"
             problems.append(Problem(where, f"`{reference}`, without an address", wanted))
+        elif kind == "openai" and not may_be_asked(task, open_engine(reference)):
+            problems.append(must_stay(where, reference))
         if kind == "bundled" and name not in MODELS:
             problems.append(
                 Problem(where, f"`{reference}`", f"bundled:{' or bundled:'.join(MODELS)}")

@@ -22,13 +22,34 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Decide whether to fine-tune: prompt, then RAG, then LoRA, then a distilled student; "
     "the first that passes your gate is the answer.",
+    epilog="Exit codes: 0 a rung passed, 1 none passed (or a revalidation found a change), "
+    "2 your input is wrong, 3 a bug (the log is named), 130 Ctrl-C.",
 )
+
+
+@app.callback(invoke_without_command=True)
+def version(
+    show: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+) -> None:
+    """Print the version when asked for it."""
+    if show:
+        from ladder import __version__
+
+        typer.echo(f"ladder {__version__}")
+        raise typer.Exit(0)
+
 
 TaskFile = Annotated[Path, typer.Argument(help="The task file, e.g. task.yaml.")]
 DataFolder = Annotated[
-    Path | None, typer.Option("--data", help="A further folder to find data files in.")
+    Path | None,
+    typer.Option(
+        "--data", help="A further folder to find data files in.", exists=True, file_okay=False
+    ),
 ]
 RunsFolder = Annotated[Path, typer.Option("--runs", help="Where runs are kept.")]
+PlanFile = Annotated[
+    Path, typer.Argument(help="A revalidation.yaml, or the folder of the run that wrote it.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
 
@@ -56,7 +77,10 @@ def assess(
     data: DataFolder = None,
     runs: RunsFolder = Path("runs"),
     every: Annotated[bool, typer.Option("--all", help="Measure every rung.")] = False,
-    until: Annotated[str | None, typer.Option(help="Climb no higher than this rung.")] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(help="Climb no higher than this rung: prompt, rag, lora or distill."),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what it would take, and stop.")
     ] = False,
@@ -66,11 +90,12 @@ def assess(
     from rich.console import Console
 
     from ladder.report.watch import Live, Quiet
-    from ladder.task import RUNGS, load_task
+    from ladder.task import load_task
 
-    if until is not None and until not in RUNGS:
-        raise typer.BadParameter(f"{until}: rungs are {', '.join(RUNGS)}", param_hint="--until")
     loaded = load_task(task, data)
+    if until is not None and until not in loaded.rungs:
+        here = ", ".join(loaded.rungs)
+        raise typer.BadParameter(f"{until}: this task's rungs are {here}", param_hint="--until")
     if dry_run and json:
         raise typer.BadParameter("the forecast is a table: leave --json out", param_hint="--json")
     if dry_run:
@@ -143,7 +168,7 @@ def train(
 
 @app.command()
 def revalidate(
-    plan: Annotated[Path, typer.Argument(help="A revalidation.yaml.")],
+    plan: PlanFile,
     if_due: Annotated[bool, typer.Option("--if-due", help="Do nothing before it is due.")] = False,
 ) -> None:
     """Measure a certified answer again; exit 1 when something changed."""
@@ -151,12 +176,13 @@ def revalidate(
 
     from rich.console import Console
 
-    from ladder.lifecycle.plan import load_plan
+    from ladder.lifecycle.plan import find_plan, load_plan
     from ladder.lifecycle.revalidate import is_due
     from ladder.lifecycle.revalidate import revalidate as measure_again
     from ladder.report.markdown import span
     from ladder.report.watch import Live
 
+    plan = find_plan(plan)
     loaded = load_plan(plan)
     if if_due and not is_due(plan, loaded, datetime.now(UTC).date()):
         typer.echo(f"Not due: checked within the last {loaded.every_days} days.")
@@ -172,17 +198,18 @@ def revalidate(
 
 @app.command()
 def schedule(
-    plan: Annotated[Path, typer.Argument(help="A revalidation.yaml.")],
+    plan: PlanFile,
     target: Annotated[str, typer.Option(help="cron or github.")] = "cron",
 ) -> None:
     """Print a job that runs the revalidation; nothing is installed."""
-    from ladder.lifecycle.plan import load_plan
+    from ladder.lifecycle.plan import find_plan, load_plan
     from ladder.lifecycle.schedule import TARGETS
 
     if target not in TARGETS:
         raise typer.BadParameter(
             f"{target}: targets are {', '.join(TARGETS)}", param_hint="--target"
         )
+    plan = find_plan(plan)
     load_plan(plan)
     typer.echo(TARGETS[target](plan), nl=False)
 

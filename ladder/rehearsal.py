@@ -33,7 +33,7 @@ from ladder.evidence import Asked, Build, Candidate
 from ladder.hardware import hardware
 from ladder.report.watch import Watch
 from ladder.rungs import LADDER
-from ladder.rungs.base import Climb
+from ladder.rungs.base import Climb, keep_here
 from ladder.rungs.measuring import confirm
 from ladder.rungs.opening import open_climb
 from ladder.scorers.base import ModelScorer, Score, Scorer
@@ -143,7 +143,7 @@ class Rehearsal(Climb):
         name = f"{model} {adapter}"
         if name not in self._rehearsed:
             opened = _stands_for(self.task, model)
-            self.refuse_to_leave(model, opened.abilities)
+            keep_here(self.task, model, opened)
             texts = [sample.target for sample in self.splits.train[:200]]
             engine = RehearsedEngine(name, opened, self.speed, texts, self.add)
             self._rehearsed[name] = CachedEngine(engine, self.store)

@@ -36,6 +36,21 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+ColumnName = Literal[
+    "id",
+    "input",
+    "target",
+    "doc_ids",
+    "group",
+    "stratum",
+    "time",
+    "text",
+    "title",
+    "answer",
+    "human",
+]
+
+
 class DataFiles(_Section):
     """Where the rows are. Either `examples` alone, or `test` with an optional `train`."""
 
@@ -46,7 +61,7 @@ class DataFiles(_Section):
     unlabeled: str | None = None
     graded: str | None = None
     """Answers that people have graded: what the `judge` scorer is compared with."""
-    columns: dict[str, str] = {}
+    columns: dict[ColumnName, str] = {}
     """Our field name -> the name of the column in the user's files, e.g. {input: text}."""
 
     def files(self) -> dict[str, str]:
@@ -160,6 +175,15 @@ def _scorer_choices(value: object) -> object:
     return choices
 
 
+def _rung_names(value: object) -> object:
+    """Accept a list of rungs; name those that there are."""
+    names = value if isinstance(value, list | tuple) else [value]
+    unknown = [name for name in names if name not in RUNGS]
+    if unknown:
+        raise ValueError(f"a list of some of {', '.join(RUNGS)}, not `{unknown[0]}`")
+    return names
+
+
 class Task(_Section):
     """The user's job, as written in task.yaml."""
 
@@ -175,7 +199,9 @@ class Task(_Section):
     prices: Prices | None = None
     rules: Rules = Rules()
     training: Training = Training()
-    rungs: tuple[RungName, ...] = Field(RUNGS, min_length=1)
+    rungs: Annotated[tuple[RungName, ...], BeforeValidator(_rung_names)] = Field(
+        RUNGS, min_length=1
+    )
     seed: int = Field(0, ge=0, lt=2**31)
 
     _source: Path = PrivateAttr(Path("task.yaml"))
@@ -375,7 +401,7 @@ def _line_of(lines: Mapping[_Location, int], at: _Location) -> int:
 
 def _explain(path: Path, lines: Mapping[_Location, int], detail: dict[str, Any]) -> Problem:
     """Turn one pydantic error into a Problem."""
-    at: _Location = tuple(map(str, detail["loc"]))
+    at: _Location = tuple(part for part in map(str, detail["loc"]) if part != "[key]")
     where = f"{path}:{_line_of(lines, at)}: {_dotted(at)}"
     if detail["type"] == "extra_forbidden":
         known = _known_keys(at[:-1])
@@ -384,11 +410,20 @@ def _explain(path: Path, lines: Mapping[_Location, int], detail: dict[str, Any])
         return Problem(where, f"the unknown key `{at[-1]}`", f"one of {', '.join(known)}", fix)
     if detail["type"] == "missing":
         return Problem(where, "nothing", f"the key `{at[-1]}`", "It is required.")
+    if (detail["type"], at) == ("less_than_equal", ("gate", "min_score")):
+        return _share_wanted(where, detail["input"])
     message = str(detail["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
     message = message.replace("String should have", "text of").replace("Keys should be", "keys of")
     if detail["type"] == "string_pattern_mismatch":
         message = "letters, digits, '.', '_' or '-', starting with a letter or digit, at most 64"
     return Problem(where, _short(detail.get("input")), message)
+
+
+def _share_wanted(where: str, value: object) -> Problem:
+    wanted = "a share from 0 to 1"
+    if isinstance(value, int | float) and value <= 100:
+        return Problem(where, _short(value), wanted, f"Did you mean {value / 100:g}?")
+    return Problem(where, _short(value), wanted)
 
 
 def _short(value: object) -> str:
@@ -422,7 +457,13 @@ def _check_data(task: Task, lines: Mapping[_Location, int]) -> Iterator[Problem]
     if "examples" not in given and "test" not in given:
         fix = "Without held-out rows nothing can be measured."
         yield Problem(at("test"), "neither `test` nor `examples`", "one of them", fix)
+    roles_of: dict[str, str] = {}
     for role, value in given.items():
+        first = roles_of.setdefault(value, role)
+        saved = value.startswith(DATASETS_PREFIX)  # each role reads its own split
+        if first != role and "examples" not in given and not saved:
+            fix = "What a model learns from cannot measure it: name another file."
+            yield Problem(at(role), f"the file of `{first}` again", "a file of its own", fix)
         problem = _check_file(task, at(role), value)
         if problem:
             yield problem

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, ladder
 
+from ladder import __version__
+
 HEAVY = ("torch", "transformers", "trl", "peft", "bitsandbytes", "datasets", "evaluate")
 
 
@@ -94,6 +96,34 @@ def test_wrong_options_are_exit_2(small):
     assert ladder("train", "lora", "--task", small / "task.yaml", "--set", "x").returncode == 2
 
 
+def test_version():
+    done = ladder("--version")
+    assert (done.returncode, done.stdout) == (0, f"ladder {__version__}\n")
+
+
+def test_a_folder_of_data_that_is_not_there_is_exit_2(small):
+    done = ladder("assess", small / "task.yaml", "--data", small / "nowhere")
+    assert done.returncode == 2
+    assert "nowhere" in done.stderr
+
+
+def test_until_names_a_rung_of_this_task(small):
+    task = small / "task.yaml"
+    task.write_text(task.read_text() + "rungs: [prompt, rag]\n")
+    done = ladder("assess", task, "--until", "lora")
+    assert done.returncode == 2
+    assert "this task's rungs are prompt, rag" in done.stderr
+
+
+def test_a_task_is_no_plan(small, tmp_path):
+    done = ladder("schedule", small / "task.yaml")
+    assert done.returncode == 2
+    assert "a task file" in done.stderr
+    done = ladder("revalidate", tmp_path)
+    assert done.returncode == 2
+    assert "revalidation.yaml" in done.stderr
+
+
 def test_init_does_not_overwrite(small):
     done = ladder("init", small)
     assert done.returncode == 2
@@ -103,9 +133,10 @@ def test_init_does_not_overwrite(small):
 def test_data_stays_on_the_machine_unless_the_task_says_so(small):
     task = small / "task.yaml"
     task.write_text(task.read_text() + "models: {base: openai:gpt@https://example.invalid/v1}\n")
-    done = ladder("assess", task)
-    assert done.returncode == 2
-    assert "data_may_leave" in done.stderr
+    for verb in ("check", "assess"):
+        done = ladder(verb, task)
+        assert done.returncode == 2
+        assert "data_may_leave" in done.stderr
 
 
 def test_dry_run_asks_no_model(small, tmp_path, bare):
@@ -161,6 +192,7 @@ def test_prompt_rung_then_repeat_then_revalidate(small, tmp_path, bare, smollm):
     assert ladder("report", runs, "--markdown").stdout.startswith("# my-task")
 
     plan = max(runs.glob("*/*/revalidation.yaml"))
+    assert ladder("schedule", plan.parent).stdout == ladder("schedule", plan).stdout
     assert ladder("revalidate", plan, "--if-due").stdout.startswith("Not due")
     held = ladder("revalidate", plan)
     assert held.returncode == 0, held.stdout + held.stderr

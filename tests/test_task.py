@@ -175,9 +175,9 @@ def test_an_empty_list_of_scorers_is_got_and_not_wanted(tmp_path: Path) -> None:
 
 def test_a_misspelt_rung_is_one_mistake(tmp_path: Path) -> None:
     path = write_task(tmp_path, GOOD + "rungs: [promt]\n")
-    problem = problems_of(path)[0]
-    assert problem.where == f"{path}:8: rungs.0"
-    assert problem.got == "'promt'"
+    problem = the_problem(path)
+    assert problem.where == f"{path}:8: rungs"
+    assert problem.got == "['promt']"
     for rung in RUNGS:
         assert rung in problem.wanted
 
@@ -271,7 +271,7 @@ seed: 2
     assert "3 characters" in found[f"{path}:2: goal"].wanted
     assert found[f"{path}:5: data.tests"].fix == "Did you mean `test`?"
     assert found[f"{path}:8: gate.min_score"].got == "7"
-    assert found[f"{path}:8: gate.min_score"].wanted == "less than or equal to 1"
+    assert found[f"{path}:8: gate.min_score"].fix == "Did you mean 0.07?"
     assert "number" in found[f"{path}:9: gate.max_p95_ms"].wanted
 
 
@@ -543,3 +543,31 @@ def test_an_honest_alias_is_read(tmp_path: Path) -> None:
     answer = load_task(write_task(tmp_path, text)).answer
     assert answer.labels == ("good", "bad")
     assert answer.json_schema == {"enum": ["good", "bad"]}
+
+
+@pytest.mark.parametrize(("given", "meant"), [("90", "0.9"), ("85.5", "0.855"), ("1.5", "0.015")])
+def test_a_score_in_percent_is_told_its_share(tmp_path: Path, given: str, meant: str) -> None:
+    text = GOOD.replace("min_score: 0.5", f"min_score: {given}")
+    problem = the_problem(write_task(tmp_path, text))
+    assert problem.wanted == "a share from 0 to 1"
+    assert problem.fix == f"Did you mean {meant}?"
+
+
+def test_one_rung_needs_no_list(tmp_path: Path) -> None:
+    assert load_task(write_task(tmp_path, GOOD + "rungs: rag\n")).rungs == ("rag",)
+
+
+def test_one_file_may_not_both_teach_and_measure(tmp_path: Path) -> None:
+    path = write_task(
+        tmp_path, GOOD.replace("examples: rows.jsonl", "train: rows.jsonl\n  test: rows.jsonl")
+    )
+    problem = the_problem(path)
+    assert problem.where.endswith("task.yaml:5: data.test")
+    assert problem.got == "the file of `train` again"
+
+
+def test_an_unknown_field_of_columns_is_named_with_the_known_ones(tmp_path: Path) -> None:
+    text = GOOD.replace("examples: rows.jsonl", "examples: rows.jsonl\n  columns: {inptu: text}")
+    problem = the_problem(write_task(tmp_path, text))
+    assert problem.where.endswith("task.yaml:5: data.columns.inptu")
+    assert "'input'" in problem.wanted

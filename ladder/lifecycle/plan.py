@@ -80,6 +80,14 @@ def pins(climb: Climb, chosen: Attempt) -> dict[str, str]:
     return pinned
 
 
+PLAN = "revalidation.yaml"
+
+
+def find_plan(path: Path) -> Path:
+    """Return the plan's file, also where the folder of its run is named."""
+    return path / PLAN if path.is_dir() else path
+
+
 def load_plan(path: Path) -> RevalidationPlan:
     """Read revalidation.yaml.
 
@@ -88,9 +96,14 @@ def load_plan(path: Path) -> RevalidationPlan:
     """
     wanted = "a plan written by ladder assess"
     if not path.is_file():
-        raise TaskError([Problem(str(path), "no such file", wanted)])
+        fix = "Only a run whose rung passed, or leads, leaves a plan: look into its report.md."
+        raise TaskError([Problem(str(path), "no such file", wanted, fix)])
     try:
-        return RevalidationPlan.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if isinstance(values, dict) and "goal" in values:
+            fix = f"Name the {PLAN} in the folder of a run of this task."
+            raise TaskError([Problem(str(path), "a task file", wanted, fix)])
+        return RevalidationPlan.model_validate(values)
     except ValidationError as error:
         raise TaskError(
             [

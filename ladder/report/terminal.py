@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ladder.evidence import Assessment
-from ladder.report.markdown import answer_line, table_rows
+from ladder.report.markdown import answer_line, assumed, table_rows
 
 COLOURS = {"pass": "green", "fail": "red", "undecided": "yellow"}
 
@@ -24,6 +24,7 @@ def show(assessment: Assessment, folder: Path, console: Console) -> None:
         table.add_row(*map(Text, row[:-1]), Text(row[-1], style=colour))
     console.print()
     console.print(table)
+    console.print(Text(assumed(assessment), style="dim"))
     console.print()
     console.print(Text(answer_line(assessment), style="bold"))
     if assessment.recommendation.rung is None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import Protocol
 
 from rich.console import Console
@@ -56,10 +58,18 @@ class Quiet:
 
 
 class Live:
-    """A person watches a terminal; in a log file only the lines that stay are written."""
+    """A person watches a terminal; a log file gets the lines that stay, and a sign of life."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, quiet_s: float = 60) -> None:
+        """Watch.
+
+        Args:
+            console: where to write.
+            quiet_s: seconds after which a long step writes into a log file how far it is.
+        """
         self.console = console
+        self.quiet_s = quiet_s
+        self._last = time.monotonic()
         self._bars = Progress(
             TextColumn("  {task.description:.60}", markup=False),
             BarColumn(bar_width=24),
@@ -75,7 +85,7 @@ class Live:
     def step(self, title: str, total: int) -> Iterator[Advance]:
         """Show a bar, the count, the time so far and the time left; a step inside one, below it."""
         if not self.console.is_terminal:
-            yield lambda done: None
+            yield partial(self._sign_of_life, title, total)
             return
         if not self._bars.tasks:
             self._bars.start()
@@ -87,9 +97,14 @@ class Live:
             if not self._bars.tasks:
                 self._bars.stop()
 
+    def _sign_of_life(self, title: str, total: int, done: int) -> None:
+        if time.monotonic() - self._last > self.quiet_s:
+            self.say(f"  {title}: {done:,} of {total:,}")
+
     def say(self, text: str) -> None:
         """Print one line that stays."""
         self.console.print(Text(text))
+        self._last = time.monotonic()
 
     def ask(self, question: str, default: bool) -> bool:
         """Ask at a terminal; in a log file, write what was taken for the answer."""

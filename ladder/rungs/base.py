@@ -64,7 +64,7 @@ class Climb:
             if first_use(model):
                 self.watch.say("converting the bundled model, once: about 20 s")
             opened = open_engine(model, adapter, self.task.folder)
-            self.refuse_to_leave(model, opened.abilities)
+            keep_here(self.task, model, opened)
             # A judge answers after every candidate: it must not push the next one's engine out.
             asking = [c.parameters for c in self.task.score if c.name in MODEL_SCORERS]
             judges = {str(given["model"]) for given in asking if given.get("model")}
@@ -72,18 +72,6 @@ class Climb:
                 self._engines.pop(next(iter(self._engines)))
             self._engines[key] = CachedEngine(opened, self.store, partial(self.count, model))
         return self._engines[key]
-
-    def refuse_to_leave(self, model: str, abilities: Abilities) -> None:
-        """Keep the rows here unless the task lets them go.
-
-        Raises:
-            TaskError: the engine is elsewhere, and rules.data_may_leave is not set.
-        """
-        if not abilities.local and not self.task.rules.data_may_leave:
-            fix = "Set `rules: {data_may_leave: true}` if the rows may be sent there."
-            where = f"{self.task.source}: models"
-            wanted = "a model on this machine"
-            raise TaskError([Problem(where, f"the remote endpoint {model}", wanted, fix)])
 
     def engine_of(self, candidate: Candidate) -> CachedEngine:
         """Return the engine that a candidate answers with."""
@@ -203,6 +191,32 @@ class Climb:
     def base_is_local(self) -> bool:
         """Tell whether the base model's weights are on this machine."""
         return model_parts(self.task.models.base)[0] in ("bundled", "hf")
+
+
+class _Able(Protocol):
+    @property
+    def abilities(self) -> Abilities: ...
+
+
+def may_be_asked(task: Task, engine: _Able) -> bool:
+    """Tell whether the rows may be sent to an engine."""
+    return engine.abilities.local or task.rules.data_may_leave
+
+
+def keep_here(task: Task, model: str, engine: _Able) -> None:
+    """Keep the rows on this machine unless the task lets them go.
+
+    Raises:
+        TaskError: the engine is elsewhere, and rules.data_may_leave is not set.
+    """
+    if not may_be_asked(task, engine):
+        raise TaskError([must_stay(f"{task.source}: models", model)])
+
+
+def must_stay(where: str, model: str) -> Problem:
+    """Return what is wrong with a model that is elsewhere."""
+    fix = "Set `rules: {data_may_leave: true}` if the rows may be sent there."
+    return Problem(where, f"the remote endpoint {model}", "a model on this machine", fix)
 
 
 def _score(attempt: Attempt) -> float:

@@ -24,16 +24,17 @@ LEAST_KEPT = 3
 def race_rung(climb: Climb, rung: Rung) -> tuple[Candidate | None, tuple[RaceLine, ...]]:
     """Race a rung's waves; each wave's candidates meet the winner of those before."""
     leader: Candidate | None = None
-    lines: list[RaceLine] = []
+    lines: dict[str, RaceLine] = {}
     for wave in rung.WAVES:
         candidates = wave(climb, leader)
         if leader is not None:
             candidates = [leader, *candidates]
         if candidates:
             leader, found = race(climb, candidates)
-            lines = [line for line in lines if line.technique != leader.technique]
-            lines += [line for line in found if line not in lines]
-    return leader, tuple(sorted(lines, key=lambda line: (-line.n, -line.score)))
+            lines |= {line.technique: line for line in found}
+    won = leader.technique if leader else ""
+    last = [line.model_copy(update={"dropped": line.technique != won}) for line in lines.values()]
+    return leader, tuple(sorted(last, key=lambda line: (-line.n, -line.score)))
 
 
 def race(climb: Climb, candidates: Sequence[Candidate]) -> tuple[Candidate, list[RaceLine]]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from ladder.errors import DataError, MissingExtraError, Problem
 from ladder.files import digest_of, file_digest
-from ladder.task import DATASETS_PREFIX, Task
+from ladder.task import DATASETS_PREFIX, ColumnName, Task
 
 MOST_PROBLEMS_SHOWN = 20
 
@@ -86,10 +86,17 @@ def read_rows(task: Task) -> Rows:
     digests = []
     readers: dict[str, _Reader] = {"documents": _read_documents, "graded": _read_graded}
     for role, value in task.data.files().items():
+        known = len(problems)
         numbered = list(_raw_rows(task, role, value, problems))
         numbered = list(_whole_text(numbered, problems))
         read: _Reader = readers.get(role, _read_samples)
         placed = list(read(task, role, numbered, problems))
+        measured = role in ("test", "examples")  # the split says how many it needs
+        if not (numbered or measured) and len(problems) == known:
+            fix = "Fill the file, or take it out of the task."
+            problems.append(
+                Problem(f"{task.source}: data.{role}", f"no rows in {value}", "rows", fix)
+            )
         found[role] = tuple(row for _, row in placed)
         places[role] = [where for where, _ in placed]
         if value.startswith(DATASETS_PREFIX):
@@ -97,6 +104,7 @@ def read_rows(task: Task) -> Rows:
         else:
             digests.append((role, file_digest(task.find_data(value))))
     problems += _clashing_ids(found, places)
+    problems = _said_once(problems)
     if problems:
         shown = problems[:MOST_PROBLEMS_SHOWN]
         rest = len(problems) - len(shown)
@@ -104,6 +112,17 @@ def read_rows(task: Task) -> Rows:
             shown.append(Problem("…", f"{rest} more such rows", "none"))
         raise DataError(shown)
     return Rows(**found, digests=tuple(digests))
+
+
+def _said_once(problems: list[Problem]) -> list[Problem]:
+    """Keep the first of the rows of a file that all lack the same column."""
+    first: dict[tuple[str, str, str], Problem] = {}
+    for at, problem in enumerate(problems):
+        lacking = problem.wanted.startswith("the column ") and problem.got.startswith("the columns")
+        file = problem.where.rsplit(":", 2)[0]
+        key = (file, problem.wanted, problem.got) if lacking else (str(at), "", "")
+        first.setdefault(key, problem)
+    return list(first.values())
 
 
 def _raw_rows(
@@ -166,6 +185,11 @@ def _from_csv(path: Path, problems: list[Problem]) -> Iterator[tuple[str, Mappin
     try:
         names = list(reader.fieldnames or ())
         twice = sorted({name for name in names if names.count(name) > 1})
+        if len(names) == 1 and any(mark in names[0] for mark in ";\t|"):
+            got = f"one column named `{names[0][:60]}`"
+            fix = "Save the file with commas between the cells."
+            problems.append(Problem(f"{path}:1", got, "columns parted by commas", fix))
+            return
         if twice:
             got = f"two columns named {', '.join(twice)}"
             wanted, fix = "a name of its own for every column", "Rename one of them."
@@ -223,7 +247,7 @@ def _from_datasets(task: Task, role: str, name: str) -> Iterator[tuple[str, Mapp
         yield f"{name}#{split}:row {number}", row
 
 
-def _field(row: Mapping[str, Any], task: Task, name: str) -> Any:
+def _field(row: Mapping[str, Any], task: Task, name: ColumnName) -> Any:
     return row.get(task.data.columns.get(name, name))
 
 
@@ -233,7 +257,7 @@ def _read_samples(
     numbered: list[tuple[str, Mapping[str, Any]]],
     problems: list[Problem],
 ) -> Iterator[tuple[str, Sample]]:
-    needed = ("input",) if role == "unlabeled" else ("input", "target")
+    needed: tuple[ColumnName, ...] = ("input",) if role == "unlabeled" else ("input", "target")
     for position, (where, row) in enumerate(numbered, start=1):
         texts = {name: _text(_field(row, task, name)) for name in needed}
         missing = [name for name, text in texts.items() if not text]
@@ -281,7 +305,7 @@ def _read_graded(
 ) -> Iterator[tuple[str, Graded]]:
     first: dict[tuple[str, str], str] = {}
     for where, row in numbered:
-        asked, answer = (_text(_field(row, task, name)) for name in ("input", "answer"))
+        asked, answer = _text(_field(row, task, "input")), _text(_field(row, task, "answer"))
         human = _grade(_field(row, task, "human"))
         wrong = list(_graded_problems(task, where, row, human))
         if not wrong and (asked, answer) in first:
@@ -329,7 +353,7 @@ def _text(value: object) -> str:
     return str(value).strip()
 
 
-def _missing(where: str, task: Task, name: str, row: Mapping[str, Any]) -> Problem:
+def _missing(where: str, task: Task, name: ColumnName, row: Mapping[str, Any]) -> Problem:
     column = task.data.columns.get(name, name)
     if column in row:
         return Problem(

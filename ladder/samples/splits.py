@@ -81,7 +81,7 @@ def split(task: Task, rows: Rows, pairs: Sequence[tuple[int, int]]) -> Splits:
     _enough(task, rows, left=len(learn if rows.examples else held))
     parts = _cut_examples(learn) if rows.examples else _cut_given(learn, held)
     _check_strata(task, (*parts["gate"], *parts["sealed"]))
-    labels = _labels(task, samples[:train_size], samples)
+    labels = _labels(task, rows, samples[:train_size], samples)
     return Splits(
         **{name: tuple(part) for name, part in parts.items()},
         documents=rows.documents,
@@ -173,7 +173,15 @@ def shared_groups(splits: Splits) -> int:
     return len(learnt & {sample.group for sample in (*splits.gate, *splits.sealed)})
 
 
-def _labels(task: Task, train: Iterable[Sample], samples: Iterable[Sample]) -> tuple[str, ...]:
+def _file_of(task: Task, rows: Rows, sample: Sample) -> str:
+    roles = {"train": rows.train, "test": rows.test, "examples": rows.examples}
+    role = next(role for role, found in roles.items() if sample in found)
+    return task.data.files().get(role, role)
+
+
+def _labels(
+    task: Task, rows: Rows, train: Iterable[Sample], samples: Iterable[Sample]
+) -> tuple[str, ...]:
     """Return the closed answer set, checked against every target."""
     if task.answer.type != "label":
         return ()
@@ -189,7 +197,12 @@ def _labels(task: Task, train: Iterable[Sample], samples: Iterable[Sample]) -> t
     if unknown:
         raise DataError(
             [
-                Problem(f"row {s.id}", f"the target `{s.target[:60]}`", f"one of {source}", fix)
+                Problem(
+                    f"{_file_of(task, rows, s)}: row {s.id}",
+                    f"the target `{s.target[:60]}`",
+                    f"one of {source}",
+                    fix,
+                )
                 for s in unknown[:5]
             ]
         )

@@ -416,3 +416,22 @@ def test_a_cell_too_long_for_csv_is_named_by_line_with_the_way_out(tmp_path: Pat
     assert problem.where == f"{tmp_path / 'rows.csv'}:2"
     assert problem.wanted == "valid CSV"
     assert ".jsonl" in problem.fix
+
+
+def test_a_missing_column_is_said_once_for_a_file(tmp_path: Path) -> None:
+    problem = the_problem(tmp_path, "rows.csv", "input,label\na,b\nc,d\ne,f\n")
+    assert problem.where.endswith("rows.csv:2: target")
+
+
+def test_semicolons_between_cells_are_named(tmp_path: Path) -> None:
+    problem = the_problem(tmp_path, "rows.csv", "input;target\na;b\n")
+    assert problem.got == "one column named `input;target`"
+    assert "commas" in problem.fix
+
+
+@pytest.mark.parametrize(("name", "text"), [("rows.jsonl", "\n"), ("rows.csv", "input,target\n")])
+def test_a_file_without_rows_is_named(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / "test.jsonl").write_text(ROW)
+    problem = the_problem(tmp_path, name, text, examples=None, train=name, test="test.jsonl")
+    assert problem.where.endswith("task.yaml: data.train")
+    assert problem.got == f"no rows in {name}"

@@ -257,7 +257,7 @@ def test_a_target_that_is_no_label_is_named_by_its_row(tmp_path: Path) -> None:
     rows[7] = row(rows[7]["input"], "perhaps", id="odd")
     answer = {"type": "label", "labels": ["yes", "no"]}
     (problem,) = the_problems(task_of(tmp_path, {"examples": rows}, answer=answer))
-    assert problem.where == "row odd"
+    assert problem.where == "examples.jsonl: row odd"
     assert problem.got == "the target `perhaps`"
     assert problem.wanted == "one of answer.labels"
     assert "answer.labels" in problem.fix
@@ -269,7 +269,7 @@ def test_a_test_label_that_training_never_shows_is_named(tmp_path: Path) -> None
     test[4] = row(test[4]["input"], "perhaps", id="odd")
     files = {"train": train, "test": test}
     (problem,) = the_problems(task_of(tmp_path, files, answer={"type": "label"}))
-    assert (problem.where, problem.got) == ("row odd", "the target `perhaps`")
+    assert (problem.where, problem.got) == ("test.jsonl: row odd", "the target `perhaps`")
     assert problem.wanted == "one of the training rows"
     assert "list every allowed answer" in problem.fix
 
