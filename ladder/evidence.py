@@ -37,6 +37,9 @@ class Latency(Record):
     """p50, p95, p99 -> order-statistic interval; none where the requests are too few for an end."""
     clients: int = 1
     """Requests under way at once."""
+    first_token_p50: float | None = None
+    first_token_p95: float | None = None
+    """Until the first token, where the endpoint streams."""
     queue_p95: float = 0.0
     """Of the wait before the model begins, on a machine that answers one request at a time."""
 

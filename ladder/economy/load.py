@@ -11,6 +11,8 @@ def waits(service: Sequence[float], clients: int) -> list[float]:
     Closed loop: each of `clients` sends its next request as soon as the last is answered, so a
     request waits for the services of the `clients - 1` requests before it. The first requests,
     which meet a queue that is still filling, are left out: one value for each full queue.
+    Neighbouring waits share services, so with many clients the values hold less evidence than as
+    many independent ones: an interval over them is somewhat too narrow.
 
     Args:
         service: the time that each request takes alone, in the order of arrival.

@@ -42,6 +42,8 @@ class Completion:
     """Log-probability of each choice, its end included, in the order of the request."""
     greedy_choice: int | None = None
     """The choice that decoding token by token within the choices arrives at."""
+    first_s: float | None = None
+    """Seconds until the first token came, where the answer was streamed."""
     cached: bool = False
 
 

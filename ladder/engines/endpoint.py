@@ -17,7 +17,8 @@ import time
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from queue import SimpleQueue
@@ -99,6 +100,7 @@ class EndpointEngine:
             raise ValueError("concurrency and attempts start at 1")
         self.model = model
         self.concurrency = concurrency
+        self.stream = False
         self.timeout_s = timeout_s
         self.attempts = attempts
         self.longest_wait_s = longest_wait_s
@@ -119,6 +121,16 @@ class EndpointEngine:
 
     def __repr__(self) -> str:
         return f"EndpointEngine(model={self.model!r}, base_url={self._shown!r})"
+
+    def streaming(self, concurrency: int) -> EndpointEngine:
+        """Return an engine to be timed: answers come token by token, and the first is noted.
+
+        Args:
+            concurrency: requests under way at once, from the start.
+        """
+        timed = copy(self)
+        timed.stream, timed.concurrency = True, concurrency
+        return timed
 
     @property
     def abilities(self) -> Abilities:
@@ -171,7 +183,7 @@ class EndpointEngine:
         self, requests: Sequence[Request], headers: dict[str, str], put: Put
     ) -> None:
         todo = iter(enumerate(requests))
-        pace = _Pace(self.concurrency)
+        pace = _Pace(self.concurrency, self.concurrency if self.stream else START_CONCURRENCY)
         options: dict[str, Any] = {
             "headers": headers,
             "auth": self._login,
@@ -222,13 +234,20 @@ class EndpointEngine:
     async def _try(self, client: httpx.AsyncClient, request: Request) -> Completion:
         start = time.perf_counter()
         payload = _payload(self.model, request)
+        if self.stream:
+            payload |= {"stream": True, "stream_options": {"include_usage": True}}
+        first_s = None
         try:
             async with (
                 asyncio.timeout(self.timeout_s),
                 client.stream("POST", self._url, json=payload) as response,
             ):
                 self._heard = True
-                body = await _read(response)
+                if self.stream and _sends_events(response):
+                    body, first_at = await _read_events(response)
+                    first_s = first_at - start if first_at else None
+                else:
+                    body = await _read(response)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise _TryAgainError(f"no connection: {_kind(error)}", unreachable=True) from None
         except (TimeoutError, httpx.TimeoutException):
@@ -236,7 +255,8 @@ class EndpointEngine:
         except httpx.RequestError as error:
             raise _TryAgainError(f"the connection broke: {type(error).__name__}") from None
         self._check_status(response, body)
-        return self._completion(request, _reply(body), time.perf_counter() - start)
+        seconds = time.perf_counter() - start
+        return replace(self._completion(request, _reply(body), seconds), first_s=first_s)
 
     def _check_status(self, response: httpx.Response, body: bytes) -> None:
         status = response.status_code
@@ -273,9 +293,9 @@ class EndpointEngine:
 class _Pace:
     """How many requests may be under way: one more per clean round, half as many on a 429."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, start: int = START_CONCURRENCY) -> None:
         self.most = most
-        self.allowed = min(START_CONCURRENCY, most)
+        self.allowed = min(start, most)
         self._busy = 0
         self._clean = 0
         self._episode = 0
@@ -358,6 +378,40 @@ async def _read(response: httpx.Response) -> bytes:
         if len(body) > BODY_LIMIT_BYTES:
             raise _RefusedError(f"a response of more than {BODY_LIMIT_BYTES:,} bytes")
     return bytes(body)
+
+
+def _sends_events(response: httpx.Response) -> bool:
+    kind: str = response.headers.get("content-type", "")
+    return kind.startswith("text/event-stream")
+
+
+async def _read_events(response: httpx.Response) -> tuple[bytes, float | None]:
+    """Return a streamed answer in the form of a whole one, and when its first text came."""
+    text, usage, first_at, size, whole = "", None, None, 0, False
+    async for line in response.aiter_lines():
+        size += len(line)
+        if size > BODY_LIMIT_BYTES:
+            raise _RefusedError(f"a response of more than {BODY_LIMIT_BYTES:,} bytes")
+        event = line.removeprefix("data:").strip()
+        whole = whole or event == "[DONE]"
+        if not line.startswith("data:") or event == "[DONE]":
+            continue
+        try:
+            data = json.loads(event)
+            usage = data.get("usage") or usage
+            choices = data.get("choices") or ()
+            parts = [choice["delta"].get("content") for choice in choices]
+            whole = whole or any(choice.get("finish_reason") for choice in choices)
+        except (ValueError, RecursionError, AttributeError, KeyError, TypeError):
+            raise _TryAgainError("an event that is no part of an answer") from None
+        new = "".join(part for part in parts if isinstance(part, str))
+        if new and first_at is None:
+            first_at = time.perf_counter()
+        text += new
+    if not whole:
+        raise _TryAgainError("the stream broke off")
+    message = {"choices": [{"message": {"content": text}}], "usage": usage}
+    return json.dumps(message).encode(), first_at
 
 
 def _reply(body: bytes) -> _Reply:

@@ -181,8 +181,13 @@ def _latency_lines(m: Measurement) -> Iterator[str]:
         ends = f"{low or 0:.0f} to {'?' if high is None else format(high, '.0f')}"
         parts.append(f"{name} {value:.0f} ms ({ends})")
     text = f"\nLatency over {found.n} requests, {found.clients} at once: {', '.join(parts)}"
-    if found.clients > 1:
+    if found.queue_p95:
         text += f"; waiting in line: p95 {found.queue_p95:.0f} ms"
+    if found.first_token_p50 is not None:
+        text += (
+            f"; first token: p50 {found.first_token_p50:.0f} ms, "
+            f"p95 {found.first_token_p95 or 0:.0f} ms"
+        )
     if m.requests_per_second:
         text += f". Kept busy with full batches: {m.requests_per_second:.1f} requests a second"
     yield f"{text}."

@@ -24,6 +24,8 @@ class Step:
     cut: bool = False
     """Promise twice the bytes, send these, and close the connection."""
     usage: bool = True
+    words_s: float | None = None
+    """Seconds before each word of an answer that is streamed; None: it comes whole."""
 
 
 def failing(status: int, message: str = "on demand", **headers: str) -> Step:
@@ -109,6 +111,24 @@ def _echo(request: Seen, usage: bool) -> bytes:
     return json.dumps(body).encode()
 
 
+def _stream(handler: BaseHTTPRequestHandler, server: FaultyServer, step: Step, text: str) -> None:
+    """Send the words one by one as server-sent events, the usage last."""
+    handler.send_response(200)
+    handler.send_header("Content-Type", "text/event-stream")
+    handler.send_header("Connection", "close")
+    handler.end_headers()
+    parts: list[dict[str, Any]] = [{"choices": [{"delta": {"role": "assistant"}}]}]
+    parts += [{"choices": [{"delta": {"content": f"{word} "}}]} for word in text.split()]
+    parts += [{"choices": [], "usage": {"prompt_tokens": 11, "completion_tokens": 3}}]
+    for part in parts[: None if step.usage else -1]:
+        server.closing.wait(step.words_s or 0)
+        handler.wfile.write(f"data: {json.dumps(part)}\n\n".encode())
+        handler.wfile.flush()
+    if not step.cut:
+        handler.wfile.write(b"data: [DONE]\n\n")
+    handler.close_connection = True
+
+
 def _handler(server: FaultyServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -122,6 +142,11 @@ def _handler(server: FaultyServer) -> type[BaseHTTPRequestHandler]:
             request = Seen(time.monotonic(), self.path, dict(self.headers), payload)
             step = server.arrive(request)
             server.closing.wait(step.delay_s)
+            if payload.get("stream") and step.words_s is not None:
+                with suppress(OSError):
+                    _stream(self, server, step, request.question)
+                server.leave()
+                return
             body = _echo(request, step.usage) if step.body is None else step.body
             # Counted as gone before the last byte: the client may ask again at once after it.
             server.leave()

@@ -480,3 +480,54 @@ def test_a_wrong_url_is_refused_without_repeating_it(url: str) -> None:
     with pytest.raises(EngineError, match="https://host/v1") as caught:
         EndpointEngine("tiny", url)
     assert "hush" not in str(caught.value)
+
+
+# Streamed, to be timed
+
+
+def test_a_streamed_answer_tells_when_its_first_token_came() -> None:
+    with FaultyServer([Step(words_s=0.05)]) as server:
+        [(_, completion)] = engine_for(server.url).streaming(1).complete([ask("one two three")])
+    assert (completion.text, completion.error) == ("one two three", None)
+    assert (completion.tokens_in, completion.tokens_out) == (11, 3)
+    assert completion.first_s is not None
+    # Two words and the usage come after the first word.
+    assert 0.05 < completion.first_s < completion.seconds - 0.1
+
+
+def test_a_stream_without_usage_is_estimated() -> None:
+    with FaultyServer([Step(words_s=0, usage=False)]) as server, pytest.warns(match="estimates"):
+        [(_, completion)] = engine_for(server.url).streaming(1).complete([ask("one two")])
+    assert (completion.text, completion.tokens_out) == ("one two", 2)
+
+
+def test_an_endpoint_that_does_not_stream_is_timed_all_the_same() -> None:
+    with FaultyServer() as server:
+        [(_, completion)] = engine_for(server.url).streaming(1).complete([ask("one two")])
+    assert completion.text == "one two"
+    assert completion.seconds > 0
+    assert completion.first_s is None
+    assert server.seen[0].payload["stream"] is True
+
+
+@pytest.mark.parametrize("line", ["data: {", "data: 7", 'data: {"choices": [{}]}'])
+def test_an_event_that_is_no_part_of_an_answer_is_an_error(line: str) -> None:
+    step = Step(body=f"{line}\n\n".encode(), headers={"Content-Type": "text/event-stream"})
+    with FaultyServer([step]) as server:
+        [(_, completion)] = engine_for(server.url).streaming(1).complete([ask()])
+    assert "no part of an answer" in str(completion.error)
+
+
+def test_a_stream_that_breaks_off_is_an_error() -> None:
+    with FaultyServer([Step(words_s=0, cut=True)]) as server:
+        [(_, completion)] = engine_for(server.url).streaming(1).complete([ask("one two")])
+    assert "broke off" in str(completion.error)
+
+
+def test_as_many_are_under_way_as_are_asked_for_from_the_start() -> None:
+    with FaultyServer([Step(delay_s=0.3)]) as server:
+        asked = [ask(str(at)) for at in range(12)]
+        answers = list(engine_for(server.url).streaming(12).complete(asked))
+    assert len(answers) == 12
+    assert server.most_in_flight == 12
+    assert engine_for(server.url).stream is False
