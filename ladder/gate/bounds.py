@@ -19,13 +19,14 @@ from scipy.special import betaincinv, ndtri
 
 from ladder.evidence import Estimate
 
+Scores = Sequence[float] | NDArray[np.float64]
 MOST_STAKED = 0.9
 """Of the capital in one bet: some is left whatever the next score is."""
+AT_A_TIME = 65_536
+"""Rows whose bets are held at once: the memory of a verdict on many rows."""
 
 
-def lower_bound(
-    scores: Sequence[float], error: float, weights: Sequence[float] | None = None
-) -> float:
+def lower_bound(scores: Scores, error: float, weights: Sequence[float] | None = None) -> float:
     """Return a value that the true mean is below with probability at most `error`.
 
     Args:
@@ -36,28 +37,26 @@ def lower_bound(
     n = len(scores)
     if n == 0:
         return 0.0
+    values = np.asarray(scores, dtype=float)
     if weights is not None:  # weighted scores are graded scores on a longer scale
         most = max(weights)
-        scaled = [score * weight / most for score, weight in zip(scores, weights, strict=True)]
-        return min(1.0, most * lower_bound(scaled, error))
-    if is_binary(scores):
-        hits = round(math.fsum(scores))
+        return min(1.0, most * lower_bound(values * np.asarray(weights) / most, error))
+    if is_binary(values):
+        hits = int(values.sum())
         return float(betaincinv(hits, n - hits + 1, error)) if hits else 0.0
     # Mixed, by a fixed draw: rows that come sorted would let early bets foresee later scores.
-    mixed = np.random.default_rng(n).permutation(np.asarray(scores, dtype=float))
-    return _betting_bound(mixed, error)
+    return _betting_bound(np.random.default_rng(n).permutation(values), error)
 
 
-def upper_bound(
-    scores: Sequence[float], error: float, weights: Sequence[float] | None = None
-) -> float:
+def upper_bound(scores: Scores, error: float, weights: Sequence[float] | None = None) -> float:
     """Return a value that the true mean is above with probability at most `error`."""
-    return 1.0 - lower_bound([1.0 - score for score in scores], error, weights)
+    return 1.0 - lower_bound(1.0 - np.asarray(scores, dtype=float), error, weights)
 
 
-def is_binary(scores: Sequence[float]) -> bool:
+def is_binary(scores: Scores) -> bool:
     """Tell whether every score is exactly 0 or 1."""
-    return all(score in (0.0, 1.0) for score in scores)
+    values = np.asarray(scores, dtype=float)
+    return bool(((values == 0.0) | (values == 1.0)).all())
 
 
 def estimate(
@@ -107,17 +106,17 @@ def _betting_bound(scores: NDArray[np.float64], error: float) -> float:
     and Ville's inequality bounds its maximum. Its size is the best one for `n` rows of the variance
     seen so far (their eq. 26, with the number of rows in place of the running count).
     """
-    n = len(scores)
-    count = np.arange(1, n + 1)
-    mean = (0.5 + np.cumsum(scores)) / (count + 1)
-    variance = (0.25 + np.cumsum((scores - mean) ** 2)) / (count + 1)
-    before = np.concatenate(([0.25], variance[:-1]))
-    stakes = np.sqrt(2 * math.log(1 / error) / (n * before))
+    stakes = _stakes(scores, error)
 
     def won(against: float) -> float:
         """Return the logarithm of the largest capital over the goal; falls with the mean."""
-        bets = np.minimum(stakes, MOST_STAKED / against)
-        return float(np.cumsum(np.log1p(bets * (scores - against))).max()) - math.log(1 / error)
+        capital, most = 0.0, -math.inf
+        for start in range(0, len(scores), AT_A_TIME):
+            part = slice(start, start + AT_A_TIME)
+            bets = np.minimum(stakes[part], MOST_STAKED / against)
+            path = capital + np.cumsum(np.log1p(bets * (scores[part] - against)))
+            capital, most = float(path[-1]), max(most, float(path.max()))
+        return most - math.log(1 / error)
 
     lowest, highest = 1e-9, float(scores.mean())
     if highest <= lowest or won(lowest) <= 0:
@@ -125,3 +124,20 @@ def _betting_bound(scores: NDArray[np.float64], error: float) -> float:
     if won(highest) >= 0:  # a lucky order of the rows: the mean itself is the most one may claim
         return highest
     return float(brentq(won, lowest, highest, xtol=1e-7))
+
+
+def _stakes(scores: NDArray[np.float64], error: float) -> NDArray[np.float64]:
+    """Return the size of each bet, which knows the variance of the scores before it."""
+    n = len(scores)
+    stakes = np.empty(n)
+    total, squares, before = 0.5, 0.25, 0.25
+    for start in range(0, n, AT_A_TIME):
+        part = scores[start : start + AT_A_TIME]
+        count = np.arange(start + 2, start + 2 + len(part))
+        totals = total + np.cumsum(part)
+        distances = squares + np.cumsum((part - totals / count) ** 2)
+        variance = distances / count
+        known = np.concatenate(([before], variance[:-1]))
+        stakes[start : start + AT_A_TIME] = np.sqrt(2 * math.log(1 / error) / (n * known))
+        total, squares, before = float(totals[-1]), float(distances[-1]), float(variance[-1])
+    return stakes
