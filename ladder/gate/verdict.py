@@ -157,7 +157,7 @@ def judge_errors(errors: int, requests: int, limit: float) -> LimitVerdict:
         got=rate,
         distance=limit - rate,
         verdict="pass" if rate <= limit else "none",
-        reason=f"{errors} of {requests} requests gave no answer",
+        reason=f"{errors} of {requests} requests gave no answer, or none that could be scored",
     )
 
 

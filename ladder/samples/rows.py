@@ -248,7 +248,16 @@ def _from_datasets(task: Task, role: str, name: str) -> Iterator[tuple[str, Mapp
 
 
 def _field(row: Mapping[str, Any], task: Task, name: ColumnName) -> Any:
-    return row.get(task.data.columns.get(name, name))
+    return _at(row, task.data.columns.get(name, name))
+
+
+def _at(row: Mapping[str, Any], column: str) -> Any:
+    """Return a column's value; `meta.source` is the `source` inside the column `meta`."""
+    if column in row:
+        return row[column]
+    outer, dot, inner = column.partition(".")
+    found = row.get(outer) if dot else None
+    return _at(found, inner) if isinstance(found, Mapping) else None
 
 
 def _read_samples(
@@ -355,7 +364,7 @@ def _text(value: object) -> str:
 
 def _missing(where: str, task: Task, name: ColumnName, row: Mapping[str, Any]) -> Problem:
     column = task.data.columns.get(name, name)
-    if column in row:
+    if column in row or _at(row, column) is not None:
         return Problem(
             f"{where}: {column}", "an empty value", "text", "Fill it or take the row out"
         )

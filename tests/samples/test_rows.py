@@ -108,6 +108,17 @@ def test_columns_map_our_names_to_theirs(tmp_path: Path) -> None:
     assert (row.id, row.input, row.target) == ("n1", "a", "b")
 
 
+def test_a_dot_reaches_into_a_field(tmp_path: Path) -> None:
+    lines = [
+        {"input": "a", "target": "b", "meta": {"site": {"name": "yelp"}}},
+        {"input": "c", "target": "b", "meta": "none"},
+        {"input": "d", "target": "b", "meta.site.name": "flat"},
+    ]
+    text = "".join(f"{json.dumps(line)}\n" for line in lines)
+    rows = read(tmp_path, "rows.jsonl", text, columns={"stratum": "meta.site.name"})
+    assert [sample.stratum for sample in rows.examples] == ["yelp", "", "flat"]
+
+
 def test_every_role_is_read(tmp_path: Path) -> None:
     (tmp_path / "train.jsonl").write_text(ROW)
     (tmp_path / "test.csv").write_text("input,target\nc,d\n")
