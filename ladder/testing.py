@@ -8,7 +8,7 @@ from __future__ import annotations
 from ladder.engines.base import Engine, Request
 from ladder.files import canonical
 from ladder.rungs.base import Climb, Rung
-from ladder.scorers.base import Scorer
+from ladder.scorers.base import ModelScorer, Scorer
 from ladder.task import RUNGS
 
 ODD_TEXTS = ("", " ", "\n", "{}", "{0}", "%s", "é\u0000\U0001f600", "a" * 10_000)
@@ -24,6 +24,30 @@ def check_scorer(scorer: Scorer, right: tuple[str, str], wrong: tuple[str, str])
             value = scorer(answer, target).value
             assert 0 <= value <= 1, f"{answer[:9]!r} against {target[:9]!r} scores {value}"
             assert scorer(answer, target).value == value, "the same pair scores differently"
+
+
+def check_model_scorer(scorer: ModelScorer, good: str, bad: str) -> None:
+    """Check a scorer that asks a model, on a reply that praises, one that does not, and odd ones.
+
+    Args:
+        scorer: what is checked.
+        good: a reply that gives full marks.
+        bad: a reply that gives fewer.
+    """
+    for question, target, answer in (("q", "t", "a"), ("q", "", "a"), ("", "t", "")):
+        messages = scorer.messages(question, target, answer)
+        assert messages, "nothing is asked"
+        roles = {role for role, _ in messages}
+        assert roles <= {"system", "user", "assistant"}, f"unknown roles: {sorted(roles)}"
+    assert scorer.max_tokens > 0, "a reply may have no tokens"
+    best, worse = scorer.read(good), scorer.read(bad)
+    assert best is not None and best.value == 1, f"{good!r} is read as {best}, not as full marks"
+    assert worse is not None and worse.value < 1, f"{bad!r} is read as {worse}, not as fewer"
+    for choice in scorer.choices:
+        assert scorer.read(choice) is not None, f"the choice {choice!r} gives no score"
+    for reply in ODD_TEXTS:
+        found = scorer.read(reply)
+        assert found is None or 0 <= found.value <= 1, f"{reply[:9]!r} is read as {found}"
 
 
 def check_engine(engine: Engine) -> None:

@@ -34,6 +34,7 @@ from ladder.scorers import ModelScorer, Score, make_scorer
 from ladder.scorers.exact_match import exact_match
 from ladder.scorers.judge import Judge, judge
 from ladder.task import ScorerChoice, Task, load_task
+from ladder.testing import check_model_scorer
 
 RUBRIC = "The answer names the town of the reference, in whatever words."
 INJECTIONS = [
@@ -210,6 +211,19 @@ def test_wrong_parameters_are_named(parameters: dict[str, Any], said: str) -> No
         make_scorer(ScorerChoice(name="judge", parameters=parameters), "task.yaml: score")
     assert "task.yaml: score.judge" in str(caught.value)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("grades", "good", "bad"),
+    [(None, "yes", "No."), ("number", "1", "0.5"), ({"fine": 1, "poor": 0.2}, "Fine", "poor")],
+)
+def test_every_kind_of_grade_keeps_the_contract(grades: Any, good: str, bad: str) -> None:
+    check_model_scorer(judge(rubric="r", grades=grades), good, bad)
+
+
+def test_the_contract_can_be_broken() -> None:
+    with pytest.raises(AssertionError, match="not as full marks"):
+        check_model_scorer(judge(rubric="r"), "no", "no")
 
 
 # In a climb
