@@ -41,8 +41,10 @@ def check_model_scorer(scorer: ModelScorer, good: str, bad: str) -> None:
         assert roles <= {"system", "user", "assistant"}, f"unknown roles: {sorted(roles)}"
     assert scorer.max_tokens > 0, "a reply may have no tokens"
     best, worse = scorer.read(good), scorer.read(bad)
-    assert best is not None and best.value == 1, f"{good!r} is read as {best}, not as full marks"
-    assert worse is not None and worse.value < 1, f"{bad!r} is read as {worse}, not as fewer"
+    assert best, f"{good!r} gives no score"
+    assert best.value == 1, f"{good!r} is read as {best}, not as full marks"
+    assert worse, f"{bad!r} gives no score"
+    assert worse.value < 1, f"{bad!r} is read as {worse}, not as fewer"
     for choice in scorer.choices:
         assert scorer.read(choice) is not None, f"the choice {choice!r} gives no score"
     for reply in ODD_TEXTS:
