@@ -11,7 +11,8 @@ from engines.faulty_server import FaultyServer, Seen, Step
 from ladder.engines.cache import Store
 from ladder.evidence import Candidate, Measurement
 from ladder.rungs.base import Climb
-from ladder.rungs.measuring import LATENCY_REQUESTS, WARM_UP, measure
+from ladder.rungs.measuring import measure
+from ladder.rungs.timing import LATENCY_REQUESTS, WARM_UP
 from ladder.samples.rows import Sample
 from ladder.samples.splits import Splits
 from ladder.task import Task
