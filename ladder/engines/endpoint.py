@@ -31,6 +31,8 @@ from ladder.errors import EngineError
 
 KEY_VARIABLES = ("LADDER_API_KEY", "OPENAI_API_KEY")
 """Where the API key is looked for; the first that is set counts."""
+MADE_FOR = {"OPENAI_API_KEY": "openai.com"}
+"""Whose key it is: a task file from elsewhere may name any host, and gets no key of another."""
 START_CONCURRENCY = 4
 BODY_LIMIT_BYTES = 10_000_000
 MESSAGE_LIMIT = 200
@@ -112,6 +114,7 @@ class EndpointEngine:
         bare = base.copy_with(userinfo=b"", fragment=None)
         self._url = bare.copy_with(raw_path=path.rstrip(b"/") + b"/chat/completions" + mark + query)
         self._shown = str(bare.copy_with(query=None)).rstrip("/")
+        self._host = base.host
         self._local = _is_loopback(base.host)
         self._heard = False
         """Some response has come: something listens at the URL."""
@@ -154,7 +157,7 @@ class EndpointEngine:
             EngineError: nothing listens at the URL, or it does not accept the key.
         """
         answers: SimpleQueue[tuple[int, Completion] | None] = SimpleQueue()
-        headers = _headers(_key())
+        headers = _headers(_key(self._host))
         loop = asyncio.new_event_loop()
         work = loop.create_task(self._answer_all(requests, headers, answers.put))
         work.add_done_callback(lambda _: answers.put(None))
@@ -267,7 +270,8 @@ class EndpointEngine:
         if status in (401, 403):
             raise EngineError(
                 f"{self._shown} refuses access ({message}). "
-                f"Set {KEY_VARIABLES[0]} (or {KEY_VARIABLES[1]}) to a key that is valid there."
+                f"Set {KEY_VARIABLES[0]} to a key that is valid there "
+                f"({KEY_VARIABLES[1]} is sent to openai.com and to this machine only)."
             )
         if status in RETRIED_STATUSES or status >= 500:
             asked = _retry_after(response.headers.get("retry-after", ""))
@@ -476,15 +480,16 @@ def _retry_after(value: str) -> float | None:
     return None if math.isnan(seconds) else max(0.0, seconds)
 
 
-def _key() -> str | None:
-    """Return the API key from the environment.
+def _key(host: str) -> str | None:
+    """Return the API key from the environment that may be sent to a host.
 
     Raises:
         EngineError: the variable holds what cannot be sent in a header.
     """
     for name in KEY_VARIABLES:
         key = os.environ.get(name, "").strip()
-        if key:
+        owner = MADE_FOR.get(name)
+        if key and (owner is None or _is_loopback(host) or f".{host}".endswith(f".{owner}")):
             if not (key.isascii() and key.isprintable() and " " not in key):
                 raise EngineError(f"{name} holds spaces or characters that no API key has")
             return key

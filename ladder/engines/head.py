@@ -23,8 +23,9 @@ class HeadEngine:
     """Labels a text with a linear model kept in a folder (no pickle: arrays and JSON)."""
 
     def __init__(self, folder: Path) -> None:
-        if not (folder / CONFIG).is_file():
-            raise EngineError(f"{folder} holds no label student: there is no {CONFIG} in it")
+        for name in (CONFIG, WEIGHTS):
+            if not (folder / name).is_file():
+                raise EngineError(f"{folder} holds no label student: there is no {name} in it")
         self.folder = folder
 
     @property

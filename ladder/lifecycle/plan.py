@@ -112,7 +112,9 @@ def load_plan(path: Path) -> RevalidationPlan:
             ]
         ) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise TaskError([Problem(str(path), str(error).split("\n")[0], "valid YAML")]) from None
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path}:{mark.line + 1}" if mark else str(path)
+        raise TaskError([Problem(where, str(error).split("\n")[0], "valid YAML")]) from None
 
 
 def _relative(path: Path, folder: Path) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+from ladder.errors import StateError
 from ladder.evidence import Attempt, Measurement, RevalidationPlan, Verdict
 from ladder.files import write_whole
 from ladder.lifecycle.plan import load_plan, pins
@@ -37,7 +38,12 @@ def is_due(path: Path, plan: RevalidationPlan, today: date) -> bool:
         import json
 
         lines = record.read_text(encoding="utf-8").splitlines()
-        last = max([last, *(datetime.fromisoformat(json.loads(x)["at"]).date() for x in lines)])
+        try:
+            checks = [datetime.fromisoformat(json.loads(line)["at"]).date() for line in lines]
+        except (ValueError, KeyError, TypeError) as error:
+            fix = "Mend the line, or move the file away: the check is due then."
+            raise StateError(f"{record}: not the record of checks ({error}). {fix}") from None
+        last = max([last, *checks])
     return (today - last).days >= plan.every_days
 
 

@@ -123,12 +123,12 @@ def _cut_examples(rows: list[Sample]) -> dict[str, list[Sample]]:
 def _cut_given(learn: list[Sample], held: list[Sample]) -> dict[str, list[Sample]]:
     few = min(FEW_DEV, round(DEV_SHARE_OF_FEW * len(learn)))
     dev_size = min(MOST_DEV, max(few, round(DEV_SHARE_OF_TRAIN * len(learn))))
-    if learn:
+    if dev_size:
         dev_size = _group_end(learn, dev_size)
         dev, train = learn[:dev_size], learn[dev_size:]
     else:
         dev_size = _group_end(held, min(MOST_DEV, round(DEV_SHARE_OF_TEST * len(held))))
-        dev, train, held = held[:dev_size], [], held[dev_size:]
+        dev, train, held = held[:dev_size], learn, held[dev_size:]
     gate_size = _group_end(held, min(MOST_GATE, round(GATE_SHARE_OF_TEST * len(held))))
     sealed_end = _group_end(held, gate_size + min(MOST_SEALED, len(held) - gate_size))
     return {

@@ -18,7 +18,7 @@ import pytest
 from faulty_server import FaultyServer, Seen, Step, failing, raw
 
 from ladder.engines.base import Completion, Request
-from ladder.engines.endpoint import BODY_LIMIT_BYTES, EndpointEngine, _Pace, _retry_after
+from ladder.engines.endpoint import BODY_LIMIT_BYTES, EndpointEngine, _key, _Pace, _retry_after
 from ladder.errors import EngineError
 
 KEY = "sk-very-secret-0123456789"
@@ -105,6 +105,27 @@ def test_key_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch, name: s
     with FaultyServer() as server:
         assert answer_of(server).error is None
     assert server.seen[0].headers["Authorization"] == f"Bearer {KEY}"
+
+
+@pytest.mark.parametrize(
+    ("host", "sent"),
+    [
+        ("api.openai.com", True),
+        ("openai.com", True),
+        ("localhost", True),
+        ("127.0.0.1", True),
+        ("openai.com.example.net", False),
+        ("notopenai.com", False),
+        ("example.net", False),
+    ],
+)
+def test_a_providers_key_goes_to_that_provider_only(
+    monkeypatch: pytest.MonkeyPatch, host: str, sent: bool
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    assert _key(host) == (KEY if sent else None)
+    monkeypatch.setenv("LADDER_API_KEY", "mine")
+    assert _key(host) == "mine"
 
 
 def test_the_first_key_counts_and_none_sends_no_header(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -98,6 +98,13 @@ def test_a_folder_without_a_student(tmp_path: Path) -> None:
         open_engine("head:none", beside=tmp_path)
 
 
+def test_a_student_without_its_weights_is_named(tmp_path: Path) -> None:
+    train(tmp_path, ["bread", "bill"])
+    (tmp_path / "head.npz").unlink()
+    with pytest.raises(EngineError, match=r"no head\.npz"):
+        HeadEngine(tmp_path)
+
+
 class Trap:
     """Unpickling this writes a file."""
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from ladder.engines.head import train_head
-from ladder.errors import TaskError
+from ladder.errors import StateError, TaskError
 from ladder.evidence import (
     Attempt,
     Candidate,
@@ -132,6 +132,19 @@ def test_due_when_the_days_have_passed(plan_path: Path) -> None:
     assert is_due(plan_path, plan, CREATED + timedelta(days=91))
     assert is_due(plan_path, plan, CREATED + timedelta(days=400))
     assert is_due(plan_path, aged(plan_path, 7), CREATED + timedelta(days=7))
+
+
+def test_a_broken_record_of_checks_is_named(plan_path: Path) -> None:
+    (plan_path.parent / RECORD).write_text("half a li")
+    with pytest.raises(StateError, match="not the record of checks"):
+        is_due(plan_path, aged(plan_path, 91), CREATED)
+
+
+def test_broken_yaml_is_named_by_line(plan_path: Path) -> None:
+    lines = plan_path.read_text().splitlines()
+    plan_path.write_text("\n".join([*lines[:3], "  - : [", *lines[3:]]))
+    with pytest.raises(TaskError, match=rf"{plan_path.name}:\d+: "):
+        load_plan(plan_path)
 
 
 def test_a_check_starts_the_count_anew(plan_path: Path) -> None:

@@ -221,6 +221,14 @@ def test_one_row_short_is_refused_and_names_the_least(
     assert splits.sealed
 
 
+def test_one_training_row_is_shown_and_the_test_rows_choose(tmp_path: Path) -> None:
+    test = [row(text) for text in unlike(100)]
+    splits, _ = cut(task_of(tmp_path, {"train": [row("a lone row", id="lone")], "test": test}))
+    assert ids(splits.train) == ["lone"]
+    assert len(splits.dev) == 20
+    assert not set(ids(splits.dev)) & set(ids(splits.gate))
+
+
 # Labels
 
 
