@@ -25,6 +25,7 @@ from ladder.rungs.asking import Outcome
 from ladder.rungs.base import Climb, Rung
 from ladder.rungs.comparing import compare
 from ladder.rungs.control import measure_control
+from ladder.rungs.handed_over import retrieval_health
 from ladder.rungs.judging import judge_agreement
 from ladder.rungs.measuring import confirm, measure, score_with_leaks
 from ladder.rungs.opening import open_climb
@@ -74,6 +75,7 @@ def attempt_rung(climb: Climb, rung: Rung, *, every: bool = False) -> Attempt:
             "measurement": measurement,
             "verdict": verdict,
             "diagnosis": diagnosis,
+            "retrieval": retrieval_health(climb, winner.retrieval, rows),
             "comparisons": compare(climb, rung.NAME),
             "asked": since(before, climb.asked),
             "seconds": round(time.perf_counter() - started, 2),

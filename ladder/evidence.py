@@ -208,6 +208,20 @@ class Comparison(Record):
     claim: Literal["better", "worse", "no difference proven"]
 
 
+class RetrievalHealth(Record):
+    """What the search handed over for the gate rows."""
+
+    source: Literal["documents", "examples"]
+    k: int
+    """Texts handed over for a row."""
+    recall: dict[int, Estimate] = {}
+    """k -> share of the rows with a right document among the first k, where that is known."""
+    redundancy: float
+    """Share of the words handed over that an earlier text of the same row had said already."""
+    inequality: float
+    """Gini coefficient of how often each text is handed over; near 1: the same few for all."""
+
+
 class Attempt(Record):
     """One rung of the ladder."""
 
@@ -219,6 +233,7 @@ class Attempt(Record):
     measurement: Measurement | None = None
     verdict: Verdict | None = None
     diagnosis: Diagnosis | None = None
+    retrieval: tuple[RetrievalHealth, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
     asked: Asked = Asked()
     """In this run, from the race to the diagnosis."""

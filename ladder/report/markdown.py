@@ -148,6 +148,7 @@ def _attempt_lines(attempt: Attempt) -> Iterator[str]:
     yield from _latency_lines(m)
     for name, other in m.others.items():
         yield f"\nAlso {name}: {span(other)}."
+    yield from _retrieval_lines(attempt)
     yield from _human_lines(m)
     yield from _slice_lines(m)
     yield from _comparison_lines(attempt)
@@ -195,6 +196,20 @@ def _latency_lines(m: Measurement) -> Iterator[str]:
         yield (
             f"\nThe p95 is {found.p95 / found.p50:.0f} times the p50: a few far longer inputs, or "
             "other work on the machine. If nothing else should have run, measure again."
+        )
+
+
+def _retrieval_lines(attempt: Attempt) -> Iterator[str]:
+    for found in attempt.retrieval:
+        text = f"\nThe search handed over {found.k} of the {found.source} for each row"
+        if found.recall:
+            n = next(iter(found.recall.values())).n
+            at = ", ".join(f"{share.mean:.2f} at {k}" for k, share in found.recall.items())
+            text += f"; recall, on the {n} rows whose right document is known: {at}"
+        yield (
+            f"{text}. {100 * found.redundancy:.0f} % of the words handed over had been said by an "
+            f"earlier text of the same row; Gini of the hits {found.inequality:.2f} (near 1: the "
+            "same few texts for every row)."
         )
 
 

@@ -1,0 +1,57 @@
+"""What a search hands over: found, said twice, always the same."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ladder.retrieval.health import inequality, recall, redundancy
+
+IDS = st.lists(st.lists(st.sampled_from("abcdefgh"), max_size=6), min_size=1, max_size=12)
+
+
+def test_recall_counts_rows_with_a_right_document():
+    found = [["a", "b", "c"], ["b", "a", "c"], ["c", "b"], []]
+    wanted = [["a"], ["a", "x"], ["z"], ["a"]]
+    assert recall(found, wanted, 1) == [True, False, False, False]
+    assert recall(found, wanted, 2) == [True, True, False, False]
+
+
+@given(IDS, st.integers(1, 6))
+def test_more_documents_never_find_less(found, k):
+    wanted = [["a", "e"]] * len(found)
+    fewer, more = (sum(recall(found, wanted, count)) for count in (k, k + 1))
+    assert fewer <= more
+
+
+def test_a_copy_says_nothing_new():
+    text = "the ferry leaves the harbour at nine in the morning"
+    assert redundancy([[text]]) == 0
+    assert redundancy([[text, text]]) == 0.5
+    assert redundancy([[text] * 5]) == 0.8
+    assert redundancy([[text, "dogs must be kept on a lead on deck"]]) == 0
+
+
+def test_an_overlap_counts_its_own_words_only():
+    first = "one two three four five six seven eight"
+    second = "five six seven eight nine ten eleven twelve"
+    assert redundancy([[first, second]]) == 0, "four words in a row are chance"
+    longer = "four five six seven eight nine ten eleven"
+    assert redundancy([[first, longer]]) == pytest.approx(5 / 16)
+
+
+def test_short_texts_are_compared_as_a_whole():
+    assert redundancy([["yes", "Yes", "no"]]) == pytest.approx(1 / 3)
+    assert redundancy([["", " "], []]) == 0
+
+
+def test_the_same_few_for_every_query():
+    assert inequality([["a"], ["b"], ["c"], ["d"]], 4) == pytest.approx(0)
+    assert inequality([["a"]] * 50, 100) == pytest.approx(0.99)
+    assert inequality([], 3) == 0
+
+
+@given(IDS)
+def test_inequality_lies_in_0_to_1(found):
+    assert -1e-9 <= inequality(found, 8) < 1
