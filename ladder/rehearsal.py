@@ -8,9 +8,9 @@ candidates are: those that fall behind early are asked less.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,7 +22,7 @@ import yaml
 from ladder.assess import attempt_rung
 from ladder.data_report import describe_data, headline, refuse_untestable
 from ladder.economy.asked import since, together
-from ladder.economy.cost import machine_usd, tokens_usd_per_1k
+from ladder.economy.cost import machine_usd
 from ladder.engines import open_engine
 from ladder.engines.base import Abilities, Completion, Request
 from ladder.engines.bundled import first_use
@@ -87,14 +87,12 @@ class RehearsedEngine:
         stands_for: Stands,
         speed: Speed,
         texts: Sequence[str],
-        tell: Callable[[Asked], None],
     ) -> None:
         self.name = name
         self.abilities = stands_for.abilities
         self.count_tokens = stands_for.count_tokens
         self.speed = speed
         self.texts = texts or ("",)
-        self.tell = tell
 
     def fingerprint(self) -> dict[str, str]:
         """Return a name of its own: its answers are nobody's."""
@@ -123,7 +121,6 @@ class RehearsedEngine:
             if self.abilities.scores_choices:  # a model of this machine
                 own = tokens_in - shared_tokens + scored + shared_tokens / len(requests)
                 seconds = own / read + written / write
-            self.tell(Asked(calls=1, tokens=tokens_in + tokens_out, seconds=seconds))
             logprobs = tuple(float(-(choice != text)) for choice in request.choices)
             yield at, Completion(text, tokens_in, tokens_out, seconds, choice_logprobs=logprobs)
 
@@ -145,8 +142,8 @@ class Rehearsal(Climb):
             opened = _stands_for(self.task, model)
             keep_here(self.task, model, opened)
             texts = [sample.target for sample in self.splits.train[:200]]
-            engine = RehearsedEngine(name, opened, self.speed, texts, self.add)
-            self._rehearsed[name] = CachedEngine(engine, self.store)
+            engine = RehearsedEngine(name, opened, self.speed, texts)
+            self._rehearsed[name] = CachedEngine(engine, self.store, partial(self.count, model))
         return self._rehearsed[name]
 
     def engine_of(self, candidate: Candidate) -> CachedEngine:
@@ -165,9 +162,9 @@ class Rehearsal(Climb):
         real = super().scorers
         return tuple((name, by if isinstance(by, ModelScorer) else drawn) for name, by in real)
 
-    def add(self, asked: Asked) -> None:
-        """Add what would be asked."""
-        self.asked = together(self.asked, asked)
+    def count(self, model: str, completion: Completion) -> None:
+        """Add what would be asked; no limit stops a rehearsal."""
+        self.asked = together(self.asked, self.one_call(model, completion))
 
     def base_folder(self) -> Path:
         """Return a name for the base."""
@@ -189,7 +186,7 @@ class Rehearsal(Climb):
         )
         tokens = round(tokens * float(settings.get("num_train_epochs", 3)))
         seconds = TRAINING_START_SECONDS + depth * TRAINING_SLOWDOWN * tokens / self.speed.read
-        self.add(Asked(tokens=tokens, seconds=seconds))
+        self.asked = together(self.asked, Asked(tokens=tokens, seconds=seconds))
         return Build(seconds=seconds, train_tokens=tokens, folder=REHEARSED)
 
 
@@ -259,12 +256,10 @@ def _stands_for(task: Task, model: str) -> Stands:
 def _since(before: Asked, play: Rehearsal) -> Asked:
     """Return what would be asked since, with its price: an endpoint's tokens, or machine time."""
     asked = since(before, play.asked)
-    prices = play.prices(play.task.models.base)
-    if prices is None:
-        usd = machine_usd(asked.seconds, play.task.hardware.usd_per_hour)
-    else:
-        usd = tokens_usd_per_1k(asked.tokens, 0, prices) / 1000
-    return asked.model_copy(update={"usd": usd})
+    if play.prices(play.task.models.base) is None:
+        usd = asked.usd + machine_usd(asked.seconds, play.task.hardware.usd_per_hour)
+        return asked.model_copy(update={"usd": usd})
+    return asked
 
 
 def _draw(seed: str) -> float:

@@ -15,7 +15,7 @@ from ladder.evidence import Asked
 from ladder.forecast import forecast
 from ladder.rehearsal import RehearsedEngine, rehearse
 from ladder.report.watch import Quiet
-from ladder.task import Task, load_task
+from ladder.task import Prices, Task, load_task
 
 SOURCE = ROOT / "evalsets/r1_guest_feedback"
 SPEED = Speed(read=1000, write=100, read_alone=500, write_alone=10)
@@ -87,6 +87,10 @@ def test_an_endpoint_is_priced_and_not_asked(absent):
     prompt = found["prompt"]
     assert isinstance(prompt, Asked)
     assert prompt.usd == pytest.approx(prompt.tokens / 1e6)
+    dearer = task.model_copy(update={"prices": Prices(input_usd_per_1m=1, output_usd_per_1m=5)})
+    again = rehearse(dearer, absent / "runs", Quiet())[1]["prompt"]
+    assert isinstance(again, Asked)
+    assert again.usd > 1.1 * prompt.usd
     assert "endpoint" in str(found["lora"])
 
 
@@ -115,10 +119,9 @@ class Words:
 
 
 def test_a_shared_prefix_is_read_once():
-    told: list[Asked] = []
-    engine = RehearsedEngine("w", Words(), SPEED, ["yes"], told.append)
+    engine = RehearsedEngine("w", Words(), SPEED, ["yes"])
     requests = [Request(text=f"{'same ' * 90}{word}", max_tokens=10) for word in ("a", "b", "c")]
     answers: list[Completion] = [completion for _, completion in engine.complete(requests)]
     assert [answer.tokens_in for answer in answers] == [91, 91, 91]
-    assert sum(asked.tokens for asked in told) == 3 * (91 + 6)
-    assert sum(asked.seconds for asked in told) == pytest.approx((90 + 3) / 1000 + 3 * 6 / 100)
+    assert [answer.tokens_out for answer in answers] == [6, 6, 6]
+    assert sum(answer.seconds for answer in answers) == pytest.approx((90 + 3) / 1000 + 3 * 6 / 100)

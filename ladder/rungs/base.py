@@ -99,19 +99,22 @@ class Climb:
         Raises:
             SpendLimitError: the limit is reached. Every answer so far is kept.
         """
-        prices, limit = self.prices(model), self.task.rules.max_spend_usd
-        usd = 0.0
-        if prices is not None:
-            usd += completion.tokens_in * prices.input_usd_per_1m / 1e6
-            usd += completion.tokens_out * prices.output_usd_per_1m / 1e6
-        tokens = completion.tokens_in + completion.tokens_out
-        new = Asked(calls=1, tokens=tokens, seconds=completion.seconds, usd=usd)
-        self.asked = together(self.asked, new)
+        self.asked = together(self.asked, self.one_call(model, completion))
+        limit = self.task.rules.max_spend_usd
         if self.asked.usd > limit:
             raise SpendLimitError(
                 f"spent {self.asked.usd:.2f} USD of rules.max_spend_usd {limit:g}: stopped. What "
                 "was answered is kept; raise the limit and run again to go on from here."
             )
+
+    def one_call(self, model: str, completion: Completion) -> Asked:
+        """Return what an answer took, with its price where a model has one."""
+        prices, usd = self.prices(model), 0.0
+        if prices is not None:
+            usd += completion.tokens_in * prices.input_usd_per_1m / 1e6
+            usd += completion.tokens_out * prices.output_usd_per_1m / 1e6
+        tokens = completion.tokens_in + completion.tokens_out
+        return Asked(calls=1, tokens=tokens, seconds=completion.seconds, usd=usd)
 
     def prices(self, model: str) -> Prices | None:
         """Return what a model's tokens cost: as the task says, else as the public table says."""

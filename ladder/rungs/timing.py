@@ -98,9 +98,10 @@ def _on_this_machine(
             for done, sample in enumerate(asked):
                 request = request_for(climb, candidate, sample, engine)
                 started = time.perf_counter()
-                list(engine.engine.complete([request]))
+                [(_, completion)] = engine.engine.complete([request])
                 if done >= WARM_UP:
                     yield time.perf_counter() - started, None
+                climb.count(candidate.model, completion)
                 advance(done + 1)
 
     about = [*_what_is_timed(climb, candidate, samples), hardware()]
