@@ -10,6 +10,7 @@ from ladder.data_report import describe_data, headline, refuse_untestable
 from ladder.engines import ENGINES, open_engine
 from ladder.engines.bundled import MODELS
 from ladder.errors import Problem, TaskError
+from ladder.report.markdown import documents
 from ladder.rungs.base import may_be_asked, must_stay
 from ladder.samples.duplicates import like_pairs
 from ladder.samples.rows import read_rows
@@ -37,7 +38,7 @@ def check_task(path: Path, data_root: Path | None) -> list[str]:
     return [
         f"{task.source}: no mistake found",
         f"{report.train} train · {report.dev} dev · {report.gate} gate · {report.sealed} sealed · "
-        f"{report.reserve} in reserve · {report.documents} documents",
+        f"{report.reserve} in reserve · {documents(report)}",
         headline(report),
         *(f"repeats a training row: {pair}" for pair in report.contaminated[:5]),
         *([f"… and {more} more"] if (more := len(report.contaminated) - 5) > 0 else []),
@@ -101,7 +102,7 @@ def _blind_spots(task: Task, splits: Splits, scorer: Scorer | ModelScorer) -> It
                 "contains or token_f1 sees it"
             )
     missing = {doc_id for sample in splits.gate for doc_id in sample.doc_ids} - {
-        document.id for document in splits.documents
+        document.source for document in splits.documents
     }
     if missing:
         yield f"warning: {len(missing)} doc_ids name no document, e.g. {sorted(missing)[0]}"

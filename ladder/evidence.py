@@ -296,6 +296,8 @@ class DataReport(Record):
     sealed: int
     reserve: int
     documents: int
+    passages: int = 0
+    """What the documents are read as: long ones are cut."""
     unlabeled: int
     duplicates: int
     """Rows set aside because a like row stands in an earlier split."""

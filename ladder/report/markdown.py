@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ladder.evidence import Assessment, Attempt, Estimate, Measurement, WordOverlap
+from ladder.evidence import Assessment, Attempt, DataReport, Estimate, Measurement, WordOverlap
 
 SUSPECT_TAIL = 5
 """A p95 of so many times the p50 is worth a word."""
@@ -269,7 +269,7 @@ def _data_lines(a: Assessment) -> Iterator[str]:
     yield (
         f"{d.train} train, {d.dev} dev (they chose), {d.gate} gate (they judged), "
         f"{d.sealed} sealed (read once), {d.reserve} in reserve; "
-        f"{d.documents} documents, {d.unlabeled} unlabelled. "
+        f"{documents(d)}, {d.unlabeled} unlabelled. "
         f"{d.duplicates} near-duplicates were set aside."
     )
     if d.detectable is None:
@@ -291,6 +291,12 @@ def _data_lines(a: Assessment) -> Iterator[str]:
     yield from _overlap_lines(d.overlap)
     if a.recommendation.with_leaked_rows:
         yield f"\nWith those rows the score would be {span(a.recommendation.with_leaked_rows)}."
+
+
+def documents(d: DataReport) -> str:
+    """Say how many documents there are, and into how many passages the long ones were cut."""
+    cut = f", read as {d.passages:,} passages" if d.passages > d.documents else ""
+    return f"{d.documents:,} documents{cut}"
 
 
 def _first(mark: str, texts: Sequence[str], most: int = 5) -> str:

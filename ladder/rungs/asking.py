@@ -144,8 +144,7 @@ def _retrieved(
     if retrieval is None:
         return [], []
     if retrieval.source == "gold":
-        known = climb.documents_by_id
-        return [], [known[doc_id] for doc_id in sample.doc_ids if doc_id in known]
+        return [], climb.right_passages(sample)
     examples, documents = [], []
     if retrieval.source in ("examples", "both"):
         found = climb.nearest(retrieval, "examples", sample)
@@ -207,8 +206,7 @@ def _known(climb: Climb, candidate: Candidate, shot: Sample) -> list[Document]:
     """Return a shot's own documents, where the candidate reads documents."""
     if candidate.retrieval is None or candidate.retrieval.source == "examples":
         return []
-    known = climb.documents_by_id
-    return [known[doc_id] for doc_id in shot.doc_ids[:1] if doc_id in known]
+    return climb.right_passages(shot)[:1]
 
 
 def _document_line(document: Document) -> str:

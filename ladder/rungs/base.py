@@ -89,9 +89,28 @@ class Climb:
         return {sample.id: sample for sample in self.splits.train}
 
     @cached_property
-    def documents_by_id(self) -> dict[str, Document]:
-        """The documents by id."""
-        return {document.id: document for document in self.splits.documents}
+    def passages_of(self) -> dict[str, list[Document]]:
+        """Document id -> its passages; a document that is read whole is its own one."""
+        found: dict[str, list[Document]] = {}
+        for document in self.splits.documents:
+            found.setdefault(document.source, []).append(document)
+        return found
+
+    def right_passages(self, sample: Sample) -> list[Document]:
+        """Return the passage of each known right document that most likely holds the answer.
+
+        That is one with the target in it, else the one that shares most words with both texts.
+        """
+        known = [
+            self.passages_of[doc_id] for doc_id in sample.doc_ids if doc_id in self.passages_of
+        ]
+        words = set(f"{sample.input} {sample.target}".casefold().split())
+
+        def likely(passage: Document) -> tuple[bool, int]:
+            text = passage.text.casefold()
+            return sample.target.casefold() in text, len(words & set(text.split()))
+
+        return [max(parts, key=likely) for parts in known]
 
     def count(self, model: str, completion: Completion) -> None:
         """Count an answer and what it cost; stop the run at the task's limit.

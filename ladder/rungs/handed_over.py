@@ -29,7 +29,7 @@ def _health(
     climb: Climb, retrieval: Retrieval, source: str, rows: Sequence[Sample]
 ) -> RetrievalHealth:
     if source == "documents":
-        ids = [document.id for document in climb.splits.documents]
+        ids = [document.source for document in climb.splits.documents]
         texts = [document.text for document in climb.splits.documents]
     else:
         ids = [sample.id for sample in climb.splits.train]

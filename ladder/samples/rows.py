@@ -47,6 +47,15 @@ class Document:
     id: str
     title: str
     text: str
+    start: int = 0
+    """Where in its document a passage begins, in characters."""
+    cut_from: str = ""
+    """The id of the document, where this is a passage of it."""
+
+    @property
+    def source(self) -> str:
+        """The id of the document that this is, or is a part of."""
+        return self.cut_from or self.id
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from ladder.errors import DataError, Problem
 from ladder.samples.duplicates import clusters
+from ladder.samples.passages import passages
 from ladder.samples.rows import Document, Rows, Sample
 from ladder.task import Task
 
@@ -84,13 +85,29 @@ def split(task: Task, rows: Rows, pairs: Sequence[tuple[int, int]]) -> Splits:
     labels = _labels(task, rows, samples[:train_size], samples)
     return Splits(
         **{name: tuple(part) for name, part in parts.items()},
-        documents=rows.documents,
+        documents=tuple(part for document in rows.documents for part in _parts(document)),
         unlabeled=rows.unlabeled,
         labels=labels,
         duplicates=tuple(duplicates),
         contaminated=tuple(contaminated),
         leaked=tuple(leaked),
     )
+
+
+def _parts(document: Document) -> Iterator[Document]:
+    """Yield a document, or its passages where it is too long to be read whole."""
+    places = list(passages(document.text))
+    if len(places) == 1:
+        yield document
+        return
+    for number, (start, end) in enumerate(places, start=1):
+        yield replace(
+            document,
+            id=f"{document.id}#{number}",
+            text=document.text[start:end],
+            start=start,
+            cut_from=document.id,
+        )
 
 
 def _draw(seed: int, sample_id: str) -> str:

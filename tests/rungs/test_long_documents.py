@@ -1,0 +1,85 @@
+"""A handbook in one long document: searched, handed over and judged by passages."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+from ladder.checking import check_task
+from ladder.engines.base import Abilities
+from ladder.evidence import Candidate, Retrieval
+from ladder.report.watch import Quiet
+from ladder.rungs.asking import request_for
+from ladder.rungs.base import Climb
+from ladder.rungs.handed_over import retrieval_health
+from ladder.rungs.opening import open_climb
+from ladder.task import load_task
+
+SOURCE = ROOT / "evalsets/r2_ferry_handbook"
+
+
+@pytest.fixture
+def task_file(tmp_path: Path) -> Path:
+    """r2 with its documents bound into one, which every row names as the right one."""
+    for name in ("train", "test"):
+        rows = map(json.loads, (SOURCE / f"{name}.jsonl").read_text().splitlines())
+        lines = [json.dumps({**row, "doc_ids": ["handbook"]}) for row in rows]
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(lines))
+    pages = map(json.loads, (SOURCE / "documents.jsonl").read_text().splitlines())
+    text = "\n\n".join(f"{page.get('title', '')}\n{page['text']}" for page in pages)
+    book = {"id": "handbook", "title": "Handbook", "text": text}
+    (tmp_path / "documents.jsonl").write_text(json.dumps(book))
+    (tmp_path / "task.yaml").write_text((SOURCE / "task.yaml").read_text())
+    return tmp_path / "task.yaml"
+
+
+@pytest.fixture
+def climb(task_file, tmp_path) -> Climb:
+    return open_climb(load_task(task_file), tmp_path / "runs", Quiet())[0]
+
+
+class Words:
+    abilities = Abilities(plain=True, context=10_000)
+
+    def count_tokens(self, text: str) -> int:
+        return len(text.split())
+
+
+def test_check_says_how_it_is_read(task_file):
+    (line,) = [line for line in check_task(task_file, None) if " train · " in line]
+    assert "1 documents, read as" in line
+
+
+def test_every_passage_knows_where_it_stands(climb, task_file):
+    book = json.loads((task_file.parent / "documents.jsonl").read_text())["text"]
+    assert len(climb.splits.documents) > 5
+    for passage in climb.splits.documents:
+        assert book[passage.start :].startswith(passage.text)
+        assert passage.source == "handbook"
+        assert passage.id.startswith("handbook#")
+
+
+def test_the_right_passage_holds_the_answer(climb):
+    rows = [row for row in climb.splits.gate if row.target in book_text(climb)]
+    assert len(rows) > 30
+    assert all(row.target in climb.right_passages(row)[0].text for row in rows)
+
+
+def test_a_request_carries_passages_and_not_the_book(climb):
+    row = climb.splits.gate[0]
+    for retrieval in (Retrieval(source="documents", k=1), Retrieval(source="gold", k=1)):
+        candidate = Candidate(rung="rag", technique="t", model="bundled:none", retrieval=retrieval)
+        request = request_for(climb, candidate, row, Words())
+        assert 50 < len(str(request.messages or request.text).split()) < 500
+
+
+def test_recall_counts_the_document_of_a_passage(climb):
+    (found,) = retrieval_health(climb, Retrieval(source="documents", k=1), climb.splits.gate)
+    assert found.recall[1].mean == 1
+
+
+def book_text(climb: Climb) -> str:
+    return " ".join(passage.text for passage in climb.splits.documents)
