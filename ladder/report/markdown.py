@@ -179,7 +179,8 @@ def _latency_lines(m: Measurement) -> Iterator[str]:
     parts = []
     for name, value in (("p50", found.p50), ("p95", found.p95), ("p99", found.p99)):
         low, high = found.intervals.get(name, (None, None))
-        ends = f"{low or 0:.0f} to {'?' if high is None else format(high, '.0f')}"
+        # So few requests may set no upper end: the slowest is yet to come.
+        ends = f"{low or 0:.0f} " + ("or more" if high is None else f"to {high:.0f}")
         parts.append(f"{name} {value:.0f} ms ({ends})")
     text = f"\nLatency over {found.n} requests, {found.clients} at once: {', '.join(parts)}"
     if found.queue_p95:
