@@ -28,7 +28,10 @@ def describe_data(task: Task, splits: Splits, rows: Rows) -> DataReport:
         contaminated=leaks,
         look_alikes=alikes,
         overlap=overlap_with_known(splits),
-        detectable=detectable_score(witnesses, task.gate, len(task.rungs)),
+        witnesses=witnesses,
+        detectable=detectable_score(
+            witnesses, task.gate, len(task.rungs), looked_at=len(splits.gate)
+        ),
         rows_needed={
             f"{score:.2f}": rows_needed(score, task.gate, len(task.rungs))
             for score in plausible_scores(task.gate.min_score)
@@ -52,18 +55,18 @@ def refuse_untestable(task: Task, report: DataReport) -> None:
         "Add rows, lower min_score or confidence, name fewer rungs; or set gate.when_undecided "
         "(lean, climb, stop, ask) to go on without a proof."
     )
-    got = f"{report.gate} gate rows, too few to prove {task.gate.min_score:g} without one mistake"
+    got = f"{_rows(report)}, too few to prove {task.gate.min_score:g} without one mistake"
     raise DataError([Problem(f"{task.source}: gate", got, wanted, fix)])
 
 
 def headline(report: DataReport) -> str:
     """Say in one line what the rows can tell."""
     if report.detectable is None:
-        able = f"{report.gate} gate rows cannot prove this gate, even without a mistake"
+        able = f"{_rows(report)} cannot prove this gate, even without a mistake"
     else:
-        able = f"{report.gate} gate rows: a true score of {report.detectable:.2f} should pass"
+        able = f"{_rows(report)}: a true score of {report.detectable:.2f} should pass"
         close, rows = next(iter(report.rows_needed.items()), ("", None))
-        able += f", {close} needs {rows:,} rows" if rows and rows > report.gate else ""
+        able += f", {close} needs {rows:,} rows" if rows and rows > report.witnesses else ""
     said = [able]
     if report.shared_groups:
         said.append(f"{report.shared_groups} groups stand in train and in held-out rows")
@@ -74,3 +77,9 @@ def headline(report: DataReport) -> str:
     if report.look_alikes:
         said.append(f"{len(report.look_alikes)} held-out rows look like training rows")
     return " · ".join(said)
+
+
+def _rows(report: DataReport) -> str:
+    """Say how many rows judge, and how many witnesses they are where groups count once."""
+    groups = report.witnesses if report.witnesses < report.gate else None
+    return f"{report.gate} gate rows" + (f", {groups} of them independent" if groups else "")

@@ -293,6 +293,8 @@ class DataReport(Record):
     train: int
     dev: int
     gate: int
+    witnesses: int = 0
+    """Independent ones among the gate rows: a group counts once."""
     sealed: int
     reserve: int
     documents: int

@@ -34,6 +34,8 @@ from ladder.hardware import hardware
 from ladder.report.watch import Watch
 from ladder.rungs import LADDER
 from ladder.rungs.base import Climb, keep_here
+from ladder.rungs.control import measure_control
+from ladder.rungs.judging import judge_agreement
 from ladder.rungs.measuring import confirm
 from ladder.rungs.opening import open_climb
 from ladder.scorers.base import ModelScorer, Score, Scorer
@@ -52,7 +54,7 @@ MESSAGE_TOKENS = 4
 """What a chat template adds to a message."""
 DRAWN_LABEL_TOKENS = 3
 REHEARSED = "rehearsed"
-SEALED = "sealed"
+SEALED, JUDGE = "sealed", "judge"
 
 
 class Stands(Protocol):
@@ -195,7 +197,8 @@ def rehearse(
 ) -> tuple[list[str], dict[str, Asked | str]]:
     """Return what the rows can tell, and what each rung would take (or why it is not tried).
 
-    Every rung is taken as measured on all gate rows; the last one is confirmed on sealed rows.
+    Every rung is taken as measured on all gate rows; the last one is confirmed on sealed rows. A
+    judge is asked about the answers that people graded, and about the control's.
     """
     climb, rows = open_climb(task, runs, watch)
     report = describe_data(task, climb.splits, rows)
@@ -205,7 +208,12 @@ def rehearse(
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         store = Store(folder / "rehearsal.sqlite")
-        play = Rehearsal(task, climb.splits, store, folder, folder / "artefacts", speed=speed)
+        play = Rehearsal(
+            task, climb.splits, store, folder, folder / "artefacts", graded=rows.graded, speed=speed
+        )
+        if judge_agreement(play):
+            measure_control(play)
+            found[JUDGE] = _since(Asked(), play)
         for rung in LADDER:
             if rung.NAME not in task.rungs:
                 continue

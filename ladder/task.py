@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import math
+import os
 import re
 import reprlib
 from collections.abc import Iterator, Mapping
@@ -28,6 +29,8 @@ MOST_VALUES = 100_000
 """A task file may hold this many values once its aliases are written out."""
 DATA_SUFFIXES = (".jsonl", ".csv", ".parquet")
 DATASETS_PREFIX = "datasets:"
+LEAST_PERCENT = 10
+"""A min_score from here on is meant in percent."""
 
 _Location = tuple[str, ...]
 
@@ -421,7 +424,7 @@ def _explain(path: Path, lines: Mapping[_Location, int], detail: dict[str, Any])
 
 def _share_wanted(where: str, value: object) -> Problem:
     wanted = "a share from 0 to 1"
-    if isinstance(value, int | float) and value <= 100:
+    if isinstance(value, int | float) and LEAST_PERCENT <= value <= 100:
         return Problem(where, _short(value), wanted, f"Did you mean {value / 100:g}?")
     return Problem(where, _short(value), wanted)
 
@@ -459,9 +462,10 @@ def _check_data(task: Task, lines: Mapping[_Location, int]) -> Iterator[Problem]
         yield Problem(at("test"), "neither `test` nor `examples`", "one of them", fix)
     roles_of: dict[str, str] = {}
     for role, value in given.items():
-        first = roles_of.setdefault(value, role)
         saved = value.startswith(DATASETS_PREFIX)  # each role reads its own split
-        if first != role and "examples" not in given and not saved:
+        learnt_or_judged = role in ("train", "unlabeled", "test") and not saved
+        first = roles_of.setdefault(os.path.normpath(value), role) if learnt_or_judged else role
+        if first != role:
             fix = "What a model learns from cannot measure it: name another file."
             yield Problem(at(role), f"the file of `{first}` again", "a file of its own", fix)
         problem = _check_file(task, at(role), value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,20 @@ def test_rows_that_may_not_leave_are_not_even_reckoned_with(absent):
     task = task_in(absent, models={"base": "openai:any@https://example.invalid/v1"})
     with pytest.raises(TaskError, match="data_may_leave"):
         rehearse(task, absent / "runs", Quiet())
+
+
+def test_a_judge_is_asked_about_graded_answers_and_the_control(absent):
+    rows = [
+        {"input": f"question {at}", "answer": "yes", "human": at % 2, "target": "yes"}
+        for at in range(40)
+    ]
+    (absent / "graded.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    data = {"train": "train.jsonl", "test": "test.jsonl", "graded": "graded.jsonl"}
+    task = task_in(absent, data=data, score={"judge": {"rubric": "right"}}, rungs=["prompt"])
+    _, found = rehearse(task, absent / "runs", Quiet())
+    assert list(found) == ["judge", "prompt", "sealed"]
+    assert isinstance(found["judge"], Asked)
+    assert found["judge"].calls > 100
 
 
 def test_a_gate_that_the_rows_cannot_prove_is_refused(absent):

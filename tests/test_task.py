@@ -271,7 +271,7 @@ seed: 2
     assert "3 characters" in found[f"{path}:2: goal"].wanted
     assert found[f"{path}:5: data.tests"].fix == "Did you mean `test`?"
     assert found[f"{path}:8: gate.min_score"].got == "7"
-    assert found[f"{path}:8: gate.min_score"].fix == "Did you mean 0.07?"
+    assert found[f"{path}:8: gate.min_score"].wanted == "a share from 0 to 1"
     assert "number" in found[f"{path}:9: gate.max_p95_ms"].wanted
 
 
@@ -545,12 +545,14 @@ def test_an_honest_alias_is_read(tmp_path: Path) -> None:
     assert answer.json_schema == {"enum": ["good", "bad"]}
 
 
-@pytest.mark.parametrize(("given", "meant"), [("90", "0.9"), ("85.5", "0.855"), ("1.5", "0.015")])
+@pytest.mark.parametrize(
+    ("given", "meant"), [("90", "Did you mean 0.9?"), ("85.5", "Did you mean 0.855?"), ("1.5", "")]
+)
 def test_a_score_in_percent_is_told_its_share(tmp_path: Path, given: str, meant: str) -> None:
     text = GOOD.replace("min_score: 0.5", f"min_score: {given}")
     problem = the_problem(write_task(tmp_path, text))
     assert problem.wanted == "a share from 0 to 1"
-    assert problem.fix == f"Did you mean {meant}?"
+    assert problem.fix == meant
 
 
 def test_one_rung_needs_no_list(tmp_path: Path) -> None:
@@ -564,6 +566,16 @@ def test_one_file_may_not_both_teach_and_measure(tmp_path: Path) -> None:
     problem = the_problem(path)
     assert problem.where.endswith("task.yaml:5: data.test")
     assert problem.got == "the file of `train` again"
+
+
+def test_one_file_under_two_names_is_one_file(tmp_path: Path) -> None:
+    text = GOOD.replace("examples: rows.jsonl", "train: rows.jsonl\n  test: ./rows.jsonl")
+    assert the_problem(write_task(tmp_path, text)).got == "the file of `train` again"
+
+
+def test_training_rows_may_be_documents(tmp_path: Path) -> None:
+    text = GOOD.replace("examples: rows.jsonl", "examples: rows.jsonl\n  documents: rows.jsonl")
+    assert load_task(write_task(tmp_path, text)).data.documents == "rows.jsonl"
 
 
 def test_an_unknown_field_of_columns_is_named_with_the_known_ones(tmp_path: Path) -> None:

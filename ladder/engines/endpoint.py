@@ -42,6 +42,7 @@ CONNECT_SECONDS = 10.0
 STOPS_SENT = 4
 """Endpoints refuse more stop strings than this; the rest are applied here."""
 CLOSE_SECONDS = 5.0
+STREAM_REFUSED = frozenset({400, 404, 415, 422, 501})
 RETRIED_STATUSES = frozenset({408, 409, 429})
 
 Put = Callable[[tuple[int, Completion]], None]
@@ -102,6 +103,8 @@ class EndpointEngine:
             raise ValueError("concurrency and attempts start at 1")
         self.model = model
         self.concurrency = concurrency
+        self.timed = False
+        """The clock of a request runs from its first try to its answer, waits included."""
         self.stream = False
         self.timeout_s = timeout_s
         self.attempts = attempts
@@ -128,11 +131,14 @@ class EndpointEngine:
     def streaming(self, concurrency: int) -> EndpointEngine:
         """Return an engine to be timed: answers come token by token, and the first is noted.
 
+        Retries and the waits between them are part of a request's time, as a user would see it. An
+        endpoint that refuses to stream is timed without.
+
         Args:
             concurrency: requests under way at once, from the start.
         """
         timed = copy(self)
-        timed.stream, timed.concurrency = True, concurrency
+        timed.timed, timed.stream, timed.concurrency = True, True, concurrency
         return timed
 
     @property
@@ -186,7 +192,7 @@ class EndpointEngine:
         self, requests: Sequence[Request], headers: dict[str, str], put: Put
     ) -> None:
         todo = iter(enumerate(requests))
-        pace = _Pace(self.concurrency, self.concurrency if self.stream else START_CONCURRENCY)
+        pace = _Pace(self.concurrency, self.concurrency if self.timed else START_CONCURRENCY)
         options: dict[str, Any] = {
             "headers": headers,
             "auth": self._login,
@@ -210,12 +216,14 @@ class EndpointEngine:
     async def _answer(self, client: httpx.AsyncClient, pace: _Pace, request: Request) -> Completion:
         """Try until there is an answer, or until there is no more hope of one."""
         troubles: list[_TryAgainError] = []
+        begun = time.perf_counter()
         while len(troubles) < self.attempts:
             if troubles:
                 await asyncio.sleep(self._wait_s(troubles))
             try:
                 async with pace.turn():
-                    return await self._try(client, request)
+                    start = begun if self.timed else time.perf_counter()
+                    return await self._try(client, request, start)
             except _RefusedError as refusal:
                 return Completion(error=str(refusal))
             except _TryAgainError as trouble:
@@ -234,8 +242,7 @@ class EndpointEngine:
         wait = random.uniform(0, widest) + (troubles[-1].pause or 0.0)
         return min(wait, self.longest_wait_s)
 
-    async def _try(self, client: httpx.AsyncClient, request: Request) -> Completion:
-        start = time.perf_counter()
+    async def _try(self, client: httpx.AsyncClient, request: Request, start: float) -> Completion:
         payload = _payload(self.model, request)
         if self.stream:
             payload |= {"stream": True, "stream_options": {"include_usage": True}}
@@ -246,7 +253,10 @@ class EndpointEngine:
                 client.stream("POST", self._url, json=payload) as response,
             ):
                 self._heard = True
-                if self.stream and _sends_events(response):
+                if self.stream and response.status_code in STREAM_REFUSED:
+                    self.stream = False
+                    raise _TryAgainError("the endpoint refuses to stream")
+                if response.is_success and _sends_events(response):
                     body, first_at = await _read_events(response)
                     first_s = first_at - start if first_at else None
                 else:
@@ -391,17 +401,16 @@ def _sends_events(response: httpx.Response) -> bool:
 
 async def _read_events(response: httpx.Response) -> tuple[bytes, float | None]:
     """Return a streamed answer in the form of a whole one, and when its first text came."""
-    text, usage, first_at, size, whole = "", None, None, 0, False
-    async for line in response.aiter_lines():
-        size += len(line)
-        if size > BODY_LIMIT_BYTES:
-            raise _RefusedError(f"a response of more than {BODY_LIMIT_BYTES:,} bytes")
-        event = line.removeprefix("data:").strip()
-        whole = whole or event == "[DONE]"
-        if not line.startswith("data:") or event == "[DONE]":
+    text, usage, first_at, whole = "", None, None, False
+    async for line in _lines(response):
+        event = line.removeprefix(b"data:").strip()
+        whole = whole or event == b"[DONE]"
+        if not line.startswith(b"data:") or event == b"[DONE]":
             continue
         try:
             data = json.loads(event)
+            if data.get("error"):
+                raise _TryAgainError(f"an error in the stream: {_server_message(event)}")
             usage = data.get("usage") or usage
             choices = data.get("choices") or ()
             parts = [choice["delta"].get("content") for choice in choices]
@@ -416,6 +425,19 @@ async def _read_events(response: httpx.Response) -> tuple[bytes, float | None]:
         raise _TryAgainError("the stream broke off")
     message = {"choices": [{"message": {"content": text}}], "usage": usage}
     return json.dumps(message).encode(), first_at
+
+
+async def _lines(response: httpx.Response) -> AsyncIterator[bytes]:
+    """Yield lines as they come, parted by line feeds only: JSON may hold every other break."""
+    size, rest = 0, b""
+    async for part in response.aiter_bytes():
+        size += len(part)
+        if size > BODY_LIMIT_BYTES:
+            raise _RefusedError(f"a response of more than {BODY_LIMIT_BYTES:,} bytes")
+        *lines, rest = (rest + part).split(b"\n")
+        for line in lines:
+            yield line
+    yield rest
 
 
 def _reply(body: bytes) -> _Reply:

@@ -113,19 +113,22 @@ def judge_latency(milliseconds: Sequence[float], limit: float, error: float) -> 
     """Judge a 95th percentile: is the share of slower requests at most 5 %?
 
     The order-statistic bound on a quantile is the exact binomial bound on that share, so the same
-    three verdicts hold. A pass needs at least 59 requests at 95 %.
+    three verdicts hold. A pass needs at least 59 requests at 95 %. A request that failed took
+    infinitely long.
     """
     within = [1.0 if value <= limit else 0.0 for value in milliseconds]
     score = judge_score(within, 0.95, error)
     p95 = percentile(milliseconds, 0.95)
     slow = sum(value > limit for value in milliseconds)
+    failed = sum(math.isinf(value) for value in milliseconds)
     return LimitVerdict(
         limit="max_p95_ms",
         wanted=limit,
-        got=p95,
-        distance=limit - p95,
+        got=p95 if math.isfinite(p95) else None,
+        distance=limit - p95 if math.isfinite(p95) else None,
         verdict=score.verdict,
-        reason=f"{slow} of {len(within)} requests took longer than {limit:g} ms",
+        reason=f"{slow} of {len(within)} requests took longer than {limit:g} ms"
+        + (f", {failed} of them failed" if failed else ""),
         more_rows=score.more_rows,
     )
 
@@ -173,12 +176,16 @@ def combine(limits: Sequence[LimitVerdict]) -> Verdict:
     return Verdict(status=status, limits=tuple(limits), unproven=status == "undecided" and holds)
 
 
-def detectable_score(rows: int, gate: GateLimits, rungs: int, power: float = 0.8) -> float | None:
+def detectable_score(
+    rows: int, gate: GateLimits, rungs: int, power: float = 0.8, looked_at: int | None = None
+) -> float | None:
     """Return the smallest true score that `rows` 0/1 scores prove with the given power.
 
-    None where even a perfect score would stay undecided.
+    None where even a perfect score would stay undecided. `looked_at` is the number of rows that
+    the looks count, where it is not `rows` because groups of them are one witness each.
     """
-    needed = _hits_needed(rows, gate.min_score, _last_error(rows, gate, rungs)) if rows else None
+    error = _last_error(looked_at or rows, gate, rungs)
+    needed = _hits_needed(rows, gate.min_score, error) if rows else None
     if needed is None:
         return None
     # P(hits >= needed) = power, solved for the true score: a quantile of the beta distribution.

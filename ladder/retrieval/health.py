@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from statistics import fmean
 
@@ -50,20 +51,17 @@ def _covered(handed: Sequence[str]) -> float:
     return covered / total
 
 
-def inequality(found: Sequence[Sequence[str]], documents: int) -> float:
-    """Return the Gini coefficient of how often each document is handed over.
+def inequality(found: Sequence[Sequence[int]], texts: int) -> float:
+    """Return the Gini coefficient of how often each text is handed over.
 
-    0: every document as often as any other; near 1: the same few for every query.
+    0: every text as often as any other; near 1: the same few for every query.
 
     Args:
-        found: ids for each query.
-        documents: how many there are to choose from.
+        found: positions of the texts for each query.
+        texts: how many there are to choose from.
     """
-    hits: dict[str, int] = {}
-    for ids in found:
-        for doc_id in ids:
-            hits[doc_id] = hits.get(doc_id, 0) + 1
-    counts = sorted([*hits.values(), *[0] * (documents - len(hits))])
+    hits = Counter(position for positions in found for position in positions)
+    counts = sorted(hits[position] for position in range(texts))
     total = sum(counts)
     if not total:
         return 0.0

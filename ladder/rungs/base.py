@@ -203,7 +203,8 @@ class Climb:
         found = self.store.remember("search", about, compute)
         known = self._found.setdefault((source, retrieval.method), {})
         for sample, positions in zip(samples, found, strict=True):
-            others = [at for at in positions if ids[at] != sample.id]  # never the row itself
+            own = sample.id if source == "examples" else None  # never the row itself
+            others = [at for at in positions if ids[at] != own]
             known[sample.id] = others[:RETRIEVAL_DEPTH]
 
     def _embedder(self) -> Path | None:

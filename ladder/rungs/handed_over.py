@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ladder.evidence import Retrieval, RetrievalHealth
-from ladder.gate.bounds import estimate
+from ladder.evidence import Estimate, Retrieval, RetrievalHealth
 from ladder.retrieval.health import inequality, recall, redundancy
 from ladder.rungs.base import Climb
+from ladder.rungs.units import as_units
 from ladder.samples.rows import Sample
 
 RECALL_AT = (1, 3, 5)
@@ -37,21 +37,24 @@ def _health(
     deep = retrieval.model_copy(update={"k": max(retrieval.k, *RECALL_AT)})
     found = {row.id: climb.nearest(deep, source, row) for row in rows}
     handed = [positions[: retrieval.k] for positions in found.values()]
-    known = [row for row in rows if row.doc_ids and source == "documents"]
+    here = climb.passages_of if source == "documents" else {}
+    known = [row for row in rows if any(doc_id in here for doc_id in row.doc_ids)]
     ranked = [[ids[at] for at in found[row.id]] for row in known]
     return RetrievalHealth.model_validate(
         {
             "source": source,
             "k": retrieval.k,
             "recall": {
-                k: estimate(
-                    [float(hit) for hit in recall(ranked, [row.doc_ids for row in known], k)],
-                    climb.task.gate.confidence,
-                )
+                k: _share(climb, known, recall(ranked, [row.doc_ids for row in known], k))
                 for k in RECALL_AT
                 if known
             },
             "redundancy": redundancy([[texts[at] for at in at_row] for at_row in handed]),
-            "inequality": inequality([[ids[at] for at in at_row] for at_row in handed], len(ids)),
+            "inequality": inequality(handed, len(texts)),
         }
     )
+
+
+def _share(climb: Climb, rows: Sequence[Sample], hits: Sequence[bool]) -> Estimate:
+    scored = [(row, float(hit)) for row, hit in zip(rows, hits, strict=True)]
+    return as_units(scored, climb.task.use.strata).estimate(climb.task.gate.confidence)

@@ -166,7 +166,9 @@ def macro_f1(answered: Sequence[Outcome]) -> float:
 
 def score_with_leaks(climb: Climb, candidate: Candidate) -> Estimate | None:
     """Return the score over the rows that were counted and the leaked rows; None without leaks."""
-    leaked = climb.splits.leaked[:MOST_LEAKED]
+    shares = climb.task.use.strata
+    known = [row for row in climb.splits.leaked if not shares or row.stratum in shares]
+    leaked = known[:MOST_LEAKED]
     if not leaked:
         return None
     outcomes = answer(climb, candidate, leaked, "the rows that repeat training rows")

@@ -48,7 +48,7 @@ def wordings(climb: Climb) -> tuple[tuple[str, str], ...]:
     """Return what input and answer may be called; the user's own column names come first."""
     columns = climb.task.data.columns
     names = [columns.get(name, "") for name in ("input", "target")]
-    own = [name.replace("_", " ").capitalize() for name in names]
+    own = [name.rpartition(".")[2].replace("_", " ").capitalize() for name in names]
     usual: tuple[tuple[str, str], ...]
     usual = LABEL_WORDINGS if climb.splits.labels else TEXT_WORDINGS
     if len(climb.splits.labels) > MANY_LABELS:

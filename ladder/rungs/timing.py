@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 
 from ladder.economy.load import waits
 from ladder.engines.endpoint import EndpointEngine
 from ladder.evidence import Candidate, Latency, LimitVerdict
+from ladder.files import digest_of
 from ladder.gate.quantiles import percentile, quantile_interval
 from ladder.gate.verdict import error_at_look, judge_latency
 from ladder.hardware import hardware
@@ -19,6 +21,9 @@ WARM_UP = 3
 LATENCY_REQUESTS = 20
 LATENCY_LOOKS = (20, 100, 200, 400)
 """Requests at which a latency limit is looked at: 20 suffice to see that a system is too slow."""
+
+Timing = tuple[float, float | None]
+"""Seconds of a request (infinite: it failed), and until its first token where that is known."""
 
 
 def judged_latency(
@@ -34,19 +39,19 @@ def judged_latency(
     """
     limit = climb.task.gate.max_p95_ms
     counts = LATENCY_LOOKS if limit and samples else (LATENCY_REQUESTS,) if samples else ()
+    endpoint = candidate.model.startswith("openai:")
+    # On this machine the first requests only fill the line in which the others wait.
+    ahead = 0 if endpoint else climb.task.use.concurrency - 1
+    timed: list[Timing] = []
     found, verdict = None, None
-    timed: list[tuple[float, float | None]] = []
-    sent = 0
     for number, count in enumerate(counts):
-        endpoint = candidate.model.startswith("openai:")
-        # On this machine the first requests only fill the line in which the others wait.
-        more = count - sent if endpoint or sent else count + climb.task.use.concurrency - 1
+        places = range(len(timed), count + ahead)
         timed += (_at_endpoint if endpoint else _on_this_machine)(
-            climb, candidate, [samples[at % len(samples)] for at in range(sent, sent + more)]
+            climb, candidate, [samples[at % len(samples)] for at in places]
         )
-        sent += more
-        total, found = _summary(climb, timed, in_line=not endpoint)
-        if limit is None or not total:
+        total = _total(climb, timed, in_line=not endpoint)
+        found = _summary(climb, timed, total)
+        if limit is None:
             break
         verdict = judge_latency(total, limit, error_at_look(number, len(counts), budget))
         if verdict.verdict != "undecided":
@@ -54,41 +59,40 @@ def judged_latency(
     return found, verdict
 
 
-def _summary(
-    climb: Climb, timed: Sequence[tuple[float, float | None]], *, in_line: bool
-) -> tuple[list[float], Latency | None]:
-    """Return milliseconds of each request, the wait in line included, and their quantiles.
-
-    Args:
-        climb: gives the concurrency and the confidence.
-        timed: seconds of each request, and until its first token where that is known.
-        in_line: the requests were answered one at a time, so they would wait for each other.
-    """
-    clients, confidence = climb.task.use.concurrency, climb.task.gate.confidence
+def _total(climb: Climb, timed: Sequence[Timing], *, in_line: bool) -> list[float]:
+    """Return milliseconds of each request, with its wait where they are answered in a line."""
     service = [1000 * seconds for seconds, _ in timed]
-    queued = waits(service, clients) if in_line else [0.0] * len(service)
-    own = service[len(service) - len(queued) :]
-    total = [wait + alone for wait, alone in zip(queued, own, strict=True)]
-    if not total:
-        return [], None
+    if not in_line:
+        return service
+    clients = climb.task.use.concurrency
+    queued = waits(service, clients)
+    return [wait + own for wait, own in zip(queued, service[clients - 1 :], strict=True)]
+
+
+def _summary(climb: Climb, timed: Sequence[Timing], total: Sequence[float]) -> Latency | None:
+    """Return the quantiles of the requests that were answered; None where none was."""
+    answered = [value for value in total if math.isfinite(value)]
+    if not answered:
+        return None
+    own = [1000 * seconds for seconds, _ in timed[len(timed) - len(total) :]]
+    queued = [value - alone for value, alone in zip(total, own, strict=True) if value < math.inf]
     first = [1000 * seconds for _, seconds in timed if seconds is not None]
+    confidence = climb.task.gate.confidence
     shares = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
-    return total, Latency(
-        **{name: percentile(total, share) for name, share in shares.items()},
-        n=len(total),
+    return Latency(
+        **{name: percentile(answered, share) for name, share in shares.items()},
+        n=len(answered),
         intervals={
-            name: quantile_interval(total, share, confidence) for name, share in shares.items()
+            name: quantile_interval(answered, share, confidence) for name, share in shares.items()
         },
-        clients=clients,
+        clients=climb.task.use.concurrency,
         queue_p95=percentile(queued, 0.95),
         first_token_p50=percentile(first, 0.50) if first else None,
         first_token_p95=percentile(first, 0.95) if first else None,
     )
 
 
-def _on_this_machine(
-    climb: Climb, candidate: Candidate, samples: Sequence[Sample]
-) -> list[tuple[float, float | None]]:
+def _on_this_machine(climb: Climb, candidate: Candidate, samples: Sequence[Sample]) -> list[Timing]:
     """Time requests one at a time, after warm-up. Kept with the machine they ran on."""
     engine = climb.engine_of(candidate)
 
@@ -110,9 +114,7 @@ def _on_this_machine(
     return [(seconds, None) for seconds, _ in kept]
 
 
-def _at_endpoint(
-    climb: Climb, candidate: Candidate, samples: Sequence[Sample]
-) -> list[tuple[float, float | None]]:
+def _at_endpoint(climb: Climb, candidate: Candidate, samples: Sequence[Sample]) -> list[Timing]:
     """Time requests sent anew, as many at once as the task says, streamed, after warm-up.
 
     The answers themselves were asked for at another pace, or are kept from another day.
@@ -122,21 +124,24 @@ def _at_endpoint(
     if not isinstance(engine, EndpointEngine):  # a rehearsal counts
         return _on_this_machine(climb, candidate, samples)
 
-    def timings() -> Iterator[tuple[float, float | None]]:
-        requests = [request_for(climb, candidate, sample, cached) for sample in samples]
-        with climb.watch.step(f"latency, {clients} at once", len(requests)) as advance:
-            for _, completion in engine.streaming(clients).complete(requests[:WARM_UP]):
-                climb.count(candidate.model, completion)
-            answers = engine.streaming(clients).complete(requests)
-            for done, (_, completion) in enumerate(answers, start=1):
-                climb.count(candidate.model, completion)
-                if completion.error is None:
-                    yield completion.seconds, completion.first_s
-                advance(done)
-
     about = [*_what_is_timed(climb, candidate, samples), clients]
-    kept = climb.store.remember("endpoint time", about, lambda: list(timings()))
-    return [(seconds, first) for seconds, first in kept]
+    keys = [digest_of(["endpoint time", about, number]) for number in range(len(samples))]
+    kept = climb.store.get(keys)
+    missing = [number for number, key in enumerate(keys) if key not in kept]
+    requests = [request_for(climb, candidate, samples[number], cached) for number in missing]
+    # The first ones open the connections; they are asked, and not timed.
+    warm_up = min(len(requests), max(WARM_UP, clients))
+    with climb.watch.step(f"latency, {clients} at once", warm_up + len(requests)) as advance:
+        answers = engine.streaming(clients).complete([*requests[:warm_up], *requests])
+        for done, (at, completion) in enumerate(answers, start=1):
+            if at >= warm_up and completion.error is None:
+                key = keys[missing[at - warm_up]]
+                climb.store.put(key, [completion.seconds, completion.first_s])
+            climb.count(candidate.model, completion)
+            advance(done)
+    kept = climb.store.get(keys)
+    failed: Timing = (math.inf, None)
+    return [tuple(kept[key]) if key in kept else failed for key in keys]
 
 
 def _what_is_timed(climb: Climb, candidate: Candidate, samples: Sequence[Sample]) -> list[object]:

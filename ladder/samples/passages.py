@@ -24,7 +24,7 @@ def passages(text: str) -> Iterator[tuple[int, int]]:
         return
     import semchunk
 
-    cut = semchunk.chunkerify(_words, PASSAGE_WORDS)
+    cut = semchunk.chunkerify(_words, PASSAGE_WORDS, memoize=False)
     _, places = cut(text, offsets=True, overlap=OVERLAP)
     yield from places
 

@@ -106,6 +106,7 @@ def read_rows(task: Task) -> Rows:
             problems.append(
                 Problem(f"{task.source}: data.{role}", f"no rows in {value}", "rows", fix)
             )
+        problems[known:] = _said_once(problems[known:], len(numbered))
         found[role] = tuple(row for _, row in placed)
         places[role] = [where for where, _ in placed]
         if value.startswith(DATASETS_PREFIX):
@@ -113,7 +114,6 @@ def read_rows(task: Task) -> Rows:
         else:
             digests.append((role, file_digest(task.find_data(value))))
     problems += _clashing_ids(found, places)
-    problems = _said_once(problems)
     if problems:
         shown = problems[:MOST_PROBLEMS_SHOWN]
         rest = len(problems) - len(shown)
@@ -123,15 +123,17 @@ def read_rows(task: Task) -> Rows:
     return Rows(**found, digests=tuple(digests))
 
 
-def _said_once(problems: list[Problem]) -> list[Problem]:
-    """Keep the first of the rows of a file that all lack the same column."""
-    first: dict[tuple[str, str, str], Problem] = {}
-    for at, problem in enumerate(problems):
-        lacking = problem.wanted.startswith("the column ") and problem.got.startswith("the columns")
-        file = problem.where.rsplit(":", 2)[0]
-        key = (file, problem.wanted, problem.got) if lacking else (str(at), "", "")
-        first.setdefault(key, problem)
-    return list(first.values())
+def _said_once(problems: list[Problem], rows: int) -> list[Problem]:
+    """Say once that a column is missing, where no row of the file has it."""
+    missing = [problem.wanted for problem in problems if problem.wanted.startswith("the column ")]
+    everywhere = {wanted for wanted in missing if missing.count(wanted) == rows}
+    kept = []
+    for problem in problems:
+        if problem.wanted not in everywhere or problem.wanted in missing:
+            kept.append(problem)
+        if problem.wanted in everywhere:
+            missing = [wanted for wanted in missing if wanted != problem.wanted]
+    return kept
 
 
 def _raw_rows(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import signal
 import socket
 import threading
@@ -537,6 +538,38 @@ def test_an_event_that_is_no_part_of_an_answer_is_an_error(line: str) -> None:
     with FaultyServer([step]) as server:
         [(_, completion)] = engine_for(server.url).streaming(1).complete([ask()])
     assert "no part of an answer" in str(completion.error)
+
+
+def test_an_error_in_a_stream_is_an_error() -> None:
+    body = b'data: {"error": {"message": "out of memory"}}\n\ndata: [DONE]\n\n'
+    step = Step(body=body, headers={"Content-Type": "text/event-stream"})
+    with FaultyServer([step]) as server:
+        [(_, completion)] = engine_for(server.url).streaming(1).complete([ask()])
+    assert "out of memory" in str(completion.error)
+
+
+def test_line_breaks_of_other_scripts_stay_inside_an_answer() -> None:
+    said = "one\u2028two\u0085three"
+    part = json.dumps({"choices": [{"delta": {"content": said}, "finish_reason": "stop"}]},
+                      ensure_ascii=False)  # fmt: skip
+    step = Step(body=f"data: {part}".encode(), headers={"Content-Type": "text/event-stream"})
+    with FaultyServer([step]) as server, pytest.warns(match="estimates"):
+        [(_, completion)] = engine_for(server.url).streaming(1).complete([ask()])
+    assert completion.text == said
+
+
+def test_a_stream_without_end_is_not_kept() -> None:
+    body = b"data: " + b"x" * (BODY_LIMIT_BYTES + 10)
+    step = Step(body=body, headers={"Content-Type": "text/event-stream"})
+    with FaultyServer([step]) as server:
+        [(_, completion)] = engine_for(server.url).streaming(1).complete([ask()])
+    assert "more than 10,000,000 bytes" in str(completion.error)
+
+
+def test_a_refused_key_is_told_though_it_comes_as_a_stream() -> None:
+    step = Step(401, b"data: {}", {"Content-Type": "text/event-stream"})
+    with FaultyServer([step]) as server, pytest.raises(EngineError, match="refuses access"):
+        list(engine_for(server.url).streaming(1).complete([ask()]))
 
 
 def test_a_stream_that_breaks_off_is_an_error() -> None:

@@ -49,3 +49,19 @@ def test_examples_have_no_right_document(climb):
     assert found[1].recall == {}
     assert retrieval_health(climb, None, climb.splits.gate) == ()
     assert retrieval_health(climb, Retrieval(source="gold", k=1), climb.splits.gate) == ()
+
+
+def test_a_document_may_have_the_id_of_the_row_that_asks_for_it(climb):
+    row = climb.splits.gate[0]
+    right = row.doc_ids[0]
+    climb.splits = replace(climb.splits, gate=(replace(row, id=right),))
+    (found,) = retrieval_health(climb, Retrieval(source="documents", k=1), climb.splits.gate)
+    assert found.recall[5].mean == 1
+
+
+def test_rows_whose_document_is_not_there_do_not_blame_the_search(climb):
+    rows = [replace(row, doc_ids=("gone",)) for row in climb.splits.gate[:30]]
+    rows += climb.splits.gate[30:]
+    (found,) = retrieval_health(climb, Retrieval(source="documents", k=1), rows)
+    assert found.recall[1].n == len(rows) - 30
+    assert found.recall[1].mean > 0.9

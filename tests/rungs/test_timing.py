@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from engines.faulty_server import FaultyServer, Seen, Step
+from engines.faulty_server import FaultyServer, Seen, Step, failing
 
 from ladder.engines.cache import Store
-from ladder.evidence import Candidate, Measurement
+from ladder.evidence import Candidate, Measurement, Verdict
 from ladder.rungs.base import Climb
 from ladder.rungs.measuring import measure
-from ladder.rungs.timing import LATENCY_REQUESTS, WARM_UP
+from ladder.rungs.timing import LATENCY_REQUESTS, WARM_UP, judged_latency
 from ladder.samples.rows import Sample
 from ladder.samples.splits import Splits
 from ladder.task import Task
@@ -20,23 +19,33 @@ from ladder.task import Task
 GATE = tuple(Sample(id=f"g{at}", input=f"question {at}", target="question") for at in range(25))
 
 
-def measured(url: str, folder: Path, clients: int, **gate: float) -> tuple[Measurement, Climb]:
-    task = Task.model_validate(
+def task_with(base: str, clients: int, **gate: float) -> Task:
+    return Task.model_validate(
         {
             "name": "served",
             "goal": "Answer.",
             "data": {"test": "test.jsonl"},
             "score": "contains",
             "gate": {"min_score": 0.5, **gate},
-            "models": {"base": f"openai:tiny@{url}"},
+            "models": {"base": base},
             "prices": {"input_usd_per_1m": 1.0, "output_usd_per_1m": 1.0},
             "use": {"concurrency": clients},
         }
     )
-    store = Store(folder / "kept.sqlite")
-    climb = Climb(task, Splits((), (), GATE, ()), store, folder, folder)
+
+
+def climb_of(task: Task, folder: Path) -> Climb:
+    return Climb(task, Splits((), (), GATE, ()), Store(folder / "kept.sqlite"), folder, folder)
+
+
+def measured(
+    url: str, folder: Path, clients: int, **gate: float
+) -> tuple[Measurement, Verdict, Climb]:
+    task = task_with(f"openai:tiny@{url}", clients, **gate)
+    climb = climb_of(task, folder)
     candidate = Candidate(rung="prompt", technique="t", model=task.models.base, form="chat")
-    return measure(climb, candidate, GATE)[0], climb
+    measurement, verdict, _ = measure(climb, candidate, GATE)
+    return measurement, verdict, climb
 
 
 def streamed(server: FaultyServer) -> list[Seen]:
@@ -53,11 +62,11 @@ def test_as_many_at_once_as_the_task_says(tmp_path, clients):
         return Step(words_s=0.02)
 
     with FaultyServer(script) as server:
-        found, climb = measured(server.url, tmp_path, clients)
+        found, _, climb = measured(server.url, tmp_path, clients)
         asked = len(server.seen)
-        again, _ = measured(server.url, tmp_path, clients)
+        again, _, _ = measured(server.url, tmp_path, clients)
     assert max(busy) == clients
-    assert len(streamed(server)) == LATENCY_REQUESTS + min(WARM_UP, LATENCY_REQUESTS)
+    assert len(streamed(server)) == LATENCY_REQUESTS + max(WARM_UP, clients)
     latency = found.latency_ms
     assert (latency.n, latency.clients, latency.queue_p95) == (LATENCY_REQUESTS, clients, 0)
     # An empty event, two words and the usage, 20 ms before each.
@@ -71,16 +80,71 @@ def test_as_many_at_once_as_the_task_says(tmp_path, clients):
 
 def test_a_limit_goes_on_timing_where_the_look_before_ended(tmp_path):
     with FaultyServer([Step(words_s=0)]) as server:
-        found, _ = measured(server.url, tmp_path, 4, max_p95_ms=2000)
+        found, _, _ = measured(server.url, tmp_path, 4, max_p95_ms=2000)
     assert found.latency_ms.n == 200
-    assert len(streamed(server)) == 200 + 3 * WARM_UP, "three looks, none of which starts anew"
+    assert len(streamed(server)) == 200 + 3 * 4, "three looks, none of which starts anew"
 
 
-def test_requests_that_fail_are_not_timed(tmp_path):
-    refuse: Callable[[Seen], Step] = lambda request: (  # noqa: E731
-        Step(400, b"{}") if request.payload.get("stream") else Step()
-    )
+def test_an_endpoint_that_refuses_to_stream_is_timed_without(tmp_path):
+    def refuse(request: Seen) -> Step:
+        return Step(400, b"{}") if request.payload.get("stream") else Step()
+
     with FaultyServer(refuse) as server:
-        found, _ = measured(server.url, tmp_path, 2, max_p95_ms=50)
+        found, verdict, _ = measured(server.url, tmp_path, 2, max_p95_ms=5000)
+    assert verdict.status == "pass"
+    assert found.latency_ms.n == 200
+    assert found.latency_ms.first_token_p50 is None
+
+
+def broken(request: Seen) -> Step:
+    """Answer what is scored, and lose the quota before anything is timed."""
+    return Step(402, b"{}") if request.payload.get("stream") else Step()
+
+
+def test_a_limit_that_nothing_could_be_timed_against_is_missed(tmp_path):
+    with FaultyServer(broken) as server:
+        found, verdict, _ = measured(server.url, tmp_path, 2, max_p95_ms=5000)
     assert found.errors == 0
     assert found.latency_ms is None
+    assert verdict.status == "fail"
+    (limit,) = [limit for limit in verdict.limits if limit.limit == "max_p95_ms"]
+    assert limit.got is None
+    assert limit.reason == "20 of 20 requests took longer than 5000 ms, 20 of them failed"
+
+
+def test_what_failed_is_timed_again_by_the_next_run(tmp_path):
+    with FaultyServer(broken) as server:
+        measured(server.url, tmp_path, 2)
+        server.script = [Step(words_s=0)]
+        asked = len(server.seen)
+        found, _, _ = measured(server.url, tmp_path, 2)
+    assert found.latency_ms.n == LATENCY_REQUESTS
+    assert len(server.seen) - asked == LATENCY_REQUESTS + WARM_UP
+
+
+def test_waiting_for_a_busy_server_is_part_of_a_requests_time(tmp_path):
+    tries: dict[str, int] = {}
+
+    def throttle(request: Seen) -> Step:
+        if not request.payload.get("stream"):
+            return Step()
+        tries[request.question] = tries.get(request.question, 0) + 1
+        again = tries[request.question] % 2
+        return failing(429, retry_after="0.4") if again else Step(words_s=0)
+
+    with FaultyServer(throttle) as server:
+        found, _, _ = measured(server.url, tmp_path, 1)
+    assert found.latency_ms.p50 > 390
+    assert found.latency_ms.first_token_p50 > 390
+
+
+def test_more_clients_than_requests_are_no_trouble(tmp_path):
+    """On this machine the first ones only fill the line; every look has its full number."""
+    (tmp_path / "said.jsonl").write_text("")
+    task = task_with(f"replay:{tmp_path / 'said.jsonl'}", clients=70, max_p95_ms=1e9)
+    climb = climb_of(task, tmp_path)
+    candidate = Candidate(rung="prompt", technique="t", model=task.models.base, form="chat")
+    found, verdict = judged_latency(climb, candidate, GATE, 0.01)
+    assert found.n == 200
+    assert verdict.verdict == "pass"
+    assert climb.asked.calls == 200 + 69 + 3 * WARM_UP

@@ -434,6 +434,15 @@ def test_a_missing_column_is_said_once_for_a_file(tmp_path: Path) -> None:
     assert problem.where.endswith("rows.csv:2: target")
 
 
+def test_rows_that_lack_a_field_which_others_have_are_all_named(tmp_path: Path) -> None:
+    text = ROW * 3 + '{"input": "c"}\n' + ROW + '{"input": "d"}\n'
+    problems = problems_of(tmp_path, "rows.jsonl", text)
+    assert [problem.where.rpartition("rows.jsonl")[2] for problem in problems] == [
+        ":4: target",
+        ":6: target",
+    ]
+
+
 def test_semicolons_between_cells_are_named(tmp_path: Path) -> None:
     problem = the_problem(tmp_path, "rows.csv", "input;target\na;b\n")
     assert problem.got == "one column named `input;target`"
