@@ -34,23 +34,32 @@ def lower_bound(scores: Scores, error: float, weights: Sequence[float] | None = 
         error: one-sided.
         weights: of the rows, with mean 1; the weighted mean is what is bounded.
     """
-    n = len(scores)
-    if n == 0:
-        return 0.0
-    values = np.asarray(scores, dtype=float)
-    if weights is not None:  # weighted scores are graded scores on a longer scale
-        most = max(weights)
-        return min(1.0, most * lower_bound(values * np.asarray(weights) / most, error))
-    if is_binary(values):
-        hits = int(values.sum())
-        return float(betaincinv(hits, n - hits + 1, error)) if hits else 0.0
-    # Mixed, by a fixed draw: rows that come sorted would let early bets foresee later scores.
-    return _betting_bound(np.random.default_rng(n).permutation(values), error)
+    return _lower(np.array(scores, dtype=float), error, weights)
 
 
 def upper_bound(scores: Scores, error: float, weights: Sequence[float] | None = None) -> float:
     """Return a value that the true mean is above with probability at most `error`."""
-    return 1.0 - lower_bound(1.0 - np.asarray(scores, dtype=float), error, weights)
+    return 1.0 - _lower(np.subtract(1.0, scores), error, weights)
+
+
+def _lower(
+    values: NDArray[np.float64], error: float, weights: Sequence[float] | None = None
+) -> float:
+    """Return the lower bound; the array is the bound's own and is changed."""
+    n = len(values)
+    if n == 0:
+        return 0.0
+    if weights is not None:  # weighted scores are graded scores on a longer scale
+        most = max(weights)
+        values *= weights
+        values /= most
+        return min(1.0, most * _lower(values, error))
+    if is_binary(values):
+        hits = int(values.sum())
+        return float(betaincinv(hits, n - hits + 1, error)) if hits else 0.0
+    # Mixed, by a fixed draw: rows that come sorted would let early bets foresee later scores.
+    np.random.default_rng(n).shuffle(values)
+    return _betting_bound(values, error)
 
 
 def is_binary(scores: Scores) -> bool:
