@@ -14,7 +14,7 @@ from ladder.engines.speed import Speed
 from ladder.errors import DataError, TaskError
 from ladder.evidence import Asked
 from ladder.forecast import forecast
-from ladder.rehearsal import RehearsedEngine, rehearse
+from ladder.rehearsal import EFFICIENCY, RehearsedEngine, rehearse
 from ladder.report.watch import Quiet
 from ladder.task import Prices, Task, load_task
 
@@ -139,4 +139,6 @@ def test_a_shared_prefix_is_read_once():
     answers: list[Completion] = [completion for _, completion in engine.complete(requests)]
     assert [answer.tokens_in for answer in answers] == [91, 91, 91]
     assert [answer.tokens_out for answer in answers] == [6, 6, 6]
-    assert sum(answer.seconds for answer in answers) == pytest.approx((90 + 3) / 1000 + 3 * 6 / 100)
+    assert sum(answer.seconds for answer in answers) == pytest.approx(
+        ((90 + 3) / 1000 + 3 * 6 / 100) / EFFICIENCY
+    )
