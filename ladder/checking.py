@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import fmean
@@ -42,6 +43,7 @@ def check_task(path: Path, data_root: Path | None) -> list[str]:
         headline(report),
         *(f"repeats a training row: {pair}" for pair in report.contaminated[:5]),
         *([f"… and {more} more"] if (more := len(report.contaminated) - 5) > 0 else []),
+        *_optional_columns(task, splits),
         *_blind_spots(task, splits, scorers[0]),
     ]
 
@@ -76,6 +78,24 @@ def _check_models(task: Task) -> None:
             problems.append(Problem(where, f"the kind `{kind}`", f"one of {', '.join(ENGINES)}"))
     if problems:
         raise TaskError(problems)
+
+
+def _optional_columns(task: Task, splits: Splits) -> Iterator[str]:
+    """Say what kinds of rows there are, and which mapped column no held-out row has."""
+    held = [*splits.dev, *splits.gate, *splits.sealed]
+    kinds = Counter(sample.stratum for sample in held if sample.stratum)
+    if kinds:
+        counted = ", ".join(f"{kind} {count}" for kind, count in kinds.most_common(8))
+        yield f"kinds of rows (dev, gate and sealed): {counted}"
+    there = {
+        "stratum": bool(kinds),
+        "group": any(sample.group for sample in held),
+        "time": any(sample.time for sample in held),
+        "doc_ids": any(sample.doc_ids for sample in held),
+    }
+    for name, column in task.data.columns.items():
+        if not there.get(name, True):
+            yield f"warning: data.columns.{name}: no held-out row has `{column}`"
 
 
 def _blind_spots(task: Task, splits: Splits, scorer: Scorer | ModelScorer) -> Iterator[str]:

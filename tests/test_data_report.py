@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from ladder.data_report import describe_data, headline, refuse_untestable
@@ -70,3 +72,24 @@ def test_leaked_rows_of_an_unknown_kind_are_left_out(tmp_path):
     found = score_with_leaks(climb, candidate)
     assert found.n == 6
     assert found.mean == pytest.approx(0.75)
+
+
+def test_check_names_the_kinds_and_a_column_that_no_row_has(tmp_path):
+    from ladder.checking import check_task
+
+    words = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
+    rows = [
+        {"input": f"{words[at % 10]} {words[at // 10]} {at * 7919}", "target": words[at % 3],
+         "meta": {"site": words[at % 2]}}
+        for at in range(100)
+    ]  # fmt: skip
+    lines = "".join(f"{json.dumps(row)}\n" for row in rows)
+    (tmp_path / "test.jsonl").write_text(lines)
+    text = (
+        "name: t\ngoal: Answer.\nscore: exact_match\ngate: {min_score: 0.5}\n"
+        "data: {test: test.jsonl, columns: {stratum: meta.site, group: meta.nope}}\n"
+    )
+    (tmp_path / "task.yaml").write_text(text)
+    said = check_task(tmp_path / "task.yaml", None)
+    assert any(line.startswith("kinds of rows") and "one " in line for line in said)
+    assert "warning: data.columns.group: no held-out row has `meta.nope`" in said

@@ -96,7 +96,7 @@ def load_plan(path: Path) -> RevalidationPlan:
     """
     wanted = "a plan written by ladder assess"
     if not path.is_file():
-        fix = "Only a run whose rung passed, or leads, leaves a plan: look into its report.md."
+        fix = "Only a run that ended, and whose rung passed or leads, leaves a plan."
         raise TaskError([Problem(str(path), "no such file", wanted, fix)])
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))

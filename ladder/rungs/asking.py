@@ -224,10 +224,9 @@ def answer_tokens(climb: Climb, candidate: Candidate, engine: CachedEngine) -> i
     A chat model answers in sentences, so it is given twice as much.
     """
     most = climb.task.answer.max_tokens
-    targets = {sample.target for sample in climb.splits.train[:500]}
-    if not targets:
+    longest = climb.longest_target(engine)
+    if longest is None:
         return most
-    longest = max(map(engine.count_tokens, targets))
     chatty = candidate.form == "chat"
     return min(most, 2 * longest + 16 if chatty else longest + longest // 4 + 4)
 

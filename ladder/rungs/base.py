@@ -51,6 +51,7 @@ class Climb:
     graded: tuple[Graded, ...] = ()
     """Answers that people have graded."""
     _engines: dict[tuple[str, str | None], CachedEngine] = field(default_factory=dict)
+    _longest: dict[str, int | None] = field(default_factory=dict)
     _found: dict[tuple[str, str], dict[str, list[int]]] = field(default_factory=dict)
 
     def engine(self, model: str, adapter: str | None = None) -> CachedEngine:
@@ -95,6 +96,13 @@ class Climb:
         for document in self.splits.documents:
             found.setdefault(document.source, []).append(document)
         return found
+
+    def longest_target(self, engine: CachedEngine) -> int | None:
+        """Return the most tokens of a training answer, by the engine's count; None without one."""
+        if engine.identity not in self._longest:
+            targets = {sample.target for sample in self.splits.train[:500]}
+            self._longest[engine.identity] = max(map(engine.count_tokens, targets), default=None)
+        return self._longest[engine.identity]
 
     def right_passages(self, sample: Sample) -> list[Document]:
         """Return the passage of each known right document that most likely holds the answer.

@@ -43,6 +43,7 @@ def climb(task_file, tmp_path) -> Climb:
 
 class Words:
     abilities = Abilities(plain=True, context=10_000)
+    identity = "words"
 
     def count_tokens(self, text: str) -> int:
         return len(text.split())
