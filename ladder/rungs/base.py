@@ -271,6 +271,11 @@ class Rung(Protocol):
         """Groups of candidates, raced one after the other."""
         ...
 
+    @property
+    def CHALLENGES(self) -> tuple[Wave, ...]:  # noqa: N802 - a module's constant
+        """Further waves, whose winner must also be better on rows that chose nothing."""
+        ...
+
     def unavailable(self, climb: Climb) -> str | None:
         """Return why this rung cannot be tried at all on this task, or None."""
         ...
