@@ -74,6 +74,9 @@ class Build(Record):
     """Where the trained artefact and its training.json are."""
 
 
+Order = Literal["best last", "best first", "best at both ends"]
+
+
 class Retrieval(Record):
     """What is put before the question."""
 
@@ -83,6 +86,20 @@ class Retrieval(Record):
     k: int = 4
     narrow: bool = False
     """Offer only the labels that the retrieved examples carry."""
+    lexical_weight: float = 0.5
+    """Of a hybrid search: how much the ranks by words count against those by meaning."""
+    unique: bool = False
+    """Leave out what a text before it has said."""
+    rerank: int = 0
+    """How many of the first texts the reranker orders anew."""
+    diversity: float = 0.0
+    """Weight of being unlike the texts before, against being relevant (MMR)."""
+    compress: bool = False
+    """Leave out sentences that hardly ever hold an answer."""
+    most_tokens: int | None = None
+    """Budget of the documents in a prompt."""
+    order: Order = "best last"
+    """Of the documents; the question stands after them."""
 
 
 class Candidate(Record):
@@ -220,6 +237,9 @@ class RetrievalHealth(Record):
     """Share of the words handed over that an earlier text of the same row had said already."""
     inequality: float
     """Gini coefficient of how often each text is handed over; near 1: the same few for all."""
+    calibration_error: float | None = None
+    """How far off the chances are that one reads from the scores (ECE), where right texts are
+    known: 0 is exact."""
 
 
 class Attempt(Record):

@@ -210,8 +210,17 @@ def _retrieval_lines(attempt: Attempt) -> Iterator[str]:
         yield (
             f"{text}. {100 * found.redundancy:.0f} % of the words handed over had been said by an "
             f"earlier text of the same row; Gini of the hits {found.inequality:.2f} (near 1: the "
-            "same few texts for every row)."
+            "same few texts for every row)." + _calibration(found.calibration_error)
         )
+
+
+def _calibration(error: float | None) -> str:
+    if error is None:
+        return ""
+    return (
+        f" Chances of being right that are read from the scores are off by {error:.2f} (expected "
+        "calibration error)."
+    )
 
 
 def _human_lines(m: Measurement) -> Iterator[str]:

@@ -51,7 +51,7 @@ def _oracle(
     known = [
         sample
         for sample in samples
-        if any(doc_id in climb.passages_of for doc_id in sample.doc_ids)
+        if any(doc_id in climb.library.passages_of for doc_id in sample.doc_ids)
     ][:MOST_ORACLE_ROWS]
     if not known or candidate.model.startswith("head:"):
         return None

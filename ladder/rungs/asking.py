@@ -55,7 +55,7 @@ def answer(
     With `scored` off the answers alone are wanted: no judge is asked, and there are no scores.
     """
     engine = climb.engine_of(candidate)
-    climb.prepare(candidate.retrieval, tuple(samples))
+    climb.library.prepare(candidate.retrieval, samples)
     requests = [request_for(climb, candidate, sample, engine) for sample in samples]
     prior = _prior(climb, candidate, engine)
     completions: dict[int, Completion] = {}
@@ -102,7 +102,7 @@ def _prior(climb: Climb, candidate: Candidate, engine: CachedEngine) -> tuple[fl
         samples: Sequence[Sample] = [Sample(id="", input="N/A", target="")]
     else:
         samples = climb.splits.dev[:BATCH_CALIBRATION_ROWS]
-    climb.prepare(candidate.retrieval, tuple(samples))
+    climb.library.prepare(candidate.retrieval, samples)
     requests = [request_for(climb, candidate, sample, engine) for sample in samples]
     found = [c.choice_logprobs for _, c in engine.complete(requests) if c.choice_logprobs]
     return tuple(map(fmean, zip(*found, strict=True)))
@@ -119,7 +119,7 @@ def request_for(
         choices = _choices(climb, candidate.retrieval, sample)
     limit = answer_tokens(climb, candidate, engine)
     shots = [climb.train_by_id[shot] for shot in candidate.shots if shot in climb.train_by_id]
-    examples, documents = _retrieved(climb, candidate.retrieval, sample)
+    examples, documents = _retrieved(climb, candidate.retrieval, sample, engine)
     room = (engine.abilities.context - limit) * CHARACTERS_PER_TOKEN
     documents = list(_fitting(documents, room))
     if candidate.form == "chat":
@@ -133,25 +133,23 @@ def _choices(climb: Climb, retrieval: Retrieval | None, sample: Sample) -> tuple
     labels = climb.splits.labels
     if retrieval is None or not retrieval.narrow:
         return labels
-    seen = {climb.splits.train[at].target for at in climb.nearest(retrieval, "examples", sample)}
+    near = climb.library.nearest(retrieval, "examples", sample)
+    seen = {climb.splits.train[at].target for at in near}
     return tuple(label for label in labels if label in seen) or labels
 
 
 def _retrieved(
-    climb: Climb, retrieval: Retrieval | None, sample: Sample
+    climb: Climb, retrieval: Retrieval | None, sample: Sample, engine: CachedEngine
 ) -> tuple[list[Sample], list[Document]]:
-    """Return examples and documents, the best last: nearest to the question."""
+    """Return examples, the best last: nearest to the question; and documents as they are read."""
     if retrieval is None:
         return [], []
-    if retrieval.source == "gold":
-        return [], climb.right_passages(sample)
     examples, documents = [], []
     if retrieval.source in ("examples", "both"):
-        found = climb.nearest(retrieval, "examples", sample)
+        found = climb.library.nearest(retrieval, "examples", sample)
         examples = [climb.splits.train[at] for at in reversed(found)]
-    if retrieval.source in ("documents", "both"):
-        found = climb.nearest(retrieval, "documents", sample)
-        documents = [climb.splits.documents[at] for at in reversed(found)]
+    if retrieval.source != "examples":
+        documents = climb.library.documents(retrieval, sample, engine.count_tokens)
     return examples, documents
 
 
@@ -206,7 +204,7 @@ def _known(climb: Climb, candidate: Candidate, shot: Sample) -> list[Document]:
     """Return a shot's own documents, where the candidate reads documents."""
     if candidate.retrieval is None or candidate.retrieval.source == "examples":
         return []
-    return climb.right_passages(shot)[:1]
+    return climb.library.right_passages(shot)[:1]
 
 
 def _document_line(document: Document) -> str:

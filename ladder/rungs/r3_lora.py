@@ -78,7 +78,7 @@ def training_rows(
 ) -> list[dict[str, Any]]:
     """Return prompt/completion rows: the very prompts that the candidate will be asked with."""
     engine = climb.engine(climb.task.models.base)
-    climb.prepare(candidate.retrieval, tuple(sample for sample, _ in answered))
+    climb.library.prepare(candidate.retrieval, [sample for sample, _ in answered])
     rows: list[dict[str, Any]] = []
     for sample, text in answered:
         request = request_for(climb, candidate, sample, engine)

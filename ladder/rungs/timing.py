@@ -102,6 +102,7 @@ def _on_this_machine(climb: Climb, candidate: Candidate, samples: Sequence[Sampl
             for done, sample in enumerate(asked):
                 request = request_for(climb, candidate, sample, engine)
                 started = time.perf_counter()
+                climb.library.search_anew(candidate.retrieval, sample)
                 [(_, completion)] = engine.engine.complete([request])
                 if done >= WARM_UP:
                     yield time.perf_counter() - started, None
