@@ -28,6 +28,7 @@ from ladder.rungs.control import measure_control
 from ladder.rungs.handed_over import retrieval_health
 from ladder.rungs.judging import judge_agreement
 from ladder.rungs.measuring import confirm, measure, score_with_leaks
+from ladder.rungs.mending import mend
 from ladder.rungs.opening import open_climb
 from ladder.rungs.racing import race_rung
 from ladder.task import RungName, Task
@@ -54,6 +55,7 @@ def attempt_rung(climb: Climb, rung: Rung, *, every: bool = False) -> Attempt:
     winner, lines = race_rung(climb, rung)
     if winner is None:
         return _skipped(rung, "no candidate could be built")
+    winner, mends = mend(climb, winner)
     rows = climb.splits.gate
     measurement, verdict, outcomes = measure(
         climb, winner, rows, all_rows=every, title=f"measuring {rung.NAME}"
@@ -75,6 +77,7 @@ def attempt_rung(climb: Climb, rung: Rung, *, every: bool = False) -> Attempt:
             "measurement": measurement,
             "verdict": verdict,
             "diagnosis": diagnosis,
+            "mends": mends,
             "retrieval": retrieval_health(climb, winner.retrieval, rows),
             "comparisons": compare(climb, rung.NAME),
             "asked": since(before, climb.asked),

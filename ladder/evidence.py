@@ -74,7 +74,7 @@ class Build(Record):
     """Where the trained artefact and its training.json are."""
 
 
-Order = Literal["best last", "best first", "best at both ends"]
+Order = Literal["best last", "best first", "best at both ends", "best in the middle"]
 
 
 class Retrieval(Record):
@@ -100,6 +100,9 @@ class Retrieval(Record):
     """Budget of the documents in a prompt."""
     order: Order = "best last"
     """Of the documents; the question stands after them."""
+    beside: Literal["nothing", "filler", "distractors"] = "nothing"
+    """What stands beside the gold documents, up to `k` in all: arms that measure what length and
+    distraction cost."""
 
 
 class Candidate(Record):
@@ -120,6 +123,8 @@ class Candidate(Record):
     answer: Literal["free", "scored", "constrained"] = "free"
     calibration: Literal["none", "empty", "batch"] = "none"
     retrieval: Retrieval | None = None
+    placebo: bool = False
+    """One blank line more, and nothing else: how much answers change by chance."""
     build: Build = Build()
 
 
@@ -180,36 +185,6 @@ class Verdict(Record):
     """The estimates hold every limit but the evidence does not prove it."""
 
 
-class Cause(Record):
-    """One reason for wrong answers."""
-
-    name: Literal["format", "knowledge", "retrieval", "context", "skill", "cost", "latency"]
-    share: float
-    """Of the wrong answers."""
-    recoverable: Estimate | None = None
-    """The score on the same rows when the cause is taken away."""
-    sample_ids: tuple[str, ...] = ()
-    sentence: str
-
-
-class Diagnosis(Record):
-    """Why a rung did not pass, and what would mend it."""
-
-    causes: tuple[Cause, ...]
-    refuses: tuple[RungName, ...] = ()
-    """Rungs that cannot mend these causes."""
-    sentence: str
-
-
-class RaceLine(Record):
-    """How one candidate did on the dev split."""
-
-    technique: str
-    score: float
-    n: int
-    dropped: bool
-
-
 class Comparison(Record):
     """Two systems on the same held-out rows."""
 
@@ -223,6 +198,76 @@ class Comparison(Record):
     p_value: float
     """Two-sided, adjusted for the number of comparisons (Holm)."""
     claim: Literal["better", "worse", "no difference proven"]
+
+
+CauseName = Literal[
+    "format",
+    "missing",
+    "labels",
+    "skill",
+    "knowledge",
+    "retrieval",
+    "redundancy",
+    "ranking",
+    "distraction",
+    "position",
+    "harm",
+    "routing",
+    "context",
+    "cost",
+    "latency",
+]
+
+
+class Cause(Record):
+    """One reason for wrong answers."""
+
+    name: CauseName
+    share: float
+    """Of the wrong answers."""
+    recoverable: Estimate | None = None
+    """The score had the rows of this cause been right."""
+    sample_ids: tuple[str, ...] = ()
+    sentence: str
+
+
+class Diagnosis(Record):
+    """Why a rung did not pass, and what would mend it."""
+
+    causes: tuple[Cause, ...]
+    refuses: tuple[RungName, ...] = ()
+    """Rungs that cannot mend these causes."""
+    sentence: str
+    arms: dict[str, Estimate] = {}
+    """Arm -> score of the same rows with one thing changed."""
+    untold: tuple[str, ...] = ()
+    """What could not be told apart, and why."""
+    asked: Asked = Asked()
+    """What the arms took, of which nothing was kept from before."""
+
+
+class Mend(Record):
+    """A change that an arm showed to help, tried on the rows that choose."""
+
+    cause: CauseName
+    change: str
+    """What was changed, in a few words."""
+    on_dev: Comparison
+    """Against the system without the change; p adjusted for all the changes that were tried."""
+    unseen: Comparison | None = None
+    """The same on rows that chose nothing."""
+    tokens: tuple[float, float]
+    """Mean prompt tokens without and with the change."""
+    kept: bool
+
+
+class RaceLine(Record):
+    """How one candidate did on the dev split."""
+
+    technique: str
+    score: float
+    n: int
+    dropped: bool
 
 
 class RetrievalHealth(Record):
@@ -253,6 +298,8 @@ class Attempt(Record):
     measurement: Measurement | None = None
     verdict: Verdict | None = None
     diagnosis: Diagnosis | None = None
+    mends: tuple[Mend, ...] = ()
+    """What was changed before the rung was measured, in this order."""
     retrieval: tuple[RetrievalHealth, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
     asked: Asked = Asked()

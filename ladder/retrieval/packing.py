@@ -75,4 +75,6 @@ def ordered(documents: Sequence[Document], order: Order) -> list[Document]:
     if order == "best last":
         return list(reversed(documents))
     front, back = list(documents[1::2]), list(documents[::2])
-    return [*front, *reversed(back)]
+    if order == "best at both ends":
+        return [*front, *reversed(back)]
+    return [*reversed(front), *back]

@@ -178,7 +178,8 @@ def _plain(
         blocks.append("\n".join(lines))
     lines = [_document_line(document) for document in documents]
     lines += [f"{asks}: {_line(sample.input)}", f"{answers}:"]
-    return "\n\n".join([*blocks, "\n".join(lines)])
+    text = "\n\n".join([*blocks, "\n".join(lines)])
+    return f"\n{text}" if candidate.placebo else text
 
 
 def _chat(
@@ -192,7 +193,7 @@ def _chat(
     labels = climb.splits.labels
     if labels and len(labels) <= MANY_LABELS:
         instruction += f"\nAnswer with one of: {', '.join(labels)}."
-    turns = [("system", instruction)]
+    turns = [("system", f"{instruction}\n" if candidate.placebo else instruction)]
     for shot in shots:
         known = [_document_line(document) for document in _known(climb, candidate, shot)]
         turns += [("user", "\n".join([*known, shot.input])), ("assistant", shot.target)]

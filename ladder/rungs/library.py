@@ -10,6 +10,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -35,6 +36,8 @@ SHOWN_DEPTH = 1 + DEPTH
 TIMED_QUERIES = 10
 KNOWN_ROWS = 300
 """Training rows from which the cut of `compress` is set."""
+
+BLANK = "This line was left blank. "
 
 Source = Literal["documents", "examples"]
 MakeIndex = Callable[[Sequence[str], Way, Path | None], Index]
@@ -129,7 +132,8 @@ class Library:
             size: tokens of a text.
         """
         if retrieval.source == "gold":
-            best_first = self.right_passages(sample)
+            right = self.right_passages(sample)
+            best_first = [*right, *self._beside(retrieval, sample, retrieval.k - len(right))]
         else:
             places = self.nearest(retrieval, "documents", sample)
             best_first = merged([self.splits.documents[at] for at in places])
@@ -138,6 +142,27 @@ class Library:
         if retrieval.most_tokens is not None:
             best_first = within(best_first, retrieval.most_tokens, size)
         return ordered(best_first, retrieval.order)
+
+    def _beside(self, retrieval: Retrieval, sample: Sample, count: int) -> list[Document]:
+        """Return what stands beside the gold documents.
+
+        That is what the search finds most like them, or as many words that say nothing.
+        """
+        if retrieval.beside == "nothing" or count < 1:
+            return []
+        searched = Retrieval(source="documents", method=retrieval.method, k=1)
+        found = [
+            self.splits.documents[at]
+            for at in self.ranked(searched, "documents", sample)
+            if self.splits.documents[at].source not in sample.doc_ids
+        ][:count]
+        if retrieval.beside == "distractors":
+            return found
+        return [replace(document, title="", text=_filler(document)) for document in found]
+
+    def ranked(self, retrieval: Retrieval, source: Source, sample: Sample) -> list[int]:
+        """Return positions of everything a search found, best first, before any selection."""
+        return [at for at, _ in self.candidates(retrieval, source, sample)]
 
     def candidates(
         self, retrieval: Retrieval, source: Source, sample: Sample
@@ -264,6 +289,11 @@ class Library:
                     advance(start + len(part))
         return [float(kept[key]) for key in keys]
 
+    @property
+    def cuts(self) -> bool:
+        """Tell whether `compress` would leave anything out."""
+        return self.cut is not None and self.cut > 0
+
     @cached_property
     def cut(self) -> float | None:
         """The score below which a sentence is left out, set on training rows; None: unknown."""
@@ -303,6 +333,12 @@ class Library:
         counts: Counter[str] = Counter(word for own in texts for word in own)
         n = len(texts)
         return {word: math.log1p((n - c + 0.5) / (c + 0.5)) for word, c in counts.items()}
+
+
+def _filler(document: Document) -> str:
+    """Return as many characters as a document has, that say nothing."""
+    size = len(document.title) + len(document.text)
+    return (BLANK * (size // len(BLANK) + 1))[:size]
 
 
 def sources(retrieval: Retrieval | None) -> tuple[Source, ...]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ladder.evidence import Order
 from ladder.retrieval.packing import merged, ordered, within
 from ladder.samples.rows import Document
 
@@ -55,12 +58,10 @@ def test_the_budget_keeps_the_best() -> None:
 
 def test_orders() -> None:
     documents = [Document(name, "", name) for name in "abcde"]  # a is the best
-    read = {
-        order: "".join(d.id for d in ordered(documents, order))
-        for order in ("best last", "best first", "best at both ends")
-    }
+    read = {order: "".join(d.id for d in ordered(documents, order)) for order in get_args(Order)}
     assert read == {
         "best last": "edcba",
         "best first": "abcde",
         "best at both ends": "bdeca",
+        "best in the middle": "dbace",
     }
