@@ -24,6 +24,7 @@ from ladder.rungs.arms import explain
 from ladder.rungs.asking import Outcome
 from ladder.rungs.base import Climb, Rung
 from ladder.rungs.comparing import compare
+from ladder.rungs.context_costs import context_costs
 from ladder.rungs.control import measure_control
 from ladder.rungs.handed_over import retrieval_health
 from ladder.rungs.judging import judge_agreement
@@ -63,6 +64,9 @@ def attempt_rung(climb: Climb, rung: Rung, *, every: bool = False) -> Attempt:
     climb.gate_scores[rung.NAME] = {o.sample.id: o.scores[0] for o in outcomes if o.scores}
     passed = verdict.status == "pass"
     diagnosis = None if passed else explain(climb, winner, verdict, outcomes)
+    context = None
+    if diagnosis and diagnosis.arms:  # the score is missed
+        context = context_costs(climb, winner, [outcome.sample for outcome in outcomes])
     _keep_outcomes(climb, rung, outcomes)
     status = {"pass": "passed", "fail": "failed"}.get(verdict.status, "undecided")
     decisive = [limit for limit in verdict.limits if limit.verdict == verdict.status]
@@ -78,6 +82,7 @@ def attempt_rung(climb: Climb, rung: Rung, *, every: bool = False) -> Attempt:
             "verdict": verdict,
             "diagnosis": diagnosis,
             "mends": mends,
+            "context": context,
             "retrieval": retrieval_health(climb, winner.retrieval, rows),
             "comparisons": compare(climb, rung.NAME),
             "asked": since(before, climb.asked),

@@ -287,6 +287,28 @@ class RetrievalHealth(Record):
     known: 0 is exact."""
 
 
+class ContextCosts(Record):
+    """What reading more costs, on rows whose right document is known."""
+
+    rows: int
+    texts: int
+    """Handed over in the split, the right document among them."""
+    curve: dict[int, Estimate]
+    """Texts handed over -> score."""
+    knee: int
+    """The fewest texts within one standard error of the best."""
+    alone: Estimate
+    """The right document and nothing else."""
+    split: dict[str, Estimate]
+    """What stands beside it, and where it stands -> score."""
+    length: Comparison
+    """Alone, against beside filler."""
+    distraction: Comparison
+    """Beside filler, against beside real texts."""
+    position: Comparison
+    """At either end, against in the middle; beside real texts."""
+
+
 class Attempt(Record):
     """One rung of the ladder."""
 
@@ -300,6 +322,8 @@ class Attempt(Record):
     diagnosis: Diagnosis | None = None
     mends: tuple[Mend, ...] = ()
     """What was changed before the rung was measured, in this order."""
+    context: ContextCosts | None = None
+    """Where documents are read and the score is missed."""
     retrieval: tuple[RetrievalHealth, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
     asked: Asked = Asked()

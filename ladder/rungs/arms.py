@@ -31,9 +31,12 @@ def explain(
     return found.model_copy(update={"asked": since(before, climb.asked)})
 
 
-def run_arms(climb: Climb, candidate: Candidate, outcomes: Sequence[Outcome]) -> Arms:
-    """Answer the first rows in every way that tells causes apart."""
-    judged = enough([outcome for outcome in outcomes if outcome.scores])
+def run_arms(
+    climb: Climb, candidate: Candidate, outcomes: Sequence[Outcome], *, every: bool = False
+) -> Arms:
+    """Answer the first rows, or every row, in each way that tells causes apart."""
+    answered = [outcome for outcome in outcomes if outcome.scores]
+    judged = answered if every else enough(answered)
     rows = [outcome.sample for outcome in judged]
     changed: dict[Arm, Mapping[str, float]] = {
         "lenient": {o.sample.id: _lenient(climb, o) for o in judged}
