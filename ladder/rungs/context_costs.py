@@ -24,6 +24,7 @@ BUDGETS = (1, 2, 4, 8, 16)
 MOST_ROWS = 40
 LEAST_BESIDE = 3
 """Texts in all, where the split would otherwise have nothing beside the evidence."""
+ROUNDING = 1e-9
 PLACES: tuple[Order, ...] = ("best first", "best in the middle", "best last")
 
 Scores = Mapping[str, float]
@@ -82,7 +83,7 @@ def knee(curve: Mapping[int, Scores]) -> int:
     for k in sorted(curve):
         gaps = [curve[best][row] - curve[k][row] for row in curve[k] if row in curve[best]]
         error = stdev(gaps) / math.sqrt(len(gaps)) if len(gaps) > 1 else 0.0
-        if fmean(gaps) <= error:
+        if fmean(gaps) <= error * (1 + ROUNDING):  # one row's difference is one standard error
             return k
     return best
 

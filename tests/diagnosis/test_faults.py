@@ -1,0 +1,114 @@
+"""Each fault breaks one thing of a real pipeline, and nothing else. No model is asked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from random import Random
+
+import pytest
+from conftest import ROOT
+
+from ladder.diagnosis.faults import COPIES, FAULTS, FLIPPED, Pipeline
+from ladder.diagnosis.rules import NOT_THERE
+from ladder.evidence import Candidate, Retrieval
+from ladder.report.watch import Quiet
+from ladder.retrieval.search import make_index
+from ladder.rungs.arms import places
+from ladder.rungs.base import Climb
+from ladder.rungs.library import Library
+from ladder.rungs.opening import open_climb
+from ladder.task import load_task
+
+BY_NAME = {fault.name: fault for fault in FAULTS}
+
+
+@pytest.fixture
+def climb(tmp_path) -> Climb:
+    task = load_task(ROOT / "evalsets/r2_ferry_handbook/task.yaml")
+    return open_climb(task, tmp_path, Quiet())[0]
+
+
+@pytest.fixture
+def healthy(climb) -> Pipeline:
+    candidate = Candidate(
+        rung="rag",
+        technique="healthy",
+        model="bundled:smollm2-135m",
+        answer="scored",
+        retrieval=Retrieval(source="documents", k=3),
+    )
+    return Pipeline(climb.splits, candidate, make_index, weaker="hf:weak")
+
+
+def broken(climb: Climb, pipeline: Pipeline) -> Climb:
+    here = replace(climb, splits=pipeline.splits)
+    here.library = Library(here.task, here.splits, here.store, Quiet(), pipeline.make_index)
+    return here
+
+
+def ranks(climb: Climb, pipeline: Pipeline) -> list[int]:
+    here = broken(climb, pipeline)
+    found = places(here, pipeline.candidate.retrieval, here.splits.gate)
+    assert len(found) == len(here.splits.gate)
+    return list(found.values())
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_a_fault_changes_something_and_the_same_seed_changes_the_same(healthy, fault):
+    once, again = (fault.inject(healthy, Random(7)) for _ in range(2))
+    assert once != healthy
+    assert (once.splits, once.candidate) == (again.splits, again.candidate)
+    unlike = [name for name in ("splits", "candidate", "make_index")
+              if getattr(once, name) != getattr(healthy, name)]  # fmt: skip
+    assert len(unlike) == 1, "a single fault"
+    assert len(once.splits.gate) == len(healthy.splits.gate)
+
+
+def test_the_healthy_search_finds_nearly_every_page(climb, healthy):
+    found = ranks(climb, healthy)
+    assert sum(1 <= rank <= 3 for rank in found) > 0.95 * len(found)
+
+
+def test_deleted_pages_are_nowhere(climb, healthy):
+    pipeline = BY_NAME["gold deleted"].inject(healthy, Random(0))
+    assert set(ranks(climb, pipeline)) == {NOT_THERE}
+    assert 0 < len(pipeline.splits.documents) < len(healthy.splits.documents)
+
+
+def test_copies_are_right_documents_too_and_fill_the_window(climb, healthy):
+    pipeline = BY_NAME["copies x5"].inject(healthy, Random(0))
+    assert len(pipeline.splits.documents) == COPIES * len(healthy.splits.documents)
+    here = broken(climb, pipeline)
+    row = here.splits.gate[0]
+    plain = Retrieval(source="documents", k=COPIES)
+    handed = [here.splits.documents[at] for at in here.library.nearest(plain, "documents", row)]
+    assert len({document.text for document in handed}) == 1
+    unique = plain.model_copy(update={"unique": True})
+    handed = [here.splits.documents[at] for at in here.library.nearest(unique, "documents", row)]
+    assert len({document.text for document in handed}) == COPIES
+
+
+def test_shuffled_ranks_find_the_same_texts_in_another_order(climb, healthy):
+    pipeline = BY_NAME["ranks shuffled"].inject(healthy, Random(0))
+    found = ranks(climb, pipeline)
+    assert sum(1 <= rank <= 3 for rank in found) < 0.2 * len(found)
+    row = healthy.splits.gate[0]
+    retrieval = healthy.candidate.retrieval
+    usual = broken(climb, healthy).library.ranked(retrieval, "documents", row)
+    shuffled = broken(climb, pipeline).library.ranked(retrieval, "documents", row)
+    assert usual != shuffled
+    assert len(set(usual) ^ set(shuffled)) <= 2  # one more is found than is kept
+
+
+def test_flipped_labels_stay_labels(healthy):
+    pipeline = BY_NAME["labels flipped"].inject(healthy, Random(0))
+    pairs = list(zip(healthy.splits.gate, pipeline.splits.gate, strict=True))
+    changed = [new for old, new in pairs if old.target != new.target]
+    assert abs(len(changed) / len(pairs) - FLIPPED) < 0.15
+    assert {row.target for row in changed} <= set(healthy.splits.labels)
+
+
+def test_a_fault_of_reading_needs_a_pipeline_that_reads(healthy):
+    bare = replace(healthy, candidate=healthy.candidate.model_copy(update={"retrieval": None}))
+    with pytest.raises(ValueError, match="reads"):
+        BY_NAME["distractors"].inject(bare, Random(0))

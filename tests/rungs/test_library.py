@@ -1,0 +1,127 @@
+"""What candidates read: searched once, set afterwards. Real rows, no model."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from conftest import ROOT
+
+from ladder.evidence import Retrieval
+from ladder.report.watch import Quiet
+from ladder.rungs.base import Climb
+from ladder.rungs.library import BLANK, Library
+from ladder.rungs.opening import open_climb
+from ladder.task import load_task
+
+
+@pytest.fixture
+def climb(tmp_path) -> Climb:
+    task = load_task(ROOT / "evalsets/r2_ferry_handbook/task.yaml")
+    return open_climb(task, tmp_path, Quiet())[0]
+
+
+def size(text: str) -> int:
+    return len(text.split())
+
+
+class Counted:
+    """Counts searches; finds what the real index finds."""
+
+    searches = 0
+
+    def __init__(self, *given) -> None:
+        from ladder.retrieval.search import make_index
+
+        self.inner = make_index(*given)
+
+    def search(self, queries, depth):
+        Counted.searches += 1
+        return self.inner.search(queries, depth)
+
+
+def test_every_setting_shares_one_search(climb):
+    Counted.searches = 0
+    library = Library(climb.task, climb.splits, climb.store, Quiet(), Counted)
+    rows = climb.splits.dev[:20]
+    library.prepare(Retrieval(source="documents"), rows)
+    for k in (1, 2, 8):
+        for unique in (True, False):
+            for diversity in (0.0, 0.5):
+                how = Retrieval(source="documents", k=k, unique=unique, diversity=diversity)
+                assert all(len(library.nearest(how, "documents", row)) == k for row in rows)
+    assert Counted.searches == 1
+    again = Library(climb.task, climb.splits, climb.store, Quiet(), Counted)
+    again.prepare(Retrieval(source="documents"), rows)
+    assert Counted.searches == 1, "kept for the next run"
+
+
+def test_another_corpus_is_another_search(climb):
+    how = Retrieval(source="documents", k=3)
+    row = climb.splits.dev[0]
+    first = climb.library.nearest(how, "documents", row)
+    fewer = replace(climb.splits, documents=climb.splits.documents[first[0] + 1 :])
+    other = Library(climb.task, fewer, climb.store, Quiet())
+    handed = [fewer.documents[at].id for at in other.nearest(how, "documents", row)]
+    assert climb.splits.documents[first[0]].id not in handed
+
+
+def test_a_training_row_never_finds_itself(climb):
+    how = Retrieval(source="examples", k=5)
+    for row in climb.splits.train[:20]:
+        found = [climb.splits.train[at].id for at in climb.library.nearest(how, "examples", row)]
+        assert row.id not in found
+        assert len(found) == 5
+
+
+def test_gold_with_something_beside_it(climb):
+    row = next(row for row in climb.splits.gate if row.doc_ids)
+
+    def read(**how):
+        return climb.library.documents(Retrieval(source="gold", k=3, **how), row, size)
+
+    (right,) = read()
+    assert right.source in row.doc_ids
+    real = read(beside="distractors")
+    assert real[-1] == right
+    assert len(real) == 3
+    assert all(document.source not in row.doc_ids for document in real[:-1])
+    filler = read(beside="filler", order="best first")
+    assert filler[0] == right
+    assert all(set(document.text.split()) <= set(BLANK.split()) | {""} or document.text
+               for document in filler[1:])  # fmt: skip
+    lengths = [len(d.title) + len(d.text) for d in filler[1:]]
+    assert sorted(lengths) == sorted(len(d.title) + len(d.text) for d in real[:-1])
+    assert read(beside="filler", order="best in the middle")[1] == right
+
+
+def test_the_budget_leaves_the_best(climb):
+    row = climb.splits.gate[0]
+    all_three = climb.library.documents(Retrieval(source="documents", k=3), row, size)
+    most = size(f"{all_three[-1].title} {all_three[-1].text}")
+    how = Retrieval(source="documents", k=3, most_tokens=most)
+    assert climb.library.documents(how, row, size) == all_three[-1:]
+
+
+def test_compression_keeps_the_answer_for_most_rows(climb):
+    """The cut is set on training rows; of the rows it has not seen it keeps what it promises."""
+    library = climb.library
+    assert library.cut is not None
+    kept = total = 0
+    for row in climb.splits.gate:
+        how = Retrieval(source="gold", k=1)
+        before = library.documents(how, row, size)
+        after = library.documents(how.model_copy(update={"compress": True}), row, size)
+        if any(row.target in document.text for document in before):
+            total += 1
+            kept += any(row.target in document.text for document in after)
+    assert total > 100
+    assert kept / total > 0.9
+
+
+def test_searching_takes_time_that_is_measured(climb):
+    rows = climb.splits.gate[:5]
+    seconds = climb.library.seconds(Retrieval(source="documents", k=3), rows)
+    assert 0 < seconds < 5
+    assert climb.library.seconds(None, rows) == 0
+    assert climb.library.seconds(Retrieval(source="gold"), rows) == 0
