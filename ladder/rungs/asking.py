@@ -6,7 +6,7 @@ string, and each is folded onto one line so that none can pass for the prompt's 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -119,9 +119,8 @@ def request_for(
         choices = _choices(climb, candidate.retrieval, sample)
     limit = answer_tokens(climb, candidate, engine)
     shots = [climb.train_by_id[shot] for shot in candidate.shots if shot in climb.train_by_id]
-    examples, documents = _retrieved(climb, candidate.retrieval, sample, engine)
     room = (engine.abilities.context - limit) * CHARACTERS_PER_TOKEN
-    documents = list(_fitting(documents, room))
+    examples, documents = _retrieved(climb, candidate.retrieval, sample, engine, room)
     if candidate.form == "chat":
         messages = _chat(climb, candidate, sample, [*shots, *examples], documents)
         return Request(messages=messages, choices=choices, max_tokens=limit)
@@ -139,9 +138,12 @@ def _choices(climb: Climb, retrieval: Retrieval | None, sample: Sample) -> tuple
 
 
 def _retrieved(
-    climb: Climb, retrieval: Retrieval | None, sample: Sample, engine: CachedEngine
+    climb: Climb, retrieval: Retrieval | None, sample: Sample, engine: CachedEngine, room: int
 ) -> tuple[list[Sample], list[Document]]:
-    """Return examples, the best last: nearest to the question; and documents as they are read."""
+    """Return examples, the best last: nearest to the question; and documents as they are read.
+
+    The farthest documents are left out when not all fit into `room` characters.
+    """
     if retrieval is None:
         return [], []
     examples, documents = [], []
@@ -149,18 +151,8 @@ def _retrieved(
         found = climb.library.nearest(retrieval, "examples", sample)
         examples = [climb.splits.train[at] for at in reversed(found)]
     if retrieval.source != "examples":
-        documents = climb.library.documents(retrieval, sample, engine.count_tokens)
+        documents = climb.library.documents(retrieval, sample, engine.count_tokens, room)
     return examples, documents
-
-
-def _fitting(documents: list[Document], room: int) -> Iterator[Document]:
-    """Leave out the farthest documents when not all fit into `room` characters."""
-    total = sum(len(document.text) for document in documents)
-    for document in documents:
-        if total <= room:
-            yield document
-        else:
-            total -= len(document.text)
 
 
 def _plain(

@@ -122,7 +122,11 @@ class Library:
         return self._chosen[key]
 
     def documents(
-        self, retrieval: Retrieval, sample: Sample, size: Callable[[str], int]
+        self,
+        retrieval: Retrieval,
+        sample: Sample,
+        size: Callable[[str], int],
+        room: int | None = None,
     ) -> list[Document]:
         """Return the documents to put before a question, in the order in which they are read.
 
@@ -130,6 +134,7 @@ class Library:
             retrieval: how they are chosen.
             sample: the question.
             size: tokens of a text.
+            room: characters that fit into the model's context; None: as many as there are.
         """
         if retrieval.source == "gold":
             right = self.right_passages(sample)
@@ -141,6 +146,8 @@ class Library:
             best_first = self._compressed(sample.input, best_first, self.cut)
         if retrieval.most_tokens is not None:
             best_first = within(best_first, retrieval.most_tokens, size)
+        if room is not None:
+            best_first = within(best_first, room, len)
         return ordered(best_first, retrieval.order)
 
     def _beside(self, retrieval: Retrieval, sample: Sample, count: int) -> list[Document]:
