@@ -8,15 +8,18 @@ this order.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from statistics import fmean
 
 from ladder.diagnosis.rules import Arm
-from ladder.evidence import Candidate, Comparison, Mend
+from ladder.evidence import Candidate, Comparison, Mend, Retrieval
 from ladder.gate.paired import holm, paired
 from ladder.rungs.asking import Outcome, answer
 from ladder.rungs.base import Climb
-from ladder.rungs.changes import IN_WORDS, SHOWS, changes
+from ladder.rungs.changes import IN_WORDS, SHOWS, changes, diagnostic_arms
 from ladder.rungs.proving import compare_unseen
+from ladder.rungs.r1_prompt import named
+from ladder.rungs.r2_rag import DOCUMENT_COUNTS
 
 MOST_ROWS = 60
 
@@ -24,15 +27,46 @@ MOST_ROWS = 60
 def mend(climb: Climb, candidate: Candidate) -> tuple[Candidate, tuple[Mend, ...]]:
     """Return a candidate with the changes that help it, and what was tried.
 
-    Nothing is tried where it holds the score on the rows that choose, or reads nothing.
+    Nothing is tried where it holds the score on the rows that choose, reads nothing, or where the
+    right documents alone would not hold the score either. Where examples won the race only because
+    what the documents need is more than one change, the documents have another chance.
     """
+    if candidate.retrieval is None or _score(climb, candidate) >= climb.task.gate.min_score:
+        return candidate, ()
+    if not _context_could_hold(climb, candidate):
+        return candidate, ()
+    found, mends = _mended(climb, candidate)
+    if candidate.retrieval.source == "examples" and climb.splits.documents:
+        other, others = _mended(climb, _reading_documents(candidate))
+        if others and _score(climb, other) > _score(climb, found):
+            return other, others
+    return found, mends
+
+
+def _context_could_hold(climb: Climb, candidate: Candidate) -> bool:
+    """Tell whether the right documents would hold the score, as far as they are known."""
+    oracle = diagnostic_arms(climb, candidate).get("oracle")
+    if oracle is None:
+        return True
+    rows = [row for row in climb.splits.dev[:MOST_ROWS] if climb.library.right_passages(row)]
+    outcomes = answer(climb, oracle, rows, "mending: the right documents")
+    return _mean(outcomes) >= climb.task.gate.min_score
+
+
+def _reading_documents(candidate: Candidate) -> Candidate:
+    method = candidate.retrieval.method if candidate.retrieval else "bm25"
+    retrieval = Retrieval(source="documents", method=method, k=DOCUMENT_COUNTS[-1])
+    (reading,) = named([candidate.model_copy(update={"retrieval": retrieval})])
+    return reading
+
+
+def _mended(climb: Climb, candidate: Candidate) -> tuple[Candidate, tuple[Mend, ...]]:
     mends: list[Mend] = []
     applied: set[Arm] = set()
-    while candidate.retrieval is not None:
+    while _score(climb, candidate) < climb.task.gate.min_score:
         usual = _answers(climb, candidate, "as it is")
-        score = fmean(o.scores[0] if o.scores else 0.0 for o in usual) if usual else 1.0
         ways = {a: way for a, way in changes(climb, candidate).items() if a not in applied}
-        if score >= climb.task.gate.min_score or not ways:
+        if not ways:
             break
         arm, tried, compared = _best(climb, usual, ways)
         if compared.claim != "better":
@@ -55,6 +89,15 @@ def mend(climb: Climb, candidate: Candidate) -> tuple[Candidate, tuple[Mend, ...
         words = f"{candidate.technique}, {IN_WORDS[arm]}"
         candidate = ways[arm].model_copy(update={"technique": words})
     return candidate, tuple(mends)
+
+
+def _score(climb: Climb, candidate: Candidate) -> float:
+    return _mean(_answers(climb, candidate, "as it is"))
+
+
+def _mean(outcomes: Sequence[Outcome]) -> float:
+    """Return the mean score; 1 where nothing was asked. An answer that did not come is no score."""
+    return fmean(o.scores[0] if o.scores else 0.0 for o in outcomes) if outcomes else 1.0
 
 
 def _answers(climb: Climb, candidate: Candidate, title: str) -> list[Outcome]:

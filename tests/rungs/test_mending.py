@@ -19,7 +19,9 @@ DEV = tuple(Sample(id=f"d{at}", input="x", target="y") for at in range(60))
 @pytest.fixture
 def climb():
     gate = SimpleNamespace(min_score=0.8, confidence=0.95)
-    return SimpleNamespace(splits=SimpleNamespace(dev=DEV), task=SimpleNamespace(gate=gate))
+    return SimpleNamespace(
+        splits=SimpleNamespace(dev=DEV, documents=(1,)), task=SimpleNamespace(gate=gate)
+    )
 
 
 def candidate(**how) -> Candidate:
@@ -56,6 +58,7 @@ def mended(climb, monkeypatch, share_right, unseen_gain=0.1, start=None):
 
     monkeypatch.setattr(mending, "answer", answer)
     monkeypatch.setattr(mending, "changes", changes)
+    monkeypatch.setattr(mending, "diagnostic_arms", lambda climb, way: {})
     monkeypatch.setattr(mending, "compare_unseen", lambda climb, a, b: unseen(unseen_gain))
     return mending.mend(climb, start or candidate())
 
@@ -97,6 +100,37 @@ def test_what_does_not_win_on_unseen_rows_is_said_and_not_kept(climb, monkeypatc
 def test_of_equal_changes_the_cheaper_one_is_kept(climb, monkeypatch):
     found, _ = mended(climb, monkeypatch, lambda r: 0.9 if r.unique or r.k == 1 else 0.2)
     assert found.retrieval.k == 1
+
+
+def test_documents_have_another_chance_where_examples_won(climb, monkeypatch):
+    """One change is not enough: reading documents, and leaving their copies out."""
+
+    def share(r):
+        return 0.95 if r.source == "documents" and r.unique else 0.2
+
+    found, mends = mended(climb, monkeypatch, share, start=candidate(source="examples"))
+    assert found.retrieval.source == "documents"
+    assert [mend.cause for mend in mends] == ["redundancy"]
+
+
+def test_where_the_right_documents_fail_too_nothing_is_mended(climb, monkeypatch):
+    climb.library = SimpleNamespace(right_passages=lambda row: [row])
+    start = candidate()
+    oracle = start.model_copy(update={"retrieval": Retrieval(source="gold", k=1)})
+    answered = []
+
+    def share(r):
+        answered.append(r.source)
+        return 0.3 if r.source == "gold" else 0.9 if r.unique else 0.2
+
+    monkeypatch.setattr(mending, "compare_unseen", lambda *given: None)
+    with monkeypatch.context() as patch:
+        given = mended(climb, patch, share)  # without known documents it is mended
+        assert given[1]
+        patch.setattr(mending, "diagnostic_arms", lambda climb, way: {"oracle": oracle})
+        answered.clear()
+        assert mending.mend(climb, start) == (start, ())
+    assert set(answered) == {"documents", "gold"}
 
 
 def test_nothing_is_read_nothing_is_mended(climb):
