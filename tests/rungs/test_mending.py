@@ -25,7 +25,7 @@ def climb():
 
 
 def candidate(**how) -> Candidate:
-    retrieval = Retrieval(source="documents", **{"k": 3, **how})
+    retrieval = Retrieval(**{"source": "documents", "k": 3, **how})
     return Candidate(rung="rag", technique="t", model="bundled:none", retrieval=retrieval)
 
 
