@@ -25,12 +25,9 @@ def refusal(schema: str) -> str | None:
     Raises:
         MissingExtraError: llguidance is not installed.
     """
-    matcher = _llguidance().LLMatcher
-    try:
-        grammar = matcher.grammar_from_lark(_grammar(schema, after_space=False))
-    except ValueError as error:
-        return str(error)
-    refused, messages = matcher.validate_grammar_with_warnings(grammar)
+    library = _llguidance().LLMatcher
+    grammar = library.grammar_from_json_schema(_on_one_line(schema))
+    refused, messages = library.validate_grammar_with_warnings(grammar)
     return " ".join(str(messages[0]).split()) if refused else None
 
 
@@ -83,11 +80,12 @@ def allowed(matcher: Any) -> NDArray[np.bool_]:
 
 
 def _grammar(schema: str, *, after_space: bool) -> str:
-    value = json.loads(schema)
-    if not isinstance(value, dict):
-        value = {} if value else {"not": {}}  # `true` and `false` are schemas, too
     lead = '" " ' if after_space else ""
-    return f"start: {lead}answer\nanswer: %json {json.dumps({**value, 'x-guidance': ONE_LINE})}"
+    return f"start: {lead}answer\nanswer: %json {_on_one_line(schema)}"
+
+
+def _on_one_line(schema: str) -> str:
+    return json.dumps({**json.loads(schema), "x-guidance": ONE_LINE})
 
 
 def _llguidance() -> Any:

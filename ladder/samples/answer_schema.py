@@ -7,6 +7,7 @@ only be wrong in its values. Properties come in the order that they mostly have 
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from statistics import fmean
@@ -59,12 +60,25 @@ def fault_in(text: str, schema: Schema | None) -> str:
     validator = Draft202012Validator(schema or {}, registry=Registry())
     try:
         worst: ValidationError | None = best_match(validator.iter_errors(value))
-    except (Unresolvable, RecursionError):
+    except (Unresolvable, re.error, RecursionError):
         return ""  # what the schema means is not known here
     if worst is None:
         return ""
     said = worst.message
     return f"{worst.json_path}: {said[:LONGEST] + '…' if len(said) > LONGEST else said}"
+
+
+def fault_of_schema(schema: Schema) -> str:
+    """Return why a value is no JSON Schema (draft 2020-12), in words; empty where it is one."""
+    from jsonschema import Draft202012Validator, SchemaError
+
+    try:
+        Draft202012Validator.check_schema(json.loads(json.dumps(schema)))
+    except SchemaError as error:
+        return f"{error.json_path}: {error.message[:LONGEST]}"
+    except (TypeError, ValueError, RecursionError) as error:  # a date, or what holds itself
+        return str(error)[:LONGEST]
+    return ""
 
 
 def _load(text: str) -> Any:
