@@ -19,7 +19,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("llguidance")
 
 GOAL = "Write what is asked for as JSON."
-ASKED = ("Play Adele.", "Will it rain in Rome tomorrow, and how warm will it get?", "Say \"hi\".")
+ASKED = ("Play Adele.", "Will it rain in Rome tomorrow, and how warm will it get?", 'Say "hi".')
 
 
 def closed(**properties: object) -> dict[str, object]:
@@ -38,7 +38,16 @@ def nested(depth: int) -> dict[str, object]:
     return inner
 
 
-ODD = ('say "hi"', "back\\slash", "two\nlines", "tab\t", "é 日本 \U0001f600", "<|im_end|>", "</s>", "")
+ODD = (
+    'say "hi"',
+    "back\\slash",
+    "two\nlines",
+    "tab\t",
+    "é 日本 \U0001f600",
+    "<|im_end|>",
+    "</s>",
+    "",
+)
 SCHEMAS = {
     "plain": closed(intent={"enum": ["PlayMusic", "GetWeather"]}, sure={"type": "boolean"}),
     "deep": nested(8),
@@ -129,7 +138,7 @@ def test_an_answer_that_gets_too_long_is_cut_and_no_json(engine, schema):
     _, answer = next(iter(engine.complete([held])))
     assert answer.error is None
     assert answer.tokens_out == 20
-    assert answer.text.startswith('{')
+    assert answer.text.startswith("{")
     with pytest.raises(ValueError, match="line 1"):
         json.loads(answer.text)
 
