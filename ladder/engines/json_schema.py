@@ -34,11 +34,11 @@ def refusal(schema: str) -> str | None:
 class Grammars:
     """The grammars of schemas over one tokenizer's vocabulary, each compiled once."""
 
-    def __init__(self, tokenizer: str, vocabulary: int, ends: Sequence[int]) -> None:
+    def __init__(self, tokenizer: Any, vocabulary: int, ends: Sequence[int]) -> None:
         """Read the vocabulary.
 
         Args:
-            tokenizer: the text of a tokenizer.json.
+            tokenizer: of transformers, a fast one.
             vocabulary: tokens that the model scores, padding included.
             ends: tokens that end an answer.
 
@@ -46,9 +46,9 @@ class Grammars:
             MissingExtraError: llguidance is not installed.
         """
         self._library = _llguidance()
-        self._tokenizer = self._library.LLTokenizer(
-            tokenizer, n_vocab=vocabulary, eos_token=sorted(ends)
-        )
+        from llguidance.hf import from_tokenizer
+
+        self._tokenizer = from_tokenizer(tokenizer, n_vocab=vocabulary, eos_token=sorted(ends))
         self._compiled: dict[tuple[str, bool], Any] = {}
 
     def start(self, schema: str, *, after_space: bool) -> Any:

@@ -309,8 +309,8 @@ class LocalEngine:
 
     @cached_property
     def _grammars(self) -> Grammars:
-        tokenizer = self.tokenizer.backend_tokenizer.to_str()
-        return Grammars(tokenizer, self.model.get_output_embeddings().out_features, [*self._ends])
+        vocabulary = self.model.get_output_embeddings().out_features
+        return Grammars(self.tokenizer, vocabulary, [*self._ends])
 
     def _grow(
         self, answers: list[Growing], suffixes: list[list[int]], shared: int, prefix: Any

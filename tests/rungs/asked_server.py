@@ -34,6 +34,7 @@ def climb_at(
     rows: tuple[Sample, ...],
     labels: tuple[str, ...] = (),
     train: tuple[Sample, ...] = (),
+    score: str = "exact_match",
     **answer: object,
 ) -> Climb:
     """Return a climb over rows, asking the server at a URL."""
@@ -43,7 +44,7 @@ def climb_at(
             "goal": "Answer.",
             "data": {"test": "test.jsonl"},
             "answer": answer,
-            "score": "exact_match",
+            "score": score,
             "gate": {"min_score": 0.5},
             "models": {"base": f"openai:tiny@{url}"},
             "prices": {"input_usd_per_1m": 1.0, "output_usd_per_1m": 1.0},

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from statistics import fmean
 
 import pytest
 from asked_server import chat, climb_at
 
+from ladder.evidence import Candidate
 from ladder.rungs import r1_prompt, r2_rag
-from ladder.rungs.asking import request_for
+from ladder.rungs.asking import answer, request_for, spread_shots
+from ladder.samples.answer_schema import fault_in
 from ladder.samples.rows import Sample
 
 URL = "http://127.0.0.1:1/v1"
@@ -73,3 +76,33 @@ def test_dearer_ways_are_for_answers_that_can_be_equal_or_checked(
     for how in ("scored", "constrained", "json"):
         assert r1_prompt.variants_wave(climb, chat(climb, answer=how)) == []
     assert r1_prompt.variants_wave(climb, None) == []
+
+
+@pytest.mark.slow
+def test_held_answers_are_json_where_free_ones_are_not_always(tmp_path, public_data, smollm):
+    """Real spoken commands, four shots, the bundled model."""
+    folder = public_data / "voice_slots_json"
+    train, test = (
+        tuple(Sample(row["id"], row["input"], row["target"]) for row in map(json.loads, lines))
+        for name in ("train", "test")
+        if (lines := (folder / f"{name}.jsonl").read_text().splitlines())
+    )
+    how = {"type": "json", "max_tokens": 96}
+    climb = climb_at(URL, tmp_path, (), train=train, score="json_fields", **how)
+    free = Candidate(
+        rung="prompt",
+        technique="t",
+        model="bundled:smollm2-135m",
+        wording=("Input", "Output"),
+        shots=spread_shots(climb, 4),
+    )
+    [held] = r1_prompt.held_to_schema(climb, free)
+    given = {c.answer: answer(climb, c, test[:40]) for c in (free, held)}
+    faults = {
+        way: sum(bool(fault_in(o.text, climb.answer_schema)) for o in outcomes)
+        for way, outcomes in given.items()
+    }
+    score = {way: fmean(o.scores[0] for o in outcomes) for way, outcomes in given.items()}
+    assert faults["json"] == 0
+    assert faults["free"] > 20
+    assert score["json"] > score["free"]
