@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ladder.retrieval.health import recall
-from ladder.retrieval.search import search
+from ladder.retrieval.search import LexicalIndex
 
 FLOORS = {"wiki_rag": (0.936, 0.98, 0.984), "finance_qa": (0.696, 0.843, 0.866)}
 DEPTHS = (1, 3, 5)
@@ -37,9 +37,9 @@ def main() -> None:
         documents = lines(folder / name / "documents.jsonl")
         texts = [f"{document.get('title', '')} {document['text']}" for document in documents]
         started = time.perf_counter()
-        found = search(texts, [row["input"] for row in rows], max(DEPTHS))
+        found = LexicalIndex(texts).search([row["input"] for row in rows], max(DEPTHS))
         seconds = time.perf_counter() - started
-        ranked = [[documents[at]["id"] for at in positions] for positions in found]
+        ranked = [[documents[at]["id"] for at, _ in ranking] for ranking in found]
         wanted = [row["doc_ids"] for row in rows]
         cells = []
         for depth, floor in zip(DEPTHS, floors, strict=True):

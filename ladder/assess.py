@@ -24,10 +24,12 @@ from ladder.rungs.arms import explain
 from ladder.rungs.asking import Outcome
 from ladder.rungs.base import Climb, Rung
 from ladder.rungs.comparing import compare
+from ladder.rungs.context_costs import context_costs
 from ladder.rungs.control import measure_control
 from ladder.rungs.handed_over import retrieval_health
 from ladder.rungs.judging import judge_agreement
 from ladder.rungs.measuring import confirm, measure, score_with_leaks
+from ladder.rungs.mending import mend
 from ladder.rungs.opening import open_climb
 from ladder.rungs.racing import race_rung
 from ladder.task import RungName, Task
@@ -54,6 +56,7 @@ def attempt_rung(climb: Climb, rung: Rung, *, every: bool = False) -> Attempt:
     winner, lines = race_rung(climb, rung)
     if winner is None:
         return _skipped(rung, "no candidate could be built")
+    winner, mends = mend(climb, winner)
     rows = climb.splits.gate
     measurement, verdict, outcomes = measure(
         climb, winner, rows, all_rows=every, title=f"measuring {rung.NAME}"
@@ -61,6 +64,9 @@ def attempt_rung(climb: Climb, rung: Rung, *, every: bool = False) -> Attempt:
     climb.gate_scores[rung.NAME] = {o.sample.id: o.scores[0] for o in outcomes if o.scores}
     passed = verdict.status == "pass"
     diagnosis = None if passed else explain(climb, winner, verdict, outcomes)
+    context = None
+    if diagnosis and diagnosis.arms:  # the score is missed
+        context = context_costs(climb, winner, [outcome.sample for outcome in outcomes])
     _keep_outcomes(climb, rung, outcomes)
     status = {"pass": "passed", "fail": "failed"}.get(verdict.status, "undecided")
     decisive = [limit for limit in verdict.limits if limit.verdict == verdict.status]
@@ -75,6 +81,8 @@ def attempt_rung(climb: Climb, rung: Rung, *, every: bool = False) -> Attempt:
             "measurement": measurement,
             "verdict": verdict,
             "diagnosis": diagnosis,
+            "mends": mends,
+            "context": context,
             "retrieval": retrieval_health(climb, winner.retrieval, rows),
             "comparisons": compare(climb, rung.NAME),
             "asked": since(before, climb.asked),

@@ -74,6 +74,9 @@ class Build(Record):
     """Where the trained artefact and its training.json are."""
 
 
+Order = Literal["best last", "best first", "best at both ends", "best in the middle"]
+
+
 class Retrieval(Record):
     """What is put before the question."""
 
@@ -83,6 +86,23 @@ class Retrieval(Record):
     k: int = 4
     narrow: bool = False
     """Offer only the labels that the retrieved examples carry."""
+    lexical_weight: float = 0.5
+    """Of a hybrid search: how much the ranks by words count against those by meaning."""
+    unique: bool = False
+    """Leave out what a text before it has said."""
+    rerank: int = 0
+    """How many of the first texts the reranker orders anew."""
+    diversity: float = 0.0
+    """Weight of being unlike the texts before, against being relevant (MMR)."""
+    compress: bool = False
+    """Leave out sentences that hardly ever hold an answer."""
+    most_tokens: int | None = None
+    """Budget of the documents in a prompt."""
+    order: Order = "best last"
+    """Of the documents; the question stands after them."""
+    beside: Literal["nothing", "filler", "distractors"] = "nothing"
+    """What stands beside the gold documents, up to `k` in all: arms that measure what length and
+    distraction cost."""
 
 
 class Candidate(Record):
@@ -108,6 +128,8 @@ class Candidate(Record):
     """Answers drawn for a request at most; the most frequent one is given (`rungs.voting`)."""
     rewrite: bool = False
     """An answer that a check finds fault with is asked for once more (`rungs.rewriting`)."""
+    placebo: bool = False
+    """One blank line more, and nothing else: how much answers change by chance."""
     build: Build = Build()
 
 
@@ -168,36 +190,6 @@ class Verdict(Record):
     """The estimates hold every limit but the evidence does not prove it."""
 
 
-class Cause(Record):
-    """One reason for wrong answers."""
-
-    name: Literal["format", "knowledge", "retrieval", "context", "skill", "cost", "latency"]
-    share: float
-    """Of the wrong answers."""
-    recoverable: Estimate | None = None
-    """The score on the same rows when the cause is taken away."""
-    sample_ids: tuple[str, ...] = ()
-    sentence: str
-
-
-class Diagnosis(Record):
-    """Why a rung did not pass, and what would mend it."""
-
-    causes: tuple[Cause, ...]
-    refuses: tuple[RungName, ...] = ()
-    """Rungs that cannot mend these causes."""
-    sentence: str
-
-
-class RaceLine(Record):
-    """How one candidate did on the dev split."""
-
-    technique: str
-    score: float
-    n: int
-    dropped: bool
-
-
 class Comparison(Record):
     """Two systems on the same held-out rows."""
 
@@ -213,6 +205,76 @@ class Comparison(Record):
     claim: Literal["better", "worse", "no difference proven"]
 
 
+CauseName = Literal[
+    "format",
+    "missing",
+    "labels",
+    "skill",
+    "knowledge",
+    "retrieval",
+    "redundancy",
+    "ranking",
+    "distraction",
+    "position",
+    "harm",
+    "routing",
+    "context",
+    "cost",
+    "latency",
+]
+
+
+class Cause(Record):
+    """One reason for wrong answers."""
+
+    name: CauseName
+    share: float
+    """Of the wrong answers."""
+    recoverable: Estimate | None = None
+    """The score had the rows of this cause been right."""
+    sample_ids: tuple[str, ...] = ()
+    sentence: str
+
+
+class Diagnosis(Record):
+    """Why a rung did not pass, and what would mend it."""
+
+    causes: tuple[Cause, ...]
+    refuses: tuple[RungName, ...] = ()
+    """Rungs that cannot mend these causes."""
+    sentence: str
+    arms: dict[str, Estimate] = {}
+    """Arm -> score of the same rows with one thing changed."""
+    untold: tuple[str, ...] = ()
+    """What could not be told apart, and why."""
+    asked: Asked = Asked()
+    """What the arms took, of which nothing was kept from before."""
+
+
+class Mend(Record):
+    """A change that an arm showed to help, tried on the rows that choose."""
+
+    cause: CauseName
+    change: str
+    """What was changed, in a few words."""
+    on_dev: Comparison
+    """Against the system without the change; p adjusted for all the changes that were tried."""
+    unseen: Comparison | None = None
+    """The same on rows that chose nothing."""
+    tokens: tuple[float, float]
+    """Mean prompt tokens without and with the change."""
+    kept: bool
+
+
+class RaceLine(Record):
+    """How one candidate did on the dev split."""
+
+    technique: str
+    score: float
+    n: int
+    dropped: bool
+
+
 class RetrievalHealth(Record):
     """What the search handed over for the gate rows."""
 
@@ -225,6 +287,31 @@ class RetrievalHealth(Record):
     """Share of the words handed over that an earlier text of the same row had said already."""
     inequality: float
     """Gini coefficient of how often each text is handed over; near 1: the same few for all."""
+    calibration_error: float | None = None
+    """How far off the chances are that one reads from the scores (ECE), where right texts are
+    known: 0 is exact."""
+
+
+class ContextCosts(Record):
+    """What reading more costs, on rows whose right document is known."""
+
+    rows: int
+    texts: int
+    """Handed over in the split, the right document among them."""
+    curve: dict[int, Estimate]
+    """Texts handed over -> score."""
+    knee: int
+    """The fewest texts within one standard error of the best."""
+    alone: Estimate
+    """The right document and nothing else."""
+    split: dict[str, Estimate]
+    """What stands beside it, and where it stands -> score."""
+    length: Comparison
+    """Alone, against beside filler."""
+    distraction: Comparison
+    """Beside filler, against beside real texts."""
+    position: Comparison
+    """At either end, against in the middle; beside real texts."""
 
 
 class Attempt(Record):
@@ -238,6 +325,10 @@ class Attempt(Record):
     measurement: Measurement | None = None
     verdict: Verdict | None = None
     diagnosis: Diagnosis | None = None
+    mends: tuple[Mend, ...] = ()
+    """What was changed before the rung was measured, in this order."""
+    context: ContextCosts | None = None
+    """Where documents are read and the score is missed."""
     retrieval: tuple[RetrievalHealth, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
     asked: Asked = Asked()

@@ -107,6 +107,8 @@ class ModelNames(_Section):
     teacher: str | None = None
     student: str | None = None
     embedding: str | None = None
+    reranker: str | None = None
+    """A cross-encoder that orders anew what a search found."""
 
 
 class Use(_Section):

@@ -119,10 +119,9 @@ def test_a_judge_is_asked_about_graded_answers_and_the_control(absent):
 def test_votes_and_rewrites_are_rehearsed_at_their_most(absent, monkeypatch):
     """Drawn answers differ, so a vote takes all it may."""
     task = task_in(absent, answer={"type": "json"}, score="json_fields", rungs=["prompt"])
-    _, plain = rehearse(task, absent / "runs", Quiet())
-    dearer = (*r1_prompt.WAVES, r1_prompt.variants_wave)
-    monkeypatch.setattr(r1_prompt, "WAVES", dearer)
     _, both = rehearse(task, absent / "runs", Quiet())
+    monkeypatch.setattr(r1_prompt, "CHALLENGES", ())
+    _, plain = rehearse(task, absent / "runs", Quiet())
     assert isinstance(plain["prompt"], Asked)
     assert isinstance(both["prompt"], Asked)
     assert both["prompt"].calls > plain["prompt"].calls + 4 * 16

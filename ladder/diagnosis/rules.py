@@ -1,18 +1,25 @@
 """From what the arms measured to the causes of failure, and what they rule out. Pure.
 
-An arm answers the same rows with one thing changed; what it mends shows the cause. The gate before
-training: where the same model with the right documents holds the score and the real pipeline does
-not, the gap is retrieval, and training is refused by name.
+An arm answers the same rows with one thing changed; what it mends shows the cause. Answers also
+change by chance: an arm counts only where it mends more than the placebo does, which changes
+nothing but a blank line (exact one-sided McNemar test, Holm's correction over the arms).
+
+The gate before training: where the same model with the right documents holds the score and the
+real pipeline does not, the gap lies in what the model is given, and training is refused by name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from statistics import fmean
+from typing import Literal
 
-from ladder.evidence import Cause, Diagnosis, Verdict
+from scipy.stats import binom
+
+from ladder.evidence import Cause, CauseName, Diagnosis, Estimate, Verdict
 from ladder.gate.bounds import estimate
+from ladder.gate.paired import holm
 from ladder.task import RungName
 
 WRONG_BELOW = 0.5
@@ -20,16 +27,61 @@ MOST_IDS = 20
 WORTH_NAMING = 0.1
 """Causes behind fewer of the wrong answers than this are left out."""
 
+Arm = Literal[
+    "placebo",
+    "lenient",
+    "constrained",
+    "no context",
+    "oracle",
+    "unique",
+    "rerank",
+    "more",
+    "fewer",
+    "compress",
+    "reorder",
+    "other source",
+    "strong",
+    "strong oracle",
+]
+NOT_THERE, NOT_FOUND = 0, -1
+"""Places of a right text that stands nowhere in the index, or too deep to be found."""
+
 
 @dataclass(frozen=True)
 class Arms:
-    """Scores by sample id. An arm that could not be run is None."""
+    """Scores by sample id."""
 
     production: Mapping[str, float]
-    lenient: Mapping[str, float]
-    """The same answers, read leniently."""
-    oracle: Mapping[str, float] | None
-    """The same system, given the documents that hold the answer."""
+    changed: Mapping[Arm, Mapping[str, float]] = field(default_factory=dict)
+    """Arm -> its scores; an arm that could not be run is left out."""
+    places: Mapping[str, int] = field(default_factory=dict)
+    """Row -> the rank of its best right text (from 1), NOT_THERE or NOT_FOUND; only where right
+    texts are known."""
+    k: int = 0
+    """Texts that are handed over."""
+
+    def score(self, arm: Arm) -> float:
+        """Return an arm's mean score."""
+        return fmean(self.changed[arm].values())
+
+
+Right = Callable[[Arm, str], bool]
+
+SENTENCES: dict[CauseName, str] = {
+    "format": "right, but in another form",
+    "missing": "no text in the index holds the answer",
+    "labels": "a stronger model with the right document disagrees with the target too",
+    "skill": "wrong with what it was shown: the model lacks the skill",
+    "knowledge": "does not know what the documents say",
+    "retrieval": "right with the right document, which the search did not find",
+    "redundancy": "right once repeated texts are left out: copies fill the window",
+    "ranking": "right with the right document, which the search ranked too low",
+    "distraction": "right with less beside the right document: the rest distracts",
+    "position": "right when the documents stand in another order",
+    "harm": "right without the documents: they lead the model astray",
+    "routing": "right when the question is put to the other source, or a stronger model",
+    "context": "right with the right document alone",
+}
 
 
 def diagnose(
@@ -40,37 +92,144 @@ def diagnose(
     if "min_score" not in failed:
         return _only_cost_or_latency(failed, verdict)
     wrong = [row for row, score in arms.production.items() if score < WRONG_BELOW]
-    causes = [_format(arms, wrong, confidence)]
-    refuses: tuple[RungName, ...] = ()
-    if arms.oracle is not None:
-        held = fmean(arms.oracle.values()) >= min_score
-        causes.append(_missing_text(rung, arms.oracle, wrong, confidence))
-        if rung == "rag" and held:
-            refuses = ("lora", "distill")
-    named = [cause for cause in causes if cause and cause.share >= WORTH_NAMING]
-    explained = _explained(arms, {cause.name for cause in named})
-    rest = [row for row in wrong if row not in explained]
-    if rest and not refuses:
-        named.append(_skill(rung, arms, rest, len(wrong)))
-    named.sort(key=lambda cause: -cause.share)
-    if refuses and arms.oracle is not None:
+    scores = {name: estimate(list(found.values()), confidence) for name, found in _run(arms)}
+    if arms.production and fmean(arms.production.values()) >= min_score:
+        sentence = "The score holds so far; the rows are too few to prove it."
+        return Diagnosis(causes=(), sentence=sentence, arms=scores)
+    causes = _causes(rung, arms, wrong, confidence)
+    held = "oracle" in arms.changed and arms.score("oracle") >= min_score
+    refuses: tuple[RungName, ...] = ("lora", "distill") if rung == "rag" and held else ()
+    if refuses:
+        causes = [cause for cause in causes if cause.name != "skill"]
+        names = ", ".join(cause.name for cause in causes) or "retrieval"
         sentence = (
-            f"Given the right documents the same model scores {fmean(arms.oracle.values()):.2f}: "
-            "the gap is retrieval, not skill, so training is refused. Mend the search first."
+            f"Given the right documents the same model scores {arms.score('oracle'):.2f} instead "
+            f"of {fmean(arms.production.values()):.2f}: the gap is {names}, not skill, so training "
+            "is refused. Mend that first."
         )
     else:
-        sentence = named[0].sentence if named else "No single cause stands out."
-    return Diagnosis(causes=tuple(named), refuses=refuses, sentence=sentence)
+        sentence = causes[0].sentence if causes else "No single cause stands out."
+    return Diagnosis(
+        causes=tuple(causes),
+        refuses=refuses,
+        sentence=sentence,
+        arms=scores,
+        untold=_untold(rung, arms),
+    )
 
 
-def _explained(arms: Arms, names: set[str]) -> set[str]:
-    """Return every row that the named causes account for (a cause itself lists only a few)."""
-    mended: set[str] = set()
-    if "format" in names:
-        mended |= {row for row, score in arms.lenient.items() if score >= WRONG_BELOW}
-    if names & {"knowledge", "retrieval"}:
-        mended |= {row for row, score in (arms.oracle or {}).items() if score >= WRONG_BELOW}
-    return mended
+def _run(arms: Arms) -> list[tuple[str, Mapping[str, float]]]:
+    return [(name, found) for name, found in arms.changed.items() if found]
+
+
+def _causes(rung: RungName, arms: Arms, wrong: Sequence[str], confidence: float) -> list[Cause]:
+    """Sort each wrong row under the first rule that holds for it."""
+    proven = beyond_chance(arms, 1 - confidence)
+
+    def right(arm: Arm, row: str) -> bool:
+        return arm in proven and arms.changed[arm].get(row, 0.0) >= WRONG_BELOW
+
+    rows_of: dict[CauseName, list[str]] = {}
+    for row in wrong:
+        rows_of.setdefault(_cause_of(rung, arms, row, right), []).append(row)
+    causes = [
+        _cause(rung, arms, name, rows, wrong, confidence)
+        for name, rows in rows_of.items()
+        if len(rows) / len(wrong) >= WORTH_NAMING
+    ]
+    return sorted(causes, key=lambda cause: -cause.share)
+
+
+def beyond_chance(arms: Arms, error: float) -> set[Arm]:
+    """Return the arms that mend more rows than the placebo does, with Holm's correction.
+
+    Reading the same answers leniently is no new draw, and needs no such proof.
+    """
+    tested = [arm for arm in arms.changed if arm not in ("placebo", "lenient")]
+    usual = {**arms.production, **arms.changed.get("placebo", {})}
+    p_values = []
+    for arm in tested:
+        found = arms.changed[arm]
+        gaps = [
+            (score >= WRONG_BELOW) - (usual[row] >= WRONG_BELOW) for row, score in found.items()
+        ]
+        won, lost = gaps.count(1), gaps.count(-1)
+        p_values.append(float(binom.sf(won - 1, won + lost, 0.5)))
+    adjusted = holm(p_values)
+    proven = {arm for arm, p_value in zip(tested, adjusted, strict=True) if p_value <= error}
+    return proven | {arm for arm in arms.changed if arm == "lenient"}
+
+
+def _cause_of(rung: RungName, arms: Arms, row: str, right: Right) -> CauseName:
+    """Return the first rule that holds for a wrong row."""
+    place = arms.places.get(row)
+    oracle_wrong = arms.changed.get("oracle", {}).get(row, 1.0) < WRONG_BELOW
+    strong = arms.changed.get("strong oracle")
+    strong_wrong = strong is not None and strong.get(row, 0.0) < WRONG_BELOW
+    too_low = place is not None and place > arms.k
+    rules: tuple[tuple[bool, CauseName], ...] = (
+        (right("lenient", row) or right("constrained", row), "format"),
+        (place == NOT_THERE, "missing"),
+        (oracle_wrong and strong_wrong, "labels"),
+        (oracle_wrong, "skill"),
+        (rung == "prompt" and right("oracle", row), "knowledge"),
+        (right("unique", row), "redundancy"),
+        (right("other source", row), "routing"),
+        (place == NOT_FOUND, "retrieval"),
+        (too_low or (place is None and right("rerank", row)), "ranking"),
+        (place is None and right("more", row), "ranking"),
+        (right("reorder", row) and not right("fewer", row), "position"),
+        (right("fewer", row) or right("compress", row), "distraction"),
+        (right("reorder", row), "position"),
+        (right("no context", row), "harm"),
+        (right("strong", row), "routing"),
+        (right("oracle", row), "context"),
+        (True, "skill"),
+    )
+    return next(name for holds, name in rules if holds)
+
+
+def _cause(
+    rung: RungName,
+    arms: Arms,
+    name: CauseName,
+    rows: Sequence[str],
+    wrong: Sequence[str],
+    confidence: float,
+) -> Cause:
+    return Cause(
+        name=name,
+        share=len(rows) / len(wrong),
+        recoverable=_recoverable(arms, set(rows), confidence),
+        sample_ids=tuple(rows[:MOST_IDS]),
+        sentence=f"{_share_of(len(rows), len(wrong))} misses: {_why(rung, arms, name)}",
+    )
+
+
+def _recoverable(arms: Arms, rows: set[str], confidence: float) -> Estimate:
+    """Return the score had these rows been right."""
+    mended = [1.0 if row in rows else score for row, score in arms.production.items()]
+    return estimate(mended, confidence)
+
+
+def _why(rung: RungName, arms: Arms, name: CauseName) -> str:
+    if name == "skill" and "oracle" in arms.changed:
+        return "wrong even with the right document: the model lacks the skill"
+    if name == "skill" and rung == "prompt":
+        return "does not know this task's answers (knowledge and skill cannot be told apart here)"
+    return SENTENCES[name]
+
+
+def _untold(rung: RungName, arms: Arms) -> tuple[str, ...]:
+    """Say what the arms that could not be run leave open."""
+    found = []
+    if "oracle" not in arms.changed:
+        found.append("knowledge or retrieval from skill: no row names the document with its answer")
+    if "strong oracle" not in arms.changed and "strong" not in arms.changed:
+        found.append("skill from wrong targets: no stronger model is named (models.teacher)")
+    if rung == "rag" and "rerank" not in arms.changed:
+        found.append("what a reranker would mend: none is named (models.reranker)")
+    return tuple(found)
 
 
 def _only_cost_or_latency(failed: Sequence[str], verdict: Verdict) -> Diagnosis:
@@ -89,56 +248,6 @@ def _only_cost_or_latency(failed: Sequence[str], verdict: Verdict) -> Diagnosis:
         refuses=("rag", "lora"),
         sentence=f"Only {what} fails: a smaller model can mend that, more context or an adapter on "
         "the same model cannot.",
-    )
-
-
-def _format(arms: Arms, wrong: list[str], confidence: float) -> Cause | None:
-    mended = [row for row in wrong if arms.lenient.get(row, 0.0) >= WRONG_BELOW]
-    if not mended:
-        return None
-    return Cause(
-        name="format",
-        share=len(mended) / len(wrong),
-        recoverable=estimate(list(arms.lenient.values()), confidence),
-        sample_ids=tuple(mended[:MOST_IDS]),
-        sentence=f"{_share_of(len(mended), len(wrong))} misses: right, but in another form",
-    )
-
-
-def _missing_text(
-    rung: RungName, oracle: Mapping[str, float], wrong: list[str], confidence: float
-) -> Cause | None:
-    asked = [row for row in wrong if row in oracle]
-    mended = [row for row in asked if oracle[row] >= WRONG_BELOW]
-    if not mended:
-        return None
-    if rung == "prompt":
-        name, why = "knowledge", "does not know what the documents say"
-    else:
-        name, why = "retrieval", "right with the right document, which the search did not bring"
-    return Cause.model_validate(
-        {
-            "name": name,
-            "share": len(mended) / len(asked),
-            "recoverable": estimate(list(oracle.values()), confidence),
-            "sample_ids": tuple(mended[:MOST_IDS]),
-            "sentence": f"{_share_of(len(mended), len(asked))} misses: {why}",
-        }
-    )
-
-
-def _skill(rung: RungName, arms: Arms, rest: list[str], wrong: int) -> Cause:
-    if arms.oracle is not None:
-        why = "wrong even with the right document: the model lacks the skill"
-    elif rung == "prompt":
-        why = "does not know this task's answers (knowledge and skill cannot be told apart here)"
-    else:
-        why = "wrong with what it was shown: the model lacks the skill"
-    return Cause(
-        name="skill",
-        share=len(rest) / wrong,
-        sample_ids=tuple(rest[:MOST_IDS]),
-        sentence=f"{_share_of(len(rest), wrong)} misses: {why}",
     )
 
 

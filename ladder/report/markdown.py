@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ladder.evidence import Assessment, Attempt, DataReport, Estimate, Measurement, WordOverlap
+from ladder.report.causes import cause_lines, context_lines, mend_lines, one_line
 
 SUSPECT_TAIL = 5
 """A p95 of so many times the p50 is worth a word."""
@@ -22,10 +23,10 @@ def _lines(a: Assessment) -> Iterator[str]:
         for name, value in limits.items()
     )
     yield f"# {a.task.name}\n"
-    yield f"> {_line(a.task.goal)}\n"
+    yield f"> {one_line(a.task.goal)}\n"
     yield f"{answer_line(a)}\n"
     for reason in a.recommendation.reasons:
-        yield f"- {_line(reason)}"
+        yield f"- {one_line(reason)}"
     yield "\n## What was measured\n"
     yield f"Base model `{a.task.base}`, scorer `{a.task.scorer}`, gate: {gate}.\n"
     confidence = float(a.task.gate["confidence"] or 0)
@@ -33,11 +34,11 @@ def _lines(a: Assessment) -> Iterator[str]:
     yield "|---|---|---|---|---|---|"
     for row in table_rows(a):
         yield _cells(row)
-    yield f"\n{_line(assumed(a))}"
+    yield f"\n{one_line(assumed(a))}"
     if a.judge:
-        yield f"\n{_line(a.judge.sentence)}"
+        yield f"\n{one_line(a.judge.sentence)}"
     if a.control:
-        yield f"\n{_line(a.control.sentence)}\n"
+        yield f"\n{one_line(a.control.sentence)}\n"
     for attempt in a.attempts:
         yield from _attempt_lines(attempt)
     yield from _data_lines(a)
@@ -45,14 +46,9 @@ def _lines(a: Assessment) -> Iterator[str]:
     yield from _evidence_lines(a)
 
 
-def _line(text: str) -> str:
-    """Make a text of the user's harmless: on a line of its own it could be a heading or a table."""
-    return " ".join(text.split()).replace("|", "\\|")
-
-
 def _cells(texts: Sequence[str]) -> str:
     """Return one row of a table, whatever stands in its cells."""
-    return "| " + " | ".join(map(_line, texts)) + " |"
+    return "| " + " | ".join(map(one_line, texts)) + " |"
 
 
 def answer_line(a: Assessment) -> str:
@@ -102,6 +98,8 @@ def _row(attempt: Attempt) -> tuple[str, str, str, str, str, str]:
     if attempt.diagnosis:
         verdict += f" · {attempt.diagnosis.sentence}"
     elif attempt.candidate:
+        mended = ", ".join(mend.cause for mend in attempt.mends if mend.kept)
+        verdict += f" · mended: {mended}" if mended else ""
         verdict += f" · {attempt.candidate.technique}"
     return (
         attempt.rung,
@@ -139,10 +137,11 @@ def _attempt_lines(attempt: Attempt) -> Iterator[str]:
     yield f"\n### {attempt.rung}: {attempt.status}\n"
     m = attempt.measurement
     if m is None or attempt.candidate is None:
-        yield _line(attempt.reason)
+        yield one_line(attempt.reason)
         return
-    yield f"Winner: {_line(attempt.candidate.technique)}. {_line(attempt.reason)}.\n"
+    yield f"Winner: {one_line(attempt.candidate.technique)}. {one_line(attempt.reason)}.\n"
     yield from _limit_lines(attempt)
+    yield from mend_lines(attempt.mends)
     if m.macro_f1 is not None:
         yield f"\nMacro-F1 {m.macro_f1:.3f} beside a score of {m.score.mean:.3f}."
     yield from _latency_lines(m)
@@ -157,11 +156,8 @@ def _attempt_lines(attempt: Attempt) -> Iterator[str]:
             f"\nBuild: {duration(m.build.seconds)}, {m.build.train_tokens:,} training tokens, "
             f"{m.build.peak_memory_mb:,.0f} MB at the peak, {m.build.usd:.4f} USD."
         )
-    if attempt.diagnosis and attempt.diagnosis.causes:
-        yield "\nWhy it did not pass:\n"
-        for cause in attempt.diagnosis.causes:
-            rows = f" (e.g. {_line(', '.join(cause.sample_ids[:3]))})" if cause.sample_ids else ""
-            yield f"- **{cause.name}**: {_line(cause.sentence)}{rows}"
+    yield from cause_lines(attempt.diagnosis)
+    yield from context_lines(attempt.context)
     if attempt.race:
         yield "\n<details><summary>The race on dev rows</summary>\n"
         yield "| candidate | score | rows |"
@@ -210,8 +206,17 @@ def _retrieval_lines(attempt: Attempt) -> Iterator[str]:
         yield (
             f"{text}. {100 * found.redundancy:.0f} % of the words handed over had been said by an "
             f"earlier text of the same row; Gini of the hits {found.inequality:.2f} (near 1: the "
-            "same few texts for every row)."
+            "same few texts for every row)." + _calibration(found.calibration_error)
         )
+
+
+def _calibration(error: float | None) -> str:
+    if error is None:
+        return ""
+    return (
+        f" Chances of being right that are read from the scores are off by {error:.2f} (expected "
+        "calibration error)."
+    )
 
 
 def _human_lines(m: Measurement) -> Iterator[str]:
@@ -284,7 +289,7 @@ def _data_lines(a: Assessment) -> Iterator[str]:
         shown = _first(", ", d.contaminated)
         yield f"\n{len(d.contaminated)} held-out rows repeat training rows, not counted: {shown}."
     if d.look_alikes:
-        shown = _line(_first("; ", d.look_alikes))
+        shown = one_line(_first("; ", d.look_alikes))
         yield (
             f"\n{len(d.look_alikes)} held-out rows differ from a training row in a number or a "
             f"name only; they are not counted, and worth a look: {shown}."
@@ -314,7 +319,7 @@ def _overlap_lines(found: WordOverlap | None) -> Iterator[str]:
         f"{found.rows - found.checkable} shorter ones cannot be checked so."
     )
     if found.top:
-        yield f"\nThe rows that share most: {_line(_first('; ', found.top))}."
+        yield f"\nThe rows that share most: {one_line(_first('; ', found.top))}."
 
 
 def _cost_lines(a: Assessment) -> Iterator[str]:

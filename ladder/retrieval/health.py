@@ -6,7 +6,11 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from statistics import fmean
 
-SHINGLE_WORDS = 5
+import numpy as np
+
+from ladder.retrieval.repeats import Said
+
+BINS = 10
 
 
 def recall(found: Sequence[Sequence[str]], wanted: Sequence[Collection[str]], k: int) -> list[bool]:
@@ -25,8 +29,7 @@ def recall(found: Sequence[Sequence[str]], wanted: Sequence[Collection[str]], k:
 def redundancy(texts: Sequence[Sequence[str]]) -> float:
     """Return the mean share of the words handed over that a text before them has said already.
 
-    A word is covered when five in a row that it stands in occur in an earlier text of the same
-    query; shorter texts are covered as a whole or not at all.
+    What counts as said: `repeats.Said`.
 
     Args:
         texts: what is handed over for each query, in order.
@@ -36,18 +39,13 @@ def redundancy(texts: Sequence[Sequence[str]]) -> float:
 
 
 def _covered(handed: Sequence[str]) -> float:
-    seen: set[tuple[str, ...]] = set()
+    said = Said()
     covered = total = 0
     for text in handed:
-        words = text.casefold().split()
-        size = min(SHINGLE_WORDS, len(words))
-        if not size:
-            continue
-        runs = [tuple(words[at : at + size]) for at in range(len(words) - size + 1)]
-        known = {at + step for at, run in enumerate(runs) if run in seen for step in range(size)}
-        covered += len(known)
-        total += len(words)
-        seen.update(runs)
+        known, words = said.covered(text)
+        covered += known
+        total += words
+        said.add(text)
     return covered / total
 
 
@@ -67,3 +65,32 @@ def inequality(found: Sequence[Sequence[int]], texts: int) -> float:
         return 0.0
     ranked = sum(rank * count for rank, count in enumerate(counts, start=1))
     return 2 * ranked / (len(counts) * total) - (len(counts) + 1) / len(counts)
+
+
+def calibrated(
+    scores: Sequence[float], right: Sequence[bool], unseen: Sequence[float]
+) -> list[float]:
+    """Return the chance that a text with a score is right, learnt from texts that are known.
+
+    Isotonic regression (Zadrozny and Elkan, 2002): a higher score never means a lower chance.
+    """
+    from sklearn.isotonic import IsotonicRegression
+
+    model = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip")
+    model.fit(list(scores), [float(value) for value in right])
+    return [float(chance) for chance in model.predict(list(unseen))]
+
+
+def calibration_error(chances: Sequence[float], right: Sequence[bool]) -> float:
+    """Return the expected calibration error (Guo et al., 2017).
+
+    The chances are sorted into ten bins of equal width; in each, the mean chance is compared with
+    the share that is right; the gaps are averaged by how many fall into a bin.
+    """
+    given, really = np.asarray(chances), np.asarray(right, dtype=float)
+    bins = np.minimum((given * BINS).astype(int), BINS - 1)
+    gaps = 0.0
+    for number in np.unique(bins):
+        there = bins == number
+        gaps += abs(float(given[there].mean() - really[there].mean())) * int(there.sum())
+    return gaps / max(1, len(given))

@@ -1,101 +1,126 @@
-"""Search texts for queries: BM25, embeddings, or both fused by rank.
+"""Search texts for queries, by words (BM25) or by meaning (embeddings).
 
-BM25 as in Robertson and Zaragoza (2009), by bm25s; fusion is reciprocal rank fusion (Cormack,
-Clarke and Buettcher, 2009).
+BM25 as in Robertson and Zaragoza (2009), by bm25s, over English stems (Porter2, by PyStemmer).
+Words that a search usually throws away are kept: in short questions they carry meaning ("who",
+"how many"), and BM25 weighs them low by itself. A search is made once for a query and goes deep;
+`selection` makes every setting from what it found.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
 from ladder.errors import MissingExtraError
 
-Method = Literal["bm25", "dense", "hybrid"]
-FUSION_CONSTANT = 60
+Way = Literal["bm25", "dense"]
+Ranking = list[tuple[int, float]]
+"""Positions of texts with their scores, best first; of equals the earlier one first."""
+
+WORD = r"(?u)\b\w\w+\b"
+K1, B = 1.2, 0.75
 
 
-def search(
-    texts: Sequence[str],
-    queries: Sequence[str],
-    depth: int,
-    method: Method = "bm25",
-    embedder: Path | None = None,
-) -> list[list[int]]:
-    """Return, for each query, the positions of the best texts, best first.
+class Index(Protocol):
+    """Texts made ready to be searched."""
+
+    def search(self, queries: Sequence[str], depth: int) -> list[Ranking]:
+        """Return the best `depth` texts for each query."""
+        ...
+
+
+def make_index(texts: Sequence[str], way: Way = "bm25", embedder: Path | None = None) -> Index:
+    """Return an index of texts.
 
     Args:
         texts: what to search in.
-        queries: what to search for.
-        depth: how many positions to return (fewer where there are fewer texts).
-        method: bm25, dense (embeddings) or hybrid (both, fused).
-        embedder: folder of a sentence-transformers model, for dense and hybrid.
+        way: by words, or by meaning.
+        embedder: folder of a sentence-transformers model, for `dense`.
     """
-    if not texts or not queries:
-        return [[] for _ in queries]
-    depth = min(depth, len(texts))
-    rankings = []
-    if method in ("bm25", "hybrid"):
-        rankings.append(_lexical(texts, queries, depth, found_only=method == "hybrid"))
-    if method in ("dense", "hybrid"):
-        if embedder is None:
-            raise MissingExtraError(
-                "an embedding model", "naming one in the task: models: {embedding: …}"
-            )
-        rankings.append(_dense(texts, queries, depth, embedder))
-    return rankings[0] if len(rankings) == 1 else _fused(rankings, depth)
+    if way == "bm25":
+        return LexicalIndex(texts)
+    if embedder is None:
+        raise MissingExtraError("an embedding model", "naming one: models: {embedding: …}")
+    return DenseIndex(texts, embedder)
 
 
-def _lexical(
-    texts: Sequence[str], queries: Sequence[str], depth: int, *, found_only: bool
-) -> list[list[int]]:
-    """Rank by BM25. With `found_only`, texts that share no word with the query have no rank."""
-    import bm25s
+class LexicalIndex:
+    """BM25 over all texts, in memory."""
 
-    words_of = _tokens(texts)
-    if not any(words_of):  # nothing to search by: bm25s cannot build an empty index
-        return [[] if found_only else list(range(depth)) for _ in queries]
-    index = bm25s.BM25()
-    index.index(words_of, show_progress=False)
-    found = []
-    for words in _tokens(queries):
-        scores = index.get_scores(words) if words else np.zeros(len(texts))
-        order = np.lexsort((np.arange(len(texts)), -scores))[:depth]  # ties by position
-        found.append([int(at) for at in order if scores[at] > 0 or not found_only])
-    return found
+    def __init__(self, texts: Sequence[str]) -> None:
+        import bm25s
 
+        self.size = len(texts)
+        of_texts = words(texts)
+        self.scorer: Any = None
+        if any(of_texts):  # bm25s cannot build an empty index
+            self.scorer = bm25s.BM25(k1=K1, b=B)
+            self.scorer.index(of_texts, show_progress=False)
 
-def _tokens(texts: Sequence[str]) -> Any:
-    import bm25s
-
-    return bm25s.tokenize(list(texts), return_ids=False, show_progress=False, stopwords="en")
+    def search(self, queries: Sequence[str], depth: int) -> list[Ranking]:
+        """Return the best texts; those that share no word with the query score 0."""
+        found = []
+        for asked in words(queries):
+            scored = asked and self.scorer is not None
+            scores = self.scorer.get_scores(asked) if scored else np.zeros(self.size)
+            found.append(best(scores, depth))
+        return found
 
 
-def _dense(
-    texts: Sequence[str], queries: Sequence[str], depth: int, embedder: Path
-) -> list[list[int]]:
+class DenseIndex:
+    """Cosines of embeddings, every one of them: no approximation."""
+
+    def __init__(self, texts: Sequence[str], embedder: Path) -> None:
+        self.model = _embedding_model(embedder)
+        self.vectors = self._encode(texts)
+
+    def search(self, queries: Sequence[str], depth: int) -> list[Ranking]:
+        """Return the texts nearest in meaning."""
+        if not len(self.vectors) or not queries:
+            return [[] for _ in queries]
+        return [best(scores, depth) for scores in self._encode(queries) @ self.vectors.T]
+
+    def _encode(self, texts: Sequence[str]) -> np.ndarray:
+        options = {"normalize_embeddings": True, "show_progress_bar": False}
+        return np.asarray(self.model.encode(list(texts), **options))
+
+
+def _embedding_model(folder: Path) -> Any:
     try:
         from sentence_transformers import SentenceTransformer
     except ImportError:
         raise MissingExtraError(
             "sentence-transformers", 'pip install "escalation-ladder[dense]"'
         ) from None
-    model = SentenceTransformer(str(embedder), device="cpu", local_files_only=True)
-    options = {"normalize_embeddings": True, "show_progress_bar": False}
-    similar = model.encode(list(queries), **options) @ model.encode(list(texts), **options).T
-    return np.argsort(-similar, axis=1, kind="stable")[:, :depth].tolist()  # type: ignore[no-any-return]
+    return SentenceTransformer(str(folder), device="cpu", local_files_only=True)
 
 
-def _fused(rankings: Sequence[list[list[int]]], depth: int) -> list[list[int]]:
-    fused = []
-    for lists in zip(*rankings, strict=True):
-        scores: dict[int, float] = defaultdict(float)
-        for ranked in lists:
-            for rank, position in enumerate(ranked):
-                scores[position] += 1 / (FUSION_CONSTANT + rank + 1)
-        fused.append(sorted(scores, key=lambda position: (-scores[position], position))[:depth])
-    return fused
+def words(texts: Sequence[str]) -> list[list[str]]:
+    """Return the stems of each text's words, in order."""
+    import bm25s
+    import Stemmer
+
+    found: list[list[str]] = bm25s.tokenize(
+        list(texts),
+        token_pattern=WORD,
+        stopwords=None,
+        stemmer=Stemmer.Stemmer("english"),
+        return_ids=False,
+        show_progress=False,
+    )
+    return found
+
+
+def best(scores: np.ndarray, depth: int) -> Ranking:
+    """Return the highest `depth` scores with their positions; of equals the earlier one first."""
+    depth = min(depth, len(scores))
+    if depth < len(scores) // 4:  # only what reaches the last place needs to be put in order
+        least = np.partition(scores, -depth)[-depth]
+        places = np.flatnonzero(scores >= least)
+    else:
+        places = np.arange(len(scores))
+    order = places[np.lexsort((places, -scores[places]))][:depth]
+    return [(int(at), float(scores[at])) for at in order]

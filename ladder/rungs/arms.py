@@ -2,31 +2,99 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from ladder.diagnosis.rules import Arms, diagnose
+from ladder.diagnosis.rules import NOT_FOUND, NOT_THERE, WRONG_BELOW, Arm, Arms, diagnose
+from ladder.economy.asked import since
 from ladder.evidence import Candidate, Diagnosis, Retrieval, Verdict
 from ladder.rungs.asking import Outcome, answer
 from ladder.rungs.base import Climb
+from ladder.rungs.changes import changes, diagnostic_arms
 from ladder.samples.rows import Sample
 from ladder.scorers import ModelScorer
 from ladder.scorers.contains import contains
 
-MOST_ORACLE_ROWS = 60
+MOST_ROWS, ENOUGH_MISSES = 80, 30
+"""The rows of a diagnosis: the first ones until so many misses are among them. That is its cost,
+too: each arm asks about these rows and no others."""
 
 
 def explain(
     climb: Climb, candidate: Candidate, verdict: Verdict, outcomes: Sequence[Outcome]
 ) -> Diagnosis:
     """Return why a candidate did not pass."""
-    answered = [outcome for outcome in outcomes if outcome.scores]
-    arms = Arms(
-        production={o.sample.id: o.scores[0] for o in answered},
-        lenient={o.sample.id: _lenient(climb, o) for o in answered},
-        oracle=_oracle(climb, candidate, [o.sample for o in answered]),
-    )
+    before = climb.asked
+    score_failed = any(v.limit == "min_score" and v.verdict != "pass" for v in verdict.limits)
+    arms = run_arms(climb, candidate, outcomes) if score_failed else Arms(production={})
     gate = climb.task.gate
-    return diagnose(candidate.rung, verdict, arms, gate.min_score, gate.confidence)
+    found = diagnose(candidate.rung, verdict, arms, gate.min_score, gate.confidence)
+    return found.model_copy(update={"asked": since(before, climb.asked)})
+
+
+def run_arms(
+    climb: Climb, candidate: Candidate, outcomes: Sequence[Outcome], *, every: bool = False
+) -> Arms:
+    """Answer the first rows, or every row, in each way that tells causes apart."""
+    answered = [outcome for outcome in outcomes if outcome.scores]
+    judged = answered if every else enough(answered)
+    rows = [outcome.sample for outcome in judged]
+    changed: dict[Arm, Mapping[str, float]] = {
+        "lenient": {o.sample.id: _lenient(climb, o) for o in judged}
+    }
+    if not candidate.model.startswith("head:"):
+        ways = diagnostic_arms(climb, candidate) | changes(climb, candidate)
+        for arm, way in ways.items():
+            scores = _scores(climb, arm, way, rows)
+            if scores:
+                changed[arm] = scores
+    retrieval = candidate.retrieval
+    return Arms(
+        production={o.sample.id: o.scores[0] for o in judged},
+        changed=changed,
+        places=places(climb, retrieval, rows) if retrieval else {},
+        k=retrieval.k if retrieval else 0,
+    )
+
+
+def enough(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Return the first outcomes, until enough misses are among them."""
+    taken: list[Outcome] = []
+    misses = 0
+    for outcome in outcomes[:MOST_ROWS]:
+        taken.append(outcome)
+        misses += outcome.scores[0] < WRONG_BELOW
+        if misses >= ENOUGH_MISSES:
+            break
+    return taken
+
+
+def _scores(climb: Climb, arm: Arm, way: Candidate, rows: Sequence[Sample]) -> dict[str, float]:
+    if way.retrieval is not None and way.retrieval.source == "gold":
+        rows = [row for row in rows if climb.library.right_passages(row)]
+    outcomes = answer(climb, way, rows, f"why: {arm}")
+    return {outcome.sample.id: outcome.scores[0] for outcome in outcomes if outcome.scores}
+
+
+def places(climb: Climb, retrieval: Retrieval, rows: Sequence[Sample]) -> dict[str, int]:
+    """Return where the search ranks the best right document of each row that names one."""
+    if retrieval.source not in ("documents", "both"):
+        return {}
+    library = climb.library
+    found = {}
+    for row in rows:
+        if not row.doc_ids:
+            continue
+        if not any(doc_id in library.passages_of for doc_id in row.doc_ids):
+            found[row.id] = NOT_THERE
+            continue
+        ranked = library.ranked(retrieval, "documents", row)
+        right = (
+            place
+            for place, at in enumerate(ranked, start=1)
+            if climb.splits.documents[at].source in row.doc_ids
+        )
+        found[row.id] = next(right, NOT_FOUND)
+    return found
 
 
 def _lenient(climb: Climb, outcome: Outcome) -> float:
@@ -42,19 +110,3 @@ def _lenient(climb: Climb, outcome: Outcome) -> float:
     if climb.splits.labels:
         return outcome.scores[0]
     return max(outcome.scores[0], contains()(text, outcome.sample.target).value)
-
-
-def _oracle(
-    climb: Climb, candidate: Candidate, samples: Sequence[Sample]
-) -> dict[str, float] | None:
-    """Answer with the documents that hold the answer; None where they are not known."""
-    known = [
-        sample
-        for sample in samples
-        if any(doc_id in climb.passages_of for doc_id in sample.doc_ids)
-    ][:MOST_ORACLE_ROWS]
-    if not known or candidate.model.startswith("head:"):
-        return None
-    given = candidate.model_copy(update={"retrieval": Retrieval(source="gold", k=1)})
-    outcomes = answer(climb, given, known, "the same rows with the right documents")
-    return {o.sample.id: o.scores[0] for o in outcomes if o.scores} or None

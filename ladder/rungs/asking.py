@@ -60,7 +60,7 @@ def answer(
     With `scored` off the answers alone are wanted: no judge is asked, and there are no scores.
     """
     engine = climb.engine_of(candidate)
-    climb.prepare(candidate.retrieval, tuple(samples))
+    climb.library.prepare(candidate.retrieval, samples)
     requests = [request_for(climb, candidate, sample, engine) for sample in samples]
     prior = _prior(climb, candidate, engine)
     completions: dict[int, Completion] = {}
@@ -121,7 +121,7 @@ def _prior(climb: Climb, candidate: Candidate, engine: CachedEngine) -> tuple[fl
         samples: Sequence[Sample] = [Sample(id="", input="N/A", target="")]
     else:
         samples = climb.splits.dev[:BATCH_CALIBRATION_ROWS]
-    climb.prepare(candidate.retrieval, tuple(samples))
+    climb.library.prepare(candidate.retrieval, samples)
     requests = [request_for(climb, candidate, sample, engine) for sample in samples]
     found = [c.choice_logprobs for _, c in engine.complete(requests) if c.choice_logprobs]
     return tuple(map(fmean, zip(*found, strict=True)))
@@ -140,7 +140,7 @@ def request_for(
     schema = json.dumps(climb.answer_schema, ensure_ascii=False) if held else ""
     limit = answer_tokens(climb, candidate, engine)
     shots = [climb.train_by_id[shot] for shot in candidate.shots if shot in climb.train_by_id]
-    examples, documents = _retrieved(climb, candidate.retrieval, sample)
+    examples, documents = _retrieved(climb, candidate.retrieval, sample, engine)
     room = (engine.abilities.context - limit) * CHARACTERS_PER_TOKEN
     documents = list(_fitting(documents, room))
     if candidate.form == "chat":
@@ -154,25 +154,23 @@ def _choices(climb: Climb, retrieval: Retrieval | None, sample: Sample) -> tuple
     labels = climb.splits.labels
     if retrieval is None or not retrieval.narrow:
         return labels
-    seen = {climb.splits.train[at].target for at in climb.nearest(retrieval, "examples", sample)}
+    near = climb.library.nearest(retrieval, "examples", sample)
+    seen = {climb.splits.train[at].target for at in near}
     return tuple(label for label in labels if label in seen) or labels
 
 
 def _retrieved(
-    climb: Climb, retrieval: Retrieval | None, sample: Sample
+    climb: Climb, retrieval: Retrieval | None, sample: Sample, engine: CachedEngine
 ) -> tuple[list[Sample], list[Document]]:
-    """Return examples and documents, the best last: nearest to the question."""
+    """Return examples, the best last: nearest to the question; and documents as they are read."""
     if retrieval is None:
         return [], []
-    if retrieval.source == "gold":
-        return [], climb.right_passages(sample)
     examples, documents = [], []
     if retrieval.source in ("examples", "both"):
-        found = climb.nearest(retrieval, "examples", sample)
+        found = climb.library.nearest(retrieval, "examples", sample)
         examples = [climb.splits.train[at] for at in reversed(found)]
-    if retrieval.source in ("documents", "both"):
-        found = climb.nearest(retrieval, "documents", sample)
-        documents = [climb.splits.documents[at] for at in reversed(found)]
+    if retrieval.source != "examples":
+        documents = climb.library.documents(retrieval, sample, engine.count_tokens)
     return examples, documents
 
 
@@ -201,7 +199,8 @@ def _plain(
         blocks.append("\n".join(lines))
     lines = [_document_line(document) for document in documents]
     lines += [f"{asks}: {_line(sample.input)}", f"{answers}:"]
-    return "\n\n".join([*blocks, "\n".join(lines)])
+    text = "\n\n".join([*blocks, "\n".join(lines)])
+    return f"\n{text}" if candidate.placebo else text
 
 
 def _chat(
@@ -215,7 +214,7 @@ def _chat(
     labels = climb.splits.labels
     if labels and len(labels) <= MANY_LABELS:
         instruction += f"\nAnswer with one of: {', '.join(labels)}."
-    turns = [("system", instruction)]
+    turns = [("system", f"{instruction}\n" if candidate.placebo else instruction)]
     for shot in shots:
         known = [_document_line(document) for document in _known(climb, candidate, shot)]
         turns += [("user", "\n".join([*known, shot.input])), ("assistant", shot.target)]
@@ -227,7 +226,7 @@ def _known(climb: Climb, candidate: Candidate, shot: Sample) -> list[Document]:
     """Return a shot's own documents, where the candidate reads documents."""
     if candidate.retrieval is None or candidate.retrieval.source == "examples":
         return []
-    return climb.right_passages(shot)[:1]
+    return climb.library.right_passages(shot)[:1]
 
 
 def _document_line(document: Document) -> str:

@@ -15,19 +15,17 @@ from ladder.engines.base import Abilities
 from ladder.engines.bundled import first_use
 from ladder.engines.cache import CachedEngine, Store
 from ladder.errors import Problem, SpendLimitError, TaskError
-from ladder.evidence import Asked, Attempt, Build, Candidate, Retrieval
-from ladder.files import digest_of
+from ladder.evidence import Asked, Attempt, Build, Candidate
 from ladder.report.watch import Quiet, Watch
-from ladder.retrieval.search import search
+from ladder.rungs.library import Library
 from ladder.samples.answer_schema import Schema, schema_of
-from ladder.samples.rows import Document, Graded, Sample
+from ladder.samples.rows import Graded, Sample
 from ladder.samples.splits import Splits
 from ladder.scorers import MODEL_SCORERS, ModelScorer, Scorer, make_scorer
 from ladder.task import Prices, RungName, Task, model_parts
 from ladder.training.launch import train
 from ladder.training.prune import pruned_copy
 
-RETRIEVAL_DEPTH = 16
 ENGINES_KEPT = 2
 """Engines held in memory at once: a base and one built on it."""
 
@@ -53,7 +51,6 @@ class Climb:
     """Answers that people have graded."""
     _engines: dict[tuple[str, str | None], CachedEngine] = field(default_factory=dict)
     _longest: dict[str, int | None] = field(default_factory=dict)
-    _found: dict[tuple[str, str], dict[str, list[int]]] = field(default_factory=dict)
 
     def engine(self, model: str, adapter: str | None = None) -> CachedEngine:
         """Return the engine of a model reference, behind the cache.
@@ -99,12 +96,9 @@ class Climb:
         return {sample.id: sample for sample in self.splits.train}
 
     @cached_property
-    def passages_of(self) -> dict[str, list[Document]]:
-        """Document id -> its passages; a document that is read whole is its own one."""
-        found: dict[str, list[Document]] = {}
-        for document in self.splits.documents:
-            found.setdefault(document.source, []).append(document)
-        return found
+    def library(self) -> Library:
+        """What the candidates read."""
+        return Library(self.task, self.splits, self.store, self.watch)
 
     def longest_target(self, engine: CachedEngine) -> int | None:
         """Return the most tokens of a training answer, by the engine's count; None without one."""
@@ -112,22 +106,6 @@ class Climb:
             targets = {sample.target for sample in self.splits.train[:500]}
             self._longest[engine.identity] = max(map(engine.count_tokens, targets), default=None)
         return self._longest[engine.identity]
-
-    def right_passages(self, sample: Sample) -> list[Document]:
-        """Return the passage of each known right document that most likely holds the answer.
-
-        That is one with the target in it, else the one that shares most words with both texts.
-        """
-        known = [
-            self.passages_of[doc_id] for doc_id in sample.doc_ids if doc_id in self.passages_of
-        ]
-        words = set(f"{sample.input} {sample.target}".casefold().split())
-
-        def likely(passage: Document) -> tuple[bool, int]:
-            text = passage.text.casefold()
-            return sample.target.casefold() in text, len(words & set(text.split()))
-
-        return [max(parts, key=likely) for parts in known]
 
     def count(self, model: str, completion: Completion) -> None:
         """Count an answer and what it cost; stop the run at the task's limit.
@@ -183,51 +161,6 @@ class Climb:
         found = [a for a in self.attempts if a.rung == rung and a.measurement]
         return found[0] if found else None
 
-    def nearest(self, retrieval: Retrieval, source: str, sample: Sample) -> list[int]:
-        """Return positions of the nearest documents or training rows, best first."""
-        key = (source, retrieval.method)
-        known = self._found.setdefault(key, {})
-        if sample.id not in known:
-            self._search(retrieval, source, [sample])
-        return known[sample.id][: retrieval.k]
-
-    def prepare(self, retrieval: Retrieval | None, samples: tuple[Sample, ...]) -> None:
-        """Search once for all samples that a candidate will be asked about."""
-        if retrieval is None or retrieval.source == "gold":
-            return
-        sources = ("documents", "examples") if retrieval.source == "both" else (retrieval.source,)
-        for source in sources:
-            known = self._found.setdefault((source, retrieval.method), {})
-            missing = [sample for sample in samples if sample.id not in known]
-            if missing:
-                self._search(retrieval, source, missing)
-
-    def _search(self, retrieval: Retrieval, source: str, samples: list[Sample]) -> None:
-        """Search and keep the result: it depends on the texts and the queries alone."""
-        if source == "documents":
-            texts = [f"{document.title} {document.text}" for document in self.splits.documents]
-            ids = [document.id for document in self.splits.documents]
-        else:
-            texts = [sample.input for sample in self.splits.train]
-            ids = [sample.id for sample in self.splits.train]
-        queries = [sample.input for sample in samples]
-        embedder = self._embedder() if retrieval.method != "bm25" else None
-        about = [retrieval.method, str(embedder), digest_of(texts), digest_of(queries)]
-
-        def compute() -> list[list[int]]:
-            return search(texts, queries, RETRIEVAL_DEPTH + 1, retrieval.method, embedder)
-
-        found = self.store.remember("search", about, compute)
-        known = self._found.setdefault((source, retrieval.method), {})
-        for sample, positions in zip(samples, found, strict=True):
-            own = sample.id if source == "examples" else None  # never the row itself
-            others = [at for at in positions if ids[at] != own]
-            known[sample.id] = others[:RETRIEVAL_DEPTH]
-
-    def _embedder(self) -> Path | None:
-        name = self.task.models.embedding
-        return model_folder(name, self.task.folder) if name else None
-
     def base_is_local(self) -> bool:
         """Tell whether the base model's weights are on this machine."""
         return model_parts(self.task.models.base)[0] in ("bundled", "hf")
@@ -278,6 +211,11 @@ class Rung(Protocol):
     @property
     def WAVES(self) -> tuple[Wave, ...]:  # noqa: N802 - a module's constant
         """Groups of candidates, raced one after the other."""
+        ...
+
+    @property
+    def CHALLENGES(self) -> tuple[Wave, ...]:  # noqa: N802 - a module's constant
+        """Further waves, whose winner must also be better on rows that chose nothing."""
         ...
 
     def unavailable(self, climb: Climb) -> str | None:

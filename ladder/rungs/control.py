@@ -10,7 +10,7 @@ from typing import Any
 from ladder.economy.cost import machine_usd_per_1k
 from ladder.evidence import Control, ControlLine
 from ladder.files import digest_of
-from ladder.retrieval.search import search
+from ladder.retrieval.search import LexicalIndex
 from ladder.rungs.base import Climb
 from ladder.rungs.comparing import CONTROL
 from ladder.rungs.judging import gated_scores
@@ -33,7 +33,7 @@ def measure_control(climb: Climb) -> Control | None:
         ways = {"majority": _majority, "nearest example": _vote}
         if len({sample.target for sample in train}) > 1:
             ways["TF-IDF + logistic regression"] = _linear
-    about = [digest_of([(s.id, s.input, s.target) for s in (*train, *gate)]), sorted(ways)]
+    about = ["stems", digest_of([(s.id, s.input, s.target) for s in (*train, *gate)]), sorted(ways)]
 
     def compute() -> dict[str, Any]:
         found = {}
@@ -91,16 +91,16 @@ def _majority(train: Sequence[Sample], inputs: Sequence[str]) -> list[str]:
 
 
 def _nearest(train: Sequence[Sample], inputs: Sequence[str]) -> list[str]:
-    found = search([sample.input for sample in train], inputs, 1)
-    return [train[positions[0]].target for positions in found]
+    found = LexicalIndex([sample.input for sample in train]).search(inputs, 1)
+    return [train[ranking[0][0]].target for ranking in found]
 
 
 def _vote(train: Sequence[Sample], inputs: Sequence[str]) -> list[str]:
     """Let the nearest rows vote; of labels with equal votes the nearest row's wins."""
-    found = search([sample.input for sample in train], inputs, VOTERS)
+    found = LexicalIndex([sample.input for sample in train]).search(inputs, VOTERS)
     answers = []
-    for positions in found:
-        votes = Counter(train[at].target for at in positions)
+    for ranking in found:
+        votes = Counter(train[at].target for at, _ in ranking)
         answers.append(max(votes, key=lambda label: votes[label]))
     return answers
 

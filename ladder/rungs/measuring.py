@@ -146,7 +146,9 @@ def _cost(
         source = prices.source
     else:
         hourly, busy = machine.usd_per_hour, machine.utilisation
-        each = [machine_usd_per_1k(c.seconds, hourly, busy) for c in done]
+        rows = [outcome.sample for outcome in answered]
+        searching = climb.library.seconds(candidate.retrieval, rows)
+        each = [machine_usd_per_1k(c.seconds + searching, hourly, busy) for c in done]
         source = f"machine busy for {busy:.0%} of its time at {hourly:g} USD an hour"
     error = stdev(each) / math.sqrt(len(each)) if len(each) > 1 else 0.0
     return fmean(each), error, source

@@ -11,7 +11,7 @@ from typing import Literal, get_args
 
 from ladder.evidence import Candidate
 from ladder.rungs.asking import MANY_LABELS, spread_shots
-from ladder.rungs.base import Climb
+from ladder.rungs.base import Climb, Wave
 from ladder.task import RungName
 
 NAME: RungName = "prompt"
@@ -113,6 +113,7 @@ def variants_wave(climb: Climb, leader: Candidate | None) -> list[Candidate]:
 
 
 WAVES = (first_wave, second_wave)
+CHALLENGES: tuple[Wave, ...] = (variants_wave,)
 
 
 def held_to_schema(climb: Climb, candidate: Candidate) -> list[Candidate]:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from ladder.evidence import Candidate, Retrieval
 from ladder.rungs.asking import MANY_LABELS, spread_shots
-from ladder.rungs.base import Climb
+from ladder.rungs.base import Climb, Wave
 from ladder.rungs.r1_prompt import CALIBRATIONS, held_to_schema, named, wordings
 from ladder.task import RungName
 
@@ -67,6 +67,7 @@ def second_wave(climb: Climb, leader: Candidate | None) -> list[Candidate]:
 
 
 WAVES = (first_wave, second_wave)
+CHALLENGES: tuple[Wave, ...] = ()
 
 
 def _forms(climb: Climb) -> list[Candidate]:

@@ -8,7 +8,7 @@ from typing import Any
 from ladder.economy.cost import machine_usd
 from ladder.evidence import Build, Candidate
 from ladder.rungs.asking import request_for
-from ladder.rungs.base import Climb
+from ladder.rungs.base import Climb, Wave
 from ladder.rungs.r1_prompt import LABEL_WORDINGS, TEXT_WORDINGS, named
 from ladder.samples.rows import Sample
 from ladder.task import RungName
@@ -46,6 +46,7 @@ def first_wave(climb: Climb, leader: Candidate | None) -> list[Candidate]:
 
 
 WAVES = (first_wave,)
+CHALLENGES: tuple[Wave, ...] = ()
 
 
 def plain_candidate(climb: Climb) -> Candidate:
@@ -77,7 +78,7 @@ def training_rows(
 ) -> list[dict[str, Any]]:
     """Return prompt/completion rows: the very prompts that the candidate will be asked with."""
     engine = climb.engine(climb.task.models.base)
-    climb.prepare(candidate.retrieval, tuple(sample for sample, _ in answered))
+    climb.library.prepare(candidate.retrieval, [sample for sample, _ in answered])
     rows: list[dict[str, Any]] = []
     for sample, text in answered:
         request = request_for(climb, candidate, sample, engine)

@@ -11,7 +11,7 @@ from ladder.errors import MissingExtraError
 from ladder.evidence import Build, Candidate
 from ladder.files import digest_of
 from ladder.rungs.asking import Outcome, answer
-from ladder.rungs.base import Climb
+from ladder.rungs.base import Climb, Wave
 from ladder.rungs.r1_prompt import named
 from ladder.rungs.r3_lora import plain_candidate, training_rows
 from ladder.task import RungName
@@ -48,6 +48,7 @@ def first_wave(climb: Climb, leader: Candidate | None) -> list[Candidate]:
 
 
 WAVES = (first_wave,)
+CHALLENGES: tuple[Wave, ...] = ()
 
 
 def _teacher(climb: Climb) -> Candidate:

@@ -14,6 +14,7 @@ from ladder.evidence import Candidate, RaceLine
 from ladder.report.watch import Watch
 from ladder.rungs.asking import answer
 from ladder.rungs.base import Climb, Rung
+from ladder.rungs.proving import compare_unseen
 
 ROUNDS = (16, 48, 120)
 CLEARLY_BEHIND = 1.64
@@ -22,16 +23,23 @@ LEAST_KEPT = 3
 
 
 def race_rung(climb: Climb, rung: Rung) -> tuple[Candidate | None, tuple[RaceLine, ...]]:
-    """Race a rung's waves; each wave's candidates meet the winner of those before."""
+    """Race a rung's waves; each wave's candidates meet the winner of those before.
+
+    A challenge's winner, costlier or found by much searching, must also be better on unseen rows.
+    """
     leader: Candidate | None = None
     lines: dict[str, RaceLine] = {}
-    for wave in rung.WAVES:
+    for wave in (*rung.WAVES, *rung.CHALLENGES):
         candidates = wave(climb, leader)
         if leader is not None:
             candidates = [leader, *candidates]
-        if candidates:
+        if len(candidates) > (leader is not None):
+            before = leader
             leader, found = race(climb, candidates)
             lines |= {line.technique: line for line in found}
+            if wave in rung.CHALLENGES and before is not None and leader != before:
+                unseen = compare_unseen(climb, before, leader)
+                leader = leader if unseen and unseen.claim == "better" else before
     won = leader.technique if leader else ""
     last = [line.model_copy(update={"dropped": line.technique != won}) for line in lines.values()]
     return leader, tuple(sorted(last, key=lambda line: (-line.n, -line.score)))

@@ -24,6 +24,8 @@ WARM_UP = 3
 LATENCY_REQUESTS = 20
 LATENCY_LOOKS = (20, 100, 200, 400)
 """Requests at which a latency limit is looked at: 20 suffice to see that a system is too slow."""
+LATER = {"votes": 1, "rewrite": False, "placebo": False}
+"""Fields of a candidate that timings were kept without, and their values at the time."""
 
 Timing = tuple[float, float | None]
 """Seconds of a request (infinite: it failed), and until its first token where that is known."""
@@ -106,6 +108,7 @@ def _on_this_machine(climb: Climb, candidate: Candidate, samples: Sequence[Sampl
             for done, sample in enumerate(asked):
                 request = request_for(climb, candidate, sample, engine)
                 started = time.perf_counter()
+                climb.library.search_anew(candidate.retrieval, sample)
                 list(carry_out(engine.engine, [exchange(climb, candidate, request)], count))
                 if done >= WARM_UP:
                     yield time.perf_counter() - started, None
@@ -150,7 +153,6 @@ def _at_endpoint(climb: Climb, candidate: Candidate, samples: Sequence[Sample]) 
 
 
 def _what_is_timed(climb: Climb, candidate: Candidate, samples: Sequence[Sample]) -> list[object]:
-    asked_once = {"votes", "rewrite"} if candidate.votes == 1 and not candidate.rewrite else set()
-    # What is asked once is described as it was before there was more: timings stay kept.
-    fresh = candidate.model_dump(exclude={"build", "technique", *asked_once})
+    unset = {name for name, value in LATER.items() if getattr(candidate, name) == value}
+    fresh = candidate.model_dump(exclude={"build", "technique", *unset})
     return [climb.engine_of(candidate).identity, fresh, [sample.id for sample in samples]]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
-from ladder.diagnosis.rules import Arms, diagnose
+from ladder.diagnosis.rules import NOT_FOUND, NOT_THERE, Arms, beyond_chance, diagnose
 from ladder.evidence import LimitVerdict, Verdict
 from ladder.gate.verdict import combine
 
@@ -19,46 +21,55 @@ def verdict(score: str = "fail", latency: str = "pass") -> Verdict:
     )
 
 
+def given(production, lenient=None, oracle=None, *, places=None, k=3, **more) -> Arms:
+    """Arms by name; an arm that is None was not run."""
+    named = {"lenient": lenient, "oracle": oracle, **more}
+    changed = {name.replace("_", " "): found for name, found in named.items() if found is not None}
+    return Arms(production, changed, places or {}, k)
+
+
 def scores(right: int, wrong: int) -> dict[str, float]:
     return {str(at): float(at < right) for at in range(right + wrong)}
 
 
 def test_a_gap_that_the_right_document_closes_refuses_training():
-    arms = Arms(scores(4, 6), scores(4, 6), scores(10, 0))
+    deep = {str(at): NOT_FOUND for at in range(10)}
+    arms = given(scores(4, 6), scores(4, 6), scores(10, 0), places=deep)
     found = diagnose("rag", verdict(), arms, 0.8, 0.95)
     assert found.refuses == ("lora", "distill")
     assert found.causes[0].name == "retrieval"
     assert "training is refused" in found.sentence
     assert found.causes[0].recoverable.mean == 1.0
+    assert found.arms["oracle"].mean == 1.0
 
 
 def test_a_gap_that_stays_with_the_right_document_is_skill():
-    arms = Arms(scores(2, 8), scores(2, 8), scores(3, 7))
+    arms = given(scores(2, 8), scores(2, 8), scores(3, 7))
     found = diagnose("rag", verdict(), arms, 0.8, 0.95)
     assert found.refuses == ()
     assert found.causes[0].name == "skill"
 
 
 def test_the_prompt_rung_lacks_knowledge_and_refuses_nothing():
-    arms = Arms(scores(0, 10), scores(0, 10), scores(10, 0))
+    arms = given(scores(0, 10), scores(0, 10), scores(10, 0))
     found = diagnose("prompt", verdict(), arms, 0.8, 0.95)
     assert found.causes[0].name == "knowledge"
     assert found.refuses == ()
 
 
 def test_an_answer_in_another_form_is_format():
-    found = diagnose("prompt", verdict(), Arms(scores(0, 10), scores(9, 1), None), 0.8, 0.95)
+    found = diagnose("prompt", verdict(), given(scores(0, 10), scores(9, 1), None), 0.8, 0.95)
     assert found.causes[0].name == "format"
     assert found.causes[0].share == 0.9
 
 
 def test_without_known_documents_it_says_what_it_cannot_tell():
-    found = diagnose("prompt", verdict(), Arms(scores(0, 9), scores(0, 9), None), 0.8, 0.95)
+    found = diagnose("prompt", verdict(), given(scores(0, 9), scores(0, 9), None), 0.8, 0.95)
     assert "cannot be told apart" in found.sentence
 
 
 def test_latency_alone_points_at_a_smaller_model():
-    arms = Arms(scores(9, 1), scores(9, 1), None)
+    arms = given(scores(9, 1), scores(9, 1), None)
     found = diagnose("lora", verdict("pass", "fail"), arms, 0.8, 0.95)
     assert found.refuses == ("rag", "lora")
     assert [cause.name for cause in found.causes] == ["latency"]
@@ -66,29 +77,30 @@ def test_latency_alone_points_at_a_smaller_model():
 
 def test_fifty_misses_of_one_cause_are_not_called_skill_as_well():
     """A cause lists at most 20 rows; those it leaves out are explained all the same."""
-    found = diagnose("prompt", verdict(), Arms(scores(0, 50), scores(50, 0), None), 0.8, 0.95)
+    found = diagnose("prompt", verdict(), given(scores(0, 50), scores(50, 0), None), 0.8, 0.95)
     assert [cause.name for cause in found.causes] == ["format"]
     assert found.causes[0].share == 1
     assert len(found.causes[0].sample_ids) == 20
-    arms = Arms(scores(0, 50), scores(0, 50), scores(50, 0))
+    arms = given(scores(0, 50), scores(0, 50), scores(50, 0))
     found = diagnose("prompt", verdict(), arms, 0.8, 0.95)
     assert [cause.name for cause in found.causes] == ["knowledge"]
 
 
 def test_a_cause_behind_few_misses_is_left_out_and_its_rows_stay_unexplained():
-    found = diagnose("prompt", verdict(), Arms(scores(0, 50), scores(4, 46), None), 0.8, 0.95)
-    assert [(cause.name, cause.share) for cause in found.causes] == [("skill", 1)]
+    found = diagnose("prompt", verdict(), given(scores(0, 50), scores(4, 46), None), 0.8, 0.95)
+    assert [(cause.name, cause.share) for cause in found.causes] == [("skill", 46 / 50)]
 
 
 def test_half_right_answers_below_the_limit_are_no_misses():
     graded = {str(at): 0.6 for at in range(10)}
-    found = diagnose("prompt", verdict(), Arms(graded, graded, None), 0.8, 0.95)
+    found = diagnose("prompt", verdict(), given(graded, graded, None), 0.8, 0.95)
     assert found.causes == ()
     assert found.sentence == "No single cause stands out."
 
 
 def test_an_oracle_below_the_limit_refuses_no_training():
-    arms = Arms(scores(2, 8), scores(2, 8), scores(7, 3))
+    deep = {str(at): NOT_FOUND for at in range(10)}
+    arms = given(scores(2, 8), scores(2, 8), scores(7, 3), places=deep)
     found = diagnose("rag", verdict(), arms, 0.8, 0.95)
     assert found.refuses == ()
     assert {cause.name for cause in found.causes} == {"retrieval", "skill"}
@@ -114,7 +126,7 @@ def over(**words: str) -> Verdict:
     ],
 )
 def test_cost_with_or_without_latency_asks_for_a_smaller_model(limits, names):
-    arms = Arms(scores(9, 1), scores(9, 1), None)
+    arms = given(scores(9, 1), scores(9, 1), None)
     found = diagnose("prompt", over(min_score="pass", **limits), arms, 0.8, 0.95)
     assert [cause.name for cause in found.causes] == names
     assert found.refuses == ("rag", "lora")
@@ -123,24 +135,122 @@ def test_cost_with_or_without_latency_asks_for_a_smaller_model(limits, names):
 
 
 def test_too_many_errors_are_no_cause():
-    given = over(min_score="pass", max_error_rate="none")
-    found = diagnose("prompt", given, Arms(scores(9, 1), scores(9, 1), None), 0.8, 0.95)
+    errors = over(min_score="pass", max_error_rate="none")
+    found = diagnose("prompt", errors, given(scores(9, 1), scores(9, 1), None), 0.8, 0.95)
     assert (found.causes, found.refuses) == ((), ())
     assert "failed" in found.sentence
 
 
 def test_a_short_oracle_arm_speaks_for_its_own_rows():
-    """Only some rows name their documents: the share counts those rows alone."""
+    """Only some rows name their documents: nothing is claimed of the others."""
     oracle = {str(at): float(at % 2) for at in range(10)}
-    found = diagnose("prompt", verdict(), Arms(scores(0, 40), scores(0, 40), oracle), 0.8, 0.95)
+    found = diagnose("prompt", verdict(), given(scores(0, 40), scores(0, 40), oracle), 0.8, 0.95)
     shares = {cause.name: cause.share for cause in found.causes}
-    assert shares == {"knowledge": 0.5, "skill": 35 / 40}
+    assert shares == {"knowledge": 5 / 40, "skill": 35 / 40}
 
 
 def test_two_causes_stand_the_larger_first_and_share_no_row():
-    found = diagnose("prompt", verdict(), Arms(scores(0, 40), scores(10, 30), None), 0.8, 0.95)
+    found = diagnose("prompt", verdict(), given(scores(0, 40), scores(10, 30), None), 0.8, 0.95)
     assert [(cause.name, cause.share) for cause in found.causes] == [
         ("skill", 0.75),
         ("format", 0.25),
     ]
     assert not set(found.causes[0].sample_ids) & set(found.causes[1].sample_ids)
+
+
+ROWS = 40
+WRONG, RIGHT = scores(0, ROWS), scores(ROWS, 0)
+TOP, LOW = {str(at): 1 for at in range(ROWS)}, {str(at): 9 for at in range(ROWS)}
+NOWHERE = {str(at): NOT_THERE for at in range(ROWS)}
+DEEP = {str(at): NOT_FOUND for at in range(ROWS)}
+
+
+@pytest.mark.parametrize(
+    ("name", "places", "mending"),
+    [
+        ("format", TOP, ["lenient"]),
+        ("format", TOP, ["constrained", "oracle"]),
+        ("missing", NOWHERE, []),
+        ("retrieval", DEEP, ["oracle"]),
+        ("ranking", LOW, ["oracle", "more"]),
+        ("redundancy", LOW, ["oracle", "unique", "more"]),
+        ("redundancy", TOP, ["oracle", "unique", "fewer"]),
+        ("distraction", TOP, ["oracle", "fewer"]),
+        ("distraction", TOP, ["oracle", "compress"]),
+        ("position", TOP, ["oracle", "reorder"]),
+        ("routing", DEEP, ["oracle", "other source"]),
+        ("routing", TOP, ["oracle", "strong"]),
+        ("harm", TOP, ["oracle", "no context"]),
+        ("context", TOP, ["oracle"]),
+        ("skill", TOP, ["strong oracle", "strong"]),
+        ("labels", TOP, []),
+    ],
+)
+def test_each_cause_by_what_mends_it(name, places, mending):
+    names = (
+        "oracle",
+        "unique",
+        "more",
+        "fewer",
+        "compress",
+        "reorder",
+        "other source",
+        "no context",
+        "strong",
+        "strong oracle",
+        "placebo",
+        "constrained",
+        "lenient",
+    )
+    changed = {arm: RIGHT if arm in mending else WRONG for arm in names}
+    found = diagnose("rag", verdict(), Arms(WRONG, changed, places, 3), 0.8, 0.95)
+    assert found.causes[0].name == name
+    assert found.causes[0].share == 1
+    refused = "oracle" in mending
+    assert found.refuses == (("lora", "distill") if refused else ())
+
+
+def test_what_the_placebo_mends_too_is_chance():
+    changed = {"placebo": scores(20, 20), "unique": scores(20, 20), "oracle": WRONG}
+    arms = Arms(WRONG, changed, TOP, 3)
+    assert beyond_chance(arms, 0.05) == set()
+    assert diagnose("rag", verdict(), arms, 0.8, 0.95).causes[0].name == "skill"
+
+
+def test_a_few_flips_prove_nothing():
+    changed = {"placebo": WRONG, "unique": scores(3, 37), "oracle": WRONG}
+    assert beyond_chance(Arms(WRONG, changed, TOP, 3), 0.05) == set()
+    changed["unique"] = scores(12, 28)
+    assert beyond_chance(Arms(WRONG, changed, TOP, 3), 0.05) == {"unique"}
+
+
+def test_pure_noise_is_hardly_ever_a_cause():
+    """Arms whose answers flip by chance alone: in 400 trials at most 5 % name one, and a bit."""
+    luck = random.Random(1)
+    production = scores(24, 16)
+
+    def noisy():
+        return {
+            row: float(luck.random() < (0.85 if score else 0.15))
+            for row, score in production.items()
+        }
+
+    named = 0
+    for _ in range(400):
+        changed = {arm: noisy() for arm in ("placebo", "unique", "fewer", "reorder", "no context")}
+        named += bool(beyond_chance(Arms(production, changed, TOP, 3), 0.05))
+    assert named / 400 < 0.08
+
+
+def test_it_says_what_it_could_not_tell_apart():
+    found = diagnose("rag", verdict(), given(WRONG, WRONG), 0.8, 0.95)
+    assert "names the document" in found.untold[0]
+    assert any("models.teacher" in line for line in found.untold)
+    arms = Arms(WRONG, {"oracle": WRONG, "strong oracle": RIGHT, "rerank": WRONG}, TOP, 3)
+    assert diagnose("rag", verdict(), arms, 0.8, 0.95).untold == ()
+
+
+def test_a_score_that_holds_so_far_has_no_cause():
+    found = diagnose("rag", verdict("undecided"), given(scores(9, 1), scores(9, 1)), 0.8, 0.95)
+    assert found.causes == ()
+    assert "too few" in found.sentence

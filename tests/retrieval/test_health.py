@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ladder.retrieval.health import inequality, recall, redundancy
+from ladder.retrieval.health import (
+    calibrated,
+    calibration_error,
+    inequality,
+    recall,
+    redundancy,
+)
 
 IDS = st.lists(st.lists(st.sampled_from("abcdefgh"), max_size=6), min_size=1, max_size=12)
 
@@ -55,3 +61,19 @@ def test_the_same_few_for_every_query():
 @given(st.lists(st.lists(st.integers(0, 7), max_size=6), max_size=12))
 def test_inequality_lies_in_0_to_1(found):
     assert -1e-9 <= inequality(found, 8) < 1
+
+
+def test_calibration_error_is_the_mean_gap() -> None:
+    assert calibration_error([0.0, 0.0, 1.0, 1.0], [False, False, True, True]) == 0
+    assert calibration_error([0.75] * 4, [True, True, True, False]) == 0
+    assert calibration_error([0.9] * 10, [False] * 10) == pytest.approx(0.9)
+    assert calibration_error([0.05, 0.95], [True, False]) == pytest.approx(0.95)
+    assert calibration_error([], []) == 0
+
+
+def test_chances_are_learnt_and_never_fall_with_the_score() -> None:
+    scores = [at / 100 for at in range(100)]
+    chances = calibrated(scores, [score > 0.5 for score in scores], [0.1, 0.3, 0.52, 0.9, 7.0])
+    assert chances == sorted(chances)
+    assert chances[0] == 0
+    assert chances[-1] == 1

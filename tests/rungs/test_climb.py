@@ -47,6 +47,7 @@ class FixedRung:
 
     NAME: str
     WAVES: tuple[()] = ()
+    CHALLENGES: tuple[()] = ()
 
     def unavailable(self, climb: Climb) -> str | None:
         return None

@@ -30,6 +30,8 @@ def test_the_handbook_is_found(climb):
     assert found.recall[1].n == len(climb.splits.gate)
     assert found.redundancy < 0.1
     assert 0 < found.inequality < 0.9
+    assert found.calibration_error is not None
+    assert found.calibration_error < 0.1
 
 
 def test_copies_of_every_document_are_redundant(climb):

@@ -40,7 +40,7 @@ def test_one_candidate_wins_and_each_has_one_line(answered, later):
         lambda climb, leader: [candidate(name) for name in later],
     )
     climb = SimpleNamespace(splits=SimpleNamespace(dev=DEV), watch=Quiet())
-    leader, lines = racing.race_rung(climb, SimpleNamespace(WAVES=waves))
+    leader, lines = racing.race_rung(climb, SimpleNamespace(WAVES=waves, CHALLENGES=()))
     won = later[0] if later else "second"
     assert leader.technique == won
     assert [line.technique for line in lines if not line.dropped] == [won]

@@ -1,0 +1,216 @@
+"""Is the cause that is named first the one that was injected? A confusion matrix.
+
+    python benchmarks/diagnosis.py FOLDER [--rows 80] [--cases 12] [--seeds 2]
+
+FOLDER holds wiki_rag/ (XQuAD, English). Two pipelines over a real small model: the shipped ferry
+handbook, and the encyclopedia (which of 12 articles answers a question). Beside the documents
+stands an archive of tickets, which hold each question word for word and no answer, so that one
+text is not enough. Every fault of `ladder.diagnosis.faults` is injected into both, under several
+seeds; each case draws 40 of the rows, judges them at a gate that the healthy pipeline holds, and
+diagnoses. Healthy pipelines are cases too: no cause may be named there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import yaml
+from rich.progress import Progress
+
+from ladder.diagnosis.faults import FAULTS, Fault, Pipeline
+from ladder.diagnosis.rules import Arms, diagnose
+from ladder.engines.bundled import bundled_folder
+from ladder.evidence import Candidate, Retrieval
+from ladder.gate.bounds import estimate
+from ladder.gate.verdict import combine, judge_score
+from ladder.report.watch import Quiet
+from ladder.retrieval.search import make_index
+from ladder.rungs.arms import run_arms
+from ladder.rungs.asking import answer
+from ladder.rungs.base import Climb
+from ladder.rungs.library import Library
+from ladder.rungs.opening import open_climb
+from ladder.task import load_task
+from ladder.training.prune import pruned_copy
+
+ROOT = Path(__file__).parent.parent
+BASE = "bundled:smollm2-135m"
+GATE, CONFIDENCE = 0.75, 0.95
+CASE_ROWS = 40
+ARTICLES = 12
+NONE = "none"
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    """Return the rows of a file of JSON lines."""
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def handbook() -> dict[str, Any]:
+    """Return the ferry line's rows, documents and goal."""
+    folder = ROOT / "evalsets/r2_ferry_handbook"
+    task = yaml.safe_load((folder / "task.yaml").read_text())
+    rows = {name: lines(folder / f"{name}.jsonl") for name in ("train", "test", "documents")}
+    return {**rows, "goal": task["goal"], "labels": task["answer"]["labels"]}
+
+
+def encyclopedia(data: Path) -> dict[str, Any]:
+    """Return questions whose answer is the article that holds it: the shortest ones to read."""
+    documents = lines(data / "wiki_rag/documents.jsonl")
+    sizes: dict[str, int] = defaultdict(int)
+    for document in documents:
+        sizes[document["title"]] += len(document["text"])
+    chosen = sorted(sizes, key=lambda title: (sizes[title], title))[:ARTICLES]
+    title = {d["id"]: d["title"] for d in documents if d["title"] in chosen}
+    found: dict[str, Any] = {"documents": [d for d in documents if d["id"] in title]}
+    for name in ("train", "test"):
+        rows = [row for row in lines(data / f"wiki_rag/{name}.jsonl") if row["doc_ids"][0] in title]
+        found[name] = [{**row, "target": title[row["doc_ids"][0]]} for row in rows]
+    goal = "Name the encyclopedia article that answers the question."
+    return {**found, "goal": goal, "labels": sorted(chosen)}
+
+
+def write(folder: Path, given: dict[str, Any]) -> Path:
+    """Write a task with its archive of tickets; return its file.
+
+    The stronger model is the base itself under another name: in the healthy pipeline it holds the
+    skill, so it can tell a weak model from a wrong target.
+    """
+    tickets = [
+        {"id": f"ticket-{r['id']}", "title": "Closed ticket", "text": f"{r['input']} No note."}
+        for r in (*given["train"], *given["test"])
+    ]
+    files = {**given, "documents": [*given["documents"], *tickets]}
+    for name in ("train", "test", "documents"):
+        rows = "".join(json.dumps(row) + "\n" for row in files[name])
+        (folder / f"{name}.jsonl").write_text(rows)
+    task = {
+        "name": folder.name,
+        "goal": given["goal"],
+        "data": {name: f"{name}.jsonl" for name in ("train", "test", "documents")},
+        "answer": {"type": "label", "labels": given["labels"]},
+        "score": "exact_match",
+        "gate": {"min_score": GATE, "confidence": CONFIDENCE},
+        "models": {"base": BASE, "teacher": f"hf:{bundled_folder(BASE.partition(':')[2])}"},
+    }
+    (folder / "task.yaml").write_text(yaml.safe_dump(task))
+    return folder / "task.yaml"
+
+
+def healthy(climb: Climb) -> Candidate:
+    """Return the pipeline that is broken: three texts, and the labels scored."""
+    return Candidate(
+        rung="rag",
+        technique="healthy",
+        model=BASE,
+        wording=("Question", "Answer"),
+        with_goal=False,
+        answer="scored",
+        retrieval=Retrieval(source="documents", k=3),
+    )
+
+
+def broken(climb: Climb, fault: Fault | None, seed: int, rows: int, weaker: str) -> Arms:
+    """Return what the arms measure once a fault is injected."""
+    splits = replace(climb.splits, gate=climb.splits.gate[:rows])
+    pipeline = Pipeline(splits, healthy(climb), make_index, weaker)
+    if fault:
+        pipeline = fault.inject(pipeline, Random(seed))
+    here = Climb(climb.task, pipeline.splits, climb.store, climb.folder, climb.artefacts)
+    here.library = Library(here.task, here.splits, here.store, Quiet(), pipeline.make_index)
+    outcomes = answer(here, pipeline.candidate, here.splits.gate)
+    return run_arms(here, pipeline.candidate, outcomes, every=True)
+
+
+def case(arms: Arms, rows: Sequence[str]) -> str:
+    """Judge and diagnose some rows; return the cause that is named first."""
+    few = set(rows)
+
+    def of(scores: Any) -> dict[str, float]:
+        return {row: score for row, score in scores.items() if row in few}
+
+    production = of(arms.production)
+    changed = {arm: of(scores) for arm, scores in arms.changed.items()}
+    verdict = combine([judge_score(list(production.values()), GATE, 1 - CONFIDENCE)])
+    if verdict.status == "pass":
+        return NONE
+    part = Arms(production, changed, of(arms.places), arms.k)
+    found = diagnose("rag", verdict, part, GATE, CONFIDENCE)
+    return found.causes[0].name if found.causes else NONE
+
+
+def cases(arms: Arms, count: int, seed: int) -> Iterator[str]:
+    """Yield what is named in draws of the rows."""
+    names = sorted(arms.production)
+    for number in range(count):
+        yield case(arms, Random(f"{seed} {number}").sample(names, min(CASE_ROWS, len(names))))
+
+
+def main() -> None:
+    """Print the confusion matrix."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--rows", type=int, default=80)
+    parser.add_argument("--cases", type=int, default=12)
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--store", type=Path, help="keep the model's answers in this folder")
+    options = parser.parse_args()
+    started = time.perf_counter()
+    matrix: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    scores: dict[tuple[str, str], list[float]] = defaultdict(list)
+    with tempfile.TemporaryDirectory() as scratch, Progress() as progress:
+        runs = options.store or Path(scratch)
+        tasks = {"handbook": handbook(), "encyclopedia": encyclopedia(options.data)}
+        bar = progress.add_task("injecting", total=len(tasks) * (len(FAULTS) + 1) * options.seeds)
+        for name, given in tasks.items():
+            folder = Path(scratch) / name
+            folder.mkdir()
+            climb, _ = open_climb(load_task(write(folder, given)), runs, Quiet())
+            weaker = f"hf:{pruned_copy(climb.base_folder(), runs)}"
+            for fault in (None, *FAULTS):
+                key = (name, fault.name if fault else "healthy")
+                for seed in range(options.seeds):
+                    arms = broken(climb, fault, seed, options.rows, weaker)
+                    scores[key] += arms.production.values()
+                    matrix[key].update(cases(arms, options.cases, seed))
+                    progress.advance(bar)
+                shown = estimate(scores[key], CONFIDENCE)
+                print(f"{name:13}{key[1]:20}score {shown.mean:.2f}  named {dict(matrix[key])}")
+            climb.store.close()
+    report(matrix, time.perf_counter() - started)
+
+
+def report(matrix: dict[tuple[str, str], Counter[str]], seconds: float) -> None:
+    """Print how often the right cause came first."""
+    right_name = {fault.name: fault.cause for fault in FAULTS}
+    hits = total = named = quiet = 0
+    for (_, fault), found in matrix.items():
+        if fault == "healthy":
+            quiet += found.total()
+            named += found.total() - found[NONE]
+        else:
+            total += found.total()
+            hits += found[right_name[fault]]
+    top, wrong = estimate_of(hits, total), estimate_of(named, quiet)
+    print(f"\nthe injected cause comes first in {hits} of {total} cases: {top} (goal 90 %)")
+    print(f"a cause is named in {named} of {quiet} healthy cases: {wrong} (goal at most 5 %)")
+    print(f"{seconds:.0f} s")
+
+
+def estimate_of(hits: int, n: int) -> str:
+    """Return a share with its interval."""
+    found = estimate([1.0] * hits + [0.0] * (n - hits), CONFIDENCE)
+    return f"{100 * found.mean:.1f} ({100 * found.low:.1f}-{100 * found.high:.1f}) %"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""What the report says of causes, mends and contexts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ladder.evidence import Comparison, ContextCosts, Diagnosis, Mend
+
+
+def mend_lines(mends: tuple[Mend, ...]) -> Iterator[str]:
+    """Say what was changed before the rung was measured, and what that was worth."""
+    if not mends:
+        return
+    yield "\nMended before it was measured, each change on top of the one before:\n"
+    for mend in mends:
+        before, after = mend.tokens
+        unseen = f"; on rows that chose nothing {gap(mend.unseen)}" if mend.unseen else ""
+        dropped = "" if mend.kept else " Not kept: it does not win on rows that chose nothing."
+        yield (
+            f"- **{mend.cause}** → {mend.change}: {gap(mend.on_dev)} on the rows that choose"
+            f"{unseen}; {before:.0f} → {after:.0f} prompt tokens.{dropped}"
+        )
+
+
+def gap(found: Comparison) -> str:
+    """Return a difference with its interval."""
+    return f"{found.difference:+.2f} ({found.low:+.2f} to {found.high:+.2f}, n = {found.n})"
+
+
+def cause_lines(diagnosis: Diagnosis | None) -> Iterator[str]:
+    """Say why a rung did not pass, by what the arms mended."""
+    if diagnosis is None or not (diagnosis.causes or diagnosis.arms):
+        return
+    yield f"\nWhy it did not pass: {one_line(diagnosis.sentence)}\n"
+    for cause in diagnosis.causes:
+        rows = f" (e.g. {one_line(', '.join(cause.sample_ids[:3]))})" if cause.sample_ids else ""
+        would = ""
+        if cause.recoverable:
+            r = cause.recoverable
+            would = f" Had they been right: {r.mean:.2f} ({r.low:.2f}–{r.high:.2f})."
+        yield f"- **{cause.name}**: {one_line(cause.sentence)}{rows}.{would}"
+    if diagnosis.arms:
+        n = max(found.n for found in diagnosis.arms.values())
+        arms = ", ".join(f"{name} {found.mean:.2f}" for name, found in diagnosis.arms.items())
+        asked = diagnosis.asked
+        yield (
+            f"\nThe same {n} rows with one thing changed: {one_line(arms)}. That took "
+            f"{asked.calls:,} calls, {asked.tokens:,} tokens, {asked.seconds:.0f} s of the model."
+        )
+    for line in diagnosis.untold:
+        yield f"\nCould not tell {one_line(line)}."
+
+
+def context_lines(costs: ContextCosts | None) -> Iterator[str]:
+    """Say what context costs."""
+    if costs is None:
+        return
+    curve = ", ".join(f"{found.mean:.2f} at {k}" for k, found in costs.curve.items())
+    yield (
+        f"\nHow much to read, on {costs.rows} rows: {curve} texts; {costs.knee} is the smallest "
+        "within one standard error of the best."
+    )
+    yield (
+        f"\nThe right document alone scores {costs.alone.mean:.2f}. Among {costs.texts} texts, "
+        f"length costs {gap(costs.length)}, real texts beside it instead of filler cost a further "
+        f"{gap(costs.distraction)}, and the middle instead of an end costs {gap(costs.position)}."
+    )
+
+
+def one_line(text: str) -> str:
+    """Make a text of the user's harmless: on a line of its own it could be a heading or a table."""
+    return " ".join(text.split()).replace("|", "\\|")

@@ -1,0 +1,111 @@
+"""What context costs this model on this task: how much to read, and what lies beside the answer.
+
+The curve reads nested contexts: each larger one is a smaller one with further texts. The split
+puts the right document alone, beside as many words that say nothing, and beside what the search
+really brings, each with the evidence first, in the middle and last. What filler takes away is the
+cost of length, what real texts take away beyond that is distraction, and what the middle takes
+away is position ("Lost in the middle", Liu et al., 2024).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from statistics import fmean, stdev
+
+from ladder.evidence import Candidate, Comparison, ContextCosts, Order, Retrieval
+from ladder.gate.bounds import estimate
+from ladder.gate.paired import paired
+from ladder.rungs.asking import answer
+from ladder.rungs.base import Climb
+from ladder.samples.rows import Sample
+
+BUDGETS = (1, 2, 4, 8, 16)
+MOST_ROWS = 40
+LEAST_BESIDE = 3
+"""Texts in all, where the split would otherwise have nothing beside the evidence."""
+PLACES: tuple[Order, ...] = ("best first", "best in the middle", "best last")
+
+Scores = Mapping[str, float]
+
+
+def context_costs(
+    climb: Climb, candidate: Candidate, rows: Sequence[Sample]
+) -> ContextCosts | None:
+    """Return the curve and the split; None where no right documents are known or none are read."""
+    known = [row for row in rows if climb.library.right_passages(row)][:MOST_ROWS]
+    retrieval = candidate.retrieval
+    if retrieval is None or retrieval.source != "documents" or len(known) < 2:
+        return None
+
+    def scores(changed: Retrieval) -> dict[str, float]:
+        way = candidate.model_copy(update={"retrieval": changed})
+        outcomes = answer(climb, way, known, "what context costs")
+        return {o.sample.id: o.scores[0] for o in outcomes if o.scores}
+
+    there = [k for k in BUDGETS if k <= len(climb.splits.documents)]
+    curve = {k: scores(retrieval.model_copy(update={"k": k})) for k in there}
+    count = max(LEAST_BESIDE, retrieval.k)
+    gold = Retrieval(source="gold", method=retrieval.method, k=count)
+    alone = scores(gold)
+    beside = {
+        (what, place): scores(gold.model_copy(update={"beside": what, "order": place}))
+        for what in ("filler", "distractors")
+        for place in PLACES
+    }
+    whole = {w: _mean([beside[w, place] for place in PLACES]) for w in ("filler", "distractors")}
+    ends = _mean([beside["distractors", place] for place in (PLACES[0], PLACES[2])])
+    confidence = climb.task.gate.confidence
+    return ContextCosts(
+        rows=len(known),
+        texts=count,
+        curve={k: estimate(list(found.values()), confidence) for k, found in curve.items()},
+        knee=knee(curve),
+        alone=estimate(list(alone.values()), confidence),
+        split={
+            f"{what}, {place}": estimate(list(found.values()), confidence)
+            for (what, place), found in beside.items()
+        },
+        length=_cost(alone, whole["filler"], "beside filler", confidence),
+        distraction=_cost(whole["filler"], whole["distractors"], "beside real texts", confidence),
+        position=_cost(ends, beside["distractors", PLACES[1]], "in the middle", confidence),
+    )
+
+
+def knee(curve: Mapping[int, Scores]) -> int:
+    """Return the smallest budget within one standard error of the best, row by row.
+
+    The one-standard-error rule (Breiman et al., 1984): of budgets that cannot be told apart the
+    smallest is the best advice.
+    """
+    best = max(curve, key=lambda k: (fmean(curve[k].values()), -k))
+    for k in sorted(curve):
+        gaps = [curve[best][row] - curve[k][row] for row in curve[k] if row in curve[best]]
+        error = stdev(gaps) / math.sqrt(len(gaps)) if len(gaps) > 1 else 0.0
+        if fmean(gaps) <= error:
+            return k
+    return best
+
+
+def _mean(found: Sequence[Scores]) -> dict[str, float]:
+    shared = set.intersection(*(set(scores) for scores in found))
+    return {row: fmean(scores[row] for scores in found) for row in sorted(shared)}
+
+
+def _cost(better: Scores, worse: Scores, name: str, confidence: float) -> Comparison:
+    rows = [row for row in better if row in worse]
+    first, second = [better[row] for row in rows], [worse[row] for row in rows]
+    difference, low, high, p_value = paired(first, second, confidence)
+    proven = p_value <= 1 - confidence
+    claim = ("better" if difference > 0 else "worse") if proven else "no difference proven"
+    return Comparison.model_validate(
+        {
+            "other": name,
+            "difference": difference,
+            "low": low,
+            "high": high,
+            "n": len(rows),
+            "p_value": p_value,
+            "claim": claim,
+        }
+    )

@@ -1,0 +1,351 @@
+"""The texts that a climb may read: documents and training rows, searched once for each question.
+
+A search goes deep and is kept; how many texts are handed over, whether repeats are left out, which
+model orders them anew: every setting is made from what that one search found.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from ladder.engines import model_folder
+from ladder.engines.cache import Store
+from ladder.evidence import Retrieval
+from ladder.files import digest_of
+from ladder.hardware import hardware
+from ladder.report.watch import Watch
+from ladder.retrieval.compress import cut_for, pruned, sentences, share_of_words
+from ladder.retrieval.packing import merged, ordered, within
+from ladder.retrieval.rerank import Reranker
+from ladder.retrieval.search import Index, Ranking, Way, make_index, words
+from ladder.retrieval.selection import in_order, select, ways, without_repeats
+from ladder.samples.rows import Document, Sample
+from ladder.samples.splits import Splits
+from ladder.task import Task
+
+DEPTH = 100
+SHOWN_DEPTH = 1 + DEPTH
+"""A training row finds itself among the training rows."""
+TIMED_QUERIES = 10
+KNOWN_ROWS = 300
+"""Training rows from which the cut of `compress` is set."""
+
+BLANK = "This line was left blank. "
+
+Source = Literal["documents", "examples"]
+MakeIndex = Callable[[Sequence[str], Way, Path | None], Index]
+
+
+class Library:
+    """What a task's candidates read."""
+
+    def __init__(
+        self,
+        task: Task,
+        splits: Splits,
+        store: Store,
+        watch: Watch,
+        make: MakeIndex = make_index,
+    ) -> None:
+        self.task = task
+        self.splits = splits
+        self.store = store
+        self.watch = watch
+        self.make = make
+        self._indexes: dict[tuple[Source, Way], Index] = {}
+        self._found: dict[tuple[Source, Way], dict[str, Ranking]] = {}
+        self._reranked: dict[tuple[Source, str], dict[int, float]] = {}
+        self._chosen: dict[tuple[str, Source, str], list[int]] = {}
+
+    @cached_property
+    def passages_of(self) -> dict[str, list[Document]]:
+        """Document id -> its passages; a document that is read whole is its own one."""
+        found: dict[str, list[Document]] = {}
+        for document in self.splits.documents:
+            found.setdefault(document.source, []).append(document)
+        return found
+
+    @cached_property
+    def texts(self) -> dict[Source, list[str]]:
+        """What is searched in."""
+        documents = [f"{document.title} {document.text}" for document in self.splits.documents]
+        return {"documents": documents, "examples": [row.input for row in self.splits.train]}
+
+    @cached_property
+    def read_texts(self) -> dict[Source, list[str]]:
+        """What is handed over of them, without titles."""
+        documents = [document.text for document in self.splits.documents]
+        return {"documents": documents, "examples": self.texts["examples"]}
+
+    def right_passages(self, sample: Sample) -> list[Document]:
+        """Return the passage of each known right document that most likely holds the answer.
+
+        That is one with the target in it, else the one that shares most words with both texts.
+        """
+        known = [self.passages_of[name] for name in sample.doc_ids if name in self.passages_of]
+        asked = set(f"{sample.input} {sample.target}".casefold().split())
+
+        def likely(passage: Document) -> tuple[bool, int]:
+            text = passage.text.casefold()
+            return sample.target.casefold() in text, len(asked & set(text.split()))
+
+        return [max(parts, key=likely) for parts in known]
+
+    def prepare(self, retrieval: Retrieval | None, samples: Sequence[Sample]) -> None:
+        """Search once for all samples that a candidate will be asked about."""
+        for source in sources(retrieval):
+            assert retrieval is not None
+            for way in ways(retrieval.method):
+                known = self._found.setdefault((source, way), {})
+                missing = [sample for sample in samples if sample.id not in known]
+                if missing:
+                    known |= self._search(source, way, missing)
+            if retrieval.rerank:
+                self._rerank(retrieval, source, samples)
+
+    def nearest(self, retrieval: Retrieval, source: Source, sample: Sample) -> list[int]:
+        """Return positions of the documents or training rows to hand over, best first."""
+        key = (retrieval.model_dump_json(), source, sample.id)
+        if key not in self._chosen:
+            self.prepare(retrieval.model_copy(update={"source": source}), [sample])
+            found = self._rankings(retrieval, source, sample)
+            text_of = self.read_texts[source].__getitem__
+            reranked = self._reranked.get((source, sample.id))
+            self._chosen[key] = select(found, retrieval, text_of, reranked)
+        return self._chosen[key]
+
+    def documents(
+        self, retrieval: Retrieval, sample: Sample, size: Callable[[str], int]
+    ) -> list[Document]:
+        """Return the documents to put before a question, in the order in which they are read.
+
+        Args:
+            retrieval: how they are chosen.
+            sample: the question.
+            size: tokens of a text.
+        """
+        if retrieval.source == "gold":
+            right = self.right_passages(sample)
+            best_first = [*right, *self._beside(retrieval, sample, retrieval.k - len(right))]
+        else:
+            places = self.nearest(retrieval, "documents", sample)
+            best_first = merged([self.splits.documents[at] for at in places])
+        if retrieval.compress and self.cut is not None:
+            best_first = self._compressed(sample.input, best_first, self.cut)
+        if retrieval.most_tokens is not None:
+            best_first = within(best_first, retrieval.most_tokens, size)
+        return ordered(best_first, retrieval.order)
+
+    def _beside(self, retrieval: Retrieval, sample: Sample, count: int) -> list[Document]:
+        """Return what stands beside the gold documents.
+
+        That is what the search finds most like them, or as many words that say nothing.
+        """
+        if retrieval.beside == "nothing" or count < 1:
+            return []
+        searched = Retrieval(source="documents", method=retrieval.method, k=1)
+        found = [
+            self.splits.documents[at]
+            for at in self.ranked(searched, "documents", sample)
+            if self.splits.documents[at].source not in sample.doc_ids
+        ][:count]
+        if retrieval.beside == "distractors":
+            return found
+        return [replace(document, title="", text=_filler(document)) for document in found]
+
+    def ranked(self, retrieval: Retrieval, source: Source, sample: Sample) -> list[int]:
+        """Return positions of everything a search found, best first, before any selection."""
+        return [at for at, _ in self.candidates(retrieval, source, sample)]
+
+    def candidates(
+        self, retrieval: Retrieval, source: Source, sample: Sample
+    ) -> list[tuple[int, float]]:
+        """Return everything a search found, best first, with the score of its first way."""
+        self.prepare(retrieval.model_copy(update={"source": source}), [sample])
+        found = self._rankings(retrieval, source, sample)
+        scores = dict(found[ways(retrieval.method)[0]])
+        return [(at, scores.get(at, 0.0)) for at in in_order(found, retrieval)]
+
+    def seconds(self, retrieval: Retrieval | None, samples: Sequence[Sample]) -> float:
+        """Return the mean seconds that a question's search takes by itself, with all its steps."""
+        if not sources(retrieval) or not samples:
+            return 0.0
+        timed = samples[:TIMED_QUERIES]
+        assert retrieval is not None
+        about = [retrieval.model_dump(), [row.id for row in timed], self._about, hardware()]
+
+        def compute() -> float:
+            self.search_anew(retrieval, timed[0])  # builds the index
+            started = time.perf_counter()
+            for sample in timed:
+                self.search_anew(retrieval, sample)
+            return (time.perf_counter() - started) / len(timed)
+
+        return float(self.store.remember("search time", about, compute))
+
+    def search_anew(self, retrieval: Retrieval | None, sample: Sample) -> None:
+        """Do all that a question's search takes, whatever is kept of it: to be timed."""
+        for source in sources(retrieval):
+            assert retrieval is not None
+            found = {
+                way: self._index(source, way).search([sample.input], DEPTH)[0]
+                for way in ways(retrieval.method)
+            }
+            texts = self.read_texts[source]
+            reranked = None
+            if retrieval.rerank and self.reranker is not None:
+                places = self._to_rerank(found, retrieval, source)
+                scores = self.reranker.scores([(sample.input, texts[at]) for at in places])
+                reranked = dict(zip(places, scores, strict=True))
+            places = select(found, retrieval, texts.__getitem__, reranked)
+            if source == "documents" and retrieval.compress:
+                for at in places:
+                    self._score_sentences(sample.input, list(sentences(texts[at])))
+
+    def _rankings(self, retrieval: Retrieval, source: Source, sample: Sample) -> dict[Way, Ranking]:
+        return {way: self._found[source, way][sample.id] for way in ways(retrieval.method)}
+
+    def _search(self, source: Source, way: Way, samples: Sequence[Sample]) -> dict[str, Ranking]:
+        """Search and keep the result: it depends on the texts and the queries alone."""
+        queries = [sample.input for sample in samples]
+
+        def compute() -> list[Ranking]:
+            return self._index(source, way).search(queries, SHOWN_DEPTH)
+
+        about = [source, way, self._about, digest_of(queries)]
+        found = self.store.remember("found", about, compute)
+        rankings = {}
+        for sample, ranking in zip(samples, found, strict=True):
+            pairs = [(int(at), float(score)) for at, score in ranking]
+            if source == "examples":  # never the row itself
+                pairs = [pair for pair in pairs if self.splits.train[pair[0]].id != sample.id]
+            rankings[sample.id] = pairs[:DEPTH]
+        return rankings
+
+    @cached_property
+    def _about(self) -> list[object]:
+        """What every search depends on."""
+        made = getattr(self.make, "__name__", str(self.make))
+        models = self.task.models
+        return [made, digest_of(self.texts), models.embedding, models.reranker]
+
+    def _index(self, source: Source, way: Way) -> Index:
+        if (source, way) not in self._indexes:
+            embedder = self._folder(self.task.models.embedding) if way == "dense" else None
+            self._indexes[source, way] = self.make(self.texts[source], way, embedder)
+        return self._indexes[source, way]
+
+    def _folder(self, model: str | None) -> Path | None:
+        return model_folder(model, self.task.folder) if model else None
+
+    @cached_property
+    def reranker(self) -> Reranker | None:
+        """The task's cross-encoder, if it names one."""
+        folder = self._folder(self.task.models.reranker)
+        return Reranker(folder) if folder else None
+
+    def _rerank(self, retrieval: Retrieval, source: Source, samples: Sequence[Sample]) -> None:
+        """Score the pairs that the settings ask for and nobody has scored."""
+        texts = self.read_texts[source]
+        pairs = [
+            (sample, at)
+            for sample in samples
+            for at in self._to_rerank(self._rankings(retrieval, source, sample), retrieval, source)
+            if at not in self._reranked.get((source, sample.id), {})
+        ]
+        scores = self._pair_scores([(sample.input, texts[at]) for sample, at in pairs])
+        for (sample, at), score in zip(pairs, scores, strict=True):
+            self._reranked.setdefault((source, sample.id), {})[at] = score
+
+    def _to_rerank(
+        self, found: Mapping[Way, Ranking], retrieval: Retrieval, source: Source
+    ) -> list[int]:
+        order: Iterator[int] | Sequence[int] = in_order(found, retrieval)
+        if retrieval.unique:
+            order = without_repeats(order, self.read_texts[source].__getitem__)
+        return [at for at, _ in zip(order, range(retrieval.rerank), strict=False)]
+
+    def _pair_scores(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
+        """Return the reranker's scores; each pair is scored once and kept."""
+        keys = [digest_of(["pair score", self.task.models.reranker, *pair]) for pair in pairs]
+        kept = self.store.get(sorted(set(keys)))
+        wanted = dict(zip(keys, pairs, strict=True))
+        missing = [(key, pair) for key, pair in wanted.items() if key not in kept]
+        if missing and self.reranker is not None:
+            with self.watch.step("reranking", len(missing)) as advance:
+                for start in range(0, len(missing), 64):
+                    part = missing[start : start + 64]
+                    scores = self.reranker.scores([pair for _, pair in part])
+                    for (key, _), score in zip(part, scores, strict=True):
+                        self.store.put(key, score)
+                        kept[key] = score
+                    advance(start + len(part))
+        return [float(kept[key]) for key in keys]
+
+    @property
+    def cuts(self) -> bool:
+        """Tell whether `compress` would leave anything out."""
+        return self.cut is not None and self.cut > 0
+
+    @cached_property
+    def cut(self) -> float | None:
+        """The score below which a sentence is left out, set on training rows; None: unknown."""
+        useful = []
+        for sample in self.splits.train[:KNOWN_ROWS]:
+            for document in self.right_passages(sample):
+                holding = [
+                    sentence
+                    for sentence in sentences(document.text)
+                    if sample.target.casefold() in sentence.casefold()
+                ]
+                if holding:
+                    useful.append(max(self._score_sentences(sample.input, holding).values()))
+        return cut_for(useful)
+
+    def _compressed(self, query: str, documents: Sequence[Document], cut: float) -> list[Document]:
+        parts = [sentence for document in documents for sentence in sentences(document.text)]
+        scores = self._score_sentences(query, parts)
+        left = [pruned(document, scores, cut) for document in documents]
+        return [document for document in left if document is not None]
+
+    def _score_sentences(self, query: str, parts: Sequence[str]) -> dict[str, float]:
+        """Score sentences for a query: by the reranker where there is one, else by words."""
+        if self.task.models.reranker:
+            scores = self._pair_scores([(query, part) for part in parts])
+            return dict(zip(parts, scores, strict=True))
+        asked, *own = (set(found) for found in words([query, *parts]))
+        return {
+            part: share_of_words(asked, has, self._idf)
+            for part, has in zip(parts, own, strict=True)
+        }
+
+    @cached_property
+    def _idf(self) -> dict[str, float]:
+        """How rare each word is among the documents (as BM25 weighs it)."""
+        texts = [set(found) for found in words(self.texts["documents"])]
+        counts: Counter[str] = Counter(word for own in texts for word in own)
+        n = len(texts)
+        return {word: math.log1p((n - c + 0.5) / (c + 0.5)) for word, c in counts.items()}
+
+
+def _filler(document: Document) -> str:
+    """Return as many characters as a document has, that say nothing."""
+    size = len(document.title) + len(document.text)
+    return (BLANK * (size // len(BLANK) + 1))[:size]
+
+
+def sources(retrieval: Retrieval | None) -> tuple[Source, ...]:
+    """Return what a candidate searches."""
+    found: dict[str, tuple[Source, ...]] = {
+        "documents": ("documents",),
+        "examples": ("examples",),
+        "both": ("documents", "examples"),
+    }
+    return found.get(retrieval.source, ()) if retrieval else ()

@@ -1,0 +1,49 @@
+"""Does a costlier or much-searched system win on rows that did not choose it?
+
+The dev rows chose the challenger, so they flatter it. Training rows that neither system shows are
+unseen by both and cost no held-out row; the gate rows stay untouched until the rung is measured.
+"""
+
+from __future__ import annotations
+
+from ladder.evidence import Candidate, Comparison
+from ladder.gate.paired import paired
+from ladder.rungs.asking import answer
+from ladder.rungs.base import Climb
+from ladder.samples.rows import Sample
+
+MOST_PROVING_ROWS = 120
+
+
+def proving_rows(climb: Climb, *candidates: Candidate) -> list[Sample]:
+    """Return rows that chose nothing and are shown by none of the candidates."""
+    shown = {shot for candidate in candidates for shot in candidate.shots}
+    return [sample for sample in climb.splits.train if sample.id not in shown][:MOST_PROVING_ROWS]
+
+
+def compare_unseen(climb: Climb, leader: Candidate, challenger: Candidate) -> Comparison | None:
+    """Compare a challenger with the leader on unseen rows; None without such rows."""
+    rows = proving_rows(climb, leader, challenger)
+    old = answer(climb, leader, rows, "unseen rows, as it is")
+    new = answer(climb, challenger, rows, "unseen rows, the challenger")
+    both = [(a, b) for a, b in zip(new, old, strict=True) if a.scores and b.scores]
+    if not both:
+        return None
+    grouped = any(sample.group for sample in rows)
+    groups = [a.sample.witness for a, _ in both] if grouped else ()
+    confidence = climb.task.gate.confidence
+    first, second = [a.scores[0] for a, _ in both], [b.scores[0] for _, b in both]
+    difference, low, high, p_value = paired(first, second, confidence, groups)
+    proven = p_value <= 1 - confidence
+    better = "better" if difference > 0 else "worse"
+    return Comparison.model_validate(
+        {
+            "other": leader.technique,
+            "difference": difference,
+            "low": low,
+            "high": high,
+            "n": len(both),
+            "p_value": p_value,
+            "claim": better if proven else "no difference proven",
+        }
+    )

@@ -1,0 +1,50 @@
+"""Sentences that hardly ever hold an answer are left out."""
+
+from __future__ import annotations
+
+import math
+import random
+
+from ladder.retrieval.compress import KEPT, LEAST_KNOWN, cut_for, pruned, sentences, share_of_words
+from ladder.samples.rows import Document
+
+
+def test_sentences_lose_no_word() -> None:
+    text = "First one. Is this 2.5 km away? Yes!\nA list:\n- item; another"
+    assert list(sentences(text)) == [
+        "First one.", "Is this 2.5 km away?", "Yes!", "A list:", "- item;", "another",
+    ]  # fmt: skip
+    assert " ".join(sentences(text)).split() == text.split()
+
+
+def test_too_few_known_sentences_set_no_cut() -> None:
+    assert cut_for([0.5] * (LEAST_KNOWN - 1)) is None
+
+
+def test_the_cut_keeps_what_it_promises() -> None:
+    """Over many draws the mean share of unseen useful sentences above the cut is at least KEPT."""
+    luck = random.Random(0)
+    shares = []
+    for _ in range(400):
+        cut = cut_for([luck.gauss(1, 1) for _ in range(80)])
+        assert cut is not None
+        shares.append(sum(luck.gauss(1, 1) >= cut for _ in range(200)) / 200)
+    assert KEPT - 0.005 < sum(shares) / len(shares) < KEPT + 0.03
+
+
+def test_nothing_may_be_left() -> None:
+    document = Document("d", "", "One. Two. Three.")
+    scores = {"One.": 0.1, "Two.": 0.9, "Three.": 0.2}
+    found = pruned(document, scores, 0.5)
+    assert found is not None
+    assert found.text == "Two."
+    assert pruned(document, scores, 1.0) is None
+    assert pruned(document, scores, -math.inf) == document
+
+
+def test_rare_words_weigh_more() -> None:
+    idf = {"ferry": 0.1, "anchor": 3.0}
+    with_rare = share_of_words({"ferry", "anchor"}, {"anchor"}, idf)
+    with_common = share_of_words({"ferry", "anchor"}, {"ferry"}, idf)
+    assert with_rare > 0.9 > 0.1 > with_common > 0
+    assert share_of_words({"unknown"}, {"unknown"}, idf) == 0

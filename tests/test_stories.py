@@ -1,0 +1,109 @@
+"""Two stories on the real model: a retriever that stuffs the window, and a skill nobody can read.
+
+Both are told over the ferry line's handbook. A ticket archive stands beside it: every question was
+asked before, word for word, and the tickets do not say who is responsible. So the ticket is always
+found first, and the handbook's page second.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ROOT
+
+from ladder.assess import assess
+from ladder.evidence import Assessment
+from ladder.report.watch import Quiet
+from ladder.task import load_task
+
+pytestmark = pytest.mark.slow
+SHIPPED = ROOT / "evalsets/r2_ferry_handbook"
+CODES = {
+    "Harbour Desk": "H-11", "Lantern Team": "L-27", "Blue Crew": "B-34", "Quay Office": "Q-42",
+    "Tiller Group": "T-58", "Gannet Unit": "G-63", "Rope Store": "R-75", "Signal Room": "S-80",
+    "Galley Circle": "C-96", "Chart House": "W-09",
+}  # fmt: skip
+"""What the company calls its teams in its own forms; no document says so."""
+
+
+def rows_of(name: str) -> list[dict]:
+    return [json.loads(line) for line in (SHIPPED / name).read_text().splitlines()]
+
+
+def write(folder: Path, name: str, rows: list[dict]) -> None:
+    (folder / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def story(folder: Path, copies: int, **changed) -> Path:
+    """Write the task: the handbook and its tickets, each `copies` times in the index."""
+    train, test = rows_of("train.jsonl"), rows_of("test.jsonl")
+    tickets = [
+        {
+            "id": f"ticket-{row['id']}",
+            "title": "Closed ticket",
+            "text": f"{row['input']} Answered by telephone, nothing was noted.",
+        }
+        for row in (*train, *test)
+    ]
+    index = [
+        {**document, "id": document["id"] if copy == 1 else f"{document['id']}-copy-{copy}"}
+        for document in (*rows_of("documents.jsonl"), *tickets)
+        for copy in range(1, copies + 1)
+    ]
+    write(folder, "documents.jsonl", index)
+    for name, rows in (("train.jsonl", train), ("test.jsonl", test)):
+        codes = changed.get("codes")
+        write(folder, name, [{**r, "target": codes[r["target"]]} if codes else r for r in rows])
+    task = yaml.safe_load((SHIPPED / "task.yaml").read_text())
+    if changed.get("codes"):
+        task["answer"] = {"type": "label", "labels": sorted(CODES.values())}
+        task["goal"] = "Give the code of the Skerrow Line team that is responsible for the matter."
+    (folder / "task.yaml").write_text(yaml.safe_dump(task))
+    return folder / "task.yaml"
+
+
+def assessed(path: Path, runs: Path) -> Assessment:
+    return assess(load_task(path), runs, Quiet())[0]
+
+
+def test_a_healthy_index_needs_no_mending(tmp_path: Path) -> None:
+    found = assessed(story(tmp_path, copies=1), tmp_path / "runs")
+    assert found.recommendation.rung == "rag"
+    rag = found.attempts[-1]
+    assert rag.status == "passed"
+    assert rag.mends == ()
+    assert rag.candidate.retrieval.k > 1, "one text is the ticket: the story needs more than one"
+
+
+def test_every_chunk_five_times_is_mended_not_trained_for(tmp_path: Path) -> None:
+    found = assessed(story(tmp_path, copies=5), tmp_path / "runs")
+    assert found.recommendation.rung == "rag"
+    assert [attempt.rung for attempt in found.attempts] == ["prompt", "rag"]
+    assert found.savings.trainings_made == 0
+    rag = found.attempts[-1]
+    assert rag.status == "passed"
+    (mend,) = rag.mends
+    assert (mend.cause, mend.kept) == ("redundancy", True)
+    assert mend.on_dev.difference > 0.3
+    assert mend.unseen is not None
+    assert mend.unseen.claim == "better"
+    assert rag.candidate.retrieval.unique
+    report = next((tmp_path / "runs").glob("*/*/report.md")).read_text()
+    assert "redundancy" in report
+    assert not list((tmp_path / "runs").glob("artefacts/*/training.json"))
+
+
+def test_a_skill_fault_goes_on_to_lora_and_says_why(tmp_path: Path) -> None:
+    """The targets are codes that no document holds: the right page does not help either."""
+    found = assessed(story(tmp_path, copies=1, codes=CODES), tmp_path / "runs")
+    by_rung = {attempt.rung: attempt for attempt in found.attempts}
+    rag = by_rung["rag"]
+    assert rag.status == "failed"
+    assert rag.diagnosis.causes[0].name == "skill"
+    assert "even with the right document" in rag.diagnosis.sentence
+    assert rag.diagnosis.refuses == ()
+    assert rag.diagnosis.arms["oracle"].mean < 0.5
+    assert by_rung["lora"].measurement is not None
