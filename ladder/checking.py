@@ -13,6 +13,8 @@ from ladder.engines.bundled import MODELS
 from ladder.errors import Problem, TaskError
 from ladder.report.markdown import documents
 from ladder.rungs.base import may_be_asked, must_stay
+from ladder.rungs.opening import refuse_schema
+from ladder.samples.answer_schema import fault_in, schema_of
 from ladder.samples.duplicates import like_pairs
 from ladder.samples.rows import read_rows
 from ladder.samples.splits import Splits, all_samples, split
@@ -30,6 +32,7 @@ def check_task(path: Path, data_root: Path | None) -> list[str]:
     """
     task = load_task(path, data_root)
     _check_models(task)
+    refuse_schema(task)
     scorers = [make_scorer(choice, f"{task.source}: score") for choice in task.score]
     rows = read_rows(task)
     pairs = like_pairs([sample.input for sample in all_samples(rows)])
@@ -45,6 +48,7 @@ def check_task(path: Path, data_root: Path | None) -> list[str]:
         *([f"… and {more} more"] if (more := len(report.contaminated) - 5) > 0 else []),
         *_optional_columns(task, splits),
         *_blind_spots(task, splits, scorers[0]),
+        *_shape(task, splits),
     ]
 
 
@@ -126,3 +130,21 @@ def _blind_spots(task: Task, splits: Splits, scorer: Scorer | ModelScorer) -> It
     }
     if missing:
         yield f"warning: {len(missing)} doc_ids name no document, e.g. {sorted(missing)[0]}"
+
+
+def _shape(task: Task, splits: Splits) -> Iterator[str]:
+    """Say how many right answers could not be given by a model that is held to the schema."""
+    if task.answer.type != "json":
+        return
+    held = [*splits.dev, *splits.gate, *splits.sealed]
+    schema, source = task.answer.json_schema, "answer.schema"
+    if schema is None:
+        schema, source = schema_of(row.target for row in splits.train), "the training rows' shape"
+    if schema is None:
+        yield "note: no training target is JSON: answers are not held to a schema"
+        return
+    faults = [(row.id, fault) for row in held if (fault := fault_in(row.target, schema))]
+    if faults:
+        row, fault = faults[0]
+        many = f"{len(faults)} of {len(held)} held-out targets"
+        yield f"warning: {many} are not in {source}, e.g. {row}: {fault}"

@@ -120,9 +120,14 @@ class Candidate(Record):
     with_goal: bool = True
     shots: tuple[str, ...] = ()
     """Ids of the training samples shown before the question."""
-    answer: Literal["free", "scored", "constrained"] = "free"
+    answer: Literal["free", "scored", "constrained", "json"] = "free"
+    """`json`: free, and held to the schema of the answers."""
     calibration: Literal["none", "empty", "batch"] = "none"
     retrieval: Retrieval | None = None
+    votes: int = 1
+    """Answers drawn for a request at most; the most frequent one is given (`rungs.voting`)."""
+    rewrite: bool = False
+    """An answer that a check finds fault with is asked for once more (`rungs.rewriting`)."""
     placebo: bool = False
     """One blank line more, and nothing else: how much answers change by chance."""
     build: Build = Build()

@@ -78,7 +78,7 @@ class Stands(Protocol):
 class Absent:
     """A model of this machine that is not there yet: it is not fetched or converted to guess."""
 
-    abilities = Abilities(plain=True, scores_choices=True)
+    abilities = Abilities(plain=True, scores_choices=True, json_schema=True)
 
     def count_tokens(self, text: str) -> int:
         """Return an estimate."""
@@ -115,7 +115,7 @@ class RehearsedEngine:
         write = self.speed.write_alone if alone else self.speed.write
         for at, (request, prompt) in enumerate(zip(requests, prompts, strict=True)):
             tokens_in = self.count_tokens(prompt) + MESSAGE_TOKENS * len(request.messages)
-            drawn = _draw(prompt)
+            drawn = _draw(f"{prompt}{request.sample or ''}")  # draws differ: a vote takes its most
             if request.choices:
                 tokens_out, written = DRAWN_LABEL_TOKENS, 0.0
                 scored = DRAWN_LABEL_TOKENS * len(request.choices)

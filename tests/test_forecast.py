@@ -16,6 +16,7 @@ from ladder.evidence import Asked
 from ladder.forecast import forecast
 from ladder.rehearsal import EFFICIENCY, RehearsedEngine, rehearse
 from ladder.report.watch import Quiet
+from ladder.rungs import r1_prompt
 from ladder.task import Prices, Task, load_task
 
 SOURCE = ROOT / "evalsets/r1_guest_feedback"
@@ -87,7 +88,7 @@ def test_an_endpoint_is_priced_and_not_asked(absent):
     _, found = rehearse(task, absent / "runs", Quiet())
     prompt = found["prompt"]
     assert isinstance(prompt, Asked)
-    assert prompt.usd == pytest.approx(prompt.tokens / 1e6)
+    assert prompt.usd == pytest.approx(prompt.tokens / 1e6, abs=1e-6)  # tokens are rounded
     dearer = task.model_copy(update={"prices": Prices(input_usd_per_1m=1, output_usd_per_1m=5)})
     again = rehearse(dearer, absent / "runs", Quiet())[1]["prompt"]
     assert isinstance(again, Asked)
@@ -113,6 +114,18 @@ def test_a_judge_is_asked_about_graded_answers_and_the_control(absent):
     assert list(found) == ["judge", "prompt", "sealed"]
     assert isinstance(found["judge"], Asked)
     assert found["judge"].calls > 100
+
+
+def test_votes_and_rewrites_are_rehearsed_at_their_most(absent, monkeypatch):
+    """Drawn answers differ, so a vote takes all it may."""
+    task = task_in(absent, answer={"type": "json"}, score="json_fields", rungs=["prompt"])
+    _, both = rehearse(task, absent / "runs", Quiet())
+    monkeypatch.setattr(r1_prompt, "CHALLENGES", ())
+    _, plain = rehearse(task, absent / "runs", Quiet())
+    assert isinstance(plain["prompt"], Asked)
+    assert isinstance(both["prompt"], Asked)
+    assert both["prompt"].calls > plain["prompt"].calls + 4 * 16
+    assert both["prompt"].tokens > plain["prompt"].tokens
 
 
 def test_a_gate_that_the_rows_cannot_prove_is_refused(absent):

@@ -6,6 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
+LATER = frozenset({"schema", "temperature", "sample"})
+"""Fields of a Request that answers were kept without."""
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -21,10 +24,21 @@ class Request:
     max_tokens: int = 64
     stop: tuple[str, ...] = ()
     """Generation ends before the first of these strings."""
+    schema: str = ""
+    """A JSON Schema, as JSON text, that the answer keeps to; its properties come in this order.
+    An answer that reaches `max_tokens` before it is whole is cut there, and is not valid JSON."""
+    temperature: float = 0.0
+    """0: the likeliest token each time. Above: drawn from the softmax of logits / temperature."""
+    sample: int = 0
+    """Which draw. With the prompt it seeds the draw: the same request has the same answer."""
 
     def as_json(self) -> dict[str, Any]:
-        """Return the fields as plain values: the part of the cache key that is the request."""
-        return asdict(self)
+        """Return the fields as plain values: the part of the cache key that is the request.
+
+        Fields that came later are left out where they are unset, so kept answers stay valid.
+        """
+        values = asdict(self)
+        return {name: value for name, value in values.items() if value or name not in LATER}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +68,8 @@ class Abilities:
     plain: bool = False
     """Continues a text without a chat template."""
     scores_choices: bool = False
+    json_schema: bool = False
+    """Holds an answer to a JSON Schema, or asks the endpoint to."""
     context: int = 4096
     """Tokens that fit into prompt and answer together."""
     local: bool = True

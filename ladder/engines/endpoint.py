@@ -143,8 +143,10 @@ class EndpointEngine:
 
     @property
     def abilities(self) -> Abilities:
-        """Chat only; local where the URL's host is this machine."""
-        return Abilities(plain=False, scores_choices=False, context=8192, local=self._local)
+        """Chat only; local where the URL's host is this machine. It may ignore a schema."""
+        return Abilities(
+            plain=False, scores_choices=False, json_schema=True, context=8192, local=self._local
+        )
 
     def fingerprint(self) -> dict[str, str]:
         """Return address and model: all that is known of what is behind an endpoint."""
@@ -375,9 +377,12 @@ def _payload(model: str, request: Request) -> dict[str, Any]:
         "model": model,
         "messages": [{"role": role, "content": content} for role, content in messages],
         "max_tokens": request.max_tokens,
-        "temperature": 0,
-        "seed": 0,
+        "temperature": request.temperature or 0,
+        "seed": request.sample,
     }
+    if request.schema:
+        shape = {"name": "answer", "schema": json.loads(request.schema)}
+        payload["response_format"] = {"type": "json_schema", "json_schema": shape}
     stops = [stop for stop in request.stop if stop]
     if stops:
         payload["stop"] = stops[:STOPS_SENT]

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from ladder.engines.base import Abilities, Completion, Request
 from ladder.engines.choices import ChoiceTree
+from ladder.engines.growing import Growing, draws_of, next_tokens
+from ladder.engines.json_schema import Grammars
 from ladder.errors import EngineError, MissingExtraError
 from ladder.files import digest_of, folder_digests
 
@@ -44,9 +46,11 @@ class LocalEngine:
 
     @property
     def abilities(self) -> Abilities:
-        """A local model continues plain text and scores choices."""
+        """A local model continues plain text, scores choices, and can be held to a schema."""
         context = int(self._config.get("max_position_embeddings", 2048))
-        return Abilities(plain=True, scores_choices=True, context=context, local=True)
+        return Abilities(
+            plain=True, scores_choices=True, json_schema=True, context=context, local=True
+        )
 
     @cached_property
     def _config(self) -> dict[str, Any]:
@@ -115,10 +119,9 @@ class LocalEngine:
         prompts = [self.encode(request) for request in requests]
         fitting = []
         for at, (request, prompt) in enumerate(zip(requests, prompts, strict=True)):
-            room = self.abilities.context - request.max_tokens
-            if not prompt or len(prompt) > room:
-                wanted = f"{len(prompt)} prompt tokens; between 1 and {room} fit this model"
-                yield at, Completion(error=wanted, tokens_in=len(prompt))
+            unfit = self._unfit(request, prompt)
+            if unfit:
+                yield at, Completion(error=unfit, tokens_in=len(prompt))
             else:
                 fitting.append(at)
         for scored in (True, False):
@@ -126,6 +129,17 @@ class LocalEngine:
             if group:
                 run = self._score if scored else self._generate
                 yield from run(requests, prompts, group)
+
+    def _unfit(self, request: Request, prompt: list[int]) -> str | None:
+        """Return why a request cannot be answered, if it cannot."""
+        room = self.abilities.context - request.max_tokens
+        if not prompt or len(prompt) > room:
+            return f"{len(prompt)} prompt tokens; between 1 and {room} fit this model"
+        try:
+            self._begin(request, prompt)
+        except EngineError as error:
+            return str(error)
+        return None
 
     def _batches(
         self, group: list[int], lengths: dict[int, int], beside: int
@@ -278,18 +292,30 @@ class LocalEngine:
         lengths = {at: len(prompts[at]) - shared + requests[at].max_tokens for at in group}
         for batch in self._batches(group, lengths, beside=shared):
             started = time.perf_counter()
+            answers = [self._begin(requests[at], prompts[at]) for at in batch]
             with torch.inference_mode():
-                suffixes = [prompts[at][shared:] for at in batch]
-                answers = self._greedy(suffixes, [requests[at] for at in batch], shared, prefix)
+                self._grow(answers, [prompts[at][shared:] for at in batch], shared, prefix)
             seconds = (time.perf_counter() - started) / len(batch) + prefill_seconds
-            for at, tokens in zip(batch, answers, strict=True):
-                text = self._text(tokens, requests[at].stop)
-                yield at, Completion(text, len(prompts[at]), len(tokens), seconds)
+            for at, answer in zip(batch, answers, strict=True):
+                text = "" if answer.fault else self._text(answer.tokens, requests[at].stop)
+                tokens_in, tokens_out = len(prompts[at]), len(answer.tokens)
+                yield at, Completion(text, tokens_in, tokens_out, seconds, answer.fault)
 
-    def _greedy(
-        self, suffixes: list[list[int]], requests: list[Request], shared: int, prefix: Any
-    ) -> list[list[int]]:
-        """Decode greedily; a row that has ended leaves the batch."""
+    def _begin(self, request: Request, prompt: list[int]) -> Growing:
+        matcher = None
+        if request.schema:
+            matcher = self._grammars.start(request.schema, after_space=not request.messages)
+        return Growing(request, matcher, draws_of(request, prompt))
+
+    @cached_property
+    def _grammars(self) -> Grammars:
+        vocabulary = self.model.get_output_embeddings().out_features
+        return Grammars(self.tokenizer, vocabulary, [*self._ends])
+
+    def _grow(
+        self, answers: list[Growing], suffixes: list[list[int]], shared: int, prefix: Any
+    ) -> None:
+        """Decode token by token; an answer that has ended leaves the batch."""
         import torch
 
         width = max(map(len, suffixes))
@@ -303,8 +329,7 @@ class LocalEngine:
         device = self.model.device
         cache = repeated(prefix, len(suffixes))
         ids, mask, positions = ids.to(device), mask.to(device), positions.to(device)
-        answers: list[list[int]] = [[] for _ in suffixes]
-        live = list(range(len(suffixes)))
+        live = list(answers)
         while True:
             logits = self.model(
                 input_ids=ids,
@@ -313,20 +338,17 @@ class LocalEngine:
                 past_key_values=cache,
                 logits_to_keep=1,
             ).logits[:, -1]
-            chosen = logits.argmax(-1).tolist()
-            going = []
-            for place, (row, token) in enumerate(zip(live, chosen, strict=True)):
-                answers[row].append(token)
-                if not self._ended(answers[row], requests[row]):
-                    going.append(place)
+            for answer, token in zip(live, next_tokens(logits, live), strict=True):
+                answer.take(token)
+            going = [place for place, answer in enumerate(live) if not self._ended(answer)]
             if not going:
-                return answers
+                return
             if len(going) < len(live):
                 keep = torch.tensor(going, device=device)
                 cache.batch_select_indices(keep)
                 mask, positions = mask[keep], positions[keep]
                 live = [live[place] for place in going]
-            ids = torch.tensor([[answers[row][-1]] for row in live], device=device)
+            ids = torch.tensor([[answer.tokens[-1]] for answer in live], device=device)
             mask = torch.cat([mask, mask.new_ones((len(live), 1))], dim=-1)
             positions = positions[:, -1:] + 1
 
@@ -336,8 +358,9 @@ class LocalEngine:
         own = {self.tokenizer.eos_token_id}
         return frozenset(own | set(ends if isinstance(ends, list) else [ends]))
 
-    def _ended(self, tokens: list[int], request: Request) -> bool:
-        if tokens[-1] in self._ends or len(tokens) >= request.max_tokens:
+    def _ended(self, answer: Growing) -> bool:
+        tokens, request = answer.tokens, answer.request
+        if answer.whole or tokens[-1] in self._ends or len(tokens) >= request.max_tokens:
             return True
         return bool(request.stop) and any(
             stop in self.tokenizer.decode(tokens) for stop in request.stop

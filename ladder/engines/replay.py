@@ -46,7 +46,7 @@ class ReplayEngine:
     @property
     def abilities(self) -> Abilities:
         """Everything that can be recorded can be replayed."""
-        return Abilities(plain=True, scores_choices=True, context=8192)
+        return Abilities(plain=True, scores_choices=True, json_schema=True, context=8192)
 
     def fingerprint(self) -> dict[str, str]:
         """Return the file's digest."""

@@ -244,7 +244,8 @@ def _slice_lines(m: Measurement) -> Iterator[str]:
 
 def _comparison_lines(attempt: Attempt) -> Iterator[str]:
     chose = next((line for line in attempt.race if not line.dropped), None)
-    if chose and attempt.measurement:
+    mended = any(mend.kept for mend in attempt.mends)  # what raced is not what was measured
+    if chose and attempt.measurement and not mended:
         seen, unseen = chose.score, attempt.measurement.score.mean
         yield (
             f"\nOn the {chose.n} dev rows that chose it: {seen:.2f}; on unseen rows: {unseen:.2f} "

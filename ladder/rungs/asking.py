@@ -6,15 +6,20 @@ string, and each is folded onto one line so that none can pass for the prompt's 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import fmean
 
 from ladder.engines.base import Completion, Request
 from ladder.engines.cache import CachedEngine
 from ladder.evidence import Candidate, Retrieval
 from ladder.rungs.base import Climb
+from ladder.rungs.exchanges import Exchange, carry_out, once
 from ladder.rungs.judging import Scored, score_all
+from ladder.rungs.rewriting import fault_of, rewritten
+from ladder.rungs.voting import ballot, vote
 from ladder.samples.rows import Document, Sample
 
 MANY_LABELS = 30
@@ -59,8 +64,9 @@ def answer(
     requests = [request_for(climb, candidate, sample, engine) for sample in samples]
     prior = _prior(climb, candidate, engine)
     completions: dict[int, Completion] = {}
+    exchanges = [exchange(climb, candidate, request) for request in requests]
     with climb.watch.step(title or candidate.technique, len(samples)) as advance:
-        for at, completion in engine.complete(requests):
+        for at, completion in carry_out(engine, exchanges):
             completions[at] = completion
             advance(len(completions))
     answered = [at for at in range(len(samples)) if completions[at].error is None]
@@ -76,11 +82,24 @@ def answer(
     return outcomes
 
 
+def exchange(climb: Climb, candidate: Candidate, request: Request) -> Exchange:
+    """Return how a candidate comes to its answer: by one request, by votes, after a check."""
+    form, labels = climb.task.answer, climb.splits.labels
+    asked = once(request)
+    if candidate.votes > 1:
+        endpoint = candidate.model.startswith("openai:")
+        asked = vote(request, candidate.votes, partial(ballot, form, labels), in_parallel=endpoint)
+    if candidate.rewrite:
+        check = partial(fault_of, form, labels, climb.answer_schema)
+        asked = rewritten(asked, request, check)
+    return asked
+
+
 def read(
     candidate: Candidate, request: Request, completion: Completion, prior: Sequence[float] = ()
 ) -> str:
     """Return the answer text of a completion."""
-    if not completion.choice_logprobs or candidate.answer == "free":
+    if not completion.choice_logprobs or candidate.answer in ("free", "json"):
         return completion.text
     if candidate.answer == "constrained" and completion.greedy_choice is not None:
         return request.choices[completion.greedy_choice]
@@ -115,17 +134,19 @@ def request_for(
     if candidate.model.startswith("head:"):
         return Request(text=sample.input)
     choices: tuple[str, ...] = ()
-    if candidate.answer != "free":
+    if candidate.answer in ("scored", "constrained"):
         choices = _choices(climb, candidate.retrieval, sample)
+    held = candidate.answer == "json" and climb.answer_schema
+    schema = json.dumps(climb.answer_schema, ensure_ascii=False) if held else ""
     limit = answer_tokens(climb, candidate, engine)
     shots = [climb.train_by_id[shot] for shot in candidate.shots if shot in climb.train_by_id]
     room = (engine.abilities.context - limit) * CHARACTERS_PER_TOKEN
     examples, documents = _retrieved(climb, candidate.retrieval, sample, engine, room)
     if candidate.form == "chat":
         messages = _chat(climb, candidate, sample, [*shots, *examples], documents)
-        return Request(messages=messages, choices=choices, max_tokens=limit)
+        return Request(messages=messages, choices=choices, max_tokens=limit, schema=schema)
     text = _plain(climb, candidate, sample, [*shots, *examples], documents)
-    return Request(text=text, choices=choices, max_tokens=limit, stop=("\n",))
+    return Request(text=text, choices=choices, max_tokens=limit, stop=("\n",), schema=schema)
 
 
 def _choices(climb: Climb, retrieval: Retrieval | None, sample: Sample) -> tuple[str, ...]:

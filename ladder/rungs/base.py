@@ -18,6 +18,7 @@ from ladder.errors import Problem, SpendLimitError, TaskError
 from ladder.evidence import Asked, Attempt, Build, Candidate
 from ladder.report.watch import Quiet, Watch
 from ladder.rungs.library import Library
+from ladder.samples.answer_schema import Schema, schema_of
 from ladder.samples.rows import Graded, Sample
 from ladder.samples.splits import Splits
 from ladder.scorers import MODEL_SCORERS, ModelScorer, Scorer, make_scorer
@@ -80,6 +81,14 @@ class Climb:
         """The task's scorers by name; the first is the one that is gated."""
         where = f"{self.task.source}: score"
         return tuple((choice.name, make_scorer(choice, where)) for choice in self.task.score)
+
+    @cached_property
+    def answer_schema(self) -> Schema | None:
+        """The JSON Schema of the answers: the task's, else read off the training targets."""
+        form = self.task.answer
+        if form.type != "json":
+            return None
+        return form.json_schema or schema_of(sample.target for sample in self.splits.train)
 
     @cached_property
     def train_by_id(self) -> dict[str, Sample]:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
 from ladder.engines.cache import Store
+from ladder.engines.json_schema import refusal
+from ladder.errors import MissingExtraError, Problem, TaskError
 from ladder.files import digest_of
 from ladder.report.watch import Watch
 from ladder.rungs.base import Climb
+from ladder.samples.answer_schema import fault_of_schema
 from ladder.samples.duplicates import like_pairs
 from ladder.samples.rows import Rows, read_rows
 from ladder.samples.splits import all_samples, split
-from ladder.task import Task
+from ladder.task import Task, model_parts
 
 STORE = "completions.sqlite"
 
@@ -22,12 +26,16 @@ def open_climb(
 ) -> tuple[Climb, Rows]:
     """Return a climb that nothing has been asked in yet, and the rows it was split from.
 
+    Raises:
+        TaskError: `answer.schema` is none, or none that answers can be held to.
+
     Args:
         task: the user's job.
         runs: folder of all runs: runs/<task>/<utc>/ is this one's.
         watch: sees progress.
         store: file of the completions, if not the one that all runs share.
     """
+    refuse_schema(task)
     rows = read_rows(task)
     samples = all_samples(rows)
     kept = Store(store or runs / STORE)
@@ -43,3 +51,29 @@ def open_climb(
     splits = split(task, rows, found)
     climb = Climb(task, splits, kept, folder, runs / "artefacts", watch, graded=rows.graded)
     return climb, rows
+
+
+def refuse_schema(task: Task) -> None:
+    """Refuse an `answer.schema` that is no JSON Schema or that answers cannot be held to.
+
+    What an endpoint can be asked for is the endpoint's to say.
+
+    Raises:
+        TaskError: with the reason.
+    """
+    schema = task.answer.json_schema
+    if schema is None:
+        return
+    where, got = f"{task.source}: answer.schema", fault_of_schema(schema)
+    if got:
+        raise TaskError([Problem(where, f"no JSON Schema ({got})", "one of draft 2020-12")])
+    if task.answer.type != "json" or model_parts(task.models.base)[0] == "openai":
+        return
+    try:
+        got = refusal(json.dumps(schema)) or ""
+    except MissingExtraError:  # said when a model of this machine is first asked
+        return
+    if got:
+        fix = "Write it without that, or leave it out: it is then read off the training rows."
+        wanted = "a schema that llguidance can follow token by token"
+        raise TaskError([Problem(where, f"one that cannot be followed ({got})", wanted, fix)])

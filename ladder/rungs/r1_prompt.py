@@ -37,6 +37,9 @@ LABEL_WORDINGS = (
 TEXT_WORDINGS = (("Input", "Output"), ("Question", "Answer"))
 WORDINGS_OF_MANY_LABELS = 3
 SHOTS = (4, 8)
+VOTES = 8
+SHORT_WORDS = 6
+"""Longer answers are hardly ever given twice in the same words: they cannot be voted on."""
 
 
 def unavailable(climb: Climb) -> str | None:
@@ -76,20 +79,58 @@ def first_wave(climb: Climb, leader: Candidate | None) -> list[Candidate]:
 
 
 def second_wave(climb: Climb, leader: Candidate | None) -> list[Candidate]:
-    """Return the winner's form, and the chat form, with examples of the training rows."""
-    if leader is None or not climb.splits.train:
+    """Return the winner's form, and the chat form, with examples of the training rows.
+
+    JSON answers are tried free and held to their schema: which one scores better is not known.
+    """
+    if leader is None:
         return []
+    if not climb.splits.train:
+        return named(held_to_schema(climb, leader))
     chat = leader.model_copy(update={"form": "chat", "answer": "free", "calibration": "none"})
     forms = [leader] if leader.form == "chat" else [leader, chat]
-    found = []
+    found = held_to_schema(climb, leader)
     for form, count in product(forms, SHOTS):
         shown = form.model_copy(update={"shots": spread_shots(climb, count), "with_goal": True})
         found += scored(shown) if form.answer != "free" else [shown]
+        found += held_to_schema(climb, shown)
+    return named(found)
+
+
+def variants_wave(climb: Climb, leader: Candidate | None) -> list[Candidate]:
+    """Return dearer ways to ask the winner: more than one request for an answer.
+
+    Votes need answers that can be equal, and a rewrite an answer that can be checked from outside.
+    """
+    if leader is None or leader.answer != "free":
+        return []
+    found = []
+    if _can_be_equal(climb):
+        found.append(leader.model_copy(update={"votes": VOTES}))
+    if climb.task.answer.type in ("json", "number") or climb.splits.labels:
+        found.append(leader.model_copy(update={"rewrite": True}))
     return named(found)
 
 
 WAVES = (first_wave, second_wave)
-CHALLENGES: tuple[Wave, ...] = ()
+CHALLENGES: tuple[Wave, ...] = (variants_wave,)
+
+
+def held_to_schema(climb: Climb, candidate: Candidate) -> list[Candidate]:
+    """Return a free candidate held to the schema of the answers; none where it cannot be."""
+    can = climb.engine_of(candidate).abilities
+    if candidate.answer != "free" or not can.json_schema or climb.answer_schema is None:
+        return []
+    return [candidate.model_copy(update={"answer": "json"})]
+
+
+def _can_be_equal(climb: Climb) -> bool:
+    """Tell whether two right answers are likely to be the same text, number or value."""
+    if climb.task.answer.type != "text":
+        return True
+    targets = [sample.target for sample in climb.splits.train]
+    short = sum(len(target.split()) <= SHORT_WORDS for target in targets)
+    return bool(targets) and 2 * short > len(targets)
 
 
 def scored(candidate: Candidate) -> list[Candidate]:
@@ -120,14 +161,20 @@ def describe(candidate: Candidate) -> str:
             words.append(found.method)
     if candidate.shots:
         words.append(f"{len(candidate.shots)} shots")
-    if candidate.answer == "scored":
-        narrow = candidate.retrieval is not None and candidate.retrieval.narrow
-        words.append("retrieved labels scored" if narrow else "labels scored")
-    elif candidate.answer == "constrained":
-        words.append("held to the labels")
-    else:
-        words.append("free text")
+    words.append(_answered(candidate))
     if candidate.calibration != "none":
         on = "empty input" if candidate.calibration == "empty" else "dev"
         words.append(f"calibrated on {on}")
+    if candidate.votes > 1:
+        words.append(f"majority of up to {candidate.votes} draws")
+    if candidate.rewrite:
+        words.append("checked and rewritten once")
     return ", ".join(words)
+
+
+def _answered(candidate: Candidate) -> str:
+    if candidate.answer == "scored":
+        narrow = candidate.retrieval is not None and candidate.retrieval.narrow
+        return "retrieved labels scored" if narrow else "labels scored"
+    words = {"constrained": "held to the labels", "json": "held to the schema", "free": "free text"}
+    return words[candidate.answer]

@@ -8,7 +8,7 @@ from typing import Literal
 from ladder.evidence import Candidate, Retrieval
 from ladder.rungs.asking import MANY_LABELS, spread_shots
 from ladder.rungs.base import Climb, Wave
-from ladder.rungs.r1_prompt import CALIBRATIONS, named, wordings
+from ladder.rungs.r1_prompt import CALIBRATIONS, held_to_schema, named, wordings
 from ladder.task import RungName
 
 NAME: RungName = "rag"
@@ -42,10 +42,10 @@ def first_wave(climb: Climb, leader: Candidate | None) -> list[Candidate]:
 
 
 def second_wave(climb: Climb, leader: Candidate | None) -> list[Candidate]:
-    """Return the winner with more examples, shots, both sources, calibration and without goal."""
+    """Return the winner with more examples, shots, both sources, calibration, schema, no goal."""
     if leader is None or leader.retrieval is None:
         return []
-    found = []
+    found = held_to_schema(climb, leader)
     retrieval = leader.retrieval
     if retrieval.source == "examples":
         more = retrieval.model_copy(update={"k": MORE_EXAMPLES})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from ladder.economy.load import waits
 from ladder.engines.endpoint import EndpointEngine
@@ -13,14 +14,18 @@ from ladder.files import digest_of
 from ladder.gate.quantiles import percentile, quantile_interval
 from ladder.gate.verdict import error_at_look, judge_latency
 from ladder.hardware import hardware
-from ladder.rungs.asking import request_for
+from ladder.rungs.asking import exchange, request_for
 from ladder.rungs.base import Climb
+from ladder.rungs.exchanges import carry_out
+from ladder.rungs.voting import draws_wanted
 from ladder.samples.rows import Sample
 
 WARM_UP = 3
 LATENCY_REQUESTS = 20
 LATENCY_LOOKS = (20, 100, 200, 400)
 """Requests at which a latency limit is looked at: 20 suffice to see that a system is too slow."""
+LATER = {"votes": 1, "rewrite": False, "placebo": False}
+"""Fields of a candidate that timings were kept without, and their values at the time."""
 
 Timing = tuple[float, float | None]
 """Seconds of a request (infinite: it failed), and until its first token where that is known."""
@@ -95,6 +100,7 @@ def _summary(climb: Climb, timed: Sequence[Timing], total: Sequence[float]) -> L
 def _on_this_machine(climb: Climb, candidate: Candidate, samples: Sequence[Sample]) -> list[Timing]:
     """Time requests one at a time, after warm-up. Kept with the machine they ran on."""
     engine = climb.engine_of(candidate)
+    count = partial(climb.count, candidate.model)
 
     def timings() -> Iterator[tuple[float, None]]:
         asked = [*samples[:WARM_UP], *samples]
@@ -103,10 +109,9 @@ def _on_this_machine(climb: Climb, candidate: Candidate, samples: Sequence[Sampl
                 request = request_for(climb, candidate, sample, engine)
                 started = time.perf_counter()
                 climb.library.search_anew(candidate.retrieval, sample)
-                [(_, completion)] = engine.engine.complete([request])
+                list(carry_out(engine.engine, [exchange(climb, candidate, request)], count))
                 if done >= WARM_UP:
                     yield time.perf_counter() - started, None
-                climb.count(candidate.model, completion)
                 advance(done + 1)
 
     about = [*_what_is_timed(climb, candidate, samples), hardware()]
@@ -132,13 +137,15 @@ def _at_endpoint(climb: Climb, candidate: Candidate, samples: Sequence[Sample]) 
     requests = [request_for(climb, candidate, samples[number], cached) for number in missing]
     # The first ones open the connections; they are asked, and not timed.
     warm_up = min(len(requests), max(WARM_UP, clients))
+    exchanges = [exchange(climb, candidate, r) for r in [*requests[:warm_up], *requests]]
+    at_once = clients * draws_wanted((), 0, candidate.votes)  # each client's draws go side by side
+    count = partial(climb.count, candidate.model)
     with climb.watch.step(f"latency, {clients} at once", warm_up + len(requests)) as advance:
-        answers = engine.streaming(clients).complete([*requests[:warm_up], *requests])
+        answers = carry_out(engine.streaming(at_once), exchanges, count)
         for done, (at, completion) in enumerate(answers, start=1):
             if at >= warm_up and completion.error is None:
                 key = keys[missing[at - warm_up]]
                 climb.store.put(key, [completion.seconds, completion.first_s])
-            climb.count(candidate.model, completion)
             advance(done)
     kept = climb.store.get(keys)
     failed: Timing = (math.inf, None)
@@ -146,5 +153,6 @@ def _at_endpoint(climb: Climb, candidate: Candidate, samples: Sequence[Sample]) 
 
 
 def _what_is_timed(climb: Climb, candidate: Candidate, samples: Sequence[Sample]) -> list[object]:
-    fresh = candidate.model_dump(exclude={"build", "technique"})
+    unset = {name for name, value in LATER.items() if getattr(candidate, name) == value}
+    fresh = candidate.model_dump(exclude={"build", "technique", *unset})
     return [climb.engine_of(candidate).identity, fresh, [sample.id for sample in samples]]

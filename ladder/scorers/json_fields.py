@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
+from ladder.samples.answer_schema import MISSING, parsed
 from ladder.scorers.base import Score, Scorer
 
 
@@ -16,33 +16,18 @@ def json_fields(*, exact: bool = False) -> Scorer:
     """
 
     def score(answer: str, target: str) -> Score:
-        wanted = dict(_leaves(_parse(target)))
-        parsed = _parse(answer)
-        if parsed is _MISSING:
+        wanted = dict(_leaves(parsed(target)))
+        given = parsed(answer)
+        if given is MISSING:
             return Score(0.0, "the answer is not JSON")
-        got = dict(_leaves(parsed))
-        right = sum(wanted.get(path, _MISSING) == value for path, value in got.items())
+        got = dict(_leaves(given))
+        right = sum(wanted.get(path, MISSING) == value for path, value in got.items())
         if exact:
             return Score(float(got == wanted), f"{right} of {len(wanted)} fields")
         value = 2 * right / (len(got) + len(wanted)) if got or wanted else 1.0
         return Score(value, f"{right} of {len(wanted)} fields, {len(got)} given")
 
     return score
-
-
-_MISSING = object()
-
-
-def _parse(text: str) -> object:
-    """Return the JSON value in a text, which may stand inside a code fence, or _MISSING."""
-    stripped = text.strip()
-    if stripped.startswith("```"):
-        stripped = stripped.strip("`").removeprefix("json").strip()
-    try:
-        value: object = json.loads(stripped)
-    except (ValueError, RecursionError):
-        return _MISSING
-    return value
 
 
 _Path = tuple[str | int, ...]

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from ladder.engines.base import Abilities, Completion, Request
 from ladder.engines.cache import CachedEngine, Store
 from ladder.errors import StateError
+from ladder.files import digest_of
 
 
 class Echo:
@@ -79,6 +81,25 @@ def test_another_request_or_engine_is_another_answer(tmp_path):
     engine = CachedEngine(echo, store)
     list(engine.complete([Request(text="a", max_tokens=1), Request(text="a", max_tokens=2)]))
     assert len(echo.asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("request_", "kept_as"),
+    [
+        (
+            Request(text="a", max_tokens=7, stop=("\n",)),
+            "f20790a20aa3aeb72a957896dd9bb3b4f1ac964671dc87299c257ad3f7d828d5",
+        ),
+        (
+            Request(messages=(("user", "a"),), choices=("x", "y")),
+            "7666878fc52d6d4a59b75e1589e2160741cbaa2068256038c68611339d3f294a",
+        ),
+    ],
+)
+def test_answers_of_earlier_versions_are_found_again(request_, kept_as):
+    assert digest_of(request_.as_json()) == kept_as
+    for later in ({"schema": "{}"}, {"temperature": 0.7}, {"sample": 1}):
+        assert digest_of(replace(request_, **later).as_json()) != kept_as
 
 
 def test_a_fact_is_computed_once(tmp_path):

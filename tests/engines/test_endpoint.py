@@ -73,6 +73,16 @@ def test_payload_and_answer() -> None:
     }
 
 
+def test_a_schema_and_a_draw_are_asked_for() -> None:
+    schema = '{"type": "object", "properties": {"b": {}, "a": {}}}'
+    with FaultyServer() as server:
+        answer_of(server, ask(schema=schema, temperature=0.7, sample=3))
+    payload = server.seen[0].payload
+    assert (payload["temperature"], payload["seed"]) == (0.7, 3)
+    shape = {"name": "answer", "schema": json.loads(schema)}
+    assert payload["response_format"] == {"type": "json_schema", "json_schema": shape}
+
+
 def test_plain_text_is_one_user_message_and_stop_is_left_out() -> None:
     with FaultyServer() as server:
         assert answer_of(server, Request(text="go on")).text == "go on"

@@ -133,6 +133,14 @@ def test_where_the_right_documents_fail_too_nothing_is_mended(climb, monkeypatch
     assert set(answered) == {"documents", "gold"}
 
 
+def test_a_change_that_is_clearly_better_wins_whatever_it_costs(climb, monkeypatch):
+    found, mends = mended(
+        climb, monkeypatch, lambda r: 0.95 if r.unique else 0.5 if r.k == 1 else 0.1
+    )
+    assert found.retrieval.unique
+    assert mends[0].cause == "redundancy"
+
+
 def test_nothing_is_read_nothing_is_mended(climb):
     bare = Candidate(rung="prompt", technique="t", model="bundled:none")
     assert mending.mend(climb, bare) == (bare, ())

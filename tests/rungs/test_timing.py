@@ -11,7 +11,7 @@ from ladder.engines.cache import Store
 from ladder.evidence import Candidate, Measurement, Verdict
 from ladder.rungs.base import Climb
 from ladder.rungs.measuring import measure
-from ladder.rungs.timing import LATENCY_REQUESTS, WARM_UP, judged_latency
+from ladder.rungs.timing import LATENCY_REQUESTS, LATER, WARM_UP, _what_is_timed, judged_latency
 from ladder.samples.rows import Sample
 from ladder.samples.splits import Splits
 from ladder.task import Task
@@ -94,6 +94,17 @@ def test_an_endpoint_that_refuses_to_stream_is_timed_without(tmp_path):
     assert verdict.status == "pass"
     assert found.latency_ms.n == 200
     assert found.latency_ms.first_token_p50 is None
+
+
+def test_what_is_asked_once_is_kept_as_it_was_before_votes(tmp_path):
+    """Timings of earlier versions are found again; those of votes and rewrites are others."""
+    climb = climb_of(task_with("openai:tiny@http://127.0.0.1:1/v1", 1), tmp_path)
+    candidate = Candidate(rung="prompt", technique="t", model=climb.task.models.base, form="chat")
+    _, fresh, _ = _what_is_timed(climb, candidate, GATE)
+    assert set(fresh) == set(Candidate.model_fields) - {"build", "technique", *LATER}
+    for later in ({"votes": 8}, {"rewrite": True}):
+        _, other, _ = _what_is_timed(climb, candidate.model_copy(update=later), GATE)
+        assert set(other) == {*fresh, *later}
 
 
 def broken(request: Seen) -> Step:

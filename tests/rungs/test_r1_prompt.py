@@ -1,0 +1,108 @@
+"""Which forms the prompt rung tries: JSON held to its schema, votes and rewrites."""
+
+from __future__ import annotations
+
+import json
+from statistics import fmean
+
+import pytest
+from asked_server import chat, climb_at
+
+from ladder.evidence import Candidate
+from ladder.rungs import r1_prompt, r2_rag
+from ladder.rungs.asking import answer, request_for, spread_shots
+from ladder.samples.answer_schema import fault_in
+from ladder.samples.rows import Sample
+
+URL = "http://127.0.0.1:1/v1"
+JSON_ROWS = tuple(
+    Sample(id=f"t{n}", input=f"in {n}", target=json.dumps({"a": n})) for n in range(9)
+)
+LONG = tuple(Sample(id=f"t{n}", input=f"in {n}", target="many words " * 9) for n in range(9))
+SHORT = tuple(Sample(id=f"t{n}", input=f"in {n}", target="few words") for n in range(9))
+
+
+def test_json_is_tried_free_and_held_to_the_schema_of_the_rows(tmp_path):
+    climb = climb_at(URL, tmp_path, (), train=JSON_ROWS, type="json")
+    found = r1_prompt.second_wave(climb, chat(climb))
+    assert [c.answer for c in found].count("json") == 3  # without shots, with 4 and with 8
+    assert len({c.technique for c in found}) == len(found)
+    held = next(c for c in found if c.answer == "json")
+    assert held.technique.endswith("held to the schema")
+    request = request_for(climb, held, JSON_ROWS[0], climb.engine_of(held))
+    assert json.loads(request.schema)["properties"] == {"a": {"type": "integer"}}
+    free = request_for(climb, chat(climb), JSON_ROWS[0], climb.engine_of(held))
+    assert free.schema == ""
+
+
+def test_the_tasks_own_schema_comes_first(tmp_path):
+    own = {"type": "object", "properties": {"b": {}, "a": {}}}
+    climb = climb_at(URL, tmp_path, (), train=JSON_ROWS, type="json", schema=own)
+    [held] = r1_prompt.held_to_schema(climb, chat(climb))
+    request = request_for(climb, held, JSON_ROWS[0], climb.engine_of(held))
+    assert list(json.loads(request.schema)["properties"]) == ["b", "a"]
+
+
+def test_rag_holds_its_winner_to_the_schema(tmp_path):
+    climb = climb_at(URL, tmp_path, (), train=JSON_ROWS, type="json")
+    leader = next(c for c in r2_rag.first_wave(climb, None) if c.answer == "free")
+    assert "json" in [c.answer for c in r2_rag.second_wave(climb, leader)]
+
+
+@pytest.mark.parametrize("kind", ["text", "number"])
+def test_nothing_else_is_held_to_a_schema(tmp_path, kind):
+    climb = climb_at(URL, tmp_path, (), train=JSON_ROWS, type=kind)
+    assert {c.answer for c in r1_prompt.second_wave(climb, chat(climb))} == {"free"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "train", "labels", "ways"),
+    [
+        ("json", JSON_ROWS, (), ["votes", "rewrite"]),
+        ("number", SHORT, (), ["votes", "rewrite"]),
+        ("label", SHORT, ("few words", "other"), ["votes", "rewrite"]),
+        ("text", SHORT, (), ["votes"]),
+        ("text", LONG, (), []),
+        ("text", (), (), []),
+    ],
+)
+def test_dearer_ways_are_for_answers_that_can_be_equal_or_checked(
+    tmp_path, kind, train, labels, ways
+):
+    climb = climb_at(URL, tmp_path, (), train=train, labels=labels, type=kind)
+    found = r1_prompt.variants_wave(climb, chat(climb))
+    assert ["votes" if c.votes > 1 else "rewrite" for c in found] == ways
+    assert all(c.technique != chat(climb).technique for c in found)
+    for how in ("scored", "constrained", "json"):
+        assert r1_prompt.variants_wave(climb, chat(climb, answer=how)) == []
+    assert r1_prompt.variants_wave(climb, None) == []
+
+
+@pytest.mark.slow
+def test_held_answers_are_json_where_free_ones_are_not_always(tmp_path, public_data, smollm):
+    """Real spoken commands, four shots, the bundled model."""
+    folder = public_data / "voice_slots_json"
+    train, test = (
+        tuple(Sample(row["id"], row["input"], row["target"]) for row in map(json.loads, lines))
+        for name in ("train", "test")
+        if (lines := (folder / f"{name}.jsonl").read_text().splitlines())
+    )
+    how = {"type": "json", "max_tokens": 96}
+    climb = climb_at(URL, tmp_path, (), train=train, score="json_fields", **how)
+    free = Candidate(
+        rung="prompt",
+        technique="t",
+        model="bundled:smollm2-135m",
+        wording=("Input", "Output"),
+        shots=spread_shots(climb, 4),
+    )
+    [held] = r1_prompt.held_to_schema(climb, free)
+    given = {c.answer: answer(climb, c, test[:40]) for c in (free, held)}
+    faults = {
+        way: sum(bool(fault_in(o.text, climb.answer_schema)) for o in outcomes)
+        for way, outcomes in given.items()
+    }
+    score = {way: fmean(o.scores[0] for o in outcomes) for way, outcomes in given.items()}
+    assert faults["json"] == 0
+    assert faults["free"] > 20
+    assert score["json"] > score["free"]
