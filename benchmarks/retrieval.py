@@ -1,24 +1,54 @@
-"""Does the search bring the right document? Recall of BM25 on two public sets.
+"""What search brings, what each change to it is worth, and what trying settings costs.
 
-    python benchmarks/retrieval.py FOLDER
+    python benchmarks/retrieval.py FOLDER [--parts recall sweep mends] [--rows 60]
 
-FOLDER holds wiki_rag/ and finance_qa/. All test rows that name their document are asked. The goal
-is at least the floor: what plain BM25 was measured to reach when the sets were prepared.
+FOLDER holds wiki_rag/, finance_qa/, banking77/, contract_clauses/ and voice_slots_json/.
+
+recall  BM25 on all test rows that name their document; the goal is at least the floor that plain
+        BM25 was measured to reach when the sets were prepared. With an embedding model from its
+        package, hybrid search beside it.
+sweep   the same settings over 20,000 passages, searched anew for each and made from one search;
+        the goal is a tenth of the time. And what an index of 100,000 passages takes.
+mends   a plain rag system on each set, and every change that `ladder` may try on it: score
+        before and after on the same rows, difference with its paired interval, tokens.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import subprocess
+import sys
+import tempfile
 import time
+from collections.abc import Iterator, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
+from ladder.engines.bundled import bundled_folder
+from ladder.evidence import Candidate, Retrieval
+from ladder.gate.paired import paired
+from ladder.report.watch import Quiet
 from ladder.retrieval.health import recall
-from ladder.retrieval.search import LexicalIndex
+from ladder.retrieval.search import LexicalIndex, make_index
+from ladder.retrieval.selection import Pool, in_order, ways
+from ladder.rungs.asking import Outcome, answer
+from ladder.rungs.base import Climb
+from ladder.rungs.changes import changes
+from ladder.rungs.measuring import token_use
+from ladder.rungs.opening import open_climb
+from ladder.rungs.r1_prompt import wordings
+from ladder.task import load_task
 
+ROOT = Path(__file__).parent.parent
 FLOORS = {"wiki_rag": (0.936, 0.98, 0.984), "finance_qa": (0.696, 0.843, 0.866)}
 DEPTHS = (1, 3, 5)
+EMBEDDING = "bundled:all-minilm-l6-v2"
+SWEPT, LARGE = 20_000, 100_000
+QUERIES = 100
+SETTINGS = tuple(product((1, 2, 3, 4, 6, 8, 12, 16), (False, True), (0.0, 0.2, 0.4)))
+MENDED = ("wiki_rag", "finance_qa", "banking77", "contract_clauses", "voice_slots_json")
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
@@ -26,26 +56,176 @@ def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def main() -> None:
+def print_recall(folder: Path) -> None:
     """Print recall at 1, 3 and 5 beside the floors."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
-    folder = parser.parse_args().folder
-    print(f"{'set':12}{'rows':>6}{'documents':>11}{'seconds':>9}  recall at 1, 3, 5 (floor)")
-    for name, floors in FLOORS.items():
+    print(f"{'set':12}{'search':8}{'rows':>6}{'documents':>11}{'seconds':>9}  recall at 1, 3, 5")
+    embedder = bundled_folder(EMBEDDING.partition(":")[2])
+    for (name, floors), method in product(FLOORS.items(), ("bm25", "hybrid")):
         rows = [row for row in lines(folder / name / "test.jsonl") if row.get("doc_ids")]
         documents = lines(folder / name / "documents.jsonl")
         texts = [f"{document.get('title', '')} {document['text']}" for document in documents]
+        queries = [row["input"] for row in rows]
+        how = Retrieval(source="documents", method=method)
         started = time.perf_counter()
-        found = LexicalIndex(texts).search([row["input"] for row in rows], max(DEPTHS))
+        found = {way: make_index(texts, way, embedder).search(queries, 100) for way in ways(method)}
+        orders = [
+            in_order({way: found[way][at] for way in found}, how) for at in range(len(queries))
+        ]
         seconds = time.perf_counter() - started
-        ranked = [[documents[at]["id"] for at, _ in ranking] for ranking in found]
+        ranked = [[documents[at]["id"] for at in order] for order in orders]
         wanted = [row["doc_ids"] for row in rows]
         cells = []
         for depth, floor in zip(DEPTHS, floors, strict=True):
             share = sum(recall(ranked, wanted, depth)) / len(rows)
             cells.append(f"{share:.3f} ({floor:.3f}{'' if share >= floor else ', below'})")
-        print(f"{name:12}{len(rows):6,}{len(documents):11,}{seconds:9.2f}  {'  '.join(cells)}")
+        counts = f"{len(rows):6,}{len(documents):11,}{seconds:9.2f}"
+        print(f"{name:12}{method:8}{counts}  {'  '.join(cells)}")
+    print("in brackets: the floor of BM25")
+
+
+def passages(folder: Path, count: int) -> list[str]:
+    """Return windows of real documents, each of its own length and place."""
+    words = [
+        word
+        for name in FLOORS
+        for document in lines(folder / name / "documents.jsonl")
+        for word in document["text"].split()
+    ]
+    step = max(1, len(words) // count)
+    starts = (at * step % len(words) for at in range(count))
+    return [" ".join(words[at : at + 60 + at % 90]) for at in starts]
+
+
+def print_sweep(folder: Path) -> None:
+    """Print both sides of a sweep over settings, and what a large index takes."""
+    texts = passages(folder, SWEPT)
+    queries = [row["input"] for row in lines(folder / "wiki_rag/test.jsonl")[:QUERIES]]
+    index = LexicalIndex(texts)
+    settings = [
+        Retrieval(source="documents", k=k, unique=unique, diversity=diversity)
+        for k, unique, diversity in SETTINGS
+    ]
+
+    def pools() -> list[Pool]:
+        return [Pool({"bm25": found}, texts.__getitem__) for found in index.search(queries, 100)]
+
+    def anew() -> list[list[list[int]]]:
+        return [[pool.select(how) for pool in pools()] for how in settings]
+
+    def once() -> list[list[list[int]]]:
+        found = pools()
+        return [[pool.select(how) for pool in found] for how in settings]
+
+    slow, by_search = _timed(anew)
+    fast, by_selection = _timed(once)
+    searching = _timed(lambda: index.search(queries, 100))[0]
+    assert by_search == by_selection, "the same texts in the same order"
+    print(f"{len(settings)} settings, {len(queries)} queries, {SWEPT:,} passages")
+    print(f"  searched anew for each   {slow:7.2f} s")
+    print(f"  made from one search     {fast:7.2f} s, of which {searching:.2f} s searching")
+    print(f"  ratio                    {slow / fast:7.1f} x (goal 10 x)")
+    program = f"""
+import resource, sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from pathlib import Path
+from retrieval import passages
+texts = passages(Path({str(folder)!r}), {LARGE})
+usage = lambda: int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize() / 1e6
+before = usage()
+from ladder.retrieval.search import LexicalIndex
+index = LexicalIndex(texts)
+text = sum(map(len, texts)) / 1e6
+print(f"{{text:.0f}} MB of text, {{usage() - before:.0f}} MB for its index")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    print(f"  {LARGE:,} passages: {done.stdout.strip()}{done.stderr.strip()[-300:]}")
+
+
+def _timed(run: Any) -> tuple[float, Any]:
+    started = time.perf_counter()
+    found = run()
+    return time.perf_counter() - started, found
+
+
+def print_mends(folder: Path, rows: int, store: Path | None) -> None:
+    """Print every change on every set."""
+    header = ("set", "change", "score", "difference (95 %)", "p", "tokens")
+    print(f"{header[0]:18}{header[1]:14}{header[2]:>6}  {header[3]:24}{header[4]:>8}{header[5]:>8}")
+    with tempfile.TemporaryDirectory() as scratch:
+        for name in MENDED:
+            task = load_task(ROOT / f"evalsets/public/{name}.yaml", folder)
+            models = task.models.model_copy(update={"embedding": EMBEDDING})
+            task = task.model_copy(update={"models": models})
+            climb, _ = open_climb(task, store or Path(scratch), Quiet())
+            judged = climb.splits.gate[:rows]
+            usual = plain_system(climb)
+            before = answer(climb, usual, judged)
+            print(f"{name:18}{'as it is':14}{_mean(before):6.2f}{'':34}{_tokens(before):8.0f}")
+            for change, way in variants(climb, usual):
+                after = answer(climb, way, judged)
+                first, second = _scores(after, before)
+                difference, low, high, p_value = paired(first, second, 0.95)
+                span = f"{difference:+.2f} ({low:+.2f} to {high:+.2f})"
+                cells = f"{_mean(after):6.2f}  {span:24}{p_value:8.3f}{_tokens(after):8.0f}"
+                print(f"{'':18}{change:14}{cells}")
+            climb.store.close()
+
+
+def plain_system(climb: Climb) -> Candidate:
+    """Return what a team starts with: three documents, or eight examples, best last."""
+    documents = bool(climb.splits.documents)
+    return Candidate(
+        rung="rag",
+        technique="plain",
+        model=climb.task.models.base,
+        wording=wordings(climb)[-1] if documents else wordings(climb)[0],
+        answer="scored" if climb.splits.labels else "free",
+        retrieval=Retrieval(source="documents", k=3)
+        if documents
+        else Retrieval(source="examples", k=8, narrow=bool(climb.splits.labels)),
+    )
+
+
+def variants(climb: Climb, usual: Candidate) -> Iterator[tuple[str, Candidate]]:
+    """Yield every change, and the other ways to search."""
+    yield from changes(climb, usual).items()
+    assert usual.retrieval is not None
+    for name, update in (
+        ("unlike (MMR)", {"diversity": 0.3}),
+        ("dense", {"method": "dense"}),
+        ("hybrid", {"method": "hybrid"}),
+    ):
+        changed = usual.retrieval.model_copy(update=update)
+        yield name, usual.model_copy(update={"retrieval": changed})
+
+
+def _scores(new: Sequence[Outcome], old: Sequence[Outcome]) -> tuple[list[float], list[float]]:
+    both = [(a.scores[0], b.scores[0]) for a, b in zip(new, old, strict=True) if a.scores]
+    return [a for a, _ in both], [b for _, b in both]
+
+
+def _mean(outcomes: Sequence[Outcome]) -> float:
+    return sum(o.scores[0] for o in outcomes if o.scores) / max(1, len(outcomes))
+
+
+def _tokens(outcomes: Sequence[Outcome]) -> float:
+    return token_use([outcome for outcome in outcomes if outcome.scores]).input_mean
+
+
+def main() -> None:
+    """Print the parts that are asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--parts", nargs="+", default=["recall", "sweep", "mends"])
+    parser.add_argument("--rows", type=int, default=60)
+    parser.add_argument("--store", type=Path, help="keep the model's answers in this folder")
+    options = parser.parse_args()
+    if "recall" in options.parts:
+        print_recall(options.folder)
+    if "sweep" in options.parts:
+        print_sweep(options.folder)
+    if "mends" in options.parts:
+        print_mends(options.folder, options.rows, options.store)
 
 
 if __name__ == "__main__":

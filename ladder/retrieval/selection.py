@@ -23,6 +23,9 @@ REPEATED = 0.8
 DIVERSE_POOL = 50
 """Texts that compete for a diverse selection."""
 
+USUAL_DEPTH = 16
+"""Texts that are put in order at once: few settings hand over more."""
+
 TextOf = Callable[[int], str]
 
 
@@ -31,32 +34,57 @@ def ways(method: str) -> tuple[Way, ...]:
     return {"bm25": ("bm25",), "dense": ("dense",), "hybrid": ("bm25", "dense")}[method]  # type: ignore[return-value]
 
 
-def select(
-    found: Mapping[Way, Ranking],
-    how: Retrieval,
-    text_of: TextOf,
-    reranked: Mapping[int, float] | None = None,
-) -> list[int]:
-    """Return positions of the texts to hand over, best first.
+class Pool:
+    """What was found for one question: the matrix from which every setting is made.
 
-    Args:
-        found: what each way of searching found.
-        how: the settings.
-        text_of: position -> text.
-        reranked: position -> a reranker's score, for the first `how.rerank` texts.
+    How alike its texts are, and in which order a setting puts them, is worked out once; a smaller
+    k is the beginning of a larger one.
     """
-    order: Iterable[int] = in_order(found, how)
-    if how.unique:
-        order = without_repeats(order, text_of)
-    if how.rerank and reranked is not None:
-        scores = reranked
-        order = iter(order)
-        first = list(islice(order, how.rerank))
-        order = chain(sorted(first, key=lambda at: -scores.get(at, -np.inf)), order)
-    if how.diversity:
-        pool = list(islice(order, max(DIVERSE_POOL, how.k)))
-        return diverse(pool, how.diversity, how.k, text_of)
-    return list(islice(order, how.k))
+
+    def __init__(self, found: dict[Way, Ranking], text_of: TextOf) -> None:
+        """Keep what was found.
+
+        Args:
+            found: what each way of searching found.
+            text_of: position -> text.
+        """
+        self.found = found
+        self.text_of = text_of
+        self.reranked: dict[int, float] = {}
+        """Position -> a reranker's score."""
+        self._orders: dict[object, list[int]] = {}
+        self._likeness: dict[tuple[int, ...], np.ndarray] = {}
+
+    def select(self, how: Retrieval) -> list[int]:
+        """Return positions of the texts to hand over, best first."""
+        key = (how.method, how.lexical_weight, how.unique, how.rerank, how.diversity)
+        order = self._orders.get(key, [])
+        if len(order) < min(how.k, len(self)):
+            order = self._orders[key] = self._order(how, max(how.k, USUAL_DEPTH))
+        return order[: how.k]
+
+    def __len__(self) -> int:
+        return max((len(ranking) for ranking in self.found.values()), default=0)
+
+    def first(self, how: Retrieval, count: int) -> list[int]:
+        """Return the first positions before any reranking: what a reranker has to read."""
+        before = how.model_copy(update={"rerank": 0, "diversity": 0.0, "k": count})
+        return self.select(before)
+
+    def _order(self, how: Retrieval, depth: int) -> list[int]:
+        order: Iterable[int] = in_order(self.found, how)
+        if how.unique:
+            order = without_repeats(order, self.text_of)
+        if how.rerank:
+            order = iter(order)
+            first = list(islice(order, how.rerank))
+            order = chain(sorted(first, key=lambda at: -self.reranked.get(at, -np.inf)), order)
+        if not how.diversity:
+            return list(islice(order, depth))
+        pool = tuple(islice(order, max(DIVERSE_POOL, depth)))
+        if pool not in self._likeness:
+            self._likeness[pool] = likeness([self.text_of(at) for at in pool])
+        return diverse(pool, how.diversity, depth, self._likeness[pool])
 
 
 def in_order(found: Mapping[Way, Ranking], how: Retrieval) -> list[int]:
@@ -83,36 +111,31 @@ def without_repeats(order: Iterable[int], text_of: TextOf) -> Iterator[int]:
             yield at
 
 
-def diverse(pool: Sequence[int], diversity: float, k: int, text_of: TextOf) -> list[int]:
+def diverse(pool: Sequence[int], diversity: float, k: int, alike: np.ndarray) -> list[int]:
     """Choose texts that are relevant and unlike those chosen before.
 
-    Relevance falls evenly with the rank from 1 to 0; likeness is the share of common words
-    (Jaccard).
+    Relevance falls evenly with the rank from 1 to 0.
 
     Args:
         pool: positions, best first.
         diversity: 0..1, the weight of being unlike.
         k: how many to choose.
-        text_of: position -> text.
+        alike: how alike the texts of the pool are, all with all.
     """
-    if not pool:
-        return []
-    relevance = 1 - np.arange(len(pool)) / len(pool)
-    likeness = _likeness([text_of(at) for at in pool])
+    relevance = 1 - np.arange(len(pool)) / max(1, len(pool))
     chosen: list[int] = []
     nearest = np.zeros(len(pool))
-    open_places = np.ones(len(pool), dtype=bool)
+    taken = np.zeros(len(pool))
     while len(chosen) < min(k, len(pool)):
-        worth = (1 - diversity) * relevance - diversity * nearest
-        place = int(np.argmax(np.where(open_places, worth, -np.inf)))
+        place = int(np.argmax((1 - diversity) * relevance - diversity * nearest - taken))
         chosen.append(place)
-        open_places[place] = False
-        nearest = np.maximum(nearest, likeness[place])
+        taken[place] = np.inf
+        nearest = np.maximum(nearest, alike[place])
     return [pool[place] for place in chosen]
 
 
-def _likeness(texts: Sequence[str]) -> np.ndarray:
-    """Return the Jaccard likeness of the word sets of texts, all with all."""
+def likeness(texts: Sequence[str]) -> np.ndarray:
+    """Return the share of common words (Jaccard) of texts, all with all."""
     sets = [set(text.casefold().split()) for text in texts]
     number = {word: at for at, word in enumerate(sorted(set().union(*sets)))}
     there = np.zeros((len(texts), max(1, len(number))), dtype=np.float32)

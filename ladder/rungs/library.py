@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -25,7 +25,7 @@ from ladder.retrieval.compress import cut_for, pruned, sentences, share_of_words
 from ladder.retrieval.packing import merged, ordered, within
 from ladder.retrieval.rerank import Reranker
 from ladder.retrieval.search import Index, Ranking, Way, make_index, words
-from ladder.retrieval.selection import in_order, select, ways, without_repeats
+from ladder.retrieval.selection import Pool, in_order, ways
 from ladder.samples.rows import Document, Sample
 from ladder.samples.splits import Splits
 from ladder.task import Task
@@ -61,8 +61,7 @@ class Library:
         self.make = make
         self._indexes: dict[tuple[Source, Way], Index] = {}
         self._found: dict[tuple[Source, Way], dict[str, Ranking]] = {}
-        self._reranked: dict[tuple[Source, str], dict[int, float]] = {}
-        self._chosen: dict[tuple[str, Source, str], list[int]] = {}
+        self._pools: dict[tuple[Source, str], Pool] = {}
 
     @cached_property
     def passages_of(self) -> dict[str, list[Document]]:
@@ -112,14 +111,8 @@ class Library:
 
     def nearest(self, retrieval: Retrieval, source: Source, sample: Sample) -> list[int]:
         """Return positions of the documents or training rows to hand over, best first."""
-        key = (retrieval.model_dump_json(), source, sample.id)
-        if key not in self._chosen:
-            self.prepare(retrieval.model_copy(update={"source": source}), [sample])
-            found = self._rankings(retrieval, source, sample)
-            text_of = self.read_texts[source].__getitem__
-            reranked = self._reranked.get((source, sample.id))
-            self._chosen[key] = select(found, retrieval, text_of, reranked)
-        return self._chosen[key]
+        self.prepare(retrieval.model_copy(update={"source": source}), [sample])
+        return self._pool(retrieval, source, sample).select(retrieval)
 
     def documents(
         self,
@@ -176,7 +169,7 @@ class Library:
     ) -> list[tuple[int, float]]:
         """Return everything a search found, best first, with the score of its first way."""
         self.prepare(retrieval.model_copy(update={"source": source}), [sample])
-        found = self._rankings(retrieval, source, sample)
+        found = self._pool(retrieval, source, sample).found
         scores = dict(found[ways(retrieval.method)[0]])
         return [(at, scores.get(at, 0.0)) for at in in_order(found, retrieval)]
 
@@ -206,18 +199,24 @@ class Library:
                 for way in ways(retrieval.method)
             }
             texts = self.read_texts[source]
-            reranked = None
+            pool = Pool(found, texts.__getitem__)
             if retrieval.rerank and self.reranker is not None:
-                places = self._to_rerank(found, retrieval, source)
-                scores = self.reranker.scores([(sample.input, texts[at]) for at in places])
-                reranked = dict(zip(places, scores, strict=True))
-            places = select(found, retrieval, texts.__getitem__, reranked)
+                read = pool.first(retrieval, retrieval.rerank)
+                scores = self.reranker.scores([(sample.input, texts[at]) for at in read])
+                pool.reranked = dict(zip(read, scores, strict=True))
+            places = pool.select(retrieval)
             if source == "documents" and retrieval.compress:
                 for at in places:
                     self._score_sentences(sample.input, list(sentences(texts[at])))
 
-    def _rankings(self, retrieval: Retrieval, source: Source, sample: Sample) -> dict[Way, Ranking]:
-        return {way: self._found[source, way][sample.id] for way in ways(retrieval.method)}
+    def _pool(self, retrieval: Retrieval, source: Source, sample: Sample) -> Pool:
+        """Return what was found for a question; it grows by the ways that are asked for."""
+        key = (source, sample.id)
+        found = {way: self._found[source, way][sample.id] for way in ways(retrieval.method)}
+        if key not in self._pools:
+            self._pools[key] = Pool({}, self.read_texts[source].__getitem__)
+        self._pools[key].found.update(found)
+        return self._pools[key]
 
     def _search(self, source: Source, way: Way, samples: Sequence[Sample]) -> dict[str, Ranking]:
         """Search and keep the result: it depends on the texts and the queries alone."""
@@ -264,20 +263,12 @@ class Library:
         pairs = [
             (sample, at)
             for sample in samples
-            for at in self._to_rerank(self._rankings(retrieval, source, sample), retrieval, source)
-            if at not in self._reranked.get((source, sample.id), {})
+            for at in self._pool(retrieval, source, sample).first(retrieval, retrieval.rerank)
+            if at not in self._pool(retrieval, source, sample).reranked
         ]
         scores = self._pair_scores([(sample.input, texts[at]) for sample, at in pairs])
         for (sample, at), score in zip(pairs, scores, strict=True):
-            self._reranked.setdefault((source, sample.id), {})[at] = score
-
-    def _to_rerank(
-        self, found: Mapping[Way, Ranking], retrieval: Retrieval, source: Source
-    ) -> list[int]:
-        order: Iterator[int] | Sequence[int] = in_order(found, retrieval)
-        if retrieval.unique:
-            order = without_repeats(order, self.read_texts[source].__getitem__)
-        return [at for at, _ in zip(order, range(retrieval.rerank), strict=False)]
+            self._pool(retrieval, source, sample).reranked[at] = score
 
     def _pair_scores(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
         """Return the reranker's scores; each pair is scored once and kept."""

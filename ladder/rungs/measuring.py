@@ -96,7 +96,7 @@ def measure(
         cost_source=source,
         latency_ms=latency,
         requests_per_second=_throughput(candidate, answered),
-        tokens=_token_use(answered),
+        tokens=token_use(answered),
         errors=errors,
         requests=len(outcomes),
         looks=seen,
@@ -121,7 +121,8 @@ def _throughput(candidate: Candidate, answered: Sequence[Outcome]) -> float | No
     return len(seconds) / math.fsum(seconds)
 
 
-def _token_use(answered: Sequence[Outcome]) -> TokenUse:
+def token_use(answered: Sequence[Outcome]) -> TokenUse:
+    """Return the mean tokens of requests that were answered."""
     if not answered:
         return TokenUse(input_mean=0.0, output_mean=0.0)
     return TokenUse(

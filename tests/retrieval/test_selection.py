@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ladder.evidence import Retrieval
-from ladder.retrieval.selection import in_order, select
+from ladder.retrieval.selection import Pool, in_order
 
 TEXTS = [
     "the ferry leaves the harbour at nine in the morning",
@@ -17,6 +17,12 @@ TEXTS = [
     "bicycles travel free",
 ]
 FOUND = {"bm25": [(at, 5.0 - at) for at in range(5)]}
+
+
+def select(found, how, text_of, reranked=None) -> list[int]:
+    pool = Pool(found, text_of)
+    pool.reranked = reranked or {}
+    return pool.select(how)
 
 
 def chosen(**how) -> list[int]:
@@ -91,3 +97,16 @@ def test_any_setting_gives_distinct_texts_that_were_found(order, k, unique, dive
 def test_larger_contexts_begin_with_the_smaller_ones(k) -> None:
     for diversity in (0.0, 0.4):
         assert chosen(k=k, diversity=diversity) == chosen(k=k + 1, diversity=diversity)[:k]
+
+
+def test_a_pool_gives_what_a_new_one_would_in_any_order_of_settings() -> None:
+    settings = [
+        Retrieval(source="documents", k=k, unique=unique, diversity=diversity)
+        for k in (4, 1, 99, 2)
+        for unique in (True, False)
+        for diversity in (0.4, 0.0)
+    ]
+    shared = Pool(FOUND, TEXTS.__getitem__)
+    found = [shared.select(how) for how in settings]
+    assert found == [Pool(FOUND, TEXTS.__getitem__).select(how) for how in settings]
+    assert found == [shared.select(how) for how in settings]
