@@ -52,39 +52,50 @@ class Pool:
         self.text_of = text_of
         self.reranked: dict[int, float] = {}
         """Position -> a reranker's score."""
-        self._orders: dict[object, list[int]] = {}
+        self._orders: dict[tuple[object, ...], list[int]] = {}
+        self._diverse: dict[tuple[object, ...], list[int]] = {}
         self._likeness: dict[tuple[int, ...], np.ndarray] = {}
 
     def select(self, how: Retrieval) -> list[int]:
         """Return positions of the texts to hand over, best first."""
-        key = (how.method, how.lexical_weight, how.unique, how.rerank, how.diversity)
-        order = self._orders.get(key, [])
-        if len(order) < min(how.k, len(self)):
-            order = self._orders[key] = self._order(how, max(how.k, USUAL_DEPTH))
-        return order[: how.k]
+        if not how.diversity:
+            return self._ranked(how, how.k)[: how.k]
+        key = (*_order_key(how), how.diversity)
+        chosen = self._diverse.get(key, [])
+        if len(chosen) < min(how.k, len(self)):
+            depth = max(how.k, USUAL_DEPTH)
+            pool = tuple(self._ranked(how, max(DIVERSE_POOL, depth)))
+            if pool not in self._likeness:
+                self._likeness[pool] = likeness([self.text_of(at) for at in pool])
+            chosen = diverse(pool, how.diversity, depth, self._likeness[pool])
+            self._diverse[key] = chosen
+        return chosen[: how.k]
 
     def __len__(self) -> int:
         return max((len(ranking) for ranking in self.found.values()), default=0)
 
     def first(self, how: Retrieval, count: int) -> list[int]:
         """Return the first positions before any reranking: what a reranker has to read."""
-        before = how.model_copy(update={"rerank": 0, "diversity": 0.0, "k": count})
-        return self.select(before)
+        return self._ranked(how.model_copy(update={"rerank": 0}), count)[:count]
 
-    def _order(self, how: Retrieval, depth: int) -> list[int]:
-        order: Iterable[int] = in_order(self.found, how)
-        if how.unique:
-            order = without_repeats(order, self.text_of)
-        if how.rerank:
-            order = iter(order)
-            first = list(islice(order, how.rerank))
-            order = chain(sorted(first, key=lambda at: -self.reranked.get(at, -np.inf)), order)
-        if not how.diversity:
-            return list(islice(order, depth))
-        pool = tuple(islice(order, max(DIVERSE_POOL, depth)))
-        if pool not in self._likeness:
-            self._likeness[pool] = likeness([self.text_of(at) for at in pool])
-        return diverse(pool, how.diversity, depth, self._likeness[pool])
+    def _ranked(self, how: Retrieval, depth: int) -> list[int]:
+        """Return at least `depth` positions where there are so many, before any diversity."""
+        key = _order_key(how)
+        known = self._orders.get(key, [])
+        if len(known) < min(depth, len(self)):
+            order: Iterable[int] = in_order(self.found, how)
+            if how.unique:
+                order = without_repeats(order, self.text_of)
+            if how.rerank:
+                order = iter(order)
+                first = list(islice(order, how.rerank))
+                order = chain(sorted(first, key=lambda at: -self.reranked.get(at, -np.inf)), order)
+            known = self._orders[key] = list(islice(order, max(depth, DIVERSE_POOL)))
+        return known
+
+
+def _order_key(how: Retrieval) -> tuple[object, ...]:
+    return (how.method, how.lexical_weight, how.unique, how.rerank)
 
 
 def in_order(found: Mapping[Way, Ranking], how: Retrieval) -> list[int]:
