@@ -12,7 +12,7 @@ from ladder.engines import ENGINES, open_engine
 from ladder.engines.bundled import MODELS
 from ladder.errors import Problem, TaskError
 from ladder.report.markdown import documents
-from ladder.rungs.base import may_be_asked, must_stay
+from ladder.rungs.base import may_be_asked, may_be_kept, must_stay
 from ladder.samples.duplicates import like_pairs
 from ladder.samples.rows import read_rows
 from ladder.samples.splits import Splits, all_samples, split
@@ -29,6 +29,7 @@ def check_task(path: Path, data_root: Path | None) -> list[str]:
         TaskError, DataError: with every mistake found.
     """
     task = load_task(path, data_root)
+    _check_store(task)
     _check_models(task)
     scorers = [make_scorer(choice, f"{task.source}: score") for choice in task.score]
     rows = read_rows(task)
@@ -46,6 +47,11 @@ def check_task(path: Path, data_root: Path | None) -> list[str]:
         *_optional_columns(task, splits),
         *_blind_spots(task, splits, scorers[0]),
     ]
+
+
+def _check_store(task: Task) -> None:
+    if not may_be_kept(task):
+        raise TaskError([must_stay(f"{task.source}: data.store", str(task.data.store))])
 
 
 def _check_models(task: Task) -> None:

@@ -17,6 +17,9 @@ from ladder.errors import MissingExtraError
 
 Method = Literal["bm25", "dense", "hybrid"]
 FUSION_CONSTANT = 60
+BM25: dict[str, Any] = {"k1": 1.2, "b": 0.75, "method": "lucene"}
+SIMILARITY_DECIMALS = 6
+"""Two runs of an embedder agree on so many: equal texts stay equal, whatever they ran beside."""
 
 
 def search(
@@ -47,7 +50,7 @@ def search(
                 "an embedding model", "naming one in the task: models: {embedding: …}"
             )
         rankings.append(_dense(texts, queries, depth, embedder))
-    return rankings[0] if len(rankings) == 1 else _fused(rankings, depth)
+    return rankings[0] if len(rankings) == 1 else fused(rankings, depth)
 
 
 def _lexical(
@@ -56,46 +59,74 @@ def _lexical(
     """Rank by BM25. With `found_only`, texts that share no word with the query have no rank."""
     import bm25s
 
-    words_of = _tokens(texts)
+    words_of = words(texts)
     if not any(words_of):  # nothing to search by: bm25s cannot build an empty index
         return [[] if found_only else list(range(depth)) for _ in queries]
-    index = bm25s.BM25()
+    index = bm25s.BM25(**BM25)
     index.index(words_of, show_progress=False)
     found = []
-    for words in _tokens(queries):
-        scores = index.get_scores(words) if words else np.zeros(len(texts))
+    for asked in words(queries):
+        scores = index.get_scores(asked) if asked else np.zeros(len(texts))
         order = np.lexsort((np.arange(len(texts)), -scores))[:depth]  # ties by position
         found.append([int(at) for at in order if scores[at] > 0 or not found_only])
     return found
 
 
-def _tokens(texts: Sequence[str]) -> Any:
+def words(texts: Sequence[str]) -> list[list[str]]:
+    """Return the words that texts are searched by: lower case, English stems, all of them."""
     import bm25s
+    from Stemmer import Stemmer
 
-    return bm25s.tokenize(list(texts), return_ids=False, show_progress=False, stopwords="en")
+    return bm25s.tokenize(  # type: ignore[no-any-return]
+        list(texts),
+        return_ids=False,
+        show_progress=False,
+        stopwords=None,
+        stemmer=Stemmer("english"),
+    )
 
 
 def _dense(
     texts: Sequence[str], queries: Sequence[str], depth: int, embedder: Path
 ) -> list[list[int]]:
+    model = open_embedder(embedder)
+    similar = similarity(embed(model, queries), embed(model, texts))
+    return np.argsort(-similar, axis=1, kind="stable")[:, :depth].tolist()  # type: ignore[no-any-return]
+
+
+def open_embedder(folder: Path) -> Any:
+    """Open a sentence-transformers model.
+
+    Raises:
+        MissingExtraError: sentence-transformers is not installed.
+    """
     try:
         from sentence_transformers import SentenceTransformer
     except ImportError:
         raise MissingExtraError(
             "sentence-transformers", 'pip install "escalation-ladder[dense]"'
         ) from None
-    model = SentenceTransformer(str(embedder), device="cpu", local_files_only=True)
-    options = {"normalize_embeddings": True, "show_progress_bar": False}
-    similar = model.encode(list(queries), **options) @ model.encode(list(texts), **options).T
-    return np.argsort(-similar, axis=1, kind="stable")[:, :depth].tolist()  # type: ignore[no-any-return]
+    return SentenceTransformer(str(folder), device="cpu", local_files_only=True)
 
 
-def _fused(rankings: Sequence[list[list[int]]], depth: int) -> list[list[int]]:
-    fused = []
+def embed(model: Any, texts: Sequence[str]) -> Any:
+    """Return one vector of length 1 for each text, float32 (texts, dimension)."""
+    return model.encode(list(texts), normalize_embeddings=True, show_progress_bar=False)
+
+
+def similarity(queries: Any, vectors: Any) -> Any:
+    """Return the cosine of each query with each vector, float64 (queries, vectors)."""
+    exact = queries.astype(np.float64) @ vectors.astype(np.float64).T
+    return exact.round(SIMILARITY_DECIMALS)
+
+
+def fused(rankings: Sequence[list[list[int]]], depth: int) -> list[list[int]]:
+    """Fuse rankings of the same queries by reciprocal rank."""
+    together = []
     for lists in zip(*rankings, strict=True):
         scores: dict[int, float] = defaultdict(float)
         for ranked in lists:
             for rank, position in enumerate(ranked):
                 scores[position] += 1 / (FUSION_CONSTANT + rank + 1)
-        fused.append(sorted(scores, key=lambda position: (-scores[position], position))[:depth])
-    return fused
+        together.append(sorted(scores, key=lambda position: (-scores[position], position))[:depth])
+    return together

@@ -18,7 +18,8 @@ from ladder.errors import Problem, SpendLimitError, TaskError
 from ladder.evidence import Asked, Attempt, Build, Candidate, Retrieval
 from ladder.files import digest_of
 from ladder.report.watch import Quiet, Watch
-from ladder.retrieval.search import search
+from ladder.retrieval.search import Method, search
+from ladder.retrieval.store import open_store, search_store, stays_here
 from ladder.samples.rows import Document, Graded, Sample
 from ladder.samples.splits import Splits
 from ladder.scorers import MODEL_SCORERS, ModelScorer, Scorer, make_scorer
@@ -208,12 +209,26 @@ class Climb:
         def compute() -> list[list[int]]:
             return search(texts, queries, RETRIEVAL_DEPTH + 1, retrieval.method, embedder)
 
-        found = self.store.remember("search", about, compute)
+        if source == "documents" and self.task.data.store:
+            found = self._search_kept(ids, texts, queries, retrieval.method)
+        else:
+            found = self.store.remember("search", about, compute)
         known = self._found.setdefault((source, retrieval.method), {})
         for sample, positions in zip(samples, found, strict=True):
             own = sample.id if source == "examples" else None  # never the row itself
             others = [at for at in positions if ids[at] != own]
             known[sample.id] = others[:RETRIEVAL_DEPTH]
+
+    def _search_kept(
+        self, ids: list[str], texts: list[str], queries: list[str], method: Method
+    ) -> list[list[int]]:
+        """Search in the task's store; nothing is remembered, so that it is always brought up."""
+        place = str(self.task.data.store)
+        if not may_be_kept(self.task):
+            raise TaskError([must_stay(f"{self.task.source}: data.store", place)])
+        with open_store(place, self.task.name, self._embedder(), self.task.folder) as kept:
+            rows = dict(zip(ids, texts, strict=True))
+            return search_store(kept, rows, queries, RETRIEVAL_DEPTH + 1, method)
 
     def _embedder(self) -> Path | None:
         name = self.task.models.embedding
@@ -234,6 +249,12 @@ def may_be_asked(task: Task, engine: _Able) -> bool:
     return engine.abilities.local or task.rules.data_may_leave
 
 
+def may_be_kept(task: Task) -> bool:
+    """Tell whether the documents may be sent to the task's store, if it has one."""
+    place = task.data.store
+    return place is None or task.rules.data_may_leave or stays_here(place)
+
+
 def keep_here(task: Task, model: str, engine: _Able) -> None:
     """Keep the rows on this machine unless the task lets them go.
 
@@ -245,9 +266,9 @@ def keep_here(task: Task, model: str, engine: _Able) -> None:
 
 
 def must_stay(where: str, model: str) -> Problem:
-    """Return what is wrong with a model that is elsewhere."""
+    """Return what is wrong with a model or a store that is elsewhere."""
     fix = "Set `rules: {data_may_leave: true}` if the rows may be sent there."
-    return Problem(where, f"the remote endpoint {model}", "a model on this machine", fix)
+    return Problem(where, f"the remote endpoint {model}", "one on this machine", fix)
 
 
 def _score(attempt: Attempt) -> float:
