@@ -33,8 +33,9 @@ from ladder.errors import MissingExtraError
 from ladder.evidence import Asked, Build, Candidate
 from ladder.hardware import hardware
 from ladder.report.watch import Watch
+from ladder.retrieval.search import Method, search
 from ladder.rungs import LADDER
-from ladder.rungs.base import Climb, keep_here
+from ladder.rungs.base import RETRIEVAL_DEPTH, Climb, keep_here
 from ladder.rungs.control import measure_control
 from ladder.rungs.judging import judge_agreement
 from ladder.rungs.measuring import confirm
@@ -170,6 +171,13 @@ class Rehearsal(Climb):
 
         real = super().scorers
         return tuple((name, by if isinstance(by, ModelScorer) else drawn) for name, by in real)
+
+    def search_kept(
+        self, ids: list[str], texts: list[str], queries: list[str], method: Method
+    ) -> list[list[int]]:
+        """Search in memory: a rehearsal writes to no store."""
+        embedder = self.embedder() if method != "bm25" else None
+        return search(texts, queries, RETRIEVAL_DEPTH + 1, method, embedder)
 
     def count(self, model: str, completion: Completion) -> None:
         """Add what would be asked; no limit stops a rehearsal."""

@@ -498,6 +498,9 @@ def _check_store(task: Task, where: str, value: str) -> Iterator[Problem]:
         yield Problem(where, "a store without documents", "documents to keep in it", fix)
     address = store_parts(value)[1]
     if is_url(address):
+        if "@" in address:  # not shown: it may hold a password
+            fix = "The key is the environment's QDRANT_API_KEY."
+            yield Problem(where, "an address with `@`", "qdrant:http://HOST:PORT", fix)
         return
     try:
         inside = (task.folder / address).resolve().is_relative_to(task.folder.resolve())
@@ -558,11 +561,8 @@ def store_parts(place: str) -> tuple[StoreKind, str]:
     kind = next((known for known in STORE_KINDS if known == found), None)
     if kind is None or not address.strip():
         raise ValueError(wanted)
-    if "://" in address:
-        if kind != "qdrant" or not is_url(address):
-            raise ValueError(wanted)
-        if "@" in address:
-            raise ValueError(f"{wanted}; a key comes from the environment's QDRANT_API_KEY")
+    if "://" in address and not (kind == "qdrant" and is_url(address)):
+        raise ValueError(wanted)
     return kind, address
 
 

@@ -14,10 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ladder.retrieval.search import BM25
-
-K1: float = BM25["k1"]
-B: float = BM25["b"]
+from ladder.retrieval.search import K1, B
 
 
 @dataclass

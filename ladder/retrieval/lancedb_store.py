@@ -13,16 +13,21 @@ import warnings
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from ladder.errors import MissingExtraError, StateError
 from ladder.files import alone_in, clear_disk_errors, write_whole
 from ladder.retrieval.backend import CLOSE, SLICE, Candidate, Entry, read_notes
-from ladder.retrieval.counts import K1, WordCounts
+from ladder.retrieval.counts import WordCounts
+from ladder.retrieval.search import K1
 
 TABLE = "documents"
 INDEX = "words_idx"
+NO_WORD = "."
+"""Stands for the words of a text without any: LanceDB would count texts with no token as no texts.
+No query holds it. It makes the mean length a little greater, so scores too: they stay a bound."""
 
 
 def open_lancedb(address: str, name: str) -> LanceDB:
@@ -76,7 +81,8 @@ class LanceDB:
         if dimension:
             fields.append(("vector", pa.list_(pa.float32(), dimension)))
         with _clear_errors(self._folder):
-            self._base.create_table(TABLE, schema=pa.schema(fields), mode="overwrite")
+            self._base.drop_table(TABLE, ignore_missing=True)
+            self._table = self._base.create_table(TABLE, schema=pa.schema(fields))
 
     def digests(self) -> dict[str, str]:
         """Return id -> digest of every row."""
@@ -87,7 +93,7 @@ class LanceDB:
         """Yield id and words of these rows (None: of all)."""
         for row in self._rows(["id", "words"]):
             if ids is None or row["id"] in ids:
-                yield row["id"], tuple(row["words"].split())
+                yield row["id"], _read(row["words"])
 
     def write(self, entries: Sequence[Entry], mean_words: float) -> None:
         """Write rows over those with the same id."""
@@ -98,7 +104,7 @@ class LanceDB:
             "id": [entry.id for entry in entries],
             "text": [entry.text for entry in entries],
             "digest": [entry.digest for entry in entries],
-            "words": [" ".join(entry.words) for entry in entries],
+            "words": [" ".join(entry.words) or NO_WORD for entry in entries],
         }
         if "vector" in table.schema.names:
             columns["vector"] = [entry.vector for entry in entries]
@@ -149,8 +155,7 @@ class LanceDB:
             rows = asked.limit(limit).select(["id", "words", "_score"]).to_arrow().to_pylist()
         share = (1 + CLOSE) / (K1 + 1)
         return [
-            Candidate(row["id"], row["_score"] * share, words=tuple(row["words"].split()))
-            for row in rows
+            Candidate(row["id"], row["_score"] * share, words=_read(row["words"])) for row in rows
         ]
 
     def near_vector(self, query: Any, limit: int) -> list[Candidate]:
@@ -171,7 +176,7 @@ class LanceDB:
         """Let the next process in."""
         self._until_closed.close()
 
-    @property
+    @cached_property
     def _table(self) -> Any:
         return self._base.open_table(TABLE)
 
@@ -179,6 +184,10 @@ class LanceDB:
         with _clear_errors(self._folder):
             for batch in self._table.search().select(columns).to_batches(SLICE):
                 yield from batch.to_pylist()
+
+
+def _read(kept: str) -> tuple[str, ...]:
+    return () if kept == NO_WORD else tuple(kept.split())
 
 
 @contextmanager

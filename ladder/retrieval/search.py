@@ -17,7 +17,8 @@ from ladder.errors import MissingExtraError
 
 Method = Literal["bm25", "dense", "hybrid"]
 FUSION_CONSTANT = 60
-BM25: dict[str, Any] = {"k1": 1.2, "b": 0.75, "method": "lucene"}
+WORD = r"(?u)\b\w\w+\b"
+K1, B = 1.2, 0.75
 SIMILARITY_DECIMALS = 6
 """Two runs of an embedder agree on so many: equal texts stay equal, whatever they ran beside."""
 
@@ -62,7 +63,7 @@ def _lexical(
     words_of = words(texts)
     if not any(words_of):  # nothing to search by: bm25s cannot build an empty index
         return [[] if found_only else list(range(depth)) for _ in queries]
-    index = bm25s.BM25(**BM25)
+    index = bm25s.BM25(k1=K1, b=B)
     index.index(words_of, show_progress=False)
     found = []
     for asked in words(queries):
@@ -79,6 +80,7 @@ def words(texts: Sequence[str]) -> list[list[str]]:
 
     return bm25s.tokenize(  # type: ignore[no-any-return]
         list(texts),
+        token_pattern=WORD,
         return_ids=False,
         show_progress=False,
         stopwords=None,

@@ -25,7 +25,9 @@ from ladder.retrieval.counts import WordCounts
 from ladder.retrieval.lancedb_store import open_lancedb
 from ladder.retrieval.qdrant_store import open_qdrant
 from ladder.retrieval.search import (
-    BM25,
+    K1,
+    WORD,
+    B,
     Method,
     embed,
     fused,
@@ -34,6 +36,10 @@ from ladder.retrieval.search import (
     words,
 )
 from ladder.task import StoreKind, is_url, store_parts
+
+Way = Literal["bm25", "dense"]
+Ranking = list[tuple[int, float]]
+"""Positions of texts with their scores, best first; of equals the earlier one first."""
 
 FORMAT = 1
 """Goes up when what is written changes; a store of another format is built anew."""
@@ -129,9 +135,7 @@ class DocumentStore:
         wanted = {row.id for row in rows}
         return self._change(rows, [had for had in self._backend.digests() if had not in wanted])
 
-    def search(
-        self, queries: Sequence[str], depth: int, method: Literal["bm25", "dense"] = "bm25"
-    ) -> list[list[Hit]]:
+    def search(self, queries: Sequence[str], depth: int, way: Way = "bm25") -> list[list[Hit]]:
         """Return the best rows for each query, best first, ties by id.
 
         All that tie with the last one come too, so there may be more than `depth`. By words, rows
@@ -140,11 +144,11 @@ class DocumentStore:
         Args:
             queries: what to search for.
             depth: how many rows are wanted.
-            method: bm25, or dense where the store was opened with an embedder.
+            way: bm25, or dense where the store was opened with an embedder.
         """
         if not queries or not self._counts.texts or depth < 1:
             return [[] for _ in queries]
-        if method == "bm25":
+        if way == "bm25":
             return [self._by_words(asked, depth) for asked in words(queries)]
         return [self._by_meaning(vector, depth) for vector in embed(self._model, queries)]
 
@@ -171,7 +175,7 @@ class DocumentStore:
         return open_embedder(self._embedder)
 
     def _dimension(self) -> int | None:
-        return self._model.get_sentence_embedding_dimension() if self._embedder else None
+        return len(embed(self._model, [""])[0]) if self._embedder else None
 
     def _change(self, rows: Sequence[Row], ids: Sequence[str]) -> int:
         had = self._backend.digests()
@@ -297,7 +301,12 @@ def open_store(
     kind, address = store_parts(place)
     if not is_url(address):
         address = str(folder / address)
-    settings: dict[str, Any] = {"format": FORMAT, "words": "english stems", **BM25}
+    settings: dict[str, Any] = {
+        "format": FORMAT,
+        "words": f"english stems of {WORD}",
+        "k1": K1,
+        "b": B,
+    }
     if embedder is not None:
         settings["embedder"] = digest_of(folder_digests(embedder))
     backend = STORES[kind](address, name)
@@ -333,28 +342,48 @@ def search_store(
     Returns:
         Positions in `texts` for each query, best first.
     """
+    if method != "hybrid":
+        ranked = rank_in_store(store, texts, queries, depth, method)
+        return [[at for at, _ in ranking] for ranking in ranked]
+    by_words = rank_in_store(store, texts, queries, depth, "bm25")
+    by_meaning = rank_in_store(store, texts, queries, depth, "dense")
+    found = [[at for at, score in ranking if score > 0] for ranking in by_words]
+    return fused([found, [[at for at, _ in ranking] for ranking in by_meaning]], depth)
+
+
+def rank_in_store(
+    store: DocumentStore,
+    texts: Mapping[str, str],
+    queries: Sequence[str],
+    depth: int,
+    way: Way,
+) -> list[Ranking]:
+    """Bring a store up to date with texts, and rank them for each query.
+
+    Args:
+        store: what was opened.
+        texts: id -> text, in the order that breaks ties.
+        queries: what to search for.
+        depth: how many are wanted (fewer where there are fewer texts).
+        way: bm25, or dense where the store was opened with an embedder. Texts that share no word
+            with a query score 0 and come last, in their order.
+    """
     store.hold([Row(doc_id, text) for doc_id, text in texts.items()])
-    at = {doc_id: position for position, doc_id in enumerate(texts)}
+    place_of = {doc_id: at for at, doc_id in enumerate(texts)}
     depth = min(depth, len(texts))
     rankings = []
-    for one in ("bm25", "dense") if method == "hybrid" else (method,):
-        found = store.search(queries, depth, one)
-        rankings.append([_positions(hits, at)[:depth] for hits in found])
-    if method == "hybrid":
-        return fused(rankings, depth)
-    return [_filled(ranked, depth) for ranked in rankings[0]]
+    for hits in store.search(queries, depth, way):
+        ranking = sorted(((place_of[hit.id], hit.score) for hit in hits), key=_best_first)[:depth]
+        found = {at for at, _ in ranking}
+        rest = (at for at in range(len(texts)) if at not in found)
+        ranking += [(next(rest), 0.0) for _ in range(depth - len(ranking))]
+        rankings.append(ranking)
+    return rankings
 
 
-def _positions(hits: Sequence[Hit], at: Mapping[str, int]) -> list[int]:
-    ranked = sorted(hits, key=lambda hit: (-hit.score, at[hit.id]))
-    return [at[hit.id] for hit in ranked]
-
-
-def _filled(ranked: list[int], depth: int) -> list[int]:
-    """Add texts without a word of the query, in their order, as the search in memory does."""
-    seen = set(ranked)
-    rest = (position for position in range(depth + len(seen)) if position not in seen)
-    return [*ranked, *(next(rest) for _ in range(depth - len(ranked)))]
+def _best_first(found: tuple[int, float]) -> tuple[float, int]:
+    at, score = found
+    return -score, at
 
 
 def _digest(text: str) -> str:

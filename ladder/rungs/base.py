@@ -14,7 +14,7 @@ from ladder.engines import Completion, model_folder, open_engine
 from ladder.engines.base import Abilities
 from ladder.engines.bundled import first_use
 from ladder.engines.cache import CachedEngine, Store
-from ladder.errors import Problem, SpendLimitError, TaskError
+from ladder.errors import DataError, Problem, SpendLimitError, TaskError
 from ladder.evidence import Asked, Attempt, Build, Candidate, Retrieval
 from ladder.files import digest_of
 from ladder.report.watch import Quiet, Watch
@@ -203,14 +203,14 @@ class Climb:
             texts = [sample.input for sample in self.splits.train]
             ids = [sample.id for sample in self.splits.train]
         queries = [sample.input for sample in samples]
-        embedder = self._embedder() if retrieval.method != "bm25" else None
+        embedder = self.embedder() if retrieval.method != "bm25" else None
         about = [retrieval.method, str(embedder), digest_of(texts), digest_of(queries)]
 
         def compute() -> list[list[int]]:
             return search(texts, queries, RETRIEVAL_DEPTH + 1, retrieval.method, embedder)
 
         if source == "documents" and self.task.data.store:
-            found = self._search_kept(ids, texts, queries, retrieval.method)
+            found = self.search_kept(ids, texts, queries, retrieval.method)
         else:
             found = self.store.remember("search", about, compute)
         known = self._found.setdefault((source, retrieval.method), {})
@@ -219,18 +219,28 @@ class Climb:
             others = [at for at in positions if ids[at] != own]
             known[sample.id] = others[:RETRIEVAL_DEPTH]
 
-    def _search_kept(
+    def search_kept(
         self, ids: list[str], texts: list[str], queries: list[str], method: Method
     ) -> list[list[int]]:
-        """Search in the task's store; nothing is remembered, so that it is always brought up."""
+        """Search in the task's store; it is brought up to date, so nothing is remembered here.
+
+        Raises:
+            TaskError: the store is elsewhere, and rules.data_may_leave is not set.
+            DataError: a document has the id of another one's passage.
+        """
         place = str(self.task.data.store)
+        rows = dict(zip(ids, texts, strict=True))
+        if len(rows) < len(ids):
+            again = next(doc_id for doc_id in ids if ids.count(doc_id) > 1)
+            got, fix = f"the id `{again}` for a document and for a passage", "Rename the document."
+            raise DataError([Problem(f"{self.task.source}: data.documents", got, "one", fix)])
         if not may_be_kept(self.task):
             raise TaskError([must_stay(f"{self.task.source}: data.store", place)])
-        with open_store(place, self.task.name, self._embedder(), self.task.folder) as kept:
-            rows = dict(zip(ids, texts, strict=True))
+        with open_store(place, self.task.name, self.embedder(), self.task.folder) as kept:
             return search_store(kept, rows, queries, RETRIEVAL_DEPTH + 1, method)
 
-    def _embedder(self) -> Path | None:
+    def embedder(self) -> Path | None:
+        """Return the folder of the task's embedding model, if it names one."""
         name = self.task.models.embedding
         return model_folder(name, self.task.folder) if name else None
 
