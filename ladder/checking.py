@@ -12,7 +12,7 @@ from ladder.engines import ENGINES, open_engine
 from ladder.engines.bundled import MODELS
 from ladder.errors import Problem, TaskError
 from ladder.report.markdown import documents
-from ladder.rungs.base import may_be_asked, must_stay
+from ladder.rungs.base import may_be_asked, may_be_kept, must_stay
 from ladder.rungs.opening import refuse_schema
 from ladder.samples.answer_schema import fault_in, schema_of
 from ladder.samples.duplicates import like_pairs
@@ -31,6 +31,7 @@ def check_task(path: Path, data_root: Path | None) -> list[str]:
         TaskError, DataError: with every mistake found.
     """
     task = load_task(path, data_root)
+    _check_store(task)
     _check_models(task)
     refuse_schema(task)
     scorers = [make_scorer(choice, f"{task.source}: score") for choice in task.score]
@@ -50,6 +51,11 @@ def check_task(path: Path, data_root: Path | None) -> list[str]:
         *_blind_spots(task, splits, scorers[0]),
         *_shape(task, splits),
     ]
+
+
+def _check_store(task: Task) -> None:
+    if not may_be_kept(task):
+        raise TaskError([must_stay(f"{task.source}: data.store", str(task.data.store))])
 
 
 def _check_models(task: Task) -> None:

@@ -37,6 +37,7 @@ from ladder.rungs import LADDER
 from ladder.rungs.base import Climb, keep_here
 from ladder.rungs.control import measure_control
 from ladder.rungs.judging import judge_agreement
+from ladder.rungs.library import Library
 from ladder.rungs.measuring import confirm
 from ladder.rungs.opening import open_climb
 from ladder.scorers.base import ModelScorer, Score, Scorer
@@ -170,6 +171,11 @@ class Rehearsal(Climb):
 
         real = super().scorers
         return tuple((name, by if isinstance(by, ModelScorer) else drawn) for name, by in real)
+
+    @cached_property
+    def library(self) -> Library:
+        """Search in memory: a rehearsal writes to no store."""
+        return Library(self.task, self.splits, self.store, self.watch, stored=False)
 
     def count(self, model: str, completion: Completion) -> None:
         """Add what would be asked; no limit stops a rehearsal."""

@@ -17,13 +17,23 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+)
 from pydantic.fields import FieldInfo
 
 from ladder.errors import Problem, TaskError
 
 RungName = Literal["prompt", "rag", "lora", "distill"]
 RUNGS: tuple[RungName, ...] = get_args(RungName)
+StoreKind = Literal["lancedb", "qdrant"]
+STORE_KINDS: tuple[StoreKind, ...] = get_args(StoreKind)
 TASK_FILE_LIMIT_BYTES = 1_000_000
 MOST_VALUES = 100_000
 """A task file may hold this many values once its aliases are written out."""
@@ -54,6 +64,11 @@ ColumnName = Literal[
 ]
 
 
+def _store_place(value: str) -> str:
+    store_parts(value)
+    return value
+
+
 class DataFiles(_Section):
     """Where the rows are. Either `examples` alone, or `test` with an optional `train`."""
 
@@ -61,6 +76,8 @@ class DataFiles(_Section):
     test: str | None = None
     examples: str | None = None
     documents: str | None = None
+    store: Annotated[str, AfterValidator(_store_place)] | None = None
+    """Where the documents are kept and searched; default: in memory, anew in each run."""
     unlabeled: str | None = None
     graded: str | None = None
     """Answers that people have graded: what the `judge` scorer is compared with."""
@@ -473,6 +490,28 @@ def _check_data(task: Task, lines: Mapping[_Location, int]) -> Iterator[Problem]
         problem = _check_file(task, at(role), value)
         if problem:
             yield problem
+    if task.data.store is not None:
+        yield from _check_store(task, at("store"), task.data.store)
+
+
+def _check_store(task: Task, where: str, value: str) -> Iterator[Problem]:
+    if "documents" not in task.data.files():
+        fix = "Name them under `documents`, or take `store` out."
+        yield Problem(where, "a store without documents", "documents to keep in it", fix)
+    address = store_parts(value)[1]
+    if is_url(address):
+        if "@" in address:  # not shown: it may hold a password
+            fix = "The key is the environment's QDRANT_API_KEY."
+            yield Problem(where, "an address with `@`", "qdrant:http://HOST:PORT", fix)
+        return
+    try:
+        inside = (task.folder / address).resolve().is_relative_to(task.folder.resolve())
+    except (OSError, ValueError, RuntimeError) as error:
+        yield Problem(where, f"{_short(value)} ({str(error)[:40]})", "the name of a folder")
+        return
+    if not inside:
+        fix = "A task may write beside itself only."
+        yield Problem(where, f"`{value}`, outside the task's folder", "a folder inside it", fix)
 
 
 def _check_file(task: Task, where: str, value: str) -> Problem | None:
@@ -511,3 +550,24 @@ def model_parts(reference: str) -> tuple[str, str, str | None]:
         raise ValueError("kind:name, e.g. bundled:smollm2-135m")
     kind, name, suffix = match.groups()
     return kind, name, suffix
+
+
+def store_parts(place: str) -> tuple[StoreKind, str]:
+    """Split `kind:address` into the kind of a store and its folder or URL.
+
+    Raises:
+        ValueError: no such kind, no address, or an address that this kind has not.
+    """
+    wanted = "lancedb:<folder>, qdrant:<folder> or qdrant:http://HOST:PORT"
+    found, _, address = place.partition(":")
+    kind = next((known for known in STORE_KINDS if known == found), None)
+    if kind is None or not address.strip():
+        raise ValueError(wanted)
+    if "://" in address and not (kind == "qdrant" and is_url(address)):
+        raise ValueError(wanted)
+    return kind, address
+
+
+def is_url(address: str) -> bool:
+    """Tell whether an address is a server's."""
+    return re.match(r"https?://[^/\s]", address) is not None

@@ -583,3 +583,50 @@ def test_an_unknown_field_of_columns_is_named_with_the_known_ones(tmp_path: Path
     problem = the_problem(write_task(tmp_path, text))
     assert problem.where.endswith("task.yaml:5: data.columns.inptu")
     assert "'input'" in problem.wanted
+
+
+def with_store(folder: Path, value: str, documents: bool = True) -> Path:
+    (folder / "documents.jsonl").write_text('{"id": "1", "text": "a text"}\n')
+    given = "  examples: rows.jsonl\n"
+    with_documents = given + "  documents: documents.jsonl\n" * documents
+    return write_task(folder, GOOD.replace(given, f"{with_documents}  store: {value}\n"))
+
+
+@pytest.mark.parametrize("value", ["lancedb:kept", "qdrant:a/b", "qdrant:http://10.0.0.1:6333"])
+def test_a_store_is_a_folder_or_a_server(tmp_path: Path, value: str) -> None:
+    assert load_task(with_store(tmp_path, value)).data.store == value
+
+
+@pytest.mark.parametrize(
+    "value", ["chroma:kept", "lancedb", "'lancedb:'", "lancedb:http://h", "qdrant:ftp://h", "7"]
+)
+def test_another_store_names_those_that_there_are(tmp_path: Path, value: str) -> None:
+    path = with_store(tmp_path, value)
+    (problem,) = problems_of(path)
+    assert problem.where == f"{path}:6: data.store"
+    if value != "7":
+        assert problem.wanted == "lancedb:<folder>, qdrant:<folder> or qdrant:http://HOST:PORT"
+
+
+def test_a_key_does_not_belong_into_the_task(tmp_path: Path) -> None:
+    (problem,) = problems_of(with_store(tmp_path, "qdrant:https://me:secret@h"))
+    assert "QDRANT_API_KEY" in problem.fix
+    assert "secret" not in str(problem)
+
+
+@pytest.mark.parametrize("value", ["lancedb:../elsewhere", "qdrant:/tmp", "lancedb:a/../../b"])
+def test_a_store_lies_inside_the_tasks_folder(tmp_path: Path, value: str) -> None:
+    (problem,) = problems_of(with_store(tmp_path, value))
+    assert "outside" in problem.got
+
+
+def test_a_store_needs_documents(tmp_path: Path) -> None:
+    (problem,) = problems_of(with_store(tmp_path, "lancedb:kept", documents=False))
+    assert "without documents" in problem.got
+
+
+def test_a_misspelt_store_names_the_key(tmp_path: Path) -> None:
+    path = with_store(tmp_path, "lancedb:kept")
+    path.write_text(path.read_text().replace("store:", "stor:"))
+    (problem,) = problems_of(path)
+    assert problem.fix == "Did you mean `store`?"

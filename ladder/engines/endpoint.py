@@ -118,7 +118,7 @@ class EndpointEngine:
         self._url = bare.copy_with(raw_path=path.rstrip(b"/") + b"/chat/completions" + mark + query)
         self._shown = str(bare.copy_with(query=None)).rstrip("/")
         self._host = base.host
-        self._local = _is_loopback(base.host)
+        self._local = is_loopback(base.host)
         self._heard = False
         """Some response has come: something listens at the URL."""
         self._estimates = False
@@ -516,7 +516,7 @@ def _key(host: str) -> str | None:
     for name in KEY_VARIABLES:
         key = os.environ.get(name, "").strip()
         owner = MADE_FOR.get(name)
-        if key and (owner is None or _is_loopback(host) or f".{host}".endswith(f".{owner}")):
+        if key and (owner is None or is_loopback(host) or f".{host}".endswith(f".{owner}")):
             if not (key.isascii() and key.isprintable() and " " not in key):
                 raise EngineError(f"{name} holds spaces or characters that no API key has")
             return key
@@ -538,7 +538,8 @@ def _checked_url(model: str, base_url: str) -> httpx.URL:
     return url
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:

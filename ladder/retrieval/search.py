@@ -22,6 +22,8 @@ Ranking = list[tuple[int, float]]
 
 WORD = r"(?u)\b\w\w+\b"
 K1, B = 1.2, 0.75
+SIMILARITY_DECIMALS = 6
+"""Two runs of an embedder agree on so many: equal texts stay equal, whatever they ran beside."""
 
 
 class Index(Protocol):
@@ -74,21 +76,23 @@ class DenseIndex:
     """Cosines of embeddings, every one of them: no approximation."""
 
     def __init__(self, texts: Sequence[str], embedder: Path) -> None:
-        self.model = _embedding_model(embedder)
-        self.vectors = self._encode(texts)
+        self.model = open_embedder(embedder)
+        self.vectors = embed(self.model, texts)
 
     def search(self, queries: Sequence[str], depth: int) -> list[Ranking]:
         """Return the texts nearest in meaning."""
         if not len(self.vectors) or not queries:
             return [[] for _ in queries]
-        return [best(scores, depth) for scores in self._encode(queries) @ self.vectors.T]
-
-    def _encode(self, texts: Sequence[str]) -> np.ndarray:
-        options = {"normalize_embeddings": True, "show_progress_bar": False}
-        return np.asarray(self.model.encode(list(texts), **options))
+        asked = embed(self.model, queries)
+        return [best(scores, depth) for scores in similarity(asked, self.vectors)]
 
 
-def _embedding_model(folder: Path) -> Any:
+def open_embedder(folder: Path) -> Any:
+    """Open a sentence-transformers model.
+
+    Raises:
+        MissingExtraError: sentence-transformers is not installed.
+    """
     try:
         from sentence_transformers import SentenceTransformer
     except ImportError:
@@ -96,6 +100,18 @@ def _embedding_model(folder: Path) -> Any:
             "sentence-transformers", 'pip install "escalation-ladder[dense]"'
         ) from None
     return SentenceTransformer(str(folder), device="cpu", local_files_only=True)
+
+
+def embed(model: Any, texts: Sequence[str]) -> np.ndarray:
+    """Return one vector of length 1 for each text, float32 (texts, dimension)."""
+    options = {"normalize_embeddings": True, "show_progress_bar": False}
+    return np.asarray(model.encode(list(texts), **options))
+
+
+def similarity(queries: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """Return the cosine of each query with each vector, float64 (queries, vectors)."""
+    exact = queries.astype(np.float64) @ vectors.astype(np.float64).T
+    return np.asarray(exact.round(SIMILARITY_DECIMALS))
 
 
 def words(texts: Sequence[str]) -> list[list[str]]:

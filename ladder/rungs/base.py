@@ -17,6 +17,7 @@ from ladder.engines.cache import CachedEngine, Store
 from ladder.errors import Problem, SpendLimitError, TaskError
 from ladder.evidence import Asked, Attempt, Build, Candidate
 from ladder.report.watch import Quiet, Watch
+from ladder.retrieval.store import stays_here
 from ladder.rungs.library import Library
 from ladder.samples.answer_schema import Schema, schema_of
 from ladder.samples.rows import Graded, Sample
@@ -97,7 +98,14 @@ class Climb:
 
     @cached_property
     def library(self) -> Library:
-        """What the candidates read."""
+        """What the candidates read.
+
+        Raises:
+            TaskError: the task's store is elsewhere, and rules.data_may_leave is not set.
+        """
+        if not may_be_kept(self.task):
+            place = str(self.task.data.store)
+            raise TaskError([must_stay(f"{self.task.source}: data.store", place)])
         return Library(self.task, self.splits, self.store, self.watch)
 
     def longest_target(self, engine: CachedEngine) -> int | None:
@@ -176,6 +184,12 @@ def may_be_asked(task: Task, engine: _Able) -> bool:
     return engine.abilities.local or task.rules.data_may_leave
 
 
+def may_be_kept(task: Task) -> bool:
+    """Tell whether the documents may be sent to the task's store, if it has one."""
+    place = task.data.store
+    return place is None or task.rules.data_may_leave or stays_here(place)
+
+
 def keep_here(task: Task, model: str, engine: _Able) -> None:
     """Keep the rows on this machine unless the task lets them go.
 
@@ -187,9 +201,9 @@ def keep_here(task: Task, model: str, engine: _Able) -> None:
 
 
 def must_stay(where: str, model: str) -> Problem:
-    """Return what is wrong with a model that is elsewhere."""
+    """Return what is wrong with a model or a store that is elsewhere."""
     fix = "Set `rules: {data_may_leave: true}` if the rows may be sent there."
-    return Problem(where, f"the remote endpoint {model}", "a model on this machine", fix)
+    return Problem(where, f"the remote endpoint {model}", "one on this machine", fix)
 
 
 def _score(attempt: Attempt) -> float:

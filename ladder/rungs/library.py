@@ -11,12 +11,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Literal
 
 from ladder.engines import model_folder
 from ladder.engines.cache import Store
+from ladder.errors import DataError, Problem
 from ladder.evidence import Retrieval
 from ladder.files import digest_of
 from ladder.hardware import hardware
@@ -26,6 +27,7 @@ from ladder.retrieval.packing import merged, ordered, within
 from ladder.retrieval.rerank import Reranker
 from ladder.retrieval.search import Index, Ranking, Way, make_index, words
 from ladder.retrieval.selection import Pool, in_order, ways
+from ladder.retrieval.store import StoredIndex, open_store
 from ladder.samples.rows import Document, Sample
 from ladder.samples.splits import Splits
 from ladder.task import Task
@@ -53,12 +55,25 @@ class Library:
         store: Store,
         watch: Watch,
         make: MakeIndex = make_index,
+        *,
+        stored: bool = True,
     ) -> None:
+        """Read nothing yet.
+
+        Args:
+            task: names the models, and the store if there is one.
+            splits: documents and training rows.
+            store: keeps what was found.
+            watch: sees progress.
+            make: makes an index.
+            stored: search in the task's store, where it names one.
+        """
         self.task = task
         self.splits = splits
         self.store = store
         self.watch = watch
         self.make = make
+        self.stored = bool(stored and task.data.store)
         self._indexes: dict[tuple[Source, Way], Index] = {}
         self._found: dict[tuple[Source, Way], dict[str, Ranking]] = {}
         self._pools: dict[tuple[Source, str], Pool] = {}
@@ -226,7 +241,9 @@ class Library:
             return self._index(source, way).search(queries, SHOWN_DEPTH)
 
         about = [source, way, self._about, digest_of(queries)]
-        found = self.store.remember("found", about, compute)
+        # A store is brought up to date whenever an assessment searches it: nothing is remembered.
+        anew = self.stored and source == "documents"
+        found = compute() if anew else self.store.remember("found", about, compute)
         rankings = {}
         for sample, ranking in zip(samples, found, strict=True):
             pairs = [(int(at), float(score)) for at, score in ranking]
@@ -244,9 +261,24 @@ class Library:
 
     def _index(self, source: Source, way: Way) -> Index:
         if (source, way) not in self._indexes:
-            embedder = self._folder(self.task.models.embedding) if way == "dense" else None
-            self._indexes[source, way] = self.make(self.texts[source], way, embedder)
+            embedder = self._folder(self.task.models.embedding)
+            if self.stored and source == "documents":
+                self._indexes[source, way] = self._stored_index(way, embedder)
+            else:
+                needed = embedder if way == "dense" else None
+                self._indexes[source, way] = self.make(self.texts[source], way, needed)
         return self._indexes[source, way]
+
+    def _stored_index(self, way: Way, embedder: Path | None) -> Index:
+        ids = [document.id for document in self.splits.documents]
+        if len(set(ids)) < len(ids):
+            again = next(doc_id for doc_id in ids if ids.count(doc_id) > 1)
+            got, fix = f"the id `{again}` for a document and for a passage", "Rename the document."
+            where = f"{self.task.source}: data.documents"
+            raise DataError([Problem(where, got, "one", fix)])
+        place, name = str(self.task.data.store), self.task.name
+        open_it = partial(open_store, place, name, embedder, self.task.folder)
+        return StoredIndex(open_it, dict(zip(ids, self.texts["documents"], strict=True)), way)
 
     def _folder(self, model: str | None) -> Path | None:
         return model_folder(model, self.task.folder) if model else None

@@ -1,0 +1,70 @@
+"""A climb whose documents are kept in a store finds what one in memory finds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+from ladder.errors import DataError, TaskError
+from ladder.evidence import Retrieval
+from ladder.rehearsal import Rehearsal
+from ladder.report.watch import Quiet
+from ladder.retrieval.store import open_store
+from ladder.rungs.base import Climb
+from ladder.rungs.opening import open_climb
+from ladder.task import load_task
+
+SOURCE = ROOT / "evalsets/r2_ferry_handbook"
+READS = Retrieval(source="documents", k=5)
+
+
+def climb_of(folder: Path, store: str | None) -> Climb:
+    folder.mkdir(parents=True)
+    for name in ("train.jsonl", "test.jsonl", "documents.jsonl"):
+        (folder / name).write_bytes((SOURCE / name).read_bytes())
+    text = (SOURCE / "task.yaml").read_text()
+    documents = "  documents: documents.jsonl\n"
+    assert documents in text
+    kept = f"{documents}  store: {store}\n" if store else documents
+    (folder / "task.yaml").write_text(text.replace(documents, kept))
+    return open_climb(load_task(folder / "task.yaml"), folder / "runs", Quiet())[0]
+
+
+def found(climb: Climb) -> list[list[int]]:
+    rows = climb.splits.dev[:20]
+    climb.library.prepare(READS, rows)
+    return [climb.library.nearest(READS, "documents", row) for row in rows]
+
+
+@pytest.mark.parametrize("kind", ["lancedb", "qdrant"])
+def test_documents_in_a_store_are_found_as_in_memory(tmp_path: Path, kind: str) -> None:
+    pytest.importorskip({"lancedb": "lancedb", "qdrant": "qdrant_client"}[kind])
+    kept = climb_of(tmp_path / "kept", f"{kind}:here")
+    assert found(kept) == found(climb_of(tmp_path / "plain", None))
+    place = f"{kind}:{tmp_path / 'kept' / 'here'}"
+    with open_store(place, kept.task.name) as store:
+        assert store.stats().texts == len(kept.splits.documents)
+
+
+def test_documents_go_to_no_server_unless_they_may(tmp_path: Path) -> None:
+    climb = climb_of(tmp_path / "task", "qdrant:http://192.0.2.1:6333")
+    with pytest.raises(TaskError, match="data_may_leave"):
+        found(climb)
+
+
+def test_two_texts_with_one_id_are_refused(tmp_path: Path) -> None:
+    climb = climb_of(tmp_path / "task", "lancedb:here")
+    twice = tuple(replace(document, id="a#1") for document in climb.splits.documents[:2])
+    climb.splits = replace(climb.splits, documents=twice)
+    with pytest.raises(DataError, match="`a#1`"):
+        found(climb)
+
+
+def test_a_rehearsal_writes_to_no_store(tmp_path: Path) -> None:
+    climb = climb_of(tmp_path / "task", "lancedb:here")
+    play = Rehearsal(climb.task, climb.splits, climb.store, climb.folder, climb.artefacts)
+    assert found(play)
+    assert not (tmp_path / "task" / "here").exists()
