@@ -16,6 +16,8 @@ from ladder.rungs.base import Climb
 from ladder.samples.rows import Sample
 
 COUNTS = (4, 8, 16)
+ROUNDS_OF_LABELS = (1, 2)
+MOST_ROWS = 32
 DRAWS = 4
 ORDERS = 2
 """Of a set that is not drawn: what stands last weighs most."""
@@ -44,7 +46,7 @@ def demonstrations(
     """
     found: dict[tuple[str, ...], str] = {}
     for name, ranked, orders in _rankings(rows[:MOST_RANKED], wrong, seed):
-        for count in COUNTS:
+        for count in _counts(len(climb.splits.labels)):
             shots = _fitting(climb, spread_shots(climb, count, ranked))
             for order in range(orders):
                 arranged = list(shots)
@@ -52,6 +54,13 @@ def demonstrations(
                 again = f", order {order + 1}" if order else ""
                 found.setdefault(tuple(arranged), f"{len(arranged)} {name} rows{again}")
     return [Shown(name, shots) for shots, name in found.items() if shots]
+
+
+def _counts(labels: int) -> list[int]:
+    """Return how many rows to show: where labels are many each is shown, or the rest look wrong."""
+    if labels <= min(COUNTS):
+        return list(COUNTS)
+    return sorted({min(MOST_ROWS, rounds * labels) for rounds in ROUNDS_OF_LABELS})
 
 
 def _rankings(

@@ -16,11 +16,12 @@ from statistics import fmean, stdev
 from typing import Literal, NamedTuple
 
 from ladder.evidence import Candidate
-from ladder.rungs.asking import Outcome, answer
+from ladder.rungs.asking import answer
 from ladder.rungs.base import Climb
 from ladder.rungs.demonstrations import Shown, demonstrations
 from ladder.rungs.instructions import TIPS, Instruction, instructions, proposals, proposer
 from ladder.rungs.proving import learning_rows
+from ladder.samples.rows import Sample
 from ladder.scorers import ModelScorer
 
 ROUNDS = (12, 36)
@@ -30,6 +31,7 @@ LEAST_DEV = 24
 """A choice among many prompts on fewer rows is a lottery."""
 FAILURES_READ = 32
 """Training rows that the leader answers, so that its mistakes are known."""
+EMPTY_INPUT = Sample(id="", input="N/A", target="")
 TITLE = "searching for a better prompt"
 
 Calibration = Literal["none", "empty", "batch"]
@@ -65,10 +67,10 @@ class Plan(NamedTuple):
 
 
 def better_prompts(climb: Climb, leader: Candidate) -> list[Candidate]:
-    """Return the best prompts found, at most three; none where the leader already holds the gate.
+    """Return the best prompt found; none where the leader holds the gate, or is not beaten.
 
     The calls of the search are `search.prompt_calls` in the task at most: every row that a prompt
-    answers until its finalists have raced on all dev rows. Readings of calibrations are free.
+    answers. The winner has then been read on all dev rows, so that its race costs nothing more.
     """
     calls, dev = climb.task.search.prompt_calls, climb.splits.dev
     if not calls or len(dev) < LEAST_DEV or clearly_holds(climb, leader):
@@ -88,16 +90,24 @@ def better_prompts(climb: Climb, leader: Candidate) -> list[Candidate]:
     if model and failures:
         options += proposals(climb, leader, model, failures)
     seed = f"{climb.task.seed} prompt search"
-    sets = [Shown("no rows", ()), Shown("the same rows", leader.shots)][: 2 if leader.shots else 1]
-    sets += demonstrations(climb, rows, [failure.sample for failure in failures], seed)
-    return _halve(climb, leader, _mixed(options, sets, seed), plan)
+    plain = [Shown("no rows", ())]
+    plain += [Shown("the same rows", leader.shots)] if leader.shots else []
+    wrong = [failure.sample for failure in failures]
+    sets = [*plain, *demonstrations(climb, rows, wrong, seed)]
+    own = (leader.instruction, leader.with_goal, leader.shots)
+    every = [c for c in combinations(options, sets, len(plain), seed) if c.prompt != own]
+    return _halve(climb, leader, every, plan)
 
 
 def clearly_holds(climb: Climb, leader: Candidate) -> bool:
     """Tell whether the leader's dev score is a standard error above the gate's limit, or more."""
-    outcomes = answer(climb, leader, climb.splits.dev, TITLE)
-    scores = [outcome.scores[0] if outcome.scores else 0.0 for outcome in outcomes]
+    scores = _dev_scores(climb, leader)
     return fmean(scores) >= climb.task.gate.min_score + stdev(scores) / math.sqrt(len(scores))
+
+
+def _dev_scores(climb: Climb, candidate: Candidate) -> list[float]:
+    outcomes = answer(climb, candidate, climb.splits.dev, TITLE)
+    return [outcome.scores[0] if outcome.scores else 0.0 for outcome in outcomes]
 
 
 def planned(calls: int, dev: int, spent: int, price: int) -> Plan | None:
@@ -116,35 +126,43 @@ def planned(calls: int, dev: int, spent: int, price: int) -> Plan | None:
         crossed = second // 2
         rows = first * few + (second - crossed) * (more - few) + crossed * more
         rows += FINALISTS * (dev - more)
+        rows += first + crossed  # the empty input of each
         if spent + price * rows > calls:
             break
         best = Plan(first, crossed, second, spent + price * rows)
     return best
 
 
-def _mixed(options: Sequence[Instruction], sets: Sequence[Shown], seed: str) -> list[Combination]:
-    """Return all combinations, the first of which try every set and every instruction alike."""
-    order = list(sets)
-    Random(seed).shuffle(order)
-    return [
+def combinations(
+    options: Sequence[Instruction], sets: Sequence[Shown], plain: int, seed: str
+) -> list[Combination]:
+    """Return all combinations in the order in which they are worth a try.
+
+    The first `plain` sets meet every instruction: no rows at all is often best for a small model.
+    Then each other set meets one instruction, then the next one, …
+    """
+    others = list(sets[plain:])
+    Random(seed).shuffle(others)
+    return [Combination(option, shown) for shown in sets[:plain] for option in options] + [
         Combination(options[(at + turn) % len(options)], shown)
         for turn in range(len(options))
-        for at, shown in enumerate(order)
+        for at, shown in enumerate(others)
     ]
 
 
 def _halve(
-    climb: Climb, leader: Candidate, space: Sequence[Combination], plan: Plan
+    climb: Climb, leader: Candidate, every: Sequence[Combination], plan: Plan
 ) -> list[Candidate]:
-    own = (leader.instruction, leader.with_goal, leader.shots)
-    every = [found for found in space if found.prompt != own]
+    """Return the best on all dev rows, if it is better there than the leader."""
     few, more = (min(count, len(climb.splits.dev)) for count in ROUNDS)
     first = {found: _read(climb, leader, found, few) for found in every[: plan.first]}
     kept = sorted(first, key=lambda found: -first[found].value)[: plan.second - plan.crossed]
     kept += _crossed(first, every)[: plan.crossed]
     second = {found: _read(climb, leader, found, more) for found in kept}
     best = sorted(second, key=lambda found: -second[found].value)[:FINALISTS]
-    return [_candidate(leader, found, second[found].calibration) for found in best]
+    finalists = [_candidate(leader, found, second[found].calibration) for found in best]
+    won = max([leader, *finalists], key=lambda found: fmean(_dev_scores(climb, found)))
+    return [won] if won is not leader else []
 
 
 def _crossed(read: dict[Combination, Reading], every: Sequence[Combination]) -> list[Combination]:
@@ -163,39 +181,46 @@ def _read(climb: Climb, leader: Candidate, found: Combination, rows: int) -> Rea
     """Read a prompt on the first dev rows.
 
     Where labels are scored the value is the mean probability of the right label: it tells prompts
-    apart on fewer rows than right-or-wrong does, and both calibrations are read from one answer.
+    apart on fewer rows than right-or-wrong does, and one answer is read with every calibration.
     """
     candidate = _candidate(leader, found, "none")
-    scored = candidate.answer == "scored"
-    outcomes = answer(climb, candidate, climb.splits.dev[:rows], TITLE, scored=not scored)
-    if not scored:
+    dev = climb.splits.dev[:rows]
+    if candidate.answer != "scored":
+        outcomes = answer(climb, candidate, dev, TITLE)
         return Reading(fmean(o.scores[0] if o.scores else 0.0 for o in outcomes), "none")
-    labels = climb.splits.labels
-    calibrated = Reading(right_label(outcomes, labels, batch=True), "batch")
-    plain = Reading(right_label(outcomes, labels, batch=False), "none")
-    return plain if plain.value > calibrated.value else calibrated
+    *outcomes, empty = answer(climb, candidate, [*dev, EMPTY_INPUT], TITLE, scored=False)
+    values = [outcome.completion.choice_logprobs for outcome in outcomes]
+    priors: dict[Calibration, Sequence[float]] = {
+        "batch": [fmean(column) for column in zip(*filter(None, values), strict=True)],
+        "empty": empty.completion.choice_logprobs,
+        "none": (),
+    }
+    places = [climb.splits.labels.index(sample.target) for sample in dev]
+    readings = [
+        Reading(right_label(values, places, prior), calibration)
+        for calibration, prior in priors.items()
+    ]
+    return max(readings, key=lambda reading: reading.value)
 
 
-def right_label(outcomes: Sequence[Outcome], labels: Sequence[str], *, batch: bool) -> float:
+def right_label(
+    values: Sequence[Sequence[float]], places: Sequence[int], prior: Sequence[float] = ()
+) -> float:
     """Return the mean probability of the right label, in 0..1; without an answer it is 0.
 
     Args:
-        outcomes: with the log-probability of each label.
-        labels: in the order of those.
-        batch: take each label's mean over these rows off first (Zhou et al., 2024).
+        values: of each row, the log-probability of each label; empty where no answer came.
+        places: of each row, which label is right.
+        prior: of each label, the log-probability that it has whatever the input is.
     """
     import numpy as np
     from scipy.special import softmax
 
-    given = [outcome for outcome in outcomes if outcome.completion.choice_logprobs]
-    if not given:
-        return 0.0
-    values = np.array([outcome.completion.choice_logprobs for outcome in given])
-    if batch:
-        values = values - values.mean(axis=0)
-    places = [labels.index(outcome.sample.target) for outcome in given]
-    found = softmax(values, axis=1)[np.arange(len(given)), places]
-    return float(found.sum()) / len(outcomes)
+    found = [
+        softmax(np.subtract(row, prior) if prior else np.asarray(row))[place] if row else 0.0
+        for row, place in zip(values, places, strict=True)
+    ]
+    return float(np.mean(found))
 
 
 def _candidate(leader: Candidate, found: Combination, calibration: Calibration) -> Candidate:
