@@ -14,11 +14,11 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-import time
 from pathlib import Path
 
 import yaml
 
+from ladder.economy.asked import since
 from ladder.evidence import Candidate
 from ladder.gate.paired import paired
 from ladder.report.watch import Quiet
@@ -94,12 +94,11 @@ def measure(folder: Path, name: str, calls: int) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         path = cut(folder, name, Path(scratch), calls)
         climb, _ = open_climb(load_task(path), Path(scratch) / "runs", Quiet())
-        started = time.perf_counter()
         usual = usual_winner(climb)
-        between, asked = time.perf_counter(), climb.asked
+        asked = climb.asked
         found = r1_prompt.search_wave(climb, usual)
         winner = race(climb, [usual, *found])[0] if found else usual
-        ended, searched = time.perf_counter(), climb.asked.calls - asked.calls
+        searched = since(asked, climb.asked)
         proof = compare_unseen(climb, usual, winner) if winner != usual else None
         old, new = scores(climb, usual, "gate"), scores(climb, winner, "gate")
         gap, low, high, p_value = paired(new, old, 0.95)
@@ -111,9 +110,9 @@ def measure(folder: Path, name: str, calls: int) -> None:
             f"{name}: {len(climb.splits.train)} train, {len(climb.splits.dev)} dev, "
             f"{len(old)} gate rows; at a gate of {USUAL_GATE} the search {runs}\n"
             f"  usual   dev {mean(scores(climb, usual, 'dev'))} gate {mean(old)}  "
-            f"{asked.calls:5} calls {between - started:4.0f} s  {usual.technique}\n"
+            f"{asked.calls:5} calls {asked.seconds:4.0f} s  {usual.technique}\n"
             f"  search  dev {mean(scores(climb, winner, 'dev'))} gate {mean(new)}  "
-            f"{searched:5} calls {ended - between:4.0f} s  {winner.technique}\n"
+            f"{searched.calls:5} calls {searched.seconds:4.0f} s  {winner.technique}\n"
             f"  gate rows: {gap:+.3f} ({low:+.3f} to {high:+.3f}), p {p_value:.3f}\n"
             f"  unseen training rows: "
             + (f"{proof.difference:+.3f} on {proof.n}, p {proof.p_value:.3f}, " if proof else "")

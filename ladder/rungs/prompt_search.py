@@ -71,6 +71,7 @@ def better_prompts(climb: Climb, leader: Candidate) -> list[Candidate]:
 
     The calls of the search are `search.prompt_calls` in the task at most: every row that a prompt
     answers. The winner has then been read on all dev rows, so that its race costs nothing more.
+    The leader's own dev rows, where no race has read them yet, come on top.
     """
     calls, dev = climb.task.search.prompt_calls, climb.splits.dev
     if not calls or len(dev) < LEAST_DEV or clearly_holds(climb, leader):
