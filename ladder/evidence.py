@@ -118,6 +118,8 @@ class Candidate(Record):
     wording: tuple[str, str] = ("Input", "Answer")
     """What the input and the answer are called in a plain prompt."""
     with_goal: bool = True
+    instruction: str = ""
+    """What stands in the goal's place; empty: the goal itself."""
     shots: tuple[str, ...] = ()
     """Ids of the training samples shown before the question."""
     answer: Literal["free", "scored", "constrained", "json"] = "free"

@@ -173,6 +173,13 @@ class Training(_Section):
     """Train on at most so many rows; the report says when rows were left out."""
 
 
+class Search(_Section):
+    """How hard the prompt rung looks for a better prompt when its usual ones do not pass."""
+
+    prompt_calls: int = Field(1000, ge=0, le=1_000_000)
+    """Rows answered while searching, at most; 0: no search."""
+
+
 class ScorerChoice(_Section):
     """A scorer's name and its parameters."""
 
@@ -220,6 +227,7 @@ class Task(_Section):
     hardware: Hardware = Hardware()
     prices: Prices | None = None
     rules: Rules = Rules()
+    search: Search = Search()
     training: Training = Training()
     rungs: Annotated[tuple[RungName, ...], BeforeValidator(_rung_names)] = Field(
         RUNGS, min_length=1

@@ -138,6 +138,6 @@ def test_the_page_of_the_task_file_names_every_key_and_is_a_task():
     written = Task.model_validate(yaml.safe_load(block))
     least = {"name": "t", "goal": "Do it.", "data": {"test": "t"}, "score": "contains"}
     default = Task.model_validate({**least, "gate": {"min_score": 0.5}})
-    for section in ("models", "use", "hardware", "rules", "training", "rungs", "seed"):
+    for section in ("models", "use", "hardware", "rules", "search", "training", "rungs", "seed"):
         assert getattr(written, section) == getattr(default, section), section
     assert written.gate.when_undecided == default.gate.when_undecided

@@ -184,7 +184,7 @@ def _plain(
     documents: Sequence[Document],
 ) -> str:
     asks, answers = candidate.wording
-    blocks = [climb.task.goal] if candidate.with_goal else []
+    blocks = [candidate.instruction or climb.task.goal] if candidate.with_goal else []
     for shot in shots:
         lines = [_document_line(document) for document in _known(climb, candidate, shot)]
         lines += [f"{asks}: {_line(shot.input)}", f"{answers}: {_line(shot.target)}"]
@@ -202,7 +202,7 @@ def _chat(
     shots: Sequence[Sample],
     documents: Sequence[Document],
 ) -> tuple[tuple[str, str], ...]:
-    instruction = climb.task.goal
+    instruction = candidate.instruction or climb.task.goal
     labels = climb.splits.labels
     if labels and len(labels) <= MANY_LABELS:
         instruction += f"\nAnswer with one of: {', '.join(labels)}."
@@ -243,10 +243,10 @@ def answer_tokens(climb: Climb, candidate: Candidate, engine: CachedEngine) -> i
     return min(most, 2 * longest + 16 if chatty else longest + longest // 4 + 4)
 
 
-def spread_shots(climb: Climb, count: int) -> tuple[str, ...]:
-    """Choose training samples to show: one label after the other, in the order of the split."""
+def spread_shots(climb: Climb, count: int, rows: Sequence[Sample] = ()) -> tuple[str, ...]:
+    """Choose training samples to show: one label after the other, in the order of the rows."""
     by_label: dict[str, list[Sample]] = {}
-    for sample in climb.splits.train:
+    for sample in rows or climb.splits.train:
         key = sample.target if climb.splits.labels else ""
         by_label.setdefault(key, []).append(sample)
     chosen: list[str] = []

@@ -11,13 +11,24 @@ from ladder.gate.paired import paired
 from ladder.rungs.asking import answer
 from ladder.rungs.base import Climb
 from ladder.samples.rows import Sample
+from ladder.samples.splits import group_end
 
 MOST_PROVING_ROWS = 120
+MOST_SHOWN = 16
+"""Rows that a leader may show of those at the front, beside the ones that prove."""
+
+
+def learning_rows(climb: Climb) -> tuple[Sample, ...]:
+    """Return the training rows that a search may read: those behind the ones that prove."""
+    train = climb.splits.train
+    return train[group_end(train, min(MOST_PROVING_ROWS + MOST_SHOWN, len(train) // 2)) :]
 
 
 def proving_rows(climb: Climb, *candidates: Candidate) -> list[Sample]:
     """Return rows that chose nothing and are shown by none of the candidates."""
     shown = {shot for candidate in candidates for shot in candidate.shots}
+    if any(candidate.instruction for candidate in candidates):  # it may be written from these
+        shown |= {sample.id for sample in learning_rows(climb)}
     return [sample for sample in climb.splits.train if sample.id not in shown][:MOST_PROVING_ROWS]
 
 

@@ -12,6 +12,7 @@ from typing import Literal, get_args
 from ladder.evidence import Candidate
 from ladder.rungs.asking import MANY_LABELS, spread_shots
 from ladder.rungs.base import Climb, Wave
+from ladder.rungs.prompt_search import better_prompts
 from ladder.task import RungName
 
 NAME: RungName = "prompt"
@@ -97,6 +98,12 @@ def second_wave(climb: Climb, leader: Candidate | None) -> list[Candidate]:
     return named(found)
 
 
+def search_wave(climb: Climb, leader: Candidate | None) -> list[Candidate]:
+    """Return what a search over instructions and examples finds, where the leader does not do."""
+    found = better_prompts(climb, leader) if leader is not None else []
+    return [c.model_copy(update={"technique": f"{describe(c)}; {c.technique}"}) for c in found]
+
+
 def variants_wave(climb: Climb, leader: Candidate | None) -> list[Candidate]:
     """Return dearer ways to ask the winner: more than one request for an answer.
 
@@ -113,7 +120,8 @@ def variants_wave(climb: Climb, leader: Candidate | None) -> list[Candidate]:
 
 
 WAVES = (first_wave, second_wave)
-CHALLENGES: tuple[Wave, ...] = (variants_wave,)
+CHALLENGES: tuple[Wave, ...] = (search_wave, variants_wave)
+"""The search comes first: it asks once for an answer, so its winner is what is asked dearly."""
 
 
 def held_to_schema(climb: Climb, candidate: Candidate) -> list[Candidate]:
@@ -151,9 +159,10 @@ def named(candidates: list[Candidate]) -> list[Candidate]:
 def describe(candidate: Candidate) -> str:
     """Put a candidate into a few words."""
     if candidate.form == "chat":
-        words = ["chat"]
+        words = ["chat" + (" after an own instruction" if candidate.instruction else "")]
     else:
-        words = ["/".join(candidate.wording) + (" after the goal" if candidate.with_goal else "")]
+        before = "an own instruction" if candidate.instruction else "the goal"
+        words = ["/".join(candidate.wording) + (f" after {before}" if candidate.with_goal else "")]
     if candidate.retrieval is not None:
         found = candidate.retrieval
         words.append(READ[found.source].format(k=found.k, s="" if found.k == 1 else "s"))

@@ -132,7 +132,7 @@ def _cut_examples(rows: list[Sample]) -> dict[str, list[Sample]]:
     ends, total = [], 0.0
     for share in EXAMPLE_SHARES.values():
         total += share
-        ends.append(_group_end(rows, round(total * len(rows))))
+        ends.append(group_end(rows, round(total * len(rows))))
     starts = [0, *ends[:-1]]
     return {name: rows[a:b] for name, a, b in zip(EXAMPLE_SHARES, starts, ends, strict=True)}
 
@@ -141,13 +141,13 @@ def _cut_given(learn: list[Sample], held: list[Sample]) -> dict[str, list[Sample
     few = min(FEW_DEV, round(DEV_SHARE_OF_FEW * len(learn)))
     dev_size = min(MOST_DEV, max(few, round(DEV_SHARE_OF_TRAIN * len(learn))))
     if dev_size:
-        dev_size = _group_end(learn, dev_size)
+        dev_size = group_end(learn, dev_size)
         dev, train = learn[:dev_size], learn[dev_size:]
     else:
-        dev_size = _group_end(held, min(MOST_DEV, round(DEV_SHARE_OF_TEST * len(held))))
+        dev_size = group_end(held, min(MOST_DEV, round(DEV_SHARE_OF_TEST * len(held))))
         dev, train, held = held[:dev_size], learn, held[dev_size:]
-    gate_size = _group_end(held, min(MOST_GATE, round(GATE_SHARE_OF_TEST * len(held))))
-    sealed_end = _group_end(held, gate_size + min(MOST_SEALED, len(held) - gate_size))
+    gate_size = group_end(held, min(MOST_GATE, round(GATE_SHARE_OF_TEST * len(held))))
+    sealed_end = group_end(held, gate_size + min(MOST_SEALED, len(held) - gate_size))
     return {
         "train": train,
         "dev": dev,
@@ -157,7 +157,7 @@ def _cut_given(learn: list[Sample], held: list[Sample]) -> dict[str, list[Sample
     }
 
 
-def _group_end(rows: Sequence[Sample], cut: int) -> int:
+def group_end(rows: Sequence[Sample], cut: int) -> int:
     """Move a cut behind the group that it would part; rows of one group stand together."""
     while 0 < cut < len(rows) and rows[cut].group and rows[cut].group == rows[cut - 1].group:
         cut += 1
