@@ -47,6 +47,7 @@ BASE = "bundled:smollm2-135m"
 GATE, CONFIDENCE = 0.75, 0.95
 CASE_ROWS = 40
 ARTICLES = 12
+PASSAGE_WORDS = 60
 NONE = "none"
 
 
@@ -64,17 +65,34 @@ def handbook() -> dict[str, Any]:
 
 
 def encyclopedia(data: Path) -> dict[str, Any]:
-    """Return questions whose answer is the article that holds it: the shortest ones to read."""
-    documents = lines(data / "wiki_rag/documents.jsonl")
-    sizes: dict[str, int] = defaultdict(int)
-    for document in documents:
+    """Return questions whose answer is the article that holds it; the articles cut into passages.
+
+    The right passage of a question is the one that holds its answer in the original set.
+    """
+    import semchunk
+
+    whole = lines(data / "wiki_rag/documents.jsonl")
+    sizes: Counter[str] = Counter()
+    for document in whole:
         sizes[document["title"]] += len(document["text"])
     chosen = sorted(sizes, key=lambda title: (sizes[title], title))[:ARTICLES]
-    title = {d["id"]: d["title"] for d in documents if d["title"] in chosen}
-    found: dict[str, Any] = {"documents": [d for d in documents if d["id"] in title]}
+    parts_of: dict[str, list[dict[str, Any]]] = {}
+    for document in whole:
+        if document["title"] in chosen:
+            texts = semchunk.chunk(document["text"], PASSAGE_WORDS, lambda text: len(text.split()))
+            parts_of[document["id"]] = [
+                {"id": f"{document['id']}-{at}", "title": document["title"], "text": text}
+                for at, text in enumerate(texts)
+            ]
+    found: dict[str, Any] = {"documents": [part for parts in parts_of.values() for part in parts]}
     for name in ("train", "test"):
-        rows = [row for row in lines(data / f"wiki_rag/{name}.jsonl") if row["doc_ids"][0] in title]
-        found[name] = [{**row, "target": title[row["doc_ids"][0]]} for row in rows]
+        found[name] = []
+        for row in lines(data / f"wiki_rag/{name}.jsonl"):
+            parts = parts_of.get(row["doc_ids"][0], [])
+            right = [part["id"] for part in parts if row["target"] in part["text"]]
+            if right:
+                title = parts[0]["title"]
+                found[name].append({**row, "target": title, "doc_ids": right})
     goal = "Name the encyclopedia article that answers the question."
     return {**found, "goal": goal, "labels": sorted(chosen)}
 
@@ -162,6 +180,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=80)
     parser.add_argument("--cases", type=int, default=12)
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--sets", nargs="+", default=["handbook", "encyclopedia"])
     parser.add_argument("--store", type=Path, help="keep the model's answers in this folder")
     options = parser.parse_args()
     started = time.perf_counter()
@@ -170,6 +189,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch, Progress() as progress:
         runs = options.store or Path(scratch)
         tasks = {"handbook": handbook(), "encyclopedia": encyclopedia(options.data)}
+        tasks = {name: tasks[name] for name in options.sets}
         bar = progress.add_task("injecting", total=len(tasks) * (len(FAULTS) + 1) * options.seeds)
         for name, given in tasks.items():
             folder = Path(scratch) / name

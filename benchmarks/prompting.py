@@ -1,6 +1,6 @@
 """What the prompt search is worth: the usual prompts beside what the search finds, on unseen rows.
 
-    python benchmarks/prompting.py FOLDER [--sets banking77 …] [--calls 1000]
+    python benchmarks/prompting.py FOLDER [--sets banking77 …] [--calls 600]
 
 FOLDER holds the public sets. Each is cut to a few hundred rows (Banking77 to ten intents), the
 prompt rung's usual waves race on the dev rows, and the search goes on from their winner, whatever
@@ -26,7 +26,7 @@ from ladder.rungs import r1_prompt
 from ladder.rungs.asking import answer
 from ladder.rungs.base import Climb
 from ladder.rungs.opening import open_climb
-from ladder.rungs.prompt_search import clearly_holds
+from ladder.rungs.prompt_search import worth_it
 from ladder.rungs.proving import compare_unseen
 from ladder.rungs.racing import race
 from ladder.task import load_task
@@ -105,7 +105,7 @@ def measure(folder: Path, name: str, calls: int) -> None:
         kept = proof is not None and proof.claim == "better"
         gate = climb.task.gate.model_copy(update={"min_score": USUAL_GATE})
         climb.task = climb.task.model_copy(update={"gate": gate})
-        runs = "would not run" if clearly_holds(climb, usual) else "would run"
+        runs = "would run" if worth_it(climb, usual) else "would not run"
         print(
             f"{name}: {len(climb.splits.train)} train, {len(climb.splits.dev)} dev, "
             f"{len(old)} gate rows; at a gate of {USUAL_GATE} the search {runs}\n"
@@ -127,7 +127,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--sets", nargs="*", default=list(GOALS)[:4])
-    parser.add_argument("--calls", type=int, default=1000)
+    parser.add_argument("--calls", type=int, default=600)
     given = parser.parse_args()
     for name in given.sets:
         measure(given.folder, name, given.calls)

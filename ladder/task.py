@@ -176,7 +176,7 @@ class Training(_Section):
 class Search(_Section):
     """How hard the prompt rung looks for a better prompt when its usual ones do not pass."""
 
-    prompt_calls: int = Field(1000, ge=0, le=1_000_000)
+    prompt_calls: int = Field(600, ge=0, le=1_000_000)
     """Rows answered while searching, at most; 0: no search."""
 
 

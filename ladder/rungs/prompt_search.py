@@ -27,6 +27,8 @@ from ladder.scorers import ModelScorer
 ROUNDS = (12, 36)
 """Dev rows read in the first and in the second round; the finalists then race on all."""
 FINALISTS = 3
+REACH = 0.25
+"""Score that a search may be hoped to add. MIPROv2 and GEPA report less on nearly all tasks."""
 LEAST_DEV = 24
 """A choice among many prompts on fewer rows is a lottery."""
 FAILURES_READ = 32
@@ -67,14 +69,14 @@ class Plan(NamedTuple):
 
 
 def better_prompts(climb: Climb, leader: Candidate) -> list[Candidate]:
-    """Return the best prompt found; none where the leader holds the gate, or is not beaten.
+    """Return the best prompt found; none where none can decide, or none is better.
 
     The calls of the search are `search.prompt_calls` in the task at most: every row that a prompt
     answers. The winner has then been read on all dev rows, so that its race costs nothing more.
     The leader's own dev rows, where no race has read them yet, come on top.
     """
     calls, dev = climb.task.search.prompt_calls, climb.splits.dev
-    if not calls or len(dev) < LEAST_DEV or clearly_holds(climb, leader):
+    if not calls or len(dev) < LEAST_DEV or not worth_it(climb, leader):
         return []
     rows = learning_rows(climb)
     model = proposer(climb) if rows else None
@@ -100,10 +102,15 @@ def better_prompts(climb: Climb, leader: Candidate) -> list[Candidate]:
     return _halve(climb, leader, every, plan)
 
 
-def clearly_holds(climb: Climb, leader: Candidate) -> bool:
-    """Tell whether the leader's dev score is a standard error above the gate's limit, or more."""
+def worth_it(climb: Climb, leader: Candidate) -> bool:
+    """Tell whether a better prompt could decide: the leader neither holds the gate nor is far off.
+
+    It holds it when its dev score is a standard error above the limit, or more. What a model does
+    not know, no wording teaches it: such gaps are for the rungs above.
+    """
     scores = _dev_scores(climb, leader)
-    return fmean(scores) >= climb.task.gate.min_score + stdev(scores) / math.sqrt(len(scores))
+    mean, limit = fmean(scores), climb.task.gate.min_score
+    return limit - REACH <= mean < limit + stdev(scores) / math.sqrt(len(scores))
 
 
 def _dev_scores(climb: Climb, candidate: Candidate) -> list[float]:

@@ -19,18 +19,19 @@ from ladder.engines.speed import TWO_CORES
 from ladder.evidence import Asked, Candidate
 from ladder.rehearsal import Rehearsal, RehearsedEngine, rehearse
 from ladder.report.watch import Quiet
-from ladder.rungs import r1_prompt
+from ladder.rungs import prompt_search, r1_prompt
 from ladder.rungs.asking import request_for
 from ladder.rungs.demonstrations import SHOWN_CHARACTERS, demonstrations
 from ladder.rungs.instructions import form_of, instructions, proposer, telling_words
 from ladder.rungs.opening import open_climb
 from ladder.rungs.prompt_search import (
     FINALISTS,
+    REACH,
     ROUNDS,
     better_prompts,
-    clearly_holds,
     planned,
     right_label,
+    worth_it,
 )
 from ladder.rungs.proving import learning_rows, proving_rows
 from ladder.rungs.racing import race
@@ -97,12 +98,17 @@ def searched(climb: Rehearsal, **form: Any) -> tuple[list[Candidate], int]:
 
     first = min((leader(technique=f"leader {at}", **form) for at in range(40)), key=skill)
     race(climb, [first, first.model_copy(update={"technique": "other"})])
-    clearly_holds(climb, first)
+    worth_it(climb, first)
     before = climb.asked.calls
     found = better_prompts(climb, first)
     if found:
         race(climb, [first, *found])
     return found, climb.asked.calls - before
+
+
+@pytest.fixture(autouse=True)
+def _any_leader_is_near_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prompt_search, "REACH", 1.0)
 
 
 @pytest.fixture
@@ -333,6 +339,13 @@ def test_a_leader_that_clearly_holds_the_gate_is_not_searched_against(climb_of):
     assert better_prompts(climb, leader()) == []
 
 
+def test_a_leader_far_from_the_gate_is_not_searched_against(climb_of, monkeypatch):
+    """What a model does not know, no wording teaches it."""
+    monkeypatch.setattr(prompt_search, "REACH", REACH)
+    climb = climb_of(two_kinds(0, 240), gate={"min_score": 1.0})
+    assert searched(climb) == ([], 0)
+
+
 def test_few_dev_rows_are_no_ground_for_a_choice(climb_of):
     climb = climb_of(two_kinds(0, 240))
     climb.splits = replace(climb.splits, dev=climb.splits.dev[:23])
@@ -402,7 +415,7 @@ def test_the_bundled_model_searches_r1(tmp_path, smollm):
     climb, _ = open_climb(load_task(tmp_path / "task.yaml", source), tmp_path / "runs", Quiet())
     climb.splits = replace(climb.splits, dev=climb.splits.dev[:30])
     first = leader(wording=("Question", "Answer"), with_goal=False)
-    clearly_holds(climb, first)
+    worth_it(climb, first)
     before = climb.asked.calls
     found = r1_prompt.search_wave(climb, first)
     winner, lines = race(climb, [first, *found])
