@@ -37,6 +37,7 @@ def recommend(
     unproven = chosen.status != "passed"
     measured = chosen.measurement
     reasons = [_measured(chosen)]
+    reasons += _mended(chosen)
     below = list(attempts)[: list(attempts).index(chosen)]
     reasons += [f"{attempt.rung} {attempt.status}: {_short(attempt)}" for attempt in below]
     if unproven and chosen.verdict:
@@ -67,6 +68,8 @@ def recommend(
             "model": chosen.candidate.model,
             "adapter": chosen.candidate.adapter,
             "form": chosen.candidate.form,
+            "instruction": chosen.candidate.instruction or task.goal,
+            "reads": chosen.candidate.retrieval and chosen.candidate.retrieval.model_dump(),
             "fingerprint": measured.fingerprint,
         },
     )
@@ -102,6 +105,19 @@ def _measured(attempt: Attempt) -> str:
         f"{attempt.rung} {word}: score {score.mean:.2f} "
         f"({score.low:.2f}–{score.high:.2f}, n = {score.n})."
     )
+
+
+def _mended(attempt: Attempt) -> list[str]:
+    """Say what had to be mended for this rung to be what it is."""
+    kept = [mend for mend in attempt.mends if mend.kept]
+    if not kept:
+        return []
+    what = ", ".join(
+        f"{mend.cause} ({mend.change}: {mend.on_dev.difference:+.2f})" for mend in kept
+    )
+    return [
+        f"Mended first, on the dev rows: {what}. Without that the gap looks like a need to train."
+    ]
 
 
 def _short(attempt: Attempt) -> str:

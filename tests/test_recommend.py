@@ -8,6 +8,7 @@ from ladder.evidence import (
     Attempt,
     Build,
     Candidate,
+    Comparison,
     Control,
     ControlLine,
     DataReport,
@@ -15,6 +16,7 @@ from ladder.evidence import (
     Estimate,
     LimitVerdict,
     Measurement,
+    Mend,
     TokenUse,
     VerdictWord,
 )
@@ -229,3 +231,29 @@ def test_only_trainings_that_were_asked_for_and_not_made_are_avoided() -> None:
     assert savings(task(rungs=["prompt", "lora"]), data(), attempts, 0).training_avoided == (
         "lora",
     )
+
+
+def test_what_was_mended_is_a_reason() -> None:
+    found = Comparison(
+        other="without the change",
+        difference=0.61,
+        low=0.5,
+        high=0.7,
+        n=54,
+        p_value=0.001,
+        claim="better",
+    )
+    mend = Mend(
+        cause="redundancy",
+        change="repeats left out",
+        on_dev=found,
+        tokens=(119.0, 140.0),
+        kept=True,
+    )
+    rag = attempt("rag", "pass").model_copy(
+        update={"mends": (mend, mend.model_copy(update={"cause": "position", "kept": False}))}
+    )
+    reasons = recommend(task(), CONTROL, [rag], rag, None).reasons
+    (said,) = [reason for reason in reasons if reason.startswith("Mended first")]
+    assert "redundancy (repeats left out: +0.61)" in said
+    assert "position" not in said, "what was not kept is not in the answer"

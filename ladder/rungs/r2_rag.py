@@ -78,7 +78,9 @@ def _forms(climb: Climb) -> list[Candidate]:
     won = prompt.candidate if prompt else None
     scoring = bool(climb.splits.labels) and can.scores_choices
     answer: Literal["scored", "free"] = "scored" if scoring else "free"
-    update = {"answer": answer, "with_goal": bool(won and won.with_goal)}
+    update: dict[str, object] = {"answer": answer, "with_goal": bool(won and won.with_goal)}
+    if won and won.instruction:
+        update["instruction"] = won.instruction
     forms = [base.model_copy(update={**update, "form": "chat"})]
     if can.plain:
         wording = won.wording if won and won.form == "plain" else wordings(climb)[0]
