@@ -65,7 +65,7 @@ def attempt_rung(climb: Climb, rung: Rung, *, every: bool = False) -> Attempt:
     passed = verdict.status == "pass"
     diagnosis = None if passed else explain(climb, winner, verdict, outcomes)
     context = None
-    if diagnosis and diagnosis.arms:  # the score is missed
+    if diagnosis and diagnosis.arms:  # they are run where the score is missed
         context = context_costs(climb, winner, [outcome.sample for outcome in outcomes])
     _keep_outcomes(climb, rung, outcomes)
     status = {"pass": "passed", "fail": "failed"}.get(verdict.status, "undecided")

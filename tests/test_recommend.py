@@ -247,6 +247,7 @@ def test_what_was_mended_is_a_reason() -> None:
         cause="redundancy",
         change="repeats left out",
         on_dev=found,
+        unseen=found,
         tokens=(119.0, 140.0),
         kept=True,
     )

@@ -18,6 +18,7 @@ from ladder.samples.splits import Splits
 COPIES = 5
 PADDED_TEXTS = 12
 MIDDLE_TEXTS = 5
+WRAPPED_SHOTS = 3
 FLIPPED = 0.5
 """Share of the judged rows whose target is made wrong."""
 
@@ -55,7 +56,7 @@ def without_gold(pipeline: Pipeline, luck: Random) -> Pipeline:
 def copied(pipeline: Pipeline, luck: Random) -> Pipeline:
     """Index every document several times, as a pipeline does that never deletes."""
     copies = tuple(
-        replace(document, id=f"{document.id}-copy-{copy}", cut_from=document.source)
+        replace(document, id=f"{document.id}-copy-{copy}", cut_from="") if copy else document
         for document in pipeline.splits.documents
         for copy in range(COPIES)
     )
@@ -102,9 +103,18 @@ def wrong_source(pipeline: Pipeline, luck: Random) -> Pipeline:
 
 
 def broken_format(pipeline: Pipeline, luck: Random) -> Pipeline:
-    """Ask for free text in a chat, as if nobody had said what an answer looks like."""
-    update = {"form": "chat", "answer": "free", "calibration": "none"}
-    return _with(pipeline, pipeline.candidate.model_copy(update=update))
+    """Show examples whose answers are wrapped in a sentence, and let the model write as they do."""
+    wrapped = tuple(
+        replace(row, target=f"That must be {row.target}, as far as I can tell.")
+        for row in pipeline.splits.train
+    )
+    update = {
+        "answer": "free",
+        "calibration": "none",
+        "shots": tuple(row.id for row in wrapped[:WRAPPED_SHOTS]),
+    }
+    broken = _with(pipeline, pipeline.candidate.model_copy(update=update))
+    return replace(broken, splits=replace(pipeline.splits, train=wrapped))
 
 
 def weak_model(pipeline: Pipeline, luck: Random) -> Pipeline:

@@ -97,14 +97,14 @@ def diagnose(
         sentence = "The score holds so far; the rows are too few to prove it."
         return Diagnosis(causes=(), sentence=sentence, arms=scores)
     causes = _causes(rung, arms, wrong, confidence)
-    held = "oracle" in arms.changed and arms.score("oracle") >= min_score
-    refuses: tuple[RungName, ...] = ("lora", "distill") if rung == "rag" and held else ()
+    held = rung == "rag" and _right_documents_hold(arms, wrong, min_score, 1 - confidence)
+    refuses: tuple[RungName, ...] = ("lora", "distill") if held else ()
     if refuses:
         causes = [cause for cause in causes if cause.name != "skill"]
         names = ", ".join(cause.name for cause in causes) or "retrieval"
         sentence = (
             f"Given the right documents the same model scores {arms.score('oracle'):.2f} instead "
-            f"of {fmean(arms.production.values()):.2f}: the gap is {names}, not skill, so training "
+            f"of {_where_oracle(arms):.2f}: the gap is {names}, not skill, so training "
             "is refused. Mend that first."
         )
     else:
@@ -116,6 +116,23 @@ def diagnose(
         arms=scores,
         untold=_untold(rung, arms),
     )
+
+
+def _right_documents_hold(arms: Arms, wrong: Sequence[str], min_score: float, error: float) -> bool:
+    """Tell whether the right documents close the gap: beyond chance, and for most of the misses."""
+    oracle = arms.changed.get("oracle", {})
+    known = [row for row in wrong if row in oracle]
+    return (
+        2 * len(known) >= len(wrong)
+        and "oracle" in beyond_chance(arms, error)
+        and arms.score("oracle") >= min_score
+        and _where_oracle(arms) < min_score
+    )
+
+
+def _where_oracle(arms: Arms) -> float:
+    """Return the system's own score on the rows of the oracle arm."""
+    return fmean(arms.production[row] for row in arms.changed["oracle"])
 
 
 def _run(arms: Arms) -> list[tuple[str, Mapping[str, float]]]:
@@ -165,7 +182,7 @@ def _cause_of(rung: RungName, arms: Arms, row: str, right: Right) -> CauseName:
     place = arms.places.get(row)
     oracle_wrong = arms.changed.get("oracle", {}).get(row, 1.0) < WRONG_BELOW
     strong = arms.changed.get("strong oracle")
-    strong_wrong = strong is not None and strong.get(row, 0.0) < WRONG_BELOW
+    strong_wrong = strong is not None and strong.get(row, 1.0) < WRONG_BELOW
     too_low = place is not None and place > arms.k
     rules: tuple[tuple[bool, CauseName], ...] = (
         (right("lenient", row) or right("constrained", row), "format"),

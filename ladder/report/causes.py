@@ -41,7 +41,10 @@ def cause_lines(diagnosis: Diagnosis | None) -> Iterator[str]:
         yield f"- **{cause.name}**: {one_line(cause.sentence)}{rows}.{would}"
     if diagnosis.arms:
         n = max(found.n for found in diagnosis.arms.values())
-        arms = ", ".join(f"{name} {found.mean:.2f}" for name, found in diagnosis.arms.items())
+        arms = ", ".join(
+            f"{name} {found.mean:.2f}" + (f" (of {found.n})" if found.n < n else "")
+            for name, found in diagnosis.arms.items()
+        )
         asked = diagnosis.asked
         yield (
             f"\nThe same {n} rows with one thing changed: {one_line(arms)}. That took "

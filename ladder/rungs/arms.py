@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 
 from ladder.diagnosis.rules import NOT_FOUND, NOT_THERE, WRONG_BELOW, Arm, Arms, diagnose
 from ladder.economy.asked import since
@@ -10,6 +11,7 @@ from ladder.evidence import Candidate, Diagnosis, Retrieval, Verdict
 from ladder.rungs.asking import Outcome, answer
 from ladder.rungs.base import Climb
 from ladder.rungs.changes import changes, diagnostic_arms
+from ladder.rungs.library import DEPTH
 from ladder.samples.rows import Sample
 from ladder.scorers import ModelScorer
 from ladder.scorers.contains import contains
@@ -24,9 +26,13 @@ def explain(
 ) -> Diagnosis:
     """Return why a candidate did not pass."""
     before = climb.asked
-    score_failed = any(v.limit == "min_score" and v.verdict != "pass" for v in verdict.limits)
-    arms = run_arms(climb, candidate, outcomes) if score_failed else Arms(production={})
     gate = climb.task.gate
+    missed = any(v.limit == "min_score" and v.verdict != "pass" for v in verdict.limits)
+    production = {o.sample.id: o.scores[0] for o in outcomes if o.scores}
+    holds = bool(production) and fmean(production.values()) >= gate.min_score
+    # Arms cost calls: none is run where nothing is missed, or the score holds so far.
+    asked = missed and not holds
+    arms = run_arms(climb, candidate, outcomes) if asked else Arms(production)
     found = diagnose(candidate.rung, verdict, arms, gate.min_score, gate.confidence)
     return found.model_copy(update={"asked": since(before, climb.asked)})
 
@@ -87,11 +93,13 @@ def places(climb: Climb, retrieval: Retrieval, rows: Sequence[Sample]) -> dict[s
         if not any(doc_id in library.passages_of for doc_id in row.doc_ids):
             found[row.id] = NOT_THERE
             continue
-        ranked = library.ranked(retrieval, "documents", row)
+        # A text that shares no word with the question is not found, only listed.
+        there = {at for at, score in library.candidates(retrieval, "documents", row) if score > 0}
+        handed = library.nearest(retrieval.model_copy(update={"k": DEPTH}), "documents", row)
         right = (
             place
-            for place, at in enumerate(ranked, start=1)
-            if climb.splits.documents[at].source in row.doc_ids
+            for place, at in enumerate(handed, start=1)
+            if at in there and climb.splits.documents[at].source in row.doc_ids
         )
         found[row.id] = next(right, NOT_FOUND)
     return found

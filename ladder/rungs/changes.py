@@ -42,7 +42,8 @@ def changes(climb: Climb, candidate: Candidate) -> dict[Arm, Candidate]:
     found: dict[Arm, Candidate] = {}
     can = climb.engine_of(candidate).abilities
     if candidate.answer == "free" and climb.splits.labels and can.scores_choices:
-        found["constrained"] = candidate.model_copy(update={"answer": "constrained"})
+        once = {"answer": "constrained", "votes": 1, "rewrite": False}
+        found["constrained"] = candidate.model_copy(update=once)
     retrieval = candidate.retrieval
     if retrieval is None or retrieval.source == "gold":
         return found
@@ -77,26 +78,35 @@ def _other_retrievals(climb: Climb, old: Retrieval) -> Iterator[tuple[Arm, Retri
 def diagnostic_arms(climb: Climb, candidate: Candidate) -> dict[Arm, Candidate]:
     """Return the arms that explain and cannot be shipped."""
     arms: dict[Arm, Candidate] = {"placebo": candidate.model_copy(update={"placebo": True})}
-    gold = candidate.model_copy(update={"retrieval": Retrieval(source="gold", k=1)})
-    knows = climb.library.passages_of
-    if any(doc_id in knows for row in climb.splits.gate for doc_id in row.doc_ids):
+    gold = oracle(climb, candidate)
+    if gold is not None:
         arms["oracle"] = gold
     if candidate.retrieval is not None:
         arms["no context"] = candidate.model_copy(update={"retrieval": None})
     teacher = climb.task.models.teacher
     if teacher is not None and teacher != candidate.model:
         arms["strong"] = _by(climb, teacher, candidate)
-        if "oracle" in arms:
+        if gold is not None:
             arms["strong oracle"] = _by(climb, teacher, gold)
     return arms
 
 
+def oracle(climb: Climb, candidate: Candidate) -> Candidate | None:
+    """Return the same system, given the documents that hold the answer; None: none is known."""
+    knows = climb.library.passages_of
+    rows = (*climb.splits.dev, *climb.splits.gate)
+    if not any(doc_id in knows for row in rows for doc_id in row.doc_ids):
+        return None
+    return candidate.model_copy(update={"retrieval": Retrieval(source="gold", k=1)})
+
+
 def _by(climb: Climb, model: str, candidate: Candidate) -> Candidate:
     """Return the same system with another model, in a form that this model takes."""
-    strong = candidate.model_copy(update={"model": model, "adapter": None})
+    once = {"model": model, "adapter": None, "votes": 1, "rewrite": False}
+    strong = candidate.model_copy(update=once)
     can = climb.engine_of(strong).abilities
     if not can.plain:
         strong = strong.model_copy(update={"form": "chat"})
-    if not can.scores_choices and candidate.answer != "free":
+    if not can.scores_choices and candidate.answer in ("scored", "constrained"):
         strong = strong.model_copy(update={"answer": "free", "calibration": "none"})
     return strong

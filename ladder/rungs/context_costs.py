@@ -45,7 +45,8 @@ def context_costs(
         return {o.sample.id: o.scores[0] for o in outcomes if o.scores}
 
     there = [k for k in BUDGETS if k <= len(climb.splits.documents)]
-    curve = {k: scores(retrieval.model_copy(update={"k": k})) for k in there}
+    tried = {k: scores(retrieval.model_copy(update={"k": k})) for k in there}
+    curve = {k: found for k, found in tried.items() if found}  # too long for the model: no answer
     count = max(LEAST_BESIDE, retrieval.k)
     gold = Retrieval(source="gold", method=retrieval.method, k=count)
     alone = scores(gold)
@@ -54,6 +55,8 @@ def context_costs(
         for what in ("filler", "distractors")
         for place in PLACES
     }
+    if not (curve and alone and all(beside.values())):
+        return None
     whole = {w: _mean([beside[w, place] for place in PLACES]) for w in ("filler", "distractors")}
     ends = _mean([beside["distractors", place] for place in (PLACES[0], PLACES[2])])
     confidence = climb.task.gate.confidence
@@ -82,6 +85,8 @@ def knee(curve: Mapping[int, Scores]) -> int:
     best = max(curve, key=lambda k: (fmean(curve[k].values()), -k))
     for k in sorted(curve):
         gaps = [curve[best][row] - curve[k][row] for row in curve[k] if row in curve[best]]
+        if not gaps:
+            continue
         error = stdev(gaps) / math.sqrt(len(gaps)) if len(gaps) > 1 else 0.0
         if fmean(gaps) <= error * (1 + ROUNDING):  # one row's difference is one standard error
             return k

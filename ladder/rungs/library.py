@@ -19,7 +19,7 @@ from ladder.engines import model_folder
 from ladder.engines.cache import Store
 from ladder.errors import DataError, Problem
 from ladder.evidence import Retrieval
-from ladder.files import digest_of
+from ladder.files import digest_of, folder_digests
 from ladder.hardware import hardware
 from ladder.report.watch import Watch
 from ladder.retrieval.compress import cut_for, pruned, sentences, share_of_words
@@ -149,14 +149,14 @@ class Library:
             best_first = [*right, *self._beside(retrieval, sample, retrieval.k - len(right))]
         else:
             places = self.nearest(retrieval, "documents", sample)
-            best_first = merged([self.splits.documents[at] for at in places])
+            best_first = [self.splits.documents[at] for at in places]
         if retrieval.compress and self.cut is not None:
             best_first = self._compressed(sample.input, best_first, self.cut)
         if retrieval.most_tokens is not None:
             best_first = within(best_first, retrieval.most_tokens, size)
         if room is not None:
             best_first = within(best_first, room, len)
-        return ordered(best_first, retrieval.order)
+        return ordered(merged(best_first), retrieval.order)
 
     def _beside(self, retrieval: Retrieval, sample: Sample, count: int) -> list[Document]:
         """Return what stands beside the gold documents.
@@ -194,7 +194,7 @@ class Library:
             return 0.0
         timed = samples[:TIMED_QUERIES]
         assert retrieval is not None
-        about = [retrieval.model_dump(), [row.id for row in timed], self._about, hardware()]
+        about = [retrieval.model_dump(), [row.id for row in timed], self.about, hardware()]
 
         def compute() -> float:
             self.search_anew(retrieval, timed[0])  # builds the index
@@ -221,8 +221,11 @@ class Library:
                 pool.reranked = dict(zip(read, scores, strict=True))
             places = pool.select(retrieval)
             if source == "documents" and retrieval.compress:
-                for at in places:
-                    self._score_sentences(sample.input, list(sentences(texts[at])))
+                parts = [part for at in places for part in sentences(texts[at])]
+                if self.reranker is not None:
+                    self.reranker.scores([(sample.input, part) for part in parts])
+                else:
+                    self._score_sentences(sample.input, parts)
 
     def _pool(self, retrieval: Retrieval, source: Source, sample: Sample) -> Pool:
         """Return what was found for a question; it grows by the ways that are asked for."""
@@ -240,7 +243,7 @@ class Library:
         def compute() -> list[Ranking]:
             return self._index(source, way).search(queries, SHOWN_DEPTH)
 
-        about = [source, way, self._about, digest_of(queries)]
+        about = [source, way, self.about, digest_of(queries)]
         # A store is brought up to date whenever an assessment searches it: nothing is remembered.
         anew = self.stored and source == "documents"
         found = compute() if anew else self.store.remember("found", about, compute)
@@ -253,11 +256,28 @@ class Library:
         return rankings
 
     @cached_property
-    def _about(self) -> list[object]:
+    def about(self) -> list[object]:
         """What every search depends on."""
         made = getattr(self.make, "__name__", str(self.make))
-        models = self.task.models
-        return [made, digest_of(self.texts), models.embedding, models.reranker]
+        place = self.task.data.store if self.stored else None
+        models = [self._digest(name) for name in self._models]
+        return [made, place, digest_of(self.texts), models]
+
+    @property
+    def _models(self) -> tuple[str | None, ...]:
+        return self.task.models.embedding, self.task.models.reranker
+
+    def _digest(self, model: str | None) -> str | None:
+        """Return the digest of a model's files: a folder may hold another model tomorrow."""
+        folder = self._folder(model)
+        if folder is None:
+            return None
+        names = sorted(path.name for path in folder.iterdir() if path.is_file())
+        return digest_of(folder_digests(folder, names))
+
+    @cached_property
+    def _reranker_digest(self) -> str | None:
+        return self._digest(self.task.models.reranker)
 
     def _index(self, source: Source, way: Way) -> Index:
         if (source, way) not in self._indexes:
@@ -304,7 +324,7 @@ class Library:
 
     def _pair_scores(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
         """Return the reranker's scores; each pair is scored once and kept."""
-        keys = [digest_of(["pair score", self.task.models.reranker, *pair]) for pair in pairs]
+        keys = [digest_of(["pair score", self._reranker_digest, *pair]) for pair in pairs]
         kept = self.store.get(sorted(set(keys)))
         wanted = dict(zip(keys, pairs, strict=True))
         missing = [(key, pair) for key, pair in wanted.items() if key not in kept]
@@ -322,7 +342,8 @@ class Library:
     @property
     def cuts(self) -> bool:
         """Tell whether `compress` would leave anything out."""
-        return self.cut is not None and self.cut > 0
+        reranked = self.task.models.reranker is not None  # its scores may be below 0
+        return self.cut is not None and (self.cut > 0 or reranked)
 
     @cached_property
     def cut(self) -> float | None:

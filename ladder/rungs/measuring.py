@@ -139,16 +139,16 @@ def _cost(
         return None, 0.0, "no answers"
     machine = climb.task.hardware
     done = [outcome.completion for outcome in answered]
+    searching = climb.library.seconds(candidate.retrieval, [o.sample for o in answered])
     if candidate.model.startswith("openai:"):
         prices = climb.prices(candidate.model)
         if prices is None:
             return None, 0.0, "no prices given for the endpoint"
-        each = [tokens_usd_per_1k(c.tokens_in, c.tokens_out, prices) for c in done]
+        here = machine_usd_per_1k(searching, machine.usd_per_hour, machine.utilisation)
+        each = [tokens_usd_per_1k(c.tokens_in, c.tokens_out, prices) + here for c in done]
         source = prices.source
     else:
         hourly, busy = machine.usd_per_hour, machine.utilisation
-        rows = [outcome.sample for outcome in answered]
-        searching = climb.library.seconds(candidate.retrieval, rows)
         each = [machine_usd_per_1k(c.seconds + searching, hourly, busy) for c in done]
         source = f"machine busy for {busy:.0%} of its time at {hourly:g} USD an hour"
     error = stdev(each) / math.sqrt(len(each)) if len(each) > 1 else 0.0

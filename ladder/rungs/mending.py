@@ -8,20 +8,23 @@ this order.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from statistics import fmean
+from statistics import fmean, stdev
 
 from ladder.diagnosis.rules import Arm
 from ladder.evidence import Candidate, Comparison, Mend, Retrieval
 from ladder.gate.paired import holm, paired
 from ladder.rungs.asking import Outcome, answer
 from ladder.rungs.base import Climb
-from ladder.rungs.changes import IN_WORDS, SHOWS, changes, diagnostic_arms
+from ladder.rungs.changes import IN_WORDS, SHOWS, changes, oracle
 from ladder.rungs.proving import compare_unseen
 from ladder.rungs.r1_prompt import named
 from ladder.rungs.r2_rag import DOCUMENT_COUNTS
 
 MOST_ROWS = 60
+NEAR = 2
+"""Standard errors."""
 
 
 def mend(climb: Climb, candidate: Candidate) -> tuple[Candidate, tuple[Mend, ...]]:
@@ -31,25 +34,30 @@ def mend(climb: Climb, candidate: Candidate) -> tuple[Candidate, tuple[Mend, ...
     right documents alone would not hold the score either. Where examples won the race only because
     what the documents need is more than one change, the documents have another chance.
     """
-    if candidate.retrieval is None or _score(climb, candidate) >= climb.task.gate.min_score:
+    trained = candidate.adapter is not None or candidate.build.folder is not None
+    if candidate.retrieval is None or trained:  # training rows prove nothing of what learnt them
+        return candidate, ()
+    if _score(climb, candidate) >= climb.task.gate.min_score:
         return candidate, ()
     if not _context_could_hold(climb, candidate):
         return candidate, ()
     found, mends = _mended(climb, candidate)
     if candidate.retrieval.source == "examples" and climb.splits.documents:
         other, others = _mended(climb, _reading_documents(candidate))
-        if others and _score(climb, other) > _score(climb, found):
-            return other, others
+        if any(mend.kept for mend in others):
+            unseen = compare_unseen(climb, found, other)
+            if unseen and unseen.difference > 0 and _score(climb, other) > _score(climb, found):
+                return other, others
     return found, mends
 
 
 def _context_could_hold(climb: Climb, candidate: Candidate) -> bool:
     """Tell whether the right documents would hold the score, as far as they are known."""
-    oracle = diagnostic_arms(climb, candidate).get("oracle")
-    if oracle is None:
+    given = oracle(climb, candidate)
+    if given is None:
         return True
     rows = [row for row in climb.splits.dev[:MOST_ROWS] if climb.library.right_passages(row)]
-    outcomes = answer(climb, oracle, rows, "mending: the right documents")
+    outcomes = answer(climb, given, rows, "mending: the right documents")
     return _mean(outcomes) >= climb.task.gate.min_score
 
 
@@ -72,7 +80,7 @@ def _mended(climb: Climb, candidate: Candidate) -> tuple[Candidate, tuple[Mend, 
         if compared.claim != "better":
             break
         unseen = compare_unseen(climb, candidate, ways[arm])
-        kept = unseen is None or unseen.difference > 0
+        kept = unseen is not None and unseen.difference > 0
         mends.append(
             Mend(
                 cause=SHOWS[arm],
@@ -113,14 +121,12 @@ def _best(
     gains = {arm: _gain(outcomes, usual, confidence) for arm, outcomes in tried.items()}
     adjusted = dict(zip(gains, holm([gain[3] for gain in gains.values()]), strict=True))
     most = max(gains, key=lambda arm: gains[arm][0])
-    # Of changes that cannot be told from the best one the cheapest is as good, and says more:
-    # reading three times as much hides whatever crowds the window.
+    # Of changes within two standard errors of the best one the cheapest is taken, and says more:
+    # reading three times as much hides whatever crowds the window. What it leaves, others may add.
     equal = [
         arm
         for arm in gains
-        if gains[arm][0] > 0
-        and adjusted[arm] <= 1 - confidence
-        and _gain(tried[most], tried[arm], confidence)[3] > 1 - confidence
+        if gains[arm][0] > 0 and adjusted[arm] <= 1 - confidence and _near(tried[most], tried[arm])
     ]
     arm = min(equal, key=lambda arm: _tokens(tried[arm]), default=most)
     difference, low, high, _ = gains[arm]
@@ -134,6 +140,15 @@ def _best(
         claim="better" if equal else "no difference proven",
     )
     return arm, tried[arm], compared
+
+
+def _near(best: Sequence[Outcome], other: Sequence[Outcome]) -> bool:
+    """Tell whether the mean loss against the best is within two standard errors, row by row."""
+    gaps = [
+        a.scores[0] - b.scores[0] for a, b in zip(best, other, strict=True) if a.scores and b.scores
+    ]
+    error = stdev(gaps) / math.sqrt(len(gaps)) if len(gaps) > 1 else 0.0
+    return not gaps or fmean(gaps) <= NEAR * error
 
 
 def _gain(

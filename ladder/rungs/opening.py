@@ -6,12 +6,13 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ladder.engines import open_engine
 from ladder.engines.cache import Store
 from ladder.engines.json_schema import refusal
 from ladder.errors import MissingExtraError, Problem, TaskError
 from ladder.files import digest_of
 from ladder.report.watch import Watch
-from ladder.rungs.base import Climb
+from ladder.rungs.base import Climb, keep_here
 from ladder.samples.answer_schema import fault_of_schema
 from ladder.samples.duplicates import like_pairs
 from ladder.samples.rows import Rows, read_rows
@@ -36,6 +37,7 @@ def open_climb(
         store: file of the completions, if not the one that all runs share.
     """
     refuse_schema(task)
+    refuse_teacher(task)
     rows = read_rows(task)
     samples = all_samples(rows)
     kept = Store(store or runs / STORE)
@@ -51,6 +53,17 @@ def open_climb(
     splits = split(task, rows, found)
     climb = Climb(task, splits, kept, folder, runs / "artefacts", watch, graded=rows.graded)
     return climb, rows
+
+
+def refuse_teacher(task: Task) -> None:
+    """Refuse a teacher that may not be asked, before anything is spent: a diagnosis asks it too.
+
+    Raises:
+        TaskError: it is elsewhere, and the task keeps its rows here.
+    """
+    teacher = task.models.teacher
+    if teacher is not None and model_parts(teacher)[0] == "openai":
+        keep_here(task, teacher, open_engine(teacher, None, task.folder))
 
 
 def refuse_schema(task: Task) -> None:

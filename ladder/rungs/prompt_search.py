@@ -99,6 +99,8 @@ def better_prompts(climb: Climb, leader: Candidate) -> list[Candidate]:
     sets = [*plain, *demonstrations(climb, rows, wrong, seed)]
     own = (leader.instruction, leader.with_goal, leader.shots)
     every = [c for c in combinations(options, sets, len(plain), seed) if c.prompt != own]
+    if not every:
+        return []
     return _halve(climb, leader, every, plan)
 
 

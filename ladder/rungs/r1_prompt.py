@@ -12,7 +12,7 @@ from typing import Literal, get_args
 from ladder.evidence import Candidate
 from ladder.rungs.asking import MANY_LABELS, spread_shots
 from ladder.rungs.base import Climb, Wave
-from ladder.rungs.prompt_search import better_prompts
+from ladder.rungs.prompt_search import better_prompts, worth_it
 from ladder.task import RungName
 
 NAME: RungName = "prompt"
@@ -109,7 +109,7 @@ def variants_wave(climb: Climb, leader: Candidate | None) -> list[Candidate]:
 
     Votes need answers that can be equal, and a rewrite an answer that can be checked from outside.
     """
-    if leader is None or leader.answer != "free":
+    if leader is None or leader.answer != "free" or not worth_it(climb, leader):
         return []
     found = []
     if _can_be_equal(climb):

@@ -14,7 +14,7 @@ from ladder.evidence import Candidate, RaceLine
 from ladder.report.watch import Watch
 from ladder.rungs.asking import answer
 from ladder.rungs.base import Climb, Rung
-from ladder.rungs.proving import compare_unseen
+from ladder.rungs.proving import compare_unseen, proving_rows
 
 ROUNDS = (16, 48, 120)
 CLEARLY_BEHIND = 1.64
@@ -29,7 +29,9 @@ def race_rung(climb: Climb, rung: Rung) -> tuple[Candidate | None, tuple[RaceLin
     """
     leader: Candidate | None = None
     lines: dict[str, RaceLine] = {}
-    for wave in (*rung.WAVES, *rung.CHALLENGES):
+    # Without rows that chose nothing no challenger can win: none is tried.
+    challenges = rung.CHALLENGES if rung.CHALLENGES and proving_rows(climb) else ()
+    for wave in (*rung.WAVES, *challenges):
         candidates = wave(climb, leader)
         if leader is not None:
             candidates = [leader, *candidates]
@@ -37,7 +39,7 @@ def race_rung(climb: Climb, rung: Rung) -> tuple[Candidate | None, tuple[RaceLin
             before = leader
             leader, found = race(climb, candidates)
             lines |= {line.technique: line for line in found}
-            if wave in rung.CHALLENGES and before is not None and leader != before:
+            if wave in challenges and before is not None and leader != before:
                 unseen = compare_unseen(climb, before, leader)
                 leader = leader if unseen and unseen.claim == "better" else before
     won = leader.technique if leader else ""

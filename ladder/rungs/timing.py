@@ -148,11 +148,20 @@ def _at_endpoint(climb: Climb, candidate: Candidate, samples: Sequence[Sample]) 
                 climb.store.put(key, [completion.seconds, completion.first_s])
             advance(done)
     kept = climb.store.get(keys)
-    failed: Timing = (math.inf, None)
-    return [tuple(kept[key]) if key in kept else failed for key in keys]
+    searching = climb.library.seconds(candidate.retrieval, samples)
+    return [_searched(kept.get(key), searching) for key in keys]
+
+
+def _searched(kept: list[float | None] | None, searching: float) -> Timing:
+    """Add the search, which comes before the request; a request that failed took for ever."""
+    if kept is None or kept[0] is None:
+        return math.inf, None
+    seconds, first = kept
+    return seconds + searching, None if first is None else first + searching
 
 
 def _what_is_timed(climb: Climb, candidate: Candidate, samples: Sequence[Sample]) -> list[object]:
     unset = {name for name, value in LATER.items() if getattr(candidate, name) == value}
     fresh = candidate.model_dump(exclude={"build", "technique", *unset})
-    return [climb.engine_of(candidate).identity, fresh, [sample.id for sample in samples]]
+    read = climb.library.about if candidate.retrieval else []
+    return [climb.engine_of(candidate).identity, fresh, [sample.id for sample in samples], *read]

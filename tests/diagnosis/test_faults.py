@@ -60,7 +60,7 @@ def test_a_fault_changes_something_and_the_same_seed_changes_the_same(healthy, f
     assert (once.splits, once.candidate) == (again.splits, again.candidate)
     unlike = [name for name in ("splits", "candidate", "make_index")
               if getattr(once, name) != getattr(healthy, name)]  # fmt: skip
-    assert len(unlike) == 1, "a single fault"
+    assert len(unlike) == 1 + (fault.name == "format broken"), "a single fault"
     assert len(once.splits.gate) == len(healthy.splits.gate)
 
 
@@ -75,7 +75,7 @@ def test_deleted_pages_are_nowhere(climb, healthy):
     assert 0 < len(pipeline.splits.documents) < len(healthy.splits.documents)
 
 
-def test_copies_are_right_documents_too_and_fill_the_window(climb, healthy):
+def test_copies_fill_the_window(climb, healthy):
     pipeline = BY_NAME["copies x5"].inject(healthy, Random(0))
     assert len(pipeline.splits.documents) == COPIES * len(healthy.splits.documents)
     here = broken(climb, pipeline)
@@ -98,6 +98,15 @@ def test_shuffled_ranks_find_the_same_texts_in_another_order(climb, healthy):
     shuffled = broken(climb, pipeline).library.ranked(retrieval, "documents", row)
     assert usual != shuffled
     assert len(set(usual) ^ set(shuffled)) <= 2  # one more is found than is kept
+
+
+def test_a_broken_format_is_shown_and_not_asked_for(healthy):
+    pipeline = BY_NAME["format broken"].inject(healthy, Random(0))
+    by_id = {row.id: row for row in pipeline.splits.train}
+    shown = [by_id[shot].target for shot in pipeline.candidate.shots]
+    assert shown
+    assert all(target not in healthy.splits.labels for target in shown)
+    assert pipeline.splits.gate == healthy.splits.gate
 
 
 def test_flipped_labels_stay_labels(healthy):

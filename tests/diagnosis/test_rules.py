@@ -254,3 +254,17 @@ def test_a_score_that_holds_so_far_has_no_cause():
     found = diagnose("rag", verdict("undecided"), given(scores(9, 1), scores(9, 1)), 0.8, 0.95)
     assert found.causes == ()
     assert "too few" in found.sentence
+
+
+def test_one_row_refuses_no_training():
+    """The oracle is known for one row that the system had right: that closes no gap."""
+    production = scores(2, 38)
+    found = diagnose("rag", verdict(), given(production, production, {"0": 1.0}), 0.8, 0.95)
+    assert found.refuses == ()
+    assert found.causes[0].name == "skill"
+
+
+def test_a_stronger_model_that_did_not_answer_accuses_no_label():
+    changed = {"oracle": WRONG, "strong oracle": {"0": 0.0}, "lenient": WRONG}
+    found = diagnose("rag", verdict(), Arms(WRONG, changed, TOP, 3), 0.8, 0.95)
+    assert [(cause.name, cause.share) for cause in found.causes] == [("skill", 39 / 40)]

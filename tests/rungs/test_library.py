@@ -125,3 +125,17 @@ def test_searching_takes_time_that_is_measured(climb):
     assert 0 < seconds < 5
     assert climb.library.seconds(None, rows) == 0
     assert climb.library.seconds(Retrieval(source="gold"), rows) == 0
+
+
+def test_a_budget_is_kept_before_passages_are_joined(climb):
+    """Sixteen passages of one long document join to one text: what fits of it is handed over."""
+    long = " ".join(f"Word{at} about the ferry and the harbour." for at in range(3000))
+    whole = replace(climb.splits.documents[0], id="long", title="", text=long)
+    parts = tuple(
+        replace(whole, id=f"long#{at}", text=long[at : at + 900], start=at, cut_from="long")
+        for at in range(0, 14_400, 850)
+    )
+    library = Library(climb.task, replace(climb.splits, documents=parts), climb.store, Quiet())
+    row = replace(climb.splits.gate[0], input="the ferry and the harbour")
+    handed = library.documents(Retrieval(source="documents", k=16), row, size, room=4000)
+    assert 2000 < sum(len(document.text) for document in handed) <= 4000

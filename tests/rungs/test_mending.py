@@ -58,7 +58,7 @@ def mended(climb, monkeypatch, share_right, unseen_gain=0.1, start=None):
 
     monkeypatch.setattr(mending, "answer", answer)
     monkeypatch.setattr(mending, "changes", changes)
-    monkeypatch.setattr(mending, "diagnostic_arms", lambda climb, way: {})
+    monkeypatch.setattr(mending, "oracle", lambda climb, way: None)
     monkeypatch.setattr(mending, "compare_unseen", lambda climb, a, b: unseen(unseen_gain))
     return mending.mend(climb, start or candidate())
 
@@ -123,11 +123,10 @@ def test_where_the_right_documents_fail_too_nothing_is_mended(climb, monkeypatch
         answered.append(r.source)
         return 0.3 if r.source == "gold" else 0.9 if r.unique else 0.2
 
-    monkeypatch.setattr(mending, "compare_unseen", lambda *given: None)
     with monkeypatch.context() as patch:
         given = mended(climb, patch, share)  # without known documents it is mended
         assert given[1]
-        patch.setattr(mending, "diagnostic_arms", lambda climb, way: {"oracle": oracle})
+        patch.setattr(mending, "oracle", lambda climb, way: oracle)
         answered.clear()
         assert mending.mend(climb, start) == (start, ())
     assert set(answered) == {"documents", "gold"}
@@ -139,6 +138,23 @@ def test_a_change_that_is_clearly_better_wins_whatever_it_costs(climb, monkeypat
     )
     assert found.retrieval.unique
     assert mends[0].cause == "redundancy"
+
+
+def test_what_was_trained_is_not_mended(climb, monkeypatch):
+    """Its training rows are no unseen rows."""
+    start = candidate().model_copy(update={"adapter": "here"})
+    found = mended(climb, monkeypatch, lambda r: 0.9 if r.unique else 0.2, start=start)
+    assert found == (start, ())
+
+
+def test_documents_take_over_only_with_a_mend_that_was_kept(climb, monkeypatch):
+    def share(r):
+        if r.source == "examples":
+            return 0.5
+        return 0.95 if r.unique else 0.55
+
+    start = candidate(source="examples")
+    assert mended(climb, monkeypatch, share, unseen_gain=-0.1, start=start)[0] == start
 
 
 def test_nothing_is_read_nothing_is_mended(climb):

@@ -67,8 +67,9 @@ def test_nothing_else_is_held_to_a_schema(tmp_path, kind):
     ],
 )
 def test_dearer_ways_are_for_answers_that_can_be_equal_or_checked(
-    tmp_path, kind, train, labels, ways
+    tmp_path, monkeypatch, kind, train, labels, ways
 ):
+    monkeypatch.setattr(r1_prompt, "worth_it", lambda climb, leader: True)
     climb = climb_at(URL, tmp_path, (), train=train, labels=labels, type=kind)
     found = r1_prompt.variants_wave(climb, chat(climb))
     assert ["votes" if c.votes > 1 else "rewrite" for c in found] == ways
@@ -76,6 +77,12 @@ def test_dearer_ways_are_for_answers_that_can_be_equal_or_checked(
     for how in ("scored", "constrained", "json"):
         assert r1_prompt.variants_wave(climb, chat(climb, answer=how)) == []
     assert r1_prompt.variants_wave(climb, None) == []
+
+
+def test_no_dearer_way_is_tried_where_none_can_decide(tmp_path, monkeypatch):
+    climb = climb_at(URL, tmp_path, (), train=SHORT, type="number")
+    monkeypatch.setattr(r1_prompt, "worth_it", lambda climb, leader: False)
+    assert r1_prompt.variants_wave(climb, chat(climb)) == []
 
 
 @pytest.mark.slow
