@@ -152,9 +152,9 @@ def _at_endpoint(climb: Climb, candidate: Candidate, samples: Sequence[Sample]) 
     return [_searched(kept.get(key), searching) for key in keys]
 
 
-def _searched(kept: list[float | None] | None, searching: float) -> Timing:
+def _searched(kept: tuple[float, float | None] | None, searching: float) -> Timing:
     """Add the search, which comes before the request; a request that failed took for ever."""
-    if kept is None or kept[0] is None:
+    if kept is None:
         return math.inf, None
     seconds, first = kept
     return seconds + searching, None if first is None else first + searching
