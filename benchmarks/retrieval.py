@@ -26,6 +26,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from ladder.economy.cost import machine_usd_per_1k
 from ladder.engines.bundled import bundled_folder
 from ladder.evidence import Candidate, Retrieval
 from ladder.gate.paired import paired
@@ -149,8 +150,10 @@ def _timed(run: Any) -> tuple[float, Any]:
 
 def print_mends(folder: Path, rows: int, store: Path | None) -> None:
     """Print every change on every set."""
-    header = ("set", "change", "score", "difference (95 %)", "p", "tokens")
-    print(f"{header[0]:18}{header[1]:14}{header[2]:>6}  {header[3]:24}{header[4]:>8}{header[5]:>8}")
+    print(
+        f"{'set':18}{'change':14}{'score':>6}  {'difference (95 %)':24}{'p':>8}{'tokens':>8}"
+        f"{'$ per 1k':>10}"
+    )
     with tempfile.TemporaryDirectory() as scratch:
         for name in MENDED:
             task = load_task(ROOT / f"evalsets/public/{name}.yaml", folder)
@@ -160,14 +163,15 @@ def print_mends(folder: Path, rows: int, store: Path | None) -> None:
             judged = climb.splits.gate[:rows]
             usual = plain_system(climb)
             before = answer(climb, usual, judged)
-            print(f"{name:18}{'as it is':14}{_mean(before):6.2f}{'':34}{_tokens(before):8.0f}")
+            first = f"{_mean(before):6.2f}{'':34}{_tokens(before):8.0f}"
+            print(f"{name:18}{'as it is':14}{first}{_usd(climb, usual, before):10.4f}")
             for change, way in variants(climb, usual):
                 after = answer(climb, way, judged)
                 first, second = _scores(after, before)
                 difference, low, high, p_value = paired(first, second, 0.95)
                 span = f"{difference:+.2f} ({low:+.2f} to {high:+.2f})"
                 cells = f"{_mean(after):6.2f}  {span:24}{p_value:8.3f}{_tokens(after):8.0f}"
-                print(f"{'':18}{change:14}{cells}")
+                print(f"{'':18}{change:14}{cells}{_usd(climb, way, after):10.4f}", flush=True)
             climb.store.close()
 
 
@@ -202,6 +206,14 @@ def variants(climb: Climb, usual: Candidate) -> Iterator[tuple[str, Candidate]]:
 def _scores(new: Sequence[Outcome], old: Sequence[Outcome]) -> tuple[list[float], list[float]]:
     both = [(a.scores[0], b.scores[0]) for a, b in zip(new, old, strict=True) if a.scores]
     return [a for a, _ in both], [b for _, b in both]
+
+
+def _usd(climb: Climb, way: Candidate, outcomes: Sequence[Outcome]) -> float:
+    """Return USD per 1,000 requests of this machine: the model's seconds, and the search's."""
+    seconds = [o.completion.seconds for o in outcomes if o.scores]
+    searching = climb.library.seconds(way.retrieval, [o.sample for o in outcomes])
+    hourly = climb.task.hardware.usd_per_hour
+    return machine_usd_per_1k(sum(seconds) / max(1, len(seconds)) + searching, hourly, 1.0)
 
 
 def _mean(outcomes: Sequence[Outcome]) -> float:
