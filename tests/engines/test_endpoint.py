@@ -171,11 +171,12 @@ def test_a_key_that_no_header_can_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "two" not in str(caught.value)
 
 
-RETRY_AT = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
+def in_an_hour() -> str:
+    return format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
 
 
 @pytest.mark.parametrize(
-    ("status", "retry_after"), [(429, "0.2"), (503, "0.2"), (429, "9999"), (429, RETRY_AT)]
+    ("status", "retry_after"), [(429, "0.2"), (503, "0.2"), (429, "9999"), (429, in_an_hour())]
 )
 def test_it_tries_again_after_the_time_asked_for(status: int, retry_after: str) -> None:
     with FaultyServer([failing(status, retry_after=retry_after), Step()]) as server:
@@ -193,7 +194,7 @@ def test_retry_after_forms() -> None:
     assert _retry_after("soon") is None
     assert _retry_after("") is None
     assert _retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0
-    assert _retry_after(RETRY_AT) == pytest.approx(3600, abs=60)
+    assert _retry_after(in_an_hour()) == pytest.approx(3600, abs=60)
 
 
 PASSING_TROUBLE = {
