@@ -29,6 +29,12 @@ CODES = {
 """What the company calls its teams in its own forms; no document says so."""
 
 
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One for all: the stories ask the same of the prompt rung."""
+    return tmp_path_factory.mktemp("runs")
+
+
 def rows_of(name: str) -> list[dict]:
     return [json.loads(line) for line in (SHIPPED / name).read_text().splitlines()]
 
@@ -65,12 +71,12 @@ def story(folder: Path, copies: int, **changed) -> Path:
     return folder / "task.yaml"
 
 
-def assessed(path: Path, runs: Path) -> Assessment:
-    return assess(load_task(path), runs, Quiet())[0]
+def assessed(path: Path, runs: Path) -> tuple[Assessment, Path]:
+    return assess(load_task(path), runs, Quiet())
 
 
-def test_a_healthy_index_needs_no_mending(tmp_path: Path) -> None:
-    found = assessed(story(tmp_path, copies=1), tmp_path / "runs")
+def test_a_healthy_index_needs_no_mending(tmp_path: Path, runs: Path) -> None:
+    found, _ = assessed(story(tmp_path, copies=1), runs)
     assert found.recommendation.rung == "rag"
     rag = found.attempts[-1]
     assert rag.status == "passed"
@@ -78,8 +84,8 @@ def test_a_healthy_index_needs_no_mending(tmp_path: Path) -> None:
     assert rag.candidate.retrieval.k > 1, "one text is the ticket: the story needs more than one"
 
 
-def test_every_chunk_five_times_is_mended_not_trained_for(tmp_path: Path) -> None:
-    found = assessed(story(tmp_path, copies=5), tmp_path / "runs")
+def test_every_chunk_five_times_is_mended_not_trained_for(tmp_path: Path, runs: Path) -> None:
+    found, folder = assessed(story(tmp_path, copies=5), runs)
     assert found.recommendation.rung == "rag"
     assert [attempt.rung for attempt in found.attempts] == ["prompt", "rag"]
     assert found.savings.trainings_made == 0
@@ -91,14 +97,13 @@ def test_every_chunk_five_times_is_mended_not_trained_for(tmp_path: Path) -> Non
     assert mend.unseen is not None
     assert mend.unseen.claim == "better"
     assert rag.candidate.retrieval.unique
-    report = next((tmp_path / "runs").glob("*/*/report.md")).read_text()
-    assert "redundancy" in report
-    assert not list((tmp_path / "runs").glob("artefacts/*/training.json"))
+    assert "**redundancy** → repeats left out" in (folder / "report.md").read_text()
+    assert not list(runs.glob("artefacts/*/training.json"))
 
 
-def test_a_skill_fault_goes_on_to_lora_and_says_why(tmp_path: Path) -> None:
+def test_a_skill_fault_goes_on_to_lora_and_says_why(tmp_path: Path, runs: Path) -> None:
     """The targets are codes that no document holds: the right page does not help either."""
-    found = assessed(story(tmp_path, copies=1, codes=CODES), tmp_path / "runs")
+    found, folder = assessed(story(tmp_path, copies=1, codes=CODES), runs)
     by_rung = {attempt.rung: attempt for attempt in found.attempts}
     rag = by_rung["rag"]
     assert rag.status == "failed"
@@ -107,3 +112,5 @@ def test_a_skill_fault_goes_on_to_lora_and_says_why(tmp_path: Path) -> None:
     assert rag.diagnosis.refuses == ()
     assert rag.diagnosis.arms["oracle"].mean < 0.5
     assert by_rung["lora"].measurement is not None
+    assert rag.context is not None
+    assert "The right document alone scores" in (folder / "report.md").read_text()
