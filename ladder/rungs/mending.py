@@ -1,16 +1,15 @@
 """Mend a system before it is measured: try what would show a cause, keep what is proven to help.
 
-Each change is tried alone on the rows that choose; the best one is kept when it is better than
-chance allows (paired, Holm over all that were tried) and also wins on rows that chose nothing.
-Then the others are tried again on top of it: mends hang together, so gains are what each adds in
-this order.
+Each change is tried alone on the rows that choose; the cheapest with which the score holds, else
+the one that helps most, is kept when it is better than chance allows (paired, Holm over all that
+were tried) and also wins on rows that chose nothing. Where the score is still missed, the others
+are tried again on top of it: mends hang together, so gains are what each adds in this order.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from statistics import fmean, stdev
+from statistics import fmean
 
 from ladder.diagnosis.rules import Arm
 from ladder.evidence import Candidate, Comparison, Mend, Retrieval
@@ -23,8 +22,6 @@ from ladder.rungs.r1_prompt import named
 from ladder.rungs.r2_rag import DOCUMENT_COUNTS
 
 MOST_ROWS = 60
-NEAR = 2
-"""Standard errors."""
 
 
 def mend(climb: Climb, candidate: Candidate) -> tuple[Candidate, tuple[Mend, ...]]:
@@ -115,20 +112,17 @@ def _answers(climb: Climb, candidate: Candidate, title: str) -> list[Outcome]:
 def _best(
     climb: Climb, usual: list[Outcome], ways: dict[Arm, Candidate]
 ) -> tuple[Arm, list[Outcome], Comparison]:
-    """Try every change; return the cheapest of those that help most, and how sure that is."""
+    """Try every change; return the one to make, and how sure it is that it helps."""
     confidence = climb.task.gate.confidence
     tried = {arm: _answers(climb, way, arm) for arm, way in ways.items()}
     gains = {arm: _gain(outcomes, usual, confidence) for arm, outcomes in tried.items()}
     adjusted = dict(zip(gains, holm([gain[3] for gain in gains.values()]), strict=True))
-    most = max(gains, key=lambda arm: gains[arm][0])
-    # Of changes within two standard errors of the best one the cheapest is taken, and says more:
-    # reading three times as much hides whatever crowds the window. What it leaves, others may add.
-    equal = [
-        arm
-        for arm in gains
-        if gains[arm][0] > 0 and adjusted[arm] <= 1 - confidence and _near(tried[most], tried[arm])
-    ]
-    arm = min(equal, key=lambda arm: _tokens(tried[arm]), default=most)
+    proven = [a for a in gains if gains[a][0] > 0 and adjusted[a] <= 1 - confidence]
+    # The cheapest change with which the score holds is enough, and says more: reading three times
+    # as much hides whatever crowds the window. Where none holds it, the one that helps most.
+    holding = [a for a in proven if _mean(tried[a]) >= climb.task.gate.min_score]
+    most = max(gains, key=lambda a: gains[a][0])
+    arm = min(holding, key=lambda a: _tokens(tried[a]), default=most)
     difference, low, high, _ = gains[arm]
     compared = Comparison(
         other="without the change",
@@ -137,18 +131,9 @@ def _best(
         high=high,
         n=len(usual),
         p_value=adjusted[arm],
-        claim="better" if equal else "no difference proven",
+        claim="better" if arm in proven else "no difference proven",
     )
     return arm, tried[arm], compared
-
-
-def _near(best: Sequence[Outcome], other: Sequence[Outcome]) -> bool:
-    """Tell whether the mean loss against the best is within two standard errors, row by row."""
-    gaps = [
-        a.scores[0] - b.scores[0] for a, b in zip(best, other, strict=True) if a.scores and b.scores
-    ]
-    error = stdev(gaps) / math.sqrt(len(gaps)) if len(gaps) > 1 else 0.0
-    return not gaps or fmean(gaps) <= NEAR * error
 
 
 def _gain(
