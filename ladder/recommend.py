@@ -79,7 +79,7 @@ def savings(task: Task, data: DataReport, attempts: Sequence[Attempt], confirmin
     """Return what was answered, against measuring every rung on every held-out row."""
     measured = [(a.rung, a.measurement) for a in attempts if a.measurement]
     each = {rung: m.tokens.input_mean + m.tokens.output_mean for rung, m in measured}
-    made = sum(m.requests for _, m in measured) + confirming + sum(map(_explaining, attempts))
+    made = sum(m.requests for _, m in measured) + confirming
     tokens = sum(m.requests * each[rung] for rung, m in measured)
     trainings: tuple[RungName, ...] = ("lora", "distill")
     climbed = set(each)
@@ -93,16 +93,6 @@ def savings(task: Task, data: DataReport, attempts: Sequence[Attempt], confirmin
         trainings_made=len(climbed & set(trainings)),
         training_avoided=tuple(r for r in trainings if r in task.rungs and r not in climbed),
     )
-
-
-def _explaining(attempt: Attempt) -> int:
-    """Return the answers that explained a miss: of the arms, and of what context costs."""
-    arms = attempt.diagnosis.arms if attempt.diagnosis else {}
-    asked = sum(found.n for name, found in arms.items() if name != "lenient")
-    context = attempt.context
-    if context is None:
-        return asked
-    return asked + context.rows * (1 + len(context.curve) + len(context.split))
 
 
 def _measured(attempt: Attempt) -> str:
