@@ -344,10 +344,11 @@ def _cost_lines(a: Assessment) -> Iterator[str]:
     )
     calls = sum(attempt.asked.calls for attempt in a.attempts)
     tokens = sum(attempt.asked.tokens for attempt in a.attempts)
-    yield (
-        f"With races, searches and explanations, the rungs asked {calls:,} calls and {tokens:,} "
-        "tokens in this run; what was kept from earlier ones is not in it."
-    )
+    if calls:
+        yield (
+            f"With races, searches and explanations, the rungs asked {calls:,} calls and {tokens:,} "
+            "tokens in this run; what was kept from earlier ones is not in it."
+        )
 
 
 def _bill_lines(a: Assessment) -> Iterator[str]:
