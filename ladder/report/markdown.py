@@ -346,8 +346,8 @@ def _cost_lines(a: Assessment) -> Iterator[str]:
     tokens = sum(attempt.asked.tokens for attempt in a.attempts)
     if calls:
         yield (
-            f"With races, searches and explanations, the rungs asked {calls:,} calls and {tokens:,} "
-            "tokens in this run; what was kept from earlier ones is not in it."
+            f"With races, searches and explanations, the rungs asked {calls:,} calls, "
+            f"{tokens:,} tokens in this run; what was kept from earlier ones is not in it."
         )
 
 
