@@ -14,6 +14,8 @@ from ladder.errors import Problem, TaskError
 from ladder.report.markdown import documents
 from ladder.rungs.base import may_be_asked, may_be_kept, must_stay
 from ladder.rungs.opening import refuse_schema
+from ladder.rungs.r2_rag import LEAST_EXAMPLES
+from ladder.rungs.r3_lora import LEAST_ROWS
 from ladder.samples.answer_schema import fault_in, schema_of
 from ladder.samples.duplicates import like_pairs
 from ladder.samples.rows import read_rows
@@ -131,11 +133,32 @@ def _blind_spots(task: Task, splits: Splits, scorer: Scorer | ModelScorer) -> It
                 "note: exact_match counts a right answer inside a sentence as wrong; "
                 "contains or token_f1 sees it"
             )
-    missing = {doc_id for sample in splits.gate for doc_id in sample.doc_ids} - {
-        document.source for document in splits.documents
+    there = {document.source for document in splits.documents}
+    named = [sample for sample in splits.gate if sample.doc_ids]
+    lost = [sample for sample in named if not there & set(sample.doc_ids)]
+    if lost:
+        yield (
+            f"warning: {len(lost)} of the {len(named)} gate rows with doc_ids name no document "
+            f"that is there, e.g. row {lost[0].id}: {lost[0].doc_ids[0]}; of these nothing can "
+            "tell whether search or skill is to blame"
+        )
+    yield from _nothing_to_try(task, splits)
+
+
+def _nothing_to_try(task: Task, splits: Splits) -> Iterator[str]:
+    """Say that no rung of the task can be tried with these rows."""
+    train, reads = len(splits.train), bool(splits.documents)
+    can = {
+        "prompt": True,
+        "rag": reads or train >= LEAST_EXAMPLES,
+        "lora": train >= LEAST_ROWS,
+        "distill": train >= LEAST_ROWS,
     }
-    if missing:
-        yield f"warning: {len(missing)} doc_ids name no document, e.g. {sorted(missing)[0]}"
+    if not any(can[rung] for rung in task.rungs):
+        yield (
+            f"warning: no rung of this task can be tried ({', '.join(task.rungs)}): there are "
+            f"{train} training rows and {'' if reads else 'no '}documents"
+        )
 
 
 def _shape(task: Task, splits: Splits) -> Iterator[str]:

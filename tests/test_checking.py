@@ -89,3 +89,44 @@ def test_so_are_those_that_leave_the_shape_of_the_training_rows(tmp_path):
 def test_targets_without_json_have_no_schema(tmp_path):
     lines = check_task(task_in(tmp_path, target="number {n}"), None)
     assert "note: no training target is JSON: answers are not held to a schema" in lines
+
+
+def labelled(folder: Path, train: int, **more: object) -> Path:
+    """Write a task of labels; its test rows name a document."""
+    data = {"test": "test.jsonl"}
+    for name, count in (("train", train), ("test", 200)):
+        rows = (
+            {
+                "id": f"{name} {n}",
+                "input": f"{name} {n * 7919} words",
+                "target": "ab"[n % 2],
+                "doc_ids": ["nowhere"],
+            }
+            for n in range(count)
+        )
+        (folder / f"{name}.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+        data |= {name: f"{name}.jsonl"} if count else {}
+    values = {
+        "name": "letters",
+        "goal": "Name the letter.",
+        "data": data,
+        "answer": {"type": "label", "labels": ["a", "b"]},
+        "score": "exact_match",
+        "gate": {"min_score": 0.5},
+        **more,
+    }
+    (folder / "task.yaml").write_text(yaml.safe_dump(values))
+    return folder / "task.yaml"
+
+
+def test_rows_whose_document_is_not_there_are_counted(tmp_path):
+    said = "\n".join(check_task(labelled(tmp_path, 60), None))
+    assert "gate rows with doc_ids name no document that is there" in said
+    assert "nowhere" in said
+
+
+def test_a_task_without_a_rung_to_try_is_warned_of(tmp_path):
+    said = "\n".join(check_task(labelled(tmp_path, 0, rungs=["rag"]), None))
+    assert "no rung of this task can be tried (rag): there are 0 training rows" in said
+    said = "\n".join(check_task(labelled(tmp_path, 60, rungs=["rag"]), None))
+    assert "no rung" not in said

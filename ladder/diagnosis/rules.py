@@ -234,6 +234,8 @@ def _why(rung: RungName, arms: Arms, name: CauseName) -> str:
         return "wrong even with the right document: the model lacks the skill"
     if name == "skill" and rung == "prompt":
         return "does not know this task's answers (knowledge and skill cannot be told apart here)"
+    if name == "skill" and "oracle" not in arms.changed:
+        return "wrong with what it was shown (skill and retrieval cannot be told apart here)"
     return SENTENCES[name]
 
 
