@@ -29,10 +29,10 @@ HOSTILE = [
 ]  # fmt: skip
 
 
-@pytest.fixture
-def climb(tmp_path) -> Climb:
+@pytest.fixture(scope="module")
+def climb(tmp_path_factory) -> Climb:
     task = load_task(ROOT / "evalsets/r2_ferry_handbook/task.yaml")
-    return open_climb(task, tmp_path, Quiet())[0]
+    return open_climb(task, tmp_path_factory.mktemp("runs"), Quiet())[0]
 
 
 def with_documents(climb: Climb, texts: list[str]) -> Climb:
