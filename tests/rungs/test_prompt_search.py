@@ -379,6 +379,7 @@ def test_nobody_writes_instructions_where_there_is_one_model(climb_of):
     assert proposer(climb_of(two_kinds(0, 240))) is None
 
 
+@pytest.mark.slow
 def test_the_rehearsal_counts_the_search(tmp_path):
     source = ROOT / "evalsets/r1_guest_feedback"
     values = yaml.safe_load((source / "task.yaml").read_text())
@@ -406,6 +407,7 @@ def test_the_right_labels_probability_is_read_with_and_without_calibration():
     assert right_label([()], (0,), prior=()) == 0
 
 
+@pytest.mark.slow
 def test_the_bundled_model_searches_r1(tmp_path, smollm):
     """The real thing, on few rows: finalists that are whole, described and within the calls."""
     source = ROOT / "evalsets/r1_guest_feedback"
