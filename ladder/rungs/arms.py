@@ -93,8 +93,7 @@ def places(climb: Climb, retrieval: Retrieval, rows: Sequence[Sample]) -> dict[s
         if not any(doc_id in library.passages_of for doc_id in row.doc_ids):
             found[row.id] = NOT_THERE
             continue
-        # A text that shares no word with the question is not found, only listed.
-        there = {at for at, score in library.candidates(retrieval, "documents", row) if score > 0}
+        there = library.found(retrieval, "documents", row)
         handed = library.nearest(retrieval.model_copy(update={"k": DEPTH}), "documents", row)
         right = (
             place

