@@ -29,7 +29,6 @@ from typing import Any
 from ladder.economy.cost import machine_usd_per_1k
 from ladder.engines.bundled import bundled_folder
 from ladder.evidence import Candidate, Retrieval
-from ladder.gate.paired import paired
 from ladder.report.watch import Quiet
 from ladder.retrieval.health import recall
 from ladder.retrieval.search import LexicalIndex, make_index
@@ -37,6 +36,7 @@ from ladder.retrieval.selection import Pool, in_order, ways
 from ladder.rungs.asking import Outcome, answer
 from ladder.rungs.base import Climb
 from ladder.rungs.changes import changes
+from ladder.rungs.comparing import compare_outcomes
 from ladder.rungs.measuring import token_use
 from ladder.rungs.opening import open_climb
 from ladder.rungs.r1_prompt import wordings
@@ -169,10 +169,9 @@ def print_mends(folder: Path, rows: int, store: Path | None) -> None:
             print(f"{name:18}{'as it is':14}{first}{_usd(climb, usual, before):10.4f}")
             for change, way in variants(climb, usual):
                 after = answer(climb, way, judged)
-                first, second = _scores(after, before)
-                difference, low, high, p_value = paired(first, second, 0.95)
-                span = f"{difference:+.2f} ({low:+.2f} to {high:+.2f})"
-                cells = f"{_mean(after):6.2f}  {span:24}{p_value:8.3f}{_tokens(after):8.0f}"
+                gain = compare_outcomes("as it is", after, before, 0.95)
+                span = f"{gain.difference:+.2f} ({gain.low:+.2f} to {gain.high:+.2f})"
+                cells = f"{_mean(after):6.2f}  {span:24}{gain.p_value:8.3f}{_tokens(after):8.0f}"
                 print(f"{'':18}{change:14}{cells}{_usd(climb, way, after):10.4f}", flush=True)
             climb.store.close()
 
@@ -202,11 +201,6 @@ def variants(climb: Climb, usual: Candidate) -> Iterator[tuple[str, Candidate]]:
     for name, update in ways_to_search:
         changed = usual.retrieval.model_copy(update=update)
         yield name, usual.model_copy(update={"retrieval": changed})
-
-
-def _scores(new: Sequence[Outcome], old: Sequence[Outcome]) -> tuple[list[float], list[float]]:
-    both = [(a.scores[0], b.scores[0]) for a, b in zip(new, old, strict=True) if a.scores]
-    return [a for a, _ in both], [b for _, b in both]
 
 
 def _usd(climb: Climb, way: Candidate, outcomes: Sequence[Outcome]) -> float:

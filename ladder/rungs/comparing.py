@@ -1,11 +1,12 @@
-"""Is a rung better than the ones below it, and than no model at all? On the same held-out rows."""
+"""Is one system better than another? On the same rows, groups of rows counted once."""
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Hashable, Sequence
 
 from ladder.evidence import Comparison
 from ladder.gate.paired import holm, paired
+from ladder.rungs.asking import Outcome
 from ladder.rungs.base import Climb
 from ladder.task import RungName
 
@@ -29,25 +30,53 @@ def compare(climb: Climb, rung: RungName) -> tuple[Comparison, ...]:
             continue
         groups = [witness[row] for row in both] if grouped else ()
         first, second = [own[row] for row in both], [scores[row] for row in both]
-        found.append((other, len(both), paired(first, second, confidence, groups)))
-    adjusted = holm([p_value for _, _, (_, _, _, p_value) in found])
+        found.append(comparison(other, first, second, confidence, groups))
+    return together(found, confidence)
+
+
+def compare_outcomes(
+    other: str, new: Sequence[Outcome], old: Sequence[Outcome], confidence: float
+) -> Comparison:
+    """Compare two systems on the rows that both answered, given in the same order."""
+    both = [(a, b) for a, b in zip(new, old, strict=True) if a.scores and b.scores]
+    grouped = any(a.sample.group for a, _ in both)
+    groups = [a.sample.witness for a, _ in both] if grouped else ()
+    first, second = [a.scores[0] for a, _ in both], [b.scores[0] for _, b in both]
+    return comparison(other, first, second, confidence, groups)
+
+
+def comparison(
+    other: str,
+    first: Sequence[float],
+    second: Sequence[float],
+    confidence: float,
+    groups: Sequence[Hashable] = (),
+) -> Comparison:
+    """Compare the scores of two systems, row by row (`gate.paired`)."""
+    difference, low, high, p_value = paired(first, second, confidence, groups)
+    found = Comparison(
+        other=other,
+        difference=difference,
+        low=low,
+        high=high,
+        n=len(first),
+        p_value=p_value,
+        claim="no difference proven",
+    )
+    (claimed,) = together([found], confidence)
+    return claimed
+
+
+def together(found: Sequence[Comparison], confidence: float) -> tuple[Comparison, ...]:
+    """Return comparisons with p-values and claims adjusted for their number (Holm)."""
+    adjusted = holm([one.p_value for one in found])
     return tuple(
-        Comparison(
-            other=other,
-            difference=difference,
-            low=low,
-            high=high,
-            n=n,
-            p_value=p_value,
-            claim=_claim(difference, p_value, 1 - confidence),
-        )
-        for (other, n, (difference, low, high, _)), p_value in zip(found, adjusted, strict=True)
+        one.model_copy(update={"p_value": p_value, "claim": _claim(one, p_value, 1 - confidence)})
+        for one, p_value in zip(found, adjusted, strict=True)
     )
 
 
-def _claim(
-    difference: float, p_value: float, error: float
-) -> Literal["better", "worse", "no difference proven"]:
+def _claim(found: Comparison, p_value: float, error: float) -> str:
     if p_value > error:
         return "no difference proven"
-    return "better" if difference > 0 else "worse"
+    return "better" if found.difference > 0 else "worse"

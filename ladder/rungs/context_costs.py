@@ -15,9 +15,9 @@ from statistics import fmean, stdev
 
 from ladder.evidence import Candidate, Comparison, ContextCosts, Order, Retrieval
 from ladder.gate.bounds import estimate
-from ladder.gate.paired import paired
 from ladder.rungs.asking import answer
 from ladder.rungs.base import Climb
+from ladder.rungs.comparing import comparison
 from ladder.samples.rows import Sample
 
 BUDGETS = (1, 2, 4, 8, 16)
@@ -100,18 +100,4 @@ def _mean(found: Sequence[Scores]) -> dict[str, float]:
 
 def _cost(better: Scores, worse: Scores, name: str, confidence: float) -> Comparison:
     rows = [row for row in better if row in worse]
-    first, second = [better[row] for row in rows], [worse[row] for row in rows]
-    difference, low, high, p_value = paired(first, second, confidence)
-    proven = p_value <= 1 - confidence
-    claim = ("better" if difference > 0 else "worse") if proven else "no difference proven"
-    return Comparison.model_validate(
-        {
-            "other": name,
-            "difference": difference,
-            "low": low,
-            "high": high,
-            "n": len(rows),
-            "p_value": p_value,
-            "claim": claim,
-        }
-    )
+    return comparison(name, [better[r] for r in rows], [worse[r] for r in rows], confidence)

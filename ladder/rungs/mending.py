@@ -13,10 +13,10 @@ from statistics import fmean
 
 from ladder.diagnosis.rules import Arm
 from ladder.evidence import Candidate, Comparison, Mend, Retrieval
-from ladder.gate.paired import holm, paired
 from ladder.rungs.asking import Outcome, answer
 from ladder.rungs.base import Climb
 from ladder.rungs.changes import IN_WORDS, SHOWS, changes, oracle
+from ladder.rungs.comparing import compare_outcomes, together
 from ladder.rungs.proving import compare_unseen
 from ladder.rungs.r1_prompt import named
 from ladder.rungs.r2_rag import DOCUMENT_COUNTS
@@ -113,38 +113,18 @@ def _best(
     climb: Climb, usual: list[Outcome], ways: dict[Arm, Candidate]
 ) -> tuple[Arm, list[Outcome], Comparison]:
     """Try every change; return the one to make, and how sure it is that it helps."""
-    confidence = climb.task.gate.confidence
+    confidence, least = climb.task.gate.confidence, climb.task.gate.min_score
     tried = {arm: _answers(climb, way, arm) for arm, way in ways.items()}
-    gains = {arm: _gain(outcomes, usual, confidence) for arm, outcomes in tried.items()}
-    adjusted = dict(zip(gains, holm([gain[3] for gain in gains.values()]), strict=True))
-    proven = [a for a in gains if gains[a][0] > 0 and adjusted[a] <= 1 - confidence]
+    each = [
+        compare_outcomes("without the change", new, usual, confidence) for new in tried.values()
+    ]
+    gains = dict(zip(tried, together(each, confidence), strict=True))
     # The cheapest change with which the score holds is enough, and says more: reading three times
     # as much hides whatever crowds the window. Where none holds it, the one that helps most.
-    holding = [a for a in proven if _mean(tried[a]) >= climb.task.gate.min_score]
-    most = max(gains, key=lambda a: gains[a][0])
+    holding = [a for a in gains if gains[a].claim == "better" and _mean(tried[a]) >= least]
+    most = max(gains, key=lambda a: gains[a].difference)
     arm = min(holding, key=lambda a: _tokens(tried[a]), default=most)
-    difference, low, high, _ = gains[arm]
-    compared = Comparison(
-        other="without the change",
-        difference=difference,
-        low=low,
-        high=high,
-        n=len(usual),
-        p_value=adjusted[arm],
-        claim="better" if arm in proven else "no difference proven",
-    )
-    return arm, tried[arm], compared
-
-
-def _gain(
-    new: Sequence[Outcome], old: Sequence[Outcome], confidence: float
-) -> tuple[float, float, float, float]:
-    """Compare on the rows that both answered; groups of rows count once."""
-    both = [(a, b) for a, b in zip(new, old, strict=True) if a.scores and b.scores]
-    grouped = any(a.sample.group for a, _ in both)
-    groups = [a.sample.witness for a, _ in both] if grouped else ()
-    first, second = [a.scores[0] for a, _ in both], [b.scores[0] for _, b in both]
-    return paired(first, second, confidence, groups)
+    return arm, tried[arm], gains[arm]
 
 
 def _tokens(outcomes: list[Outcome]) -> float:

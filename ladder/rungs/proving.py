@@ -7,9 +7,9 @@ unseen by both and cost no held-out row; the gate rows stay untouched until the 
 from __future__ import annotations
 
 from ladder.evidence import Candidate, Comparison
-from ladder.gate.paired import paired
 from ladder.rungs.asking import answer
 from ladder.rungs.base import Climb
+from ladder.rungs.comparing import compare_outcomes
 from ladder.samples.rows import Sample
 from ladder.samples.splits import group_end
 
@@ -37,24 +37,6 @@ def compare_unseen(climb: Climb, leader: Candidate, challenger: Candidate) -> Co
     rows = proving_rows(climb, leader, challenger)
     old = answer(climb, leader, rows, "unseen rows, as it is")
     new = answer(climb, challenger, rows, "unseen rows, the challenger")
-    both = [(a, b) for a, b in zip(new, old, strict=True) if a.scores and b.scores]
-    if not both:
+    if not any(a.scores and b.scores for a, b in zip(new, old, strict=True)):
         return None
-    grouped = any(sample.group for sample in rows)
-    groups = [a.sample.witness for a, _ in both] if grouped else ()
-    confidence = climb.task.gate.confidence
-    first, second = [a.scores[0] for a, _ in both], [b.scores[0] for _, b in both]
-    difference, low, high, p_value = paired(first, second, confidence, groups)
-    proven = p_value <= 1 - confidence
-    better = "better" if difference > 0 else "worse"
-    return Comparison.model_validate(
-        {
-            "other": leader.technique,
-            "difference": difference,
-            "low": low,
-            "high": high,
-            "n": len(both),
-            "p_value": p_value,
-            "claim": better if proven else "no difference proven",
-        }
-    )
+    return compare_outcomes(leader.technique, new, old, climb.task.gate.confidence)
