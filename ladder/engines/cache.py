@@ -85,6 +85,27 @@ class Store:
                 raise StateError(f"{self.path}: {error}") from None
 
 
+class Forgetful(Store):
+    """Keeps nothing: what is asked of it is worked out each time."""
+
+    def __init__(self) -> None:
+        """Open no file."""
+
+    def get(self, keys: Sequence[str]) -> dict[str, Any]:
+        """Return nothing."""
+        return {}
+
+    def put(self, key: str, value: Any) -> None:
+        """Forget it."""
+
+    def remember(self, name: str, about: Any, compute: Callable[[], Any]) -> Any:
+        """Compute it."""
+        return compute()
+
+    def close(self) -> None:
+        """Close nothing."""
+
+
 class CachedEngine:
     """An engine that asks the store first, and tells of every answer that it had to ask for."""
 

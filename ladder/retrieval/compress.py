@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -41,16 +42,39 @@ def cut_for(useful: Sequence[float]) -> float | None:
     return sorted(useful)[place - 1] if place else -math.inf
 
 
-def pruned(document: Document, scores: Mapping[str, float], cut: float) -> Document | None:
-    """Return a document without the sentences that score below the cut; None if none is left."""
-    kept = [sentence for sentence in sentences(document.text) if scores[sentence] >= cut]
-    return replace(document, text=" ".join(kept)) if kept else None
+def shortened(
+    documents: Sequence[Document], scores: Mapping[str, float], cut: float
+) -> list[Document]:
+    """Return documents without the sentences that score below the cut; nothing may be left.
+
+    Args:
+        documents: in their order.
+        scores: sentence -> how likely it holds the answer; of every sentence of the documents.
+        cut: see `cut_for`.
+    """
+    left = []
+    for document in documents:
+        kept = [sentence for sentence in sentences(document.text) if scores[sentence] >= cut]
+        if kept:
+            left.append(replace(document, text=" ".join(kept)))
+    return left
+
+
+def rarity(texts: Sequence[Sequence[str]]) -> dict[str, float]:
+    """Return how rare each word is, as BM25 weighs it.
+
+    Args:
+        texts: the words of each text.
+    """
+    counts = Counter(word for text in texts for word in set(text))
+    n = len(texts)
+    return {word: math.log1p((n - c + 0.5) / (c + 0.5)) for word, c in counts.items()}
 
 
 def share_of_words(
-    query: Collection[str], sentence: Collection[str], idf: Mapping[str, float]
+    query: Collection[str], sentence: Collection[str], rare: Mapping[str, float]
 ) -> float:
-    """Return the share of a query's words that a sentence has, each weighed by how rare it is."""
-    weight = {word: idf.get(word, 0.0) for word in query}
+    """Return the share of a query's words that a sentence has, each weighed by its rarity."""
+    weight = {word: rare.get(word, 0.0) for word in query}
     total = math.fsum(weight.values())
     return math.fsum(weight[word] for word in weight if word in sentence) / total if total else 0.0

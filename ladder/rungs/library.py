@@ -6,23 +6,22 @@ model orders them anew: every setting is made from what that one search found.
 
 from __future__ import annotations
 
-import math
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Literal
 
 from ladder.engines import model_folder
-from ladder.engines.cache import Store
+from ladder.engines.cache import Forgetful, Store
 from ladder.errors import DataError, Problem
 from ladder.evidence import Retrieval
 from ladder.files import digest_of, folder_digests
 from ladder.hardware import hardware
 from ladder.report.watch import Watch
-from ladder.retrieval.compress import cut_for, pruned, sentences, share_of_words
+from ladder.retrieval.compress import cut_for, rarity, sentences, share_of_words, shortened
 from ladder.retrieval.packing import merged, ordered, within
 from ladder.retrieval.rerank import Reranker
 from ladder.retrieval.search import Index, Ranking, Way, make_index, words
@@ -158,7 +157,8 @@ class Library:
             best_first = within(best_first, room, len)
         best_first = merged(best_first)
         if retrieval.compress and self.cut is not None:
-            best_first = self._compressed(sample.input, best_first, self.cut)
+            parts = [part for document in best_first for part in sentences(document.text)]
+            best_first = shortened(best_first, self._score_sentences(sample.input, parts), self.cut)
         return ordered(best_first, retrieval.order)
 
     def _beside(self, retrieval: Retrieval, sample: Sample, count: int) -> list[Document]:
@@ -224,25 +224,15 @@ class Library:
 
     def search_anew(self, retrieval: Retrieval | None, sample: Sample) -> None:
         """Do all that a question's search takes, whatever is kept of it: to be timed."""
+        anew = copy(self)  # with the same indexes: an application builds them once, too
+        anew.store = Forgetful()
+        anew._found, anew._pools = {}, {}
         for source in sources(retrieval):
             assert retrieval is not None
-            found = {
-                way: self._index(source, way).search([sample.input], DEPTH)[0]
-                for way in ways(retrieval.method)
-            }
-            texts = self.read_texts[source]
-            pool = Pool(found, texts.__getitem__)
-            if retrieval.rerank and self.reranker is not None:
-                read = pool.first(retrieval, retrieval.rerank)
-                scores = self.reranker.scores([(sample.input, texts[at]) for at in read])
-                pool.reranked = dict(zip(read, scores, strict=True))
-            places = pool.select(retrieval)
-            if source == "documents" and retrieval.compress:
-                parts = [part for at in places for part in sentences(texts[at])]
-                if self.reranker is not None:
-                    self.reranker.scores([(sample.input, part) for part in parts])
-                else:
-                    self._score_sentences(sample.input, parts)
+            if source == "documents":
+                anew.documents(retrieval, sample, len)
+            else:
+                anew.nearest(retrieval, source, sample)
 
     def _pool(self, retrieval: Retrieval, source: Source, sample: Sample) -> Pool:
         """Return what was found for a question; it grows by the ways that are asked for."""
@@ -377,12 +367,6 @@ class Library:
                     useful.append(max(self._score_sentences(sample.input, holding).values()))
         return cut_for(useful)
 
-    def _compressed(self, query: str, documents: Sequence[Document], cut: float) -> list[Document]:
-        parts = [sentence for document in documents for sentence in sentences(document.text)]
-        scores = self._score_sentences(query, parts)
-        left = [pruned(document, scores, cut) for document in documents]
-        return [document for document in left if document is not None]
-
     def _score_sentences(self, query: str, parts: Sequence[str]) -> dict[str, float]:
         """Score sentences for a query: by the reranker where there is one, else by words."""
         if self.task.models.reranker:
@@ -390,17 +374,13 @@ class Library:
             return dict(zip(parts, scores, strict=True))
         asked, *own = (set(found) for found in words([query, *parts]))
         return {
-            part: share_of_words(asked, has, self._idf)
+            part: share_of_words(asked, has, self._rarity)
             for part, has in zip(parts, own, strict=True)
         }
 
     @cached_property
-    def _idf(self) -> dict[str, float]:
-        """How rare each word is among the documents (as BM25 weighs it)."""
-        texts = [set(found) for found in words(self.texts["documents"])]
-        counts: Counter[str] = Counter(word for own in texts for word in own)
-        n = len(texts)
-        return {word: math.log1p((n - c + 0.5) / (c + 0.5)) for word, c in counts.items()}
+    def _rarity(self) -> dict[str, float]:
+        return rarity(words(self.texts["documents"]))
 
 
 def _filler(document: Document) -> str:

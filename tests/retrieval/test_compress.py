@@ -5,7 +5,15 @@ from __future__ import annotations
 import math
 import random
 
-from ladder.retrieval.compress import KEPT, LEAST_KNOWN, cut_for, pruned, sentences, share_of_words
+from ladder.retrieval.compress import (
+    KEPT,
+    LEAST_KNOWN,
+    cut_for,
+    rarity,
+    sentences,
+    share_of_words,
+    shortened,
+)
 from ladder.samples.rows import Document
 
 
@@ -35,15 +43,14 @@ def test_the_cut_keeps_what_it_promises() -> None:
 def test_nothing_may_be_left() -> None:
     document = Document("d", "", "One. Two. Three.")
     scores = {"One.": 0.1, "Two.": 0.9, "Three.": 0.2}
-    found = pruned(document, scores, 0.5)
-    assert found is not None
+    (found,) = shortened([document], scores, 0.5)
     assert found.text == "Two."
-    assert pruned(document, scores, 1.0) is None
-    assert pruned(document, scores, -math.inf) == document
+    assert shortened([document], scores, 1.0) == []
+    assert shortened([document], scores, -math.inf) == [document]
 
 
 def test_rare_words_weigh_more() -> None:
-    idf = {"ferry": 0.1, "anchor": 3.0}
+    idf = rarity([["ferry", "ferry"]] * 50 + [["ferry", "anchor"]])
     with_rare = share_of_words({"ferry", "anchor"}, {"anchor"}, idf)
     with_common = share_of_words({"ferry", "anchor"}, {"ferry"}, idf)
     assert with_rare > 0.9 > 0.1 > with_common > 0

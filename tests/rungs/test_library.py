@@ -179,3 +179,17 @@ def test_by_meaning_a_text_is_found_without_a_common_word(climb):
     row = replace(climb.splits.gate[0], id="nothing", input="xylophone quetzal")
     how = Retrieval(source="documents", method="hybrid", k=3)
     assert library.found(how, "documents", row) == set(range(5))
+
+
+def test_what_is_timed_is_done_again_and_leaves_no_trace(climb):
+    """Nothing kept is used, and nothing is kept: the same question costs the same again."""
+    Counted.searches = 0
+    library = Library(climb.task, climb.splits, climb.store, Quiet(), Counted)
+    row, how = climb.splits.gate[0], Retrieval(source="documents", k=3)
+    found = library.nearest(how, "documents", row)
+    assert Counted.searches == 1
+    for times in (2, 3):
+        library.search_anew(how, row)
+        assert Counted.searches == times
+    assert library.nearest(how, "documents", row) == found
+    assert Counted.searches == 3
