@@ -31,7 +31,9 @@ def cause_lines(diagnosis: Diagnosis | None) -> Iterator[str]:
     """Say why a rung did not pass, by what the arms mended."""
     if diagnosis is None or not (diagnosis.causes or diagnosis.arms):
         return
-    yield f"\nWhy it did not pass: {one_line(diagnosis.sentence)}\n"
+    # The sentence is that of the first cause, unless it says what is refused, or that there is none.
+    said = any(diagnosis.sentence == cause.sentence for cause in diagnosis.causes)
+    yield "\nWhy it did not pass:" + ("" if said else f" {one_line(diagnosis.sentence)}") + "\n"
     for cause in diagnosis.causes:
         rows = f" (e.g. {one_line(', '.join(cause.sample_ids[:3]))})" if cause.sample_ids else ""
         would = ""
