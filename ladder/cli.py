@@ -139,6 +139,39 @@ def report(
         show(found, folder, Console())
 
 
+recipes = typer.Typer(help="List the training recipes, or copy one to own it.")
+app.add_typer(recipes, name="recipes")
+
+
+@recipes.callback(invoke_without_command=True)
+def list_recipes(context: typer.Context) -> None:
+    """List the recipes and when to use each."""
+    if context.invoked_subcommand is not None:
+        return
+    from textwrap import fill
+
+    from ladder.training.recipes import shipped_recipes
+
+    for recipe in shipped_recipes():
+        typer.echo(
+            fill(recipe.when, 96, initial_indent=f"{recipe.name:18}", subsequent_indent=" " * 18)
+        )
+    typer.echo("\nRun one: ladder train NAME --task task.yaml. Own one: ladder recipes copy NAME")
+
+
+@recipes.command("copy")
+def copy(
+    name: Annotated[str, typer.Argument(help="A recipe's name.")],
+    into: Annotated[Path, typer.Argument(help="A folder.")] = Path(),
+) -> None:
+    """Copy a recipe with the program that runs it, to change as you like."""
+    from ladder.training.recipes import copy_recipe
+
+    for path in copy_recipe(name, into):
+        typer.echo(f"wrote {path}")
+    typer.echo(f"Run it: ladder train {into / name}.yaml --task task.yaml")
+
+
 @app.command()
 def train(
     recipe: Annotated[str, typer.Argument(help="A recipe's name or file.")],

@@ -43,6 +43,7 @@ from ladder.rungs.opening import open_climb
 from ladder.scorers.base import ModelScorer, Score, Scorer
 from ladder.task import Task, model_parts
 from ladder.training.prune import KEPT_SHARE
+from ladder.training.recipes import Recipe
 
 CHARACTERS_PER_TOKEN = 4
 SHARE_OF_MOST = 0.6
@@ -189,10 +190,10 @@ class Rehearsal(Climb):
         """Return a name for the student."""
         return Path("student")
 
-    def train(self, recipe: Path, base: Path, rows: Sequence[Mapping[str, Any]]) -> Build:
+    def train(self, recipe: Recipe, base: Path, rows: Sequence[Mapping[str, Any]]) -> Build:
         """Count what the recipe would read."""
         depth = KEPT_SHARE if base.name == "student" else 1.0
-        settings = yaml.safe_load(recipe.read_text())
+        settings = yaml.safe_load(recipe.path.read_text())
         engine = self.engine(self.task.models.base)
         tokens = sum(
             engine.count_tokens(text if isinstance(text, str) else str(text))

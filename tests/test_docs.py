@@ -87,10 +87,13 @@ def test_a_recipe_says_how_to_start_it_and_has_known_keys(path):
 
     from trl import ModelConfig, SFTConfig
 
+    configs = {"sft.py": SFTConfig}
+    values = yaml.safe_load(path.read_text())
     first = path.read_text().splitlines()[0]
-    assert first == f"# ladder train recipes/{path.name} --task task.yaml"
-    known = {field.name for kind in (SFTConfig, ModelConfig) for field in fields(kind)}
-    assert set(yaml.safe_load(path.read_text())) <= known
+    assert first == f"# ladder train {path.stem} --task task.yaml"
+    kinds = (configs[values["program"]], ModelConfig)
+    known = {field.name for kind in kinds for field in fields(kind)}
+    assert set(values) <= {*known, "program"}
 
 
 @pytest.mark.parametrize("name", EVALSETS)

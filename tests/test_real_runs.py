@@ -112,7 +112,7 @@ def contents(path: Path) -> dict[str, str]:
         return dict(base.execute("SELECT key, value FROM kept"))
 
 
-@pytest.mark.parametrize("recipe", ["lora", "qlora", "distill"])
+@pytest.mark.parametrize("recipe", ["lora", "qlora", "distill_sequence"])
 def test_a_recipe_trains_by_hand(recipe, tmp_path, smollm):
     task = ROOT / "evalsets/r3_bakery_orders/task.yaml"
     short = ("--set", "max_steps=6", "--set", "logging_steps=1")
@@ -120,7 +120,7 @@ def test_a_recipe_trains_by_hand(recipe, tmp_path, smollm):
     assert done.returncode == 0, done.stderr
     assert "6 steps" in done.stdout
     folder = Path(done.stdout.split("artefact ")[1].strip())
-    expected = "model.safetensors" if recipe == "distill" else "adapter_model.safetensors"
+    expected = "model.safetensors" if recipe == "distill_sequence" else "adapter_model.safetensors"
     assert (folder / expected).is_file()
     assert not list(folder.glob("checkpoint-*"))
     again = ladder("train", recipe, "--task", task, "--runs", tmp_path, *short)

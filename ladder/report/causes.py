@@ -31,7 +31,7 @@ def cause_lines(diagnosis: Diagnosis | None) -> Iterator[str]:
     """Say why a rung did not pass, by what the arms mended."""
     if diagnosis is None or not (diagnosis.causes or diagnosis.arms):
         return
-    # The sentence is that of the first cause, unless it says what is refused, or that there is none.
+    # Often the first cause says the same sentence.
     said = any(diagnosis.sentence == cause.sentence for cause in diagnosis.causes)
     yield "\nWhy it did not pass:" + ("" if said else f" {one_line(diagnosis.sentence)}") + "\n"
     for cause in diagnosis.causes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Protocol
@@ -21,8 +21,13 @@ from rich.progress import (
 from rich.prompt import Confirm
 from rich.text import Text
 
-Advance = Callable[[int], object]
-"""Tells how many of the step's units are done so far."""
+
+class Advance(Protocol):
+    """Tells how many of the step's units are done so far, and how it goes in a word or two."""
+
+    def __call__(self, done: int, note: str = "") -> object:
+        """Show it."""
+        ...
 
 
 class Watch(Protocol):
@@ -47,7 +52,7 @@ class Quiet:
     @contextmanager
     def step(self, title: str, total: int) -> Iterator[Advance]:
         """Show nothing."""
-        yield lambda done: None
+        yield lambda done, note="": None
 
     def say(self, text: str) -> None:
         """Print nothing."""
@@ -77,6 +82,7 @@ class Live:
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}", markup=False),
             console=console,
             transient=True,
         )
@@ -89,17 +95,17 @@ class Live:
             return
         if not self._bars.tasks:
             self._bars.start()
-        bar = self._bars.add_task(title, total=max(total, 1))
+        bar = self._bars.add_task(title, total=max(total, 1), note="")
         try:
-            yield lambda done: self._bars.update(bar, completed=done)
+            yield lambda done, note="": self._bars.update(bar, completed=done, note=note)
         finally:
             self._bars.remove_task(bar)
             if not self._bars.tasks:
                 self._bars.stop()
 
-    def _sign_of_life(self, title: str, total: int, done: int) -> None:
+    def _sign_of_life(self, title: str, total: int, done: int, note: str = "") -> None:
         if time.monotonic() - self._last > self.quiet_s:
-            self.say(f"  {title}: {done:,} of {total:,}")
+            self.say(f"  {title}: {done:,} of {total:,}" + (f", {note}" if note else ""))
 
     def say(self, text: str) -> None:
         """Print one line that stays."""

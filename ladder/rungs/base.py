@@ -26,6 +26,7 @@ from ladder.scorers import MODEL_SCORERS, ModelScorer, Scorer, make_scorer
 from ladder.task import Prices, RungName, Task, model_parts
 from ladder.training.launch import train
 from ladder.training.prune import pruned_copy
+from ladder.training.recipes import Recipe
 
 ENGINES_KEPT = 2
 """Engines held in memory at once: a base and one built on it."""
@@ -155,7 +156,7 @@ class Climb:
             return model_folder(self.task.models.student, self.task.folder)
         return pruned_copy(self.base_folder(), self.artefacts)
 
-    def train(self, recipe: Path, base: Path, rows: Sequence[Mapping[str, Any]]) -> Build:
+    def train(self, recipe: Recipe, base: Path, rows: Sequence[Mapping[str, Any]]) -> Build:
         """Train on rows, or find what the same training has left."""
         return train(recipe, base, rows, self.artefacts, self.watch)
 

@@ -12,7 +12,8 @@ from ladder.report.watch import Watch
 from ladder.rungs.opening import open_climb
 from ladder.rungs.r3_lora import plain_candidate, training_rows
 from ladder.task import Task
-from ladder.training.launch import RECORD, find_recipe, train
+from ladder.training.launch import RECORD, train
+from ladder.training.recipes import find_recipe
 
 
 def train_task(

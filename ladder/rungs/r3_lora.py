@@ -12,7 +12,8 @@ from ladder.rungs.base import Climb, Wave
 from ladder.rungs.r1_prompt import LABEL_WORDINGS, TEXT_WORDINGS, named
 from ladder.samples.rows import Sample
 from ladder.task import RungName
-from ladder.training.launch import find_recipe, training_missing
+from ladder.training.launch import training_missing
+from ladder.training.recipes import find_recipe
 
 NAME: RungName = "lora"
 LEAST_ROWS = 40
@@ -100,7 +101,7 @@ def _helped(climb: Climb) -> bool:
 
 
 def _described(climb: Climb, candidates: list[Candidate]) -> list[Candidate]:
-    recipe = find_recipe(climb.task.training.recipe, climb.task.folder).stem
+    recipe = find_recipe(climb.task.training.recipe, climb.task.folder).name
     there = len(climb.splits.train)
     trained = min(there, climb.task.training.max_rows)
     of = f" ({trained:,} of {there:,} rows)" if trained < there else ""

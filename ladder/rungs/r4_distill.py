@@ -15,7 +15,8 @@ from ladder.rungs.base import Climb, Wave
 from ladder.rungs.r1_prompt import named
 from ladder.rungs.r3_lora import plain_candidate, training_rows
 from ladder.task import RungName
-from ladder.training.launch import find_recipe, training_missing
+from ladder.training.launch import training_missing
+from ladder.training.recipes import find_recipe
 
 NAME: RungName = "distill"
 LEAST_INPUTS = 40
@@ -79,7 +80,7 @@ def _generating_student(climb: Climb, teacher: Candidate, taught: Sequence[Outco
         update={"rung": NAME, "model": f"hf:{folder}", "retrieval": reads}
     )
     rows = training_rows(climb, candidate, [(o.sample, o.text) for o in taught])
-    recipe = find_recipe("distill", climb.task.folder)
+    recipe = find_recipe("distill_sequence", climb.task.folder)
     build = climb.train(recipe, folder, rows)
     words = "student of the base" if climb.task.models.student is None else "given student"
     described = named([candidate])[0].technique

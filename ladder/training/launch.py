@@ -19,26 +19,13 @@ from typing import Any
 
 from ladder.errors import MissingExtraError, TrainingError
 from ladder.evidence import Build
-from ladder.files import digest_of, file_digest, folder_digests, shipped, write_json_lines
+from ladder.files import digest_of, file_digest, folder_digests, write_json_lines
 from ladder.report.watch import Watch
+from ladder.training.recipes import SHARED, Recipe, program_of
 
-PROGRAM = "sft.py"
 RECORD = "training.json"
 POLL_SECONDS = 0.5
 STOP_SECONDS = 20
-
-
-def find_recipe(name: str, beside: Path) -> Path:
-    """Return a recipe's file: a shipped name, or a YAML file beside the task.
-
-    Raises:
-        TrainingError: there is no such recipe.
-    """
-    for path in (shipped("recipes") / f"{name}.yaml", beside / name, Path(name)):
-        if path.suffix == ".yaml" and path.is_file():
-            return path
-    there = ", ".join(sorted(path.stem for path in shipped("recipes").glob("*.yaml")))
-    raise TrainingError(f"no recipe `{name}`; there are {there}, or name a YAML file")
 
 
 def training_missing() -> str | None:
@@ -50,7 +37,7 @@ def training_missing() -> str | None:
 
 
 def train(
-    recipe: Path,
+    recipe: Recipe,
     base: Path,
     rows: Sequence[Mapping[str, Any]],
     artefacts: Path,
@@ -62,9 +49,9 @@ def train(
     """Train on rows, or return the artefact that the same recipe, base and rows have left.
 
     Args:
-        recipe: the YAML file.
+        recipe: what to run.
         base: folder of the model to start from.
-        rows: {"prompt", "completion"} texts.
+        rows: what the recipe's program learns from (`recipes.RowKind`).
         artefacts: where trained things are kept; the artefact's folder is named by its inputs, so
             a killed training goes on in it and a finished one is found again.
         watch: sees steps, loss and time left.
@@ -78,19 +65,20 @@ def train(
     missing = training_missing()
     if missing:
         raise MissingExtraError("what training needs", missing)
+    program = program_of(recipe, own_program)
     about = [
-        file_digest(recipe),
-        file_digest(program_of(recipe, own_program)),
+        file_digest(recipe.path),
+        file_digest(program),
+        file_digest(program.parent / SHARED) if (program.parent / SHARED).is_file() else "",
         folder_digests(base, _weights(base)),
         list(rows),
         dict(overrides or {}),
     ]
-    folder = artefacts / f"{recipe.stem}-{digest_of(about)[:16]}"
+    folder = artefacts / f"{recipe.name}-{digest_of(about)[:16]}"
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder):
         if not (folder / RECORD).is_file():
             write_json_lines(folder / "rows.jsonl", rows)
-            program = program_of(recipe, own_program)
             _run(program, recipe, base, folder, watch, overrides or {})
     return read_build(folder)
 
@@ -104,16 +92,6 @@ def read_build(folder: Path) -> Build:
         peak_memory_mb=max(record["peak_memory_mb"], record["peak_gpu_memory_mb"]),
         folder=str(folder),
     )
-
-
-def program_of(recipe: Path, own: bool) -> Path:
-    """Return the training program: the shipped one, or a copied recipe's own copy.
-
-    Its own only where a person names the recipe on the command line: a task file from elsewhere
-    must not be able to have a program run.
-    """
-    beside = recipe.parent / PROGRAM
-    return beside if own and beside.is_file() else shipped("recipes") / PROGRAM
 
 
 def _weights(base: Path) -> list[str]:
@@ -135,14 +113,14 @@ def _alone(folder: Path) -> Iterator[None]:
 
 def _run(
     program: Path,
-    recipe: Path,
+    recipe: Recipe,
     base: Path,
     folder: Path,
     watch: Watch,
     overrides: Mapping[str, str],
 ) -> None:
     command = [
-        *(sys.executable, str(program), "--config", str(recipe)),
+        *(sys.executable, str(program), "--config", str(recipe.path)),
         *("--model_name_or_path", str(base)),
         *("--train_file", str(folder / "rows.jsonl"), "--output_dir", str(folder)),
     ]
@@ -155,14 +133,14 @@ def _run(
             command, stdout=out, stderr=subprocess.STDOUT, env={**os.environ, **quiet}
         )
         try:
-            _follow(process, folder / "progress.jsonl", f"training {recipe.stem}", watch)
+            _follow(process, folder / "progress.jsonl", f"training {recipe.name}", watch)
         finally:
             if process.poll() is None:  # interrupted: the checkpoint stays, the process does not
                 process.terminate()
                 process.wait(timeout=STOP_SECONDS)
     if process.returncode != 0:
         last = log.read_text(errors="replace").strip().splitlines()[-1:]
-        raise TrainingError(f"{recipe.name} failed: {''.join(last)[:300]} (log: {log})")
+        raise TrainingError(f"{recipe.path.name} failed: {''.join(last)[:300]} (log: {log})")
 
 
 def _follow(process: subprocess.Popen[bytes], progress: Path, title: str, watch: Watch) -> None:
@@ -173,11 +151,23 @@ def _follow(process: subprocess.Popen[bytes], progress: Path, title: str, watch:
     with watch.step(title, steps) as advance:
         while process.poll() is None:
             time.sleep(POLL_SECONDS)
-            advance(int((_last_line(progress) or {"step": 0})["step"]))
+            advance(*_how_far(progress))
+
+
+def _how_far(progress: Path) -> tuple[int, str]:
+    """Return the last step, and the last loss that was logged."""
+    lines = _lines(progress)
+    losses = [line["loss"] for line in lines if line.get("loss") is not None]
+    step = int(lines[-1]["step"]) if lines else 0
+    return step, f"loss {losses[-1]:.3f}" if losses else ""
 
 
 def _last_line(progress: Path) -> dict[str, Any] | None:
+    return lines[-1] if (lines := _lines(progress)) else None
+
+
+def _lines(progress: Path) -> list[dict[str, Any]]:
     if not progress.is_file():
-        return None
+        return []
     whole = [line for line in progress.read_text().splitlines() if line.endswith("}")]
-    return dict(json.loads(whole[-1])) if whole else None
+    return [dict(json.loads(line)) for line in whole]

@@ -6,16 +6,32 @@ import fcntl
 import json
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ladder.errors import MissingExtraError, TrainingError
+from ladder.evidence import Build
 from ladder.files import shipped
 from ladder.report.watch import Quiet
-from ladder.training.launch import find_recipe, read_build, train, training_missing
+from ladder.training.launch import read_build, training_missing
+from ladder.training.launch import train as launch
 from ladder.training.prune import kept_layers
+from ladder.training.recipes import (
+    copy_recipe,
+    find_recipe,
+    program_of,
+    read_recipe,
+    shipped_recipes,
+)
 
 ROWS = [{"prompt": "é?", "completion": " a"}]
+
+
+def train(recipe: Path, *rest: Any, **named: Any) -> Build:
+    return launch(read_recipe(recipe), *rest, **named)
+
+
 train_own = partial(train, own_program=True)
 """As when a person names the recipe: the program beside it is run."""
 
@@ -54,21 +70,21 @@ def base(tmp_path: Path) -> Path:
     return tmp_path / "base"
 
 
-@pytest.mark.parametrize("name", ["lora", "qlora", "distill"])
+@pytest.mark.parametrize("name", ["lora", "qlora", "distill_sequence"])
 def test_shipped_recipes_are_found_by_name(name: str, tmp_path: Path) -> None:
     (tmp_path / f"{name}.yaml").write_text("")
-    assert find_recipe(name, tmp_path) == shipped("recipes") / f"{name}.yaml"
+    assert find_recipe(name, tmp_path).path == shipped("recipes") / f"{name}.yaml"
 
 
 def test_a_recipe_beside_the_task(recipe: Path, tmp_path: Path) -> None:
-    assert find_recipe("mine.yaml", recipe.parent) == recipe
-    assert find_recipe("copied/mine.yaml", tmp_path) == recipe
-    assert find_recipe(str(recipe), tmp_path / "elsewhere") == recipe
+    assert find_recipe("mine.yaml", recipe.parent).path == recipe
+    assert find_recipe("copied/mine.yaml", tmp_path).path == recipe
+    assert find_recipe(str(recipe), tmp_path / "elsewhere").path == recipe
 
 
 @pytest.mark.parametrize("name", ["none", "mine", "sft.py", "none.yaml", ""])
 def test_no_such_recipe_lists_the_shipped_ones(name: str, recipe: Path) -> None:
-    with pytest.raises(TrainingError, match="distill, lora, qlora") as caught:
+    with pytest.raises(TrainingError, match="distill_sequence, lora, qlora") as caught:
         find_recipe(name, recipe.parent)
     assert f"`{name}`" in str(caught.value)
 
@@ -174,3 +190,30 @@ def test_kept_layers_are_as_many_as_asked_and_in_order(layers: int) -> None:
         assert kept == sorted(kept)
         assert kept[-1] == layers - 1
         assert keep == 1 or kept[0] == 0
+
+
+def test_every_shipped_recipe_says_when_to_use_it_and_can_be_owned(tmp_path: Path) -> None:
+    for recipe in shipped_recipes():
+        assert len(recipe.when.split()) > 8, recipe.name
+        made = copy_recipe(recipe.name, tmp_path / recipe.name)
+        assert [path.name for path in made] == [recipe.path.name, recipe.program, "running.py"]
+        own = find_recipe(str(made[0]), tmp_path)
+        assert program_of(own, own=True) == made[1]
+        assert program_of(own, own=False) != made[1]
+        with pytest.raises(TrainingError, match="is there already"):
+            copy_recipe(recipe.name, tmp_path / recipe.name)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("program: rm.py\n", "is none of sft.py"),
+        ("- a\n- list\n", "no fields in it"),
+        ("a: [1\n", "not YAML"),
+        ("", "no fields in it"),
+    ],
+)
+def test_a_file_that_is_no_recipe(text: str, why: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(text)
+    with pytest.raises(TrainingError, match=why):
+        find_recipe("mine.yaml", tmp_path)

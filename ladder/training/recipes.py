@@ -1,0 +1,116 @@
+"""The recipes: a YAML file in TRL's and PEFT's own field names, and the program that runs it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import yaml
+
+from ladder.errors import TrainingError
+from ladder.files import shipped
+
+RowKind = Literal["answers", "pairs", "graded", "prompts", "labels"]
+"""What a program learns from: prompt and completion; prompt, chosen and rejected; prompt,
+completion and whether it is desirable; prompts alone; text and label."""
+
+PROGRAMS: Mapping[str, RowKind] = {"sft.py": "answers"}
+SHARED = "running.py"
+"""What the programs share; a copied program takes it along."""
+COMMANDS = 2
+"""The first lines of a recipe say how to launch it, with `ladder` and without."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A recipe file, read but not run."""
+
+    path: Path
+    program: str
+    when: str
+    """When to use it, from the file's comments."""
+
+    @property
+    def name(self) -> str:
+        """What it is called on the command line."""
+        return self.path.stem
+
+    @property
+    def rows(self) -> RowKind:
+        """What its program learns from."""
+        return PROGRAMS[self.program]
+
+
+def shipped_recipes() -> list[Recipe]:
+    """Return every recipe that comes with the package, by name."""
+    return [read_recipe(path) for path in sorted(shipped("recipes").glob("*.yaml"))]
+
+
+def find_recipe(name: str, beside: Path) -> Recipe:
+    """Return a recipe: a shipped name, or a YAML file beside the task.
+
+    Raises:
+        TrainingError: there is no such recipe, or it is not one.
+    """
+    for path in (shipped("recipes") / f"{name}.yaml", beside / name, Path(name)):
+        if path.suffix == ".yaml" and path.is_file():
+            return read_recipe(path)
+    there = ", ".join(sorted(path.stem for path in shipped("recipes").glob("*.yaml")))
+    raise TrainingError(f"no recipe `{name}`; there are {there}, or name a YAML file")
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read a recipe file.
+
+    Raises:
+        TrainingError: it is not YAML of fields and values, or names a program that is not there.
+    """
+    text = path.read_text(encoding="utf-8")
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise TrainingError(f"{path}: not YAML ({' '.join(str(error).split())})") from None
+    if not isinstance(values, dict):
+        raise TrainingError(f"{path}: no fields in it; write `learning_rate: 1.0e-4` and the like")
+    program = values.get("program", "sft.py")
+    if program not in PROGRAMS:
+        there = ", ".join(PROGRAMS)
+        raise TrainingError(f"{path}: `program: {program}` is none of {there}")
+    return Recipe(path, program, _when(text))
+
+
+def _when(text: str) -> str:
+    lines = text.splitlines()
+    comment = [line for line in lines if line.startswith("#")][COMMANDS:]
+    return " ".join(line.removeprefix("#").strip() for line in comment)
+
+
+def copy_recipe(name: str, into: Path) -> list[Path]:
+    """Hand a shipped recipe over: its YAML, its program and what the program needs.
+
+    Raises:
+        TrainingError: there is no such recipe, or one of the files is there already.
+    """
+    recipe = find_recipe(name, into)
+    names = (recipe.path.name, recipe.program, SHARED)
+    there = [into / each for each in names if (into / each).exists()]
+    if there and there[0].name == recipe.path.name:
+        raise TrainingError(f"{there[0]} is there already; remove it, or name another folder")
+    into.mkdir(parents=True, exist_ok=True)
+    made = [into / each for each in names if not (into / each).exists()]
+    for path in made:
+        shutil.copyfile(shipped("recipes") / path.name, path)
+    return made
+
+
+def program_of(recipe: Recipe, own: bool) -> Path:
+    """Return the training program: the shipped one, or a copied recipe's own copy.
+
+    Its own only where a person names the recipe on the command line: a task file from elsewhere
+    must not be able to have a program run.
+    """
+    beside = recipe.path.parent / recipe.program
+    return beside if own and beside.is_file() else shipped("recipes") / recipe.program

@@ -1,0 +1,308 @@
+"""What the training programs here share: go on after a kill, show how far, stop on a fault, record.
+
+A copied recipe takes this file along. Every program leaves, in its output folder:
+    progress.jsonl   a line per step, with the loss where it was logged
+    training.json    what was trained, for how long, on what, once it has ended well
+    checkpoint-N     while it runs; a killed run goes on from the last one when started again
+"""
+
+from __future__ import annotations
+
+import difflib
+import errno
+import json
+import math
+import re
+import resource
+import shutil
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NoReturn
+
+MOST_LEFT_OUT = 0.1
+"""More rows than this share that are too long: the recipe does not fit the data."""
+
+
+@dataclass
+class Files:
+    """What a program reads, beside the fields of its trainer."""
+
+    train_file: str = field(metadata={"help": "JSON lines."})
+    program: str = field(default="sft.py", metadata={"help": "The program that runs this recipe."})
+
+
+def parse(parts: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Read the YAML after --config, and what the command line changes in it.
+
+    Args:
+        parts: the dataclasses whose fields the YAML may name; a key that none of them has ends the
+            program with the nearest one that there is.
+    """
+    import torch
+    from trl import TrlParser
+
+    if not torch.cuda.is_available() and "--use_cpu" not in sys.argv:
+        sys.argv += ["--use_cpu", "true"]
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    _reuse_freed_memory()
+    parser = TrlParser(parts)
+    try:
+        found: tuple[Any, ...] = parser.parse_args_and_config()
+    except ValueError as error:
+        unknown = re.findall(r"'?--(\w+)'?|\['(\w+)'", str(error))
+        stop(_nearest(unknown[0][0] or unknown[0][1], parts) if unknown else str(error))
+    return found
+
+
+def _nearest(unknown: str, parts: Sequence[Any]) -> str:
+    known = [each.name for part in parts for each in fields(part)]
+    near = difflib.get_close_matches(unknown, known, 1)
+    meant = f"did you mean `{near[0]}`?" if near else "the fields are TRL's and PEFT's own"
+    return f"unknown key `{unknown}`: {meant}"
+
+
+def read_rows(path: str | Path, needed: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the rows of a JSON-lines file, each with the fields that the program needs.
+
+    A file without rows, a broken line, and a row without a field end the program with the line.
+    """
+    rows = []
+    for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            stop(f"{path}, line {number}: not JSON ({error.msg})")
+        for name in needed:
+            if not isinstance(row, dict) or name not in row:
+                stop(f"{path}, line {number}: no `{name}`; each row needs {', '.join(needed)}")
+        rows.append(row)
+    if not rows:
+        stop(f"{path}: no rows to train on")
+    return rows
+
+
+def fitting(rows: Sequence[Any], lengths: Sequence[int], longest: int) -> list[Any]:
+    """Return the rows that fit, and say how many do not; a cut row would teach a cut answer.
+
+    Args:
+        rows: anything.
+        lengths: tokens of each row, prompt and answer.
+        longest: the recipe's `max_length`, or the model's context.
+    """
+    kept = [row for row, tokens in zip(rows, lengths, strict=True) if tokens <= longest]
+    left_out = len(rows) - len(kept)
+    if left_out > MOST_LEFT_OUT * len(rows):
+        stop(
+            f"{left_out} of {len(rows)} rows are longer than {longest} tokens (the longest has "
+            f"{max(lengths)}): set max_length to that if the model's context allows it, or shorten "
+            "the rows"
+        )
+    if left_out:
+        print(f"{left_out} of {len(rows)} rows are longer than {longest} tokens: left out")
+    return kept
+
+
+def row_tokens(tokenizer: Any, rows: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Return how many tokens the prompt and the completion of each row take together."""
+    if isinstance(rows[0]["prompt"], str):
+        texts = [row["prompt"] + row["completion"] for row in rows]
+    else:
+        turns = [[*row["prompt"], *row["completion"]] for row in rows]
+        texts = [tokenizer.apply_chat_template(each, tokenize=False) for each in turns]
+    return [len(ids) for ids in tokenizer(texts, add_special_tokens=False)["input_ids"]]
+
+
+def local_only(model: Any) -> dict[str, Any]:
+    """Return how to load from a folder without asking a hub, or from a hub at a revision."""
+    here = Path(model.model_name_or_path).is_dir()
+    return {"local_files_only": True} if here else {"revision": model.model_revision}
+
+
+def loading(model: Any) -> dict[str, Any]:
+    """Return the loading arguments that the recipe names: precision, attention, place."""
+    return {
+        "dtype": model.dtype,
+        "attn_implementation": model.attn_implementation,
+        "use_safetensors": True,
+        **local_only(model),
+    }
+
+
+def same_precision(model: Any) -> None:
+    """Hold adapters in the base's precision: on a CPU this is a third faster than float32."""
+    dtype = next(p.dtype for p in model.parameters() if not p.requires_grad)
+    for parameter in model.parameters():
+        if parameter.requires_grad and dtype.is_floating_point:
+            parameter.data = parameter.data.to(dtype)
+
+
+def run(trainer: Any, notes: Mapping[str, Any] | None = None) -> int:
+    """Train to the end, from the last checkpoint if there is one, and write the record.
+
+    Args:
+        trainer: a transformers Trainer.
+        notes: what else the record should hold.
+    """
+    from transformers.trainer_utils import get_last_checkpoint
+
+    output = Path(trainer.args.output_dir)
+    output.mkdir(parents=True, exist_ok=True)
+    trainer.args.logging_nan_inf_filter = False  # it would hide a loss that is not a number
+    first = trainer.is_world_process_zero()
+    progress = Progress(output / "progress.jsonl", writes=first)
+    trainer.add_callback(as_callback(progress))
+    started = time.perf_counter()
+    try:
+        trainer.train(resume_from_checkpoint=get_last_checkpoint(str(output)))
+        seconds = time.perf_counter() - started
+        if progress.broken_at is not None:
+            stop(_broken(trainer, progress.broken_at, get_last_checkpoint(str(output))))
+        trainer.save_model(str(output))
+    except (RuntimeError, MemoryError, OSError) as error:
+        stop(_fault(error, trainer.args))
+    if first:
+        _record(output, trainer, progress, seconds, notes or {})
+        for checkpoint in output.glob("checkpoint-*"):
+            shutil.rmtree(checkpoint)
+    return 0
+
+
+class Progress:
+    """Append what is known at each logged step, for whoever watches."""
+
+    def __init__(self, path: Path, writes: bool = True) -> None:
+        self.path = path
+        self.writes = writes
+        self.broken_at: int | None = None
+        self.started = time.perf_counter()
+
+    def write(self, step: int, steps: int, loss: float | None) -> None:
+        """Append one line; the first loss that is not a number is where training broke."""
+        if loss is not None and not math.isfinite(loss) and self.broken_at is None:
+            self.broken_at = step
+        if self.writes:
+            seconds = round(time.perf_counter() - self.started, 2)
+            line = {"step": step, "steps": steps, "loss": _or_none(loss), "seconds": seconds}
+            with self.path.open("a") as file:
+                file.write(json.dumps(line) + "\n")
+
+    def curve(self) -> list[list[float]]:
+        """Return [step, loss] of every logged step; what a resumed run did again counts once."""
+        lines = map(json.loads, self.path.read_text().splitlines())
+        last = {line["step"]: line["loss"] for line in lines if line["loss"] is not None}
+        return [[step, last[step]] for step in sorted(last)]
+
+
+def as_callback(progress: Progress) -> Any:
+    """Return the trainer callback that feeds a Progress, and ends a run whose loss is broken."""
+    from transformers import TrainerCallback
+
+    class Callback(TrainerCallback):  # type: ignore[misc]
+        def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            progress.write(state.global_step, state.max_steps, None)
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            progress.write(state.global_step, state.max_steps, None)
+            control.should_log |= control.should_save  # the loss is looked at before it is kept
+
+        def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            control.should_log |= control.should_save
+
+        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+            if logs and "loss" in logs:
+                progress.write(state.global_step, state.max_steps, float(logs["loss"]))
+            if progress.broken_at is not None:
+                control.should_training_stop = True
+                control.should_save = False
+
+    return Callback()
+
+
+def stop(message: str) -> NoReturn:
+    """End the program; its last line says why."""
+    sys.exit(message)
+
+
+def _or_none(loss: float | None) -> float | None:
+    return loss if loss is not None and math.isfinite(loss) else None
+
+
+def _broken(trainer: Any, step: int, kept: str | None) -> str:
+    there = f"{Path(kept).name} from before it is kept" if kept else "there is no checkpoint yet"
+    rate = trainer.args.learning_rate
+    return (
+        f"the loss is not a number at step {step}: stopped; {there}. Lower learning_rate (it is "
+        f"{rate:g}: try {rate / 10:g}), or look for rows that hold no answer"
+    )
+
+
+def _fault(error: BaseException, settings: Any) -> str:
+    """Say what a fault of the machine was and which setting mends it; raise any other error."""
+    import torch
+
+    text = str(error)
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate" in text:
+        return f"out of memory: {smaller(settings)}"
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    if full or "No space left" in text or "os error 28" in text:
+        return f"{settings.output_dir}: no space left on the device; free some and start again"
+    raise error
+
+
+def smaller(settings: Any) -> str:
+    """Return the setting that takes less memory and trains the same model."""
+    batch, parts = settings.per_device_train_batch_size, settings.gradient_accumulation_steps
+    if batch > 1:
+        half = batch // 2
+        return (
+            f"set per_device_train_batch_size to {half} and gradient_accumulation_steps to "
+            f"{math.ceil(batch / half) * parts} (the same steps in smaller parts)"
+        )
+    return "set activation_checkpointing to true, or max_length lower; or take the qlora recipe"
+
+
+def _record(
+    output: Path, trainer: Any, progress: Progress, seconds: float, notes: Mapping[str, Any]
+) -> None:
+    """Write training.json: what was trained, for how long, on what."""
+    import torch
+
+    peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    model = trainer.model
+    gpu = torch.cuda.is_available()
+    record = {
+        "seconds": round(seconds, 2),
+        "tokens": int(getattr(trainer, "_total_train_tokens", 0)),
+        "steps": int(trainer.state.global_step),
+        "rows": len(trainer.train_dataset),
+        "loss_curve": progress.curve(),
+        "peak_memory_mb": round(peak_kib / 1024, 1),
+        "peak_gpu_memory_mb": round(torch.cuda.max_memory_allocated() / 2**20, 1) if gpu else 0.0,
+        "trained_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
+        "all_parameters": sum(p.numel() for p in model.parameters()),
+        "seed": trainer.args.seed,
+        "learning_rate": trainer.args.learning_rate,
+        "processes": trainer.args.world_size,
+        "versions": {name: version(name) for name in ("torch", "transformers", "trl", "peft")},
+        # On a CPU every kernel here repeats bit for bit with as many threads; on a GPU the
+        # backward pass of attention, and sums over atomics, do not.
+        "not_deterministic": ["attention's backward pass", "sums by atomics"] if gpu else [],
+        "threads": torch.get_num_threads(),
+        **notes,
+    }
+    (output / "training.json").write_text(json.dumps(record, indent=2) + "\n")
+
+
+def _reuse_freed_memory() -> None:
+    """Keep freed memory in the process (glibc): batches of varying length else fault it anew."""
+    import ctypes
+    import platform
+
+    if platform.libc_ver()[0] == "glibc":
+        libc = ctypes.CDLL(None)
+        libc.mallopt(-4, 0)  # M_MMAP_MAX
+        libc.mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD
