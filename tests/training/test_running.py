@@ -40,7 +40,7 @@ def test_a_few_rows_that_are_too_long_are_left_out_and_many_end_the_run(capsys) 
     assert running.fitting("abcdefghijk", [5] * 10 + [9], 8) == list("abcdefghij")
     assert "1 of 11 rows are longer than 8 tokens: left out" in capsys.readouterr().out
     with pytest.raises(
-        SystemExit, match="2 of 11 rows are longer than 8 tokens .the longest has 9"
+        SystemExit, match=r"2 of 11 rows are longer than 8 tokens \(the longest has 9"
     ):
         running.fitting("abcdefghijk", [5] * 9 + [9, 9], 8)
     assert running.fitting("abc", [8, 8, 8], 8) == list("abc")
