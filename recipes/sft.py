@@ -15,6 +15,7 @@ from typing import Any
 from running import (
     Files,
     fitting,
+    in_parts,
     loading,
     local_only,
     parse,
@@ -53,21 +54,9 @@ def make_trainer(files: Files, settings: Any, model: Any) -> Any:
         def training_step(
             self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None
         ) -> Any:
-            """Take long rows a few at a time: activations are most of a step's memory.
-
-            Each part's loss is divided by the labels of the whole batch, so that the parts'
-            gradients add up to the batch's own.
-            """
-            rows, width = inputs["input_ids"].shape
-            fit = max(1, TOKENS_AT_ONCE // width)
-            whole = rows <= fit or num_items_in_batch is None
-            if whole or inputs["input_ids"].is_cuda:
-                return super().training_step(model, inputs, num_items_in_batch)
-            loss = torch.tensor(0.0)
-            for start in range(0, rows, fit):
-                part = {name: value[start : start + fit] for name, value in inputs.items()}
-                loss += super().training_step(model, part, num_items_in_batch)
-            return loss
+            """Take long rows a few at a time."""
+            step = super().training_step
+            return in_parts(step, model, inputs, num_items_in_batch, TOKENS_AT_ONCE)
 
         def compute_loss(
             self,

@@ -20,6 +20,7 @@ import numpy as np
 from ladder.engines.endpoint import is_loopback
 from ladder.errors import MissingExtraError, StateError
 from ladder.files import digest_of, folder_digests
+from ladder.engines.embedding import embed, open_embedder
 from ladder.retrieval.backend import SLICE, Backend, Candidate, Entry
 from ladder.retrieval.counts import WordCounts
 from ladder.retrieval.lancedb_store import open_lancedb
@@ -30,8 +31,6 @@ from ladder.retrieval.search import (
     B,
     Ranking,
     Way,
-    embed,
-    open_embedder,
     similarity,
     words,
 )

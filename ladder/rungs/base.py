@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,7 +15,7 @@ from ladder.engines import Completion, model_folder, open_engine
 from ladder.engines.base import Abilities
 from ladder.engines.bundled import first_use
 from ladder.engines.cache import CachedEngine, Store
-from ladder.errors import Problem, SpendLimitError, TaskError
+from ladder.errors import MissingExtraError, Problem, SpendLimitError, TaskError
 from ladder.evidence import Asked, Attempt, Build, Candidate
 from ladder.report.watch import Quiet, Watch
 from ladder.retrieval.store import stays_here
@@ -27,7 +28,9 @@ from ladder.task import Prices, RungName, Task, model_parts
 from ladder.training.launch import train
 from ladder.training.prune import pruned_copy
 from ladder.training.recipes import Recipe
+from ladder.training.vocabulary import refusal, trimmed_copy
 
+INSTALLED_EMBEDDING = "bundled:all-minilm-l6-v2"
 ENGINES_KEPT = 2
 """Engines held in memory at once: a base and one built on it."""
 
@@ -156,7 +159,29 @@ class Climb:
             return model_folder(self.task.models.student, self.task.folder)
         return pruned_copy(self.base_folder(), self.artefacts)
 
-    def train(self, recipe: Recipe, base: Path, rows: Sequence[Mapping[str, Any]]) -> Build:
+    def narrowed(self, student: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
+        """Return a copy of our own student with the vocabulary of its rows and documents.
+
+        A student that the task names, and a vocabulary that cannot be trimmed, stay as they are.
+        """
+        if self.task.models.student is not None or refusal(student):
+            return student
+        texts = [*self.splits.labels, *(document.text for document in self.splits.documents)]
+        return trimmed_copy(student, rows, self.artefacts, texts)
+
+    def embedding_folder(self) -> Path | None:
+        """Return the task's embedding model, else the installed one; None where there is none."""
+        named = self.task.models.embedding
+        if named is not None:
+            return model_folder(named, self.task.folder)
+        if find_spec("sentence_transformers") is None:
+            return None
+        try:
+            return model_folder(INSTALLED_EMBEDDING)
+        except MissingExtraError:
+            return None
+
+    def train(self, recipe: Recipe, base: Path | None, rows: Sequence[Mapping[str, Any]]) -> Build:
         """Train on rows, or find what the same training has left."""
         return train(recipe, base, rows, self.artefacts, self.watch)
 

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ladder.engines import model_folder
+from ladder.errors import TrainingError
 from ladder.report.markdown import duration
 from ladder.report.watch import Watch
+from ladder.rungs.asking import answer
+from ladder.rungs.base import Climb
 from ladder.rungs.opening import open_climb
 from ladder.rungs.r3_lora import plain_candidate, training_rows
+from ladder.rungs.r4_distill import label_rows, teacher_of, unseen_labels
+from ladder.samples.rows import Sample
 from ladder.task import Task
 from ladder.training.launch import RECORD, train
-from ladder.training.recipes import find_recipe
+from ladder.training.recipes import WITH_TEACHER, Recipe, RowKind, find_recipe
+
+Answered = Sequence[tuple[Sample, str]]
 
 
 def train_task(
@@ -21,21 +29,85 @@ def train_task(
 ) -> list[str]:
     """Train on a task's training rows; return what to tell the user, line by line.
 
-    The student of a distillation learns from the rows' own targets here: in a climb its teacher
-    answers them.
+    A student learns from the task's `models.teacher`; without one, from the rows' own targets, or
+    from the base's weights where the recipe reads weights.
+
+    Raises:
+        TrainingError: the recipe cannot learn from this task's rows, or its program failed.
     """
     climb, _ = open_climb(task, runs, watch)
     found = find_recipe(recipe, task.folder)
-    candidate = plain_candidate(climb)
-    rows = training_rows(climb, candidate, [(s, s.target) for s in climb.splits.train])
-    base = model_folder(task.models.base, task.folder)
-    build = train(found, base, rows, climb.artefacts, watch, overrides, own_program=True)
+    if found.rows not in ROWS:
+        raise TrainingError(f"{found.name} learns from {found.rows}: the task has no such rows")
+    if not climb.splits.train:
+        raise TrainingError(f"{task.source}: no training rows; name some under `data: train`")
+    answered = _answered(climb, found)
+    rows = ROWS[found.rows](climb, answered)
+    build = train(
+        found,
+        _start(climb, found),
+        rows,
+        climb.artefacts,
+        watch,
+        overrides,
+        teacher=_teacher(climb, found),
+        own_program=True,
+    )
     climb.store.close()
     record = json.loads((Path(str(build.folder)) / RECORD).read_text())
     curve = record["loss_curve"]
+    never = unseen_labels(climb, [text for _, text in answered]) if found.rows == "labels" else ""
     return [
         f"{found.name}: {record['rows']} rows, {record['steps']} steps, {record['tokens']:,} "
         f"tokens in {duration(record['seconds'])}, {build.peak_memory_mb:,.0f} MB at the peak",
         f"loss {curve[0][1]:.3f} -> {curve[-1][1]:.3f}" if curve else "no loss was logged",
+        *([f"no row has these labels, so it never answers them: {never}"] if never else []),
         f"artefact {build.folder}",
     ]
+
+
+def _answered(climb: Climb, recipe: Recipe) -> Answered:
+    """Return the training rows with the answers to learn: the teacher's, or their own."""
+    samples = climb.splits.train
+    reads_answers = recipe.distils or recipe.rows == "labels"
+    if climb.task.models.teacher is None or recipe.program in WITH_TEACHER or not reads_answers:
+        return [(sample, sample.target) for sample in samples]
+    outcomes = answer(climb, teacher_of(climb), samples, "teacher answers", scored=False)
+    return [(o.sample, o.text) for o in outcomes if o.completion.error is None and o.text]
+
+
+def _start(climb: Climb, recipe: Recipe) -> Path | None:
+    """Return the model that a recipe starts from: base, student, or embedding."""
+    if recipe.rows == "labels":
+        return climb.embedding_folder()
+    return climb.student_folder() if recipe.distils else climb.base_folder()
+
+
+def _teacher(climb: Climb, recipe: Recipe) -> Path | None:
+    """Return the model whose weights a recipe reads as the teacher's."""
+    if recipe.program not in WITH_TEACHER:
+        return None
+    task = climb.task
+    return model_folder(task.models.teacher or task.models.base, task.folder)
+
+
+def _answers(climb: Climb, answered: Answered) -> list[dict[str, Any]]:
+    return training_rows(climb, plain_candidate(climb), answered)
+
+
+def _prompts(climb: Climb, answered: Answered) -> list[dict[str, Any]]:
+    return [{"prompt": row["prompt"]} for row in _answers(climb, answered)]
+
+
+def _labels(climb: Climb, answered: Answered) -> list[dict[str, Any]]:
+    if not climb.splits.labels:
+        raise TrainingError(f"{climb.task.source}: a label student needs `answer: {{type: label}}`")
+    return [dict(row) for row in label_rows(answered)]
+
+
+ROWS: Mapping[RowKind, Callable[[Climb, Answered], list[dict[str, Any]]]] = {
+    "answers": _answers,
+    "prompts": _prompts,
+    "labels": _labels,
+}
+"""What each kind of program is given."""

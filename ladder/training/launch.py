@@ -38,24 +38,26 @@ def training_missing() -> str | None:
 
 def train(
     recipe: Recipe,
-    base: Path,
+    base: Path | None,
     rows: Sequence[Mapping[str, Any]],
     artefacts: Path,
     watch: Watch,
     overrides: Mapping[str, str] | None = None,
     *,
+    teacher: Path | None = None,
     own_program: bool = False,
 ) -> Build:
     """Train on rows, or return the artefact that the same recipe, base and rows have left.
 
     Args:
         recipe: what to run.
-        base: folder of the model to start from.
+        base: folder of the model to start from, where the recipe starts from one.
         rows: what the recipe's program learns from (`recipes.RowKind`).
         artefacts: where trained things are kept; the artefact's folder is named by its inputs, so
             a killed training goes on in it and a finished one is found again.
         watch: sees steps, loss and time left.
         overrides: recipe fields to change, by name.
+        teacher: folder of the model that a student learns from.
         own_program: run the program beside the recipe, if there is one.
 
     Raises:
@@ -70,7 +72,7 @@ def train(
         file_digest(recipe.path),
         file_digest(program),
         file_digest(program.parent / SHARED) if (program.parent / SHARED).is_file() else "",
-        folder_digests(base, _weights(base)),
+        *(folder_digests(model, _weights(model)) for model in (base, teacher) if model),
         list(rows),
         dict(overrides or {}),
     ]
@@ -79,7 +81,9 @@ def train(
     with _alone(folder):
         if not (folder / RECORD).is_file():
             write_json_lines(folder / "rows.jsonl", rows)
-            _run(program, recipe, base, folder, watch, overrides or {})
+            models = {"model_name_or_path": base, "teacher_model_name_or_path": teacher}
+            given = {name: str(model) for name, model in models.items() if model}
+            _run(program, recipe, folder, watch, {**given, **(overrides or {})})
     return read_build(folder)
 
 
@@ -114,17 +118,15 @@ def _alone(folder: Path) -> Iterator[None]:
 def _run(
     program: Path,
     recipe: Recipe,
-    base: Path,
     folder: Path,
     watch: Watch,
-    overrides: Mapping[str, str],
+    fields: Mapping[str, str],
 ) -> None:
     command = [
         *(sys.executable, str(program), "--config", str(recipe.path)),
-        *("--model_name_or_path", str(base)),
         *("--train_file", str(folder / "rows.jsonl"), "--output_dir", str(folder)),
     ]
-    for name, value in overrides.items():
+    for name, value in fields.items():
         command += [f"--{name}", value]
     log = folder / "train.log"
     quiet = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "PYTHONWARNINGS": "ignore"}

@@ -17,7 +17,14 @@ RowKind = Literal["answers", "pairs", "graded", "prompts", "labels"]
 """What a program learns from: prompt and completion; prompt, chosen and rejected; prompt,
 completion and whether it is desirable; prompts alone; text and label."""
 
-PROGRAMS: Mapping[str, RowKind] = {"sft.py": "answers"}
+PROGRAMS: Mapping[str, RowKind] = {
+    "sft.py": "answers",
+    "distill_logits.py": "answers",
+    "distill_on_policy.py": "prompts",
+    "student_label.py": "labels",
+}
+WITH_TEACHER = ("distill_logits.py", "distill_on_policy.py")
+"""Programs that read the teacher's own weights; the others read what it has answered."""
 SHARED = "running.py"
 """What the programs share; a copied program takes it along."""
 COMMANDS = 2
@@ -42,6 +49,11 @@ class Recipe:
     def rows(self) -> RowKind:
         """What its program learns from."""
         return PROGRAMS[self.program]
+
+    @property
+    def distils(self) -> bool:
+        """Whether it makes a small student, not another form of the base."""
+        return self.program in WITH_TEACHER or self.name.startswith("distill")
 
 
 def shipped_recipes() -> list[Recipe]:

@@ -7,9 +7,9 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from conftest import train_head
 import yaml
 
-from ladder.engines.head import train_head
 from ladder.errors import StateError, TaskError
 from ladder.evidence import (
     Attempt,
