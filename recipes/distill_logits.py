@@ -97,8 +97,8 @@ def make_trainer(files: Files, settings: Any, model: Any, teaching: Teaching) ->
             at = inputs["labels"][:, 1:] != -100
             width = int(at.sum(1).max())
             known = at.sum(1, keepdim=True) > at.new_ones(width).cumsum(0) - 1
-            stored = [inputs[name][:, :width][known] for name in ("top_ids", "top_logprobs")]
-            loss = mixed_loss(logits, wanted, *stored, teaching)
+            ids, logprobs = (inputs[n][:, :width][known] for n in ("top_ids", "top_logprobs"))
+            loss = mixed_loss(logits, wanted, ids, logprobs, teaching)
             count = num_items_in_batch if num_items_in_batch is not None else len(wanted)
             self._total_train_tokens += int(inputs["attention_mask"].sum())
             return (loss, logits) if return_outputs else loss / count

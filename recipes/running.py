@@ -143,7 +143,7 @@ def same_vocabulary(student: Any, teacher: Any) -> None:
     own, other = student.get_vocab(), teacher.get_vocab()
     if own == other:
         return
-    apart = next((t for t in sorted(own.keys() | other.keys()) if own.get(t) != other.get(t)))
+    apart = next(t for t in sorted(own.keys() | other.keys()) if own.get(t) != other.get(t))
     stop(
         f"student and teacher have different vocabularies ({len(own):,} and {len(other):,} tokens; "
         f"`{apart}` is {own.get(apart, 'not there')} and {other.get(apart, 'not there')}): logits "

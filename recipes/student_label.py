@@ -53,7 +53,7 @@ def main() -> int:
     steps, loss = train_head(output, texts, labels, settings)
     seconds = time.perf_counter() - started
     progress.write(2, 2, loss)
-    libraries = ("scikit-learn", *(["sentence-transformers"] if settings.model_name_or_path else []))
+    embeds = ["sentence-transformers"] if settings.model_name_or_path else []
     about = {
         "tokens": 0,
         "steps": steps,
@@ -62,7 +62,7 @@ def main() -> int:
         "labels": len(set(labels)),
         "seed": settings.seed,
     }
-    write_record(output, seconds, libraries, about)
+    write_record(output, seconds, ["scikit-learn", *embeds], about)
     return 0
 
 
@@ -83,9 +83,7 @@ def train_head(
         only = f"`{next(iter(counts))}` in all {len(labels)} rows" if counts else "none at all"
         stop(f"a label student needs two labels or more to tell apart; found {only}")
     features, config = make_features(texts, settings.model_name_or_path)
-    model = LogisticRegression(
-        C=settings.C, max_iter=settings.max_iter, random_state=settings.seed
-    )
+    model = LogisticRegression(C=settings.C, max_iter=settings.max_iter, random_state=settings.seed)
     model.fit(features, labels)
     weights, intercepts = model.coef_, model.intercept_
     if len(model.classes_) == 2:  # one row of weights stands for two classes

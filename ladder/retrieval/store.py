@@ -17,10 +17,10 @@ from typing import Any, Literal, Self
 import httpx
 import numpy as np
 
+from ladder.engines.embedding import embed, open_embedder
 from ladder.engines.endpoint import is_loopback
 from ladder.errors import MissingExtraError, StateError
 from ladder.files import digest_of, folder_digests
-from ladder.engines.embedding import embed, open_embedder
 from ladder.retrieval.backend import SLICE, Backend, Candidate, Entry
 from ladder.retrieval.counts import WordCounts
 from ladder.retrieval.lancedb_store import open_lancedb

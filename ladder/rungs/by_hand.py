@@ -18,7 +18,7 @@ from ladder.rungs.r3_lora import plain_candidate, training_rows
 from ladder.rungs.r4_distill import label_rows, teacher_of, unseen_labels
 from ladder.samples.rows import Sample
 from ladder.task import Task
-from ladder.training.launch import RECORD, train
+from ladder.training.launch import RECORD, TEACHER, train
 from ladder.training.recipes import WITH_TEACHER, Recipe, RowKind, find_recipe
 
 Answered = Sequence[tuple[Sample, str]]
@@ -43,16 +43,9 @@ def train_task(
         raise TrainingError(f"{task.source}: no training rows; name some under `data: train`")
     answered = _answered(climb, found)
     rows = ROWS[found.rows](climb, answered)
-    build = train(
-        found,
-        _start(climb, found),
-        rows,
-        climb.artefacts,
-        watch,
-        overrides,
-        teacher=_teacher(climb, found),
-        own_program=True,
-    )
+    fields = {**_teacher(climb, found), **overrides}
+    start = _start(climb, found)
+    build = train(found, start, rows, climb.artefacts, watch, fields, own_program=True)
     climb.store.close()
     record = json.loads((Path(str(build.folder)) / RECORD).read_text())
     curve = record["loss_curve"]
@@ -83,12 +76,12 @@ def _start(climb: Climb, recipe: Recipe) -> Path | None:
     return climb.student_folder() if recipe.distils else climb.base_folder()
 
 
-def _teacher(climb: Climb, recipe: Recipe) -> Path | None:
-    """Return the model whose weights a recipe reads as the teacher's."""
+def _teacher(climb: Climb, recipe: Recipe) -> dict[str, str]:
+    """Return the field that names the teacher, where a recipe reads a teacher's weights."""
     if recipe.program not in WITH_TEACHER:
-        return None
-    task = climb.task
-    return model_folder(task.models.teacher or task.models.base, task.folder)
+        return {}
+    models = climb.task.models
+    return {TEACHER: str(model_folder(models.teacher or models.base, climb.task.folder))}
 
 
 def _answers(climb: Climb, answered: Answered) -> list[dict[str, Any]]:

@@ -24,6 +24,8 @@ from ladder.report.watch import Watch
 from ladder.training.recipes import SHARED, Recipe, program_of
 
 RECORD = "training.json"
+TEACHER = "teacher_model_name_or_path"
+"""The field in which a recipe finds the folder of a teacher's weights."""
 POLL_SECONDS = 0.5
 STOP_SECONDS = 20
 
@@ -44,7 +46,6 @@ def train(
     watch: Watch,
     overrides: Mapping[str, str] | None = None,
     *,
-    teacher: Path | None = None,
     own_program: bool = False,
 ) -> Build:
     """Train on rows, or return the artefact that the same recipe, base and rows have left.
@@ -56,8 +57,7 @@ def train(
         artefacts: where trained things are kept; the artefact's folder is named by its inputs, so
             a killed training goes on in it and a finished one is found again.
         watch: sees steps, loss and time left.
-        overrides: recipe fields to change, by name.
-        teacher: folder of the model that a student learns from.
+        overrides: recipe fields to change, by name; a student's teacher is one of them.
         own_program: run the program beside the recipe, if there is one.
 
     Raises:
@@ -68,11 +68,13 @@ def train(
     if missing:
         raise MissingExtraError("what training needs", missing)
     program = program_of(recipe, own_program)
+    named = (overrides or {}).get(TEACHER)
+    teacher = Path(named) if named and Path(named).is_dir() else None
     about = [
         file_digest(recipe.path),
         file_digest(program),
         file_digest(program.parent / SHARED) if (program.parent / SHARED).is_file() else "",
-        *(folder_digests(model, _weights(model)) for model in (base, teacher) if model),
+        *(folder_digests(model, _weights(model)) for model in (base, teacher) if model is not None),
         list(rows),
         dict(overrides or {}),
     ]
@@ -81,9 +83,8 @@ def train(
     with _alone(folder):
         if not (folder / RECORD).is_file():
             write_json_lines(folder / "rows.jsonl", rows)
-            models = {"model_name_or_path": base, "teacher_model_name_or_path": teacher}
-            given = {name: str(model) for name, model in models.items() if model}
-            _run(program, recipe, folder, watch, {**given, **(overrides or {})})
+            start = {"model_name_or_path": str(base)} if base is not None else {}
+            _run(program, recipe, folder, watch, {**start, **(overrides or {})})
     return read_build(folder)
 
 

@@ -7,8 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from conftest import train_head
 import yaml
+from conftest import train_head
 
 from ladder.errors import StateError, TaskError
 from ladder.evidence import (

@@ -84,7 +84,7 @@ def test_a_recipe_beside_the_task(recipe: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["none", "mine", "sft.py", "none.yaml", ""])
 def test_no_such_recipe_lists_the_shipped_ones(name: str, recipe: Path) -> None:
-    with pytest.raises(TrainingError, match="distill_sequence, .*lora, .*qlora") as caught:
+    with pytest.raises(TrainingError, match=r"distill_sequence, .*lora, .*qlora") as caught:
         find_recipe(name, recipe.parent)
     assert f"`{name}`" in str(caught.value)
 
