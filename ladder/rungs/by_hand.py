@@ -15,7 +15,8 @@ from ladder.rungs.asking import answer
 from ladder.rungs.base import Climb
 from ladder.rungs.opening import open_climb
 from ladder.rungs.r3_lora import plain_candidate, training_rows
-from ladder.rungs.r4_distill import label_rows, teacher_of, unseen_labels
+from ladder.rungs.r4_distill import label_rows, unseen_labels
+from ladder.rungs.teaching import teacher_of
 from ladder.samples.rows import Sample
 from ladder.task import Task
 from ladder.training.launch import RECORD, TEACHER, train

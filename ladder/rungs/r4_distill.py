@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ladder.economy.cost import machine_usd
-from ladder.errors import MissingExtraError
 from ladder.evidence import Build, Candidate
 from ladder.rungs.asking import Outcome, answer
 from ladder.rungs.base import Climb, Wave
 from ladder.rungs.r1_prompt import named
 from ladder.rungs.r3_lora import plain_candidate, training_rows
+from ladder.rungs.teaching import teacher_of
 from ladder.samples.rows import Sample
 from ladder.task import RungName
 from ladder.training.launch import training_missing
@@ -51,18 +51,6 @@ def first_wave(climb: Climb, leader: Candidate | None) -> list[Candidate]:
 
 WAVES = (first_wave,)
 CHALLENGES: tuple[Wave, ...] = ()
-
-
-def teacher_of(climb: Climb) -> Candidate:
-    """Return the system to learn from: the task's, or the best measured so far."""
-    best = climb.best()
-    if climb.task.models.teacher is None:
-        if best is None or best.candidate is None:
-            raise MissingExtraError("a teacher", "naming one in the task: models: {teacher: …}")
-        return best.candidate
-    chat = Candidate(rung=NAME, technique="teacher", model=climb.task.models.teacher, form="chat")
-    retrieval = best.candidate.retrieval if best and best.candidate else None
-    return chat.model_copy(update={"retrieval": retrieval})
 
 
 def _generating_student(climb: Climb, teacher: Candidate, taught: Sequence[Outcome]) -> Candidate:
