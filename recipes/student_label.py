@@ -35,6 +35,7 @@ class Head:
     model_name_or_path: str | None = field(
         default=None, metadata={"help": "Folder of an embedding model; none: character n-grams."}
     )
+    dtype: str = field(default="float32", metadata={"help": "Precision of the embedding."})
     C: float = field(default=30.0, metadata={"help": "Inverse of the regularisation."})
     max_iter: int = field(default=300, metadata={"help": "Steps of the solver, at most."})
     seed: int = field(default=0, metadata={"help": "Of the solver."})
@@ -82,7 +83,7 @@ def train_head(
     if len(counts) < 2:
         only = f"`{next(iter(counts))}` in all {len(labels)} rows" if counts else "none at all"
         stop(f"a label student needs two labels or more to tell apart; found {only}")
-    features, config = make_features(texts, settings.model_name_or_path)
+    features, config = make_features(texts, settings.model_name_or_path, settings.dtype)
     model = LogisticRegression(C=settings.C, max_iter=settings.max_iter, random_state=settings.seed)
     model.fit(features, labels)
     weights, intercepts = model.coef_, model.intercept_
@@ -97,7 +98,9 @@ def train_head(
     return int(max(model.n_iter_)), float(loss)
 
 
-def make_features(texts: Sequence[str], embedding: str | None) -> tuple[Any, dict[str, Any]]:
+def make_features(
+    texts: Sequence[str], embedding: str | None, dtype: str
+) -> tuple[Any, dict[str, Any]]:
     """Return the features of texts (texts, width), and what makes them again."""
     if embedding is None:
         from sklearn.feature_extraction.text import HashingVectorizer
@@ -113,13 +116,16 @@ def make_features(texts: Sequence[str], embedding: str | None) -> tuple[Any, dic
         from sentence_transformers import SentenceTransformer
     except ImportError:
         stop('an embedding needs sentence-transformers: pip install "escalation-ladder[dense]"')
-    model = SentenceTransformer(str(folder), device="cpu", local_files_only=True)
+    model = SentenceTransformer(
+        str(folder), device="cpu", local_files_only=True, model_kwargs={"dtype": dtype}
+    )
     parts = []
     for start in range(0, len(texts), EMBEDDED_AT_ONCE):
         some = list(texts[start : start + EMBEDDED_AT_ONCE])
         parts.append(model.encode(some, normalize_embeddings=True, show_progress_bar=False))
         print(f"embedded {start + len(some):,} of {len(texts):,} texts", flush=True)
-    return np.concatenate(parts), {"embedding": str(folder), "weights": _weights(folder)}
+    about = {"embedding": str(folder), "weights": _weights(folder), "dtype": dtype}
+    return np.concatenate(parts), about
 
 
 def _weights(folder: Path) -> str:

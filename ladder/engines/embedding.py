@@ -11,8 +11,12 @@ import numpy as np
 from ladder.errors import MissingExtraError
 
 
-def open_embedder(folder: Path) -> Any:
+def open_embedder(folder: Path, dtype: str = "float32") -> Any:
     """Open a sentence-transformers model.
+
+    Args:
+        folder: holds the model.
+        dtype: its precision.
 
     Raises:
         MissingExtraError: sentence-transformers is not installed.
@@ -23,7 +27,9 @@ def open_embedder(folder: Path) -> Any:
         raise MissingExtraError(
             "sentence-transformers", 'pip install "escalation-ladder[dense]"'
         ) from None
-    return SentenceTransformer(str(folder), device="cpu", local_files_only=True)
+    return SentenceTransformer(
+        str(folder), device="cpu", local_files_only=True, model_kwargs={"dtype": dtype}
+    )
 
 
 def embed(model: Any, texts: Sequence[str]) -> np.ndarray:

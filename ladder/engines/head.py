@@ -68,7 +68,7 @@ class HeadEngine:
                 f"{self.folder} was trained on the embedding in {place}, which is not there or has "
                 "changed: put it back, or train the head again"
             )
-        model = open_embedder(place)
+        model = open_embedder(place, self.features["dtype"])
         return lambda texts: embed(model, texts)
 
     def complete(self, requests: Sequence[Request]) -> Iterator[tuple[int, Completion]]:
