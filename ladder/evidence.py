@@ -313,7 +313,7 @@ class ContextCosts(Record):
     distraction: Comparison
     """Beside filler, against beside real texts."""
     position: Comparison
-    """At either end, against in the middle; beside real texts."""
+    """In the best place, against in the worst; beside real texts."""
 
 
 class Attempt(Record):
