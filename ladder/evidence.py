@@ -426,6 +426,28 @@ class DataReport(Record):
     digests: dict[str, str]
 
 
+TechniqueName = Literal["none", "lora", "qlora", "dora", "full", "preference", "distill"]
+
+
+class Memory(Record):
+    """What each technique needs on a machine, and what there is."""
+
+    needed_mb: dict[str, float]
+    there_mb: float
+
+    def fits(self, technique: str) -> bool:
+        """Tell whether a technique's training fits."""
+        return self.needed_mb[technique] < self.there_mb
+
+
+class Technique(Record):
+    """A way of training, and the measurement that speaks for or against it here."""
+
+    name: TechniqueName
+    chosen: bool
+    reason: str
+
+
 class Recommendation(Record):
     """The answer."""
 
@@ -438,6 +460,8 @@ class Recommendation(Record):
     with_leaked_rows: Estimate | None = None
     """The score had the rows that repeat training rows been counted: how much leaks flatter."""
     reasons: tuple[str, ...]
+    techniques: tuple[Technique, ...] = ()
+    """Every way of training, one of them (or none at all) chosen."""
     cost: dict[str, float | None] = {}
     deployment: dict[str, Any] = {}
 

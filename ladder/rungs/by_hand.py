@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ladder.engines import model_folder
 from ladder.evidence import Build
-from ladder.report.markdown import duration
+from ladder.report.training import duration
 from ladder.report.watch import Watch
 from ladder.rungs.opening import open_climb
 from ladder.rungs.r3_lora import plain_candidate, training_rows

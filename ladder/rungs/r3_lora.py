@@ -13,7 +13,6 @@ from ladder.rungs.r1_prompt import LABEL_WORDINGS, TEXT_WORDINGS, named
 from ladder.samples.rows import Sample
 from ladder.task import RungName
 from ladder.training.launch import training_missing
-from ladder.training.recipes import find_recipe
 
 NAME: RungName = "lora"
 LEAST_ROWS = 40
@@ -66,7 +65,7 @@ def plain_candidate(climb: Climb) -> Candidate:
 
 def with_adapter(climb: Climb, candidate: Candidate, samples: Sequence[Sample]) -> Candidate:
     """Train an adapter on samples as the candidate would ask about them."""
-    recipe = find_recipe(climb.task.training.recipe, climb.task.folder)
+    recipe = climb.lora_recipe()
     rows = training_rows(climb, candidate, [(s, s.target) for s in samples])
     build = climb.train(recipe, climb.base_folder(), rows)
     usd = machine_usd(build.seconds, climb.task.hardware.usd_per_hour)
@@ -101,7 +100,7 @@ def _helped(climb: Climb) -> bool:
 
 
 def _described(climb: Climb, candidates: list[Candidate]) -> list[Candidate]:
-    recipe = find_recipe(climb.task.training.recipe, climb.task.folder).name
+    recipe = climb.lora_recipe().name
     there = len(climb.splits.train)
     trained = min(there, climb.task.training.max_rows)
     of = f" ({trained:,} of {there:,} rows)" if trained < there else ""
