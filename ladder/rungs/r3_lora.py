@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ladder.economy.cost import machine_usd
-from ladder.evidence import Build, Candidate
+from ladder.evidence import Attempt, Build, Candidate
 from ladder.rungs.asking import request_for
 from ladder.rungs.base import Climb, Wave
 from ladder.rungs.r1_prompt import LABEL_WORDINGS, TEXT_WORDINGS, named
@@ -41,7 +41,12 @@ def first_wave(climb: Climb, leader: Candidate | None) -> list[Candidate]:
     if retrieval.source == "examples" or not _helped(climb):
         # The examples are the training rows: the adapter has learnt them and may look at them.
         shown = {"adapter": adapted.adapter, "build": adapted.build}
-        return _described(climb, [adapted, reading.model_copy(update=shown)])
+        found = [adapted, reading.model_copy(update=shown)]
+        if retrieval.source == "examples" and _documents_hold_more(rag):
+            documents = retrieval.model_copy(update={"source": "documents"})
+            knowing = plain.model_copy(update={"retrieval": documents})
+            found.append(with_adapter(climb, knowing, samples))
+        return _described(climb, found)
     return _described(climb, [adapted, with_adapter(climb, reading, samples)])
 
 
@@ -97,6 +102,16 @@ def _helped(climb: Climb) -> bool:
     if prompt is None or rag is None or not prompt.measurement or not rag.measurement:
         return rag is not None
     return rag.measurement.score.mean > prompt.measurement.score.mean
+
+
+def _documents_hold_more(rag: Attempt) -> bool:
+    """Tell whether the right documents beat the examples that rag found better to read."""
+    oracle = rag.diagnosis.arms.get("oracle") if rag.diagnosis else None
+    return (
+        oracle is not None
+        and rag.measurement is not None
+        and (oracle.mean > rag.measurement.score.high)
+    )
 
 
 def _described(climb: Climb, candidates: list[Candidate]) -> list[Candidate]:
