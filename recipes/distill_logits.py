@@ -40,6 +40,7 @@ from running import (
 
 TOKENS_AT_ONCE = 2048
 """On a CPU, for the student's steps and the teacher's reading."""
+UNLABELLED = -100
 LEAST_REST = 1e-6
 """The probability left for all other tokens is taken as at least this: its logarithm is needed."""
 
@@ -68,7 +69,6 @@ def main() -> int:
 def make_trainer(files: Files, settings: Any, model: Any, teaching: Teaching) -> Any:
     """Return TRL's SFTTrainer with the loss of a distillation; the teacher has read the rows."""
     from datasets import Dataset
-    from transformers import AutoTokenizer
     from trl import SFTTrainer, get_peft_config, get_quantization_config
 
     class LogitsTrainer(SFTTrainer):  # type: ignore[misc]
@@ -83,7 +83,11 @@ def make_trainer(files: Files, settings: Any, model: Any, teaching: Teaching) ->
             self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None
         ) -> Any:
             step = super().training_step
-            return in_parts(step, model, inputs, num_items_in_batch, TOKENS_AT_ONCE)
+
+            def one(part: dict[str, Any]) -> Any:
+                return step(model, part, num_items_in_batch)
+
+            return in_parts(self, one, inputs, num_items_in_batch, TOKENS_AT_ONCE)
 
         def compute_loss(
             self,
@@ -92,30 +96,23 @@ def make_trainer(files: Files, settings: Any, model: Any, teaching: Teaching) ->
             return_outputs: bool = False,
             num_items_in_batch: Any = None,
         ) -> Any:
-            inner = self.accelerator.unwrap_model(model)
-            logits, wanted = completion_logits(inner, inputs)
-            at = inputs["labels"][:, 1:] != -100
+            if return_outputs:
+                stop("distill_logits evaluates nothing while it trains: leave eval_strategy out")
+            head = self.accelerator.unwrap_model(model).get_output_embeddings()
+            logits, wanted = completion_logits(model, inputs, head)
+            at = inputs["labels"][:, 1:] != UNLABELLED
             width = int(at.sum(1).max())
             known = at.sum(1, keepdim=True) > at.new_ones(width).cumsum(0) - 1
             ids, logprobs = (inputs[n][:, :width][known] for n in ("top_ids", "top_logprobs"))
             loss = mixed_loss(logits, wanted, ids, logprobs, teaching)
-            count = num_items_in_batch if num_items_in_batch is not None else len(wanted)
             self._total_train_tokens += int(inputs["attention_mask"].sum())
-            return (loss, logits) if return_outputs else loss / count
+            if num_items_in_batch is None:
+                return loss / len(wanted)
+            # The count is of all processes, and their gradients are averaged.
+            return loss / num_items_in_batch * self.accelerator.num_processes
 
-    if not 0 <= teaching.distillation_weight <= 1 or teaching.loss_top_k < 1:
-        stop("wanted distillation_weight from 0 to 1, and loss_top_k of 1 or more")
-    rows = read_rows(files.train_file, ("prompt", "completion"))
+    rows, tokenizer = taught_rows(files, settings, model, teaching)
     settings.model_init_kwargs = loading(model)
-    tokenizer = AutoTokenizer.from_pretrained(model.model_name_or_path, **local_only(model))
-    if not Path(teaching.teacher_model_name_or_path).is_dir():
-        stop(f"no teacher: {teaching.teacher_model_name_or_path} is not the folder of a model")
-    teacher = AutoTokenizer.from_pretrained(
-        teaching.teacher_model_name_or_path, local_files_only=True
-    )
-    same_vocabulary(tokenizer, teacher)
-    if settings.max_length is not None:
-        rows = fitting(rows, row_tokens(tokenizer, rows), settings.max_length)
     trainer = LogitsTrainer(
         model=model.model_name_or_path,
         args=settings,
@@ -129,21 +126,57 @@ def make_trainer(files: Files, settings: Any, model: Any, teaching: Teaching) ->
     started = time.perf_counter()
     read = trainer.train_dataset.select_columns(["input_ids", "labels"]).to_list()
     place = Path(files.train_file).with_suffix(".teacher.safetensors")
-    stored = teacher_logprobs(read, place, trainer, teaching)
+    with trainer.accelerator.main_process_first():  # the others find what it has stored
+        stored = teacher_logprobs(read, place, trainer, teaching)
     trainer.teacher_seconds = round(time.perf_counter() - started, 2)
     trainer.train_dataset = trainer.train_dataset.add_column("row", list(range(len(read))))
     trainer.data_collator = Beside(trainer.data_collator, *stored)
     return trainer
 
 
-def completion_logits(model: Any, inputs: dict[str, Any]) -> tuple[Any, Any]:
-    """Return the logits (positions, vocabulary) that predict labelled tokens, and those tokens."""
-    hidden = model.get_decoder()(
-        input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], use_cache=False
-    ).last_hidden_state
-    wanted = inputs["labels"][:, 1:]  # the state at a position predicts the next token
-    learnt = wanted != -100
-    return model.get_output_embeddings()(hidden[:, :-1][learnt]).float(), wanted[learnt]
+def taught_rows(
+    files: Files, settings: Any, model: Any, teaching: Teaching
+) -> tuple[list[dict[str, Any]], Any]:
+    """Return the rows that fit and the student's tokenizer; refuse what cannot be taught."""
+    from transformers import AutoTokenizer
+
+    if not 0 <= teaching.distillation_weight <= 1 or teaching.loss_top_k < 1:
+        stop("wanted distillation_weight from 0 to 1, and loss_top_k of 1 or more")
+    rows = read_rows(files.train_file, ("prompt", "completion"))
+    tokenizer = AutoTokenizer.from_pretrained(model.model_name_or_path, **local_only(model))
+    if not Path(teaching.teacher_model_name_or_path).is_dir():
+        stop(f"no teacher: {teaching.teacher_model_name_or_path} is not the folder of a model")
+    teacher = AutoTokenizer.from_pretrained(
+        teaching.teacher_model_name_or_path, local_files_only=True
+    )
+    same_vocabulary(tokenizer, teacher)
+    if settings.max_length is not None:
+        rows = fitting(rows, row_tokens(tokenizer, rows), settings.max_length)
+    return rows, tokenizer
+
+
+def completion_logits(model: Any, inputs: dict[str, Any], head: Any = None) -> tuple[Any, Any]:
+    """Return the logits (positions, vocabulary) that predict labelled tokens, and those tokens.
+
+    Args:
+        model: is called as ever, so that it may be wrapped for several processes.
+        inputs: input_ids, attention_mask and labels (rows, tokens).
+        head: its output embeddings, where it is wrapped.
+    """
+    import torch
+
+    labels = inputs["labels"]
+    wanted = torch.cat([labels[:, 1:], torch.full_like(labels[:, :1], UNLABELLED)], 1)
+    learnt = wanted != UNLABELLED  # the state at a position predicts the next token
+    head = head or model.get_output_embeddings()
+    hook = head.register_forward_pre_hook(lambda _, states: (states[0][learnt],))
+    try:
+        logits = model(
+            input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], use_cache=False
+        ).logits.float()
+    finally:
+        hook.remove()
+    return logits, wanted[learnt]
 
 
 def mixed_loss(logits: Any, wanted: Any, ids: Any, logprobs: Any, teaching: Teaching) -> Any:
@@ -212,7 +245,7 @@ def _about(rows: Sequence[dict[str, Any]], teaching: Teaching) -> str:
 def _starts(rows: Sequence[dict[str, Any]]) -> list[int]:
     starts = [0]
     for row in rows:
-        starts.append(starts[-1] + sum(label != -100 for label in row["labels"][1:]))
+        starts.append(starts[-1] + sum(label != UNLABELLED for label in row["labels"][1:]))
     return starts
 
 

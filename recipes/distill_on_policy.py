@@ -33,7 +33,8 @@ def main() -> int:
     from trl import DistillationConfig, ModelConfig
 
     files, settings, model = parse((Files, DistillationConfig, ModelConfig))
-    return run(make_trainer(files, settings, model))
+    trainer = make_trainer(files, settings, model)
+    return run(trainer, lambda: {"tokens": int(trainer.state.num_input_tokens_seen)})
 
 
 def make_trainer(files: Files, settings: Any, model: Any) -> Any:

@@ -18,6 +18,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, fields
 from importlib.metadata import version
 from pathlib import Path
@@ -152,15 +153,15 @@ def same_vocabulary(student: Any, teacher: Any) -> None:
     )
 
 
-def in_parts(step: Any, model: Any, inputs: Mapping[str, Any], count: Any, at_once: int) -> Any:
+def in_parts(trainer: Any, step: Any, inputs: Mapping[str, Any], count: Any, at_once: int) -> Any:
     """Take a training step with long rows a few at a time: activations are most of its memory.
 
     Each part's loss is divided by the labels of the whole batch, so that the parts' gradients add
     up to the batch's own. A GPU takes its batches as they are.
 
     Args:
-        step: the trainer's own `training_step`.
-        model: what is trained.
+        trainer: whose model is trained.
+        step: its own training step, of some inputs.
         inputs: tensors of (rows, ...).
         count: labels in the whole batch, as the trainer counts them.
         at_once: tokens that a part may have.
@@ -170,11 +171,15 @@ def in_parts(step: Any, model: Any, inputs: Mapping[str, Any], count: Any, at_on
     rows, width = inputs["input_ids"].shape
     fit = max(1, at_once // width)
     if rows <= fit or count is None or inputs["input_ids"].is_cuda:
-        return step(model, inputs, count)
+        return step(inputs)
     loss = torch.tensor(0.0)
     for start in range(0, rows, fit):
         part = {name: value[start : start + fit] for name, value in inputs.items()}
-        loss += step(model, part, count)
+        # Processes exchange gradients once, after their last part: they may have more or fewer
+        # parts than each other.
+        more = start + fit < rows
+        with trainer.accelerator.no_sync(trainer.model_wrapped) if more else nullcontext():
+            loss += step(part)
     return loss
 
 
@@ -193,11 +198,14 @@ def run(trainer: Any, notes: Callable[[], Mapping[str, Any]] = dict) -> int:
         trainer: a transformers Trainer.
         notes: returns what else the record should hold; asked once training has ended.
     """
+    import torch
     from transformers.trainer_utils import get_last_checkpoint
 
     output = Path(trainer.args.output_dir)
     output.mkdir(parents=True, exist_ok=True)
     trainer.args.logging_nan_inf_filter = False  # it would hide a loss that is not a number
+    if trainer.args.ddp_find_unused_parameters is None:
+        trainer.args.ddp_find_unused_parameters = False  # every trained weight is used
     first = trainer.is_world_process_zero()
     progress = Progress(output / "progress.jsonl", writes=first)
     trainer.add_callback(as_callback(progress))
@@ -210,8 +218,10 @@ def run(trainer: Any, notes: Callable[[], Mapping[str, Any]] = dict) -> int:
         trainer.save_model(str(output))
     except (RuntimeError, MemoryError, OSError) as error:
         stop(_fault(error, trainer.args))
+    tokens = torch.tensor(int(getattr(trainer, "_total_train_tokens", 0)))
+    tokens = int(trainer.accelerator.reduce(tokens.to(trainer.args.device)))
     if first:
-        _record(output, trainer, progress, seconds, notes())
+        _record(output, trainer, progress, seconds, {"tokens": tokens, **notes()})
         for checkpoint in output.glob("checkpoint-*"):
             shutil.rmtree(checkpoint)
     return 0
@@ -317,7 +327,6 @@ def _record(
     """Write what was trained, for how long, on what."""
     model = trainer.model
     trained = {
-        "tokens": int(getattr(trainer, "_total_train_tokens", 0)),
         "steps": int(trainer.state.global_step),
         "rows": len(trainer.train_dataset),
         "loss_curve": progress.curve(),

@@ -24,6 +24,8 @@ from ladder.task import RungName
 
 WRONG_BELOW = 0.5
 MOST_IDS = 20
+WITNESS = 0.1
+"""Least score of a stronger model whose answers speak against the targets."""
 WORTH_NAMING = 0.1
 """Causes behind fewer of the wrong answers than this are left out."""
 
@@ -59,6 +61,8 @@ class Arms:
     texts are known."""
     k: int = 0
     """Texts that are handed over."""
+    guessed: bool = False
+    """The rows name no document: what holds the answer's words stood in for the right ones."""
 
     def score(self, arm: Arm) -> float:
         """Return an arm's mean score."""
@@ -71,7 +75,6 @@ SENTENCES: dict[CauseName, str] = {
     "format": "right, but in another form",
     "missing": "no text in the index holds the answer",
     "labels": "a stronger model with the right document disagrees with the target too",
-    "skill": "wrong with what it was shown: the model lacks the skill",
     "knowledge": "does not know what the documents say",
     "retrieval": "right with the right document, which the search did not find",
     "redundancy": "right once repeated texts are left out: copies fill the window",
@@ -181,8 +184,8 @@ def _cause_of(rung: RungName, arms: Arms, row: str, right: Right) -> CauseName:
     """Return the first rule that holds for a wrong row."""
     place = arms.places.get(row)
     oracle_wrong = arms.changed.get("oracle", {}).get(row, 1.0) < WRONG_BELOW
-    strong = arms.changed.get("strong oracle")
-    strong_wrong = strong is not None and strong.get(row, 1.0) < WRONG_BELOW
+    strong = arms.changed.get("strong oracle", {})
+    strong_wrong = _is_witness(strong) and strong.get(row, 1.0) < WRONG_BELOW
     too_low = place is not None and place > arms.k
     rules: tuple[tuple[bool, CauseName], ...] = (
         (right("lenient", row) or right("constrained", row), "format"),
@@ -204,6 +207,14 @@ def _cause_of(rung: RungName, arms: Arms, row: str, right: Right) -> CauseName:
         (True, "skill"),
     )
     return next(name for holds, name in rules if holds)
+
+
+def _is_witness(strong: Mapping[str, float]) -> bool:
+    """Tell whether a stronger model may speak against targets: one that is right nowhere may not.
+
+    Its answers then miss for another reason, such as a form that the scorer cannot read.
+    """
+    return bool(strong) and fmean(strong.values()) >= WITNESS
 
 
 def _cause(
@@ -230,13 +241,13 @@ def _recoverable(arms: Arms, rows: set[str], confidence: float) -> Estimate:
 
 
 def _why(rung: RungName, arms: Arms, name: CauseName) -> str:
-    if name == "skill" and "oracle" in arms.changed:
+    if name != "skill":
+        return SENTENCES[name]
+    if "oracle" in arms.changed:
         return "wrong even with the right document: the model lacks the skill"
-    if name == "skill" and rung == "prompt":
+    if rung == "prompt":
         return "does not know this task's answers (knowledge and skill cannot be told apart here)"
-    if name == "skill" and "oracle" not in arms.changed:
-        return "wrong with what it was shown (skill and retrieval cannot be told apart here)"
-    return SENTENCES[name]
+    return "wrong with what it was shown (skill and retrieval cannot be told apart here)"
 
 
 def _untold(rung: RungName, arms: Arms) -> tuple[str, ...]:
@@ -244,8 +255,15 @@ def _untold(rung: RungName, arms: Arms) -> tuple[str, ...]:
     found = []
     if "oracle" not in arms.changed:
         found.append("knowledge or retrieval from skill: no row names the document with its answer")
+    elif arms.guessed:
+        found.append(
+            "whether the right documents are right: the rows name none, and passages in which the "
+            "answer stands word for word were taken"
+        )
     if "strong oracle" not in arms.changed and "strong" not in arms.changed:
         found.append("skill from wrong targets: no stronger model is named (models.teacher)")
+    elif "strong oracle" in arms.changed and not _is_witness(arms.changed["strong oracle"]):
+        found.append("skill from wrong targets: the stronger model is right nowhere either")
     if rung == "rag" and "rerank" not in arms.changed:
         found.append("what a reranker would mend: none is named (models.reranker)")
     return tuple(found)

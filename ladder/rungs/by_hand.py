@@ -9,7 +9,8 @@ from typing import Any
 
 from ladder.engines import model_folder
 from ladder.errors import TrainingError
-from ladder.report.markdown import duration
+from ladder.evidence import Build
+from ladder.report.training import duration
 from ladder.report.watch import Watch
 from ladder.rungs.asking import answer
 from ladder.rungs.base import Climb
@@ -19,7 +20,7 @@ from ladder.rungs.r4_distill import label_rows, unseen_labels
 from ladder.rungs.teaching import teacher_of
 from ladder.samples.rows import Sample
 from ladder.task import Task
-from ladder.training.launch import RECORD, TEACHER, train
+from ladder.training.launch import PICTURE, RECORD, TEACHER
 from ladder.training.recipes import WITH_TEACHER, Recipe, RowKind, find_recipe
 
 Answered = Sequence[tuple[Sample, str]]
@@ -37,7 +38,7 @@ def train_task(
         TrainingError: the recipe cannot learn from this task's rows, or its program failed.
     """
     climb, _ = open_climb(task, runs, watch)
-    found = find_recipe(recipe, task.folder)
+    found = find_recipe(recipe, task.folder, own=True)
     if found.rows not in ROWS:
         raise TrainingError(f"{found.name} learns from {found.rows}: the task has no such rows")
     if not climb.splits.train:
@@ -45,8 +46,7 @@ def train_task(
     answered = _answered(climb, found)
     rows = ROWS[found.rows](climb, answered)
     fields = {**_teacher(climb, found), **overrides}
-    start = _start(climb, found)
-    build = train(found, start, rows, climb.artefacts, watch, fields, own_program=True)
+    build = climb.train(found, _start(climb, found), rows, fields)
     climb.store.close()
     record = json.loads((Path(str(build.folder)) / RECORD).read_text())
     curve = record["loss_curve"]
@@ -54,9 +54,22 @@ def train_task(
     return [
         f"{found.name}: {record['rows']} rows, {record['steps']} steps, {record['tokens']:,} "
         f"tokens in {duration(record['seconds'])}, {build.peak_memory_mb:,.0f} MB at the peak",
+        *_as_foreseen(build),
         f"loss {curve[0][1]:.3f} -> {curve[-1][1]:.3f}" if curve else "no loss was logged",
         *([f"no row has these labels, so it never answers them: {never}"] if never else []),
+        *([f"picture {build.folder}/{PICTURE}"] if curve else []),
         f"artefact {build.folder}",
+    ]
+
+
+def _as_foreseen(build: Build) -> list[str]:
+    """Compare what a training took with what was foreseen."""
+    if build.foreseen is None:
+        return []
+    expected = build.foreseen
+    return [
+        f"foreseen: {duration(expected.seconds)} (took {build.seconds / expected.seconds:.2f} of "
+        f"it), {expected.memory_mb:,.0f} MB ({build.peak_memory_mb / expected.memory_mb:.2f})"
     ]
 
 
@@ -64,7 +77,11 @@ def _answered(climb: Climb, recipe: Recipe) -> Answered:
     """Return the training rows with the answers to learn: the teacher's, or their own."""
     samples = climb.splits.train
     reads_answers = recipe.distils or recipe.rows == "labels"
-    if climb.task.models.teacher is None or recipe.program in WITH_TEACHER or not reads_answers:
+    if (
+        climb.task.models.teacher is None
+        or recipe.program.name in WITH_TEACHER
+        or not reads_answers
+    ):
         return [(sample, sample.target) for sample in samples]
     outcomes = answer(climb, teacher_of(climb), samples, "teacher answers", scored=False)
     return [(o.sample, o.text) for o in outcomes if o.completion.error is None and o.text]
@@ -79,7 +96,7 @@ def _start(climb: Climb, recipe: Recipe) -> Path | None:
 
 def _teacher(climb: Climb, recipe: Recipe) -> dict[str, str]:
     """Return the field that names the teacher, where a recipe reads a teacher's weights."""
-    if recipe.program not in WITH_TEACHER:
+    if recipe.program.name not in WITH_TEACHER:
         return {}
     models = climb.task.models
     return {TEACHER: str(model_folder(models.teacher or models.base, climb.task.folder))}
