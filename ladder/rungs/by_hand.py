@@ -24,6 +24,7 @@ from ladder.training.launch import PICTURE, RECORD, TEACHER
 from ladder.training.recipes import WITH_TEACHER, Recipe, RowKind, find_recipe
 
 Answered = Sequence[tuple[Sample, str]]
+Rows = Sequence[Mapping[str, Any]]
 
 
 def train_task(
@@ -46,7 +47,7 @@ def train_task(
     answered = _answered(climb, found)
     rows = ROWS[found.rows](climb, answered)
     fields = {**_teacher(climb, found), **overrides}
-    build = climb.train(found, _start(climb, found), rows, fields)
+    build = climb.train(found, _start(climb, found, rows), rows, fields)
     climb.store.close()
     record = json.loads((Path(str(build.folder)) / RECORD).read_text())
     curve = record["loss_curve"]
@@ -87,11 +88,17 @@ def _answered(climb: Climb, recipe: Recipe) -> Answered:
     return [(o.sample, o.text) for o in outcomes if o.completion.error is None and o.text]
 
 
-def _start(climb: Climb, recipe: Recipe) -> Path | None:
-    """Return the model that a recipe starts from: base, student, or embedding."""
+def _start(climb: Climb, recipe: Recipe, rows: Rows) -> Path | None:
+    """Return the model that a recipe starts from: base, student, or embedding.
+
+    Logits are compared token by token, so a student that reads a teacher's keeps its vocabulary.
+    """
     if recipe.rows == "labels":
         return climb.embedding_folder()
-    return climb.student_folder() if recipe.distils else climb.base_folder()
+    if not recipe.distils:
+        return climb.base_folder()
+    student = climb.student_folder()
+    return student if recipe.program.name in WITH_TEACHER else climb.narrowed(student, rows)
 
 
 def _teacher(climb: Climb, recipe: Recipe) -> dict[str, str]:

@@ -18,6 +18,8 @@ from ladder.engines.head import HeadEngine
 from ladder.errors import EngineError, TrainingError
 from ladder.evidence import Estimate, Latency, Measurement, TokenUse
 from ladder.report.watch import Quiet
+from ladder.rungs import r4_distill
+from ladder.rungs.asking import answer
 from ladder.rungs.by_hand import train_task
 from ladder.rungs.opening import open_climb
 from ladder.rungs.teaching import beside
@@ -58,6 +60,22 @@ def task_in(folder: Path, **more: Any) -> Task:
     }  # fmt: skip
     (folder / "task.yaml").write_text(yaml.safe_dump({**values, **more}))
     return load_task(folder / "task.yaml")
+
+
+def write_model(smollm: Path, folder: Path, layers: int) -> None:
+    """Write a small model with random weights and the bundled model's tokenizer."""
+    import torch
+    from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(layers)
+    tokenizer = AutoTokenizer.from_pretrained(smollm)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=layers,
+        num_attention_heads=4, num_key_value_heads=2, pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=tokenizer.eos_token_id, max_position_embeddings=512,
+    )  # fmt: skip
+    LlamaForCausalLM(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
 
 
 @pytest.mark.slow
@@ -108,21 +126,29 @@ def test_what_a_student_cannot_learn_from(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_the_rungs_student_is_smaller_in_layers_and_in_vocabulary(
+    tmp_path: Path, smollm: Path
+) -> None:
+    write_model(smollm, tmp_path / "base", 6)
+    with FaultyServer() as server:
+        models = {"base": "hf:base", "teacher": f"openai:echo@{server.url}"}
+        climb, _ = open_climb(task_in(tmp_path, models=models), tmp_path / "runs", Quiet())
+        students = r4_distill.first_wave(climb, None)
+    generating = students[0]
+    config = json.loads((Path(str(generating.build.folder)) / "config.json").read_text())
+    assert config["num_hidden_layers"] == 4
+    assert 8_192 <= config["vocab_size"] < 10_000
+    assert generating.build.train_tokens > 0
+    outcomes = answer(climb, generating, climb.splits.gate)
+    assert [outcome.error for outcome in outcomes] == [None] * len(climb.splits.gate)
+    assert {student.model.split(":")[0] for student in students[1:]} == {"head"}
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["distill_sequence", "distill_logits", "distill_on_policy"])
 def test_a_student_by_hand(tmp_path: Path, smollm: Path, name: str) -> None:
-    import torch
-    from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
-
-    tokenizer = AutoTokenizer.from_pretrained(smollm)
-    for layers, model in ((2, "teacher"), (1, "student")):
-        torch.manual_seed(layers)
-        config = LlamaConfig(
-            vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64,
-            num_hidden_layers=layers, num_attention_heads=4, num_key_value_heads=2,
-            pad_token_id=tokenizer.pad_token_id, eos_token_id=tokenizer.eos_token_id,
-        )  # fmt: skip
-        LlamaForCausalLM(config).save_pretrained(tmp_path / model)
-        tokenizer.save_pretrained(tmp_path / model)
+    write_model(smollm, tmp_path / "teacher", 2)
+    write_model(smollm, tmp_path / "student", 1)
     task = task_in(tmp_path, models={"base": "hf:teacher", "student": "hf:student"})
     few = {"max_steps": "6", "bf16": "false", "logging_steps": "1"}
     more = {"distill_on_policy": {"max_completion_length": "4"}}.get(name, {})
