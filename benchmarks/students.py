@@ -2,14 +2,16 @@
 
     python benchmarks/students.py FOLDER [--sets banking77 …] [--generating]
 
-FOLDER holds the public sets. Each is cut to the rows named below. The teacher is the best of the
-set's rungs, raced on dev rows as in a climb; it answers the training rows, and its answers, not the
-rows' own labels, teach the students of the distill rung: a linear head on character n-grams, one on
-an embedding where a model for it is installed, and with --generating a pruned language model with a
-vocabulary of its rows' own. Teacher and students are then measured on the same gate rows in one
-run, nothing kept from before. `kept` is the student's score over the teacher's with the interval of
-their paired difference; ms is the p50 of single requests, $ that of a machine at 0.20 USD an hour
-kept busy. The control, a linear model on the rows' own labels, shows what no teacher at all gives.
+FOLDER holds the public sets. Each is cut to the rows (and Banking77 to the intents) named below, so
+that a set takes some six minutes. The teacher is the bundled model: it reads the four nearest
+examples, or the bare prompt, in the form that wins on a few dev rows. It answers training rows, and
+its answers, not the rows' own labels, teach the students of the distill rung: a linear head on
+character n-grams, one on an embedding where a model for it is installed, and with --generating a
+pruned language model with a vocabulary of its rows' own. Teacher and students are then measured on
+the same gate rows in one run, nothing kept from before. `kept` is the student's score over the
+teacher's with the interval of their paired difference; ms is the p50 of single requests, $ that of
+a request on a machine at 0.20 USD an hour kept busy. The control, on the rows' own labels, shows
+what no teacher at all gives.
 """
 
 from __future__ import annotations
@@ -19,53 +21,59 @@ import json
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import yaml
 
-from ladder.assess import climb_rungs
-from ladder.evidence import Candidate, Measurement
+from ladder.evidence import Attempt, Candidate, Measurement
 from ladder.report.watch import Quiet
 from ladder.rungs import r1_prompt, r2_rag, r4_distill
 from ladder.rungs.asking import Outcome, answer
-from ladder.rungs.base import Climb, Rung
+from ladder.rungs.base import Climb
 from ladder.rungs.control import measure_control
 from ladder.rungs.measuring import measure
 from ladder.rungs.opening import open_climb
+from ladder.rungs.racing import race
 from ladder.rungs.teaching import beside, teacher_of
 from ladder.task import load_task
 
-SETS: dict[str, tuple[str, Sequence[Rung]]] = {
-    "banking77": ("Name the intent of the bank customer's message.", (r2_rag,)),
-    "contract_clauses": ("Name the category of the contract clause.", (r2_rag,)),
-    "review_sentiment": (
-        "Tell whether the sentence from a product review is positive or negative.",
-        (r1_prompt,),
-    ),
-    "clinical_sections": (
-        "Name the section of the clinical note that the dialogue belongs to.",
-        (r2_rag,),
-    ),
+SETS = {
+    "banking77": "Name the intent of the bank customer's message.",
+    "contract_clauses": "Name the category of the contract clause.",
+    "support_curekart": "Name the intent of the customer's message to a health shop.",
+    "review_sentiment": "Tell whether the sentence from a product review is positive or negative.",
 }
-"""The goal, and the rungs that the teacher may stand on."""
-TRAIN_ROWS, TEST_ROWS, TAUGHT_ROWS = 2000, 600, 1200
+PROMPTED = ("review_sentiment",)
+"""Sets whose teacher reads no examples."""
+LABELS = {"banking77": 10}
+"""How many of a set's labels are kept, first come."""
+TRAIN_ROWS, TEST_ROWS, TAUGHT_ROWS = 1000, 500, 600
 """Rows kept of a set; training rows that the teacher answers."""
+DEV_ROWS, GATE_ROWS = 32, 200
+EXAMPLES = 4
 LOWEST_GATE = 0.05
 """Everything passes: nothing is to be explained or mended here, only measured."""
 
 
 def cut(folder: Path, name: str, target: Path) -> Path:
     """Write a small copy of a set with its task file; return the file."""
+    kept: list[str] = []
     for part, most in (("train", TRAIN_ROWS), ("test", TEST_ROWS)):
         lines = (folder / name / f"{part}.jsonl").read_text(encoding="utf-8").splitlines()
-        some = lines[:: max(1, len(lines) // most)][:most]  # sets may be sorted by label
-        (target / f"{part}.jsonl").write_text("\n".join(some) + "\n", encoding="utf-8")
-    labels = {json.loads(line)["target"] for line in lines}
+        rows = [json.loads(line) for line in lines]
+        if part == "train":
+            labels = list(dict.fromkeys(row["target"] for row in rows))
+            kept = labels[: LABELS.get(name, len(labels))]
+        rows = [row for row in rows if row["target"] in kept]
+        rows = rows[:: max(1, len(rows) // most)][:most]  # sets may be sorted by label
+        text = "".join(json.dumps(row) + "\n" for row in rows)
+        (target / f"{part}.jsonl").write_text(text, encoding="utf-8")
     task = {
         "name": name,
-        "goal": SETS[name][0],
+        "goal": SETS[name],
         "data": {"train": "train.jsonl", "test": "test.jsonl"},
-        "answer": {"type": "label", "labels": sorted(labels)},
+        "answer": {"type": "label", "labels": sorted(kept)},
         "score": "exact_match",
         "gate": {"min_score": LOWEST_GATE},
         "training": {"max_rows": TAUGHT_ROWS},
@@ -73,6 +81,21 @@ def cut(folder: Path, name: str, target: Path) -> Path:
     }
     (target / "task.yaml").write_text(yaml.safe_dump(task))
     return target / "task.yaml"
+
+
+def teacher_for(climb: Climb, name: str) -> Attempt:
+    """Race the forms of the set's teacher on dev rows, and measure the winner on the gate rows."""
+    if name in PROMPTED:
+        forms = r1_prompt.WAVES[0](climb, None)
+    else:
+        read = [(form, form.retrieval) for form in r2_rag.first_wave(climb, None)]
+        forms = [form for form, how in read if how and how.narrow and how.k == EXAMPLES]
+    winner, _ = race(climb, forms)
+    measured, _, outcomes = measure(climb, winner, climb.splits.gate, all_rows=True)
+    climb.gate_scores[winner.rung] = by_row(outcomes)
+    return Attempt(
+        rung=winner.rung, status="passed", reason="", candidate=winner, measurement=measured
+    )
 
 
 def students(climb: Climb, generating: bool) -> list[Candidate]:
@@ -106,10 +129,11 @@ def run(folder: Path, name: str, generating: bool) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         path = cut(folder, name, Path(scratch))
         climb, _ = open_climb(load_task(path), Path(scratch) / "runs", Quiet())
+        few = {"dev": climb.splits.dev[:DEV_ROWS], "gate": climb.splits.gate[:GATE_ROWS]}
+        climb.splits = replace(climb.splits, **few)
         control = measure_control(climb)
-        climb_rungs(climb, SETS[name][1], every=True)
-        best = climb.best()
-        assert best is not None
+        best = teacher_for(climb, name)
+        climb.attempts.append(best)
         assert best.measurement is not None
         made = students(climb, generating)
         rows = climb.splits.gate
