@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from ladder.engines import model_folder
 from ladder.report.markdown import duration
 from ladder.report.watch import Watch
 from ladder.rungs.opening import open_climb
+from ladder.rungs.preferences import preference_rows
 from ladder.rungs.r3_lora import plain_candidate, training_rows
 from ladder.task import Task
 from ladder.training.launch import RECORD, train
@@ -24,18 +26,33 @@ def train_task(
     The student of a distillation learns from the rows' own targets here: in a climb its teacher
     answers them.
     """
-    climb, _ = open_climb(task, runs, watch)
+    climb, read = open_climb(task, runs, watch)
     found = find_recipe(recipe, task.folder)
     candidate = plain_candidate(climb)
-    rows = training_rows(climb, candidate, [(s, s.target) for s in climb.splits.train])
+    told = ""
+    if found.rows in ("pairs", "graded"):
+        rows, told = preference_rows(climb, candidate, read.preferences, found.rows)
+    else:
+        rows = training_rows(climb, candidate, [(s, s.target) for s in climb.splits.train])
     base = model_folder(task.models.base, task.folder)
     build = train(found, base, rows, climb.artefacts, watch, overrides, own_program=True)
     climb.store.close()
     record = json.loads((Path(str(build.folder)) / RECORD).read_text())
     curve = record["loss_curve"]
     return [
+        *([told] if told else []),
         f"{found.name}: {record['rows']} rows, {record['steps']} steps, {record['tokens']:,} "
         f"tokens in {duration(record['seconds'])}, {build.peak_memory_mb:,.0f} MB at the peak",
         f"loss {curve[0][1]:.3f} -> {curve[-1][1]:.3f}" if curve else "no loss was logged",
+        *_measured(record),
         f"artefact {build.folder}",
     ]
+
+
+def _measured(record: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what the program measured on the rows that it held out, if it did."""
+    if "metric" in record:
+        yield (
+            f"{record['metric']} {record['before']} -> {record['after']} on {record['held_out']} "
+            "couples held out"
+        )

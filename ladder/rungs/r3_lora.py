@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ladder.economy.cost import machine_usd
+from ladder.engines.base import Request
 from ladder.evidence import Build, Candidate
 from ladder.rungs.asking import request_for
 from ladder.rungs.base import Climb, Wave
@@ -83,13 +84,22 @@ def training_rows(
     rows: list[dict[str, Any]] = []
     for sample, text in answered:
         request = request_for(climb, candidate, sample, engine)
-        if request.messages:
-            turns = [{"role": role, "content": content} for role, content in request.messages]
-            reply = [{"role": "assistant", "content": text}]
-            rows.append({"prompt": turns, "completion": reply})
-        else:
-            rows.append({"prompt": request.text, "completion": f" {' '.join(text.split())}\n"})
+        rows.append({"prompt": prompt_of(request), "completion": reply_to(request, text)})
     return rows
+
+
+def prompt_of(request: Request) -> Any:
+    """Return a request's prompt as training programs read it: text, or turns of a chat."""
+    if not request.messages:
+        return request.text
+    return [{"role": role, "content": content} for role, content in request.messages]
+
+
+def reply_to(request: Request, text: str) -> Any:
+    """Return an answer as what follows a request's prompt; a plain one ends with its line."""
+    if request.messages:
+        return [{"role": "assistant", "content": text}]
+    return f" {' '.join(text.split())}\n"
 
 
 def _helped(climb: Climb) -> bool:

@@ -21,7 +21,7 @@ from ladder.errors import MissingExtraError, TrainingError
 from ladder.evidence import Build
 from ladder.files import digest_of, file_digest, folder_digests, write_json_lines
 from ladder.report.watch import Watch
-from ladder.training.recipes import SHARED, Recipe, program_of
+from ladder.training.recipes import Recipe, program_of, shared_by
 
 RECORD = "training.json"
 POLL_SECONDS = 0.5
@@ -66,10 +66,11 @@ def train(
     if missing:
         raise MissingExtraError("what training needs", missing)
     program = program_of(recipe, own_program)
+    shared = [program.parent / name for name in shared_by(recipe.program)]
     about = [
         file_digest(recipe.path),
         file_digest(program),
-        file_digest(program.parent / SHARED) if (program.parent / SHARED).is_file() else "",
+        [file_digest(path) for path in shared if path.is_file()],
         folder_digests(base, _weights(base)),
         list(rows),
         dict(overrides or {}),

@@ -17,9 +17,17 @@ RowKind = Literal["answers", "pairs", "graded", "prompts", "labels"]
 """What a program learns from: prompt and completion; prompt, chosen and rejected; prompt,
 completion and whether it is desirable; prompts alone; text and label."""
 
-PROGRAMS: Mapping[str, RowKind] = {"sft.py": "answers"}
-SHARED = "running.py"
-"""What the programs share; a copied program takes it along."""
+PROGRAMS: Mapping[str, RowKind] = {
+    "sft.py": "answers",
+    "dpo.py": "pairs",
+    "orpo.py": "pairs",
+    "kto.py": "graded",
+}
+SHARED: Mapping[RowKind, tuple[str, ...]] = {
+    "pairs": ("running.py", "preference.py"),
+    "graded": ("running.py", "preference.py"),
+}
+"""What the programs for a kind of rows share, where it is more than `running.py`."""
 COMMANDS = 2
 """The first lines of a recipe say how to launch it, with `ladder` and without."""
 
@@ -95,7 +103,7 @@ def copy_recipe(name: str, into: Path) -> list[Path]:
         TrainingError: there is no such recipe, or one of the files is there already.
     """
     recipe = find_recipe(name, into)
-    names = (recipe.path.name, recipe.program, SHARED)
+    names = (recipe.path.name, recipe.program, *shared_by(recipe.program))
     there = [into / each for each in names if (into / each).exists()]
     if there and there[0].name == recipe.path.name:
         raise TrainingError(f"{there[0]} is there already; remove it, or name another folder")
@@ -104,6 +112,11 @@ def copy_recipe(name: str, into: Path) -> list[Path]:
     for path in made:
         shutil.copyfile(shipped("recipes") / path.name, path)
     return made
+
+
+def shared_by(program: str) -> tuple[str, ...]:
+    """Return the files that a program imports; a copied program takes them along."""
+    return SHARED.get(PROGRAMS[program], ("running.py",))
 
 
 def program_of(recipe: Recipe, own: bool) -> Path:
