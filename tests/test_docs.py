@@ -85,9 +85,15 @@ def test_a_recipe_says_how_to_start_it_and_has_known_keys(path):
     """Its first comment is the command; its keys are TRL's and PEFT's own."""
     from dataclasses import fields
 
-    from trl import ModelConfig, SFTConfig
+    from trl import DPOConfig, KTOConfig, ModelConfig, SFTConfig
+    from trl.experimental.orpo import ORPOConfig
 
-    configs = {"sft.py": SFTConfig}
+    configs = {
+        "sft.py": SFTConfig,
+        "dpo.py": DPOConfig,
+        "orpo.py": ORPOConfig,
+        "kto.py": KTOConfig,
+    }
     values = yaml.safe_load(path.read_text())
     first = path.read_text().splitlines()[0]
     assert first == f"# ladder train {path.stem} --task task.yaml"

@@ -7,6 +7,7 @@ from typing import Any
 
 from ladder.economy.cost import machine_usd
 from ladder.engines.base import Request
+from ladder.errors import Problem, TaskError
 from ladder.evidence import Build, Candidate
 from ladder.rungs.asking import request_for
 from ladder.rungs.base import Climb, Wave
@@ -14,7 +15,7 @@ from ladder.rungs.r1_prompt import LABEL_WORDINGS, TEXT_WORDINGS, named
 from ladder.samples.rows import Sample
 from ladder.task import RungName
 from ladder.training.launch import training_missing
-from ladder.training.recipes import find_recipe
+from ladder.training.recipes import Recipe, find_recipe
 
 NAME: RungName = "lora"
 LEAST_ROWS = 40
@@ -67,12 +68,27 @@ def plain_candidate(climb: Climb) -> Candidate:
 
 def with_adapter(climb: Climb, candidate: Candidate, samples: Sequence[Sample]) -> Candidate:
     """Train an adapter on samples as the candidate would ask about them."""
-    recipe = find_recipe(climb.task.training.recipe, climb.task.folder)
+    recipe = _recipe(climb)
     rows = training_rows(climb, candidate, [(s, s.target) for s in samples])
     build = climb.train(recipe, climb.base_folder(), rows)
     usd = machine_usd(build.seconds, climb.task.hardware.usd_per_hour)
     build = build.model_copy(update={"usd": usd})
     return candidate.model_copy(update={"adapter": build.folder, "build": build})
+
+
+def _recipe(climb: Climb) -> Recipe:
+    """Return the task's recipe.
+
+    Raises:
+        TaskError: it learns from other rows than this rung has.
+    """
+    recipe = find_recipe(climb.task.training.recipe, climb.task.folder)
+    if recipe.rows != "answers":
+        where = f"{climb.task.source}: training.recipe"
+        got = f"`{recipe.name}`, which does not learn from inputs and targets"
+        fix = f"Run it by hand: ladder train {recipe.name} --task {climb.task.source}"
+        raise TaskError([Problem(where, got, "lora, qlora, dora, or your own over sft.py", fix)])
+    return recipe
 
 
 def training_rows(
@@ -111,7 +127,7 @@ def _helped(climb: Climb) -> bool:
 
 
 def _described(climb: Climb, candidates: list[Candidate]) -> list[Candidate]:
-    recipe = find_recipe(climb.task.training.recipe, climb.task.folder).name
+    recipe = _recipe(climb).name
     there = len(climb.splits.train)
     trained = min(there, climb.task.training.max_rows)
     of = f" ({trained:,} of {there:,} rows)" if trained < there else ""
