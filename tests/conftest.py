@@ -51,7 +51,7 @@ def smollm() -> Path:
 
 @pytest.fixture
 def tiny(smollm: Path, tmp_path: Path) -> Path:
-    """A two-layer model with the bundled model's tokenizer."""
+    """A two-layer model with random weights and the bundled model's tokenizer."""
     import torch
     from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 

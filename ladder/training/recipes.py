@@ -23,11 +23,10 @@ PROGRAMS: Mapping[str, RowKind] = {
     "orpo.py": "pairs",
     "kto.py": "graded",
 }
-SHARED: Mapping[RowKind, tuple[str, ...]] = {
-    "pairs": ("running.py", "preference.py"),
-    "graded": ("running.py", "preference.py"),
-}
-"""What the programs for a kind of rows share, where it is more than `running.py`."""
+SHARED = "running.py"
+"""What the programs share; a copied program takes it along."""
+SHARED_BY_PREFERENCE = "preference.py"
+"""What dpo.py, orpo.py and kto.py share beside it."""
 COMMANDS = 2
 """The first lines of a recipe say how to launch it, with `ladder` and without."""
 
@@ -116,7 +115,8 @@ def copy_recipe(name: str, into: Path) -> list[Path]:
 
 def shared_by(program: str) -> tuple[str, ...]:
     """Return the files that a program imports; a copied program takes them along."""
-    return SHARED.get(PROGRAMS[program], ("running.py",))
+    prefers = PROGRAMS[program] in ("pairs", "graded")
+    return (SHARED, SHARED_BY_PREFERENCE) if prefers else (SHARED,)
 
 
 def program_of(recipe: Recipe, own: bool) -> Path:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from conftest import ROOT
+from programs import largest_change, started
 
 sys.path.insert(0, str(ROOT / "recipes"))
 preference = importlib.import_module("preference")
@@ -32,23 +33,6 @@ CHAT = [
     }
     for row in PAIRS
 ]
-
-
-def started(
-    name: str, rows: list[dict[str, Any]], base: Path, folder: Path, *more: str
-) -> subprocess.CompletedProcess[str]:
-    """Run a program as a user without ladder would."""
-    folder.mkdir(exist_ok=True)
-    (folder / "rows.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
-    command = [
-        sys.executable,
-        ROOT / f"recipes/{name}.py",
-        "--config",
-        ROOT / f"recipes/{name}.yaml",
-    ]
-    command += ["--model_name_or_path", base, "--train_file", folder / "rows.jsonl"]
-    command += ["--output_dir", folder, "--learning_rate", "1e-2", "--max_length", "200", *more]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
 
 # Held-out rows and the metric
@@ -145,19 +129,6 @@ def test_a_program_moves_its_metric_and_its_artefact_changes_the_logits(
     assert record["tokens"] > 0
     assert record["rows"] == len(rows) * 27 / 30
     assert largest_change(tiny, tmp_path / "out") > 1e-3
-
-
-def largest_change(base: Path, adapter: Path) -> float:
-    """Return the largest difference that an adapter makes to any logit."""
-    import torch
-    from peft import PeftModel
-    from transformers import AutoModelForCausalLM
-
-    ids = torch.tensor([[5, 9, 40, 200]])
-    with torch.no_grad():
-        before = AutoModelForCausalLM.from_pretrained(base)(ids).logits
-        model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), adapter)
-        return float((model(ids).logits - before).abs().max())
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from conftest import ROOT
+from programs import largest_change, started
 
 pytestmark = pytest.mark.slow
 
@@ -59,3 +60,22 @@ def test_rows_taken_a_few_at_a_time_train_the_same_model(program, tiny, tmp_path
     step = max(float((whole[name] - before[name]).abs().max()) for name in whole)
     assert step > 1e-3
     assert worst < 0.01 * step
+
+
+@pytest.mark.parametrize("name", ["dora", "full"])
+def test_a_recipe_trains_what_it_says_and_changes_the_logits(name, tiny, tmp_path):
+    rows = [{"prompt": f"Q{at}\nA:", "completion": " yes please\n"} for at in range(24)]
+    done = started(name, rows, tiny, tmp_path / "out", "--logging_steps", "1")
+    assert done.returncode == 0, done.stderr[-2000:]
+    record = json.loads((tmp_path / "out" / "training.json").read_text())
+    assert record["loss_curve"][-1][1] < record["loss_curve"][0][1]
+    whole = record["trained_parameters"] == record["all_parameters"]
+    assert whole == (name == "full")
+    assert largest_change(tiny, tmp_path / "out") > 1e-3
+    if name == "dora":
+        from safetensors.torch import load_file
+
+        saved = load_file(tmp_path / "out" / "adapter_model.safetensors")
+        lengths = [value for key, value in saved.items() if "magnitude" in key]
+        assert lengths
+        assert all(value.dtype.itemsize == 4 for value in lengths)  # bfloat16 would freeze them
