@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from ladder.economy.cost import machine_usd
 from ladder.engines.base import Request
 from ladder.errors import Problem, TaskError
-from ladder.evidence import Build, Candidate
+from ladder.evidence import Attempt, Build, Candidate
 from ladder.rungs.asking import request_for
 from ladder.rungs.base import Climb, Wave
 from ladder.rungs.r1_prompt import LABEL_WORDINGS, TEXT_WORDINGS, named
 from ladder.samples.rows import Sample
 from ladder.task import RungName
 from ladder.training.launch import training_missing
-from ladder.training.recipes import Recipe, find_recipe
+from ladder.training.recipes import Recipe
 
 NAME: RungName = "lora"
 LEAST_ROWS = 40
@@ -43,8 +44,13 @@ def first_wave(climb: Climb, leader: Candidate | None) -> list[Candidate]:
     reading = plain.model_copy(update={"retrieval": retrieval})
     if retrieval.source == "examples" or not _helped(climb):
         # The examples are the training rows: the adapter has learnt them and may look at them.
-        shown = {"adapter": adapted.adapter, "build": adapted.build}
-        return _described(climb, [adapted, reading.model_copy(update=shown)])
+        shown = {"model": adapted.model, "adapter": adapted.adapter, "build": adapted.build}
+        found = [adapted, reading.model_copy(update=shown)]
+        if retrieval.source == "examples" and _documents_hold_more(rag):
+            documents = retrieval.model_copy(update={"source": "documents"})
+            knowing = plain.model_copy(update={"retrieval": documents})
+            found.append(with_adapter(climb, knowing, samples))
+        return _described(climb, found)
     return _described(climb, [adapted, with_adapter(climb, reading, samples)])
 
 
@@ -73,7 +79,13 @@ def with_adapter(climb: Climb, candidate: Candidate, samples: Sequence[Sample]) 
     build = climb.train(recipe, climb.base_folder(), rows)
     usd = machine_usd(build.seconds, climb.task.hardware.usd_per_hour)
     build = build.model_copy(update={"usd": usd})
-    return candidate.model_copy(update={"adapter": build.folder, "build": build})
+    return candidate.model_copy(update={**answering(build), "build": build})
+
+
+def answering(build: Build) -> dict[str, str | None]:
+    """Return what a candidate answers with: an adapter on its base, or a model of its own."""
+    whole = (Path(str(build.folder)) / "config.json").is_file()
+    return {"model": f"hf:{build.folder}"} if whole else {"adapter": build.folder}
 
 
 def _recipe(climb: Climb) -> Recipe:
@@ -82,7 +94,7 @@ def _recipe(climb: Climb) -> Recipe:
     Raises:
         TaskError: it learns from other rows than this rung has.
     """
-    recipe = find_recipe(climb.task.training.recipe, climb.task.folder)
+    recipe = climb.lora_recipe()
     if recipe.rows != "answers":
         where = f"{climb.task.source}: training.recipe"
         got = f"`{recipe.name}`, which does not learn from inputs and targets"
@@ -124,6 +136,16 @@ def _helped(climb: Climb) -> bool:
     if prompt is None or rag is None or not prompt.measurement or not rag.measurement:
         return rag is not None
     return rag.measurement.score.mean > prompt.measurement.score.mean
+
+
+def _documents_hold_more(rag: Attempt) -> bool:
+    """Tell whether the right documents beat the examples that rag found better to read."""
+    oracle = rag.diagnosis.arms.get("oracle") if rag.diagnosis else None
+    return (
+        oracle is not None
+        and rag.measurement is not None
+        and (oracle.mean > rag.measurement.score.high)
+    )
 
 
 def _described(climb: Climb, candidates: list[Candidate]) -> list[Candidate]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import json
 import re
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,6 @@ from ladder.training.prune import kept_layers
 from ladder.training.recipes import (
     copy_recipe,
     find_recipe,
-    program_of,
     read_recipe,
     shared_by,
     shipped_recipes,
@@ -34,8 +32,10 @@ def train(recipe: Path, *rest: Any, **named: Any) -> Build:
     return launch(read_recipe(recipe), *rest, **named)
 
 
-train_own = partial(train, own_program=True)
-"""As when a person names the recipe: the program beside it is run."""
+def train_own(recipe: Path, *rest: Any) -> Build:
+    """As when a person names the recipe: the program beside it is run."""
+    return launch(read_recipe(recipe, own=True), *rest)
+
 
 PROGRAM = """\
 import json, pathlib, sys
@@ -198,15 +198,13 @@ def test_every_shipped_recipe_says_when_to_use_it_and_can_be_owned(tmp_path: Pat
     for recipe in shipped_recipes():
         assert len(recipe.when.split()) > 8, recipe.name
         made = copy_recipe(recipe.name, tmp_path / recipe.name)
-        names = [recipe.path.name, recipe.program, *shared_by(recipe.program)]
+        names = [recipe.path.name, recipe.program.name, *shared_by(recipe.program)]
         assert [path.name for path in made] == names
         imported = re.findall(r"^from (\w+) import", made[1].read_text(), re.MULTILINE)
-        assert {f"{name}.py" for name in imported if (made[1].parent / f"{name}.py").is_file()} == {
-            *shared_by(recipe.program)
-        }
-        own = find_recipe(str(made[0]), tmp_path)
-        assert program_of(own, own=True) == made[1]
-        assert program_of(own, own=False) != made[1]
+        beside = {f"{name}.py" for name in imported if (made[1].parent / f"{name}.py").is_file()}
+        assert beside == set(shared_by(recipe.program))
+        assert find_recipe(str(made[0]), tmp_path, own=True).program == made[1]
+        assert find_recipe(str(made[0]), tmp_path).program == recipe.program
         with pytest.raises(TrainingError, match="is there already"):
             copy_recipe(recipe.name, tmp_path / recipe.name)
 
