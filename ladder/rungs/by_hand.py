@@ -29,13 +29,13 @@ def train_task(
     """
     climb, read = open_climb(task, runs, watch)
     found = find_recipe(recipe, task.folder, own=True)
+    base = model_folder(task.models.base, task.folder)
     candidate = plain_candidate(climb)
     told = ""
     if found.rows in ("pairs", "graded"):
         rows, told = preference_rows(climb, candidate, read.preferences, found.rows)
     else:
         rows = training_rows(climb, candidate, [(s, s.target) for s in climb.splits.train])
-    base = model_folder(task.models.base, task.folder)
     build = climb.train(found, base, rows, overrides)
     climb.store.close()
     record = json.loads((Path(str(build.folder)) / RECORD).read_text())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, ladder
 from programs import largest_change, started
 
 sys.path.insert(0, str(ROOT / "recipes"))
@@ -162,6 +163,65 @@ def test_a_killed_run_compares_with_the_base_and_not_with_its_checkpoint(
     )
     for name in ("before", "margin_before", "margin_after", "steps"):
         assert first[name] == second[name], name
+
+
+# As ladder starts them
+
+
+def written_task(folder: Path, base: Path, preferences: list[dict[str, Any]]) -> Path:
+    draw = random.Random(0)
+    words = ["".join(draw.choices("abcdefghijklmnopqrst", k=6)) for _ in range(900)]
+    rows = [
+        {"input": " ".join(words[9 * at : 9 * at + 9]), "target": words[9 * at]}
+        for at in range(100)
+    ]
+    (folder / "train.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows[:60]))
+    (folder / "test.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows[60:]))
+    data = {"train": "train.jsonl", "test": "test.jsonl"}
+    if preferences:
+        text = "".join(f"{json.dumps(row)}\n" for row in preferences)
+        (folder / "preferences.jsonl").write_text(text)
+        data["preferences"] = "preferences.jsonl"
+    task = {
+        "name": "first-word", "goal": "Say the first word.", "data": data, "score": "exact_match",
+        "gate": {"min_score": 0.5}, "models": {"base": f"hf:{base}"}, "answer": {"max_tokens": 4},
+    }  # fmt: skip
+    (folder / "task.yaml").write_text(json.dumps(task))
+    return folder / "task.yaml"
+
+
+@pytest.mark.slow
+def test_ladder_makes_pairs_and_trains_on_them(tiny: Path, tmp_path: Path) -> None:
+    path = written_task(tmp_path, tiny, [])
+    command = ["train", "dpo", "--task", path, "--runs", tmp_path / "runs"]
+    done = ladder(*command, "--set", "learning_rate=1e-2", HF_HUB_OFFLINE="1")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "training rows; rejected is a wrong answer of hf:" in done.stdout
+    assert "preference_accuracy " in done.stdout
+    [folder] = (tmp_path / "runs" / "artefacts").glob("dpo-*")
+    record = json.loads((folder / "training.json").read_text())
+    assert record["margin_after"] > record["margin_before"]
+    assert largest_change(tiny, folder) > 1e-3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "row", "why"),
+    [
+        ("dpo", {"input": "q", "chosen": "a"}, "the column `rejected`"),
+        ("orpo", {"input": "q", "answer": "a", "desirable": True}, "rows without a `rejected`"),
+        ("kto", {"input": "q", "answer": "a", "desirable": True}, "0 unwanted ones"),
+        ("dpo", {"input": "q", "chosen": "a", "rejected": "a"}, "two different texts"),
+    ],
+)
+def test_ladder_refuses_what_cannot_be_learnt(
+    name: str, row: dict[str, Any], why: str, tiny: Path, tmp_path: Path
+) -> None:
+    path = written_task(tmp_path, tiny, [row])
+    done = ladder("train", name, "--task", path, "--runs", tmp_path / "runs", HF_HUB_OFFLINE="1")
+    assert done.returncode == 2
+    assert why in " ".join((done.stdout + done.stderr).split())
+    assert not list(tmp_path.glob("runs/artefacts/*"))
 
 
 # Their speed rests on this
