@@ -19,7 +19,8 @@ HELD_OUT_SHARE = 0.1
 MOST_HELD_OUT = 100
 """Prompts, at most: their log-probabilities are looked at twice."""
 LEAST_PROMPTS = 10
-AT_ONCE = 16
+TOKENS_AT_ONCE = 2048
+"""As many as are looked at together, padding included."""
 
 Row = Mapping[str, Any]
 
@@ -108,19 +109,26 @@ def log_probabilities(
 
     tokenizer = trainer.processing_class
     rows = [token_ids(tokenizer, prompt, completion) for prompt, completion in asked]
-    order = sorted(range(len(rows)), key=lambda at: len(rows[at][0]) + len(rows[at][1]))
     found = [0.0] * len(rows)
     model = trainer.model
     was_training = model.training
     model.eval()
     with torch.no_grad(), trainer.compute_loss_context_manager():
-        for start in range(0, len(order), AT_ONCE):
-            batch = order[start : start + AT_ONCE]
+        for batch in _batches([len(prompt) + len(completion) for prompt, completion in rows]):
             summed = _summed(model, [rows[at] for at in batch], tokenizer.pad_token_id or 0)
             for at, value in zip(batch, summed, strict=True):
                 found[at] = value / len(rows[at][1]) if per_token else value
     model.train(was_training)
     return found
+
+
+def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Yield positions of rows of like length, the longest first, that fit together."""
+    left = sorted(range(len(lengths)), key=lambda at: -lengths[at])
+    while left:
+        fit = max(1, TOKENS_AT_ONCE // lengths[left[0]])
+        yield left[:fit]
+        left = left[fit:]
 
 
 def _summed(model: Any, rows: Sequence[tuple[list[int], list[int]]], pad: int) -> Iterator[float]:
