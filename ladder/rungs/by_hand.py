@@ -15,7 +15,7 @@ from ladder.rungs.opening import open_climb
 from ladder.rungs.preferences import preference_rows
 from ladder.rungs.r3_lora import plain_candidate, training_rows
 from ladder.task import Task
-from ladder.training.launch import RECORD
+from ladder.training.launch import PICTURE, RECORD
 from ladder.training.recipes import find_recipe
 
 
@@ -47,6 +47,7 @@ def train_task(
         *_as_foreseen(build),
         f"loss {curve[0][1]:.3f} -> {curve[-1][1]:.3f}" if curve else "no loss was logged",
         *_measured(record),
+        *([f"picture {build.folder}/{PICTURE}"] if curve else []),
         f"artefact {build.folder}",
     ]
 
