@@ -8,9 +8,8 @@ import pytest
 from asked_server import chat, climb_at, saying
 from engines.faulty_server import Seen
 
-from ladder.errors import DataError, TaskError
+from ladder.errors import DataError
 from ladder.rungs.preferences import made_pairs, preference_rows
-from ladder.rungs.r3_lora import with_adapter
 from ladder.samples.preferences import Preference
 from ladder.samples.rows import Sample
 
@@ -87,12 +86,3 @@ def test_given_pairs_are_put_as_the_model_will_be_asked(tmp_path: Path) -> None:
         {"prompt": prompt, "completion": " good\n", "label": True},
         {"prompt": prompt, "completion": " bad\n", "label": False},
     ]
-
-
-def test_a_climb_refuses_a_recipe_that_learns_from_other_rows(tmp_path: Path) -> None:
-    with saying(speaks) as server:
-        climb = climb_at(server.url, tmp_path, HELD, train=TRAIN)
-        training = climb.task.training.model_copy(update={"recipe": "dpo"})
-        climb.task = climb.task.model_copy(update={"training": training})
-        with pytest.raises(TaskError, match="`dpo`, which does not learn from inputs and targets"):
-            with_adapter(climb, chat(climb), TRAIN)
