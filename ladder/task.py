@@ -39,6 +39,7 @@ MOST_VALUES = 100_000
 """A task file may hold this many values once its aliases are written out."""
 DATA_SUFFIXES = (".jsonl", ".csv", ".parquet")
 DATASETS_PREFIX = "datasets:"
+LEARNT_OR_JUDGED = ("train", "unlabeled", "synthetic", "test")
 LEAST_PERCENT = 10
 """A min_score from here on is meant in percent."""
 
@@ -79,6 +80,8 @@ class DataFiles(_Section):
     store: Annotated[str, AfterValidator(_store_place)] | None = None
     """Where the documents are kept and searched; default: in memory, anew in each run."""
     unlabeled: str | None = None
+    synthetic: str | None = None
+    """Training rows that a teacher wrote (`ladder synth`); they teach, and never judge."""
     graded: str | None = None
     """Answers that people have graded: what the `judge` scorer is compared with."""
     columns: dict[ColumnName, str] = {}
@@ -86,7 +89,7 @@ class DataFiles(_Section):
 
     def files(self) -> dict[str, str]:
         """Return the role and value of every file that is given."""
-        roles = ("train", "test", "examples", "documents", "unlabeled", "graded")
+        roles = ("train", "test", "examples", "documents", "unlabeled", "synthetic", "graded")
         return {role: value for role in roles if (value := getattr(self, role))}
 
 
@@ -490,7 +493,7 @@ def _check_data(task: Task, lines: Mapping[_Location, int]) -> Iterator[Problem]
     roles_of: dict[str, str] = {}
     for role, value in given.items():
         saved = value.startswith(DATASETS_PREFIX)  # each role reads its own split
-        learnt_or_judged = role in ("train", "unlabeled", "test") and not saved
+        learnt_or_judged = role in LEARNT_OR_JUDGED and not saved
         first = roles_of.setdefault(os.path.normpath(value), role) if learnt_or_judged else role
         if first != role:
             fix = "What a model learns from cannot measure it: name another file."
