@@ -1,7 +1,7 @@
 """The verbs: parse, call one function, print, exit.
 
-Exit codes: 0 a rung passed; 1 none passed, or a revalidation found a change; 2 the user's input is
-wrong; 3 a bug (the log is named); 130 Ctrl-C.
+Exit codes: 0 a rung passed; 1 none passed, a revalidation found a change, or synthetic rows were
+refused; 2 the user's input is wrong; 3 a bug (the log is named); 130 Ctrl-C.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Decide whether to fine-tune: prompt, then RAG, then LoRA, then a distilled student; "
     "the first that passes your gate is the answer.",
-    epilog="Exit codes: 0 a rung passed, 1 none passed (or a revalidation found a change), "
-    "2 your input is wrong, 3 a bug (the log is named), 130 Ctrl-C.",
+    epilog="Exit codes: 0 a rung passed, 1 none passed (or a revalidation found a change, or "
+    "synthetic rows were refused), 2 your input is wrong, 3 a bug (the log is named), 130 Ctrl-C.",
 )
 
 
