@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
-from ladder.errors import TrainingError
+from ladder.errors import Problem, TaskError
 from ladder.evidence import Candidate, Comparison
 from ladder.rungs.asking import answer
 from ladder.rungs.base import Climb
@@ -45,11 +45,8 @@ def measure_gain(climb: Climb, rows: Sequence[Sample], way: str) -> Gain:
         rows: to add to its training rows.
         way: a key of WAYS; empty: the usual one of the task.
 
-    Raises:
-        TrainingError: an adapter is asked for and cannot be trained here.
     """
-    usual = "linear" if len({s.target for s in climb.splits.train}) > 1 else "rag"
-    name = way or (usual if climb.splits.labels else "rag")
+    name = way or ("linear" if _can_be_fitted(climb) else "rag")
     train = (*climb.splits.train, *rows)
     richer = replace(climb, splits=replace(climb.splits, train=train, synthetic=tuple(rows)))
     measured, scores_of = WAYS[name]
@@ -63,6 +60,26 @@ def measure_gain(climb: Climb, rows: Sequence[Sample], way: str) -> Gain:
     return Gain(measured, means, found)
 
 
+def refuse_way(climb: Climb, way: str) -> None:
+    """Refuse a way to measure that this task has not, before anything is asked.
+
+    Raises:
+        TaskError: with the reason.
+    """
+    why = ""
+    if way == "linear" and not _can_be_fitted(climb):
+        why = "training rows without two labels"
+    if way == "lora":
+        why = unavailable(climb) or ""
+    if why:
+        fix = "Leave --measure out for the usual way, or name another one."
+        raise TaskError([Problem(f"--measure {way}", why, "rows and models it can use", fix)])
+
+
+def _can_be_fitted(climb: Climb) -> bool:
+    return bool(climb.splits.labels) and len({row.target for row in climb.splits.train}) > 1
+
+
 def _linear(climb: Climb) -> Scores:
     dev = climb.splits.dev
     answers = linear(climb.splits.train, [row.input for row in dev])
@@ -74,11 +91,7 @@ def _rag(climb: Climb) -> Scores:
 
 
 def _lora(climb: Climb) -> Scores:
-    why = unavailable(climb)
-    if why:
-        raise TrainingError(f"--measure lora: {why}.")
-    limit = climb.task.training.max_rows
-    samples = climb.splits.train[:limit]
+    samples = climb.splits.train[: climb.task.training.max_rows]
     return _answered(climb, with_adapter(climb, plain_candidate(climb), samples))
 
 

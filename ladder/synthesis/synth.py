@@ -17,7 +17,7 @@ from ladder.rungs.opening import open_climb
 from ladder.samples.rows import Sample
 from ladder.samples.synthetic import record_path
 from ladder.synthesis.filters import agreed, ask, away_from_held_out, describe_check, unlike
-from ladder.synthesis.gain import Gain, measure_gain
+from ladder.synthesis.gain import Gain, measure_gain, refuse_way
 from ladder.synthesis.writing import Draft, drafts, read_input
 from ladder.task import Task, model_parts
 
@@ -47,6 +47,7 @@ def synthesise(
 
     Raises:
         DataError: too few training rows.
+        TaskError: the gain cannot be measured in this way.
     """
     alone = task.data.model_copy(update={"synthetic": None})
     climb, _ = open_climb(task.model_copy(update={"data": alone}), runs, watch)
@@ -54,6 +55,7 @@ def synthesise(
         got = f"{len(climb.splits.observed)} training rows"
         fix = "The teacher is shown training rows: give some under data.train."
         raise DataError([Problem(f"{task.source}: data", got, f"at least {LEAST_ROWS}", fix)])
+    refuse_way(climb, way)
     teacher = task.models.teacher or task.models.base
     rows, asked, counts = _written(climb, teacher, count)
     gain = measure_gain(climb, rows, way) if rows else None

@@ -24,7 +24,7 @@ from ladder.rungs.base import Climb
 from ladder.rungs.opening import open_climb
 from ladder.rungs.proving import learning_rows, proving_rows
 from ladder.samples.rows import Sample, read_rows
-from ladder.samples.synthetic import record_path, refuse_unproven, too_near
+from ladder.samples.synthetic import record_path, refuse_unproven
 from ladder.synthesis.filters import answerer
 from ladder.synthesis.synth import describe, synthesise
 from ladder.synthesis.writing import drafts
@@ -306,23 +306,6 @@ def test_a_number_is_kept_where_two_answers_agree(tmp_path):
     assert found.gain.claim == "no difference proven"
 
 
-def test_a_held_out_row_is_found_in_an_answer_too():
-    held = [Sample("h", "why does the ferry to the northern island leave so late today", "x")]
-    rows = [
-        Sample("a", "something else altogether", "x"),
-        Sample("b", "quote it", f"You asked: {held[0].input.title()}?"),
-        Sample("c", "Why does the ferry to the Northern Island leave so late, today!", "x"),
-        Sample("d", "why does the ferry to the northern island leave so late today", "y"),
-        Sample("e", "why does the ferry to the northern island leave so late today", "z"),
-    ]  # fmt: skip
-    assert too_near(rows, held) == dict.fromkeys(range(1, 5), "h")
-    assert too_near(rows, []) == too_near([], held) == {}
-
-
-def test_a_short_answer_that_is_a_held_out_input_is_no_leak():
-    assert too_near([Sample("a", "what is it", "ferry")], [Sample("h", "ferry", "boat")]) == {}
-
-
 # Plain prompts and scored labels, as a model on this machine is asked
 
 
@@ -498,6 +481,19 @@ def test_too_few_training_rows_are_said(tmp_path):
     written(tmp_path, "test", rows)
     with pytest.raises(DataError, match="at least 8"):
         run(task_of(tmp_path), tmp_path)
+
+
+def test_a_way_to_measure_that_does_not_fit_is_refused_before_anything_is_asked(tmp_path):
+    written(
+        tmp_path, "examples", [{"input": t, "target": t[::-1]} for t in sentences("ferry", 60, 1)]
+    )
+    with saying(speaking(fresh)) as server:
+        models = {"base": f"openai:tiny@{server.url}"}
+        task = task_of(tmp_path, data={"examples": "examples.jsonl"}, answer={}, models=models)
+        for way, why in (("linear", "without two labels"), ("lora", "too few to train on")):
+            with pytest.raises(TaskError, match=why):
+                run(task, tmp_path, way=way)
+        assert not server.seen
 
 
 def test_the_command_line_refuses_what_it_does_not_know(tmp_path):
