@@ -62,6 +62,15 @@ class Asked(Record):
     """Paid to endpoints."""
 
 
+class Foreseen(Record):
+    """What a training was expected to take, before it began."""
+
+    seconds: float
+    memory_mb: float
+    there_mb: float
+    """Memory that was free."""
+
+
 class Build(Record):
     """What it cost to make a candidate, before its first answer."""
 
@@ -72,6 +81,7 @@ class Build(Record):
     peak_memory_mb: float = 0.0
     folder: str | None = None
     """Where the trained artefact and its training.json are."""
+    foreseen: Foreseen | None = None
 
 
 Order = Literal["best last", "best first", "best at both ends", "best in the middle"]
@@ -313,7 +323,7 @@ class ContextCosts(Record):
     distraction: Comparison
     """Beside filler, against beside real texts."""
     position: Comparison
-    """At either end, against in the middle; beside real texts."""
+    """In the best place, against in the worst; beside real texts."""
 
 
 class Attempt(Record):
