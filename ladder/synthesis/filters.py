@@ -11,6 +11,7 @@ from ladder.evidence import Candidate, Retrieval
 from ladder.rungs.asking import read, request_for
 from ladder.rungs.base import Climb
 from ladder.rungs.r1_prompt import wordings
+from ladder.rungs.r3_lora import plain_candidate
 from ladder.rungs.rewriting import fault_of
 from ladder.rungs.voting import TEMPERATURE, ballot
 from ladder.samples.duplicates import clusters, like_pairs
@@ -53,7 +54,7 @@ def answerer(climb: Climb, teacher: str) -> Candidate:
         rung="rag",
         technique="answers to written inputs",
         model=teacher,
-        form="plain" if can.plain else "chat",
+        form=plain_candidate(climb).form if can.plain else "chat",
         wording=wordings(climb)[0],
         answer="scored" if scores else "json" if held else "free",
         retrieval=Retrieval(source="examples", k=NEAREST),

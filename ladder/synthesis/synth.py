@@ -105,13 +105,13 @@ def _as_lines(
     climb: Climb, teacher: str, rows: Sequence[Sample], asked: dict[str, Draft]
 ) -> list[dict[str, Any]]:
     """Return the rows as lines of a training file of this task, with where they come from."""
-    columns = climb.task.data.columns
+    columns: dict[str, str] = dict(climb.task.data.columns.items())
     engine = climb.engine(teacher)
     lines = []
     for row in rows:
         values = {"id": row.id, "input": row.input, "target": row.target}
         values |= {"stratum": row.stratum} if row.stratum else {}
-        named = {str(columns.get(name, name)): value for name, value in values.items()}  # type: ignore[call-overload]
+        named = {columns.get(name, name): value for name, value in values.items()}
         meta = {
             "teacher": f"{_name(teacher)} {engine.identity[:16]}",
             "prompt_digest": digest_of(replace(asked[row.id].request, sample=0).as_json()),
