@@ -44,7 +44,6 @@ def measure_gain(climb: Climb, rows: Sequence[Sample], way: str) -> Gain:
         climb: without the rows.
         rows: to add to its training rows.
         way: a key of WAYS; empty: the usual one of the task.
-
     """
     name = way or ("linear" if _can_be_fitted(climb) else "rag")
     train = (*climb.splits.train, *rows)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ladder.engines.cache import CachedEngine
-from ladder.errors import DataError, Problem
+from ladder.errors import DataError, Problem, TaskError
 from ladder.evidence import SyntheticCounts, SyntheticRecord
 from ladder.files import digest_of, file_digest, write_json_lines, write_whole
 from ladder.report.watch import Watch
@@ -47,8 +47,9 @@ def synthesise(
 
     Raises:
         DataError: too few training rows.
-        TaskError: the gain cannot be measured in this way.
+        TaskError: the gain cannot be measured in this way, or `out` is a file of the user's.
     """
+    _refuse_strangers(out, _refused(out))
     alone = task.data.model_copy(update={"synthetic": None})
     climb, _ = open_climb(task.model_copy(update={"data": alone}), runs, watch)
     if len(climb.splits.observed) < LEAST_ROWS:
@@ -59,12 +60,24 @@ def synthesise(
     teacher = task.models.teacher or task.models.base
     rows, asked, counts = _written(climb, teacher, count)
     gain = measure_gain(climb, rows, way) if rows else None
-    path = out if gain and gain.proven else out.with_name(out.stem + REFUSED)
+    path = out if gain and gain.proven else _refused(out)
     write_json_lines(path, _as_lines(climb, teacher, rows, asked))
     record = _record(climb, teacher, counts, gain, file_digest(path))
     write_whole(record_path(path), record.model_dump_json(indent=2) + "\n")
     climb.store.close()
     return record, path
+
+
+def _refused(out: Path) -> Path:
+    return out.with_name(out.stem + REFUSED)
+
+
+def _refuse_strangers(*paths: Path) -> None:
+    """Refuse to write over what another program or a person has written."""
+    for path in paths:
+        if path.exists() and not record_path(path).is_file():
+            got = "a file that `ladder synth` did not write"
+            raise TaskError([Problem(f"--out {path}", got, "a new file", "Name another one.")])
 
 
 def _written(

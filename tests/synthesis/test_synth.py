@@ -496,6 +496,22 @@ def test_a_way_to_measure_that_does_not_fit_is_refused_before_anything_is_asked(
         assert not server.seen
 
 
+def test_a_file_of_the_users_is_not_written_over(tmp_path):
+    with saying(speaking(fresh)) as server:
+        task = task_in(tmp_path, models=teacher(server.url))
+        before = (tmp_path / "train.jsonl").read_bytes()
+        with pytest.raises(TaskError, match="did not write"):
+            synthesise(task, 10, tmp_path / "train.jsonl", tmp_path / "runs", Quiet())
+        assert not server.seen
+    assert (tmp_path / "train.jsonl").read_bytes() == before
+
+
+def test_a_file_that_is_not_there_yet_names_the_command_that_writes_it(tmp_path):
+    task_in(tmp_path)
+    with pytest.raises(TaskError, match="run `ladder synth`"):
+        using(tmp_path)
+
+
 def test_the_command_line_refuses_what_it_does_not_know(tmp_path):
     task_in(tmp_path)
     for words, said in ((("--measure", "guess"), "lora"), (("--out", "rows.csv"), ".jsonl")):
