@@ -186,7 +186,7 @@ def assess(
     confirmed = confirm(climb, chosen.candidate) if chosen and chosen.candidate else None
     leaky = score_with_leaks(climb, chosen.candidate) if chosen and chosen.candidate else None
     plan = make_plan(climb, chosen, confirmed[0] if confirmed else None) if chosen else None
-    costs = economics(task, len(climb.splits.train), len(climb.splits.gate), climb.attempts)
+    costs = economics(task, len(climb.splits.observed), len(climb.splits.gate), climb.attempts)
     rows_to_learn, memory = len(climb.splits.train), climb.training_memory()
     ways = techniques(task, climb.attempts, chosen, rows_to_learn, memory)
     assessment = Assessment(

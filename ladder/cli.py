@@ -1,7 +1,7 @@
 """The verbs: parse, call one function, print, exit.
 
-Exit codes: 0 a rung passed; 1 none passed, or a revalidation found a change; 2 the user's input is
-wrong; 3 a bug (the log is named); 130 Ctrl-C.
+Exit codes: 0 a rung passed; 1 none passed, a revalidation found a change, or synthetic rows were
+refused; 2 the user's input is wrong; 3 a bug (the log is named); 130 Ctrl-C.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Decide whether to fine-tune: prompt, then RAG, then LoRA, then a distilled student; "
     "the first that passes your gate is the answer.",
-    epilog="Exit codes: 0 a rung passed, 1 none passed (or a revalidation found a change), "
-    "2 your input is wrong, 3 a bug (the log is named), 130 Ctrl-C.",
+    epilog="Exit codes: 0 a rung passed, 1 none passed (or a revalidation found a change, or "
+    "synthetic rows were refused), 2 your input is wrong, 3 a bug (the log is named), 130 Ctrl-C.",
 )
 
 
@@ -197,6 +197,40 @@ def train(
     loaded = load_task(task, data)
     for line in train_task(recipe, loaded, runs.resolve(), Live(Console()), overrides):
         typer.echo(line)
+
+
+@app.command()
+def synth(
+    task: TaskFile,
+    rows: Annotated[int, typer.Option(help="Rows to ask the teacher for.", min=1)] = 200,
+    out: Annotated[
+        Path | None, typer.Option(help="Where to write them; default: synthetic.jsonl beside it.")
+    ] = None,
+    data: DataFolder = None,
+    runs: RunsFolder = Path("runs"),
+    measure: Annotated[
+        str, typer.Option(help="Measure the gain with: linear, rag or lora; default: by the task.")
+    ] = "",
+) -> None:
+    """Let the teacher write training rows; keep them only where they are shown to help."""
+    from rich.console import Console
+
+    from ladder.report.watch import Live
+    from ladder.synthesis.gain import WAYS
+    from ladder.synthesis.synth import describe, synthesise
+    from ladder.task import load_task
+
+    if measure and measure not in WAYS:
+        known = ", ".join(WAYS)
+        raise typer.BadParameter(f"{measure}: there are {known}", param_hint="--measure")
+    loaded = load_task(task, data)
+    out = out or loaded.folder / "synthetic.jsonl"
+    if out.suffix != ".jsonl":
+        raise typer.BadParameter(f"{out}: name a .jsonl file", param_hint="--out")
+    record, path = synthesise(loaded, rows, out, runs.resolve(), Live(Console()), measure)
+    for line in describe(record, path, loaded):
+        typer.echo(line)
+    raise typer.Exit(0 if record.accepted else 1)
 
 
 @app.command()

@@ -399,6 +399,8 @@ class DataReport(Record):
     """What the rows are, and what they can tell."""
 
     train: int
+    synthetic: int = 0
+    """Of the training rows: those that a teacher wrote."""
     dev: int
     gate: int
     witnesses: int = 0
@@ -437,10 +439,6 @@ class Memory(Record):
     needed_mb: dict[str, float]
     there_mb: float
 
-    def fits(self, technique: str) -> bool:
-        """Tell whether a technique's training fits."""
-        return self.needed_mb[technique] < self.there_mb
-
 
 class Technique(Record):
     """A way of training, and the measurement that speaks for or against it here."""
@@ -448,6 +446,50 @@ class Technique(Record):
     name: TechniqueName
     chosen: bool
     reason: str
+
+
+class SyntheticCounts(Record):
+    """What became of the rows that a teacher was asked to write; each is counted once."""
+
+    asked: int
+    unanswered: int
+    """The engine gave an error."""
+    form: int
+    """Empty, cut off, or an answer that is not of the task's form."""
+    duplicates: int
+    """Near-duplicates of training rows, or of a row written before."""
+    held_out: int
+    """Too near a held-out row."""
+    disagreed: int
+    """The check of the answer came to another one."""
+    kept: int
+
+
+class SyntheticRecord(Record):
+    """What is known of a file of synthetic rows: stands beside it, and carries no date."""
+
+    schema_version: Literal[1] = 1
+    task: str
+    """The name of the task that the rows were written for."""
+    teacher: str
+    """Kind and name."""
+    fingerprint: dict[str, str]
+    """What the teacher's words depend on."""
+    seed: int
+    counts: SyntheticCounts
+    check: str
+    """How answers were checked."""
+    measured: str = ""
+    """What was built with the rows and without them; empty: no row was left to measure."""
+    scores: tuple[float, float] | None = None
+    """Mean scores on the dev rows, with and without."""
+    gain: Comparison | None = None
+    """With, against without."""
+    accepted: bool
+    """The gain is proven, so a task may train on the rows."""
+    reason: str
+    digest: str
+    """The sha256 of the file."""
 
 
 class Recommendation(Record):

@@ -39,7 +39,7 @@ MOST_VALUES = 100_000
 """A task file may hold this many values once its aliases are written out."""
 DATA_SUFFIXES = (".jsonl", ".csv", ".parquet")
 DATASETS_PREFIX = "datasets:"
-LEARNT_OR_JUDGED = ("train", "unlabeled", "preferences", "test")
+LEARNT_OR_JUDGED = ("train", "unlabeled", "preferences", "synthetic", "test")
 LEAST_PERCENT = 10
 """A min_score from here on is meant in percent."""
 
@@ -83,6 +83,8 @@ class DataFiles(_Section):
     store: Annotated[str, AfterValidator(_store_place)] | None = None
     """Where the documents are kept and searched; default: in memory, anew in each run."""
     unlabeled: str | None = None
+    synthetic: str | None = None
+    """Training rows that a teacher wrote (`ladder synth`); they teach, and never judge."""
     graded: str | None = None
     """Answers that people have graded: what the `judge` scorer is compared with."""
     preferences: str | None = None
@@ -92,8 +94,9 @@ class DataFiles(_Section):
 
     def files(self) -> dict[str, str]:
         """Return the role and value of every file that is given."""
-        roles = ("train", "test", "examples", "documents", "unlabeled", "graded", "preferences")
-        return {role: value for role in roles if (value := getattr(self, role))}
+        roles = ("train", "test", "examples", "documents", "unlabeled", "synthetic", "graded")
+        named = (*roles, "preferences")
+        return {role: value for role in named if (value := getattr(self, role))}
 
 
 class AnswerForm(_Section):
@@ -550,6 +553,8 @@ def _check_file(task: Task, where: str, value: str) -> Problem | None:
     if not there:
         looked = " and ".join(str(root) for root in (task.folder, task.data_root) if root)
         fix = "Mend the name, or give the folder of the data: --data FOLDER"
+        if where.endswith("data.synthetic"):
+            fix = "Take the key out, run `ladder synth`, and name the file that it accepts."
         return Problem(where, f"no file `{value}` (looked in {looked})", "a file that exists", fix)
     return None
 

@@ -82,6 +82,7 @@ class Rows:
     examples: tuple[Sample, ...] = ()
     documents: tuple[Document, ...] = ()
     unlabeled: tuple[Sample, ...] = ()
+    synthetic: tuple[Sample, ...] = ()
     graded: tuple[Graded, ...] = ()
     preferences: tuple[Preference, ...] = ()
     digests: tuple[tuple[str, str], ...] = ()
@@ -439,7 +440,7 @@ def _clashing_ids(
     found: Mapping[str, tuple[Any, ...]], places: Mapping[str, list[str]]
 ) -> Iterator[Problem]:
     """Ids must be unique among samples, and among documents."""
-    for roles in (("train", "test", "examples", "unlabeled"), ("documents",)):
+    for roles in (("train", "test", "examples", "unlabeled", "synthetic"), ("documents",)):
         first: dict[str, str] = {}
         for role in roles:
             for where, row in zip(places.get(role, ()), found.get(role, ()), strict=True):
