@@ -1,6 +1,6 @@
 """The verbs: parse, call one function, print, exit.
 
-Exit codes: 0 a rung passed; 1 none passed, or a revalidation found a change; 2 the user's input is
+Exit codes: 0 a rung passed; 1 none passed, or a check found a change; 2 the user's input is
 wrong; 3 a bug (the log is named); 130 Ctrl-C.
 """
 
@@ -22,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Decide whether to fine-tune: prompt, then RAG, then LoRA, then a distilled student; "
     "the first that passes your gate is the answer.",
-    epilog="Exit codes: 0 a rung passed, 1 none passed (or a revalidation found a change), "
+    epilog="Exit codes: 0 a rung passed, 1 none passed (or a check found a change), "
     "2 your input is wrong, 3 a bug (the log is named), 130 Ctrl-C.",
 )
 
@@ -50,6 +50,7 @@ RunsFolder = Annotated[Path, typer.Option("--runs", help="Where runs are kept.")
 PlanFile = Annotated[
     Path, typer.Argument(help="A revalidation.yaml, or the folder of the run that wrote it.")
 ]
+Artefact = Annotated[Path, typer.Argument(help="The folder of an adapter or a student.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
 
@@ -200,6 +201,24 @@ def train(
 
 
 @app.command()
+def passport(
+    folder: Artefact,
+    base: Annotated[
+        str | None,
+        typer.Option(help="The base under an adapter, where it lies elsewhere now."),
+    ] = None,
+) -> None:
+    """Check that an artefact is what it was and answers as it did; exit 1 when not."""
+    from ladder.lifecycle.passport import inspect
+
+    found = inspect(folder, base)
+    for line in found.lines:
+        typer.echo(line)
+    typer.echo("The passport holds." if found.holds else "The passport does not hold.")
+    raise typer.Exit(0 if found.holds else 1)
+
+
+@app.command()
 def revalidate(
     plan: PlanFile,
     if_due: Annotated[bool, typer.Option("--if-due", help="Do nothing before it is due.")] = False,
@@ -222,7 +241,8 @@ def revalidate(
         return
     found = measure_again(plan, Live(Console(stderr=True)))
     before = loaded.baseline.gate_rows
-    typer.echo(f"score {span(found.measurement.score)}, certified {span(before)}")
+    now = span(found.measurement.score) if found.measurement else "not measured"
+    typer.echo(f"score {now}, certified {span(before)}")
     for finding in found.findings:
         typer.echo(f"- {finding}")
     typer.echo("Act on this." if found.findings else "The answer still holds.")

@@ -17,13 +17,16 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from ladder.engines.passport import PASSPORT
 from ladder.errors import MissingExtraError, TrainingError
 from ladder.evidence import Build
 from ladder.files import digest_of, file_digest, folder_digests, write_json_lines
 from ladder.report.watch import Watch
+from ladder.training.card import RECORD as RECORD
+from ladder.training.card import write_card
+from ladder.training.passport import issue
 from ladder.training.recipes import SHARED, Recipe, program_of
 
-RECORD = "training.json"
 POLL_SECONDS = 0.5
 STOP_SECONDS = 20
 
@@ -61,6 +64,7 @@ def train(
     Raises:
         MissingExtraError: the training libraries are not installed.
         TrainingError: the program failed; its log is named.
+        EngineError: what it left cannot be loaded, or is an adapter without effect.
     """
     missing = training_missing()
     if missing:
@@ -80,6 +84,11 @@ def train(
         if not (folder / RECORD).is_file():
             write_json_lines(folder / "rows.jsonl", rows)
             _run(program, recipe, base, folder, watch, overrides or {})
+        if not (folder / PASSPORT).is_file():
+            with watch.step("writing its passport", 1) as advance:
+                issue(folder, base, recipe, program, rows, overrides or {})
+                write_card(folder)
+                advance(1)
     return read_build(folder)
 
 
