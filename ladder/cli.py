@@ -51,6 +51,9 @@ PlanFile = Annotated[
     Path, typer.Argument(help="A revalidation.yaml, or the folder of the run that wrote it.")
 ]
 Artefact = Annotated[Path, typer.Argument(help="The folder of an adapter or a student.")]
+BaseModel = Annotated[
+    str | None, typer.Option("--base", help="The base under an adapter, if it lies elsewhere now.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
 
@@ -201,13 +204,24 @@ def train(
 
 
 @app.command()
-def passport(
+def export(
     folder: Artefact,
-    base: Annotated[
-        str | None,
-        typer.Option(help="The base under an adapter, where it lies elsewhere now."),
-    ] = None,
+    to: Annotated[str, typer.Option(help="merged or gguf.")] = "merged",
+    into: Annotated[Path | None, typer.Option(help="What to write; default: beside it.")] = None,
+    base: BaseModel = None,
 ) -> None:
+    """Write an artefact as a whole model or as a GGUF file; proven by its canaries."""
+    from ladder.lifecycle.passport import hand_on
+    from ladder.training.export import TARGETS
+
+    if to not in TARGETS:
+        raise typer.BadParameter(f"{to}: forms are {', '.join(TARGETS)}", param_hint="--to")
+    for line in hand_on(folder, to, into, base):
+        typer.echo(line)
+
+
+@app.command()
+def passport(folder: Artefact, base: BaseModel = None) -> None:
     """Check that an artefact is what it was and answers as it did; exit 1 when not."""
     from ladder.lifecycle.passport import inspect
 

@@ -7,10 +7,12 @@ forward pass over the tree of its tokens instead of being generated.
 
 from __future__ import annotations
 
+import io
 import logging
 import time
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import redirect_stderr
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -522,6 +524,22 @@ def load_model(folder: Path, adapter: Path | None) -> Any:
         raise EngineError(f"the adapter in {adapter} does not change the model's answers")
     model.eval()
     return model
+
+
+def load_gguf(file: Path) -> Any:
+    """Load a GGUF file for inference, in the precision of this machine."""
+    transformers = _transformers()
+    import torch
+
+    with redirect_stderr(io.StringIO()):  # its own bar cannot be turned off otherwise
+        model = transformers.AutoModelForCausalLM.from_pretrained(
+            file.parent,
+            gguf_file=file.name,
+            dtype=getattr(torch, precision()),
+            local_files_only=True,
+        )
+    model.eval()
+    return model.to("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def reuse_freed_memory() -> None:

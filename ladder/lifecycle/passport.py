@@ -11,6 +11,7 @@ from ladder.engines.local import LocalEngine
 from ladder.engines.passport import PASSPORT, differences, parts_of, read_passport
 from ladder.errors import EngineError
 from ladder.evidence import Passport
+from ladder.training.export import export
 from ladder.training.passport import engine_of
 
 
@@ -52,6 +53,28 @@ def inspect(folder: Path, base: str | None = None) -> Inspection:
         return Inspection((*lines, "canaries: none were recorded"), holds=True)
     found = canary_finding(engine_of(folder, passport.kind, under or folder))
     return Inspection((*lines, found or "canaries: answer as they did"), holds=found is None)
+
+
+def hand_on(folder: Path, to: str, into: Path | None, base: str | None = None) -> list[str]:
+    """Write an artefact in another form; return what to tell the user, line by line.
+
+    Args:
+        folder: of the artefact.
+        to: a key of `training.export.TARGETS`.
+        into: what to write; beside the artefact where it is not given.
+        base: folder or reference of the base under an adapter, where it lies elsewhere now.
+
+    Raises:
+        EngineError: there is no passport, it does not hold, or the form is not to be had.
+    """
+    passport = read_passport(folder)
+    if passport is None:
+        fix = "`ladder train` with the same recipe, base and rows writes one"
+        raise EngineError(f"{folder} has no {PASSPORT} to prove an export with; {fix}")
+    engine = engine_of(folder, passport.kind, _base(passport, base) or folder)
+    place = folder.resolve()
+    default = f"{place.name}.gguf" if to == "gguf" else f"{place.name}-{to}"
+    return export(engine, passport, to, into or place.parent / default)
 
 
 def describe(passport: Passport) -> list[str]:

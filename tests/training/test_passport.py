@@ -9,54 +9,17 @@ from pathlib import Path
 
 import pytest
 import yaml
+from artefacts import issued, make_adapter, perturb
 
 from ladder.engines import open_engine
 from ladder.engines.canaries import PROMPTS, check_canaries, choose_prompts
 from ladder.engines.local import LocalEngine
 from ladder.engines.passport import PASSPORT, read_passport
 from ladder.errors import EngineError, PassportError
-from ladder.evidence import Passport
-from ladder.files import shipped
 from ladder.lifecycle.passport import inspect
 from ladder.training.card import write_card
-from ladder.training.passport import issue
-from ladder.training.recipes import find_recipe
 
 torch = pytest.importorskip("torch")
-
-ROWS = [
-    *({"prompt": f"Text: order number {at}\nLabel:", "completion": " bread\n"} for at in range(20)),
-    *(
-        {
-            "prompt": [{"role": "user", "content": f"What is {at} plus one?"}],
-            "completion": [{"role": "assistant", "content": str(at + 1)}],
-        }
-        for at in range(20)
-    ),
-]
-TRAINING = {
-    "seconds": 12.5, "tokens": 3210, "steps": 7, "rows": 40, "loss_curve": [[5, 4.25], [7, 1.5]],
-    "peak_memory_mb": 512.0, "peak_gpu_memory_mb": 0.0, "trained_parameters": 1234,
-}  # fmt: skip
-
-
-def issued(folder: Path, base: Path) -> Passport:
-    recipe = find_recipe("lora", base)
-    program = shipped("recipes") / recipe.program
-    return issue(folder, base, recipe, program, ROWS, {"max_steps": "7"})
-
-
-def make_adapter(base: Path, folder: Path, *, effect: bool = True) -> Path:
-    """An adapter as training leaves it; without effect its second matrix is zero."""
-    from peft import LoraConfig, get_peft_model
-    from transformers import AutoModelForCausalLM
-
-    torch.manual_seed(1)
-    config = LoraConfig(
-        r=4, target_modules="all-linear", task_type="CAUSAL_LM", init_lora_weights=effect is False
-    )
-    get_peft_model(AutoModelForCausalLM.from_pretrained(base), config).save_pretrained(folder)
-    return folder
 
 
 @pytest.fixture
@@ -72,16 +35,6 @@ def student(tiny: Path, tmp_path: Path) -> Path:
     shutil.copytree(tiny, folder)
     issued(folder, tiny)
     return folder
-
-
-def perturb(path: Path, name: str, by: float) -> None:
-    from safetensors.torch import load_file, save_file
-
-    weights = load_file(path)
-    torch.manual_seed(2)
-    [found] = [key for key in weights if name in key]
-    weights[found] += by * torch.randn_like(weights[found])
-    save_file(weights, path, {"format": "pt"})
 
 
 def rewrite(path: Path, change: Callable[[dict[str, object]], object]) -> None:
@@ -247,7 +200,6 @@ def test_canary_prompts_are_distinct_and_from_the_shorter_half():
 
 def test_the_card_says_what_the_records_say_and_no_row(tiny, adapter):
     (adapter / "README.md").write_text("the training library's own")
-    (adapter / "training.json").write_text(json.dumps(TRAINING))
     (tiny / "README.md").write_text("---\nlicense: apache-2.0\n---\n# Tiny\n")
     write_card(adapter)
     text = (adapter / "README.md").read_text()
@@ -256,8 +208,9 @@ def test_the_card_says_what_the_records_say_and_no_row(tiny, adapter):
     assert head["library_name"] == "peft"
     assert head["license"] == "apache-2.0"
     passport = read_passport(adapter)
-    for said in ("40 training rows", "3,210 tokens", "7 steps", "4.250", "1.500", "512 MB",
-                 passport.data[:16], passport.base_parts["weights"][:16], "max_steps=7"):  # fmt: skip
+    digests = (passport.data[:16], passport.base_parts["weights"][:16])
+    told = ("40 training rows", "3,210 tokens", "7 steps", "4.250", "1.500", "512 MB")
+    for said in (*told, *digests, "max_steps=7"):
         assert said in text, said
     assert "order number" not in text
     assert "plus one" not in text
@@ -266,7 +219,6 @@ def test_the_card_says_what_the_records_say_and_no_row(tiny, adapter):
 
 def test_the_card_is_what_the_hub_reads(adapter):
     hub = pytest.importorskip("huggingface_hub")
-    (adapter / "training.json").write_text(json.dumps(TRAINING))
     write_card(adapter)
     card = hub.ModelCard.load(adapter / "README.md")
     assert card.data.base_model == "tiny"
