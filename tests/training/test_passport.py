@@ -9,15 +9,18 @@ from pathlib import Path
 
 import pytest
 import yaml
-from artefacts import issued, make_adapter, perturb
+from artefacts import ROWS, issued, make_adapter, perturb
 
 from ladder.engines import open_engine
 from ladder.engines.canaries import PROMPTS, check_canaries, choose_prompts
 from ladder.engines.local import LocalEngine
-from ladder.engines.passport import PASSPORT, read_passport
+from ladder.engines.passport import PASSPORT, PICKLES, parts_of, read_passport
 from ladder.errors import EngineError, PassportError
 from ladder.lifecycle.passport import inspect
+from ladder.report.watch import Quiet
 from ladder.training.card import write_card
+from ladder.training.launch import train
+from ladder.training.recipes import find_recipe
 
 torch = pytest.importorskip("torch")
 
@@ -223,3 +226,25 @@ def test_the_card_is_what_the_hub_reads(adapter):
     card = hub.ModelCard.load(adapter / "README.md")
     assert card.data.base_model == "tiny"
     assert "lora" in card.data.tags
+
+
+@pytest.mark.slow
+def test_a_real_training_leaves_an_artefact_that_holds(smollm, tmp_path):
+    """The bundled model, trained for two steps: what is left, and that nothing of it is a pickle."""
+    changes = {"max_steps": "2", "per_device_train_batch_size": "4"}
+    made = tmp_path / "made"
+    recipe = find_recipe("lora", tmp_path)
+    build = train(recipe, smollm, ROWS[:20], made, Quiet(), changes)
+    folder = Path(build.folder)
+    found = inspect(folder)
+    assert found.holds, found.lines
+    names = {path.name for path in folder.iterdir()}
+    assert {"passport.json", "README.md", "training.json", "adapter_model.safetensors"} <= names
+    assert not [name for name in names if name.endswith(PICKLES)]
+    passport = read_passport(folder)
+    assert passport.base_parts["weights"] == parts_of(smollm)["weights"]
+    assert passport.canaries.tolerance < 1
+    assert "`lora`" in (folder / "README.md").read_text()
+    before = (folder / PASSPORT).read_bytes()
+    assert train(recipe, smollm, ROWS[:20], made, Quiet(), changes) == build
+    assert (folder / PASSPORT).read_bytes() == before
