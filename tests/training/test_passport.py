@@ -230,7 +230,7 @@ def test_the_card_is_what_the_hub_reads(adapter):
 
 @pytest.mark.slow
 def test_a_real_training_leaves_an_artefact_that_holds(smollm, tmp_path):
-    """The bundled model, trained for two steps: what is left, and that nothing of it is a pickle."""
+    """The bundled model, trained for two steps: nothing that is left is a pickle."""
     changes = {"max_steps": "2", "per_device_train_batch_size": "4"}
     made = tmp_path / "made"
     recipe = find_recipe("lora", tmp_path)
