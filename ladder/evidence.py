@@ -62,6 +62,15 @@ class Asked(Record):
     """Paid to endpoints."""
 
 
+class Foreseen(Record):
+    """What a training was expected to take, before it began."""
+
+    seconds: float
+    memory_mb: float
+    there_mb: float
+    """Memory that was free."""
+
+
 class Build(Record):
     """What it cost to make a candidate, before its first answer."""
 
@@ -72,6 +81,7 @@ class Build(Record):
     peak_memory_mb: float = 0.0
     folder: str | None = None
     """Where the trained artefact and its training.json are."""
+    foreseen: Foreseen | None = None
 
 
 Order = Literal["best last", "best first", "best at both ends", "best in the middle"]
@@ -363,7 +373,7 @@ class ContextCosts(Record):
     distraction: Comparison
     """Beside filler, against beside real texts."""
     position: Comparison
-    """At either end, against in the middle; beside real texts."""
+    """In the best place, against in the worst; beside real texts."""
 
 
 class Attempt(Record):
@@ -466,6 +476,28 @@ class DataReport(Record):
     digests: dict[str, str]
 
 
+TechniqueName = Literal["none", "lora", "qlora", "dora", "full", "preference", "distill"]
+
+
+class Memory(Record):
+    """What each technique needs on a machine, and what there is."""
+
+    needed_mb: dict[str, float]
+    there_mb: float
+
+    def fits(self, technique: str) -> bool:
+        """Tell whether a technique's training fits."""
+        return self.needed_mb[technique] < self.there_mb
+
+
+class Technique(Record):
+    """A way of training, and the measurement that speaks for or against it here."""
+
+    name: TechniqueName
+    chosen: bool
+    reason: str
+
+
 class Recommendation(Record):
     """The answer."""
 
@@ -478,6 +510,8 @@ class Recommendation(Record):
     with_leaked_rows: Estimate | None = None
     """The score had the rows that repeat training rows been counted: how much leaks flatter."""
     reasons: tuple[str, ...]
+    techniques: tuple[Technique, ...] = ()
+    """Every way of training, one of them (or none at all) chosen."""
     cost: dict[str, float | None] = {}
     deployment: dict[str, Any] = {}
 

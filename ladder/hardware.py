@@ -37,6 +37,25 @@ def versions() -> dict[str, str]:
     return found
 
 
+def memory_there_mb() -> float:
+    """Return the memory that is free: the GPU's where there is one, else the machine's.
+
+    Inside a container the container's limit counts.
+    """
+    found = _gpu_query("memory.free")
+    if found:
+        return float(found.split(",")[0])
+    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**20
+    info = Path("/proc/meminfo")
+    if info.is_file():
+        lines = dict(line.split(":", 1) for line in info.read_text().splitlines())
+        free = int(lines["MemAvailable"].split()[0]) / 1024
+    limit, used = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
+    if limit.is_file() and used.is_file() and limit.read_text().strip().isdigit():
+        free = min(free, (int(limit.read_text()) - int(used.read_text())) / 2**20)
+    return free
+
+
 def _processor() -> str:
     info = Path("/proc/cpuinfo")
     if info.is_file():
@@ -47,8 +66,12 @@ def _processor() -> str:
 
 
 def _gpu() -> str:
+    return _gpu_query("name")
+
+
+def _gpu_query(field: str) -> str:
     if shutil.which("nvidia-smi") is None:
         return ""
-    command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+    command = ["nvidia-smi", f"--query-gpu={field}", "--format=csv,noheader,nounits"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
     return ", ".join(done.stdout.split("\n")).strip(", ") if done.returncode == 0 else ""

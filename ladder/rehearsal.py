@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from hashlib import sha256
-from importlib.util import find_spec
 from pathlib import Path
 from random import Random
 from statistics import fmean
@@ -28,10 +27,9 @@ from ladder.engines import open_engine
 from ladder.engines.base import Abilities, Completion, Request
 from ladder.engines.bundled import first_use
 from ladder.engines.cache import CachedEngine, Store
-from ladder.engines.speed import TWO_CORES, Speed, probe
+from ladder.engines.speed import TWO_CORES, Speed
 from ladder.errors import MissingExtraError
 from ladder.evidence import Asked, Build, Candidate
-from ladder.hardware import hardware
 from ladder.report.watch import Watch
 from ladder.rungs import LADDER
 from ladder.rungs.base import Climb, keep_here
@@ -186,11 +184,20 @@ class Rehearsal(Climb):
         """Return a name for the base."""
         return Path("base")
 
+    def training_memory(self) -> None:
+        """Return nothing: the shapes are not read."""
+
     def student_folder(self) -> Path:
         """Return a name for the student."""
         return Path("student")
 
-    def train(self, recipe: Recipe, base: Path, rows: Sequence[Mapping[str, Any]]) -> Build:
+    def train(
+        self,
+        recipe: Recipe,
+        base: Path,
+        rows: Sequence[Mapping[str, Any]],
+        overrides: Mapping[str, str] | None = None,
+    ) -> Build:
         """Count what the recipe would read."""
         depth = KEPT_SHARE if base.name == "student" else 1.0
         settings = yaml.safe_load(recipe.path.read_text())
@@ -217,7 +224,7 @@ def rehearse(
     climb, rows = open_climb(task, runs, watch)
     report = describe_data(task, climb.splits, rows)
     refuse_untestable(task, report)
-    speed = _speed(climb)
+    speed = climb.base_speed()
     played = []
     with watch.step("rehearsing the climb", PLAYS) as advance:
         for deal in range(PLAYS):
@@ -277,19 +284,6 @@ def _mean(found: Sequence[Asked | str]) -> Asked | str:
         seconds=fmean(one.seconds for one in asked),
         usd=fmean(one.usd for one in asked),
     )
-
-
-def _speed(climb: Climb) -> Speed:
-    """Return the base's speed on this machine: probed once, kept with the completions."""
-    base = climb.task.models.base
-    if not climb.base_is_local() or first_use(base) or find_spec("torch") is None:
-        return TWO_CORES
-    engine = climb.engine(base)
-    try:
-        about = [engine.identity, hardware()]
-        return Speed(**climb.store.remember("speed", about, lambda: asdict(probe(engine.engine))))
-    except MissingExtraError:
-        return TWO_CORES
 
 
 def _stands_for(task: Task, model: str) -> Stands:

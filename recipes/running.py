@@ -147,11 +147,14 @@ def run(trainer: Any, notes: Mapping[str, Any] | None = None) -> int:
         trainer: a transformers Trainer.
         notes: what else the record should hold.
     """
+    import torch
     from transformers.trainer_utils import get_last_checkpoint
 
     output = Path(trainer.args.output_dir)
     output.mkdir(parents=True, exist_ok=True)
     trainer.args.logging_nan_inf_filter = False  # it would hide a loss that is not a number
+    if trainer.args.ddp_find_unused_parameters is None:
+        trainer.args.ddp_find_unused_parameters = False  # every trained weight is used
     first = trainer.is_world_process_zero()
     progress = Progress(output / "progress.jsonl", writes=first)
     trainer.add_callback(as_callback(progress))
@@ -165,8 +168,10 @@ def run(trainer: Any, notes: Mapping[str, Any] | None = None) -> int:
         (output / "training_args.bin").unlink(missing_ok=True)  # a pickle; the record says the same
     except (RuntimeError, MemoryError, OSError) as error:
         stop(_fault(error, trainer.args))
+    tokens = torch.tensor(int(getattr(trainer, "_total_train_tokens", 0)))
+    tokens = int(trainer.accelerator.reduce(tokens.to(trainer.args.device)))
     if first:
-        _record(output, trainer, progress, seconds, notes or {})
+        _record(output, trainer, progress, seconds, {"tokens": tokens, **(notes or {})})
         for checkpoint in output.glob("checkpoint-*"):
             shutil.rmtree(checkpoint)
     return 0
@@ -277,7 +282,6 @@ def _record(
     gpu = torch.cuda.is_available()
     record = {
         "seconds": round(seconds, 2),
-        "tokens": int(getattr(trainer, "_total_train_tokens", 0)),
         "steps": int(trainer.state.global_step),
         "rows": len(trainer.train_dataset),
         "loss_curve": progress.curve(),

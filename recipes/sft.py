@@ -10,6 +10,7 @@ Leaves the adapter (or the model) and training.json in OUT (`running.py` says wh
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 from running import (
@@ -26,6 +27,7 @@ from running import (
 
 TOKENS_AT_ONCE = 2048
 """On a CPU; about 3 GB for a model of 135M parameters. A GPU takes its batches as they are."""
+UNLABELLED = -100
 
 
 def main() -> int:
@@ -47,8 +49,12 @@ def make_trainer(files: Files, settings: Any, model: Any) -> Any:
         """Run the language-model head where there is a label, and nowhere else.
 
         Prompts are most of the tokens, and the head (hidden size x vocabulary) is most of the
-        work of a small model; TRL skips unlabelled positions only where Triton is at hand.
+        work of a small model; TRL skips unlabelled positions only where Triton is at hand. A hook
+        on the head does it, so that the model is called as ever: wrapped for several processes too.
         """
+
+        learnt: Any = None
+        """Of the batch in hand: which positions predict a labelled token."""
 
         def training_step(
             self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None
@@ -66,7 +72,11 @@ def make_trainer(files: Files, settings: Any, model: Any) -> Any:
             loss = torch.tensor(0.0)
             for start in range(0, rows, fit):
                 part = {name: value[start : start + fit] for name, value in inputs.items()}
-                loss += super().training_step(model, part, num_items_in_batch)
+                # Processes exchange gradients once, after their last part: they may have more or
+                # fewer parts than each other.
+                more = start + fit < rows
+                with self.accelerator.no_sync(model) if more else nullcontext():
+                    loss += super().training_step(model, part, num_items_in_batch)
             return loss
 
         def compute_loss(
@@ -79,20 +89,21 @@ def make_trainer(files: Files, settings: Any, model: Any) -> Any:
             if return_outputs or inputs["input_ids"].is_cuda:
                 return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
             labels = inputs["labels"]
-            inner = self.accelerator.unwrap_model(model)
-            hidden = inner.get_decoder()(
+            # The state at a position predicts the next token.
+            wanted = torch.cat([labels[:, 1:], torch.full_like(labels[:, :1], UNLABELLED)], 1)
+            self.learnt = wanted != UNLABELLED
+            logits = model(
                 input_ids=inputs["input_ids"],
                 attention_mask=inputs["attention_mask"],
                 use_cache=False,
-            ).last_hidden_state
-            # The state at a position predicts the next token.
-            wanted = labels[:, 1:]
-            learnt = wanted != -100
-            logits = inner.get_output_embeddings()(hidden[:, :-1][learnt]).float()
-            loss = torch.nn.functional.cross_entropy(logits, wanted[learnt], reduction="sum")
-            count = num_items_in_batch if num_items_in_batch is not None else learnt.sum()
+            ).logits.float()
+            right, self.learnt = wanted[self.learnt], None
+            loss = torch.nn.functional.cross_entropy(logits, right, reduction="sum")
             self._total_train_tokens += int(inputs["attention_mask"].sum())
-            return loss / count
+            if num_items_in_batch is None:
+                return loss / len(right)
+            # The count is of all processes, and their gradients are averaged.
+            return loss / num_items_in_batch * self.accelerator.num_processes
 
     rows = read_rows(files.train_file, ("prompt", "completion"))
     settings.model_init_kwargs = loading(model)
@@ -109,6 +120,11 @@ def make_trainer(files: Files, settings: Any, model: Any) -> Any:
     )
     if model.use_peft:
         same_precision(trainer.model)
+
+    def labelled_only(_: Any, states: tuple[Any]) -> tuple[Any]:
+        return states if trainer.learnt is None else (states[0][trainer.learnt],)
+
+    trainer.model.get_output_embeddings().register_forward_pre_hook(labelled_only)
     return trainer
 
 

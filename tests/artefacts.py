@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from ladder.evidence import Passport
-from ladder.files import shipped
 from ladder.training.passport import issue
 from ladder.training.recipes import find_recipe
 
@@ -29,9 +28,7 @@ TRAINING = {
 
 def issued(folder: Path, base: Path) -> Passport:
     (folder / "training.json").write_text(json.dumps(TRAINING))
-    recipe = find_recipe("lora", base)
-    program = shipped("recipes") / recipe.program
-    return issue(folder, base, recipe, program, ROWS, {"max_steps": "7"})
+    return issue(folder, base, find_recipe("lora", base), ROWS, {"max_steps": "7"})
 
 
 def make_adapter(base: Path, folder: Path, *, effect: bool = True) -> Path:

@@ -96,6 +96,19 @@ def test_a_recipe_says_how_to_start_it_and_has_known_keys(path):
     assert set(values) <= {*known, "program"}
 
 
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "recipes/accelerate").iterdir()), ids=lambda p: p.name
+)
+def test_a_launch_configuration_is_one(path):
+    from accelerate.commands.config.config_args import load_config_from_file
+
+    found = load_config_from_file(str(path))
+    assert found.num_processes >= 2
+    assert path.read_text().startswith(
+        f"# accelerate launch --config_file recipes/accelerate/{path.name}"
+    )
+
+
 @pytest.mark.parametrize("name", EVALSETS)
 def test_an_evalset_has_a_card_and_no_mistake(name):
     folder = ROOT / "evalsets" / name

@@ -59,6 +59,8 @@ class Arms:
     texts are known."""
     k: int = 0
     """Texts that are handed over."""
+    guessed: bool = False
+    """The rows name no document: what holds the answer's words stood in for the right ones."""
 
     def score(self, arm: Arm) -> float:
         """Return an arm's mean score."""
@@ -71,7 +73,6 @@ SENTENCES: dict[CauseName, str] = {
     "format": "right, but in another form",
     "missing": "no text in the index holds the answer",
     "labels": "a stronger model with the right document disagrees with the target too",
-    "skill": "wrong with what it was shown: the model lacks the skill",
     "knowledge": "does not know what the documents say",
     "retrieval": "right with the right document, which the search did not find",
     "redundancy": "right once repeated texts are left out: copies fill the window",
@@ -230,13 +231,13 @@ def _recoverable(arms: Arms, rows: set[str], confidence: float) -> Estimate:
 
 
 def _why(rung: RungName, arms: Arms, name: CauseName) -> str:
-    if name == "skill" and "oracle" in arms.changed:
+    if name != "skill":
+        return SENTENCES[name]
+    if "oracle" in arms.changed:
         return "wrong even with the right document: the model lacks the skill"
-    if name == "skill" and rung == "prompt":
+    if rung == "prompt":
         return "does not know this task's answers (knowledge and skill cannot be told apart here)"
-    if name == "skill" and "oracle" not in arms.changed:
-        return "wrong with what it was shown (skill and retrieval cannot be told apart here)"
-    return SENTENCES[name]
+    return "wrong with what it was shown (skill and retrieval cannot be told apart here)"
 
 
 def _untold(rung: RungName, arms: Arms) -> tuple[str, ...]:
@@ -244,6 +245,11 @@ def _untold(rung: RungName, arms: Arms) -> tuple[str, ...]:
     found = []
     if "oracle" not in arms.changed:
         found.append("knowledge or retrieval from skill: no row names the document with its answer")
+    elif arms.guessed:
+        found.append(
+            "whether the right documents are right: the rows name none, and passages in which the "
+            "answer stands word for word were taken"
+        )
     if "strong oracle" not in arms.changed and "strong" not in arms.changed:
         found.append("skill from wrong targets: no stronger model is named (models.teacher)")
     if rung == "rag" and "rerank" not in arms.changed:

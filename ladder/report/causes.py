@@ -68,7 +68,7 @@ def context_lines(costs: ContextCosts | None) -> Iterator[str]:
     yield (
         f"\nThe right document alone scores {costs.alone.mean:.2f}. Among {costs.texts} texts, "
         f"length costs {gap(costs.length)}, real texts beside it instead of filler cost a further "
-        f"{gap(costs.distraction)}, and the middle instead of an end costs {gap(costs.position)}."
+        f"{gap(costs.distraction)}, and {costs.position.other} costs {gap(costs.position)}."
     )
 
 

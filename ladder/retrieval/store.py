@@ -126,7 +126,7 @@ class DocumentStore:
 
     def hold(self, rows: Sequence[Row]) -> int:
         """Hold these rows and no others; return how many were written or removed."""
-        if self._fingerprint == _fingerprint({row.id: _digest(row.text) for row in rows}):
+        if self._fingerprint == _fingerprint({row.id: digest_of(row.text) for row in rows}):
             return 0
         wanted = {row.id for row in rows}
         return self._change(rows, [had for had in self._backend.digests() if had not in wanted])
@@ -175,7 +175,7 @@ class DocumentStore:
 
     def _change(self, rows: Sequence[Row], ids: Sequence[str]) -> int:
         had = self._backend.digests()
-        changed = [row for row in rows if had.get(row.id) != _digest(row.text)]
+        changed = [row for row in rows if had.get(row.id) != digest_of(row.text)]
         gone = [doc_id for doc_id in dict.fromkeys(ids) if doc_id in had]
         if not changed and not gone:
             return 0
@@ -197,7 +197,7 @@ class DocumentStore:
         texts = [row.text for row in rows]
         vectors = embed(self._model, texts) if self._embedder else [None] * len(rows)
         return [
-            Entry(row.id, row.text, _digest(row.text), tuple(read), vector)
+            Entry(row.id, row.text, digest_of(row.text), tuple(read), vector)
             for row, read, vector in zip(rows, words(texts), vectors, strict=True)
         ]
 
@@ -373,10 +373,6 @@ def rank_in_store(
 def _best_first(found: tuple[int, float]) -> tuple[float, int]:
     at, score = found
     return -score, at
-
-
-def _digest(text: str) -> str:
-    return digest_of(text)
 
 
 def _fingerprint(digests: Mapping[str, str]) -> str:

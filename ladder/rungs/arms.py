@@ -59,6 +59,7 @@ def run_arms(
         changed=changed,
         places=places(climb, retrieval, rows) if retrieval else {},
         k=retrieval.k if retrieval else 0,
+        guessed="oracle" in changed and not any(row.doc_ids for row in rows),
     )
 
 

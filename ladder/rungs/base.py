@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property, partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,8 +15,10 @@ from ladder.engines import Completion, model_folder, open_engine
 from ladder.engines.base import Abilities
 from ladder.engines.bundled import first_use
 from ladder.engines.cache import CachedEngine, Store
-from ladder.errors import Problem, SpendLimitError, TaskError
-from ladder.evidence import Asked, Attempt, Build, Candidate
+from ladder.engines.speed import TWO_CORES, Speed, probe
+from ladder.errors import MissingExtraError, Problem, SpendLimitError, TaskError
+from ladder.evidence import Asked, Attempt, Build, Candidate, Foreseen, Memory
+from ladder.hardware import hardware, memory_there_mb
 from ladder.report.watch import Quiet, Watch
 from ladder.retrieval.store import stays_here
 from ladder.rungs.library import Library
@@ -24,9 +27,10 @@ from ladder.samples.rows import Graded, Sample
 from ladder.samples.splits import Splits
 from ladder.scorers import MODEL_SCORERS, ModelScorer, Scorer, make_scorer
 from ladder.task import Prices, RungName, Task, model_parts
+from ladder.training.estimate import SLOWDOWN, TOKENS_AT_ONCE, foresee, memory_mb, shape_of
 from ladder.training.launch import train
 from ladder.training.prune import pruned_copy
-from ladder.training.recipes import Recipe
+from ladder.training.recipes import Recipe, find_recipe
 
 ENGINES_KEPT = 2
 """Engines held in memory at once: a base and one built on it."""
@@ -156,9 +160,53 @@ class Climb:
             return model_folder(self.task.models.student, self.task.folder)
         return pruned_copy(self.base_folder(), self.artefacts)
 
-    def train(self, recipe: Recipe, base: Path, rows: Sequence[Mapping[str, Any]]) -> Build:
-        """Train on rows, or find what the same training has left."""
-        return train(recipe, base, rows, self.artefacts, self.watch)
+    def train(
+        self,
+        recipe: Recipe,
+        base: Path,
+        rows: Sequence[Mapping[str, Any]],
+        overrides: Mapping[str, str] | None = None,
+    ) -> Build:
+        """Train on rows, or find what the same training has left (`training.launch.train`)."""
+        foreseen = self.foresee(recipe, base, rows) if rows else None
+        return train(recipe, base, rows, self.artefacts, self.watch, overrides, foreseen)
+
+    def foresee(self, recipe: Recipe, base: Path, rows: Sequence[Mapping[str, Any]]) -> Foreseen:
+        """Return what a training on rows will take on this machine."""
+        engine = self.engine(self.task.models.base)
+        lengths = [sum(map(engine.count_tokens, _texts(row))) for row in rows]
+        own, trained = shape_of(self.base_folder()), shape_of(base)
+        lighter = (own.linear + own.embedding) / (trained.linear + trained.embedding)
+        read = self.base_speed().read * lighter
+        return foresee(recipe, base, lengths, read, memory_there_mb())
+
+    def training_memory(self) -> Memory | None:
+        """Return what training the base takes here; none where its weights are elsewhere."""
+        if not self.base_is_local() or first_use(self.task.models.base):
+            return None
+        shape = shape_of(self.base_folder())
+        needed = {name: memory_mb(shape, name, TOKENS_AT_ONCE) for name in SLOWDOWN}
+        return Memory(needed_mb=needed, there_mb=memory_there_mb())
+
+    def lora_recipe(self) -> Recipe:
+        """Return the task's recipe for adapters; unnamed, the one whose memory there is."""
+        memory, named = self.training_memory(), self.task.training.recipe
+        fitting = "lora" if memory is None or memory.fits("lora") else "qlora"
+        return find_recipe(named or fitting, self.task.folder)
+
+    def base_speed(self) -> Speed:
+        """Return how fast the base answers here: probed once, kept with the completions."""
+        base = self.task.models.base
+        if not self.base_is_local() or first_use(base) or find_spec("torch") is None:
+            return TWO_CORES
+        engine = self.engine(base)
+        try:
+            about = [engine.identity, hardware()]
+            return Speed(
+                **self.store.remember("speed", about, lambda: asdict(probe(engine.engine)))
+            )
+        except MissingExtraError:
+            return TWO_CORES
 
     def best(self) -> Attempt | None:
         """Return the measured attempt with the highest score so far."""
@@ -205,6 +253,15 @@ def must_stay(where: str, model: str) -> Problem:
     """Return what is wrong with a model or a store that is elsewhere."""
     fix = "Set `rules: {data_may_leave: true}` if the rows may be sent there."
     return Problem(where, f"the remote endpoint {model}", "one on this machine", fix)
+
+
+def _texts(row: Mapping[str, Any]) -> list[str]:
+    """Return every text of a training row: of turns, what is said in them."""
+    found: list[str] = []
+    for value in row.values():
+        turns = value if isinstance(value, list) else [value]
+        found += [str(turn["content"] if isinstance(turn, dict) else turn) for turn in turns]
+    return found
 
 
 def _score(attempt: Attempt) -> float:

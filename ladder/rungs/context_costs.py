@@ -3,21 +3,23 @@
 The curve reads nested contexts: each larger one is a smaller one with further texts. The split
 puts the right document alone, beside as many words that say nothing, and beside what the search
 really brings, each with the evidence first, in the middle and last. What filler takes away is the
-cost of length, what real texts take away beyond that is distraction, and what the middle takes
-away is position ("Lost in the middle", Liu et al., 2024).
+cost of length, what real texts take away beyond that is distraction, and what the worst place
+takes away, against the best, is position ("Lost in the middle", Liu et al., 2024; smaller models
+lose elsewhere).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from statistics import fmean, stdev
 
 from ladder.evidence import Candidate, Comparison, ContextCosts, Order, Retrieval
 from ladder.gate.bounds import estimate
 from ladder.rungs.asking import answer
 from ladder.rungs.base import Climb
-from ladder.rungs.comparing import comparison
+from ladder.rungs.comparing import comparison, together
 from ladder.samples.rows import Sample
 
 BUDGETS = (1, 2, 4, 8, 16)
@@ -58,7 +60,6 @@ def context_costs(
     if not (curve and alone and all(beside.values())):
         return None
     whole = {w: _mean([beside[w, place] for place in PLACES]) for w in ("filler", "distractors")}
-    ends = _mean([beside["distractors", place] for place in (PLACES[0], PLACES[2])])
     confidence = climb.task.gate.confidence
     return ContextCosts(
         rows=len(known),
@@ -72,7 +73,7 @@ def context_costs(
         },
         length=_cost(alone, whole["filler"], "beside filler", confidence),
         distraction=_cost(whole["filler"], whole["distractors"], "beside real texts", confidence),
-        position=_cost(ends, beside["distractors", PLACES[1]], "in the middle", confidence),
+        position=position({place: beside["distractors", place] for place in PLACES}, confidence),
     )
 
 
@@ -91,6 +92,18 @@ def knee(curve: Mapping[int, Scores]) -> int:
         if fmean(gaps) <= error * (1 + ROUNDING):  # one row's difference is one standard error
             return k
     return best
+
+
+def position(at: Mapping[Order, Scores], confidence: float) -> Comparison:
+    """Compare the best place with the worst.
+
+    Which two these are is seen on the same rows: the interval and p are made for all the pairs.
+    """
+    best_first = sorted(at, key=lambda place: -fmean(at[place].values()))
+    pairs = list(combinations(best_first, 2))
+    each = 1 - (1 - confidence) / len(pairs)
+    found = [_cost(at[a], at[b], f"{b} instead of {a}", each) for a, b in pairs]
+    return max(together(found, confidence), key=lambda one: one.difference)
 
 
 def _mean(found: Sequence[Scores]) -> dict[str, float]:

@@ -6,6 +6,7 @@ model orders them anew: every setting is made from what that one search found.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from copy import copy
@@ -18,15 +19,15 @@ from ladder.engines import model_folder
 from ladder.engines.cache import Forgetful, Store
 from ladder.errors import DataError, Problem
 from ladder.evidence import Retrieval
-from ladder.files import digest_of, folder_digests
+from ladder.files import digest_of
 from ladder.hardware import hardware
 from ladder.report.watch import Watch
 from ladder.retrieval.compress import cut_for, rarity, sentences, share_of_words, shortened
 from ladder.retrieval.packing import merged, ordered, within
-from ladder.retrieval.rerank import Reranker
 from ladder.retrieval.search import Index, Ranking, Way, make_index, words
 from ladder.retrieval.selection import Pool, in_order, ways
 from ladder.retrieval.store import StoredIndex, open_store
+from ladder.rungs.pair_scores import PairScores, files_digest
 from ladder.samples.rows import Document, Sample
 from ladder.samples.splits import Splits
 from ladder.task import Task
@@ -35,6 +36,8 @@ DEPTH = 100
 SHOWN_DEPTH = 1 + DEPTH
 """A training row finds itself among the training rows."""
 TIMED_QUERIES = 10
+LEAST_TELLING, MOST_HOLDING = 4, 5
+"""Characters of an answer, and passages in which it may stand, where a row names no document."""
 KNOWN_ROWS = 300
 """Training rows from which the cut of `compress` is set."""
 
@@ -101,7 +104,10 @@ class Library:
         """Return the passage of each known right document that most likely holds the answer.
 
         That is one with the target in it, else the one that shares most words with both texts.
+        Where the row names no document, what most likely holds the answer.
         """
+        if not sample.doc_ids:
+            return self._holding(sample)
         known = [self.passages_of[name] for name in sample.doc_ids if name in self.passages_of]
         asked = set(f"{sample.input} {sample.target}".casefold().split())
 
@@ -110,6 +116,27 @@ class Library:
             return sample.target.casefold() in text, len(asked & set(text.split()))
 
         return [max(parts, key=likely) for parts in known]
+
+    def _holding(self, sample: Sample) -> list[Document]:
+        """Return what stands in for a right document where the row names none.
+
+        That is the passage that a search for question and answer together finds first, of those in
+        which the answer stands word for word; none where the answer is too short, or stands in too
+        many, to tell.
+        """
+        telling = self.task.answer.type in ("text", "number") and (
+            len(sample.target) >= LEAST_TELLING
+        )
+        if not telling or not self.splits.documents:
+            return []
+        both = replace(sample, input=f"{sample.input} {sample.target}")
+        said = re.compile(rf"(?<!\w){re.escape(sample.target)}(?!\w)", re.IGNORECASE)
+        found = [
+            self.splits.documents[at]
+            for at, _ in self._search("documents", "bm25", [both])[sample.id]
+            if said.search(self.splits.documents[at].text)
+        ]
+        return found[:1] if len(found) <= MOST_HOLDING else []
 
     def prepare(self, retrieval: Retrieval | None, samples: Sequence[Sample]) -> None:
         """Search once for all samples that a candidate will be asked about."""
@@ -267,24 +294,10 @@ class Library:
         """What every search depends on."""
         made = getattr(self.make, "__name__", str(self.make))
         place = self.task.data.store if self.stored else None
-        models = [self._digest(name) for name in self._models]
+        named = (self.task.models.embedding, self.task.models.reranker)
+        folders = [self._folder(name) for name in named]
+        models = [folder and files_digest(folder) for folder in folders]
         return [made, place, digest_of(self.texts), models]
-
-    @property
-    def _models(self) -> tuple[str | None, ...]:
-        return self.task.models.embedding, self.task.models.reranker
-
-    def _digest(self, model: str | None) -> str | None:
-        """Return the digest of a model's files: a folder may hold another model tomorrow."""
-        folder = self._folder(model)
-        if folder is None:
-            return None
-        names = sorted(path.name for path in folder.iterdir() if path.is_file())
-        return digest_of(folder_digests(folder, names))
-
-    @cached_property
-    def _reranker_digest(self) -> str | None:
-        return self._digest(self.task.models.reranker)
 
     def _index(self, source: Source, way: Way) -> Index:
         if (source, way) not in self._indexes:
@@ -311,13 +324,15 @@ class Library:
         return model_folder(model, self.task.folder) if model else None
 
     @cached_property
-    def reranker(self) -> Reranker | None:
-        """The task's cross-encoder, if it names one."""
+    def pair_scores(self) -> PairScores | None:
+        """What the task's cross-encoder says, if it names one."""
         folder = self._folder(self.task.models.reranker)
-        return Reranker(folder) if folder else None
+        return PairScores(folder, self.store, self.watch) if folder else None
 
     def _rerank(self, retrieval: Retrieval, source: Source, samples: Sequence[Sample]) -> None:
         """Score the pairs that the settings ask for and nobody has scored."""
+        if self.pair_scores is None:
+            return
         texts = self.read_texts[source]
         pairs = [
             (sample, at)
@@ -325,31 +340,14 @@ class Library:
             for at in self._pool(retrieval, source, sample).first(retrieval, retrieval.rerank)
             if at not in self._pool(retrieval, source, sample).reranked
         ]
-        scores = self._pair_scores([(sample.input, texts[at]) for sample, at in pairs])
+        scores = self.pair_scores.of([(sample.input, texts[at]) for sample, at in pairs])
         for (sample, at), score in zip(pairs, scores, strict=True):
             self._pool(retrieval, source, sample).reranked[at] = score
-
-    def _pair_scores(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
-        """Return the reranker's scores; each pair is scored once and kept."""
-        keys = [digest_of(["pair score", self._reranker_digest, *pair]) for pair in pairs]
-        kept = self.store.get(sorted(set(keys)))
-        wanted = dict(zip(keys, pairs, strict=True))
-        missing = [(key, pair) for key, pair in wanted.items() if key not in kept]
-        if missing and self.reranker is not None:
-            with self.watch.step("reranking", len(missing)) as advance:
-                for start in range(0, len(missing), 64):
-                    part = missing[start : start + 64]
-                    scores = self.reranker.scores([pair for _, pair in part])
-                    for (key, _), score in zip(part, scores, strict=True):
-                        self.store.put(key, score)
-                        kept[key] = score
-                    advance(start + len(part))
-        return [float(kept[key]) for key in keys]
 
     @property
     def cuts(self) -> bool:
         """Tell whether `compress` would leave anything out."""
-        reranked = self.task.models.reranker is not None  # its scores may be below 0
+        reranked = self.pair_scores is not None  # its scores may be below 0
         return self.cut is not None and (self.cut > 0 or reranked)
 
     @cached_property
@@ -369,8 +367,8 @@ class Library:
 
     def _score_sentences(self, query: str, parts: Sequence[str]) -> dict[str, float]:
         """Score sentences for a query: by the reranker where there is one, else by words."""
-        if self.task.models.reranker:
-            scores = self._pair_scores([(query, part) for part in parts])
+        if self.pair_scores is not None:
+            scores = self.pair_scores.of([(query, part) for part in parts])
             return dict(zip(parts, scores, strict=True))
         asked, *own = (set(found) for found in words([query, *parts]))
         return {

@@ -12,7 +12,8 @@ import yaml
 from ladder.engines.passport import read_passport
 from ladder.evidence import Assessment, Attempt, Passport
 from ladder.files import write_whole
-from ladder.report.markdown import duration, span
+from ladder.report.markdown import span
+from ladder.report.training import duration
 
 CARD = "README.md"
 RECORD = "training.json"

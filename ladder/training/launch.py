@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -19,14 +20,16 @@ from typing import Any
 
 from ladder.engines.passport import PASSPORT
 from ladder.errors import MissingExtraError, TrainingError
-from ladder.evidence import Build
-from ladder.files import digest_of, file_digest, folder_digests, write_json_lines
+from ladder.evidence import Build, Foreseen
+from ladder.files import digest_of, file_digest, folder_digests, write_json_lines, write_whole
+from ladder.report.picture import loss_svg
 from ladder.report.watch import Watch
 from ladder.training.card import RECORD as RECORD
 from ladder.training.card import write_card
 from ladder.training.passport import issue
-from ladder.training.recipes import SHARED, Recipe, program_of
+from ladder.training.recipes import SHARED, Recipe
 
+FORESEEN, PICTURE = "foreseen.json", "loss.svg"
 POLL_SECONDS = 0.5
 STOP_SECONDS = 20
 
@@ -46,8 +49,7 @@ def train(
     artefacts: Path,
     watch: Watch,
     overrides: Mapping[str, str] | None = None,
-    *,
-    own_program: bool = False,
+    foreseen: Foreseen | None = None,
 ) -> Build:
     """Train on rows, or return the artefact that the same recipe, base and rows have left.
 
@@ -59,7 +61,7 @@ def train(
             a killed training goes on in it and a finished one is found again.
         watch: sees steps, loss and time left.
         overrides: recipe fields to change, by name.
-        own_program: run the program beside the recipe, if there is one.
+        foreseen: what it is expected to take; said when it begins, and kept beside the record.
 
     Raises:
         MissingExtraError: the training libraries are not installed.
@@ -69,11 +71,10 @@ def train(
     missing = training_missing()
     if missing:
         raise MissingExtraError("what training needs", missing)
-    program = program_of(recipe, own_program)
     about = [
         file_digest(recipe.path),
-        file_digest(program),
-        file_digest(program.parent / SHARED) if (program.parent / SHARED).is_file() else "",
+        file_digest(recipe.program),
+        folder_digests(recipe.program.parent, [SHARED]),
         folder_digests(base, _weights(base)),
         list(rows),
         dict(overrides or {}),
@@ -83,10 +84,16 @@ def train(
     with _alone(folder):
         if not (folder / RECORD).is_file():
             write_json_lines(folder / "rows.jsonl", rows)
-            _run(program, recipe, base, folder, watch, overrides or {})
+            if foreseen is not None:
+                write_whole(folder / FORESEEN, foreseen.model_dump_json())
+                watch.say(f"  training {recipe.name}: {in_words(foreseen)}")
+            _run(recipe, base, folder, watch, overrides or {})
+            curve = json.loads((folder / RECORD).read_text()).get("loss_curve")
+            if curve:
+                write_whole(folder / PICTURE, loss_svg(curve))
         if not (folder / PASSPORT).is_file():
             with watch.step("writing its passport", 1) as advance:
-                issue(folder, base, recipe, program, rows, overrides or {})
+                issue(folder, base, recipe, rows, overrides or {})
                 write_card(folder)
                 advance(1)
     return read_build(folder)
@@ -100,7 +107,21 @@ def read_build(folder: Path) -> Build:
         train_tokens=record["tokens"],
         peak_memory_mb=max(record["peak_memory_mb"], record["peak_gpu_memory_mb"]),
         folder=str(folder),
+        foreseen=_foreseen(folder),
     )
+
+
+def in_words(foreseen: Foreseen) -> str:
+    """Say what a training is expected to take."""
+    needed, there = foreseen.memory_mb / 1024, foreseen.there_mb / 1024
+    minutes = max(1, round(foreseen.seconds / 60))
+    short = "" if needed < there else ": it may be killed for memory"
+    return f"about {minutes} min and {needed:.1f} GB of {there:.1f} GB that are free{short}"
+
+
+def _foreseen(folder: Path) -> Foreseen | None:
+    path = folder / FORESEEN
+    return Foreseen.model_validate_json(path.read_text()) if path.is_file() else None
 
 
 def _weights(base: Path) -> list[str]:
@@ -121,7 +142,6 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def _run(
-    program: Path,
     recipe: Recipe,
     base: Path,
     folder: Path,
@@ -129,7 +149,7 @@ def _run(
     overrides: Mapping[str, str],
 ) -> None:
     command = [
-        *(sys.executable, str(program), "--config", str(recipe.path)),
+        *(sys.executable, str(recipe.program), "--config", str(recipe.path)),
         *("--model_name_or_path", str(base)),
         *("--train_file", str(folder / "rows.jsonl"), "--output_dir", str(folder)),
     ]
@@ -147,6 +167,12 @@ def _run(
             if process.poll() is None:  # interrupted: the checkpoint stays, the process does not
                 process.terminate()
                 process.wait(timeout=STOP_SECONDS)
+    if process.returncode == -signal.SIGKILL:
+        raise TrainingError(
+            f"{recipe.path.name} was killed, most likely for want of memory (log: {log}). Halve "
+            "per_device_train_batch_size and double gradient_accumulation_steps, or take a recipe "
+            "that needs less: qlora. What was learnt is kept: the same command goes on"
+        )
     if process.returncode != 0:
         last = log.read_text(errors="replace").strip().splitlines()[-1:]
         raise TrainingError(f"{recipe.path.name} failed: {''.join(last)[:300]} (log: {log})")

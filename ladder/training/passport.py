@@ -23,7 +23,6 @@ def issue(
     folder: Path,
     base: Path,
     recipe: Recipe,
-    program: Path,
     rows: Sequence[Mapping[str, Any]],
     overrides: Mapping[str, str],
 ) -> Passport:
@@ -36,7 +35,6 @@ def issue(
         folder: what the training left.
         base: the folder that it was trained from.
         recipe: what was run.
-        program: the file that ran it.
         rows: what it learnt from; a few of their prompts become the canaries.
         overrides: recipe fields that were changed.
 
@@ -44,7 +42,7 @@ def issue(
         EngineError: the artefact cannot be loaded, or the adapter has no effect.
     """
     kind = kind_of(folder)
-    files = (recipe.path, program, program.parent / SHARED)
+    files = (recipe.path, recipe.program, recipe.program.parent / SHARED)
     passport = Passport(
         ladder_version=__version__,
         created=datetime.now(UTC).isoformat(timespec="seconds"),

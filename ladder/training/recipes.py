@@ -29,7 +29,7 @@ class Recipe:
     """A recipe file, read but not run."""
 
     path: Path
-    program: str
+    program: Path
     when: str
     """When to use it, from the file's comments."""
 
@@ -41,7 +41,7 @@ class Recipe:
     @property
     def rows(self) -> RowKind:
         """What its program learns from."""
-        return PROGRAMS[self.program]
+        return PROGRAMS[self.program.name]
 
 
 def shipped_recipes() -> list[Recipe]:
@@ -49,21 +49,28 @@ def shipped_recipes() -> list[Recipe]:
     return [read_recipe(path) for path in sorted(shipped("recipes").glob("*.yaml"))]
 
 
-def find_recipe(name: str, beside: Path) -> Recipe:
+def find_recipe(name: str, beside: Path, *, own: bool = False) -> Recipe:
     """Return a recipe: a shipped name, or a YAML file beside the task.
+
+    Args:
+        name: of a shipped recipe, or of a file.
+        beside: the task's folder.
+        own: run the program that lies beside the recipe, if one does. Only where a person names
+            the recipe on the command line: a task file from elsewhere must not be able to have a
+            program run.
 
     Raises:
         TrainingError: there is no such recipe, or it is not one.
     """
     for path in (shipped("recipes") / f"{name}.yaml", beside / name, Path(name)):
         if path.suffix == ".yaml" and path.is_file():
-            return read_recipe(path)
+            return read_recipe(path, own=own)
     there = ", ".join(sorted(path.stem for path in shipped("recipes").glob("*.yaml")))
     raise TrainingError(f"no recipe `{name}`; there are {there}, or name a YAML file")
 
 
-def read_recipe(path: Path) -> Recipe:
-    """Read a recipe file.
+def read_recipe(path: Path, *, own: bool = False) -> Recipe:
+    """Read a recipe file (`find_recipe` says what `own` is).
 
     Raises:
         TrainingError: it is not YAML of fields and values, or names a program that is not there.
@@ -79,7 +86,9 @@ def read_recipe(path: Path) -> Recipe:
     if program not in PROGRAMS:
         there = ", ".join(PROGRAMS)
         raise TrainingError(f"{path}: `program: {program}` is none of {there}")
-    return Recipe(path, program, _when(text))
+    beside = path.parent / program
+    there = beside if own and beside.is_file() else shipped("recipes") / program
+    return Recipe(path, there, _when(text))
 
 
 def _when(text: str) -> str:
@@ -95,7 +104,7 @@ def copy_recipe(name: str, into: Path) -> list[Path]:
         TrainingError: there is no such recipe, or one of the files is there already.
     """
     recipe = find_recipe(name, into)
-    names = (recipe.path.name, recipe.program, SHARED)
+    names = (recipe.path.name, recipe.program.name, SHARED)
     there = [into / each for each in names if (into / each).exists()]
     if there and there[0].name == recipe.path.name:
         raise TrainingError(f"{there[0]} is there already; remove it, or name another folder")
@@ -104,13 +113,3 @@ def copy_recipe(name: str, into: Path) -> list[Path]:
     for path in made:
         shutil.copyfile(shipped("recipes") / path.name, path)
     return made
-
-
-def program_of(recipe: Recipe, own: bool) -> Path:
-    """Return the training program: the shipped one, or a copied recipe's own copy.
-
-    Its own only where a person names the recipe on the command line: a task file from elsewhere
-    must not be able to have a program run.
-    """
-    beside = recipe.path.parent / recipe.program
-    return beside if own and beside.is_file() else shipped("recipes") / recipe.program

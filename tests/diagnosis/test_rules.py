@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -268,3 +269,12 @@ def test_a_stronger_model_that_did_not_answer_accuses_no_label():
     changed = {"oracle": WRONG, "strong oracle": {"0": 0.0}, "lenient": WRONG}
     found = diagnose("rag", verdict(), Arms(WRONG, changed, TOP, 3), 0.8, 0.95)
     assert [(cause.name, cause.share) for cause in found.causes] == [("skill", 39 / 40)]
+
+
+def test_guessed_right_documents_are_said_to_be_guessed():
+    rows = {str(at): 0.0 for at in range(10)}
+    arms = Arms(production=rows, changed={"oracle": dict.fromkeys(rows, 1.0)}, guessed=True)
+    found = diagnose("rag", verdict(), arms, 0.8, 0.95)
+    assert any("the rows name none" in line for line in found.untold)
+    named = diagnose("rag", verdict(), replace(arms, guessed=False), 0.8, 0.95)
+    assert not any("the rows name none" in line for line in named.untold)

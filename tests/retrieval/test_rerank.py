@@ -13,6 +13,7 @@ from ladder.report.watch import Quiet
 from ladder.retrieval.rerank import Reranker
 from ladder.rungs.library import Library
 from ladder.rungs.opening import open_climb
+from ladder.rungs.pair_scores import PairScores
 from ladder.task import load_task
 
 PAIRS = [("who mends the pier bulbs", "The Galley Circle does."), ("who", "Dogs stay on a lead.")]
@@ -60,5 +61,7 @@ def test_the_first_texts_are_read_and_ordered_and_kept(cross_encoder: Path, tmp_
     assert found == [usual[at] for at in order]
     assert found != usual
     kept = Library(climb.task, climb.splits, climb.store, Quiet())
-    kept.reranker = None  # nothing is asked again
+    fresh = PairScores(cross_encoder, climb.store, Quiet())
+    fresh._reranker = None  # nothing is asked again
+    kept.pair_scores = fresh
     assert kept.nearest(how, "documents", row) == found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,6 @@ from ladder.training.prune import kept_layers
 from ladder.training.recipes import (
     copy_recipe,
     find_recipe,
-    program_of,
     read_recipe,
     shipped_recipes,
 )
@@ -32,8 +30,10 @@ def train(recipe: Path, *rest: Any, **named: Any) -> Build:
     return launch(read_recipe(recipe), *rest, **named)
 
 
-train_own = partial(train, own_program=True)
-"""As when a person names the recipe: the program beside it is run."""
+def train_own(recipe: Path, *rest: Any) -> Build:
+    """As when a person names the recipe: the program beside it is run."""
+    return launch(read_recipe(recipe, own=True), *rest)
+
 
 PROGRAM = """\
 import json, pathlib, sys
@@ -196,10 +196,10 @@ def test_every_shipped_recipe_says_when_to_use_it_and_can_be_owned(tmp_path: Pat
     for recipe in shipped_recipes():
         assert len(recipe.when.split()) > 8, recipe.name
         made = copy_recipe(recipe.name, tmp_path / recipe.name)
-        assert [path.name for path in made] == [recipe.path.name, recipe.program, "running.py"]
-        own = find_recipe(str(made[0]), tmp_path)
-        assert program_of(own, own=True) == made[1]
-        assert program_of(own, own=False) != made[1]
+        names = [recipe.path.name, recipe.program.name, "running.py"]
+        assert [path.name for path in made] == names
+        assert find_recipe(str(made[0]), tmp_path, own=True).program == made[1]
+        assert find_recipe(str(made[0]), tmp_path).program == recipe.program
         with pytest.raises(TrainingError, match="is there already"):
             copy_recipe(recipe.name, tmp_path / recipe.name)
 

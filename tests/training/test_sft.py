@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import json
+import os
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -17,11 +21,8 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def program(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("sft_under_test", ROOT / "recipes" / "sft.py")
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, spec.name, module)
-    spec.loader.exec_module(module)
-    return module
+    monkeypatch.syspath_prepend(str(ROOT / "recipes"))
+    return importlib.import_module("sft")
 
 
 def trained(program: ModuleType, base: Path, folder: Path, at_once: int) -> dict[str, Any]:
@@ -59,3 +60,111 @@ def test_rows_taken_a_few_at_a_time_train_the_same_model(program, tiny, tmp_path
     step = max(float((whole[name] - before[name]).abs().max()) for name in whole)
     assert step > 1e-3
     assert worst < 0.01 * step
+
+
+SETTINGS = {
+    "program": "sft.py", "use_peft": True, "lora_r": 4, "lora_target_modules": "all-linear",
+    "dtype": "float32", "learning_rate": 1e-2, "per_device_train_batch_size": 4,
+    "completion_only_loss": True, "gradient_checkpointing": False, "bf16": False, "seed": 0,
+    "logging_steps": 1, "save_strategy": "steps", "save_steps": 2, "save_total_limit": 1,
+    "report_to": "none", "disable_tqdm": True, "num_train_epochs": 2, "max_length": 128,
+    "train_sampling_strategy": "random",
+}  # fmt: skip
+ROWS = [
+    {"prompt": f"Word {at}: " + "go " * (at % 5), "completion": f" {at % 3}\n"} for at in range(24)
+]
+
+
+def start(base: Path, folder: Path, *launcher: str, rows: Any = ROWS, **changed: Any) -> Any:
+    """Start the program on rows; return the process."""
+    folder.mkdir(exist_ok=True)
+    settings = {**SETTINGS, **changed}
+    (folder / "recipe.yaml").write_text(json.dumps(settings))
+    (folder / "rows.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    command = [
+        *(launcher or (sys.executable,)), str(ROOT / "recipes/sft.py"),
+        "--config", str(folder / "recipe.yaml"), "--model_name_or_path", str(base),
+        "--train_file", str(folder / "rows.jsonl"), "--output_dir", str(folder / "out"),
+    ]  # fmt: skip
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+    )
+
+
+def ended(process: Any, code: int = 0) -> str:
+    """Wait for the end; return the last line it wrote."""
+    out, _ = process.communicate(timeout=300)
+    assert process.returncode == code, out
+    return out.strip().splitlines()[-1] if out.strip() else ""
+
+
+def record(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / "out" / "training.json").read_text())
+
+
+def test_a_broken_loss_stops_and_keeps_the_checkpoint_from_before(tiny, tmp_path):
+    """Weights blow up by ever larger steps; what is kept is from before."""
+    folder = tmp_path / "run"
+    changed = {"learning_rate": 1e9, "lr_scheduler_type": "constant_with_warmup"}
+    said = ended(start(tiny, folder, warmup_steps=8, max_grad_norm=0.0, **changed), code=1)
+    assert "the loss is not a number at step" in said
+    assert "Lower learning_rate" in said
+    kept = sorted((folder / "out").glob("checkpoint-*"))
+    assert not (folder / "out" / "training.json").exists()
+    if kept:  # whatever was kept is whole
+        from safetensors.torch import load_file
+
+        weights = load_file(kept[-1] / "adapter_model.safetensors")
+        assert all(bool(value.isfinite().all()) for value in weights.values())
+        assert kept[-1].name in said
+
+
+def test_a_killed_run_goes_on_and_ends_with_the_same_loss(tiny, tmp_path):
+    ended(start(tiny, tmp_path / "whole"))
+    folder = tmp_path / "killed"
+    process = start(tiny, folder, save_steps=1)
+    progress = folder / "out" / "progress.jsonl"
+    while process.poll() is None:
+        steps = progress.read_text().splitlines() if progress.exists() else []
+        if any(json.loads(line)["step"] >= 4 for line in steps if line.endswith("}")):
+            break
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert not (folder / "out" / "training.json").exists()
+    ended(start(tiny, folder, save_steps=1))
+    whole, again = record(tmp_path / "whole"), record(folder)
+    assert again["loss_curve"][-1] == pytest.approx(whole["loss_curve"][-1], rel=1e-5)
+    assert len(again["loss_curve"]) == len(whole["loss_curve"])
+
+
+def test_the_same_seed_gives_the_same_curve_and_another_one_does_not(tiny, tmp_path):
+    curves = []
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        ended(start(tiny, tmp_path / name, seed=seed))
+        curves.append(record(tmp_path / name)["loss_curve"])
+    assert curves[0] == curves[1] != curves[2]
+    assert record(tmp_path / "a")["not_deterministic"] == []
+
+
+def test_two_processes_train_what_one_does(tiny, tmp_path):
+    """Under `accelerate launch`, gradients over gloo: half the batch each."""
+    ended(start(tiny, tmp_path / "one"))
+    launch = (sys.executable, "-m", "accelerate.commands.launch", "--config_file")
+    launch += (str(ROOT / "recipes/accelerate/cpu.yaml"),)
+    ended(start(tiny, tmp_path / "two", *launch, per_device_train_batch_size=2))
+    one, two = record(tmp_path / "one"), record(tmp_path / "two")
+    assert (one["processes"], two["processes"]) == (1, 2)
+    assert one["steps"] == two["steps"]
+    assert one["tokens"] == two["tokens"]
+    for (step, alone), (also, shared) in zip(one["loss_curve"], two["loss_curve"], strict=True):
+        assert step == also
+        assert shared == pytest.approx(alone, rel=1e-3)
+
+
+def test_rows_that_are_too_long_end_the_run_with_the_length_that_fits(tiny, tmp_path):
+    rows = [{**row, "prompt": row["prompt"] * 40} for row in ROWS]
+    said = ended(start(tiny, tmp_path / "run", rows=rows), code=1)
+    assert "rows are longer than 128 tokens" in said
+    assert "set max_length" in said

@@ -1,0 +1,139 @@
+"""Training with LoRA: `recipes/sft.py` beside stock `trl sft`, one after the other in one run.
+
+    python benchmarks/training.py evalsets/public/contract_clauses.yaml --data FOLDER [--rows 320]
+    python benchmarks/training.py … --step        # where the time of one step goes, on both sides
+
+Both read the same YAML (`recipes/lora.yaml`), rows, base and seed; both adapters then answer the
+same held-out rows. Tokens are those of prompts and answers, padding not counted, over the seconds
+that the trainer itself reports: loading and start-up are left out on both sides. Peak memory is
+the process's resident set.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ladder.files import shipped, write_json_lines
+from ladder.hardware import hardware
+from ladder.report.watch import Quiet
+from ladder.rungs.asking import answer
+from ladder.rungs.base import Climb
+from ladder.rungs.opening import open_climb
+from ladder.rungs.r3_lora import plain_candidate, training_rows
+from ladder.rungs.units import as_units
+from ladder.samples.rows import Sample
+from ladder.task import load_task
+
+RECIPE = shipped("recipes") / "lora.yaml"
+QUIET = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "PYTHONWARNINGS": "ignore"}
+
+
+def run(command: Sequence[str], log: Path) -> tuple[str, float]:
+    """Run a training; return what it wrote and its peak memory in MB."""
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            command, stdout=out, stderr=subprocess.STDOUT, env={**os.environ, **QUIET}
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+    text = log.read_text(errors="replace")
+    if status:
+        sys.exit(f"{' '.join(command[:4])} failed:\n{text[-2000:]}")
+    return text, usage.ru_maxrss / 1024
+
+
+def ours(base: Path, rows: Path, folder: Path, changed: dict[str, Any]) -> dict[str, float]:
+    """Train with the shipped program."""
+    command = [sys.executable, str(RECIPE.parent / "sft.py"), "--config", str(RECIPE)]
+    command += ["--model_name_or_path", str(base), "--train_file", str(rows)]
+    command += ["--output_dir", str(folder)]
+    command += [word for name, value in changed.items() for word in (f"--{name}", str(value))]
+    _, peak = run(command, folder.with_suffix(".log"))
+    record = json.loads((folder / "training.json").read_text())
+    loss = record["loss_curve"][-1][1]
+    return {"seconds": record["seconds"], "tokens": record["tokens"], "peak": peak, "loss": loss}
+
+
+def stock(base: Path, rows: Path, folder: Path, changed: dict[str, Any]) -> dict[str, float]:
+    """Train with `trl sft`, from the same fields."""
+    settings = yaml.safe_load(RECIPE.read_text())
+    del settings["program"]
+    settings |= changed
+    settings |= {"model_name_or_path": str(base), "output_dir": str(folder), "use_cpu": True}
+    settings["datasets"] = [{"path": "json", "data_files": str(rows)}]
+    config = folder.with_suffix(".yaml")
+    config.write_text(yaml.safe_dump(settings))
+    command = [str(Path(sys.executable).parent / "trl"), "sft", "--config", str(config)]
+    text, peak = run(command, folder.with_suffix(".log"))
+    lines = [ast.literal_eval(line) for line in text.splitlines() if line.startswith("{'")]
+    losses = [float(line["loss"]) for line in lines if "loss" in line]
+    seconds = next(float(line["train_runtime"]) for line in lines if "train_runtime" in line)
+    return {"seconds": seconds, "peak": peak, "loss": losses[-1]}
+
+
+def held_out(climb: Climb, folder: Path, samples: Sequence[Sample]) -> str:
+    """Return the score of an adapter on rows it has not seen."""
+    candidate = plain_candidate(climb).model_copy(update={"adapter": str(folder)})
+    outcomes = answer(climb, candidate, samples)
+    scored = [(o.sample, o.scores[0]) for o in outcomes if o.scores]
+    found = as_units(scored, {}).estimate(0.95)
+    return f"{found.mean:.3f} ({found.low:.3f}-{found.high:.3f}), n {found.n}"
+
+
+def main() -> None:
+    """Train twice and compare; or look at one step."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("task", type=Path)
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--rows", type=int, default=320)
+    parser.add_argument("--held-out", type=int, default=200)
+    parser.add_argument("--epochs", type=float, default=2)
+    parser.add_argument("--step", action="store_true")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        here = Path(scratch)
+        climb, _ = open_climb(load_task(given.task, given.data), here / "runs", Quiet())
+        samples = climb.splits.train[: given.rows]
+        file = here / "rows.jsonl"
+        shown = [(sample, sample.target) for sample in samples]
+        write_json_lines(file, training_rows(climb, plain_candidate(climb), shown))
+        base = climb.base_folder()
+        if given.step:
+            from training_step import explain
+
+            explain(base, file)
+            return
+        os.environ["HF_DATASETS_CACHE"] = str(here / "datasets")
+        changed = {"num_train_epochs": given.epochs, "save_strategy": "no"}
+        print(f"{climb.task.name}: {len(samples)} rows, {given.epochs:g} epochs, {hardware()}")
+        print(f"{'':12}tokens/s  seconds  peak MB  last loss  held-out score")
+        rates = []
+        tokens = 0.0
+        for name, train in (("ladder", ours), ("trl sft", stock)):
+            found = train(base, file, here / name.replace(" ", "-"), changed)
+            tokens = found.get("tokens", tokens)  # the same rows and epochs
+            rates.append(tokens / found["seconds"])
+            score = held_out(
+                climb, here / name.replace(" ", "-"), climb.splits.gate[: given.held_out]
+            )
+            print(
+                f"{name:10} {rates[-1]:9.0f} {found['seconds']:8.1f} {found['peak']:8.0f} "
+                f"{found['loss']:9.3f}  {score}",
+                flush=True,
+            )
+        print(f"{rates[0] / rates[1]:.1f} times the tokens a second")
+        climb.store.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""What a training will take, before it is started: memory and time from shapes and a probed speed.
+
+Memory is weights, gradients and Adam's two moments of what is trained, and the activations of as
+many tokens as pass at once (Korthikanti et al., 2022, count them; the factor here is for kernels
+that do not keep the attention scores). What else a process holds was measured: `benchmarks/
+training.py` prints foreseen beside measured.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ladder.evidence import Foreseen
+from ladder.training.recipes import Recipe
+
+LIBRARIES_MB = 750
+"""torch, transformers and the trainer, before any model."""
+HELD = 2.0
+"""Memory that the allocator holds for what is in use: batches of varying length leave gaps."""
+TOKENS_AT_ONCE = 2048
+"""As `recipes/sft.py` cuts its batches on a CPU."""
+NF4_BYTES = 0.56
+"""A weight in 4 bits with its share of the scales."""
+START_SECONDS = 12.0
+SLOWDOWN = {"lora": 4.5, "dora": 9.0, "qlora": 9.0, "full": 6.5}
+"""A token learnt takes as long as so many tokens read: forward, backward, update."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A decoder's sizes."""
+
+    layers: int
+    hidden: int
+    inner: int
+    """Width of the feed-forward part."""
+    keys: int
+    """Width of keys and values."""
+    vocabulary: int
+    tied: bool
+
+    @property
+    def embedding(self) -> int:
+        """Weights that read and write the vocabulary."""
+        return self.vocabulary * self.hidden * (1 if self.tied else 2)
+
+    @property
+    def linear(self) -> int:
+        """Weights of all layers."""
+        attention = 2 * self.hidden * (self.hidden + self.keys)
+        return self.layers * (attention + 3 * self.hidden * self.inner)
+
+    def adapter(self, rank: int) -> int:
+        """Weights of an adapter on every linear layer."""
+        attention = 2 * (2 * self.hidden) + 2 * (self.hidden + self.keys)
+        return self.layers * rank * (attention + 3 * (self.hidden + self.inner))
+
+
+def shape_of(base: Path) -> Shape:
+    """Read a model folder's sizes."""
+    config = json.loads((base / "config.json").read_text())
+    hidden, heads = int(config["hidden_size"]), int(config["num_attention_heads"])
+    head = int(config.get("head_dim") or hidden // heads)
+    return Shape(
+        layers=int(config["num_hidden_layers"]),
+        hidden=hidden,
+        inner=int(config.get("intermediate_size") or 4 * hidden),
+        keys=head * int(config.get("num_key_value_heads") or heads),
+        vocabulary=int(config["vocab_size"]),
+        tied=bool(config.get("tie_word_embeddings", False)),
+    )
+
+
+def technique_of(settings: Mapping[str, Any]) -> str:
+    """Return which way of training a recipe's fields describe."""
+    if not settings.get("use_peft"):
+        return "full"
+    if settings.get("load_in_4bit"):
+        return "qlora"
+    return "dora" if settings.get("use_dora") else "lora"
+
+
+def memory_mb(shape: Shape, technique: str, tokens: int, rank: int = 16) -> float:
+    """Return the peak memory of a training.
+
+    Args:
+        shape: the model's sizes.
+        technique: lora, qlora, dora or full.
+        tokens: that pass forward and backward at once.
+        rank: of the adapter.
+    """
+    whole = shape.embedding + shape.linear
+    if technique == "full":
+        held = 16.0 * whole  # float32 weights, gradients and two moments
+    else:
+        frozen = NF4_BYTES * shape.linear + 2 * shape.embedding
+        held = (frozen if technique == "qlora" else 2.0 * whole) + 8 * shape.adapter(rank)
+    per_token = 2 * shape.layers * (12 * shape.hidden + 5 * shape.inner)
+    scratch = HELD * per_token * tokens
+    if technique == "dora":  # each layer's weights are made anew to be normed
+        scratch += 2.0 * shape.linear
+    if technique == "qlora":
+        scratch += 4.0 * shape.hidden * shape.inner
+    return LIBRARIES_MB + (held + scratch) / 2**20
+
+
+def foresee(
+    recipe: Recipe, base: Path, lengths: Sequence[int], read_per_second: float, there_mb: float
+) -> Foreseen:
+    """Return what a training will take.
+
+    Args:
+        recipe: what is run.
+        base: folder of the model that is trained.
+        lengths: tokens of each row, prompt and answer.
+        read_per_second: prompt tokens that this model reads in a second, in full batches.
+        there_mb: memory that is free.
+    """
+    settings = yaml.safe_load(recipe.path.read_text(encoding="utf-8"))
+    technique = technique_of(settings)
+    batch = int(settings.get("per_device_train_batch_size", 8))
+    at_once = max(max(lengths), min(TOKENS_AT_ONCE, batch * max(lengths)))
+    rank = int(settings.get("lora_r", 16))
+    epochs = float(settings.get("num_train_epochs", 3))
+    seconds = START_SECONDS + SLOWDOWN[technique] * epochs * sum(lengths) / read_per_second
+    memory = memory_mb(shape_of(base), technique, at_once, rank)
+    return Foreseen(seconds=seconds, memory_mb=memory, there_mb=there_mb)
