@@ -114,7 +114,7 @@ def _refuse_own(artefact: Path, passport: Passport) -> None:
     if found:
         raise PassportError(
             f"{artefact}: not what its training left. {'; '.join(found)}. Put the original file "
-            f"back, or train again; if the change is meant, move its {PASSPORT} away to load it "
+            f"back, or delete the folder and train again; if the change is meant, move its {PASSPORT} away to load it "
             "unchecked."
         )
 
