@@ -114,8 +114,8 @@ def _refuse_own(artefact: Path, passport: Passport) -> None:
     if found:
         raise PassportError(
             f"{artefact}: not what its training left. {'; '.join(found)}. Put the original file "
-            f"back, or delete the folder and train again; if the change is meant, move its {PASSPORT} away to load it "
-            "unchecked."
+            "back, or delete the folder and train again; if the change is meant, move its "
+            f"{PASSPORT} away to load it unchecked."
         )
 
 
