@@ -38,6 +38,7 @@ class Drift:
     largest: float
     """Nats."""
     tolerance: float
+    asked: int
     moved: int
     """Prompts of which a token moved by more than the tolerance."""
 
@@ -108,7 +109,7 @@ def check_canaries(engine: LocalEngine, recorded: Canaries) -> Drift:
         found = [float(now[at, token]) for token in canary.logprobs]
         pairs = zip(found, canary.logprobs.values(), strict=True)
         moves.append(max(abs(a - b) for a, b in pairs))
-    return Drift(max(moves), allowed, sum(not move <= allowed for move in moves))
+    return Drift(max(moves), allowed, len(moves), sum(not move <= allowed for move in moves))
 
 
 def _measure(engine: LocalEngine, prompts: Sequence[Prompt]) -> tuple[torch.Tensor, float]:

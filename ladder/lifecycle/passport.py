@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ladder.engines import model_folder
-from ladder.engines.canaries import check_canaries
+from ladder.engines.canaries import Drift, check_canaries
 from ladder.engines.local import LocalEngine
 from ladder.engines.passport import PASSPORT, differences, parts_of, read_passport
 from ladder.errors import EngineError
@@ -51,8 +51,8 @@ def inspect(folder: Path, base: str | None = None) -> Inspection:
     lines.append("digests: all as recorded")
     if passport.canaries is None:
         return Inspection((*lines, "canaries: none were recorded"), holds=True)
-    found = canary_finding(engine_of(folder, passport.kind, under or folder))
-    return Inspection((*lines, found or "canaries: answer as they did"), holds=found is None)
+    drift = check_canaries(engine_of(folder, passport.kind, under or folder), passport.canaries)
+    return Inspection((*lines, f"canaries: {_in_words(drift)}"), holds=drift.holds)
 
 
 def hand_on(folder: Path, to: str, into: Path | None, base: str | None = None) -> list[str]:
@@ -100,12 +100,16 @@ def canary_finding(engine: LocalEngine) -> str | None:
     if passport is None or passport.canaries is None:
         return None
     drift = check_canaries(engine, passport.canaries)
+    return None if drift.holds else f"canaries: {_in_words(drift)}"
+
+
+def _in_words(drift: Drift) -> str:
+    far = f"by up to {drift.largest:.4f} nats, {drift.tolerance:.4f} allowed"
     if drift.holds:
-        return None
+        return f"first tokens moved {far}"
     return (
-        f"{drift.moved} of {len(passport.canaries.prompts)} canaries answer otherwise: a first "
-        f"token moved by {drift.largest:.3f} nats, {drift.tolerance:.3f} is allowed. The digests "
-        "are the recorded ones, so look at the libraries and the machine, or certify anew"
+        f"{drift.moved} of {drift.asked} answer otherwise, {far}. The digests are the recorded ones, "
+        "so look at the libraries and the machine, or certify anew"
     )
 
 

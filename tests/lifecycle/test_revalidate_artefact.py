@@ -82,4 +82,4 @@ def test_a_student_whose_canaries_moved(student, plan_path):
     found = again(plan_path)
     assert found.measurement is not None
     assert found.changed_pins == ()
-    assert any("8 of 8 canaries answer otherwise" in finding for finding in found.findings)
+    assert any("canaries: 8 of 8 answer otherwise" in finding for finding in found.findings)
