@@ -108,8 +108,8 @@ def _in_words(drift: Drift) -> str:
     if drift.holds:
         return f"first tokens moved {far}"
     return (
-        f"{drift.moved} of {drift.asked} answer otherwise, {far}. The digests are the recorded ones, "
-        "so look at the libraries and the machine, or certify anew"
+        f"{drift.moved} of {drift.asked} answer otherwise, {far}. The digests are as "
+        "recorded, so look at the libraries and the machine, or certify anew"
     )
 
 
