@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 from artefacts import ROWS, issued, make_adapter, perturb
+from report.test_markdown import assessment, attempt
 
 from ladder.engines import open_engine
 from ladder.engines.canaries import PROMPTS, check_canaries, choose_prompts
@@ -17,6 +18,7 @@ from ladder.engines.local import LocalEngine
 from ladder.engines.passport import PASSPORT, PICKLES, parts_of, read_passport
 from ladder.errors import EngineError, PassportError
 from ladder.lifecycle.passport import inspect
+from ladder.report.markdown import span
 from ladder.report.watch import Quiet
 from ladder.training.card import write_card
 from ladder.training.launch import train
@@ -218,6 +220,19 @@ def test_the_card_says_what_the_records_say_and_no_row(tiny, adapter):
     assert "order number" not in text
     assert "plus one" not in text
     assert "own" not in text.split("---\n")[1]
+
+
+def test_the_card_says_what_the_last_assessment_measured(adapter):
+    lora = attempt("lora", "pass")
+    found = assessment(attempts=(lora,))
+    write_card(adapter, found, lora)
+    text = (adapter / "README.md").read_text()
+    assert f"{span(lora.measurement.score)} (mean, 95 % interval) on 200 held-out rows" in text
+    assert "passed at a gate of" in text
+    best = max(found.control.lines, key=lambda line: line.score.mean)
+    assert f"{span(best.score)} ({best.name})" in text
+    assert f"{span(found.recommendation.confirmed)} on 150 sealed rows, read once" in text
+    assert "Not measured yet" not in text
 
 
 def test_the_card_is_what_the_hub_reads(adapter):
