@@ -461,6 +461,8 @@ class DataReport(Record):
     unlabeled: int
     duplicates: int
     """Rows set aside because a like row stands in an earlier split."""
+    set_aside: tuple[str, ...] = ()
+    """The first of them, as `row ~ row`."""
     contaminated: tuple[str, ...]
     """Held-out rows that repeat a training row, as `row ~ row`; they are not counted."""
     look_alikes: tuple[str, ...] = ()

@@ -267,7 +267,8 @@ def _data_lines(a: Assessment) -> Iterator[str]:
         f"{d.train} train, {d.dev} dev (they chose), {d.gate} gate (they judged), "
         f"{d.sealed} sealed (read once), {d.reserve} in reserve; "
         f"{documents(d)}, {d.unlabeled} unlabelled. "
-        f"{d.duplicates} near-duplicates were set aside."
+        f"{d.duplicates} near-duplicates were set aside"
+        + (f": {one_line(_first(', ', d.set_aside))}." if d.set_aside else ".")
     )
     if d.detectable is None:
         yield "These gate rows cannot prove this gate even without a mistake: add rows."
