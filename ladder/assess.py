@@ -34,6 +34,7 @@ from ladder.rungs.opening import open_climb
 from ladder.rungs.racing import race_rung
 from ladder.task import RungName, Task
 from ladder.techniques import techniques
+from ladder.training.card import write_card
 
 
 def climb_rungs(
@@ -221,6 +222,9 @@ def assess(
         write_whole(climb.folder / "costs.svg", costs_svg(costs))
     if plan:
         write_whole(climb.folder / "revalidation.yaml", plan)
+    for attempt in climb.attempts:
+        if attempt.candidate is not None and attempt.candidate.build.folder:
+            write_card(Path(attempt.candidate.build.folder), assessment, attempt)
     climb.store.close()
     return assessment, climb.folder
 

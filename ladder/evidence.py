@@ -278,6 +278,56 @@ class Mend(Record):
     kept: bool
 
 
+class Canary(Record):
+    """A prompt whose answer's first token shows whether a model still answers as it did."""
+
+    prompt: str | tuple[tuple[str, str], ...]
+    """A text to continue, or the (role, content) turns of a chat."""
+    digest: str
+    """Of the prompt."""
+    logprobs: dict[int, float]
+    """Token -> log-probability (nats) of beginning the answer: the likeliest ones."""
+
+
+class Canaries(Record):
+    """What a model answered to a few prompts, and how much that varies by itself."""
+
+    prompts: tuple[Canary, ...]
+    noise: float
+    """The most that a log-probability moved when the same prompts were batched otherwise, nats."""
+    tolerance: float
+    """What it may move by later, nats: a multiple of the noise."""
+    precision: str
+    device: str
+
+
+class Passport(Record):
+    """What a trained artefact is, and what it was made of: passport.json in its folder."""
+
+    schema_version: Literal[1] = 1
+    ladder_version: str
+    created: str
+    """UTC, ISO 8601."""
+    kind: Literal["adapter", "model", "other"]
+    """`other`: no language model that ladder answers with; it has no canaries."""
+    parts: dict[str, str]
+    """Part of the artefact (weights, config, tokenizer, chat template) -> digest."""
+    base: str
+    """Name of the model that it was trained from."""
+    base_folder: str
+    """Where that lay."""
+    base_parts: dict[str, str]
+    data: str
+    """Digest of the training rows."""
+    recipe: str
+    recipe_digests: dict[str, str]
+    """Recipe file and programs -> digest."""
+    overrides: dict[str, str] = {}
+    """Recipe fields that were changed for this training."""
+    versions: dict[str, str]
+    canaries: Canaries | None = None
+
+
 class RaceLine(Record):
     """How one candidate did on the dev split."""
 

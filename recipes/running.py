@@ -170,6 +170,7 @@ def run(trainer: Any, notes: Callable[[], Mapping[str, Any]] = dict) -> int:
         if progress.broken_at is not None:
             stop(_broken(trainer, progress.broken_at, get_last_checkpoint(str(output))))
         trainer.save_model(str(output))
+        (output / "training_args.bin").unlink(missing_ok=True)  # a pickle; the record says the same
     except (RuntimeError, MemoryError, OSError) as error:
         stop(_fault(error, trainer.args))
     tokens = torch.tensor(int(getattr(trainer, "_total_train_tokens", 0)))

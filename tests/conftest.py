@@ -49,9 +49,8 @@ def smollm() -> Path:
     return bundled_folder("smollm2-135m")
 
 
-@pytest.fixture
-def tiny(smollm: Path, tmp_path: Path) -> Path:
-    """A two-layer model with random weights and the bundled model's tokenizer."""
+def random_llama(folder: Path, smollm: Path, **settings: object) -> Path:
+    """Write a two-layer model with random weights and the bundled model's tokenizer."""
     import torch
     from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
@@ -60,8 +59,13 @@ def tiny(smollm: Path, tmp_path: Path) -> Path:
     config = LlamaConfig(
         vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=2,
         num_attention_heads=4, num_key_value_heads=2, pad_token_id=tokenizer.pad_token_id,
+        **settings,
     )  # fmt: skip
-    folder = tmp_path / "tiny"
     LlamaForCausalLM(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+@pytest.fixture
+def tiny(smollm: Path, tmp_path: Path) -> Path:
+    return random_llama(tmp_path / "tiny", smollm)

@@ -18,14 +18,18 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from ladder.engines.passport import PASSPORT
 from ladder.errors import MissingExtraError, TrainingError
 from ladder.evidence import Build, Foreseen
 from ladder.files import digest_of, file_digest, folder_digests, write_json_lines, write_whole
 from ladder.report.picture import loss_svg
 from ladder.report.watch import Watch
+from ladder.training.card import RECORD as RECORD
+from ladder.training.card import write_card
+from ladder.training.passport import issue
 from ladder.training.recipes import Recipe, shared_by
 
-RECORD, FORESEEN, PICTURE = "training.json", "foreseen.json", "loss.svg"
+FORESEEN, PICTURE = "foreseen.json", "loss.svg"
 POLL_SECONDS = 0.5
 STOP_SECONDS = 20
 
@@ -62,6 +66,7 @@ def train(
     Raises:
         MissingExtraError: the training libraries are not installed.
         TrainingError: the program failed; its log is named.
+        EngineError: what it left cannot be loaded, or is an adapter without effect.
     """
     missing = training_missing()
     if missing:
@@ -86,6 +91,11 @@ def train(
             curve = json.loads((folder / RECORD).read_text()).get("loss_curve")
             if curve:
                 write_whole(folder / PICTURE, loss_svg(curve))
+        if not (folder / PASSPORT).is_file():
+            with watch.step("writing its passport", 1) as advance:
+                issue(folder, base, recipe, rows, overrides or {})
+                write_card(folder)
+                advance(1)
     return read_build(folder)
 
 
