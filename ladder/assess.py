@@ -35,6 +35,7 @@ from ladder.rungs.racing import race_rung
 from ladder.rungs.teaching import DISTILL, against_teacher
 from ladder.task import RungName, Task
 from ladder.techniques import techniques
+from ladder.training.card import write_card
 
 
 def climb_rungs(
@@ -190,7 +191,7 @@ def assess(
     confirmed = confirm(climb, chosen.candidate) if chosen and chosen.candidate else None
     leaky = score_with_leaks(climb, chosen.candidate) if chosen and chosen.candidate else None
     plan = make_plan(climb, chosen, confirmed[0] if confirmed else None) if chosen else None
-    costs = economics(task, len(climb.splits.train), len(climb.splits.gate), climb.attempts)
+    costs = economics(task, len(climb.splits.observed), len(climb.splits.gate), climb.attempts)
     rows_to_learn, memory = len(climb.splits.train), climb.training_memory()
     ways = techniques(task, climb.attempts, chosen, rows_to_learn, memory)
     assessment = Assessment(
@@ -225,6 +226,9 @@ def assess(
         write_whole(climb.folder / "costs.svg", costs_svg(costs))
     if plan:
         write_whole(climb.folder / "revalidation.yaml", plan)
+    for attempt in climb.attempts:
+        if attempt.candidate is not None and attempt.candidate.build.folder:
+            write_card(Path(attempt.candidate.build.folder), assessment, attempt)
     climb.store.close()
     return assessment, climb.folder
 

@@ -11,7 +11,7 @@ from ladder.data_report import describe_data, headline, refuse_untestable
 from ladder.engines import ENGINES, open_engine
 from ladder.engines.bundled import MODELS
 from ladder.errors import Problem, TaskError
-from ladder.report.markdown import documents
+from ladder.report.markdown import documents, train_rows
 from ladder.rungs.base import may_be_asked, may_be_kept, must_stay
 from ladder.rungs.opening import refuse_schema
 from ladder.rungs.r2_rag import LEAST_EXAMPLES
@@ -20,6 +20,7 @@ from ladder.samples.answer_schema import fault_in, schema_of
 from ladder.samples.duplicates import like_pairs
 from ladder.samples.rows import read_rows
 from ladder.samples.splits import Splits, all_samples, split
+from ladder.samples.synthetic import refuse_unproven, with_synthetic
 from ladder.scorers import MODEL_SCORERS, ModelScorer, Scorer, make_scorer
 from ladder.task import Task, load_task, model_parts
 
@@ -36,15 +37,16 @@ def check_task(path: Path, data_root: Path | None) -> list[str]:
     _check_store(task)
     _check_models(task)
     refuse_schema(task)
+    refuse_unproven(task)
     scorers = [make_scorer(choice, f"{task.source}: score") for choice in task.score]
     rows = read_rows(task)
     pairs = like_pairs([sample.input for sample in all_samples(rows)])
-    splits = split(task, rows, pairs)
+    splits = with_synthetic(task, rows, split(task, rows, pairs))
     report = describe_data(task, splits, rows)
     refuse_untestable(task, report)
     return [
         f"{task.source}: no mistake found",
-        f"{report.train} train · {report.dev} dev · {report.gate} gate · {report.sealed} sealed · "
+        f"{train_rows(report)} · {report.dev} dev · {report.gate} gate · {report.sealed} sealed · "
         f"{report.reserve} in reserve · {documents(report)}",
         headline(report),
         *(f"set aside, like an earlier row: {pair}" for pair in report.set_aside[:5]),

@@ -1,7 +1,7 @@
 """The verbs: parse, call one function, print, exit.
 
-Exit codes: 0 a rung passed; 1 none passed, or a revalidation found a change; 2 the user's input is
-wrong; 3 a bug (the log is named); 130 Ctrl-C.
+Exit codes: 0 a rung passed; 1 none passed, a check found a change, or synthetic rows were
+refused; 2 the user's input is wrong; 3 a bug (the log is named); 130 Ctrl-C.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Decide whether to fine-tune: prompt, then RAG, then LoRA, then a distilled student; "
     "the first that passes your gate is the answer.",
-    epilog="Exit codes: 0 a rung passed, 1 none passed (or a revalidation found a change), "
-    "2 your input is wrong, 3 a bug (the log is named), 130 Ctrl-C.",
+    epilog="Exit codes: 0 a rung passed, 1 none passed (or a check found a change, or "
+    "synthetic rows were refused), 2 your input is wrong, 3 a bug (the log is named), 130 Ctrl-C.",
 )
 
 
@@ -49,6 +49,10 @@ DataFolder = Annotated[
 RunsFolder = Annotated[Path, typer.Option("--runs", help="Where runs are kept.")]
 PlanFile = Annotated[
     Path, typer.Argument(help="A revalidation.yaml, or the folder of the run that wrote it.")
+]
+Artefact = Annotated[Path, typer.Argument(help="The folder of an adapter or a student.")]
+BaseModel = Annotated[
+    str | None, typer.Option("--base", help="The base under an adapter, if it lies elsewhere now.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
@@ -200,6 +204,69 @@ def train(
 
 
 @app.command()
+def synth(
+    task: TaskFile,
+    rows: Annotated[int, typer.Option(help="Rows to ask the teacher for.", min=1)] = 200,
+    out: Annotated[
+        Path | None, typer.Option(help="Where to write them; default: synthetic.jsonl beside it.")
+    ] = None,
+    data: DataFolder = None,
+    runs: RunsFolder = Path("runs"),
+    measure: Annotated[
+        str, typer.Option(help="Measure the gain with: linear, rag or lora; default: by the task.")
+    ] = "",
+) -> None:
+    """Let the teacher write training rows; keep them only where they are shown to help."""
+    from rich.console import Console
+
+    from ladder.report.watch import Live
+    from ladder.synthesis.gain import WAYS
+    from ladder.synthesis.synth import describe, synthesise
+    from ladder.task import load_task
+
+    if measure and measure not in WAYS:
+        known = ", ".join(WAYS)
+        raise typer.BadParameter(f"{measure}: there are {known}", param_hint="--measure")
+    loaded = load_task(task, data)
+    out = out or loaded.folder / "synthetic.jsonl"
+    if out.suffix != ".jsonl":
+        raise typer.BadParameter(f"{out}: name a .jsonl file", param_hint="--out")
+    record, path = synthesise(loaded, rows, out, runs.resolve(), Live(Console()), measure)
+    for line in describe(record, path, loaded):
+        typer.echo(line)
+    raise typer.Exit(0 if record.accepted else 1)
+
+
+@app.command()
+def export(
+    folder: Artefact,
+    to: Annotated[str, typer.Option(help="merged or gguf.")] = "merged",
+    into: Annotated[Path | None, typer.Option(help="What to write; default: beside it.")] = None,
+    base: BaseModel = None,
+) -> None:
+    """Write an artefact as a whole model or as a GGUF file; proven by its canaries."""
+    from ladder.lifecycle.passport import hand_on
+    from ladder.training.export import TARGETS
+
+    if to not in TARGETS:
+        raise typer.BadParameter(f"{to}: forms are {', '.join(TARGETS)}", param_hint="--to")
+    for line in hand_on(folder, to, into, base):
+        typer.echo(line)
+
+
+@app.command()
+def passport(folder: Artefact, base: BaseModel = None) -> None:
+    """Check that an artefact is what it was and answers as it did; exit 1 when not."""
+    from ladder.lifecycle.passport import inspect
+
+    found = inspect(folder, base)
+    for line in found.lines:
+        typer.echo(line)
+    typer.echo("The passport holds." if found.holds else "The passport does not hold.")
+    raise typer.Exit(0 if found.holds else 1)
+
+
+@app.command()
 def revalidate(
     plan: PlanFile,
     if_due: Annotated[bool, typer.Option("--if-due", help="Do nothing before it is due.")] = False,
@@ -222,7 +289,8 @@ def revalidate(
         return
     found = measure_again(plan, Live(Console(stderr=True)))
     before = loaded.baseline.gate_rows
-    typer.echo(f"score {span(found.measurement.score)}, certified {span(before)}")
+    now = span(found.measurement.score) if found.measurement else "not measured"
+    typer.echo(f"score {now}, certified {span(before)}")
     for finding in found.findings:
         typer.echo(f"- {finding}")
     typer.echo("Act on this." if found.findings else "The answer still holds.")

@@ -17,6 +17,7 @@ def describe_data(task: Task, splits: Splits, rows: Rows) -> DataReport:
     witnesses = len({sample.witness for sample in splits.gate})
     return DataReport(
         train=len(splits.train),
+        synthetic=len(splits.synthetic),
         dev=len(splits.dev),
         gate=len(splits.gate),
         sealed=len(splits.sealed),

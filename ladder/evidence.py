@@ -295,6 +295,56 @@ class Mend(Record):
     kept: bool
 
 
+class Canary(Record):
+    """A prompt whose answer's first token shows whether a model still answers as it did."""
+
+    prompt: str | tuple[tuple[str, str], ...]
+    """A text to continue, or the (role, content) turns of a chat."""
+    digest: str
+    """Of the prompt."""
+    logprobs: dict[int, float]
+    """Token -> log-probability (nats) of beginning the answer: the likeliest ones."""
+
+
+class Canaries(Record):
+    """What a model answered to a few prompts, and how much that varies by itself."""
+
+    prompts: tuple[Canary, ...]
+    noise: float
+    """The most that a log-probability moved when the same prompts were batched otherwise, nats."""
+    tolerance: float
+    """What it may move by later, nats: a multiple of the noise."""
+    precision: str
+    device: str
+
+
+class Passport(Record):
+    """What a trained artefact is, and what it was made of: passport.json in its folder."""
+
+    schema_version: Literal[1] = 1
+    ladder_version: str
+    created: str
+    """UTC, ISO 8601."""
+    kind: Literal["adapter", "model", "other"]
+    """`other`: no language model that ladder answers with; it has no canaries."""
+    parts: dict[str, str]
+    """Part of the artefact (weights, config, tokenizer, chat template) -> digest."""
+    base: str
+    """Name of the model that it was trained from."""
+    base_folder: str
+    """Where that lay."""
+    base_parts: dict[str, str]
+    data: str
+    """Digest of the training rows."""
+    recipe: str
+    recipe_digests: dict[str, str]
+    """Recipe file and programs -> digest."""
+    overrides: dict[str, str] = {}
+    """Recipe fields that were changed for this training."""
+    versions: dict[str, str]
+    canaries: Canaries | None = None
+
+
 class RaceLine(Record):
     """How one candidate did on the dev split."""
 
@@ -418,6 +468,8 @@ class DataReport(Record):
     """What the rows are, and what they can tell."""
 
     train: int
+    synthetic: int = 0
+    """Of the training rows: those that a teacher wrote."""
     dev: int
     gate: int
     witnesses: int = 0
@@ -456,10 +508,6 @@ class Memory(Record):
     needed_mb: dict[str, float]
     there_mb: float
 
-    def fits(self, technique: str) -> bool:
-        """Tell whether a technique's training fits."""
-        return self.needed_mb[technique] < self.there_mb
-
 
 class Technique(Record):
     """A way of training, and the measurement that speaks for or against it here."""
@@ -467,6 +515,50 @@ class Technique(Record):
     name: TechniqueName
     chosen: bool
     reason: str
+
+
+class SyntheticCounts(Record):
+    """What became of the rows that a teacher was asked to write; each is counted once."""
+
+    asked: int
+    unanswered: int
+    """The engine gave an error."""
+    form: int
+    """Empty, cut off, or an answer that is not of the task's form."""
+    duplicates: int
+    """Near-duplicates of training rows, or of a row written before."""
+    held_out: int
+    """Too near a held-out row."""
+    disagreed: int
+    """The check of the answer came to another one."""
+    kept: int
+
+
+class SyntheticRecord(Record):
+    """What is known of a file of synthetic rows: stands beside it, and carries no date."""
+
+    schema_version: Literal[1] = 1
+    task: str
+    """The name of the task that the rows were written for."""
+    teacher: str
+    """Kind and name."""
+    fingerprint: dict[str, str]
+    """What the teacher's words depend on."""
+    seed: int
+    counts: SyntheticCounts
+    check: str
+    """How answers were checked."""
+    measured: str = ""
+    """What was built with the rows and without them; empty: no row was left to measure."""
+    scores: tuple[float, float] | None = None
+    """Mean scores on the dev rows, with and without."""
+    gain: Comparison | None = None
+    """With, against without."""
+    accepted: bool
+    """The gain is proven, so a task may train on the rows."""
+    reason: str
+    digest: str
+    """The sha256 of the file."""
 
 
 class Recommendation(Record):

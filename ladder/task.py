@@ -39,6 +39,7 @@ MOST_VALUES = 100_000
 """A task file may hold this many values once its aliases are written out."""
 DATA_SUFFIXES = (".jsonl", ".csv", ".parquet")
 DATASETS_PREFIX = "datasets:"
+LEARNT_OR_JUDGED = ("train", "unlabeled", "preferences", "synthetic", "test")
 LEAST_PERCENT = 10
 """A min_score from here on is meant in percent."""
 
@@ -61,6 +62,9 @@ ColumnName = Literal[
     "title",
     "answer",
     "human",
+    "chosen",
+    "rejected",
+    "desirable",
 ]
 
 
@@ -79,15 +83,20 @@ class DataFiles(_Section):
     store: Annotated[str, AfterValidator(_store_place)] | None = None
     """Where the documents are kept and searched; default: in memory, anew in each run."""
     unlabeled: str | None = None
+    synthetic: str | None = None
+    """Training rows that a teacher wrote (`ladder synth`); they teach, and never judge."""
     graded: str | None = None
     """Answers that people have graded: what the `judge` scorer is compared with."""
+    preferences: str | None = None
+    """Better and worse answers, or answers that are wanted or not: what dpo, orpo and kto learn."""
     columns: dict[ColumnName, str] = {}
     """Our field name -> the name of the column in the user's files, e.g. {input: text}."""
 
     def files(self) -> dict[str, str]:
         """Return the role and value of every file that is given."""
-        roles = ("train", "test", "examples", "documents", "unlabeled", "graded")
-        return {role: value for role in roles if (value := getattr(self, role))}
+        roles = ("train", "test", "examples", "documents", "unlabeled", "synthetic", "graded")
+        named = (*roles, "preferences")
+        return {role: value for role in named if (value := getattr(self, role))}
 
 
 class AnswerForm(_Section):
@@ -491,7 +500,7 @@ def _check_data(task: Task, lines: Mapping[_Location, int]) -> Iterator[Problem]
     roles_of: dict[str, str] = {}
     for role, value in given.items():
         saved = value.startswith(DATASETS_PREFIX)  # each role reads its own split
-        learnt_or_judged = role in ("train", "unlabeled", "test") and not saved
+        learnt_or_judged = role in LEARNT_OR_JUDGED and not saved
         first = roles_of.setdefault(os.path.normpath(value), role) if learnt_or_judged else role
         if first != role:
             fix = "What a model learns from cannot measure it: name another file."
@@ -544,6 +553,8 @@ def _check_file(task: Task, where: str, value: str) -> Problem | None:
     if not there:
         looked = " and ".join(str(root) for root in (task.folder, task.data_root) if root)
         fix = "Mend the name, or give the folder of the data: --data FOLDER"
+        if where.endswith("data.synthetic"):
+            fix = "Take the key out, run `ladder synth`, and name the file that it accepts."
         return Problem(where, f"no file `{value}` (looked in {looked})", "a file that exists", fix)
     return None
 

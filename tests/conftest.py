@@ -71,3 +71,25 @@ def smollm() -> Path:
     from ladder.engines.bundled import bundled_folder
 
     return bundled_folder("smollm2-135m")
+
+
+def random_llama(folder: Path, smollm: Path, **settings: object) -> Path:
+    """Write a two-layer model with random weights and the bundled model's tokenizer."""
+    import torch
+    from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(0)
+    tokenizer = AutoTokenizer.from_pretrained(smollm)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=2,
+        num_attention_heads=4, num_key_value_heads=2, pad_token_id=tokenizer.pad_token_id,
+        **settings,
+    )  # fmt: skip
+    LlamaForCausalLM(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def tiny(smollm: Path, tmp_path: Path) -> Path:
+    return random_llama(tmp_path / "tiny", smollm)

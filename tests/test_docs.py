@@ -85,12 +85,15 @@ def test_a_recipe_says_how_to_start_it_and_has_known_keys(path):
     """Its first comment is the command; its keys are TRL's and PEFT's own."""
     from dataclasses import fields
 
-    from trl import DistillationConfig, ModelConfig, SFTConfig
+    from trl import DistillationConfig, DPOConfig, KTOConfig, ModelConfig, SFTConfig
+    from trl.experimental.orpo import ORPOConfig
 
-    teaching = program("distill_logits").Teaching
     configs = {
         "sft.py": (SFTConfig,),
-        "distill_logits.py": (SFTConfig, teaching),
+        "dpo.py": (DPOConfig,),
+        "orpo.py": (ORPOConfig,),
+        "kto.py": (KTOConfig,),
+        "distill_logits.py": (SFTConfig, program("distill_logits").Teaching),
         "distill_on_policy.py": (DistillationConfig,),
         "student_label.py": (program("student_label").Head,),
     }

@@ -287,7 +287,7 @@ def _data_lines(a: Assessment) -> Iterator[str]:
     d = a.data
     yield "\n## The rows\n"
     yield (
-        f"{d.train} train, {d.dev} dev (they chose), {d.gate} gate (they judged), "
+        f"{train_rows(d)}, {d.dev} dev (they chose), {d.gate} gate (they judged), "
         f"{d.sealed} sealed (read once), {d.reserve} in reserve; "
         f"{documents(d)}, {d.unlabeled} unlabelled. "
         f"{d.duplicates} near-duplicates were set aside"
@@ -312,6 +312,12 @@ def _data_lines(a: Assessment) -> Iterator[str]:
     yield from _overlap_lines(d.overlap)
     if a.recommendation.with_leaked_rows:
         yield f"\nWith those rows the score would be {span(a.recommendation.with_leaked_rows)}."
+
+
+def train_rows(d: DataReport) -> str:
+    """Say how many training rows there are, and how many of them a teacher wrote."""
+    written = f" ({d.synthetic} of them synthetic)" if d.synthetic else ""
+    return f"{d.train} train{written}"
 
 
 def documents(d: DataReport) -> str:

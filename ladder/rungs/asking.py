@@ -187,10 +187,10 @@ def _plain(
     blocks = [candidate.instruction or climb.task.goal] if candidate.with_goal else []
     for shot in shots:
         lines = [_document_line(document) for document in _known(climb, candidate, shot)]
-        lines += [f"{asks}: {_line(shot.input)}", f"{answers}: {_line(shot.target)}"]
+        lines += [f"{asks}: {one_line(shot.input)}", f"{answers}: {one_line(shot.target)}"]
         blocks.append("\n".join(lines))
     lines = [_document_line(document) for document in documents]
-    lines += [f"{asks}: {_line(sample.input)}", f"{answers}:"]
+    lines += [f"{asks}: {one_line(sample.input)}", f"{answers}:"]
     text = "\n\n".join([*blocks, "\n".join(lines)])
     return f"\n{text}" if candidate.placebo else text
 
@@ -222,11 +222,12 @@ def _known(climb: Climb, candidate: Candidate, shot: Sample) -> list[Document]:
 
 
 def _document_line(document: Document) -> str:
-    title = f"{_line(document.title)}: " if document.title else ""
-    return f"Document: {title}{_line(document.text)}"
+    title = f"{one_line(document.title)}: " if document.title else ""
+    return f"Document: {title}{one_line(document.text)}"
 
 
-def _line(text: str) -> str:
+def one_line(text: str) -> str:
+    """Fold white space: what stands in a prompt shall not pass for its structure."""
     return " ".join(text.split())
 
 

@@ -27,7 +27,7 @@ from ladder.samples.rows import Graded, Sample
 from ladder.samples.splits import Splits
 from ladder.scorers import MODEL_SCORERS, ModelScorer, Scorer, make_scorer
 from ladder.task import Prices, RungName, Task, model_parts
-from ladder.training.estimate import SLOWDOWN, TOKENS_AT_ONCE, foresee, memory_mb, shape_of
+from ladder.training.estimate import SLOWDOWN, TOKENS_AT_ONCE, fits, foresee, memory_mb, shape_of
 from ladder.training.launch import train
 from ladder.training.prune import pruned_copy
 from ladder.training.recipes import Recipe, find_recipe
@@ -217,7 +217,7 @@ class Climb:
     def lora_recipe(self) -> Recipe:
         """Return the task's recipe for adapters; unnamed, the one whose memory there is."""
         memory, named = self.training_memory(), self.task.training.recipe
-        fitting = "lora" if memory is None or memory.fits("lora") else "qlora"
+        fitting = "lora" if fits(memory, "lora") else "qlora"
         return find_recipe(named or fitting, self.task.folder)
 
     def base_speed(self) -> Speed:
@@ -282,8 +282,11 @@ def must_stay(where: str, model: str) -> Problem:
 
 
 def _texts(row: Mapping[str, Any]) -> list[str]:
-    """Return every text of a training row: of turns, what is said in them."""
-    found: list[str] = []
+    """Return every text that is read with a training row: of turns, what is said in them.
+
+    The prompt of a pair is read with each of its answers.
+    """
+    found = _texts({"prompt": row["prompt"]}) if "rejected" in row else []
     for value in row.values():
         turns = value if isinstance(value, list) else [value]
         found += [str(turn["content"] if isinstance(turn, dict) else turn) for turn in turns]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from ladder.report.watch import Watch
 from ladder.rungs.asking import answer
 from ladder.rungs.base import Climb
 from ladder.rungs.opening import open_climb
+from ladder.rungs.preferences import preference_rows
 from ladder.rungs.r3_lora import plain_candidate, training_rows
 from ladder.rungs.r4_distill import label_rows, unseen_labels
 from ladder.rungs.teaching import teacher_of
@@ -38,14 +39,14 @@ def train_task(
     Raises:
         TrainingError: the recipe cannot learn from this task's rows, or its program failed.
     """
-    climb, _ = open_climb(task, runs, watch)
+    climb, read = open_climb(task, runs, watch)
     found = find_recipe(recipe, task.folder, own=True)
-    if found.rows not in ROWS:
-        raise TrainingError(f"{found.name} learns from {found.rows}: the task has no such rows")
-    if not climb.splits.train:
-        raise TrainingError(f"{task.source}: no training rows; name some under `data: train`")
-    answered = _answered(climb, found)
-    rows = ROWS[found.rows](climb, answered)
+    answered, told = _answered(climb, found), ""
+    if found.rows in ("pairs", "graded"):
+        candidate = plain_candidate(climb)
+        rows, told = preference_rows(climb, candidate, read.preferences, found.rows)
+    else:
+        rows = ROWS[found.rows](climb, answered)
     fields = {**_teacher(climb, found), **overrides}
     build = climb.train(found, _start(climb, found, rows), rows, fields)
     climb.store.close()
@@ -53,14 +54,25 @@ def train_task(
     curve = record["loss_curve"]
     never = unseen_labels(climb, [text for _, text in answered]) if found.rows == "labels" else ""
     return [
+        *([told] if told else []),
         f"{found.name}: {record['rows']} rows, {record['steps']} steps, {record['tokens']:,} "
         f"tokens in {duration(record['seconds'])}, {build.peak_memory_mb:,.0f} MB at the peak",
         *_as_foreseen(build),
         f"loss {curve[0][1]:.3f} -> {curve[-1][1]:.3f}" if curve else "no loss was logged",
         *([f"no row has these labels, so it never answers them: {never}"] if never else []),
+        *_measured(record),
         *([f"picture {build.folder}/{PICTURE}"] if curve else []),
         f"artefact {build.folder}",
     ]
+
+
+def _measured(record: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what the program measured on the rows that it held out, if it did."""
+    if "metric" in record:
+        yield (
+            f"{record['metric']} {record['before']} -> {record['after']} on {record['held_out']} "
+            "couples held out"
+        )
 
 
 def _as_foreseen(build: Build) -> list[str]:
@@ -77,12 +89,11 @@ def _as_foreseen(build: Build) -> list[str]:
 def _answered(climb: Climb, recipe: Recipe) -> Answered:
     """Return the training rows with the answers to learn: the teacher's, or their own."""
     samples = climb.splits.train
-    reads_answers = recipe.distils or recipe.rows == "labels"
-    if (
-        climb.task.models.teacher is None
-        or recipe.program.name in WITH_TEACHER
-        or not reads_answers
-    ):
+    if not samples and recipe.rows in ROWS:
+        raise TrainingError(f"{climb.task.source}: no training rows; name some: data: {{train: …}}")
+    learns_answers = recipe.distils or recipe.rows == "labels"
+    reads_weights = recipe.program.name in WITH_TEACHER
+    if climb.task.models.teacher is None or reads_weights or not learns_answers:
         return [(sample, sample.target) for sample in samples]
     outcomes = answer(climb, teacher_of(climb), samples, "teacher answers", scored=False)
     return [(o.sample, o.text) for o in outcomes if o.completion.error is None and o.text]
@@ -128,4 +139,4 @@ ROWS: Mapping[RowKind, Callable[[Climb, Answered], list[dict[str, Any]]]] = {
     "prompts": _prompts,
     "labels": _labels,
 }
-"""What each kind of program is given."""
+"""What each kind of program is given; preference rows have a room of their own."""

@@ -32,7 +32,7 @@ def measure_control(climb: Climb) -> Control | None:
     if climb.splits.labels:
         ways = {"majority": _majority, "nearest example": _vote}
         if len({sample.target for sample in train}) > 1:
-            ways["TF-IDF + logistic regression"] = _linear
+            ways["TF-IDF + logistic regression"] = linear
     about = ["stems", digest_of([(s.id, s.input, s.target) for s in (*train, *gate)]), sorted(ways)]
 
     def compute() -> dict[str, Any]:
@@ -105,7 +105,13 @@ def _vote(train: Sequence[Sample], inputs: Sequence[str]) -> list[str]:
     return answers
 
 
-def _linear(train: Sequence[Sample], inputs: Sequence[str]) -> list[str]:
+def linear(train: Sequence[Sample], inputs: Sequence[str]) -> list[str]:
+    """Answer with a logistic regression on TF-IDF of words and word pairs.
+
+    Args:
+        train: rows of at least two labels.
+        inputs: to answer.
+    """
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline

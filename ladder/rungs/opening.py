@@ -17,6 +17,7 @@ from ladder.samples.answer_schema import fault_of_schema
 from ladder.samples.duplicates import like_pairs
 from ladder.samples.rows import Rows, read_rows
 from ladder.samples.splits import all_samples, split
+from ladder.samples.synthetic import refuse_unproven, with_synthetic
 from ladder.task import Task, model_parts
 
 STORE = "completions.sqlite"
@@ -28,7 +29,8 @@ def open_climb(
     """Return a climb that nothing has been asked in yet, and the rows it was split from.
 
     Raises:
-        TaskError: `answer.schema` is none, or none that answers can be held to.
+        TaskError: `answer.schema` is none, or none that answers can be held to; or the synthetic
+            rows were not accepted as they are.
 
     Args:
         task: the user's job.
@@ -38,6 +40,7 @@ def open_climb(
     """
     refuse_schema(task)
     refuse_teacher(task)
+    refuse_unproven(task)
     rows = read_rows(task)
     samples = all_samples(rows)
     kept = Store(store or runs / STORE)
@@ -50,7 +53,7 @@ def open_climb(
     found = [(int(a), int(b)) for a, b in kept.remember("like pairs, exact", about, pairs)]
     created = datetime.now(UTC).strftime("%Y-%m-%dT%H%M%S.%fZ")
     folder = runs / task.name / created
-    splits = split(task, rows, found)
+    splits = with_synthetic(task, rows, split(task, rows, found))
     climb = Climb(task, splits, kept, folder, runs / "artefacts", watch, graded=rows.graded)
     return climb, rows
 

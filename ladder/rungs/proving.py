@@ -20,7 +20,7 @@ MOST_SHOWN = 16
 
 def learning_rows(climb: Climb) -> tuple[Sample, ...]:
     """Return the training rows that a search may read: those behind the ones that prove."""
-    train = climb.splits.train
+    train = climb.splits.observed
     return train[group_end(train, min(MOST_PROVING_ROWS + MOST_SHOWN, len(train) // 2)) :]
 
 
@@ -29,7 +29,9 @@ def proving_rows(climb: Climb, *candidates: Candidate) -> list[Sample]:
     shown = {shot for candidate in candidates for shot in candidate.shots}
     if any(candidate.instruction for candidate in candidates):  # it may be written from these
         shown |= {sample.id for sample in learning_rows(climb)}
-    return [sample for sample in climb.splits.train if sample.id not in shown][:MOST_PROVING_ROWS]
+    return [sample for sample in climb.splits.observed if sample.id not in shown][
+        :MOST_PROVING_ROWS
+    ]
 
 
 def compare_unseen(climb: Climb, leader: Candidate, challenger: Candidate) -> Comparison | None:

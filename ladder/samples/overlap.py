@@ -91,6 +91,19 @@ def find_overlap(
     )
 
 
+def most_held(held: Sequence[str], known: Iterable[str]) -> Iterator[tuple[int, float]]:
+    """Yield for each known text the held-out row that it holds most of, and the share of it.
+
+    The share is of the row's distinct word n-grams, as in `find_overlap`; 0 (of row 0) where the
+    text holds none of any.
+    """
+    index = _Index(held, words_to_share([len(folded(text).split()) for text in held]))
+    for text in known:
+        rows, shares = index.look_up(text)
+        best = int(shares.argmax()) if len(shares) else None
+        yield (0, 0.0) if best is None else (int(rows[best]), float(shares[best]))
+
+
 def words_to_share(lengths: Sequence[int]) -> int:
     """Return n: the 25th percentile of the rows' lengths in words, from 5 to 13."""
     short = int(np.percentile(lengths, SHORT_ROWS, method="lower")) if lengths else MOST_WORDS

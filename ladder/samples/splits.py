@@ -44,6 +44,13 @@ class Splits:
     """(held-out row, training row) that are near-duplicates; the gate does not count such rows."""
     leaked: tuple[Sample, ...] = ()
     """The contaminated rows themselves."""
+    synthetic: tuple[Sample, ...] = ()
+    """The last of the training rows: a teacher's, which may teach and never judge."""
+
+    @property
+    def observed(self) -> tuple[Sample, ...]:
+        """The training rows that no model wrote."""
+        return self.train[: len(self.train) - len(self.synthetic)]
 
 
 def all_samples(rows: Rows) -> tuple[Sample, ...]:

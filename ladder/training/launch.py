@@ -18,14 +18,18 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from ladder.engines.passport import PASSPORT
 from ladder.errors import MissingExtraError, TrainingError
 from ladder.evidence import Build, Foreseen
 from ladder.files import digest_of, file_digest, folder_digests, write_json_lines, write_whole
 from ladder.report.picture import loss_svg
 from ladder.report.watch import Watch
-from ladder.training.recipes import SHARED, Recipe
+from ladder.training.card import RECORD as RECORD
+from ladder.training.card import write_card
+from ladder.training.passport import issue
+from ladder.training.recipes import Recipe, shared_by
 
-RECORD, FORESEEN, PICTURE = "training.json", "foreseen.json", "loss.svg"
+FORESEEN, PICTURE = "foreseen.json", "loss.svg"
 TEACHER = "teacher_model_name_or_path"
 """The field in which a recipe finds the folder of a teacher's weights."""
 POLL_SECONDS = 0.5
@@ -64,6 +68,7 @@ def train(
     Raises:
         MissingExtraError: the training libraries are not installed.
         TrainingError: the program failed; its log is named.
+        EngineError: what it left cannot be loaded, or is an adapter without effect.
     """
     missing = training_missing()
     if missing:
@@ -73,7 +78,7 @@ def train(
     about = [
         file_digest(recipe.path),
         file_digest(recipe.program),
-        folder_digests(recipe.program.parent, [SHARED]),
+        folder_digests(recipe.program.parent, shared_by(recipe.program)),
         *(folder_digests(each, _weights(each)) for each in models if each.is_dir()),
         list(rows),
         dict(overrides or {}),
@@ -91,6 +96,13 @@ def train(
             curve = json.loads((folder / RECORD).read_text()).get("loss_curve")
             if curve:
                 write_whole(folder / PICTURE, loss_svg(curve))
+        # A label student holds the digest of what it reads in its own file; its engine checks it.
+        lies_on = base if recipe.rows != "labels" else None
+        if lies_on is not None and not (folder / PASSPORT).is_file():
+            with watch.step("writing its passport", 1) as advance:
+                issue(folder, lies_on, recipe, rows, overrides or {})
+                write_card(folder)
+                advance(1)
     return read_build(folder)
 
 

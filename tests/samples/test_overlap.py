@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ladder.samples.duplicates import folded
-from ladder.samples.overlap import Overlap, OverlapPair, find_overlap, words_to_share
+from ladder.samples.overlap import Overlap, OverlapPair, find_overlap, most_held, words_to_share
 
 ROW = "the ferry to the northern island leaves at nine and comes back at six"
 OTHER = "a baker on the market square sells rye bread on every second Friday morning"
@@ -31,6 +31,24 @@ def test_a_row_inside_a_longer_text_is_found_whole() -> None:
     found = find_overlap([OTHER, ROW], ["nothing of the kind", DOCUMENT])
     assert found.pairs == (OverlapPair(held=1, known=1, share=1.0),)
     assert (found.n, found.rows, found.checkable, found.overlapping) == (13, 2, 2, 1)
+
+
+def test_each_text_has_the_row_that_it_holds_most_of() -> None:
+    held = [OTHER, ROW, "short"]
+    known = ["nothing of the kind", DOCUMENT, f"{OTHER} {ROW} and more"]
+    assert list(most_held(held, known)) == [(0, 0.0), (1, 1.0), (0, 1.0)]
+    assert list(most_held(held, [])) == []
+
+
+@given(st.lists(st.lists(st.sampled_from("abc"), min_size=5, max_size=9), min_size=1, max_size=4))
+def test_what_each_text_holds_is_what_plain_sets_say(rows: list[list[str]]) -> None:
+    held, known = [" ".join(row) for row in rows], [" ".join(row * 2) for row in rows]
+    n = words_to_share([len(row) for row in rows])
+    for text, (row, share) in zip(known, most_held(held, known), strict=True):
+        own = grams(text, n)
+        shares = [len(grams(one, n) & own) / max(1, len(grams(one, n))) for one in held]
+        assert share == pytest.approx(max(shares))
+        assert shares[row] == pytest.approx(share)
 
 
 def test_the_share_counts_the_rows_own_n_grams() -> None:

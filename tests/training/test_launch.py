@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from ladder.training.recipes import (
     copy_recipe,
     find_recipe,
     read_recipe,
+    shared_by,
     shipped_recipes,
 )
 
@@ -36,12 +38,14 @@ def train_own(recipe: Path, *rest: Any) -> Build:
 
 
 PROGRAM = """\
-import json, pathlib, sys
+import json, os, pathlib, signal, sys
 words = dict(zip(sys.argv[1::2], sys.argv[2::2]))
 folder = pathlib.Path(words["--output_dir"])
 with (folder / "starts").open("a") as file:
     file.write(json.dumps(words) + "\\n")
 (folder / "progress.jsonl").write_text('{"step": 1, "steps": 1}\\n')
+if "--die" in words:
+    os.kill(os.getpid(), signal.SIGKILL)
 if "--fail" in words:
     print("Traceback", file=sys.stderr)
     sys.exit("the rows are too long")
@@ -143,6 +147,14 @@ class TestTrain:
         assert "mine.yaml" in str(caught.value)
         assert "Traceback" in log.read_text()
 
+    def test_a_training_that_the_system_killed_is_told_what_needs_less(
+        self, recipe: Path, base: Path, tmp_path: Path
+    ) -> None:
+        """Out of memory: the kernel ends the process and leaves no last words."""
+        with pytest.raises(TrainingError, match="for want of memory") as caught:
+            train_own(recipe, base, ROWS, tmp_path / "made", Quiet(), {"die": "now"})
+        assert "per_device_train_batch_size" in str(caught.value)
+
     def test_an_unfinished_training_goes_on_in_its_folder(
         self, recipe: Path, base: Path, tmp_path: Path
     ) -> None:
@@ -196,8 +208,11 @@ def test_every_shipped_recipe_says_when_to_use_it_and_can_be_owned(tmp_path: Pat
     for recipe in shipped_recipes():
         assert len(recipe.when.split()) > 8, recipe.name
         made = copy_recipe(recipe.name, tmp_path / recipe.name)
-        names = [recipe.path.name, recipe.program.name, "running.py"]
+        names = [recipe.path.name, recipe.program.name, *shared_by(recipe.program)]
         assert [path.name for path in made] == names
+        imported = re.findall(r"^from (\w+) import", made[1].read_text(), re.MULTILINE)
+        beside = {f"{name}.py" for name in imported if (made[1].parent / f"{name}.py").is_file()}
+        assert beside == set(shared_by(recipe.program))
         assert find_recipe(str(made[0]), tmp_path, own=True).program == made[1]
         assert find_recipe(str(made[0]), tmp_path).program == recipe.program
         with pytest.raises(TrainingError, match="is there already"):

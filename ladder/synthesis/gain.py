@@ -1,0 +1,106 @@
+"""What synthetic rows bring: the same system with and without them, on the same dev rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean
+
+from ladder.errors import Problem, TaskError
+from ladder.evidence import Candidate, Comparison
+from ladder.rungs.asking import answer
+from ladder.rungs.base import Climb
+from ladder.rungs.comparing import comparison
+from ladder.rungs.control import linear
+from ladder.rungs.judging import gated_scores
+from ladder.rungs.r3_lora import plain_candidate, unavailable, with_adapter
+from ladder.samples.rows import Sample
+from ladder.synthesis.filters import answerer
+
+Scores = list[float | None]
+"""Of the dev rows, in their order; none where a row got no score."""
+Way = Callable[[Climb], Scores]
+
+
+@dataclass(frozen=True)
+class Gain:
+    """The measured difference."""
+
+    measured: str
+    scores: tuple[float, float]
+    """Means with the rows and without."""
+    comparison: Comparison
+
+    @property
+    def proven(self) -> bool:
+        """The lower end of the interval is above nothing."""
+        return self.comparison.low > 0
+
+
+def measure_gain(climb: Climb, rows: Sequence[Sample], way: str) -> Gain:
+    """Measure a way's system with the rows among its training rows and without.
+
+    Args:
+        climb: without the rows.
+        rows: to add to its training rows.
+        way: a key of WAYS; empty: the usual one of the task.
+    """
+    name = way or ("linear" if _can_be_fitted(climb) else "rag")
+    train = (*climb.splits.train, *rows)
+    richer = replace(climb, splits=replace(climb.splits, train=train, synthetic=tuple(rows)))
+    measured, scores_of = WAYS[name]
+    pairs = zip(climb.splits.dev, scores_of(richer), scores_of(climb), strict=True)
+    both = [(row, a, b) for row, a, b in pairs if a is not None and b is not None]
+    groups = [row.witness for row, _, _ in both] if any(row.group for row, _, _ in both) else ()
+    new, old = [a for _, a, _ in both], [b for _, _, b in both]
+    confidence = climb.task.gate.confidence
+    found = comparison("without the synthetic rows", new, old, confidence, groups)
+    means = (fmean(new), fmean(old)) if both else (0.0, 0.0)
+    return Gain(measured, means, found)
+
+
+def refuse_way(climb: Climb, way: str) -> None:
+    """Refuse a way to measure that this task has not, before anything is asked.
+
+    Raises:
+        TaskError: with the reason.
+    """
+    why = ""
+    if way == "linear" and not _can_be_fitted(climb):
+        why = "training rows without two labels"
+    if way == "lora":
+        why = unavailable(climb) or ""
+    if why:
+        fix = "Leave --measure out for the usual way, or name another one."
+        raise TaskError([Problem(f"--measure {way}", why, "rows and models it can use", fix)])
+
+
+def _can_be_fitted(climb: Climb) -> bool:
+    return bool(climb.splits.labels) and len({row.target for row in climb.splits.train}) > 1
+
+
+def _linear(climb: Climb) -> Scores:
+    dev = climb.splits.dev
+    answers = linear(climb.splits.train, [row.input for row in dev])
+    return gated_scores(climb, list(zip(dev, answers, strict=True)))
+
+
+def _rag(climb: Climb) -> Scores:
+    return _answered(climb, answerer(climb, climb.task.models.base))
+
+
+def _lora(climb: Climb) -> Scores:
+    samples = climb.splits.train[: climb.task.training.max_rows]
+    return _answered(climb, with_adapter(climb, plain_candidate(climb), samples))
+
+
+def _answered(climb: Climb, candidate: Candidate) -> Scores:
+    outcomes = answer(climb, candidate, climb.splits.dev, "dev rows")
+    return [outcome.scores[0] if outcome.scores else None for outcome in outcomes]
+
+
+WAYS: dict[str, tuple[str, Way]] = {
+    "linear": ("TF-IDF + logistic regression", _linear),
+    "rag": ("the base model, shown the nearest training rows", _rag),
+    "lora": ("an adapter", _lora),
+}
