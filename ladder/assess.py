@@ -32,6 +32,7 @@ from ladder.rungs.measuring import confirm, measure, score_with_leaks
 from ladder.rungs.mending import mend
 from ladder.rungs.opening import open_climb
 from ladder.rungs.racing import race_rung
+from ladder.rungs.teaching import DISTILL, against_teacher
 from ladder.task import RungName, Task
 from ladder.techniques import techniques
 from ladder.training.card import write_card
@@ -69,6 +70,8 @@ def attempt_rung(climb: Climb, rung: Rung, *, every: bool = False) -> Attempt:
     context = None
     if diagnosis and diagnosis.arms:  # they are run where the score is missed
         context = context_costs(climb, winner, [outcome.sample for outcome in outcomes])
+    is_student = rung.NAME == DISTILL
+    taught = against_teacher(climb, measurement, outcomes) if is_student else None
     _keep_outcomes(climb, rung, outcomes)
     status = {"pass": "passed", "fail": "failed"}.get(verdict.status, "undecided")
     decisive = [limit for limit in verdict.limits if limit.verdict == verdict.status]
@@ -87,6 +90,7 @@ def attempt_rung(climb: Climb, rung: Rung, *, every: bool = False) -> Attempt:
             "context": context,
             "retrieval": retrieval_health(climb, winner.retrieval, rows),
             "comparisons": compare(climb, rung.NAME),
+            "against_teacher": taught,
             "asked": since(before, climb.asked),
             "seconds": round(time.perf_counter() - started, 2),
         }

@@ -217,6 +217,23 @@ class Comparison(Record):
     claim: Literal["better", "worse", "no difference proven"]
 
 
+class AgainstTeacher(Record):
+    """A student beside the system whose answers it learnt: both measured on the same machine."""
+
+    teacher: str
+    """A lower rung, or the task's `models.teacher`."""
+    kept: float
+    """The student's mean score over the teacher's, on the rows that both answered."""
+    low: float
+    """Of the interval of the paired difference, over the teacher's mean as it was measured."""
+    high: float
+    n: int
+    cheaper: float | None = None
+    """The teacher's cost of a request over the student's."""
+    faster: float | None = None
+    """The teacher's median latency over the student's."""
+
+
 CauseName = Literal[
     "format",
     "missing",
@@ -308,8 +325,8 @@ class Passport(Record):
     ladder_version: str
     created: str
     """UTC, ISO 8601."""
-    kind: Literal["adapter", "model", "other"]
-    """`other`: no language model that ladder answers with; it has no canaries."""
+    kind: Literal["adapter", "model", "head", "other"]
+    """`head`, a linear label student, and `other` have no canaries: they write no tokens."""
     parts: dict[str, str]
     """Part of the artefact (weights, config, tokenizer, chat template) -> digest."""
     base: str
@@ -393,6 +410,8 @@ class Attempt(Record):
     """Where documents are read and the score is missed."""
     retrieval: tuple[RetrievalHealth, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
+    against_teacher: AgainstTeacher | None = None
+    """Of a student."""
     asked: Asked = Asked()
     """In this run, from the race to the diagnosis."""
     seconds: float = 0.0

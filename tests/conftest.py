@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 
 import hypothesis
 import pytest
@@ -32,6 +35,27 @@ def ladder(
         timeout=1800,
         check=False,
     )
+
+
+def program(name: str) -> ModuleType:
+    """Return a training program as a module; programs find what they share beside them."""
+    folder = str(ROOT / "recipes")
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    return importlib.import_module(name)
+
+
+def train_head(
+    folder: Path,
+    texts: Sequence[str],
+    labels: Sequence[str],
+    seed: int = 0,
+    embedding: Path | None = None,
+) -> None:
+    """Make a label student with the recipe's own program."""
+    module = program("student_label")
+    model = str(embedding) if embedding else None
+    module.train_head(folder, texts, labels, module.Head(str(folder), model, seed=seed))
 
 
 @pytest.fixture(scope="session")

@@ -31,7 +31,9 @@ from ladder.training.estimate import SLOWDOWN, TOKENS_AT_ONCE, fits, foresee, me
 from ladder.training.launch import train
 from ladder.training.prune import pruned_copy
 from ladder.training.recipes import Recipe, find_recipe
+from ladder.training.vocabulary import refusal, trimmed_copy
 
+INSTALLED_EMBEDDING = "bundled:all-minilm-l6-v2"
 ENGINES_KEPT = 2
 """Engines held in memory at once: a base and one built on it."""
 
@@ -160,15 +162,39 @@ class Climb:
             return model_folder(self.task.models.student, self.task.folder)
         return pruned_copy(self.base_folder(), self.artefacts)
 
+    def narrowed(self, student: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
+        """Return a copy of our own student with the vocabulary of its rows and documents.
+
+        A student that the task names, and a vocabulary that cannot be trimmed, stay as they are.
+        """
+        if self.task.models.student is not None or refusal(student):
+            return student
+        texts = [*self.splits.labels, *(document.text for document in self.splits.documents)]
+        return trimmed_copy(student, rows, self.artefacts, texts)
+
+    def embedding_folder(self) -> Path | None:
+        """Return the task's embedding model, else the installed one; None where there is none."""
+        named = self.task.models.embedding
+        if named is not None:
+            return model_folder(named, self.task.folder)
+        if find_spec("sentence_transformers") is None:
+            return None
+        try:
+            return model_folder(INSTALLED_EMBEDDING)
+        except MissingExtraError:
+            return None
+
     def train(
         self,
         recipe: Recipe,
-        base: Path,
+        base: Path | None,
         rows: Sequence[Mapping[str, Any]],
         overrides: Mapping[str, str] | None = None,
     ) -> Build:
         """Train on rows, or find what the same training has left (`training.launch.train`)."""
-        foreseen = self.foresee(recipe, base, rows) if rows else None
+        foreseen = None
+        if rows and base is not None and recipe.rows != "labels":  # a head's takes seconds
+            foreseen = self.foresee(recipe, base, rows)
         return train(recipe, base, rows, self.artefacts, self.watch, overrides, foreseen)
 
     def foresee(self, recipe: Recipe, base: Path, rows: Sequence[Mapping[str, Any]]) -> Foreseen:

@@ -30,6 +30,8 @@ from ladder.training.passport import issue
 from ladder.training.recipes import Recipe, shared_by
 
 FORESEEN, PICTURE = "foreseen.json", "loss.svg"
+TEACHER = "teacher_model_name_or_path"
+"""The field in which a recipe finds the folder of a teacher's weights."""
 POLL_SECONDS = 0.5
 STOP_SECONDS = 20
 
@@ -44,7 +46,7 @@ def training_missing() -> str | None:
 
 def train(
     recipe: Recipe,
-    base: Path,
+    base: Path | None,
     rows: Sequence[Mapping[str, Any]],
     artefacts: Path,
     watch: Watch,
@@ -55,12 +57,12 @@ def train(
 
     Args:
         recipe: what to run.
-        base: folder of the model to start from.
+        base: folder of the model to start from, where the recipe starts from one.
         rows: what the recipe's program learns from (`recipes.RowKind`).
         artefacts: where trained things are kept; the artefact's folder is named by its inputs, so
             a killed training goes on in it and a finished one is found again.
         watch: sees steps, loss and time left.
-        overrides: recipe fields to change, by name.
+        overrides: recipe fields to change, by name; a student's teacher is one of them.
         foreseen: what it is expected to take; said when it begins, and kept beside the record.
 
     Raises:
@@ -71,11 +73,13 @@ def train(
     missing = training_missing()
     if missing:
         raise MissingExtraError("what training needs", missing)
+    named = (overrides or {}).get(TEACHER)
+    models = [Path(each) for each in (base, named) if each is not None]
     about = [
         file_digest(recipe.path),
         file_digest(recipe.program),
         folder_digests(recipe.program.parent, shared_by(recipe.program)),
-        folder_digests(base, _weights(base)),
+        *(folder_digests(each, _weights(each)) for each in models if each.is_dir()),
         list(rows),
         dict(overrides or {}),
     ]
@@ -87,7 +91,8 @@ def train(
             if foreseen is not None:
                 write_whole(folder / FORESEEN, foreseen.model_dump_json())
                 watch.say(f"  training {recipe.name}: {in_words(foreseen)}")
-            _run(recipe, base, folder, watch, overrides or {})
+            start = {"model_name_or_path": str(base)} if base is not None else {}
+            _run(recipe, folder, watch, {**start, **(overrides or {})})
             curve = json.loads((folder / RECORD).read_text()).get("loss_curve")
             if curve:
                 write_whole(folder / PICTURE, loss_svg(curve))
@@ -143,17 +148,15 @@ def _alone(folder: Path) -> Iterator[None]:
 
 def _run(
     recipe: Recipe,
-    base: Path,
     folder: Path,
     watch: Watch,
-    overrides: Mapping[str, str],
+    fields: Mapping[str, str],
 ) -> None:
     command = [
         *(sys.executable, str(recipe.program), "--config", str(recipe.path)),
-        *("--model_name_or_path", str(base)),
         *("--train_file", str(folder / "rows.jsonl"), "--output_dir", str(folder)),
     ]
-    for name, value in overrides.items():
+    for name, value in fields.items():
         command += [f"--{name}", value]
     log = folder / "train.log"
     quiet = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "PYTHONWARNINGS": "ignore"}

@@ -22,7 +22,12 @@ PROGRAMS: Mapping[str, RowKind] = {
     "dpo.py": "pairs",
     "orpo.py": "pairs",
     "kto.py": "graded",
+    "distill_logits.py": "answers",
+    "distill_on_policy.py": "prompts",
+    "student_label.py": "labels",
 }
+WITH_TEACHER = ("distill_logits.py", "distill_on_policy.py")
+"""Programs that read the teacher's own weights; the others read what it has answered."""
 SHARED = "running.py"
 """What the programs share; a copied program takes it along."""
 SHARED_BY_PREFERENCE = "preference.py"
@@ -49,6 +54,11 @@ class Recipe:
     def rows(self) -> RowKind:
         """What its program learns from."""
         return PROGRAMS[self.program.name]
+
+    @property
+    def distils(self) -> bool:
+        """Whether it makes a small student, not another form of the base."""
+        return self.program.name in WITH_TEACHER or self.name.startswith("distill")
 
 
 def shipped_recipes() -> list[Recipe]:
