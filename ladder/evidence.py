@@ -325,8 +325,8 @@ class Passport(Record):
     ladder_version: str
     created: str
     """UTC, ISO 8601."""
-    kind: Literal["adapter", "model", "other"]
-    """`other`: no language model that ladder answers with; it has no canaries."""
+    kind: Literal["adapter", "model", "head", "other"]
+    """`head`, a linear label student, and `other` have no canaries: they write no tokens."""
     parts: dict[str, str]
     """Part of the artefact (weights, config, tokenizer, chat template) -> digest."""
     base: str

@@ -88,12 +88,13 @@ def test_a_recipe_says_how_to_start_it_and_has_known_keys(path):
     from trl import DistillationConfig, DPOConfig, KTOConfig, ModelConfig, SFTConfig
     from trl.experimental.orpo import ORPOConfig
 
+    teaching = program("distill_logits").Teaching
     configs = {
         "sft.py": (SFTConfig,),
         "dpo.py": (DPOConfig,),
         "orpo.py": (ORPOConfig,),
         "kto.py": (KTOConfig,),
-        "distill_logits.py": (SFTConfig, program("distill_logits").Teaching),
+        "distill_logits.py": (SFTConfig, teaching),
         "distill_on_policy.py": (DistillationConfig,),
         "student_label.py": (program("student_label").Head,),
     }

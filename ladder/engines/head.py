@@ -17,6 +17,7 @@ import numpy as np
 
 from ladder.engines.base import Abilities, Completion, Request
 from ladder.engines.embedding import embed, open_embedder
+from ladder.engines.passport import refuse_changed
 from ladder.errors import EngineError
 from ladder.files import file_digest, folder_digests
 
@@ -36,6 +37,7 @@ class HeadEngine:
         for name in (CONFIG, WEIGHTS):
             if not (folder / name).is_file():
                 raise EngineError(f"{folder} holds no label student: there is no {name} in it")
+        refuse_changed(folder, None)
         self.folder = folder
         self.config: dict[str, Any] = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
         self.features: dict[str, Any] = self.config.get("features", {"n_grams": N_GRAMS})

@@ -71,6 +71,8 @@ def hand_on(folder: Path, to: str, into: Path | None, base: str | None = None) -
     if passport is None:
         fix = "`ladder train` with the same recipe, base and rows writes one"
         raise EngineError(f"{folder} has no {PASSPORT} to prove an export with; {fix}")
+    if passport.kind not in ("adapter", "model"):
+        raise EngineError(f"{folder} is no language model ({passport.kind}): nothing to export")
     engine = engine_of(folder, passport.kind, _base(passport, base) or folder)
     place = folder.resolve()
     default = f"{place.name}.gguf" if to == "gguf" else f"{place.name}-{to}"

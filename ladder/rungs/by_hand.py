@@ -41,11 +41,16 @@ def train_task(
     """
     climb, read = open_climb(task, runs, watch)
     found = find_recipe(recipe, task.folder, own=True)
-    answered, told = _answered(climb, found), ""
+    if not climb.splits.train:
+        raise TrainingError(f"{task.source}: no training rows; name some under `data: train`")
+    answered: Answered = ()
+    rows: Rows
+    told = ""
     if found.rows in ("pairs", "graded"):
         candidate = plain_candidate(climb)
         rows, told = preference_rows(climb, candidate, read.preferences, found.rows)
     else:
+        answered = _answered(climb, found)
         rows = ROWS[found.rows](climb, answered)
     fields = {**_teacher(climb, found), **overrides}
     build = climb.train(found, _start(climb, found, rows), rows, fields)
@@ -59,8 +64,8 @@ def train_task(
         f"tokens in {duration(record['seconds'])}, {build.peak_memory_mb:,.0f} MB at the peak",
         *_as_foreseen(build),
         f"loss {curve[0][1]:.3f} -> {curve[-1][1]:.3f}" if curve else "no loss was logged",
-        *([f"no row has these labels, so it never answers them: {never}"] if never else []),
         *_measured(record),
+        *([f"no row has these labels, so it never answers them: {never}"] if never else []),
         *([f"picture {build.folder}/{PICTURE}"] if curve else []),
         f"artefact {build.folder}",
     ]
@@ -89,11 +94,12 @@ def _as_foreseen(build: Build) -> list[str]:
 def _answered(climb: Climb, recipe: Recipe) -> Answered:
     """Return the training rows with the answers to learn: the teacher's, or their own."""
     samples = climb.splits.train
-    if not samples and recipe.rows in ROWS:
-        raise TrainingError(f"{climb.task.source}: no training rows; name some: data: {{train: …}}")
-    learns_answers = recipe.distils or recipe.rows == "labels"
-    reads_weights = recipe.program.name in WITH_TEACHER
-    if climb.task.models.teacher is None or reads_weights or not learns_answers:
+    reads_answers = recipe.distils or recipe.rows == "labels"
+    if (
+        climb.task.models.teacher is None
+        or recipe.program.name in WITH_TEACHER
+        or not reads_answers
+    ):
         return [(sample, sample.target) for sample in samples]
     outcomes = answer(climb, teacher_of(climb), samples, "teacher answers", scored=False)
     return [(o.sample, o.text) for o in outcomes if o.completion.error is None and o.text]
@@ -139,4 +145,4 @@ ROWS: Mapping[RowKind, Callable[[Climb, Answered], list[dict[str, Any]]]] = {
     "prompts": _prompts,
     "labels": _labels,
 }
-"""What each kind of program is given; preference rows have a room of their own."""
+"""What each kind of program is given."""

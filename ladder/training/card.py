@@ -16,6 +16,8 @@ from ladder.report.markdown import span
 from ladder.report.training import duration
 
 CARD = "README.md"
+LIBRARIES = {"adapter": "peft", "head": "escalation-ladder", "model": "transformers"}
+TAGS = {"adapter": "text-generation", "head": "text-classification", "model": "text-generation"}
 RECORD = "training.json"
 
 
@@ -48,15 +50,16 @@ def model_card(
     """Return the card as Markdown, headed by the YAML that the Hugging Face hub reads."""
     adapter = passport.kind == "adapter"
     base, _, revision = passport.base.partition("@")
+    relation = "adapter" if adapter else "finetune"
     head = {
-        "base_model": base,
-        "base_model_relation": "adapter" if adapter else "finetune",
-        "library_name": "peft" if adapter else "transformers",
+        **({"base_model": base, "base_model_relation": relation} if passport.base_parts else {}),
+        "library_name": LIBRARIES.get(passport.kind, "transformers"),
         **({"license": licence} if licence else {}),
-        **({"pipeline_tag": "text-generation"} if passport.kind != "other" else {}),
+        **({"pipeline_tag": TAGS[passport.kind]} if passport.kind in TAGS else {}),
         "tags": ["escalation-ladder", passport.recipe],
     }
-    what = "An adapter for" if adapter else "A model trained from"
+    whats = {"adapter": "An adapter for", "head": "A linear label student on"}
+    what = whats.get(passport.kind, "A model trained from")
     at = f" at revision `{revision}`" if revision else ""
     parts = [
         f"---\n{yaml.safe_dump(head, sort_keys=False)}---\n",
@@ -90,7 +93,8 @@ def _loading(name: str, passport: Passport) -> str:
         "",
         f'model = AutoModel.from_pretrained("{name}")',
     ]
-    code = {"adapter": adapter, "model": whole, "other": other}[passport.kind]
+    head = ["from ladder.engines import open_engine", "", f'engine = open_engine("head:{name}")']
+    code = {"adapter": adapter, "model": whole, "head": head, "other": other}[passport.kind]
     check = f"`ladder passport {name}` checks that it is what it was, and answers as it did."
     return "\n".join(["```python", *code, "```", "", check, ""])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,18 +11,18 @@ from typing import Any, Literal
 from ladder import __version__
 from ladder.engines.canaries import choose_prompts, take_canaries
 from ladder.engines.local import ADAPTER, LocalEngine
-from ladder.engines.passport import PASSPORT, parts_of
+from ladder.engines.passport import HEAD, PASSPORT, parts_of
 from ladder.evidence import Canaries, Passport
 from ladder.files import digest_of, file_digest, write_whole
 from ladder.hardware import versions
-from ladder.training.recipes import SHARED, Recipe
+from ladder.training.recipes import Recipe, shared_by
 
-Kind = Literal["adapter", "model", "other"]
+Kind = Literal["adapter", "model", "head", "other"]
 
 
 def issue(
     folder: Path,
-    base: Path,
+    base: Path | None,
     recipe: Recipe,
     rows: Sequence[Mapping[str, Any]],
     overrides: Mapping[str, str],
@@ -33,7 +34,7 @@ def issue(
 
     Args:
         folder: what the training left.
-        base: the folder that it was trained from.
+        base: the folder that it was trained from; none where it started from nothing.
         recipe: what was run.
         rows: what it learnt from; a few of their prompts become the canaries.
         overrides: recipe fields that were changed.
@@ -42,15 +43,16 @@ def issue(
         EngineError: the artefact cannot be loaded, or the adapter has no effect.
     """
     kind = kind_of(folder)
-    files = (recipe.path, recipe.program, recipe.program.parent / SHARED)
+    shared = [recipe.program.parent / name for name in shared_by(recipe.program)]
+    files = (recipe.path, recipe.program, *shared)
     passport = Passport(
         ladder_version=__version__,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         kind=kind,
         parts=parts_of(folder),
-        base=name_of(base),
-        base_folder=str(base.resolve()),
-        base_parts=parts_of(base),
+        base=name_of(base) if base else "nothing",
+        base_folder=str(base.resolve()) if base else "",
+        base_parts=parts_of(base) if base else {},
         data=digest_of(list(rows)),
         recipe=recipe.name,
         recipe_digests={path.name: file_digest(path) for path in files if path.is_file()},
@@ -64,8 +66,8 @@ def issue(
 
 def kind_of(folder: Path) -> Kind:
     """Tell what a folder holds: an adapter, a language model, or something else."""
-    import json
-
+    if all((folder / name).is_file() for name in HEAD):
+        return "head"
     for name, kind, field in (
         (ADAPTER, "adapter", "task_type"),
         ("config.json", "model", "architectures"),
@@ -91,9 +93,11 @@ def name_of(base: Path) -> str:
 
 
 def _canaries(
-    folder: Path, base: Path, kind: Kind, rows: Sequence[Mapping[str, Any]]
+    folder: Path, base: Path | None, kind: Kind, rows: Sequence[Mapping[str, Any]]
 ) -> Canaries | None:
+    if base is None or kind in ("head", "other"):
+        return None
     prompts = choose_prompts(rows)
-    if kind == "other" or not prompts:
+    if not prompts:
         return None
     return take_canaries(engine_of(folder, kind, base), prompts)

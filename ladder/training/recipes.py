@@ -19,12 +19,12 @@ completion and whether it is desirable; prompts alone; text and label."""
 
 PROGRAMS: Mapping[str, RowKind] = {
     "sft.py": "answers",
-    "distill_logits.py": "answers",
-    "distill_on_policy.py": "prompts",
-    "student_label.py": "labels",
     "dpo.py": "pairs",
     "orpo.py": "pairs",
     "kto.py": "graded",
+    "distill_logits.py": "answers",
+    "distill_on_policy.py": "prompts",
+    "student_label.py": "labels",
 }
 WITH_TEACHER = ("distill_logits.py", "distill_on_policy.py")
 """Programs that read the teacher's own weights; the others read what it has answered."""
