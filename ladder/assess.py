@@ -33,6 +33,7 @@ from ladder.rungs.mending import mend
 from ladder.rungs.opening import open_climb
 from ladder.rungs.racing import race_rung
 from ladder.task import RungName, Task
+from ladder.techniques import techniques
 
 
 def climb_rungs(
@@ -186,6 +187,8 @@ def assess(
     leaky = score_with_leaks(climb, chosen.candidate) if chosen and chosen.candidate else None
     plan = make_plan(climb, chosen, confirmed[0] if confirmed else None) if chosen else None
     costs = economics(task, len(climb.splits.observed), len(climb.splits.gate), climb.attempts)
+    rows_to_learn, memory = len(climb.splits.train), climb.training_memory()
+    ways = techniques(task, climb.attempts, chosen, rows_to_learn, memory)
     assessment = Assessment(
         ladder_version=__version__,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -203,7 +206,7 @@ def assess(
         control=control,
         judge=judge,
         attempts=tuple(climb.attempts),
-        recommendation=recommend(task, control, climb.attempts, chosen, confirmed, leaky),
+        recommendation=recommend(task, control, climb.attempts, chosen, confirmed, leaky, ways),
         economics=costs,
         savings=savings(task, report, climb.attempts, confirmed[2] if confirmed else 0),
         hardware=hardware(),

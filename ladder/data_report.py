@@ -5,7 +5,7 @@ from __future__ import annotations
 from ladder.errors import DataError, Problem
 from ladder.evidence import DataReport
 from ladder.gate.verdict import detectable_score, plausible_scores, rows_needed
-from ladder.samples.cleanness import leaks_and_look_alikes, overlap_with_known
+from ladder.samples.cleanness import MOST_LISTED, leaks_and_look_alikes, overlap_with_known
 from ladder.samples.rows import Rows
 from ladder.samples.splits import Splits, shared_groups
 from ladder.task import Task
@@ -26,6 +26,7 @@ def describe_data(task: Task, splits: Splits, rows: Rows) -> DataReport:
         passages=len(splits.documents),
         unlabeled=len(splits.unlabeled),
         duplicates=len(splits.duplicates),
+        set_aside=tuple(f"{row} ~ {like}" for row, like in splits.duplicates[:MOST_LISTED]),
         contaminated=leaks,
         look_alikes=alikes,
         overlap=overlap_with_known(splits),

@@ -413,6 +413,8 @@ class DataReport(Record):
     unlabeled: int
     duplicates: int
     """Rows set aside because a like row stands in an earlier split."""
+    set_aside: tuple[str, ...] = ()
+    """The first of them, as `row ~ row`."""
     contaminated: tuple[str, ...]
     """Held-out rows that repeat a training row, as `row ~ row`; they are not counted."""
     look_alikes: tuple[str, ...] = ()
@@ -472,6 +474,28 @@ class SyntheticRecord(Record):
     """The sha256 of the file."""
 
 
+TechniqueName = Literal["none", "lora", "qlora", "dora", "full", "preference", "distill"]
+
+
+class Memory(Record):
+    """What each technique needs on a machine, and what there is."""
+
+    needed_mb: dict[str, float]
+    there_mb: float
+
+    def fits(self, technique: str) -> bool:
+        """Tell whether a technique's training fits."""
+        return self.needed_mb[technique] < self.there_mb
+
+
+class Technique(Record):
+    """A way of training, and the measurement that speaks for or against it here."""
+
+    name: TechniqueName
+    chosen: bool
+    reason: str
+
+
 class Recommendation(Record):
     """The answer."""
 
@@ -484,6 +508,8 @@ class Recommendation(Record):
     with_leaked_rows: Estimate | None = None
     """The score had the rows that repeat training rows been counted: how much leaks flatter."""
     reasons: tuple[str, ...]
+    techniques: tuple[Technique, ...] = ()
+    """Every way of training, one of them (or none at all) chosen."""
     cost: dict[str, float | None] = {}
     deployment: dict[str, Any] = {}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from ladder.economy.asked import together
 from ladder.evidence import Asked
 from ladder.rehearsal import rehearse
-from ladder.report.markdown import duration
+from ladder.report.training import duration
 from ladder.report.watch import Watch
 from ladder.task import RungName, Task
 

@@ -13,8 +13,10 @@ from ladder.evidence import (
     LimitVerdict,
     Recommendation,
     Savings,
+    Technique,
 )
 from ladder.task import RUNGS, RungName, Task
+from ladder.techniques import score_of
 
 Confirmation = tuple[Estimate, LimitVerdict, int]
 
@@ -26,6 +28,7 @@ def recommend(
     chosen: Attempt | None,
     confirmed: Confirmation | None,
     leaky: Estimate | None = None,
+    ways: tuple[Technique, ...] = (),
 ) -> Recommendation:
     """Return the recommendation with its reasons."""
     if chosen is None or chosen.candidate is None or chosen.measurement is None:
@@ -33,6 +36,7 @@ def recommend(
             rung=None,
             technique="none of the rungs",
             reasons=tuple(_why_none(task, attempts, control)),
+            techniques=ways,
         )
     unproven = chosen.status != "passed"
     measured = chosen.measurement
@@ -58,6 +62,7 @@ def recommend(
         confirmed_verdict=confirmed[1].verdict if confirmed else None,
         with_leaked_rows=leaky,
         reasons=tuple(reasons),
+        techniques=ways,
         cost={
             "usd_per_1k": per_1k,
             "usd_per_month": None if per_1k is None else usd_per_month(per_1k, volume),
@@ -96,15 +101,10 @@ def savings(task: Task, data: DataReport, attempts: Sequence[Attempt], confirmin
 
 
 def _measured(attempt: Attempt) -> str:
-    measured = attempt.measurement
-    if measured is None:
+    if attempt.measurement is None:
         return attempt.reason
-    score = measured.score
     word = "is the first rung that passes" if attempt.status == "passed" else "leads, unproven"
-    return (
-        f"{attempt.rung} {word}: score {score.mean:.2f} "
-        f"({score.low:.2f}–{score.high:.2f}, n = {score.n})."
-    )
+    return f"{attempt.rung} {word}: {score_of(attempt)}."
 
 
 def _mended(attempt: Attempt) -> list[str]:

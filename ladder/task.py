@@ -170,8 +170,9 @@ class Rules(_Section):
 class Training(_Section):
     """How the lora and distill rungs train."""
 
-    recipe: str = "lora"
-    """A shipped recipe's name (lora, qlora), or a recipe file beside the task."""
+    recipe: str | None = None
+    """A shipped recipe's name (lora, qlora, dora, full), or a recipe file beside the task; unnamed,
+    lora where the memory is there, else qlora."""
     max_rows: int = Field(2000, ge=1)
     """Train on at most so many rows; the report says when rows were left out."""
 

@@ -24,6 +24,8 @@ from ladder.task import RungName
 
 WRONG_BELOW = 0.5
 MOST_IDS = 20
+WITNESS = 0.1
+"""Least score of a stronger model whose answers speak against the targets."""
 WORTH_NAMING = 0.1
 """Causes behind fewer of the wrong answers than this are left out."""
 
@@ -182,8 +184,8 @@ def _cause_of(rung: RungName, arms: Arms, row: str, right: Right) -> CauseName:
     """Return the first rule that holds for a wrong row."""
     place = arms.places.get(row)
     oracle_wrong = arms.changed.get("oracle", {}).get(row, 1.0) < WRONG_BELOW
-    strong = arms.changed.get("strong oracle")
-    strong_wrong = strong is not None and strong.get(row, 1.0) < WRONG_BELOW
+    strong = arms.changed.get("strong oracle", {})
+    strong_wrong = _is_witness(strong) and strong.get(row, 1.0) < WRONG_BELOW
     too_low = place is not None and place > arms.k
     rules: tuple[tuple[bool, CauseName], ...] = (
         (right("lenient", row) or right("constrained", row), "format"),
@@ -205,6 +207,14 @@ def _cause_of(rung: RungName, arms: Arms, row: str, right: Right) -> CauseName:
         (True, "skill"),
     )
     return next(name for holds, name in rules if holds)
+
+
+def _is_witness(strong: Mapping[str, float]) -> bool:
+    """Tell whether a stronger model may speak against targets: one that is right nowhere may not.
+
+    Its answers then miss for another reason, such as a form that the scorer cannot read.
+    """
+    return bool(strong) and fmean(strong.values()) >= WITNESS
 
 
 def _cause(
@@ -252,6 +262,8 @@ def _untold(rung: RungName, arms: Arms) -> tuple[str, ...]:
         )
     if "strong oracle" not in arms.changed and "strong" not in arms.changed:
         found.append("skill from wrong targets: no stronger model is named (models.teacher)")
+    elif "strong oracle" in arms.changed and not _is_witness(arms.changed["strong oracle"]):
+        found.append("skill from wrong targets: the stronger model is right nowhere either")
     if rung == "rag" and "rerank" not in arms.changed:
         found.append("what a reranker would mend: none is named (models.reranker)")
     return tuple(found)

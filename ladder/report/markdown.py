@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from ladder.evidence import Assessment, Attempt, DataReport, Estimate, Measurement, WordOverlap
 from ladder.report.causes import cause_lines, context_lines, mend_lines, one_line
+from ladder.report.training import build_lines, duration, technique_lines
 
 SUSPECT_TAIL = 5
 """A p95 of so many times the p50 is worth a word."""
@@ -126,13 +127,6 @@ def span(estimate: Estimate) -> str:
     return f"{estimate.mean:.2f} ({estimate.low:.2f}–{estimate.high:.2f})"
 
 
-def duration(seconds: float) -> str:
-    """Return seconds as a short text."""
-    if seconds < 1:
-        return "–"
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
-
-
 def _attempt_lines(attempt: Attempt) -> Iterator[str]:
     yield f"\n### {attempt.rung}: {attempt.status}\n"
     m = attempt.measurement
@@ -151,11 +145,7 @@ def _attempt_lines(attempt: Attempt) -> Iterator[str]:
     yield from _human_lines(m)
     yield from _slice_lines(m)
     yield from _comparison_lines(attempt)
-    if m.build.train_tokens:
-        yield (
-            f"\nBuild: {duration(m.build.seconds)}, {m.build.train_tokens:,} training tokens, "
-            f"{m.build.peak_memory_mb:,.0f} MB at the peak, {m.build.usd:.4f} USD."
-        )
+    yield from build_lines(m.build)
     yield from cause_lines(attempt.diagnosis)
     yield from context_lines(attempt.context)
     if attempt.race:
@@ -277,7 +267,8 @@ def _data_lines(a: Assessment) -> Iterator[str]:
         f"{train_rows(d)}, {d.dev} dev (they chose), {d.gate} gate (they judged), "
         f"{d.sealed} sealed (read once), {d.reserve} in reserve; "
         f"{documents(d)}, {d.unlabeled} unlabelled. "
-        f"{d.duplicates} near-duplicates were set aside."
+        f"{d.duplicates} near-duplicates were set aside"
+        + (f": {one_line(_first(', ', d.set_aside))}." if d.set_aside else ".")
     )
     if d.detectable is None:
         yield "These gate rows cannot prove this gate even without a mistake: add rows."
@@ -331,6 +322,7 @@ def _overlap_lines(found: WordOverlap | None) -> Iterator[str]:
 
 def _cost_lines(a: Assessment) -> Iterator[str]:
     cost, saved = a.recommendation.cost, a.savings
+    yield from technique_lines(a.recommendation.techniques)
     yield "\n## Cost\n"
     if cost and cost["usd_per_1k"] is not None:
         yield (

@@ -1,8 +1,10 @@
-"""Pictures of an assessment, as SVG."""
+"""Pictures, as SVG."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
+from typing import Any
 
 from ladder.evidence import Economics
 
@@ -14,16 +16,9 @@ POINTS = 60
 
 def costs_svg(found: Economics) -> str:
     """Draw USD a month over requests a month, one line a rung, break-evens marked."""
-    import matplotlib
-
-    matplotlib.use("svg")
-    from matplotlib.figure import Figure
     from matplotlib.ticker import EngFormatter, FuncFormatter
 
-    matplotlib.rcParams["svg.hashsalt"] = "ladder"  # the same bytes for the same figures
-    matplotlib.rcParams["svg.fonttype"] = "none"
-    figure = Figure(figsize=(6.4, 3.6), layout="constrained")
-    axes = figure.add_subplot()
+    figure, axes = _figure()
     marks = [b.requests_per_month for b in found.break_evens if b.requests_per_month]
     shown = [mark for mark in marks if mark <= 1e4 * found.requests_per_month]
     low = min([found.requests_per_month, *shown]) / 10**DECADES_AROUND
@@ -53,8 +48,40 @@ def costs_svg(found: Economics) -> str:
     axes.set_ylabel("USD a month, all in")
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda usd, _: f"{usd:g}"))
-    axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
+    return _as_svg(figure)
+
+
+def loss_svg(curve: Sequence[Sequence[float]]) -> str:
+    """Draw the loss of a training over its steps.
+
+    Args:
+        curve: [step, loss] of every logged step.
+    """
+    figure, axes = _figure()
+    steps, losses = [point[0] for point in curve], [point[1] for point in curve]
+    axes.plot(steps, losses, color=COLOURS[0], linewidth=2, marker="o", markersize=2)
+    axes.set_xlabel("step")
+    axes.set_ylabel("training loss")
+    axes.set_ylim(bottom=0)
+    return _as_svg(figure)
+
+
+def _figure() -> tuple[Any, Any]:
+    import matplotlib
+
+    matplotlib.use("svg")
+    from matplotlib.figure import Figure
+
+    matplotlib.rcParams["svg.hashsalt"] = "ladder"  # the same bytes for the same figures
+    matplotlib.rcParams["svg.fonttype"] = "none"
+    figure = Figure(figsize=(6.4, 3.6), layout="constrained")
+    axes = figure.add_subplot()
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def _as_svg(figure: Any) -> str:
     file = io.StringIO()
     figure.savefig(file, format="svg", metadata={"Date": None})
     return file.getvalue()

@@ -17,7 +17,7 @@ from ladder.engines.bundled import first_use
 from ladder.engines.cache import CachedEngine, Store
 from ladder.engines.speed import TWO_CORES, Speed, probe
 from ladder.errors import MissingExtraError, Problem, SpendLimitError, TaskError
-from ladder.evidence import Asked, Attempt, Build, Candidate, Foreseen
+from ladder.evidence import Asked, Attempt, Build, Candidate, Foreseen, Memory
 from ladder.hardware import hardware, memory_there_mb
 from ladder.report.watch import Quiet, Watch
 from ladder.retrieval.store import stays_here
@@ -27,10 +27,10 @@ from ladder.samples.rows import Graded, Sample
 from ladder.samples.splits import Splits
 from ladder.scorers import MODEL_SCORERS, ModelScorer, Scorer, make_scorer
 from ladder.task import Prices, RungName, Task, model_parts
-from ladder.training.estimate import foresee, shape_of
+from ladder.training.estimate import SLOWDOWN, TOKENS_AT_ONCE, foresee, memory_mb, shape_of
 from ladder.training.launch import train
 from ladder.training.prune import pruned_copy
-from ladder.training.recipes import Recipe
+from ladder.training.recipes import Recipe, find_recipe
 
 ENGINES_KEPT = 2
 """Engines held in memory at once: a base and one built on it."""
@@ -179,6 +179,20 @@ class Climb:
         lighter = (own.linear + own.embedding) / (trained.linear + trained.embedding)
         read = self.base_speed().read * lighter
         return foresee(recipe, base, lengths, read, memory_there_mb())
+
+    def training_memory(self) -> Memory | None:
+        """Return what training the base takes here; none where its weights are elsewhere."""
+        if not self.base_is_local() or first_use(self.task.models.base):
+            return None
+        shape = shape_of(self.base_folder())
+        needed = {name: memory_mb(shape, name, TOKENS_AT_ONCE) for name in SLOWDOWN}
+        return Memory(needed_mb=needed, there_mb=memory_there_mb())
+
+    def lora_recipe(self) -> Recipe:
+        """Return the task's recipe for adapters; unnamed, the one whose memory there is."""
+        memory, named = self.training_memory(), self.task.training.recipe
+        fitting = "lora" if memory is None or memory.fits("lora") else "qlora"
+        return find_recipe(named or fitting, self.task.folder)
 
     def base_speed(self) -> Speed:
         """Return how fast the base answers here: probed once, kept with the completions."""

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from ladder.engines import model_folder
 from ladder.evidence import Build
-from ladder.report.markdown import duration
+from ladder.report.training import duration
 from ladder.report.watch import Watch
 from ladder.rungs.opening import open_climb
 from ladder.rungs.r3_lora import plain_candidate, training_rows
 from ladder.task import Task
-from ladder.training.launch import RECORD
+from ladder.training.launch import PICTURE, RECORD
 from ladder.training.recipes import find_recipe
 
 
@@ -39,6 +39,7 @@ def train_task(
         f"tokens in {duration(record['seconds'])}, {build.peak_memory_mb:,.0f} MB at the peak",
         *_as_foreseen(build),
         f"loss {curve[0][1]:.3f} -> {curve[-1][1]:.3f}" if curve else "no loss was logged",
+        *([f"picture {build.folder}/{PICTURE}"] if curve else []),
         f"artefact {build.folder}",
     ]
 

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from ladder.economy.cost import machine_usd
-from ladder.evidence import Build, Candidate
+from ladder.evidence import Attempt, Build, Candidate
 from ladder.rungs.asking import request_for
 from ladder.rungs.base import Climb, Wave
 from ladder.rungs.r1_prompt import LABEL_WORDINGS, TEXT_WORDINGS, named
 from ladder.samples.rows import Sample
 from ladder.task import RungName
 from ladder.training.launch import training_missing
-from ladder.training.recipes import find_recipe
 
 NAME: RungName = "lora"
 LEAST_ROWS = 40
@@ -42,7 +41,12 @@ def first_wave(climb: Climb, leader: Candidate | None) -> list[Candidate]:
     if retrieval.source == "examples" or not _helped(climb):
         # The examples are the training rows: the adapter has learnt them and may look at them.
         shown = {"adapter": adapted.adapter, "build": adapted.build}
-        return _described(climb, [adapted, reading.model_copy(update=shown)])
+        found = [adapted, reading.model_copy(update=shown)]
+        if retrieval.source == "examples" and _documents_hold_more(rag):
+            documents = retrieval.model_copy(update={"source": "documents"})
+            knowing = plain.model_copy(update={"retrieval": documents})
+            found.append(with_adapter(climb, knowing, samples))
+        return _described(climb, found)
     return _described(climb, [adapted, with_adapter(climb, reading, samples)])
 
 
@@ -66,7 +70,7 @@ def plain_candidate(climb: Climb) -> Candidate:
 
 def with_adapter(climb: Climb, candidate: Candidate, samples: Sequence[Sample]) -> Candidate:
     """Train an adapter on samples as the candidate would ask about them."""
-    recipe = find_recipe(climb.task.training.recipe, climb.task.folder)
+    recipe = climb.lora_recipe()
     rows = training_rows(climb, candidate, [(s, s.target) for s in samples])
     build = climb.train(recipe, climb.base_folder(), rows)
     usd = machine_usd(build.seconds, climb.task.hardware.usd_per_hour)
@@ -100,8 +104,18 @@ def _helped(climb: Climb) -> bool:
     return rag.measurement.score.mean > prompt.measurement.score.mean
 
 
+def _documents_hold_more(rag: Attempt) -> bool:
+    """Tell whether the right documents beat the examples that rag found better to read."""
+    oracle = rag.diagnosis.arms.get("oracle") if rag.diagnosis else None
+    return (
+        oracle is not None
+        and rag.measurement is not None
+        and (oracle.mean > rag.measurement.score.high)
+    )
+
+
 def _described(climb: Climb, candidates: list[Candidate]) -> list[Candidate]:
-    recipe = find_recipe(climb.task.training.recipe, climb.task.folder).name
+    recipe = climb.lora_recipe().name
     there = len(climb.splits.train)
     trained = min(there, climb.task.training.max_rows)
     of = f" ({trained:,} of {there:,} rows)" if trained < there else ""

@@ -38,8 +38,8 @@ class Splits:
     documents: tuple[Document, ...] = ()
     unlabeled: tuple[Sample, ...] = ()
     labels: tuple[str, ...] = ()
-    duplicates: tuple[str, ...] = ()
-    """Ids of rows set aside because an earlier row says the same."""
+    duplicates: tuple[tuple[str, str], ...] = ()
+    """(row set aside, earlier row that says the same)."""
     contaminated: tuple[tuple[str, str], ...] = ()
     """(held-out row, training row) that are near-duplicates; the gate does not count such rows."""
     leaked: tuple[Sample, ...] = ()
@@ -82,7 +82,7 @@ def split(task: Task, rows: Rows, pairs: Sequence[tuple[int, int]]) -> Splits:
             contaminated.append((sample.id, samples[first].id))
             leaked.append(sample)
         else:
-            duplicates.append(sample.id)
+            duplicates.append((sample.id, samples[first].id))
     mixed = sorted(kept, key=lambda at: _draw(task.seed, samples[at].group or samples[at].id))
     learn = [samples[at] for at in mixed if at < train_size]
     held = [samples[at] for at in mixed if at >= train_size]

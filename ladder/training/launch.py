@@ -21,10 +21,11 @@ from typing import Any
 from ladder.errors import MissingExtraError, TrainingError
 from ladder.evidence import Build, Foreseen
 from ladder.files import digest_of, file_digest, folder_digests, write_json_lines, write_whole
+from ladder.report.picture import loss_svg
 from ladder.report.watch import Watch
 from ladder.training.recipes import SHARED, Recipe
 
-RECORD, FORESEEN = "training.json", "foreseen.json"
+RECORD, FORESEEN, PICTURE = "training.json", "foreseen.json", "loss.svg"
 POLL_SECONDS = 0.5
 STOP_SECONDS = 20
 
@@ -82,6 +83,9 @@ def train(
                 write_whole(folder / FORESEEN, foreseen.model_dump_json())
                 watch.say(f"  training {recipe.name}: {in_words(foreseen)}")
             _run(recipe, base, folder, watch, overrides or {})
+            curve = json.loads((folder / RECORD).read_text()).get("loss_curve")
+            if curve:
+                write_whole(folder / PICTURE, loss_svg(curve))
     return read_build(folder)
 
 

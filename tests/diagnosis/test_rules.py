@@ -184,7 +184,6 @@ DEEP = {str(at): NOT_FOUND for at in range(ROWS)}
         ("harm", TOP, ["oracle", "no context"]),
         ("context", TOP, ["oracle"]),
         ("skill", TOP, ["strong oracle", "strong"]),
-        ("labels", TOP, []),
     ],
 )
 def test_each_cause_by_what_mends_it(name, places, mending):
@@ -265,8 +264,22 @@ def test_one_row_refuses_no_training():
     assert found.causes[0].name == "skill"
 
 
+def test_a_stronger_model_with_the_right_document_accuses_labels():
+    changed = {"oracle": WRONG, "strong oracle": scores(8, 32), "lenient": WRONG}
+    found = diagnose("rag", verdict(), Arms(WRONG, changed, TOP, 3), 0.8, 0.95)
+    shares = [(cause.name, cause.share) for cause in found.causes]
+    assert shares == [("labels", 0.8), ("skill", 0.2)]
+
+
+def test_a_stronger_model_that_is_right_nowhere_is_no_witness():
+    changed = {"oracle": WRONG, "strong oracle": WRONG, "lenient": WRONG}
+    found = diagnose("rag", verdict(), Arms(WRONG, changed, TOP, 3), 0.8, 0.95)
+    assert [(cause.name, cause.share) for cause in found.causes] == [("skill", 1.0)]
+    assert any("right nowhere" in line for line in found.untold)
+
+
 def test_a_stronger_model_that_did_not_answer_accuses_no_label():
-    changed = {"oracle": WRONG, "strong oracle": {"0": 0.0}, "lenient": WRONG}
+    changed = {"oracle": WRONG, "strong oracle": {"0": 0.0, "1": 1.0}, "lenient": WRONG}
     found = diagnose("rag", verdict(), Arms(WRONG, changed, TOP, 3), 0.8, 0.95)
     assert [(cause.name, cause.share) for cause in found.causes] == [("skill", 39 / 40)]
 

@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ElementTree
 
 from ladder.costing import economics
 from ladder.evidence import Attempt, Build, Candidate, Estimate, Measurement, TokenUse
-from ladder.report.picture import costs_svg
+from ladder.report.picture import costs_svg, loss_svg
 from ladder.task import Task
 
 TASK = Task.model_validate(
@@ -77,3 +77,11 @@ def test_the_picture_shows_every_rung_and_is_the_same_twice():
     ElementTree.fromstring(picture)
     for words in ("prompt, does not pass", "lora", "your volume", "requests a month"):
         assert words in picture
+
+
+def test_a_loss_curve_is_drawn_the_same_each_time() -> None:
+    curve = [[5, 2.5], [10, 1.25], [15, 0.8]]
+    drawn = loss_svg(curve)
+    assert drawn == loss_svg(curve) != loss_svg(curve[:2])
+    assert "training loss" in drawn
+    assert "step" in drawn

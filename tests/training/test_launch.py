@@ -36,12 +36,14 @@ def train_own(recipe: Path, *rest: Any) -> Build:
 
 
 PROGRAM = """\
-import json, pathlib, sys
+import json, os, pathlib, signal, sys
 words = dict(zip(sys.argv[1::2], sys.argv[2::2]))
 folder = pathlib.Path(words["--output_dir"])
 with (folder / "starts").open("a") as file:
     file.write(json.dumps(words) + "\\n")
 (folder / "progress.jsonl").write_text('{"step": 1, "steps": 1}\\n')
+if "--die" in words:
+    os.kill(os.getpid(), signal.SIGKILL)
 if "--fail" in words:
     print("Traceback", file=sys.stderr)
     sys.exit("the rows are too long")
@@ -142,6 +144,14 @@ class TestTrain:
         assert str(log) in str(caught.value)
         assert "mine.yaml" in str(caught.value)
         assert "Traceback" in log.read_text()
+
+    def test_a_training_that_the_system_killed_is_told_what_needs_less(
+        self, recipe: Path, base: Path, tmp_path: Path
+    ) -> None:
+        """Out of memory: the kernel ends the process and leaves no last words."""
+        with pytest.raises(TrainingError, match="for want of memory") as caught:
+            train_own(recipe, base, ROWS, tmp_path / "made", Quiet(), {"die": "now"})
+        assert "per_device_train_batch_size" in str(caught.value)
 
     def test_an_unfinished_training_goes_on_in_its_folder(
         self, recipe: Path, base: Path, tmp_path: Path

@@ -1,0 +1,43 @@
+"""What the report says of training: which way, what it was expected to take, what it took."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ladder.evidence import Build, Technique
+from ladder.report.causes import one_line
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as a short text."""
+    if seconds < 1:
+        return "–"
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+
+
+def build_lines(build: Build) -> Iterator[str]:
+    """Say what a training took, beside what was foreseen."""
+    if not build.train_tokens:
+        return
+    expected = build.foreseen
+    foreseen = (
+        f" Foreseen: {duration(expected.seconds)}, {expected.memory_mb:,.0f} MB."
+        if expected
+        else ""
+    )
+    yield (
+        f"\nBuild: {duration(build.seconds)}, {build.train_tokens:,} training tokens, "
+        f"{build.peak_memory_mb:,.0f} MB at the peak, {build.usd:.4f} USD.{foreseen}"
+    )
+
+
+def technique_lines(found: Sequence[Technique]) -> Iterator[str]:
+    """Say which ways of training there are, and what speaks for or against each."""
+    if not found:
+        return
+    yield "\n## Which way of training\n"
+    yield "| technique | why, or why not |"
+    yield "|---|---|"
+    for way in found:
+        name = f"**{way.name}** (chosen)" if way.chosen else way.name
+        yield f"| {name} | {one_line(way.reason)} |"
