@@ -202,6 +202,9 @@ class Verdict(Record):
     """The estimates hold every limit but the evidence does not prove it."""
 
 
+CONTROL = "control"
+
+
 class Comparison(Record):
     """Two systems on the same held-out rows."""
 
@@ -573,6 +576,8 @@ class Recommendation(Record):
     with_leaked_rows: Estimate | None = None
     """The score had the rows that repeat training rows been counted: how much leaks flatter."""
     reasons: tuple[str, ...]
+    instead: str = ""
+    """Where the control is not proven worse: what speaks for taking it."""
     techniques: tuple[Technique, ...] = ()
     """Every way of training, one of them (or none at all) chosen."""
     cost: dict[str, float | None] = {}

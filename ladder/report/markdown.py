@@ -34,6 +34,8 @@ def _lines(a: Assessment) -> Iterator[str]:
     yield f"# {a.task.name}\n"
     yield f"> {one_line(a.task.goal)}\n"
     yield f"{answer_line(a)}\n"
+    if a.recommendation.instead:
+        yield f"**But {one_line(a.recommendation.instead)}**\n"
     for reason in a.recommendation.reasons:
         yield f"- {one_line(reason)}"
     yield "\n## What was measured\n"
