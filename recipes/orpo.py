@@ -13,7 +13,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from preference import compared, hold_out, paired_margins, refuse_equal, token_ids
+from preference import (
+    compared,
+    hold_out,
+    paired_margins,
+    refuse_equal,
+    score_completions_only,
+    token_ids,
+)
 from running import Files, fitting, loading, local_only, parse, read_rows, run
 
 
@@ -30,11 +37,11 @@ def main() -> int:
 
 def make_trainer(files: Files, settings: Any, model: Any) -> tuple[Any, list[Any]]:
     """Return TRL's ORPOTrainer, looking at completions only, and the pairs it does not see."""
-    import torch
     from datasets import Dataset
     from transformers import AutoTokenizer
     from trl import get_peft_config, get_quantization_config
     from trl.experimental.orpo import ORPOTrainer
+    from trl.trainer.utils import add_fused_lm_head
 
     class CompletionTrainer(ORPOTrainer):  # type: ignore[misc]
         """Run the head where a completion is, and learn completions alone, as the paper does.
@@ -54,20 +61,16 @@ def make_trainer(files: Files, settings: Any, model: Any) -> tuple[Any, list[Any
                 batch, padding_value=self.padding_value, device=self.accelerator.device
             )
             ids, mask = both["concatenated_input_ids"], both["concatenated_attention_mask"]
-            wanted = both["concatenated_labels"][:, 1:].to(ids.device)
-            # From the first completion on; prompts that are longer are masked there.
-            first = int((wanted != -100).any(0).nonzero()[0])
-            keep = torch.arange(first, wanted.shape[1], device=ids.device)
-            logits = model(ids, attention_mask=mask, use_cache=False, logits_to_keep=keep).logits
-            wanted = wanted[:, first:]
-            there = wanted != -100
-            spread = logits.float().log_softmax(-1)
-            each = spread.gather(-1, wanted.clamp(min=0)[..., None])[..., 0] * there
+            labels = both["concatenated_labels"].to(ids.device)
+            found = model(ids, attention_mask=mask, labels=labels, fused_lm_head=True)
+            there, each = labels[:, 1:] != -100, found.log_probs
             means = each.sum(-1) / there.sum(-1)
             chosen = len(batch["chosen_labels"])
             loss = -each[:chosen].sum() / there[:chosen].sum()
             self._total_train_tokens += int(mask.sum())
-            return means[:chosen], means[chosen:], logits[:chosen], logits[chosen:], loss
+            sides = (slice(chosen), slice(chosen, None))
+            logits = [found.mean_logits[side][there[side]] for side in sides]
+            return *(means[side] for side in sides), *logits, loss
 
     rows = read_rows(files.train_file, ("prompt", "chosen", "rejected"))
     refuse_equal(rows, files.train_file)
@@ -88,6 +91,11 @@ def make_trainer(files: Files, settings: Any, model: Any) -> tuple[Any, list[Any
         processing_class=tokenizer,
         train_dataset=Dataset.from_list(tokenized),
         peft_config=get_peft_config(model),
+    )
+    score_completions_only()
+    add_fused_lm_head(
+        trainer.model.get_base_model() if model.use_peft else trainer.model,
+        outputs=("log_probs", "mean_logits"),
     )
     return trainer, held_out
 
