@@ -32,8 +32,10 @@ from ladder.rungs.measuring import confirm, measure, score_with_leaks
 from ladder.rungs.mending import mend
 from ladder.rungs.opening import open_climb
 from ladder.rungs.racing import race_rung
+from ladder.rungs.teaching import DISTILL, against_teacher
 from ladder.task import RungName, Task
 from ladder.techniques import techniques
+from ladder.training.card import write_card
 
 
 def climb_rungs(
@@ -68,6 +70,8 @@ def attempt_rung(climb: Climb, rung: Rung, *, every: bool = False) -> Attempt:
     context = None
     if diagnosis and diagnosis.arms:  # they are run where the score is missed
         context = context_costs(climb, winner, [outcome.sample for outcome in outcomes])
+    is_student = rung.NAME == DISTILL
+    taught = against_teacher(climb, measurement, outcomes) if is_student else None
     _keep_outcomes(climb, rung, outcomes)
     status = {"pass": "passed", "fail": "failed"}.get(verdict.status, "undecided")
     decisive = [limit for limit in verdict.limits if limit.verdict == verdict.status]
@@ -86,6 +90,7 @@ def attempt_rung(climb: Climb, rung: Rung, *, every: bool = False) -> Attempt:
             "context": context,
             "retrieval": retrieval_health(climb, winner.retrieval, rows),
             "comparisons": compare(climb, rung.NAME),
+            "against_teacher": taught,
             "asked": since(before, climb.asked),
             "seconds": round(time.perf_counter() - started, 2),
         }
@@ -221,6 +226,9 @@ def assess(
         write_whole(climb.folder / "costs.svg", costs_svg(costs))
     if plan:
         write_whole(climb.folder / "revalidation.yaml", plan)
+    for attempt in climb.attempts:
+        if attempt.candidate is not None and attempt.candidate.build.folder:
+            write_card(Path(attempt.candidate.build.folder), assessment, attempt)
     climb.store.close()
     return assessment, climb.folder
 

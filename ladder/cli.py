@@ -1,6 +1,6 @@
 """The verbs: parse, call one function, print, exit.
 
-Exit codes: 0 a rung passed; 1 none passed, a revalidation found a change, or synthetic rows were
+Exit codes: 0 a rung passed; 1 none passed, a check found a change, or synthetic rows were
 refused; 2 the user's input is wrong; 3 a bug (the log is named); 130 Ctrl-C.
 """
 
@@ -22,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Decide whether to fine-tune: prompt, then RAG, then LoRA, then a distilled student; "
     "the first that passes your gate is the answer.",
-    epilog="Exit codes: 0 a rung passed, 1 none passed (or a revalidation found a change, or "
+    epilog="Exit codes: 0 a rung passed, 1 none passed (or a check found a change, or "
     "synthetic rows were refused), 2 your input is wrong, 3 a bug (the log is named), 130 Ctrl-C.",
 )
 
@@ -49,6 +49,10 @@ DataFolder = Annotated[
 RunsFolder = Annotated[Path, typer.Option("--runs", help="Where runs are kept.")]
 PlanFile = Annotated[
     Path, typer.Argument(help="A revalidation.yaml, or the folder of the run that wrote it.")
+]
+Artefact = Annotated[Path, typer.Argument(help="The folder of an adapter or a student.")]
+BaseModel = Annotated[
+    str | None, typer.Option("--base", help="The base under an adapter, if it lies elsewhere now.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
@@ -234,6 +238,35 @@ def synth(
 
 
 @app.command()
+def export(
+    folder: Artefact,
+    to: Annotated[str, typer.Option(help="merged or gguf.")] = "merged",
+    into: Annotated[Path | None, typer.Option(help="What to write; default: beside it.")] = None,
+    base: BaseModel = None,
+) -> None:
+    """Write an artefact as a whole model or as a GGUF file; proven by its canaries."""
+    from ladder.lifecycle.passport import hand_on
+    from ladder.training.export import TARGETS
+
+    if to not in TARGETS:
+        raise typer.BadParameter(f"{to}: forms are {', '.join(TARGETS)}", param_hint="--to")
+    for line in hand_on(folder, to, into, base):
+        typer.echo(line)
+
+
+@app.command()
+def passport(folder: Artefact, base: BaseModel = None) -> None:
+    """Check that an artefact is what it was and answers as it did; exit 1 when not."""
+    from ladder.lifecycle.passport import inspect
+
+    found = inspect(folder, base)
+    for line in found.lines:
+        typer.echo(line)
+    typer.echo("The passport holds." if found.holds else "The passport does not hold.")
+    raise typer.Exit(0 if found.holds else 1)
+
+
+@app.command()
 def revalidate(
     plan: PlanFile,
     if_due: Annotated[bool, typer.Option("--if-due", help="Do nothing before it is due.")] = False,
@@ -256,7 +289,8 @@ def revalidate(
         return
     found = measure_again(plan, Live(Console(stderr=True)))
     before = loaded.baseline.gate_rows
-    typer.echo(f"score {span(found.measurement.score)}, certified {span(before)}")
+    now = span(found.measurement.score) if found.measurement else "not measured"
+    typer.echo(f"score {now}, certified {span(before)}")
     for finding in found.findings:
         typer.echo(f"- {finding}")
     typer.echo("Act on this." if found.findings else "The answer still holds.")

@@ -5,6 +5,7 @@ LadderError
 ├── DataError          a data file is wrong; names file and line
 ├── MissingExtraError  a library is not installed; names the command that installs it
 ├── EngineError        no answers can be had from a model or an endpoint
+│   └── PassportError  a trained artefact, or its base, is not what its passport says
 ├── TrainingError      a recipe's program failed; names its log
 ├── SpendLimitError    rules.max_spend_usd is reached
 └── StateError         a run folder or the cache cannot be read or written
@@ -59,6 +60,10 @@ class MissingExtraError(LadderError):
 
 class EngineError(LadderError):
     """No answers can be had from a model or an endpoint."""
+
+
+class PassportError(EngineError):
+    """A trained artefact, or the base under it, is not what its passport says."""
 
 
 class TrainingError(LadderError):

@@ -202,6 +202,9 @@ class Verdict(Record):
     """The estimates hold every limit but the evidence does not prove it."""
 
 
+CONTROL = "control"
+
+
 class Comparison(Record):
     """Two systems on the same held-out rows."""
 
@@ -215,6 +218,23 @@ class Comparison(Record):
     p_value: float
     """Two-sided, adjusted for the number of comparisons (Holm)."""
     claim: Literal["better", "worse", "no difference proven"]
+
+
+class AgainstTeacher(Record):
+    """A student beside the system whose answers it learnt: both measured on the same machine."""
+
+    teacher: str
+    """A lower rung, or the task's `models.teacher`."""
+    kept: float
+    """The student's mean score over the teacher's, on the rows that both answered."""
+    low: float
+    """Of the interval of the paired difference, over the teacher's mean as it was measured."""
+    high: float
+    n: int
+    cheaper: float | None = None
+    """The teacher's cost of a request over the student's."""
+    faster: float | None = None
+    """The teacher's median latency over the student's."""
 
 
 CauseName = Literal[
@@ -276,6 +296,56 @@ class Mend(Record):
     tokens: tuple[float, float]
     """Mean prompt tokens without and with the change."""
     kept: bool
+
+
+class Canary(Record):
+    """A prompt whose answer's first token shows whether a model still answers as it did."""
+
+    prompt: str | tuple[tuple[str, str], ...]
+    """A text to continue, or the (role, content) turns of a chat."""
+    digest: str
+    """Of the prompt."""
+    logprobs: dict[int, float]
+    """Token -> log-probability (nats) of beginning the answer: the likeliest ones."""
+
+
+class Canaries(Record):
+    """What a model answered to a few prompts, and how much that varies by itself."""
+
+    prompts: tuple[Canary, ...]
+    noise: float
+    """The most that a log-probability moved when the same prompts were batched otherwise, nats."""
+    tolerance: float
+    """What it may move by later, nats: a multiple of the noise."""
+    precision: str
+    device: str
+
+
+class Passport(Record):
+    """What a trained artefact is, and what it was made of: passport.json in its folder."""
+
+    schema_version: Literal[1] = 1
+    ladder_version: str
+    created: str
+    """UTC, ISO 8601."""
+    kind: Literal["adapter", "model", "head", "other"]
+    """`head`, a linear label student, and `other` have no canaries: they write no tokens."""
+    parts: dict[str, str]
+    """Part of the artefact (weights, config, tokenizer, chat template) -> digest."""
+    base: str
+    """Name of the model that it was trained from."""
+    base_folder: str
+    """Where that lay."""
+    base_parts: dict[str, str]
+    data: str
+    """Digest of the training rows."""
+    recipe: str
+    recipe_digests: dict[str, str]
+    """Recipe file and programs -> digest."""
+    overrides: dict[str, str] = {}
+    """Recipe fields that were changed for this training."""
+    versions: dict[str, str]
+    canaries: Canaries | None = None
 
 
 class RaceLine(Record):
@@ -343,6 +413,8 @@ class Attempt(Record):
     """Where documents are read and the score is missed."""
     retrieval: tuple[RetrievalHealth, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
+    against_teacher: AgainstTeacher | None = None
+    """Of a student."""
     asked: Asked = Asked()
     """In this run, from the race to the diagnosis."""
     seconds: float = 0.0
@@ -430,6 +502,24 @@ class DataReport(Record):
     digests: dict[str, str]
 
 
+TechniqueName = Literal["none", "lora", "qlora", "dora", "full", "preference", "distill"]
+
+
+class Memory(Record):
+    """What each technique needs on a machine, and what there is."""
+
+    needed_mb: dict[str, float]
+    there_mb: float
+
+
+class Technique(Record):
+    """A way of training, and the measurement that speaks for or against it here."""
+
+    name: TechniqueName
+    chosen: bool
+    reason: str
+
+
 class SyntheticCounts(Record):
     """What became of the rows that a teacher was asked to write; each is counted once."""
 
@@ -474,28 +564,6 @@ class SyntheticRecord(Record):
     """The sha256 of the file."""
 
 
-TechniqueName = Literal["none", "lora", "qlora", "dora", "full", "preference", "distill"]
-
-
-class Memory(Record):
-    """What each technique needs on a machine, and what there is."""
-
-    needed_mb: dict[str, float]
-    there_mb: float
-
-    def fits(self, technique: str) -> bool:
-        """Tell whether a technique's training fits."""
-        return self.needed_mb[technique] < self.there_mb
-
-
-class Technique(Record):
-    """A way of training, and the measurement that speaks for or against it here."""
-
-    name: TechniqueName
-    chosen: bool
-    reason: str
-
-
 class Recommendation(Record):
     """The answer."""
 
@@ -508,6 +576,8 @@ class Recommendation(Record):
     with_leaked_rows: Estimate | None = None
     """The score had the rows that repeat training rows been counted: how much leaks flatter."""
     reasons: tuple[str, ...]
+    instead: str = ""
+    """Where the control is not proven worse: what speaks for taking it."""
     techniques: tuple[Technique, ...] = ()
     """Every way of training, one of them (or none at all) chosen."""
     cost: dict[str, float | None] = {}

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ladder.economy.cost import usd_per_month
 from ladder.evidence import (
+    CONTROL,
     Attempt,
     Control,
     DataReport,
@@ -62,6 +63,7 @@ def recommend(
         confirmed_verdict=confirmed[1].verdict if confirmed else None,
         with_leaked_rows=leaky,
         reasons=tuple(reasons),
+        instead=control_instead(chosen, control, task.gate.min_score),
         techniques=ways,
         cost={
             "usd_per_1k": per_1k,
@@ -98,6 +100,24 @@ def savings(task: Task, data: DataReport, attempts: Sequence[Attempt], confirmin
         trainings_made=len(climbed & set(trainings)),
         training_avoided=tuple(r for r in trainings if r in task.rungs and r not in climbed),
     )
+
+
+def control_instead(chosen: Attempt, control: Control | None, min_score: float) -> str:
+    """Say that the control is the better choice, where the chosen rung is not proven better."""
+    found = next((c for c in chosen.comparisons if c.other == CONTROL), None)
+    if control is None or found is None or found.claim == "better":
+        return ""
+    best = max(control.lines, key=lambda line: line.score.mean)
+    against = (
+        f"{chosen.rung} is not proven better than {best.name}, which needs no language model: "
+        f"{found.difference:+.3f} ({found.low:+.3f} to {found.high:+.3f}, p {found.p_value:.2f}) "
+        f"on {found.n} rows."
+    )
+    if best.score.mean >= min_score:
+        return f"{against} Take {best.name} instead: {best.score.mean:.2f} holds the gate too."
+    short = min_score - best.score.mean
+    missed = f"Its {best.score.mean:.2f} misses the gate by {short:.2f}"
+    return f"{against} {missed}: consider it all the same."
 
 
 def _measured(attempt: Attempt) -> str:

@@ -51,6 +51,8 @@ ENDPOINT_SECONDS = 1.0 / 8
 TRAINING_SLOWDOWN = 4.5
 """A training token takes as long as so many prompt tokens: forward, backward, update."""
 TRAINING_START_SECONDS = 12.0
+HEAD_SECONDS = 15.0
+"""A linear head: starting, features of some thousand texts, and the solver."""
 EFFICIENCY = 0.85
 """Rows of mixed lengths, a few at a time, reach so much of the probed speed."""
 PLAYS = 3
@@ -191,15 +193,22 @@ class Rehearsal(Climb):
         """Return a name for the student."""
         return Path("student")
 
+    def narrowed(self, student: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
+        """Return the student's name."""
+        return student
+
     def train(
         self,
         recipe: Recipe,
-        base: Path,
+        base: Path | None,
         rows: Sequence[Mapping[str, Any]],
         overrides: Mapping[str, str] | None = None,
     ) -> Build:
         """Count what the recipe would read."""
-        depth = KEPT_SHARE if base.name == "student" else 1.0
+        if recipe.rows == "labels":  # a linear head
+            self.asked = together(self.asked, Asked(seconds=HEAD_SECONDS))
+            return Build(seconds=HEAD_SECONDS, folder=REHEARSED)
+        depth = KEPT_SHARE if base and base.name == "student" else 1.0
         settings = yaml.safe_load(recipe.path.read_text())
         engine = self.engine(self.task.models.base)
         tokens = sum(

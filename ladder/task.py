@@ -39,7 +39,7 @@ MOST_VALUES = 100_000
 """A task file may hold this many values once its aliases are written out."""
 DATA_SUFFIXES = (".jsonl", ".csv", ".parquet")
 DATASETS_PREFIX = "datasets:"
-LEARNT_OR_JUDGED = ("train", "unlabeled", "synthetic", "test")
+LEARNT_OR_JUDGED = ("train", "unlabeled", "preferences", "synthetic", "test")
 LEAST_PERCENT = 10
 """A min_score from here on is meant in percent."""
 
@@ -62,6 +62,9 @@ ColumnName = Literal[
     "title",
     "answer",
     "human",
+    "chosen",
+    "rejected",
+    "desirable",
 ]
 
 
@@ -84,13 +87,16 @@ class DataFiles(_Section):
     """Training rows that a teacher wrote (`ladder synth`); they teach, and never judge."""
     graded: str | None = None
     """Answers that people have graded: what the `judge` scorer is compared with."""
+    preferences: str | None = None
+    """Better and worse answers, or answers that are wanted or not: what dpo, orpo and kto learn."""
     columns: dict[ColumnName, str] = {}
     """Our field name -> the name of the column in the user's files, e.g. {input: text}."""
 
     def files(self) -> dict[str, str]:
         """Return the role and value of every file that is given."""
         roles = ("train", "test", "examples", "documents", "unlabeled", "synthetic", "graded")
-        return {role: value for role in roles if (value := getattr(self, role))}
+        named = (*roles, "preferences")
+        return {role: value for role in named if (value := getattr(self, role))}
 
 
 class AnswerForm(_Section):

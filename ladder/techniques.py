@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ladder.evidence import Attempt, Memory, Technique, TechniqueName
 from ladder.task import RungName, Task
+from ladder.training.estimate import fits
 
 NEAR = 0.05
 """A score this far below its limit may be closed by a stronger adapter."""
@@ -56,7 +57,7 @@ def _picked(
         named = task.training.recipe
         if named in ("lora", "qlora", "dora", "full"):
             return named  # type: ignore[return-value]
-        return "lora" if memory is None or memory.fits("lora") else "qlora"
+        return "lora" if fits(memory, "lora") else "qlora"
     return "none"
 
 
@@ -87,7 +88,7 @@ def _why_lora(lora: Attempt | None, memory: Memory | None) -> str:
 def _why_qlora(memory: Memory | None) -> str:
     if memory is None:
         return "the base's weights are not on this machine: nothing to hold in 4 bits"
-    if memory.fits("lora"):
+    if fits(memory, "lora"):
         return f"not needed, since LoRA fits; {_needs('qlora', memory)}, and half the speed"
     return f"LoRA does not fit; {_needs('qlora', memory)}"
 
@@ -115,7 +116,7 @@ def _why_full(rows: int, memory: Memory | None) -> str:
 
 
 def _why_preference(task: Task) -> str:
-    there = getattr(task.data, "preferences", None)
+    there = task.data.preferences
     if there:
         return f"{there} is there: `ladder train dpo` moves how often the preferred answer is given"
     return (

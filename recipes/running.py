@@ -17,7 +17,8 @@ import resource
 import shutil
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, fields
 from importlib.metadata import version
 from pathlib import Path
@@ -45,7 +46,8 @@ def parse(parts: tuple[Any, ...]) -> tuple[Any, ...]:
     import torch
     from trl import TrlParser
 
-    if not torch.cuda.is_available() and "--use_cpu" not in sys.argv:
+    has_place = any(each.name == "use_cpu" for part in parts for each in fields(part))
+    if has_place and not torch.cuda.is_available() and "--use_cpu" not in sys.argv:
         sys.argv += ["--use_cpu", "true"]
     torch.use_deterministic_algorithms(True, warn_only=True)
     _reuse_freed_memory()
@@ -132,20 +134,74 @@ def loading(model: Any) -> dict[str, Any]:
     }
 
 
+def same_vocabulary(student: Any, teacher: Any) -> None:
+    """End the program where a teacher's logits would be read as those of other tokens.
+
+    Args:
+        student: its tokenizer.
+        teacher: its tokenizer.
+    """
+    own, other = student.get_vocab(), teacher.get_vocab()
+    if own == other:
+        return
+    apart = next(t for t in sorted(own.keys() | other.keys()) if own.get(t) != other.get(t))
+    stop(
+        f"student and teacher have different vocabularies ({len(own):,} and {len(other):,} tokens; "
+        f"`{apart}` is {own.get(apart, 'not there')} and {other.get(apart, 'not there')}): logits "
+        "can only be compared token by token. Name a student with the teacher's tokenizer, or take "
+        "the distill_sequence recipe, which reads the teacher's text"
+    )
+
+
+def in_parts(trainer: Any, step: Any, inputs: Mapping[str, Any], count: Any, at_once: int) -> Any:
+    """Take a training step with long rows a few at a time: activations are most of its memory.
+
+    Each part's loss is divided by the labels of the whole batch, so that the parts' gradients add
+    up to the batch's own. A GPU takes its batches as they are.
+
+    Args:
+        trainer: whose model is trained.
+        step: its own training step, of some inputs.
+        inputs: tensors of (rows, ...).
+        count: labels in the whole batch, as the trainer counts them.
+        at_once: tokens that a part may have.
+    """
+    import torch
+
+    rows, width = inputs["input_ids"].shape
+    fit = max(1, at_once // width)
+    if rows <= fit or count is None or inputs["input_ids"].is_cuda:
+        return step(inputs)
+    loss = torch.tensor(0.0)
+    for start in range(0, rows, fit):
+        part = {name: value[start : start + fit] for name, value in inputs.items()}
+        # Processes exchange gradients once, after their last part: they may have more or fewer
+        # parts than each other.
+        more = start + fit < rows
+        with trainer.accelerator.no_sync(trainer.model_wrapped) if more else nullcontext():
+            loss += step(part)
+    return loss
+
+
 def same_precision(model: Any) -> None:
-    """Hold adapters in the base's precision: on a CPU this is a third faster than float32."""
+    """Hold adapters in the base's precision: on a CPU this is a third faster than float32.
+
+    DoRA's magnitudes stay as they are: their updates are smaller than bfloat16 can tell, so they
+    would not move at all (TRL leaves them out for the same reason).
+    """
     dtype = next(p.dtype for p in model.parameters() if not p.requires_grad)
-    for parameter in model.parameters():
-        if parameter.requires_grad and dtype.is_floating_point:
+    for name, parameter in model.named_parameters():
+        learnt = parameter.requires_grad and "lora_magnitude_vector" not in name
+        if learnt and dtype.is_floating_point:
             parameter.data = parameter.data.to(dtype)
 
 
-def run(trainer: Any, notes: Mapping[str, Any] | None = None) -> int:
+def run(trainer: Any, notes: Callable[[], Mapping[str, Any]] = dict) -> int:
     """Train to the end, from the last checkpoint if there is one, and write the record.
 
     Args:
         trainer: a transformers Trainer.
-        notes: what else the record should hold.
+        notes: returns what else the record should hold; asked once training has ended.
     """
     import torch
     from transformers.trainer_utils import get_last_checkpoint
@@ -165,12 +221,13 @@ def run(trainer: Any, notes: Mapping[str, Any] | None = None) -> int:
         if progress.broken_at is not None:
             stop(_broken(trainer, progress.broken_at, get_last_checkpoint(str(output))))
         trainer.save_model(str(output))
+        (output / "training_args.bin").unlink(missing_ok=True)  # a pickle; the record says the same
     except (RuntimeError, MemoryError, OSError) as error:
         stop(_fault(error, trainer.args))
     tokens = torch.tensor(int(getattr(trainer, "_total_train_tokens", 0)))
     tokens = int(trainer.accelerator.reduce(tokens.to(trainer.args.device)))
     if first:
-        _record(output, trainer, progress, seconds, {"tokens": tokens, **(notes or {})})
+        _record(output, trainer, progress, seconds, {"tokens": tokens, **notes()})
         for checkpoint in output.glob("checkpoint-*"):
             shutil.rmtree(checkpoint)
     return 0
@@ -273,25 +330,34 @@ def smaller(settings: Any) -> str:
 def _record(
     output: Path, trainer: Any, progress: Progress, seconds: float, notes: Mapping[str, Any]
 ) -> None:
-    """Write training.json: what was trained, for how long, on what."""
-    import torch
-
-    peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    """Write what was trained, for how long, on what."""
     model = trainer.model
-    gpu = torch.cuda.is_available()
-    record = {
-        "seconds": round(seconds, 2),
+    trained = {
         "steps": int(trainer.state.global_step),
         "rows": len(trainer.train_dataset),
         "loss_curve": progress.curve(),
-        "peak_memory_mb": round(peak_kib / 1024, 1),
-        "peak_gpu_memory_mb": round(torch.cuda.max_memory_allocated() / 2**20, 1) if gpu else 0.0,
         "trained_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
         "all_parameters": sum(p.numel() for p in model.parameters()),
         "seed": trainer.args.seed,
         "learning_rate": trainer.args.learning_rate,
         "processes": trainer.args.world_size,
-        "versions": {name: version(name) for name in ("torch", "transformers", "trl", "peft")},
+    }
+    write_record(output, seconds, ("torch", "transformers", "trl", "peft"), {**trained, **notes})
+
+
+def write_record(
+    output: Path, seconds: float, libraries: Sequence[str], notes: Mapping[str, Any]
+) -> None:
+    """Write training.json: what the machine did, beside what the program knows of its training."""
+    import torch
+
+    peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    gpu = torch.cuda.is_available()
+    record = {
+        "seconds": round(seconds, 2),
+        "peak_memory_mb": round(peak_kib / 1024, 1),
+        "peak_gpu_memory_mb": round(torch.cuda.max_memory_allocated() / 2**20, 1) if gpu else 0.0,
+        "versions": {name: version(name) for name in libraries},
         # On a CPU every kernel here repeats bit for bit with as many threads; on a GPU the
         # backward pass of attention, and sums over atomics, do not.
         "not_deterministic": ["attention's backward pass", "sums by atomics"] if gpu else [],

@@ -10,12 +10,12 @@ Leaves the adapter (or the model) and training.json in OUT (`running.py` says wh
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from typing import Any
 
 from running import (
     Files,
     fitting,
+    in_parts,
     loading,
     local_only,
     parse,
@@ -59,25 +59,13 @@ def make_trainer(files: Files, settings: Any, model: Any) -> Any:
         def training_step(
             self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None
         ) -> Any:
-            """Take long rows a few at a time: activations are most of a step's memory.
+            """Take long rows a few at a time."""
+            step = super().training_step
 
-            Each part's loss is divided by the labels of the whole batch, so that the parts'
-            gradients add up to the batch's own.
-            """
-            rows, width = inputs["input_ids"].shape
-            fit = max(1, TOKENS_AT_ONCE // width)
-            whole = rows <= fit or num_items_in_batch is None
-            if whole or inputs["input_ids"].is_cuda:
-                return super().training_step(model, inputs, num_items_in_batch)
-            loss = torch.tensor(0.0)
-            for start in range(0, rows, fit):
-                part = {name: value[start : start + fit] for name, value in inputs.items()}
-                # Processes exchange gradients once, after their last part: they may have more or
-                # fewer parts than each other.
-                more = start + fit < rows
-                with self.accelerator.no_sync(model) if more else nullcontext():
-                    loss += super().training_step(model, part, num_items_in_batch)
-            return loss
+            def one(part: dict[str, Any]) -> Any:
+                return step(model, part, num_items_in_batch)
+
+            return in_parts(self, one, inputs, num_items_in_batch, TOKENS_AT_ONCE)
 
         def compute_loss(
             self,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 
 import hypothesis
 import pytest
@@ -34,6 +37,27 @@ def ladder(
     )
 
 
+def program(name: str) -> ModuleType:
+    """Return a training program as a module; programs find what they share beside them."""
+    folder = str(ROOT / "recipes")
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    return importlib.import_module(name)
+
+
+def train_head(
+    folder: Path,
+    texts: Sequence[str],
+    labels: Sequence[str],
+    seed: int = 0,
+    embedding: Path | None = None,
+) -> None:
+    """Make a label student with the recipe's own program."""
+    module = program("student_label")
+    model = str(embedding) if embedding else None
+    module.train_head(folder, texts, labels, module.Head(str(folder), model, seed=seed))
+
+
 @pytest.fixture(scope="session")
 def public_data() -> Path:
     if not PUBLIC_DATA.is_dir():
@@ -47,3 +71,25 @@ def smollm() -> Path:
     from ladder.engines.bundled import bundled_folder
 
     return bundled_folder("smollm2-135m")
+
+
+def random_llama(folder: Path, smollm: Path, **settings: object) -> Path:
+    """Write a two-layer model with random weights and the bundled model's tokenizer."""
+    import torch
+    from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(0)
+    tokenizer = AutoTokenizer.from_pretrained(smollm)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=2,
+        num_attention_heads=4, num_key_value_heads=2, pad_token_id=tokenizer.pad_token_id,
+        **settings,
+    )  # fmt: skip
+    LlamaForCausalLM(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def tiny(smollm: Path, tmp_path: Path) -> Path:
+    return random_llama(tmp_path / "tiny", smollm)

@@ -12,7 +12,7 @@ from typing import get_args
 
 import pytest
 import yaml
-from conftest import EVALSETS, ROOT, ladder
+from conftest import EVALSETS, ROOT, ladder, program
 from pydantic import BaseModel
 
 from ladder.task import Task
@@ -85,13 +85,23 @@ def test_a_recipe_says_how_to_start_it_and_has_known_keys(path):
     """Its first comment is the command; its keys are TRL's and PEFT's own."""
     from dataclasses import fields
 
-    from trl import ModelConfig, SFTConfig
+    from trl import DistillationConfig, DPOConfig, KTOConfig, ModelConfig, SFTConfig
+    from trl.experimental.orpo import ORPOConfig
 
-    configs = {"sft.py": SFTConfig}
+    teaching = program("distill_logits").Teaching
+    configs = {
+        "sft.py": (SFTConfig,),
+        "dpo.py": (DPOConfig,),
+        "orpo.py": (ORPOConfig,),
+        "kto.py": (KTOConfig,),
+        "distill_logits.py": (SFTConfig, teaching),
+        "distill_on_policy.py": (DistillationConfig,),
+        "student_label.py": (program("student_label").Head,),
+    }
     values = yaml.safe_load(path.read_text())
     first = path.read_text().splitlines()[0]
     assert first == f"# ladder train {path.stem} --task task.yaml"
-    kinds = (configs[values["program"]], ModelConfig)
+    kinds = (*configs[values["program"]], ModelConfig)
     known = {field.name for kind in kinds for field in fields(kind)}
     assert set(values) <= {*known, "program"}
 

@@ -233,6 +233,33 @@ def test_only_trainings_that_were_asked_for_and_not_made_are_avoided() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("reached", "said"), [(0.82, "Take majority instead"), (0.7, "misses the gate by 0.10")]
+)
+def test_a_rung_not_proven_better_than_the_control_says_so(reached: float, said: str) -> None:
+    found = Comparison(
+        other="control",
+        difference=0.03,
+        low=-0.01,
+        high=0.07,
+        n=200,
+        p_value=0.2,
+        claim="no difference proven",
+    )
+    line = CONTROL.lines[0]
+    score = line.score.model_copy(update={"mean": reached})
+    control = CONTROL.model_copy(update={"lines": (line.model_copy(update={"score": score}),)})
+    lora = attempt("lora", "pass").model_copy(update={"comparisons": (found,)})
+    advice = recommend(task(), control, [lora], lora, None)
+    assert "lora is not proven better than majority" in advice.instead
+    assert said in advice.instead
+    better = lora.model_copy(
+        update={"comparisons": (found.model_copy(update={"claim": "better"}),)}
+    )
+    assert recommend(task(), control, [better], better, None).instead == ""
+    assert recommend(task(), None, [lora], lora, None).instead == ""
+
+
 def test_what_was_mended_is_a_reason() -> None:
     found = Comparison(
         other="without the change",

@@ -110,7 +110,7 @@ def hf_folder(name: str, revision: str | None, beside: Path) -> Path:
             "huggingface_hub", 'pip install "escalation-ladder[local]"'
         ) from None
     try:
-        patterns = ["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt"]
+        patterns = ["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt", "README.md"]
         return Path(snapshot_download(name, revision=revision, allow_patterns=patterns))
     except Exception as error:  # the hub raises many kinds; all mean: no such model to be had
         raise EngineError(

@@ -1,10 +1,14 @@
-"""A student that does not generate: hashed character and word n-grams under a linear head."""
+"""A student that does not generate: a linear head on character n-grams, or on an embedding.
+
+The folder is what the recipe `student_label` leaves.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,11 +16,18 @@ from typing import Any
 import numpy as np
 
 from ladder.engines.base import Abilities, Completion, Request
+from ladder.engines.embedding import embed, open_embedder
+from ladder.engines.passport import refuse_changed
 from ladder.errors import EngineError
-from ladder.files import folder_digests, write_whole
+from ladder.files import file_digest, folder_digests
 
-FEATURES = 2**16
 CONFIG, WEIGHTS = "head.json", "head.npz"
+BATCH_ROWS = 32
+N_GRAMS = {"analyzer": "char_wb", "ngram_range": [2, 5], "n_features": 2**16}
+"""The features of a head that does not say which it has: an older one."""
+
+Featurize = Callable[[Sequence[str]], Any]
+"""Texts -> features (texts, width): a sparse or a dense matrix."""
 
 
 class HeadEngine:
@@ -26,7 +37,10 @@ class HeadEngine:
         for name in (CONFIG, WEIGHTS):
             if not (folder / name).is_file():
                 raise EngineError(f"{folder} holds no label student: there is no {name} in it")
+        refuse_changed(folder, None)
         self.folder = folder
+        self.config: dict[str, Any] = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        self.features: dict[str, Any] = self.config.get("features", {"n_grams": N_GRAMS})
 
     @property
     def abilities(self) -> Abilities:
@@ -34,7 +48,7 @@ class HeadEngine:
         return Abilities(plain=True, context=1_000_000, local=True)
 
     def fingerprint(self) -> dict[str, str]:
-        """Return the digests of its two files."""
+        """Return the digests of its two files; the first holds that of its embedding, if any."""
         return folder_digests(self.folder, (CONFIG, WEIGHTS))
 
     def count_tokens(self, text: str) -> int:
@@ -42,40 +56,53 @@ class HeadEngine:
         return len(text.split())
 
     @cached_property
-    def _parts(self) -> tuple[list[str], Any, Any, Any]:
-        labels = json.loads((self.folder / CONFIG).read_text())["labels"]
+    def _parts(self) -> tuple[list[str], Any, Any, Featurize]:
         with np.load(self.folder / WEIGHTS, allow_pickle=False) as arrays:
-            return labels, arrays["weights"], arrays["intercepts"], vectorizer()
+            parts = arrays["weights"], arrays["intercepts"]
+        return self.config["labels"], *parts, self._featurize()
+
+    def _featurize(self) -> Featurize:
+        if "embedding" not in self.features:
+            return n_grams(self.features["n_grams"])
+        place = Path(self.features["embedding"])
+        if weights_digest(place) != self.features["weights"]:
+            raise EngineError(
+                f"{self.folder} was trained on the embedding in {place}, which is not there or has "
+                "changed: put it back, or train the head again"
+            )
+        model = open_embedder(place, self.features["dtype"])
+        return lambda texts: embed(model, texts)
 
     def complete(self, requests: Sequence[Request]) -> Iterator[tuple[int, Completion]]:
-        """Label each request's text; the choices of a request are ignored."""
-        labels, weights, intercepts, features = self._parts
-        for at, request in enumerate(requests):
+        """Label each request's text, in batches; the choices of a request are ignored."""
+        labels, weights, intercepts, featurize = self._parts
+        for start in range(0, len(requests), BATCH_ROWS):
             started = time.perf_counter()
-            text = request.text or "\n".join(content for _, content in request.messages)
-            values = features.transform([text]) @ weights.T + intercepts
-            label = labels[int(np.argmax(values))]
-            seconds = time.perf_counter() - started
-            yield at, Completion(label, self.count_tokens(text), 1, seconds)
+            texts = [_text(request) for request in requests[start : start + BATCH_ROWS]]
+            values = featurize(texts) @ weights.T + intercepts
+            seconds = (time.perf_counter() - started) / len(texts)
+            for at, row in enumerate(values):
+                label = labels[int(np.argmax(row))]
+                tokens = self.count_tokens(texts[at])
+                yield start + at, Completion(label, tokens, 1, seconds)
 
 
-def vectorizer() -> Any:
-    """Return the feature function: the same for training and answering, with nothing to store."""
+def _text(request: Request) -> str:
+    return request.text or "\n".join(content for _, content in request.messages)
+
+
+def n_grams(settings: dict[str, Any]) -> Featurize:
+    """Return the features of hashed character n-grams, with nothing to store."""
     from sklearn.feature_extraction.text import HashingVectorizer
 
-    return HashingVectorizer(analyzer="char_wb", ngram_range=(2, 5), n_features=FEATURES)
+    settings = {**settings, "ngram_range": tuple(settings["ngram_range"])}
+    features: Featurize = HashingVectorizer(**settings).transform
+    return features
 
 
-def train_head(folder: Path, texts: Sequence[str], labels: Sequence[str], seed: int) -> None:
-    """Fit a linear head on labelled texts and write it to a folder."""
-    from sklearn.linear_model import LogisticRegression
-
-    model = LogisticRegression(C=30.0, max_iter=300, random_state=seed)
-    model.fit(vectorizer().transform(texts), labels)
-    weights, intercepts = model.coef_, model.intercept_
-    if len(model.classes_) == 2:  # one row of weights stands for two classes
-        weights, intercepts = np.vstack([-weights, weights]), np.hstack([-intercepts, intercepts])
-    folder.mkdir(parents=True, exist_ok=True)
-    arrays = {"weights": weights.astype(np.float32), "intercepts": intercepts.astype(np.float32)}
-    np.savez_compressed(folder / WEIGHTS, **arrays)
-    write_whole(folder / CONFIG, json.dumps({"labels": list(map(str, model.classes_))}))
+def weights_digest(folder: Path) -> str:
+    """Return the sha256 over the digests of a folder's weights."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.glob("*.safetensors")):
+        digest.update(bytes.fromhex(file_digest(path)))
+    return digest.hexdigest()

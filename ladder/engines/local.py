@@ -7,10 +7,12 @@ forward pass over the tree of its tokens instead of being generated.
 
 from __future__ import annotations
 
+import io
 import logging
 import time
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import redirect_stderr
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -20,6 +22,7 @@ from ladder.engines.base import Abilities, Completion, Request
 from ladder.engines.choices import ChoiceTree
 from ladder.engines.growing import Growing, draws_of, next_tokens
 from ladder.engines.json_schema import Grammars
+from ladder.engines.passport import refuse_changed, refuse_pickle
 from ladder.errors import EngineError, MissingExtraError
 from ladder.files import digest_of, folder_digests
 
@@ -32,6 +35,7 @@ BATCH_ROWS = 32
 HEAD_ROWS = 256
 """Positions scored against the whole vocabulary at once: bounds the memory of the logits."""
 
+ADAPTER = "adapter_config.json"
 PINNED = ("config.json", "generation_config.json", "tokenizer.json", "chat_template.jinja")
 
 
@@ -39,8 +43,14 @@ class LocalEngine:
     """A causal language model in a folder, with an adapter on top if one is given."""
 
     def __init__(self, folder: Path, adapter: Path | None = None) -> None:
-        if not (folder / "config.json").is_file():
-            raise EngineError(f"{folder} holds no model: there is no config.json in it")
+        """Open the folders; no weights are loaded yet.
+
+        Raises:
+            EngineError: they hold no model, no adapter, or pickles.
+            PassportError: one of them is not what its passport says.
+        """
+        _refuse_other(folder, adapter)
+        refuse_changed(folder, adapter)
         self.folder = folder
         self.adapter = adapter
 
@@ -65,7 +75,7 @@ class LocalEngine:
         pins = folder_digests(self.folder, PINNED)
         pins["weights"] = digest_of(folder_digests(self.folder, weights))
         if self.adapter is not None:
-            names = ("adapter_config.json", "adapter_model.safetensors")
+            names = (ADAPTER, "adapter_model.safetensors")
             pins["adapter"] = digest_of(folder_digests(self.adapter, names))
         pins["precision"] = precision()
         pins["transformers"] = _transformers_version()
@@ -85,7 +95,9 @@ class LocalEngine:
     def tokenizer(self) -> Any:
         """The model's tokenizer with its chat template."""
         transformers = _transformers()
-        return transformers.AutoTokenizer.from_pretrained(self.folder, local_files_only=True)
+        return transformers.AutoTokenizer.from_pretrained(
+            self.folder, local_files_only=True, trust_remote_code=False
+        )
 
     @cached_property
     def model(self) -> Any:
@@ -318,26 +330,12 @@ class LocalEngine:
         """Decode token by token; an answer that has ended leaves the batch."""
         import torch
 
-        width = max(map(len, suffixes))
-        ids = torch.zeros((len(suffixes), width), dtype=torch.long)
-        mask = torch.zeros((len(suffixes), shared + width), dtype=torch.long)
-        mask[:, :shared] = 1
-        for row, suffix in enumerate(suffixes):  # padded on the left: all answers begin together
-            ids[row, width - len(suffix) :] = torch.tensor(suffix)
-            mask[row, shared + width - len(suffix) :] = 1
-        positions = (mask.cumsum(-1) - 1).clamp(min=0)[:, shared:]
         device = self.model.device
         cache = repeated(prefix, len(suffixes))
-        ids, mask, positions = ids.to(device), mask.to(device), positions.to(device)
+        ids, mask, positions = self._padded(suffixes, shared)
         live = list(answers)
         while True:
-            logits = self.model(
-                input_ids=ids,
-                attention_mask=mask,
-                position_ids=positions,
-                past_key_values=cache,
-                logits_to_keep=1,
-            ).logits[:, -1]
+            logits = self._next_logits(ids, mask, positions, cache)
             for answer, token in zip(live, next_tokens(logits, live), strict=True):
                 answer.take(token)
             going = [place for place, answer in enumerate(live) if not self._ended(answer)]
@@ -351,6 +349,49 @@ class LocalEngine:
             ids = torch.tensor([[answer.tokens[-1]] for answer in live], device=device)
             mask = torch.cat([mask, mask.new_ones((len(live), 1))], dim=-1)
             positions = positions[:, -1:] + 1
+
+    def _padded(
+        self, suffixes: list[list[int]], shared: int
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return ids, attention mask and positions of prompts, behind the tokens they share."""
+        import torch
+
+        width = max(map(len, suffixes))
+        ids = torch.zeros((len(suffixes), width), dtype=torch.long)
+        mask = torch.zeros((len(suffixes), shared + width), dtype=torch.long)
+        mask[:, :shared] = 1
+        for row, suffix in enumerate(suffixes):  # padded on the left: all answers begin together
+            ids[row, width - len(suffix) :] = torch.tensor(suffix)
+            mask[row, shared + width - len(suffix) :] = 1
+        positions = (mask.cumsum(-1) - 1).clamp(min=0)[:, shared:]
+        device = self.model.device
+        return ids.to(device), mask.to(device), positions.to(device)
+
+    def _next_logits(
+        self, ids: torch.Tensor, mask: torch.Tensor, positions: torch.Tensor, cache: Any
+    ) -> torch.Tensor:
+        logits: torch.Tensor = self.model(
+            input_ids=ids,
+            attention_mask=mask,
+            position_ids=positions,
+            past_key_values=cache,
+            logits_to_keep=1,
+        ).logits[:, -1]
+        return logits
+
+    def first_logprobs(self, requests: Sequence[Request]) -> torch.Tensor:
+        """Return the log-probabilities of each answer's first token: [requests, vocabulary].
+
+        Float32, on the CPU; all requests in one batch, as generation begins.
+        """
+        import torch
+
+        prompts = [self.encode(request) for request in requests]
+        with torch.inference_mode():
+            shared, prefix = self._prefill(prompts, [*range(len(prompts))])
+            padded = self._padded([prompt[shared:] for prompt in prompts], shared)
+            logits = self._next_logits(*padded, repeated(prefix, len(prompts)))
+            return logits.float().log_softmax(-1).cpu()
 
     @cached_property
     def _ends(self) -> frozenset[int]:
@@ -409,6 +450,18 @@ def precision() -> str:
     return "bfloat16" if has_unit else "float32"
 
 
+def _refuse_other(folder: Path, adapter: Path | None) -> None:
+    """Refuse folders that hold something else than a model and an adapter in safetensors."""
+    if not (folder / "config.json").is_file():
+        held = "an adapter, not a model" if (folder / ADAPTER).is_file() else "no model"
+        raise EngineError(f"{folder} holds {held}: there is no config.json in it")
+    refuse_pickle(folder)
+    if adapter is not None:
+        if not (adapter / ADAPTER).is_file():
+            raise EngineError(f"{adapter} holds no adapter: there is no {ADAPTER} in it")
+        refuse_pickle(adapter)
+
+
 def _transformers_version() -> str:
     try:
         return version("transformers")
@@ -430,7 +483,7 @@ def load_model(folder: Path, adapter: Path | None) -> Any:
     """Load weights for inference, with the adapter merged into them.
 
     Raises:
-        EngineError: the adapter does not change the model's answers.
+        EngineError: the weights cannot be loaded, or the adapter does not change the answers.
         MissingExtraError: torch, transformers or peft is not installed.
     """
     transformers = _transformers()
@@ -438,9 +491,20 @@ def load_model(folder: Path, adapter: Path | None) -> Any:
 
     reuse_freed_memory()
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    model = transformers.AutoModelForCausalLM.from_pretrained(
-        folder, dtype=getattr(torch, precision()), local_files_only=True, use_safetensors=True
-    ).to(device)
+    try:
+        model = transformers.AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=getattr(torch, precision()),
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=False,
+        ).to(device)
+    except (OSError, ValueError) as error:
+        why = " ".join(str(error).split())[:300]
+        fix = "Wanted: safetensors weights of an architecture that transformers itself has"
+        raise EngineError(
+            f"{folder} cannot be loaded. {fix}; code in a folder is not run. {why}"
+        ) from None
     model.eval()
     if adapter is None:
         return model
@@ -460,6 +524,22 @@ def load_model(folder: Path, adapter: Path | None) -> Any:
         raise EngineError(f"the adapter in {adapter} does not change the model's answers")
     model.eval()
     return model
+
+
+def load_gguf(file: Path) -> Any:
+    """Load a GGUF file for inference, in the precision of this machine."""
+    transformers = _transformers()
+    import torch
+
+    with redirect_stderr(io.StringIO()):  # its own bar cannot be turned off otherwise
+        model = transformers.AutoModelForCausalLM.from_pretrained(
+            file.parent,
+            gguf_file=file.name,
+            dtype=getattr(torch, precision()),
+            local_files_only=True,
+        )
+    model.eval()
+    return model.to("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def reuse_freed_memory() -> None:

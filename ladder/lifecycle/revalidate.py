@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from ladder.errors import StateError
+from ladder.engines.local import LocalEngine
+from ladder.errors import PassportError, StateError
 from ladder.evidence import Attempt, Measurement, RevalidationPlan, Verdict
 from ladder.files import write_whole
+from ladder.lifecycle.passport import canary_finding
 from ladder.lifecycle.plan import load_plan, pins
 from ladder.report.watch import Watch
 from ladder.rungs.base import Climb
@@ -23,8 +25,9 @@ RECORD = "revalidations.jsonl"
 class Revalidation:
     """What a check found."""
 
-    measurement: Measurement
-    verdict: Verdict
+    measurement: Measurement | None
+    """None where the artefact is refused: it is not what its passport says."""
+    verdict: Verdict | None
     changed_pins: tuple[str, ...]
     findings: tuple[str, ...]
     """Reasons to act; none means that the answer still holds."""
@@ -59,16 +62,24 @@ def revalidate(path: Path, watch: Watch) -> Revalidation:
     stamp = datetime.now(UTC)
     folder = path.parent / "revalidations" / stamp.strftime("%Y-%m-%d")
     climb, _ = open_climb(task, folder, watch, store=folder / "completions.sqlite")
+    try:
+        result = _measured_again(climb, plan)
+    except PassportError as error:
+        result = Revalidation(None, None, (), (f"the artefact is refused: {error}",))
+    _record(path, result, stamp)
+    climb.store.close()
+    return result
+
+
+def _measured_again(climb: Climb, plan: RevalidationPlan) -> Revalidation:
     measurement, verdict, _ = measure(
         climb, plan.candidate, climb.splits.gate, all_rows=True, rungs=1, title="revalidating"
     )
     changed = changed_pins(climb, plan)
-    result = Revalidation(
-        measurement, verdict, changed, tuple(findings(plan, measurement, verdict, changed))
-    )
-    _record(path, result, stamp)
-    climb.store.close()
-    return result
+    found = findings(plan, measurement, verdict, changed)
+    engine = climb.engine_of(plan.candidate).engine
+    moved = canary_finding(engine) if isinstance(engine, LocalEngine) else None
+    return Revalidation(measurement, verdict, changed, (*found, *([moved] if moved else [])))
 
 
 def changed_pins(climb: Climb, plan: RevalidationPlan) -> tuple[str, ...]:
@@ -103,8 +114,8 @@ def _record(path: Path, result: Revalidation, at: datetime) -> None:
 
     line = {
         "at": at.isoformat(timespec="seconds"),
-        "score": result.measurement.score.model_dump(),
-        "verdict": result.verdict.status,
+        "score": result.measurement.score.model_dump() if result.measurement else None,
+        "verdict": result.verdict.status if result.verdict else None,
         "changed": list(result.changed_pins),
         "findings": list(result.findings),
     }

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ladder.evidence import Assessment, Attempt, DataReport, Estimate, Measurement, WordOverlap
+from ladder.evidence import (
+    AgainstTeacher,
+    Assessment,
+    Attempt,
+    DataReport,
+    Estimate,
+    Measurement,
+    WordOverlap,
+)
 from ladder.report.causes import cause_lines, context_lines, mend_lines, one_line
 from ladder.report.training import build_lines, duration, technique_lines
 
@@ -26,6 +34,8 @@ def _lines(a: Assessment) -> Iterator[str]:
     yield f"# {a.task.name}\n"
     yield f"> {one_line(a.task.goal)}\n"
     yield f"{answer_line(a)}\n"
+    if a.recommendation.instead:
+        yield f"**But {one_line(a.recommendation.instead)}**\n"
     for reason in a.recommendation.reasons:
         yield f"- {one_line(reason)}"
     yield "\n## What was measured\n"
@@ -145,6 +155,7 @@ def _attempt_lines(attempt: Attempt) -> Iterator[str]:
     yield from _human_lines(m)
     yield from _slice_lines(m)
     yield from _comparison_lines(attempt)
+    yield from _teacher_lines(attempt.against_teacher)
     yield from build_lines(m.build)
     yield from cause_lines(attempt.diagnosis)
     yield from context_lines(attempt.context)
@@ -246,6 +257,20 @@ def _comparison_lines(attempt: Attempt) -> Iterator[str]:
             f"\nAgainst {c.other}, on the {c.n} rows that both answered: {c.difference:+.2f} "
             f"({c.low:+.2f} to {c.high:+.2f}), p = {c.p_value:.2g}: **{c.claim}**."
         )
+
+
+def _teacher_lines(found: AgainstTeacher | None) -> Iterator[str]:
+    if found is None:
+        return
+    text = (
+        f"\nBeside its teacher, {found.teacher}, on the {found.n} rows that both answered: "
+        f"{found.kept:.0%} of the score kept ({found.low:.0%} to {found.high:.0%})"
+    )
+    if found.cheaper:
+        text += f"; a request costs 1/{found.cheaper:.3g}"
+    if found.faster:
+        text += f", and takes 1/{found.faster:.3g} of the time (p50)"
+    yield f"{text}."
 
 
 def _limit_lines(attempt: Attempt) -> Iterator[str]:

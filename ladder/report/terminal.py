@@ -30,6 +30,8 @@ def show(assessment: Assessment, folder: Path, console: Console) -> None:
     if assessment.recommendation.rung is None:
         for reason in assessment.recommendation.reasons[len(assessment.attempts) :]:
             console.print(Text(f"- {reason}"))
+    elif assessment.recommendation.instead:
+        console.print(Text(f"But {assessment.recommendation.instead}"))
     elif assessment.control:
         console.print(Text(f"Note: {assessment.control.sentence}"))
     saved = assessment.savings

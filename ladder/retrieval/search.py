@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
+from ladder.engines.embedding import embed, open_embedder
 from ladder.errors import MissingExtraError
 
 Way = Literal["bm25", "dense"]
@@ -85,27 +86,6 @@ class DenseIndex:
             return [[] for _ in queries]
         asked = embed(self.model, queries)
         return [best(scores, depth) for scores in similarity(asked, self.vectors)]
-
-
-def open_embedder(folder: Path) -> Any:
-    """Open a sentence-transformers model.
-
-    Raises:
-        MissingExtraError: sentence-transformers is not installed.
-    """
-    try:
-        from sentence_transformers import SentenceTransformer
-    except ImportError:
-        raise MissingExtraError(
-            "sentence-transformers", 'pip install "escalation-ladder[dense]"'
-        ) from None
-    return SentenceTransformer(str(folder), device="cpu", local_files_only=True)
-
-
-def embed(model: Any, texts: Sequence[str]) -> np.ndarray:
-    """Return one vector of length 1 for each text, float32 (texts, dimension)."""
-    options = {"normalize_embeddings": True, "show_progress_bar": False}
-    return np.asarray(model.encode(list(texts), **options))
 
 
 def similarity(queries: np.ndarray, vectors: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ from typing import Any, Literal, Self
 import httpx
 import numpy as np
 
+from ladder.engines.embedding import embed, open_embedder
 from ladder.engines.endpoint import is_loopback
 from ladder.errors import MissingExtraError, StateError
 from ladder.files import digest_of, folder_digests
@@ -30,8 +31,6 @@ from ladder.retrieval.search import (
     B,
     Ranking,
     Way,
-    embed,
-    open_embedder,
     similarity,
     words,
 )

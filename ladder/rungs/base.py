@@ -27,11 +27,13 @@ from ladder.samples.rows import Graded, Sample
 from ladder.samples.splits import Splits
 from ladder.scorers import MODEL_SCORERS, ModelScorer, Scorer, make_scorer
 from ladder.task import Prices, RungName, Task, model_parts
-from ladder.training.estimate import SLOWDOWN, TOKENS_AT_ONCE, foresee, memory_mb, shape_of
+from ladder.training.estimate import SLOWDOWN, TOKENS_AT_ONCE, fits, foresee, memory_mb, shape_of
 from ladder.training.launch import train
 from ladder.training.prune import pruned_copy
 from ladder.training.recipes import Recipe, find_recipe
+from ladder.training.vocabulary import refusal, trimmed_copy
 
+INSTALLED_EMBEDDING = "bundled:all-minilm-l6-v2"
 ENGINES_KEPT = 2
 """Engines held in memory at once: a base and one built on it."""
 
@@ -160,15 +162,39 @@ class Climb:
             return model_folder(self.task.models.student, self.task.folder)
         return pruned_copy(self.base_folder(), self.artefacts)
 
+    def narrowed(self, student: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
+        """Return a copy of our own student with the vocabulary of its rows and documents.
+
+        A student that the task names, and a vocabulary that cannot be trimmed, stay as they are.
+        """
+        if self.task.models.student is not None or refusal(student):
+            return student
+        texts = [*self.splits.labels, *(document.text for document in self.splits.documents)]
+        return trimmed_copy(student, rows, self.artefacts, texts)
+
+    def embedding_folder(self) -> Path | None:
+        """Return the task's embedding model, else the installed one; None where there is none."""
+        named = self.task.models.embedding
+        if named is not None:
+            return model_folder(named, self.task.folder)
+        if find_spec("sentence_transformers") is None:
+            return None
+        try:
+            return model_folder(INSTALLED_EMBEDDING)
+        except MissingExtraError:
+            return None
+
     def train(
         self,
         recipe: Recipe,
-        base: Path,
+        base: Path | None,
         rows: Sequence[Mapping[str, Any]],
         overrides: Mapping[str, str] | None = None,
     ) -> Build:
         """Train on rows, or find what the same training has left (`training.launch.train`)."""
-        foreseen = self.foresee(recipe, base, rows) if rows else None
+        foreseen = None
+        if rows and base is not None and recipe.rows != "labels":  # a head's takes seconds
+            foreseen = self.foresee(recipe, base, rows)
         return train(recipe, base, rows, self.artefacts, self.watch, overrides, foreseen)
 
     def foresee(self, recipe: Recipe, base: Path, rows: Sequence[Mapping[str, Any]]) -> Foreseen:
@@ -191,7 +217,7 @@ class Climb:
     def lora_recipe(self) -> Recipe:
         """Return the task's recipe for adapters; unnamed, the one whose memory there is."""
         memory, named = self.training_memory(), self.task.training.recipe
-        fitting = "lora" if memory is None or memory.fits("lora") else "qlora"
+        fitting = "lora" if fits(memory, "lora") else "qlora"
         return find_recipe(named or fitting, self.task.folder)
 
     def base_speed(self) -> Speed:
@@ -256,8 +282,11 @@ def must_stay(where: str, model: str) -> Problem:
 
 
 def _texts(row: Mapping[str, Any]) -> list[str]:
-    """Return every text of a training row: of turns, what is said in them."""
-    found: list[str] = []
+    """Return every text that is read with a training row: of turns, what is said in them.
+
+    The prompt of a pair is read with each of its answers.
+    """
+    found = _texts({"prompt": row["prompt"]}) if "rejected" in row else []
     for value in row.values():
         turns = value if isinstance(value, list) else [value]
         found += [str(turn["content"] if isinstance(turn, dict) else turn) for turn in turns]

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ladder.engines import model_folder
+from ladder.errors import TrainingError
 from ladder.evidence import Build
 from ladder.report.training import duration
 from ladder.report.watch import Watch
+from ladder.rungs.asking import answer
+from ladder.rungs.base import Climb
 from ladder.rungs.opening import open_climb
+from ladder.rungs.preferences import preference_rows
 from ladder.rungs.r3_lora import plain_candidate, training_rows
+from ladder.rungs.r4_distill import label_rows, unseen_labels
+from ladder.rungs.teaching import teacher_of
+from ladder.samples.rows import Sample
 from ladder.task import Task
-from ladder.training.launch import PICTURE, RECORD
-from ladder.training.recipes import find_recipe
+from ladder.training.launch import PICTURE, RECORD, TEACHER
+from ladder.training.recipes import WITH_TEACHER, Recipe, RowKind, find_recipe
+
+Answered = Sequence[tuple[Sample, str]]
+Rows = Sequence[Mapping[str, Any]]
 
 
 def train_task(
@@ -22,26 +33,51 @@ def train_task(
 ) -> list[str]:
     """Train on a task's training rows; return what to tell the user, line by line.
 
-    The student of a distillation learns from the rows' own targets here: in a climb its teacher
-    answers them.
+    A student learns from the task's `models.teacher`; without one, from the rows' own targets, or
+    from the base's weights where the recipe reads weights.
+
+    Raises:
+        TrainingError: the recipe cannot learn from this task's rows, or its program failed.
     """
-    climb, _ = open_climb(task, runs, watch)
+    climb, read = open_climb(task, runs, watch)
     found = find_recipe(recipe, task.folder, own=True)
-    candidate = plain_candidate(climb)
-    rows = training_rows(climb, candidate, [(s, s.target) for s in climb.splits.train])
-    base = model_folder(task.models.base, task.folder)
-    build = climb.train(found, base, rows, overrides)
+    if not climb.splits.train:
+        raise TrainingError(f"{task.source}: no training rows; name some under `data: train`")
+    answered: Answered = ()
+    rows: Rows
+    told = ""
+    if found.rows in ("pairs", "graded"):
+        candidate = plain_candidate(climb)
+        rows, told = preference_rows(climb, candidate, read.preferences, found.rows)
+    else:
+        answered = _answered(climb, found)
+        rows = ROWS[found.rows](climb, answered)
+    fields = {**_teacher(climb, found), **overrides}
+    build = climb.train(found, _start(climb, found, rows), rows, fields)
     climb.store.close()
     record = json.loads((Path(str(build.folder)) / RECORD).read_text())
     curve = record["loss_curve"]
+    never = unseen_labels(climb, [text for _, text in answered]) if found.rows == "labels" else ""
     return [
+        *([told] if told else []),
         f"{found.name}: {record['rows']} rows, {record['steps']} steps, {record['tokens']:,} "
         f"tokens in {duration(record['seconds'])}, {build.peak_memory_mb:,.0f} MB at the peak",
         *_as_foreseen(build),
         f"loss {curve[0][1]:.3f} -> {curve[-1][1]:.3f}" if curve else "no loss was logged",
+        *_measured(record),
+        *([f"no row has these labels, so it never answers them: {never}"] if never else []),
         *([f"picture {build.folder}/{PICTURE}"] if curve else []),
         f"artefact {build.folder}",
     ]
+
+
+def _measured(record: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what the program measured on the rows that it held out, if it did."""
+    if "metric" in record:
+        yield (
+            f"{record['metric']} {record['before']} -> {record['after']} on {record['held_out']} "
+            "couples held out"
+        )
 
 
 def _as_foreseen(build: Build) -> list[str]:
@@ -53,3 +89,60 @@ def _as_foreseen(build: Build) -> list[str]:
         f"foreseen: {duration(expected.seconds)} (took {build.seconds / expected.seconds:.2f} of "
         f"it), {expected.memory_mb:,.0f} MB ({build.peak_memory_mb / expected.memory_mb:.2f})"
     ]
+
+
+def _answered(climb: Climb, recipe: Recipe) -> Answered:
+    """Return the training rows with the answers to learn: the teacher's, or their own."""
+    samples = climb.splits.train
+    reads_answers = recipe.distils or recipe.rows == "labels"
+    if (
+        climb.task.models.teacher is None
+        or recipe.program.name in WITH_TEACHER
+        or not reads_answers
+    ):
+        return [(sample, sample.target) for sample in samples]
+    outcomes = answer(climb, teacher_of(climb), samples, "teacher answers", scored=False)
+    return [(o.sample, o.text) for o in outcomes if o.completion.error is None and o.text]
+
+
+def _start(climb: Climb, recipe: Recipe, rows: Rows) -> Path | None:
+    """Return the model that a recipe starts from: base, student, or embedding.
+
+    Logits are compared token by token, so a student that reads a teacher's keeps its vocabulary.
+    """
+    if recipe.rows == "labels":
+        return climb.embedding_folder()
+    if not recipe.distils:
+        return climb.base_folder()
+    student = climb.student_folder()
+    return student if recipe.program.name in WITH_TEACHER else climb.narrowed(student, rows)
+
+
+def _teacher(climb: Climb, recipe: Recipe) -> dict[str, str]:
+    """Return the field that names the teacher, where a recipe reads a teacher's weights."""
+    if recipe.program.name not in WITH_TEACHER:
+        return {}
+    models = climb.task.models
+    return {TEACHER: str(model_folder(models.teacher or models.base, climb.task.folder))}
+
+
+def _answers(climb: Climb, answered: Answered) -> list[dict[str, Any]]:
+    return training_rows(climb, plain_candidate(climb), answered)
+
+
+def _prompts(climb: Climb, answered: Answered) -> list[dict[str, Any]]:
+    return [{"prompt": row["prompt"]} for row in _answers(climb, answered)]
+
+
+def _labels(climb: Climb, answered: Answered) -> list[dict[str, Any]]:
+    if not climb.splits.labels:
+        raise TrainingError(f"{climb.task.source}: a label student needs `answer: {{type: label}}`")
+    return [dict(row) for row in label_rows(answered)]
+
+
+ROWS: Mapping[RowKind, Callable[[Climb, Answered], list[dict[str, Any]]]] = {
+    "answers": _answers,
+    "prompts": _prompts,
+    "labels": _labels,
+}
+"""What each kind of program is given."""

@@ -10,8 +10,6 @@ from ladder.rungs.asking import Outcome
 from ladder.rungs.base import Climb
 from ladder.task import RungName
 
-CONTROL = "control"
-
 
 def compare(climb: Climb, rung: RungName) -> tuple[Comparison, ...]:
     """Compare a measured rung with the control and every rung below it.

@@ -8,11 +8,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ladder.economy.cost import machine_usd_per_1k
-from ladder.evidence import Control, ControlLine
+from ladder.evidence import CONTROL, Control, ControlLine
 from ladder.files import digest_of
 from ladder.retrieval.search import LexicalIndex
 from ladder.rungs.base import Climb
-from ladder.rungs.comparing import CONTROL
 from ladder.rungs.judging import gated_scores
 from ladder.rungs.units import as_units
 from ladder.samples.rows import Sample

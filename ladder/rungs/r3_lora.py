@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from ladder.economy.cost import machine_usd
+from ladder.engines.base import Request
+from ladder.errors import Problem, TaskError
 from ladder.evidence import Attempt, Build, Candidate
 from ladder.rungs.asking import request_for
 from ladder.rungs.base import Climb, Wave
@@ -13,6 +16,7 @@ from ladder.rungs.r1_prompt import LABEL_WORDINGS, TEXT_WORDINGS, named
 from ladder.samples.rows import Sample
 from ladder.task import RungName
 from ladder.training.launch import training_missing
+from ladder.training.recipes import Recipe
 
 NAME: RungName = "lora"
 LEAST_ROWS = 40
@@ -40,7 +44,7 @@ def first_wave(climb: Climb, leader: Candidate | None) -> list[Candidate]:
     reading = plain.model_copy(update={"retrieval": retrieval})
     if retrieval.source == "examples" or not _helped(climb):
         # The examples are the training rows: the adapter has learnt them and may look at them.
-        shown = {"adapter": adapted.adapter, "build": adapted.build}
+        shown = {"model": adapted.model, "adapter": adapted.adapter, "build": adapted.build}
         found = [adapted, reading.model_copy(update=shown)]
         if retrieval.source == "examples" and _documents_hold_more(rag):
             documents = retrieval.model_copy(update={"source": "documents"})
@@ -70,12 +74,33 @@ def plain_candidate(climb: Climb) -> Candidate:
 
 def with_adapter(climb: Climb, candidate: Candidate, samples: Sequence[Sample]) -> Candidate:
     """Train an adapter on samples as the candidate would ask about them."""
-    recipe = climb.lora_recipe()
+    recipe = _recipe(climb)
     rows = training_rows(climb, candidate, [(s, s.target) for s in samples])
     build = climb.train(recipe, climb.base_folder(), rows)
     usd = machine_usd(build.seconds, climb.task.hardware.usd_per_hour)
     build = build.model_copy(update={"usd": usd})
-    return candidate.model_copy(update={"adapter": build.folder, "build": build})
+    return candidate.model_copy(update={**answering(build), "build": build})
+
+
+def answering(build: Build) -> dict[str, str | None]:
+    """Return what a candidate answers with: an adapter on its base, or a model of its own."""
+    whole = (Path(str(build.folder)) / "config.json").is_file()
+    return {"model": f"hf:{build.folder}"} if whole else {"adapter": build.folder}
+
+
+def _recipe(climb: Climb) -> Recipe:
+    """Return the task's recipe.
+
+    Raises:
+        TaskError: it learns from other rows than this rung has.
+    """
+    recipe = climb.lora_recipe()
+    if recipe.rows != "answers":
+        where = f"{climb.task.source}: training.recipe"
+        got = f"`{recipe.name}`, which does not learn from inputs and targets"
+        fix = f"Run it by hand: ladder train {recipe.name} --task {climb.task.source}"
+        raise TaskError([Problem(where, got, "lora, qlora, dora, or your own over sft.py", fix)])
+    return recipe
 
 
 def training_rows(
@@ -87,13 +112,22 @@ def training_rows(
     rows: list[dict[str, Any]] = []
     for sample, text in answered:
         request = request_for(climb, candidate, sample, engine)
-        if request.messages:
-            turns = [{"role": role, "content": content} for role, content in request.messages]
-            reply = [{"role": "assistant", "content": text}]
-            rows.append({"prompt": turns, "completion": reply})
-        else:
-            rows.append({"prompt": request.text, "completion": f" {' '.join(text.split())}\n"})
+        rows.append({"prompt": prompt_of(request), "completion": reply_to(request, text)})
     return rows
+
+
+def prompt_of(request: Request) -> Any:
+    """Return a request's prompt as training programs read it: text, or turns of a chat."""
+    if not request.messages:
+        return request.text
+    return [{"role": role, "content": content} for role, content in request.messages]
+
+
+def reply_to(request: Request, text: str) -> Any:
+    """Return an answer as what follows a request's prompt; a plain one ends with its line."""
+    if request.messages:
+        return [{"role": "assistant", "content": text}]
+    return f" {' '.join(text.split())}\n"
 
 
 def _helped(climb: Climb) -> bool:
@@ -115,7 +149,7 @@ def _documents_hold_more(rag: Attempt) -> bool:
 
 
 def _described(climb: Climb, candidates: list[Candidate]) -> list[Candidate]:
-    recipe = climb.lora_recipe().name
+    recipe = _recipe(climb).name
     there = len(climb.splits.train)
     trained = min(there, climb.task.training.max_rows)
     of = f" ({trained:,} of {there:,} rows)" if trained < there else ""

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 from ladder.economy.cost import machine_usd
-from ladder.engines.head import train_head
-from ladder.errors import MissingExtraError
 from ladder.evidence import Build, Candidate
-from ladder.files import digest_of
 from ladder.rungs.asking import Outcome, answer
 from ladder.rungs.base import Climb, Wave
 from ladder.rungs.r1_prompt import named
 from ladder.rungs.r3_lora import plain_candidate, training_rows
+from ladder.rungs.teaching import teacher_of
+from ladder.samples.rows import Sample
 from ladder.task import RungName
 from ladder.training.launch import training_missing
 from ladder.training.recipes import find_recipe
 
 NAME: RungName = "distill"
 LEAST_INPUTS = 40
+LABELS_NAMED = 5
 
 
 def unavailable(climb: Climb) -> str | None:
@@ -34,8 +35,8 @@ def unavailable(climb: Climb) -> str | None:
 
 
 def first_wave(climb: Climb, leader: Candidate | None) -> list[Candidate]:
-    """Let the teacher answer the inputs, then teach a small language model and a linear head."""
-    teacher = _teacher(climb)
+    """Let the teacher answer the inputs, then teach a small language model and linear heads."""
+    teacher = teacher_of(climb)
     inputs = (*climb.splits.train, *climb.splits.unlabeled)[: climb.task.training.max_rows]
     taught = [
         outcome
@@ -44,24 +45,12 @@ def first_wave(climb: Climb, leader: Candidate | None) -> list[Candidate]:
     ]
     students = [_generating_student(climb, teacher, taught)]
     if climb.splits.labels and len(Counter(o.text for o in taught)) > 1:
-        students.append(_linear_student(climb, taught))
+        students += label_students(climb, taught)
     return students
 
 
 WAVES = (first_wave,)
 CHALLENGES: tuple[Wave, ...] = ()
-
-
-def _teacher(climb: Climb) -> Candidate:
-    """Return the system to learn from: the task's, or the best measured so far."""
-    best = climb.best()
-    if climb.task.models.teacher is None:
-        if best is None or best.candidate is None:
-            raise MissingExtraError("a teacher", "naming one in the task: models: {teacher: …}")
-        return best.candidate
-    chat = Candidate(rung=NAME, technique="teacher", model=climb.task.models.teacher, form="chat")
-    retrieval = best.candidate.retrieval if best and best.candidate else None
-    return chat.model_copy(update={"retrieval": retrieval})
 
 
 def _generating_student(climb: Climb, teacher: Candidate, taught: Sequence[Outcome]) -> Candidate:
@@ -81,7 +70,7 @@ def _generating_student(climb: Climb, teacher: Candidate, taught: Sequence[Outco
     )
     rows = training_rows(climb, candidate, [(o.sample, o.text) for o in taught])
     recipe = find_recipe("distill_sequence", climb.task.folder)
-    build = climb.train(recipe, folder, rows)
+    build = climb.train(recipe, climb.narrowed(folder, rows), rows)
     words = "student of the base" if climb.task.models.student is None else "given student"
     described = named([candidate])[0].technique
     return candidate.model_copy(
@@ -93,20 +82,46 @@ def _generating_student(climb: Climb, teacher: Candidate, taught: Sequence[Outco
     )
 
 
-def _linear_student(climb: Climb, taught: Sequence[Outcome]) -> Candidate:
-    """Fit a linear head on the teacher's labels: no language model is left in it."""
-    texts, labels = [o.sample.input for o in taught], [o.text for o in taught]
-    folder = climb.artefacts / f"head-{digest_of([texts, labels, climb.task.seed])[:16]}"
-    if not (folder / "head.json").is_file():
-        train_head(folder, texts, labels, climb.task.seed)
-    build = _with_costs(climb, Build(folder=str(folder)), taught)
+def label_students(climb: Climb, taught: Sequence[Outcome]) -> list[Candidate]:
+    """Fit linear heads on the teacher's labels: no language model is left in them.
+
+    One reads character n-grams; where an embedding model is at hand, another reads its vectors.
+    """
+    never = unseen_labels(climb, [o.text for o in taught])
+    if never:
+        climb.watch.say(f"  the label students cannot answer: {never}")
+    students = [_linear_student(climb, taught, None, "character n-grams")]
+    embedding = climb.embedding_folder()
+    if embedding is not None:
+        students.append(_linear_student(climb, taught, embedding, "an embedding"))
+    return students
+
+
+def _linear_student(
+    climb: Climb, taught: Sequence[Outcome], embedding: Path | None, reads: str
+) -> Candidate:
+    rows = label_rows([(o.sample, o.text) for o in taught])
+    recipe = find_recipe("student_label", climb.task.folder)
+    build = climb.train(recipe, embedding, rows)
     return Candidate(
         rung=NAME,
-        technique="linear head on character n-grams",
-        model=f"head:{folder}",
+        technique=f"linear head on {reads}",
+        model=f"head:{build.folder}",
         answer="free",
-        build=build,
+        build=_with_costs(climb, build, taught),
     )
+
+
+def label_rows(answered: Sequence[tuple[Sample, str]]) -> list[dict[str, str]]:
+    """Return what a label student learns from."""
+    return [{"text": sample.input, "label": text} for sample, text in answered]
+
+
+def unseen_labels(climb: Climb, answers: Sequence[str]) -> str:
+    """Name the task's labels that no row to learn from has."""
+    never = [label for label in climb.splits.labels if label not in set(answers)]
+    more = f" and {len(never) - LABELS_NAMED} more" if len(never) > LABELS_NAMED else ""
+    return ", ".join(f"`{label}`" for label in never[:LABELS_NAMED]) + more
 
 
 def _with_costs(climb: Climb, build: Build, taught: Sequence[Outcome]) -> Build:

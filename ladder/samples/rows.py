@@ -11,9 +11,13 @@ from typing import Any
 
 from ladder.errors import DataError, MissingExtraError, Problem
 from ladder.files import digest_of, file_digest
+from ladder.samples.preferences import Preference, mistake_of, told_before
 from ladder.task import DATASETS_PREFIX, ColumnName, Task
 
 MOST_PROBLEMS_SHOWN = 20
+
+PAIR: tuple[ColumnName, ColumnName] = ("chosen", "rejected")
+MARKS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
 
 _Reader = Callable[..., Iterator[tuple[str, Any]]]
 """(task, role, numbered rows, problems) -> (where, row)."""
@@ -80,6 +84,7 @@ class Rows:
     unlabeled: tuple[Sample, ...] = ()
     synthetic: tuple[Sample, ...] = ()
     graded: tuple[Graded, ...] = ()
+    preferences: tuple[Preference, ...] = ()
     digests: tuple[tuple[str, str], ...] = ()
 
 
@@ -94,7 +99,11 @@ def read_rows(task: Task) -> Rows:
     found: dict[str, tuple[Any, ...]] = {}
     places: dict[str, list[str]] = {}
     digests = []
-    readers: dict[str, _Reader] = {"documents": _read_documents, "graded": _read_graded}
+    readers: dict[str, _Reader] = {
+        "documents": _read_documents,
+        "graded": _read_graded,
+        "preferences": _read_preferences,
+    }
     for role, value in task.data.files().items():
         known = len(problems)
         numbered = list(_raw_rows(task, role, value, problems))
@@ -355,6 +364,46 @@ def _graded_problems(
         column = task.data.columns.get("human", "human")
         fix = "1 is right, 0 is wrong; divide other scales by their highest grade."
         yield Problem(f"{where}: {column}", f"`{str(given)[:40]}`", "a grade from 0 to 1", fix)
+
+
+def _read_preferences(
+    task: Task,
+    role: str,
+    numbered: list[tuple[str, Mapping[str, Any]]],
+    problems: list[Problem],
+) -> Iterator[tuple[str, Preference]]:
+    """Read pairs, or single answers where the file knows neither `chosen` nor `rejected`."""
+    in_pairs = any(_field(row, task, name) for _, row in numbered for name in PAIR)
+    first: dict[Preference, str] = {}
+    for where, row in numbered:
+        needed: tuple[ColumnName, ...] = ("input", *PAIR) if in_pairs else ("input", "answer")
+        missing = [name for name in needed if not _text(_field(row, task, name))]
+        if not in_pairs and _field(row, task, "desirable") is None:
+            missing.append("desirable")
+        problems += [_missing(where, task, name, row) for name in missing]
+        if missing:
+            continue
+        texts = [_text(_field(row, task, name)) for name in needed]
+        found = Preference(*texts) if in_pairs else _single(task, row, *texts)
+        wrong = mistake_of(found) if isinstance(found, Preference) else found
+        if isinstance(found, Preference) and wrong is None:
+            wrong = told_before(found, first)
+        if wrong is not None:
+            problems.append(Problem(where, *wrong))
+        elif isinstance(found, Preference):
+            first[found] = where
+            yield where, found
+
+
+def _single(
+    task: Task, row: Mapping[str, Any], asked: str, answer: str
+) -> Preference | tuple[str, str, str]:
+    """Return an answer that is wanted or not; else what is wrong with the mark."""
+    mark = str(_field(row, task, "desirable")).strip().lower()
+    if mark not in MARKS:
+        column = task.data.columns.get("desirable", "desirable")
+        return f"`{column}: {mark[:40]}`", "true or false", "Mark each answer as wanted or not."
+    return Preference(asked, *((answer, "") if MARKS[mark] else ("", answer)))
 
 
 def _grade(value: object) -> float | None:

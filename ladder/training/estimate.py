@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from ladder.evidence import Foreseen
+from ladder.evidence import Foreseen, Memory
 from ladder.training.recipes import Recipe
 
 LIBRARIES_MB = 750
@@ -108,6 +108,11 @@ def memory_mb(shape: Shape, technique: str, tokens: int, rank: int = 16) -> floa
     if technique == "qlora":
         scratch += 4.0 * shape.hidden * shape.inner
     return LIBRARIES_MB + (held + scratch) / 2**20
+
+
+def fits(memory: Memory | None, technique: str) -> bool:
+    """Tell whether a technique's training fits; where nothing is known it is taken to."""
+    return memory is None or memory.needed_mb[technique] < memory.there_mb
 
 
 def foresee(

@@ -18,14 +18,20 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from ladder.engines.passport import PASSPORT
 from ladder.errors import MissingExtraError, TrainingError
 from ladder.evidence import Build, Foreseen
 from ladder.files import digest_of, file_digest, folder_digests, write_json_lines, write_whole
 from ladder.report.picture import loss_svg
 from ladder.report.watch import Watch
-from ladder.training.recipes import SHARED, Recipe
+from ladder.training.card import RECORD as RECORD
+from ladder.training.card import write_card
+from ladder.training.passport import issue
+from ladder.training.recipes import Recipe, shared_by
 
-RECORD, FORESEEN, PICTURE = "training.json", "foreseen.json", "loss.svg"
+FORESEEN, PICTURE = "foreseen.json", "loss.svg"
+TEACHER = "teacher_model_name_or_path"
+"""The field in which a recipe finds the folder of a teacher's weights."""
 POLL_SECONDS = 0.5
 STOP_SECONDS = 20
 
@@ -40,7 +46,7 @@ def training_missing() -> str | None:
 
 def train(
     recipe: Recipe,
-    base: Path,
+    base: Path | None,
     rows: Sequence[Mapping[str, Any]],
     artefacts: Path,
     watch: Watch,
@@ -51,26 +57,29 @@ def train(
 
     Args:
         recipe: what to run.
-        base: folder of the model to start from.
+        base: folder of the model to start from, where the recipe starts from one.
         rows: what the recipe's program learns from (`recipes.RowKind`).
         artefacts: where trained things are kept; the artefact's folder is named by its inputs, so
             a killed training goes on in it and a finished one is found again.
         watch: sees steps, loss and time left.
-        overrides: recipe fields to change, by name.
+        overrides: recipe fields to change, by name; a student's teacher is one of them.
         foreseen: what it is expected to take; said when it begins, and kept beside the record.
 
     Raises:
         MissingExtraError: the training libraries are not installed.
         TrainingError: the program failed; its log is named.
+        EngineError: what it left cannot be loaded, or is an adapter without effect.
     """
     missing = training_missing()
     if missing:
         raise MissingExtraError("what training needs", missing)
+    named = (overrides or {}).get(TEACHER)
+    models = [Path(each) for each in (base, named) if each is not None]
     about = [
         file_digest(recipe.path),
         file_digest(recipe.program),
-        folder_digests(recipe.program.parent, [SHARED]),
-        folder_digests(base, _weights(base)),
+        folder_digests(recipe.program.parent, shared_by(recipe.program)),
+        *(folder_digests(each, _weights(each)) for each in models if each.is_dir()),
         list(rows),
         dict(overrides or {}),
     ]
@@ -82,10 +91,16 @@ def train(
             if foreseen is not None:
                 write_whole(folder / FORESEEN, foreseen.model_dump_json())
                 watch.say(f"  training {recipe.name}: {in_words(foreseen)}")
-            _run(recipe, base, folder, watch, overrides or {})
+            start = {"model_name_or_path": str(base)} if base is not None else {}
+            _run(recipe, folder, watch, {**start, **(overrides or {})})
             curve = json.loads((folder / RECORD).read_text()).get("loss_curve")
             if curve:
                 write_whole(folder / PICTURE, loss_svg(curve))
+        if not (folder / PASSPORT).is_file():
+            with watch.step("writing its passport", 1) as advance:
+                issue(folder, base, recipe, rows, overrides or {})
+                write_card(folder)
+                advance(1)
     return read_build(folder)
 
 
@@ -133,17 +148,15 @@ def _alone(folder: Path) -> Iterator[None]:
 
 def _run(
     recipe: Recipe,
-    base: Path,
     folder: Path,
     watch: Watch,
-    overrides: Mapping[str, str],
+    fields: Mapping[str, str],
 ) -> None:
     command = [
         *(sys.executable, str(recipe.program), "--config", str(recipe.path)),
-        *("--model_name_or_path", str(base)),
         *("--train_file", str(folder / "rows.jsonl"), "--output_dir", str(folder)),
     ]
-    for name, value in overrides.items():
+    for name, value in fields.items():
         command += [f"--{name}", value]
     log = folder / "train.log"
     quiet = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "PYTHONWARNINGS": "ignore"}

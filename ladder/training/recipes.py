@@ -17,9 +17,21 @@ RowKind = Literal["answers", "pairs", "graded", "prompts", "labels"]
 """What a program learns from: prompt and completion; prompt, chosen and rejected; prompt,
 completion and whether it is desirable; prompts alone; text and label."""
 
-PROGRAMS: Mapping[str, RowKind] = {"sft.py": "answers"}
+PROGRAMS: Mapping[str, RowKind] = {
+    "sft.py": "answers",
+    "dpo.py": "pairs",
+    "orpo.py": "pairs",
+    "kto.py": "graded",
+    "distill_logits.py": "answers",
+    "distill_on_policy.py": "prompts",
+    "student_label.py": "labels",
+}
+WITH_TEACHER = ("distill_logits.py", "distill_on_policy.py")
+"""Programs that read the teacher's own weights; the others read what it has answered."""
 SHARED = "running.py"
 """What the programs share; a copied program takes it along."""
+SHARED_BY_PREFERENCE = "preference.py"
+"""What dpo.py, orpo.py and kto.py share beside it."""
 COMMANDS = 2
 """The first lines of a recipe say how to launch it, with `ladder` and without."""
 
@@ -42,6 +54,11 @@ class Recipe:
     def rows(self) -> RowKind:
         """What its program learns from."""
         return PROGRAMS[self.program.name]
+
+    @property
+    def distils(self) -> bool:
+        """Whether it makes a small student, not another form of the base."""
+        return self.program.name in WITH_TEACHER or self.name.startswith("distill")
 
 
 def shipped_recipes() -> list[Recipe]:
@@ -104,7 +121,7 @@ def copy_recipe(name: str, into: Path) -> list[Path]:
         TrainingError: there is no such recipe, or one of the files is there already.
     """
     recipe = find_recipe(name, into)
-    names = (recipe.path.name, recipe.program.name, SHARED)
+    names = (recipe.path.name, recipe.program.name, *shared_by(recipe.program))
     there = [into / each for each in names if (into / each).exists()]
     if there and there[0].name == recipe.path.name:
         raise TrainingError(f"{there[0]} is there already; remove it, or name another folder")
@@ -113,3 +130,9 @@ def copy_recipe(name: str, into: Path) -> list[Path]:
     for path in made:
         shutil.copyfile(shipped("recipes") / path.name, path)
     return made
+
+
+def shared_by(program: Path) -> tuple[str, ...]:
+    """Return the files that a program imports; a copied program takes them along."""
+    prefers = PROGRAMS[program.name] in ("pairs", "graded")
+    return (SHARED, SHARED_BY_PREFERENCE) if prefers else (SHARED,)

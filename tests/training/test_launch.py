@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from ladder.training.recipes import (
     copy_recipe,
     find_recipe,
     read_recipe,
+    shared_by,
     shipped_recipes,
 )
 
@@ -86,7 +88,7 @@ def test_a_recipe_beside_the_task(recipe: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["none", "mine", "sft.py", "none.yaml", ""])
 def test_no_such_recipe_lists_the_shipped_ones(name: str, recipe: Path) -> None:
-    with pytest.raises(TrainingError, match="distill_sequence, lora, qlora") as caught:
+    with pytest.raises(TrainingError, match=r"distill_sequence, .*lora, .*qlora") as caught:
         find_recipe(name, recipe.parent)
     assert f"`{name}`" in str(caught.value)
 
@@ -206,8 +208,11 @@ def test_every_shipped_recipe_says_when_to_use_it_and_can_be_owned(tmp_path: Pat
     for recipe in shipped_recipes():
         assert len(recipe.when.split()) > 8, recipe.name
         made = copy_recipe(recipe.name, tmp_path / recipe.name)
-        names = [recipe.path.name, recipe.program.name, "running.py"]
+        names = [recipe.path.name, recipe.program.name, *shared_by(recipe.program)]
         assert [path.name for path in made] == names
+        imported = re.findall(r"^from (\w+) import", made[1].read_text(), re.MULTILINE)
+        beside = {f"{name}.py" for name in imported if (made[1].parent / f"{name}.py").is_file()}
+        assert beside == set(shared_by(recipe.program))
         assert find_recipe(str(made[0]), tmp_path, own=True).program == made[1]
         assert find_recipe(str(made[0]), tmp_path).program == recipe.program
         with pytest.raises(TrainingError, match="is there already"):

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from conftest import ROOT
+from programs import largest_change, started
 
 pytestmark = pytest.mark.slow
 
@@ -23,24 +24,6 @@ pytestmark = pytest.mark.slow
 def program(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(str(ROOT / "recipes"))
     return importlib.import_module("sft")
-
-
-@pytest.fixture
-def tiny(smollm: Path, tmp_path: Path) -> Path:
-    """A two-layer model with the bundled model's tokenizer."""
-    import torch
-    from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
-
-    torch.manual_seed(0)
-    tokenizer = AutoTokenizer.from_pretrained(smollm)
-    config = LlamaConfig(
-        vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=2,
-        num_attention_heads=4, num_key_value_heads=2, pad_token_id=tokenizer.pad_token_id,
-    )  # fmt: skip
-    folder = tmp_path / "tiny"
-    LlamaForCausalLM(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
 
 
 def trained(program: ModuleType, base: Path, folder: Path, at_once: int) -> dict[str, Any]:
@@ -186,3 +169,22 @@ def test_rows_that_are_too_long_end_the_run_with_the_length_that_fits(tiny, tmp_
     said = ended(start(tiny, tmp_path / "run", rows=rows), code=1)
     assert "rows are longer than 128 tokens" in said
     assert "set max_length" in said
+
+
+@pytest.mark.parametrize("name", ["dora", "full"])
+def test_a_recipe_trains_what_it_says_and_changes_the_logits(name, tiny, tmp_path):
+    rows = [{"prompt": f"Q{at}\nA:", "completion": " yes please\n"} for at in range(24)]
+    done = started(name, rows, tiny, tmp_path / "out", "--logging_steps", "1")
+    assert done.returncode == 0, done.stderr[-2000:]
+    record = json.loads((tmp_path / "out" / "training.json").read_text())
+    assert record["loss_curve"][-1][1] < record["loss_curve"][0][1]
+    whole = record["trained_parameters"] == record["all_parameters"]
+    assert whole == (name == "full")
+    assert largest_change(tiny, tmp_path / "out") > 1e-3
+    if name == "dora":
+        from safetensors.torch import load_file
+
+        saved = load_file(tmp_path / "out" / "adapter_model.safetensors")
+        lengths = [value for key, value in saved.items() if "magnitude" in key]
+        assert lengths
+        assert all(value.dtype.itemsize == 4 for value in lengths)  # bfloat16 would freeze them

@@ -1,0 +1,87 @@
+"""Train recipes on a task, one after the other, and print a row for each of them.
+
+    python benchmarks/recipes.py TASK RECIPE [RECIPE …] [--data FOLDER] [--set key=value]
+
+A preference program measures itself on the pairs that it holds out. What learns from answers is
+measured here, by the task's first scorer on the same held-out rows before and after. Rows are the
+rows trained on; memory is the process's peak; minutes are those of training, without loading.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from ladder.evidence import Build, Candidate
+from ladder.report.watch import Quiet
+from ladder.rungs.asking import answer
+from ladder.rungs.base import Climb
+from ladder.rungs.by_hand import train_task
+from ladder.rungs.opening import open_climb
+from ladder.rungs.r3_lora import answering, plain_candidate
+from ladder.task import Task, load_task
+
+HELD_OUT = 100
+"""Rows answered before and after, at most."""
+
+
+def main() -> None:
+    """Train and print."""
+    given = argparse.ArgumentParser(description=__doc__)
+    given.add_argument("task", type=Path)
+    given.add_argument("recipes", nargs="+")
+    given.add_argument("--data", type=Path)
+    given.add_argument("--runs", type=Path, default=Path("runs"))
+    given.add_argument("--set", action="append", default=[], help="change a field: key=value")
+    words = given.parse_args()
+    task = load_task(words.task, words.data)
+    changed = dict(entry.split("=", 1) for entry in words.set)
+    print("| recipe | task, rows | minutes | peak memory | before -> after |")
+    for name in words.recipes:
+        print(row(name, task, words.runs.resolve(), changed), flush=True)
+
+
+def row(name: str, task: Task, runs: Path, changed: dict[str, str]) -> str:
+    """Train a recipe; return its row."""
+    told = train_task(name, task, runs, Quiet(), changed)
+    folder = Path(told[-1].removeprefix("artefact "))
+    record = json.loads((folder / "training.json").read_text())
+    peak = max(record["peak_memory_mb"], record["peak_gpu_memory_mb"])
+    return (
+        f"| {name} | {task.name}, {record['rows']:,} | {record['seconds'] / 60:.1f} | "
+        f"{peak / 1024:.1f} GB | {moved(task, runs, folder, record)} |"
+    )
+
+
+def moved(task: Task, runs: Path, folder: Path, record: dict[str, Any]) -> str:
+    """Return what the training moved: the program's own metric, or the task's score."""
+    if "metric" in record:
+        return (
+            f"{record['metric']} {record['before']:.2f} -> {record['after']:.2f}, margin "
+            f"{record['margin_before']:+.2f} -> {record['margin_after']:+.2f} nats, "
+            f"n = {record['held_out']}"
+        )
+    climb, _ = open_climb(task, runs, Quiet())
+    rows = climb.splits.gate[:HELD_OUT]
+    plain = plain_candidate(climb)
+    trained = plain.model_copy(update=answering(Build(folder=str(folder))))
+    before, after = (score(climb, each, rows) for each in (plain, trained))
+    climb.store.close()
+    return f"{climb.scorers[0][0]} {before:.2f} -> {after:.2f}, n = {len(rows)}"
+
+
+def score(climb: Climb, candidate: Candidate, rows: Sequence[Any]) -> float:
+    """Return the mean score of a candidate; a row without an answer ends the benchmark."""
+    outcomes = answer(climb, candidate, rows)
+    faults = [outcome.error for outcome in outcomes if outcome.error]
+    if faults:
+        raise SystemExit(f"{len(faults)} rows without an answer: {faults[0]}")
+    return fmean(outcome.scores[0] for outcome in outcomes)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""Canary prompts: does a model still answer as it did when its passport was written?
+
+The first token's log-probabilities move with every change of weights, adapter, tokenizer, template
+or kernel, and cost one forward pass. They also move by themselves, with the batch that a prompt
+shares: so that noise is measured by repeating, when they are taken and again when they are checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ladder.engines.base import Request
+from ladder.evidence import Canaries, Canary
+from ladder.files import digest_of
+
+if TYPE_CHECKING:
+    import torch
+
+    from ladder.engines.local import LocalEngine
+
+Prompt = str | tuple[tuple[str, str], ...]
+
+PROMPTS = 8
+TOP = 5
+"""Tokens kept of each prompt: the likeliest."""
+MARGIN = 4
+"""Tolerance over the noise seen: other threads and machines add to what other batches show."""
+LEAST_TOLERANCE = 0.01
+"""Nats. In float32 the noise of one machine is far below what another one adds."""
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How far the canaries are from what was recorded."""
+
+    largest: float
+    """Nats."""
+    tolerance: float
+    asked: int
+    moved: int
+    """Prompts of which a token moved by more than the tolerance."""
+
+    @property
+    def holds(self) -> bool:
+        """No canary moved by more than the tolerance."""
+        return self.moved == 0
+
+
+def choose_prompts(rows: Sequence[Mapping[str, Any]]) -> list[Prompt]:
+    """Return a few distinct prompts of training rows, from the shorter half of them."""
+    prompts = {prompt for row in rows if (prompt := _prompt(row.get("prompt")))}
+    ordered = sorted(prompts, key=lambda prompt: (len(str(prompt)), str(prompt)))
+    shorter = ordered[: max(PROMPTS, (len(ordered) + 1) // 2)]
+    step = max(1, len(shorter) // PROMPTS)
+    return shorter[::step][:PROMPTS]
+
+
+def _prompt(given: Any) -> Prompt | None:
+    if isinstance(given, str):
+        return given
+    if not isinstance(given, (list, tuple)):
+        return None
+    try:
+        return tuple((str(turn["role"]), str(turn["content"])) for turn in given)
+    except (KeyError, TypeError):
+        return None
+
+
+def take_canaries(engine: LocalEngine, prompts: Sequence[Prompt]) -> Canaries:
+    """Record what an engine's model answers to prompts, and the noise of that."""
+    likeliest, noise = _measure(engine, prompts)
+    values, tokens = likeliest.topk(min(TOP, likeliest.shape[-1]), dim=-1)
+    return Canaries(
+        prompts=tuple(
+            Canary(
+                prompt=prompt,
+                digest=digest_of(prompt),
+                logprobs={
+                    int(token): round(float(value), 4)
+                    for token, value in zip(tokens[at], values[at], strict=True)
+                },
+            )
+            for at, prompt in enumerate(prompts)
+        ),
+        noise=round(noise, 4),
+        tolerance=round(tolerance(noise), 4),
+        precision=engine.fingerprint()["precision"],
+        device=str(engine.model.device.type),
+    )
+
+
+def tolerance(noise: float) -> float:
+    """Return what a log-probability may move by, nats."""
+    return max(LEAST_TOLERANCE, MARGIN * noise)
+
+
+def check_canaries(engine: LocalEngine, recorded: Canaries) -> Drift:
+    """Ask the canaries again and compare.
+
+    The tolerance is the recorded one, or that of this machine's own noise where that is larger (a
+    model recorded in float32 and loaded in bfloat16).
+    """
+    now, noise = _measure(engine, [canary.prompt for canary in recorded.prompts])
+    allowed = max(recorded.tolerance, tolerance(noise))
+    moves = []
+    for at, canary in enumerate(recorded.prompts):
+        found = [float(now[at, token]) for token in canary.logprobs]
+        pairs = zip(found, canary.logprobs.values(), strict=True)
+        moves.append(max(abs(a - b) for a, b in pairs))
+    return Drift(max(moves), allowed, len(moves), sum(not move <= allowed for move in moves))
+
+
+def _measure(engine: LocalEngine, prompts: Sequence[Prompt]) -> tuple[torch.Tensor, float]:
+    """Return log-probabilities [prompts, vocabulary] and how far batching moves the likeliest."""
+    import torch
+
+    requests = [
+        Request(text=prompt) if isinstance(prompt, str) else Request(messages=prompt)
+        for prompt in prompts
+    ]
+    half = (len(requests) + 1) // 2
+    together = engine.first_logprobs(requests)
+    alone = torch.cat([engine.first_logprobs([request]) for request in requests])
+    turned = list(reversed(requests))
+    parts = [engine.first_logprobs(part) for part in (turned[:half], turned[half:]) if part]
+    runs = torch.stack([together, alone, torch.cat(parts).flip(0)])
+    mean = runs.mean(0)
+    spread = runs.amax(0) - runs.amin(0)
+    likeliest = mean.topk(min(TOP, mean.shape[-1]), dim=-1).indices
+    return mean, float(spread.gather(-1, likeliest).max())

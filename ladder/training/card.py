@@ -1,0 +1,181 @@
+"""The model card of a trained artefact: every number in it comes from a record on disk."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ladder.engines.passport import read_passport
+from ladder.evidence import Assessment, Attempt, Passport
+from ladder.files import write_whole
+from ladder.report.markdown import span
+from ladder.report.training import duration
+
+CARD = "README.md"
+LIBRARIES = {"adapter": "peft", "head": "escalation-ladder", "model": "transformers"}
+TAGS = {"adapter": "text-generation", "head": "text-classification", "model": "text-generation"}
+RECORD = "training.json"
+
+
+def write_card(
+    folder: Path, assessment: Assessment | None = None, attempt: Attempt | None = None
+) -> None:
+    """Write the card of an artefact that has a passport, in place of the training library's own.
+
+    Args:
+        folder: of the artefact.
+        assessment: in which it was measured, if it was.
+        attempt: the rung of that assessment that answered with it.
+    """
+    passport = read_passport(folder)
+    if passport is None or not (folder / RECORD).is_file():
+        return
+    record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    measured = _measured(assessment, attempt) if assessment and attempt else []
+    text = model_card(folder.name, passport, record, _licence(Path(passport.base_folder)), measured)
+    write_whole(folder / CARD, text)
+
+
+def model_card(
+    name: str,
+    passport: Passport,
+    record: Mapping[str, Any],
+    licence: str | None = None,
+    measured: list[str] | None = None,
+) -> str:
+    """Return the card as Markdown, headed by the YAML that the Hugging Face hub reads."""
+    adapter = passport.kind == "adapter"
+    base, _, revision = passport.base.partition("@")
+    relation = "adapter" if adapter else "finetune"
+    head = {
+        **({"base_model": base, "base_model_relation": relation} if passport.base_parts else {}),
+        "library_name": LIBRARIES.get(passport.kind, "transformers"),
+        **({"license": licence} if licence else {}),
+        **({"pipeline_tag": TAGS[passport.kind]} if passport.kind in TAGS else {}),
+        "tags": ["escalation-ladder", passport.recipe],
+    }
+    whats = {"adapter": "An adapter for", "head": "A linear label student on"}
+    what = whats.get(passport.kind, "A model trained from")
+    at = f" at revision `{revision}`" if revision else ""
+    parts = [
+        f"---\n{yaml.safe_dump(head, sort_keys=False)}---\n",
+        f"# {name}\n\n{what} `{base}`{at}, made by the recipe `{passport.recipe}`.\n",
+        f"## How to load it\n\n{_loading(name, passport)}",
+        f"## What it was trained on\n\n{_lines(_trained(passport, record))}",
+        f"## How well it answers\n\n{_lines(measured or ['Not measured yet: `ladder assess`.'])}",
+        f"## Limits\n\n{_lines(_limits(passport, licence))}",
+    ]
+    return "\n".join(parts)
+
+
+def _loading(name: str, passport: Passport) -> str:
+    base = passport.base.partition("@")[0]
+    adapter = [
+        "from peft import PeftModel",
+        "from transformers import AutoModelForCausalLM, AutoTokenizer",
+        "",
+        f'base = "{base}"  # the folder or hub id of the base',
+        "tokenizer = AutoTokenizer.from_pretrained(base)",
+        f'model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), "{name}")',
+    ]
+    whole = [
+        "from transformers import AutoModelForCausalLM, AutoTokenizer",
+        "",
+        f'tokenizer = AutoTokenizer.from_pretrained("{name}")',
+        f'model = AutoModelForCausalLM.from_pretrained("{name}")',
+    ]
+    other = [
+        "from transformers import AutoModel",
+        "",
+        f'model = AutoModel.from_pretrained("{name}")',
+    ]
+    head = ["from ladder.engines import open_engine", "", f'engine = open_engine("head:{name}")']
+    code = {"adapter": adapter, "model": whole, "head": head, "other": other}[passport.kind]
+    check = f"`ladder passport {name}` checks that it is what it was, and answers as it did."
+    return "\n".join(["```python", *code, "```", "", check, ""])
+
+
+def _trained(passport: Passport, record: Mapping[str, Any]) -> list[str]:
+    curve = record.get("loss_curve") or []
+    changed = ", ".join(f"{key}={value}" for key, value in passport.overrides.items())
+    found = {
+        "rows": "{:,} training rows (sha256 {}); none of them is in this card",
+        "steps": "{:,} steps",
+        "tokens": "{:,} tokens",
+        "trained_parameters": "{:,} parameters trained",
+    }
+    lines = [
+        text.format(record[name], passport.data[:16])
+        for name, text in found.items()
+        if record.get(name) is not None
+    ]
+    lines.append(
+        f"{duration(record['seconds'])}, {record['peak_memory_mb']:,.0f} MB of memory at the peak"
+    )
+    if curve:
+        lines.append(f"loss {curve[0][1]:.3f} at step {curve[0][0]}, {curve[-1][1]:.3f} at the end")
+    digests = ", ".join(f"{name} {digest[:16]}" for name, digest in passport.recipe_digests.items())
+    lines.append(f"recipe (sha256): {digests}" + (f"; changed: {changed}" if changed else ""))
+    base = ", ".join(f"{part} {digest[:16]}" for part, digest in passport.base_parts.items())
+    lines.append(f"base (sha256): {base}")
+    lines.append(", ".join(f"{name} {version}" for name, version in passport.versions.items()))
+    return lines
+
+
+def _measured(assessment: Assessment, attempt: Attempt) -> list[str]:
+    found = attempt.measurement
+    if found is None:
+        return []
+    task = assessment.task
+    lines = [
+        f"task `{task.name}` (sha256 {task.digest[:16]}), {assessment.created[:10]}",
+        f"{task.scorer} {span(found.score)} (mean, 95 % interval) on {found.score.n} held-out "
+        f"rows: {attempt.status} at a gate of {task.gate['min_score']}",
+    ]
+    chosen = assessment.recommendation
+    if chosen.rung == attempt.rung and chosen.confirmed is not None:
+        lines.append(f"{span(chosen.confirmed)} on {chosen.confirmed.n} sealed rows, read once")
+    if assessment.control is not None and assessment.control.lines:
+        best = max(assessment.control.lines, key=lambda line: line.score.mean)
+        lines.append(f"without a language model: {span(best.score)} ({best.name})")
+    if found.latency_ms is not None:
+        lines.append(f"p95 {found.latency_ms.p95:,.0f} ms on {assessment.hardware['processor']}")
+    return lines
+
+
+def _limits(passport: Passport, licence: str | None) -> list[str]:
+    lines = ["Made for the one task it was trained on; nothing is known of its answers elsewhere."]
+    if passport.kind == "adapter":
+        lines.append("Fits this base alone, with its own tokenizer and chat template.")
+    if passport.canaries is not None:
+        seen = passport.canaries
+        lines.append(
+            f"{len(seen.prompts)} canary prompts are in its passport, with training prompts in "
+            f"plain text: first tokens may move by {seen.tolerance:.3f} nats ({seen.precision}, "
+            f"{seen.device}; noise {seen.noise:.3f})."
+        )
+    if licence is None:
+        lines.append("The base's folder names no licence: look it up before you pass this on.")
+    return lines
+
+
+def _lines(lines: list[str]) -> str:
+    return "".join(f"- {line}\n" for line in lines)
+
+
+def _licence(base: Path) -> str | None:
+    """Return the licence that the base's own card states, if it does."""
+    card = base / CARD
+    text = card.read_text(encoding="utf-8", errors="replace") if card.is_file() else ""
+    if not text.startswith("---\n"):
+        return None
+    try:
+        head = yaml.safe_load(text.split("---\n")[1])
+    except yaml.YAMLError:
+        return None
+    said = head.get("license") if isinstance(head, dict) else None
+    return str(said) if said else None

@@ -1,0 +1,103 @@
+"""Write the passport of what a training left: what it is, and what it was made of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from ladder import __version__
+from ladder.engines.canaries import choose_prompts, take_canaries
+from ladder.engines.local import ADAPTER, LocalEngine
+from ladder.engines.passport import HEAD, PASSPORT, parts_of
+from ladder.evidence import Canaries, Passport
+from ladder.files import digest_of, file_digest, write_whole
+from ladder.hardware import versions
+from ladder.training.recipes import Recipe, shared_by
+
+Kind = Literal["adapter", "model", "head", "other"]
+
+
+def issue(
+    folder: Path,
+    base: Path | None,
+    recipe: Recipe,
+    rows: Sequence[Mapping[str, Any]],
+    overrides: Mapping[str, str],
+) -> Passport:
+    """Write passport.json into an artefact's folder, with the answers of its canaries.
+
+    Loads the artefact once, through the engine that will answer with it: an adapter that changes
+    nothing is found out here.
+
+    Args:
+        folder: what the training left.
+        base: the folder that it was trained from; none where it started from nothing.
+        recipe: what was run.
+        rows: what it learnt from; a few of their prompts become the canaries.
+        overrides: recipe fields that were changed.
+
+    Raises:
+        EngineError: the artefact cannot be loaded, or the adapter has no effect.
+    """
+    kind = kind_of(folder)
+    shared = [recipe.program.parent / name for name in shared_by(recipe.program)]
+    files = (recipe.path, recipe.program, *shared)
+    passport = Passport(
+        ladder_version=__version__,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        kind=kind,
+        parts=parts_of(folder),
+        base=name_of(base) if base else "nothing",
+        base_folder=str(base.resolve()) if base else "",
+        base_parts=parts_of(base) if base else {},
+        data=digest_of(list(rows)),
+        recipe=recipe.name,
+        recipe_digests={path.name: file_digest(path) for path in files if path.is_file()},
+        overrides=dict(overrides),
+        versions=versions(),
+        canaries=_canaries(folder, base, kind, rows),
+    )
+    write_whole(folder / PASSPORT, passport.model_dump_json(indent=2) + "\n")
+    return passport
+
+
+def kind_of(folder: Path) -> Kind:
+    """Tell what a folder holds: an adapter, a language model, or something else."""
+    if all((folder / name).is_file() for name in HEAD):
+        return "head"
+    for name, kind, field in (
+        (ADAPTER, "adapter", "task_type"),
+        ("config.json", "model", "architectures"),
+    ):
+        if (folder / name).is_file():
+            said = json.loads((folder / name).read_text(encoding="utf-8")).get(field)
+            causal = said == "CAUSAL_LM" or "ForCausalLM" in str(said)
+            return kind if causal else "other"  # type: ignore[return-value]
+    return "other"
+
+
+def engine_of(folder: Path, kind: Kind, base: Path) -> LocalEngine:
+    """Open an artefact as it will answer."""
+    return LocalEngine(base, folder) if kind == "adapter" else LocalEngine(folder)
+
+
+def name_of(base: Path) -> str:
+    """Return the hub id (and revision) of a folder in the hub's cache, else the folder's name."""
+    cache, _, revision = base.parts[-3:] if len(base.parts) >= 3 else ("", "", "")
+    if cache.startswith("models--"):
+        return f"{cache.removeprefix('models--').replace('--', '/')}@{revision}"
+    return base.name
+
+
+def _canaries(
+    folder: Path, base: Path | None, kind: Kind, rows: Sequence[Mapping[str, Any]]
+) -> Canaries | None:
+    if base is None or kind in ("head", "other"):
+        return None
+    prompts = choose_prompts(rows)
+    if not prompts:
+        return None
+    return take_canaries(engine_of(folder, kind, base), prompts)

@@ -1,0 +1,76 @@
+"""On-policy distillation: the student writes, the teacher judges each of its tokens.
+
+    python recipes/distill_on_policy.py --config recipes/distill_on_policy.yaml \
+        --model_name_or_path STUDENT --teacher_model_name_or_path TEACHER \
+        --train_file rows.jsonl --output_dir OUT
+
+Each row is {"prompt": text}, or chat messages. Every field of the YAML is TRL's or PEFT's own
+(DistillationConfig, ModelConfig); the trainer is TRL's DistillationTrainer (generalised knowledge
+distillation, Agarwal et al., 2024, "On-Policy Distillation of Language Models"). Leaves the model
+and training.json in OUT (`running.py` says what else).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from running import (
+    Files,
+    loading,
+    local_only,
+    parse,
+    read_rows,
+    run,
+    same_precision,
+    same_vocabulary,
+    stop,
+)
+
+
+def main() -> int:
+    """Train once and write the artefact."""
+    from trl import DistillationConfig, ModelConfig
+
+    files, settings, model = parse((Files, DistillationConfig, ModelConfig))
+    trainer = make_trainer(files, settings, model)
+    return run(trainer, lambda: {"tokens": int(trainer.state.num_input_tokens_seen)})
+
+
+def make_trainer(files: Files, settings: Any, model: Any) -> Any:
+    """Return TRL's DistillationTrainer."""
+    from datasets import Dataset
+    from transformers import AutoTokenizer
+    from trl import DistillationTrainer, get_peft_config, get_quantization_config
+
+    rows = read_rows(files.train_file, ("prompt",))
+    folder = settings.teacher_model_name_or_path
+    if folder is None or not Path(folder).is_dir():
+        stop(f"no teacher: teacher_model_name_or_path is {folder}, wanted the folder of a model")
+    tokenizer = AutoTokenizer.from_pretrained(
+        model.model_name_or_path, padding_side="left", **local_only(model)
+    )
+    same_vocabulary(tokenizer, AutoTokenizer.from_pretrained(folder, local_files_only=True))
+    settings.model_init_kwargs = loading(model)
+    settings.teacher_model_init_kwargs = {
+        "dtype": "bfloat16",
+        "attn_implementation": model.attn_implementation,
+        "use_safetensors": True,
+        "local_files_only": True,
+    }
+    trainer = DistillationTrainer(
+        model=model.model_name_or_path,
+        teacher_model=folder,
+        args=settings,
+        processing_class=tokenizer,
+        train_dataset=Dataset.from_list([{"prompt": row["prompt"]} for row in rows]),
+        peft_config=get_peft_config(model),
+        quantization_config=get_quantization_config(model),
+    )
+    if model.use_peft:
+        same_precision(trainer.model)
+    return trainer
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,65 @@
+"""Direct preference optimisation (Rafailov et al., 2023) on pairs: prompt, chosen, rejected.
+
+    python recipes/dpo.py --config recipes/dpo.yaml --model_name_or_path MODEL_FOLDER \
+        --train_file pairs.jsonl --output_dir OUT
+
+Each row is {"prompt": text, "chosen": text, "rejected": text}, or turns of a chat in their place.
+Every field of the YAML is TRL's or PEFT's own (DPOConfig, ModelConfig). The reference is the model
+itself with its adapter switched off, asked once before training. Leaves the adapter (or the model)
+and training.json in OUT; `preference.py` says what is measured on the pairs that are held out.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from preference import compared, hold_out, paired_margins, refuse_equal, score_completions_only
+from running import Files, fitting, loading, local_only, parse, read_rows, row_tokens, run
+
+
+def main() -> int:
+    """Train once and write the artefact."""
+    from trl import DPOConfig, ModelConfig
+
+    files, settings, model = parse((Files, DPOConfig, ModelConfig))
+    trainer, held_out = make_trainer(files, settings, model)
+    before = paired_margins(trainer, held_out)
+    return run(trainer, lambda: compared(before, paired_margins(trainer, held_out)))
+
+
+def make_trainer(files: Files, settings: Any, model: Any) -> tuple[Any, list[Any]]:
+    """Return TRL's DPOTrainer, and the pairs that it does not see."""
+    from datasets import Dataset
+    from transformers import AutoTokenizer
+    from trl import DPOTrainer, get_peft_config, get_quantization_config
+
+    rows = read_rows(files.train_file, ("prompt", "chosen", "rejected"))
+    refuse_equal(rows, files.train_file)
+    settings.model_init_kwargs = loading(model)
+    tokenizer = AutoTokenizer.from_pretrained(model.model_name_or_path, **local_only(model))
+    if settings.max_length is not None:
+        rows = fitting(rows, pair_tokens(tokenizer, rows), settings.max_length)
+    learnt, held_out = hold_out(rows)
+    score_completions_only()
+    trainer = DPOTrainer(
+        model=model.model_name_or_path,
+        args=settings,
+        processing_class=tokenizer,
+        train_dataset=Dataset.from_list(learnt),
+        peft_config=get_peft_config(model),
+        quantization_config=get_quantization_config(model),
+    )
+    return trainer, held_out
+
+
+def pair_tokens(tokenizer: Any, rows: Any) -> list[int]:
+    """Return the tokens of each pair's longer text, its prompt included."""
+    sides = [
+        row_tokens(tokenizer, [{"prompt": r["prompt"], "completion": r[side]} for r in rows])
+        for side in ("chosen", "rejected")
+    ]
+    return [max(both) for both in zip(*sides, strict=True)]
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

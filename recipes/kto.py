@@ -1,0 +1,89 @@
+"""Kahneman-Tversky optimisation (KTO; Ethayarajh et al., 2024) on single answers, wanted or not.
+
+    python recipes/kto.py --config recipes/kto.yaml --model_name_or_path MODEL_FOLDER \
+        --train_file graded.jsonl --output_dir OUT
+
+Each row is {"prompt": text, "completion": text, "label": true for a wanted answer}, or turns of a
+chat in the texts' place. Every field of the YAML is TRL's or PEFT's own (KTOConfig, ModelConfig).
+The reference is the model itself with its adapter switched off, asked once before training. Leaves
+the adapter (or the model) and training.json in OUT; `preference.py` says what is measured on rows
+that are held out: here every wanted answer makes a couple with every unwanted one, where there are
+such with its own prompt with those alone.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Sequence
+from typing import Any
+
+from preference import compared, hold_out, log_probabilities, score_completions_only
+from running import Files, fitting, loading, local_only, parse, read_rows, row_tokens, run, stop
+
+
+def main() -> int:
+    """Train once and write the artefact."""
+    from trl import KTOConfig, ModelConfig
+
+    files, settings, model = parse((Files, KTOConfig, ModelConfig))
+    trainer, held_out = make_trainer(files, settings, model)
+    before = margins(trainer, held_out)
+    return run(trainer, lambda: compared(before, margins(trainer, held_out)))
+
+
+def make_trainer(files: Files, settings: Any, model: Any) -> tuple[Any, list[Any]]:
+    """Return TRL's KTOTrainer, and the rows that it does not see."""
+    from datasets import Dataset
+    from transformers import AutoTokenizer
+    from trl import KTOTrainer, get_peft_config, get_quantization_config
+
+    rows = read_rows(files.train_file, ("prompt", "completion", "label"))
+    settings.model_init_kwargs = loading(model)
+    tokenizer = AutoTokenizer.from_pretrained(model.model_name_or_path, **local_only(model))
+    if settings.max_length is not None:
+        rows = fitting(rows, row_tokens(tokenizer, rows), settings.max_length)
+    _refuse_one_class(rows, files.train_file)
+    learnt, held_out = hold_out(rows, lambda row: bool(row["label"]))
+    _refuse_one_class(learnt, f"{files.train_file}, without the {len(held_out)} rows held out")
+    # A row's completion stands in for "any other" after the next row's prompt (the KL term), so
+    # the two answers of one prompt must not lie side by side, nor a row be alone in its batch.
+    random.Random(settings.seed).shuffle(learnt)
+    if len(learnt) % settings.per_device_train_batch_size == 1:
+        learnt.pop()
+    score_completions_only()
+    trainer = KTOTrainer(
+        model=model.model_name_or_path,
+        args=settings,
+        processing_class=tokenizer,
+        train_dataset=Dataset.from_list(learnt),
+        peft_config=get_peft_config(model),
+        quantization_config=get_quantization_config(model),
+    )
+    return trainer, held_out
+
+
+def margins(trainer: Any, rows: Sequence[Any]) -> list[float]:
+    """Return by how much a wanted answer is likelier than an unwanted one, per token, by couple."""
+    asked = [(row["prompt"], row["completion"]) for row in rows]
+    found = log_probabilities(trainer, asked, per_token=True)
+    told = [(json.dumps(r["prompt"]), r["label"], v) for r, v in zip(rows, found, strict=True)]
+    wanted = [(prompt, value) for prompt, label, value in told if label]
+    unwanted = [(prompt, value) for prompt, label, value in told if not label]
+    couples = [(a, b, good - bad) for a, good in wanted for b, bad in unwanted]
+    same = [margin for a, b, margin in couples if a == b]
+    return same or [margin for *_, margin in couples]
+
+
+def _refuse_one_class(rows: Sequence[Any], where: str) -> None:
+    wanted = sum(bool(row["label"]) for row in rows)
+    if wanted in (0, len(rows)):
+        kind, other = ("true", "false") if wanted else ("false", "true")
+        stop(
+            f"{where}: all {len(rows)} rows have `label: {kind}`; KTO learns from the difference: "
+            f"add rows with `label: {other}`, or take an SFT recipe for wanted answers alone"
+        )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,107 @@
+"""Odds-ratio preference optimisation (ORPO; Hong et al., 2024) on pairs: prompt, chosen, rejected.
+
+    python recipes/orpo.py --config recipes/orpo.yaml --model_name_or_path MODEL_FOLDER \
+        --train_file pairs.jsonl --output_dir OUT
+
+Each row is {"prompt": text, "chosen": text, "rejected": text}, or turns of a chat in their place.
+Every field of the YAML is TRL's or PEFT's own (ORPOConfig, ModelConfig). No reference model: the
+chosen text is learnt, and its odds over the rejected one are raised, in one go. Leaves the adapter
+(or the model) and training.json in OUT; `preference.py` says what is measured on held-out pairs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from preference import compared, hold_out, paired_margins, refuse_equal, token_ids
+from running import Files, fitting, loading, local_only, parse, read_rows, run
+
+
+def main() -> int:
+    """Train once and write the artefact."""
+    from trl import ModelConfig
+    from trl.experimental.orpo import ORPOConfig
+
+    files, settings, model = parse((Files, ORPOConfig, ModelConfig))
+    trainer, held_out = make_trainer(files, settings, model)
+    before = paired_margins(trainer, held_out, per_token=True)
+    return run(trainer, lambda: compared(before, paired_margins(trainer, held_out, per_token=True)))
+
+
+def make_trainer(files: Files, settings: Any, model: Any) -> tuple[Any, list[Any]]:
+    """Return TRL's ORPOTrainer, looking at completions only, and the pairs it does not see."""
+    import torch
+    from datasets import Dataset
+    from transformers import AutoTokenizer
+    from trl import get_peft_config, get_quantization_config
+    from trl.experimental.orpo import ORPOTrainer
+
+    class CompletionTrainer(ORPOTrainer):  # type: ignore[misc]
+        """Run the head where a completion is, and learn completions alone, as the paper does.
+
+        TRL scores every position and has the prompt learnt as well.
+        """
+
+        _total_train_tokens = 0
+
+        def tokenize_row(self, feature: Any, model: Any = None) -> dict[str, Any]:
+            """Leave a row as it is: TRL would begin it with a token that no request begins with."""
+            return {}
+
+        def concatenated_forward(self, model: Any, batch: dict[str, Any]) -> tuple[Any, ...]:
+            """Return mean log-probabilities and logits of both sides, and the chosen's loss."""
+            both = self.concatenated_inputs(
+                batch, padding_value=self.padding_value, device=self.accelerator.device
+            )
+            ids, mask = both["concatenated_input_ids"], both["concatenated_attention_mask"]
+            wanted = both["concatenated_labels"][:, 1:].to(ids.device)
+            # From the first completion on; prompts that are longer are masked there.
+            first = int((wanted != -100).any(0).nonzero()[0])
+            keep = torch.arange(first, wanted.shape[1], device=ids.device)
+            logits = model(ids, attention_mask=mask, use_cache=False, logits_to_keep=keep).logits
+            wanted = wanted[:, first:]
+            there = wanted != -100
+            spread = logits.float().log_softmax(-1)
+            each = spread.gather(-1, wanted.clamp(min=0)[..., None])[..., 0] * there
+            means = each.sum(-1) / there.sum(-1)
+            chosen = len(batch["chosen_labels"])
+            loss = -each[:chosen].sum() / there[:chosen].sum()
+            self._total_train_tokens += int(mask.sum())
+            return means[:chosen], means[chosen:], logits[:chosen], logits[chosen:], loss
+
+    rows = read_rows(files.train_file, ("prompt", "chosen", "rejected"))
+    refuse_equal(rows, files.train_file)
+    settings.model_init_kwargs = {
+        **loading(model),
+        "quantization_config": get_quantization_config(model),
+        "device_map": None,
+    }
+    tokenizer = AutoTokenizer.from_pretrained(model.model_name_or_path, **local_only(model))
+    learnt, held_out = hold_out(rows)
+    tokenized = [_tokenized(tokenizer, row) for row in learnt]
+    if settings.max_length is not None:
+        lengths = [max(len(r["chosen_labels"]), len(r["rejected_labels"])) for r in tokenized]
+        tokenized = fitting(tokenized, lengths, settings.max_length)
+    trainer = CompletionTrainer(
+        model=model.model_name_or_path,
+        args=settings,
+        processing_class=tokenizer,
+        train_dataset=Dataset.from_list(tokenized),
+        peft_config=get_peft_config(model),
+    )
+    return trainer, held_out
+
+
+def _tokenized(tokenizer: Any, row: Any) -> dict[str, list[int]]:
+    """Return a pair as the trainer's collator takes it."""
+    columns: dict[str, list[int]] = {}
+    for side in ("chosen", "rejected"):
+        prompt, completion = token_ids(tokenizer, row["prompt"], row[side])
+        columns[f"{side}_input_ids"] = prompt + completion
+        columns[f"{side}_attention_mask"] = [1] * len(prompt + completion)
+        columns[f"{side}_labels"] = [-100] * len(prompt) + completion
+    return columns
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

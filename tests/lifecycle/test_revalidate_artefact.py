@@ -1,0 +1,85 @@
+"""Revalidating a trained student: its passport is part of the check."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from artefacts import issued, perturb
+
+from ladder.engines.passport import PASSPORT, read_passport
+from ladder.evidence import Attempt, Candidate
+from ladder.lifecycle.plan import make_plan
+from ladder.lifecycle.revalidate import RECORD, Revalidation, revalidate
+from ladder.report.watch import Quiet
+from ladder.rungs.measuring import measure
+from ladder.rungs.opening import open_climb
+from ladder.task import load_task
+
+pytest.importorskip("torch")
+
+
+@pytest.fixture
+def student(tiny: Path, tmp_path: Path) -> Path:
+    folder = tmp_path / "student"
+    shutil.copytree(tiny, folder)
+    issued(folder, tiny)
+    return folder
+
+
+@pytest.fixture
+def plan_path(student: Path, tmp_path: Path) -> Path:
+    rows = [{"input": f"{at} loaves", "target": ("bread", "cake")[at % 2]} for at in range(30)]
+    (tmp_path / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "task.yaml").write_text(
+        "name: shop\ngoal: Sort the orders.\ndata: {test: test.jsonl}\n"
+        "answer: {type: label, labels: [bread, cake]}\nscore: exact_match\n"
+        "gate: {min_score: 0.01}\n"
+    )
+    climb, _ = open_climb(load_task(tmp_path / "task.yaml"), tmp_path / "runs", Quiet())
+    candidate = Candidate(rung="distill", technique="student", model=f"hf:{student}",
+                          answer="scored")  # fmt: skip
+    measurement, _, _ = measure(climb, candidate, climb.splits.gate, all_rows=True)
+    chosen = Attempt(
+        rung="distill", status="passed", reason="", candidate=candidate, measurement=measurement
+    )
+    climb.folder.mkdir(parents=True)
+    path = climb.folder / "revalidation.yaml"
+    path.write_text(make_plan(climb, chosen, None), encoding="utf-8")
+    climb.store.close()
+    return path
+
+
+def again(path: Path) -> Revalidation:
+    found = revalidate(path, Quiet())
+    line = json.loads((path.parent / RECORD).read_text().splitlines()[-1])
+    assert line["findings"] == list(found.findings)
+    return found
+
+
+def test_a_student_that_is_what_it_was_and_one_that_is_not(student, plan_path):
+    assert again(plan_path).findings == ()
+    perturb(student / "model.safetensors", "lm_head", 0.05)
+    found = again(plan_path)
+    assert found.measurement is None
+    [refused] = found.findings
+    assert refused.startswith("the artefact is refused: ")
+    assert "weights: got" in refused
+
+
+def test_a_student_whose_canaries_moved(student, plan_path):
+    """The digests hold, and the answers do not: a library or the machine has changed."""
+    passport = read_passport(student)
+    moved = tuple(
+        canary.model_copy(update={"logprobs": {t: v - 1 for t, v in canary.logprobs.items()}})
+        for canary in passport.canaries.prompts
+    )
+    canaries = passport.canaries.model_copy(update={"prompts": moved})
+    changed = passport.model_copy(update={"canaries": canaries})
+    (student / PASSPORT).write_text(changed.model_dump_json())
+    found = again(plan_path)
+    assert found.measurement is not None
+    assert found.changed_pins == ()
+    assert any("canaries: 8 of 8 answer otherwise" in finding for finding in found.findings)

@@ -1,0 +1,33 @@
+"""What the lora rung answers with, and which recipes it trains."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from asked_server import chat, climb_at, saying
+
+from ladder.errors import TaskError
+from ladder.evidence import Build
+from ladder.rungs.r3_lora import answering, with_adapter
+from ladder.samples.rows import Sample
+
+TRAIN = tuple(Sample(id=f"t{at}", input=f"question {at}", target="x") for at in range(4))
+
+
+def test_an_adapter_answers_on_its_base_and_a_whole_model_by_itself(tmp_path: Path) -> None:
+    build = Build(folder=str(tmp_path))
+    (tmp_path / "adapter_config.json").write_text("{}")
+    assert answering(build) == {"adapter": str(tmp_path)}
+    (tmp_path / "adapter_config.json").unlink()
+    (tmp_path / "config.json").write_text("{}")
+    assert answering(build) == {"model": f"hf:{tmp_path}"}
+
+
+def test_a_climb_refuses_a_recipe_that_learns_from_other_rows(tmp_path: Path) -> None:
+    with saying(lambda _: "x") as server:
+        climb = climb_at(server.url, tmp_path, TRAIN[:1], train=TRAIN)
+        training = climb.task.training.model_copy(update={"recipe": "dpo"})
+        climb.task = climb.task.model_copy(update={"training": training})
+        with pytest.raises(TaskError, match="`dpo`, which does not learn from inputs and targets"):
+            with_adapter(climb, chat(climb), TRAIN)

@@ -1,0 +1,265 @@
+"""Passports of artefacts on a tiny model: written, checked before loading, asked again."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+from artefacts import ROWS, issued, make_adapter, perturb
+from report.test_markdown import assessment, attempt
+
+from ladder.engines import open_engine
+from ladder.engines.canaries import PROMPTS, check_canaries, choose_prompts
+from ladder.engines.local import LocalEngine
+from ladder.engines.passport import PASSPORT, PICKLES, parts_of, read_passport
+from ladder.errors import EngineError, PassportError
+from ladder.lifecycle.passport import inspect
+from ladder.report.markdown import span
+from ladder.report.watch import Quiet
+from ladder.training.card import write_card
+from ladder.training.launch import train
+from ladder.training.recipes import find_recipe
+
+torch = pytest.importorskip("torch")
+
+
+@pytest.fixture
+def adapter(tiny: Path, tmp_path: Path) -> Path:
+    folder = make_adapter(tiny, tmp_path / "lora-1")
+    issued(folder, tiny)
+    return folder
+
+
+@pytest.fixture
+def student(tiny: Path, tmp_path: Path) -> Path:
+    folder = tmp_path / "student"
+    shutil.copytree(tiny, folder)
+    issued(folder, tiny)
+    return folder
+
+
+def rewrite(path: Path, change: Callable[[dict[str, object]], object]) -> None:
+    values = json.loads(path.read_text())
+    change(values)
+    path.write_text(json.dumps(values))
+
+
+def test_an_artefact_answers_its_canaries_after_it_is_loaded_anew(tiny, adapter, student):
+    for folder, found in ((adapter, inspect(adapter)), (student, inspect(student))):
+        assert found.holds, found.lines
+        canaries = read_passport(folder).canaries
+        assert len(canaries.prompts) == PROMPTS
+        assert all(len(canary.logprobs) == 5 for canary in canaries.prompts)
+        assert 0 <= canaries.noise < canaries.tolerance
+    assert inspect(adapter, str(tiny)).holds
+
+
+def test_canaries_are_the_log_probabilities_of_one_plain_forward(tiny, adapter):
+    engine = open_engine(f"hf:{tiny}", str(adapter))
+    recorded = read_passport(adapter).canaries
+    text = next(c for c in recorded.prompts if isinstance(c.prompt, str))
+    ids = torch.tensor([engine.tokenizer(text.prompt, add_special_tokens=False)["input_ids"]])
+    with torch.inference_mode():
+        plain = engine.model(ids).logits[0, -1].float().log_softmax(-1)
+    top = plain.topk(5)
+    for token, value in text.logprobs.items():
+        assert float(plain[token]) == pytest.approx(value, abs=recorded.tolerance)
+        assert value >= float(top.values[-1]) - recorded.tolerance
+
+
+def test_perturbed_weights_are_told_by_the_digest_and_by_the_canaries(student):
+    """Loaded unchecked, as where libraries or machines change, the canaries alone must tell."""
+    recorded = read_passport(student).canaries
+    perturb(student / "model.safetensors", "lm_head", 0.02)
+    with pytest.raises(PassportError, match=r"not what its training left.*weights: got \w{12}, "):
+        open_engine(f"hf:{student}")
+    (student / PASSPORT).rename(student / "away.json")
+    drift = check_canaries(LocalEngine(student), recorded)
+    assert not drift.holds
+    assert drift.largest > 2 * drift.tolerance
+
+
+def test_a_change_within_the_noise_holds(student):
+    recorded = read_passport(student).canaries
+    perturb(student / "model.safetensors", "lm_head", 1e-7)
+    (student / PASSPORT).rename(student / "away.json")
+    assert check_canaries(LocalEngine(student), recorded).holds
+
+
+@pytest.mark.parametrize(
+    ("part", "change"),
+    [
+        ("weights", lambda base: perturb(base / "model.safetensors", "lm_head", 0.1)),
+        ("chat template", lambda base: (base / "chat_template.jinja").write_text("{{ 1 }}")),
+        ("tokenizer", lambda base: rewrite(
+            base / "tokenizer.json", lambda v: v["model"]["merges"].pop()
+        )),
+        ("config", lambda base: rewrite(base / "config.json", lambda v: v.update(rms_norm_eps=1))),
+    ],
+)  # fmt: skip
+def test_an_adapter_on_a_changed_base_is_refused_before_it_is_loaded(tiny, adapter, part, change):
+    change(tiny)
+    with pytest.raises(PassportError, match=f"{part}: got ") as caught:
+        open_engine(f"hf:{tiny}", str(adapter))
+    assert str(caught.value).count(": got ") == 1
+    assert "trained on tiny" in str(caught.value)
+    assert ("another model" in str(caught.value)) == (part == "weights")
+    found = inspect(adapter)
+    assert not found.holds
+    assert any(line.startswith(f"base changed, {part}") for line in found.lines)
+
+
+def test_a_base_that_has_moved_is_the_same_base(tiny, adapter, tmp_path):
+    tiny.rename(tmp_path / "moved")
+    moved = tmp_path / "moved"
+    rewrite(moved / "config.json", lambda v: v.update(_name_or_path="elsewhere"))
+    assert open_engine(f"hf:{moved}", str(adapter)).model is not None
+    with pytest.raises(EngineError, match="name it with --base"):
+        inspect(adapter)
+    assert inspect(adapter, f"hf:{moved}").holds
+
+
+def test_a_changed_adapter_file_is_refused(tiny, adapter):
+    perturb(adapter / "adapter_model.safetensors", "layers.1.mlp.up_proj.lora_B", 0.1)
+    with pytest.raises(PassportError, match="not what its training left") as caught:
+        open_engine(f"hf:{tiny}", str(adapter))
+    assert "Put the original file back" in str(caught.value)
+    (adapter / PASSPORT).unlink()
+    assert open_engine(f"hf:{tiny}", str(adapter)).model is not None
+    assert not inspect(adapter).holds
+    assert "loaded unchecked" in inspect(adapter).lines[0]
+
+
+def test_an_adapter_without_effect_gets_no_passport(tiny, tmp_path):
+    folder = make_adapter(tiny, tmp_path / "idle", effect=False)
+    with pytest.raises(EngineError, match="does not change the model's answers"):
+        issued(folder, tiny)
+    assert not (folder / PASSPORT).exists()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"schema_version": 1}'])
+def test_what_is_no_passport_is_named(student, text):
+    (student / PASSPORT).write_text(text)
+    with pytest.raises(PassportError, match="so it is no passport"):
+        open_engine(f"hf:{student}")
+
+
+def test_weights_as_pickles_are_refused_and_the_command_converts_them(tiny, adapter):
+    import shlex
+    import subprocess
+    import sys
+
+    from safetensors.torch import load_file
+
+    for folder, name, safe, other in (
+        (tiny, "pytorch_model.bin", "model.safetensors", None),
+        (adapter, "adapter_model.bin", "adapter_model.safetensors", adapter),
+    ):
+        before = load_file(folder / safe)
+        torch.save(before, folder / name)
+        (folder / safe).unlink()
+        with pytest.raises(EngineError, match="wanted safetensors") as caught:
+            open_engine(f"hf:{tiny}", other)
+        command = shlex.split(str(caught.value).split("convert it once: ")[1])
+        subprocess.run([sys.executable, *command[1:]], check=True)
+        after = load_file(folder / safe)
+        assert all(torch.equal(before[key], after[key]) for key in before)
+        assert open_engine(f"hf:{tiny}", other).model is not None
+
+
+def test_code_in_a_folder_is_not_run(tiny, tmp_path):
+    witness = tmp_path / "ran"
+    code = f"open({str(witness)!r}, 'w').close()\n"
+    for name in ("configuration_own.py", "modeling_own.py", "tokenization_own.py"):
+        (tiny / name).write_text(code)
+    auto = {"AutoConfig": "configuration_own.Own", "AutoModelForCausalLM": "modeling_own.Own"}
+    rewrite(tiny / "config.json", lambda v: v.update(auto_map=auto, model_type="own"))
+    tokenizer = {"AutoTokenizer": [None, "tokenization_own.Own"]}
+    rewrite(tiny / "tokenizer_config.json", lambda v: v.update(auto_map=tokenizer))
+    with pytest.raises(EngineError, match="code in a folder is not run"):
+        _ = open_engine(f"hf:{tiny}").model
+    assert open_engine(f"hf:{tiny}").tokenizer.eos_token == "<|im_end|>"  # the library's own class
+    assert not witness.exists()
+
+
+def test_folders_that_hold_something_else_are_told_apart(tiny, adapter):
+    with pytest.raises(EngineError, match="holds an adapter, not a model"):
+        open_engine(f"hf:{adapter}")
+    with pytest.raises(EngineError, match="holds no adapter"):
+        open_engine(f"hf:{tiny}", str(tiny))
+
+
+def test_canary_prompts_are_distinct_and_from_the_shorter_half():
+    rows = [{"prompt": "x" * at} for at in range(1, 101)] * 2
+    prompts = choose_prompts(rows)
+    assert len(prompts) == len(set(prompts)) == PROMPTS
+    assert max(map(len, prompts)) <= 50
+    assert choose_prompts(list(reversed(rows))) == prompts
+    assert choose_prompts([{"text": "a", "label": "b"}]) == []
+    assert choose_prompts([{"prompt": "only"}] * 3) == ["only"]
+
+
+def test_the_card_says_what_the_records_say_and_no_row(tiny, adapter):
+    (adapter / "README.md").write_text("the training library's own")
+    (tiny / "README.md").write_text("---\nlicense: apache-2.0\n---\n# Tiny\n")
+    write_card(adapter)
+    text = (adapter / "README.md").read_text()
+    head = yaml.safe_load(text.split("---\n")[1])
+    assert head["base_model"] == "tiny"
+    assert head["library_name"] == "peft"
+    assert head["license"] == "apache-2.0"
+    passport = read_passport(adapter)
+    digests = (passport.data[:16], passport.base_parts["weights"][:16])
+    told = ("40 training rows", "3,210 tokens", "7 steps", "4.250", "1.500", "512 MB")
+    for said in (*told, *digests, "max_steps=7"):
+        assert said in text, said
+    assert "order number" not in text
+    assert "plus one" not in text
+    assert "own" not in text.split("---\n")[1]
+
+
+def test_the_card_says_what_the_last_assessment_measured(adapter):
+    lora = attempt("lora", "pass")
+    found = assessment(attempts=(lora,))
+    write_card(adapter, found, lora)
+    text = (adapter / "README.md").read_text()
+    assert f"{span(lora.measurement.score)} (mean, 95 % interval) on 200 held-out rows" in text
+    assert "passed at a gate of" in text
+    best = max(found.control.lines, key=lambda line: line.score.mean)
+    assert f"{span(best.score)} ({best.name})" in text
+    assert f"{span(found.recommendation.confirmed)} on 150 sealed rows, read once" in text
+    assert "Not measured yet" not in text
+
+
+def test_the_card_is_what_the_hub_reads(adapter):
+    hub = pytest.importorskip("huggingface_hub")
+    write_card(adapter)
+    card = hub.ModelCard.load(adapter / "README.md")
+    assert card.data.base_model == "tiny"
+    assert "lora" in card.data.tags
+
+
+@pytest.mark.slow
+def test_a_real_training_leaves_an_artefact_that_holds(smollm, tmp_path):
+    """The bundled model, trained for two steps: nothing that is left is a pickle."""
+    changes = {"max_steps": "2", "per_device_train_batch_size": "4"}
+    made = tmp_path / "made"
+    recipe = find_recipe("lora", tmp_path)
+    build = train(recipe, smollm, ROWS[:20], made, Quiet(), changes)
+    folder = Path(build.folder)
+    found = inspect(folder)
+    assert found.holds, found.lines
+    names = {path.name for path in folder.iterdir()}
+    assert {"passport.json", "README.md", "training.json", "adapter_model.safetensors"} <= names
+    assert not [name for name in names if name.endswith(PICKLES)]
+    passport = read_passport(folder)
+    assert passport.base_parts["weights"] == parts_of(smollm)["weights"]
+    assert passport.canaries.tolerance < 1
+    assert "`lora`" in (folder / "README.md").read_text()
+    before = (folder / PASSPORT).read_bytes()
+    assert train(recipe, smollm, ROWS[:20], made, Quiet(), changes) == build
+    assert (folder / PASSPORT).read_bytes() == before
