@@ -11,7 +11,7 @@ assess: .venv/train  ## Set up .venv, then assess the shipped r2 task: the first
 	.venv/bin/ladder assess evalsets/r2_ferry_handbook/task.yaml
 
 test: .venv/dev  ## Run the fast tests (minutes; no network, no GPU).
-	.venv/bin/python -m pytest
+	OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n 2 --dist loadfile
 
 slow: .venv/dev  ## Run the tests that train, serve, and climb all four evalsets.
 	.venv/bin/python -m pytest -m slow

@@ -36,7 +36,13 @@ from ladder.samples.rows import Sample
 from ladder.task import load_task
 
 RECIPE = shipped("recipes") / "lora.yaml"
-QUIET = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "PYTHONWARNINGS": "ignore"}
+QUIET = {
+    "HF_HUB_OFFLINE": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "PYTHONWARNINGS": "ignore",
+    # `trl sft` starts through accelerate, which else gives it half of two hyperthreads.
+    "OMP_NUM_THREADS": hardware()["cores"],
+}
 
 
 def run(command: Sequence[str], log: Path) -> tuple[str, float]:
