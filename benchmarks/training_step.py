@@ -24,6 +24,7 @@ SHOWN = 8
 def explain(base: Path, rows: Path) -> None:
     """Print the dearest operators of a step on both sides."""
     sys.path.insert(0, str(RECIPES))
+    import running
     import sft
     import torch
     from torch.profiler import ProfilerActivity, profile
@@ -42,7 +43,7 @@ def explain(base: Path, rows: Path) -> None:
     trainer = sft.make_trainer(SimpleNamespace(train_file=str(rows)), config, model)
     trainer.create_optimizer()
     batch = next(iter(trainer.get_train_dataloader()))
-    labels = int((batch["labels"] != sft.UNLABELLED).sum())
+    labels = int((batch["labels"] != running.UNLABELLED).sum())
     print(f"a batch of {tuple(batch['input_ids'].shape)} tokens, {labels} of them learnt")
     sides: dict[str, Any] = {
         "labels only": trainer.training_step,

@@ -24,7 +24,10 @@ from pathlib import Path
 from typing import Any
 
 from running import (
+    TOKENS_AT_ONCE,
+    UNLABELLED,
     Files,
+    completion_logits,
     fitting,
     in_parts,
     loading,
@@ -38,9 +41,6 @@ from running import (
     stop,
 )
 
-TOKENS_AT_ONCE = 2048
-"""On a CPU, for the student's steps and the teacher's reading."""
-UNLABELLED = -100
 LEAST_REST = 1e-6
 """The probability left for all other tokens is taken as at least this: its logarithm is needed."""
 
@@ -153,30 +153,6 @@ def taught_rows(
     if settings.max_length is not None:
         rows = fitting(rows, row_tokens(tokenizer, rows), settings.max_length)
     return rows, tokenizer
-
-
-def completion_logits(model: Any, inputs: dict[str, Any], head: Any = None) -> tuple[Any, Any]:
-    """Return the logits (positions, vocabulary) that predict labelled tokens, and those tokens.
-
-    Args:
-        model: is called as ever, so that it may be wrapped for several processes.
-        inputs: input_ids, attention_mask and labels (rows, tokens).
-        head: its output embeddings, where it is wrapped.
-    """
-    import torch
-
-    labels = inputs["labels"]
-    wanted = torch.cat([labels[:, 1:], torch.full_like(labels[:, :1], UNLABELLED)], 1)
-    learnt = wanted != UNLABELLED  # the state at a position predicts the next token
-    head = head or model.get_output_embeddings()
-    hook = head.register_forward_pre_hook(lambda _, states: (states[0][learnt],))
-    try:
-        logits = model(
-            input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], use_cache=False
-        ).logits.float()
-    finally:
-        hook.remove()
-    return logits, wanted[learnt]
 
 
 def mixed_loss(logits: Any, wanted: Any, ids: Any, logprobs: Any, teaching: Teaching) -> Any:

@@ -24,6 +24,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
 
+TOKENS_AT_ONCE = 2048
+"""On a CPU; about 3 GB for a model of 135M parameters. A GPU takes its batches as they are."""
+UNLABELLED = -100
 MOST_LEFT_OUT = 0.1
 """More rows than this share that are too long: the recipe does not fit the data."""
 
@@ -153,34 +156,84 @@ def same_vocabulary(student: Any, teacher: Any) -> None:
     )
 
 
-def in_parts(trainer: Any, step: Any, inputs: Mapping[str, Any], count: Any, at_once: int) -> Any:
-    """Take a training step with long rows a few at a time: activations are most of its memory.
+def completion_logits(model: Any, inputs: Mapping[str, Any], head: Any = None) -> tuple[Any, Any]:
+    """Return the logits (positions, vocabulary) that predict labelled tokens, and those tokens.
 
-    Each part's loss is divided by the labels of the whole batch, so that the parts' gradients add
-    up to the batch's own. A GPU takes its batches as they are.
+    Prompts are most of the tokens, and the head (hidden size x vocabulary) is most of the work of a
+    small model: it runs at labelled positions and nowhere else. Rows are padded behind their end,
+    where a causal model does not look: without a mask attention costs half as much.
+
+    Args:
+        model: is called as ever, so that it may be wrapped for several processes.
+        inputs: input_ids, attention_mask and labels (rows, tokens).
+        head: its output embeddings, where it is wrapped.
+    """
+    import torch
+
+    labels, mask = inputs["labels"], inputs["attention_mask"]
+    wanted = torch.cat([labels[:, 1:], torch.full_like(labels[:, :1], UNLABELLED)], 1)
+    learnt = wanted != UNLABELLED  # the state at a position predicts the next token
+    head = head or model.get_output_embeddings()
+    hook = head.register_forward_pre_hook(lambda _, states: (states[0][learnt],))
+    padded_behind = bool(mask[:, 0].all())
+    try:
+        logits = model(
+            input_ids=inputs["input_ids"],
+            attention_mask=None if padded_behind else mask,
+            use_cache=False,
+        ).logits.float()
+    finally:
+        hook.remove()
+    return logits, wanted[learnt]
+
+
+def in_parts(trainer: Any, step: Any, inputs: Mapping[str, Any], count: Any, at_once: int) -> Any:
+    """Take a training step a few rows at a time, those of like length together.
+
+    Activations are most of a step's memory, and padding a third of its work. Each part's loss is
+    divided by the labels of the whole batch, so that the parts' gradients add up to the batch's
+    own. A GPU takes its batches as they are.
 
     Args:
         trainer: whose model is trained.
         step: its own training step, of some inputs.
-        inputs: tensors of (rows, ...).
+        inputs: tensors of (rows, tokens, ...), or of (rows, ...) that have no width of tokens.
         count: labels in the whole batch, as the trainer counts them.
         at_once: tokens that a part may have.
     """
     import torch
 
-    rows, width = inputs["input_ids"].shape
-    fit = max(1, at_once // width)
-    if rows <= fit or count is None or inputs["input_ids"].is_cuda:
+    if count is None or inputs["input_ids"].is_cuda:
         return step(inputs)
+    lengths = inputs["attention_mask"].sum(1)
+    parts = like_lengths(lengths.tolist(), at_once)
     loss = torch.tensor(0.0)
-    for start in range(0, rows, fit):
-        part = {name: value[start : start + fit] for name, value in inputs.items()}
+    for number, rows in enumerate(parts, start=1):
+        width = int(lengths[rows].max())
+        part = {
+            name: _cut(value[rows], inputs["input_ids"], width) for name, value in inputs.items()
+        }
         # Processes exchange gradients once, after their last part: they may have more or fewer
         # parts than each other.
-        more = start + fit < rows
+        more = number < len(parts)
         with trainer.accelerator.no_sync(trainer.model_wrapped) if more else nullcontext():
             loss += step(part)
     return loss
+
+
+def like_lengths(lengths: Sequence[int], at_once: int) -> list[list[int]]:
+    """Return rows in parts of like length, each of so many tokens at most, padding included."""
+    parts: list[list[int]] = []
+    for row in sorted(range(len(lengths)), key=lambda row: -lengths[row]):
+        if not parts or (len(parts[-1]) + 1) * lengths[parts[-1][0]] > at_once:
+            parts.append([])
+        parts[-1].append(row)
+    return parts
+
+
+def _cut(value: Any, ids: Any, width: int) -> Any:
+    """Leave out the padding of a tensor that is as wide as the batch."""
+    return value[:, :width] if value.dim() > 1 and value.shape[1] == ids.shape[1] else value
 
 
 def same_precision(model: Any) -> None:

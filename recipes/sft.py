@@ -13,7 +13,9 @@ from __future__ import annotations
 from typing import Any
 
 from running import (
+    TOKENS_AT_ONCE,
     Files,
+    completion_logits,
     fitting,
     in_parts,
     loading,
@@ -24,10 +26,6 @@ from running import (
     run,
     same_precision,
 )
-
-TOKENS_AT_ONCE = 2048
-"""On a CPU; about 3 GB for a model of 135M parameters. A GPU takes its batches as they are."""
-UNLABELLED = -100
 
 
 def main() -> int:
@@ -46,15 +44,7 @@ def make_trainer(files: Files, settings: Any, model: Any) -> Any:
     from trl import SFTTrainer, get_peft_config, get_quantization_config
 
     class CompletionTrainer(SFTTrainer):  # type: ignore[misc]
-        """Run the language-model head where there is a label, and nowhere else.
-
-        Prompts are most of the tokens, and the head (hidden size x vocabulary) is most of the
-        work of a small model; TRL skips unlabelled positions only where Triton is at hand. A hook
-        on the head does it, so that the model is called as ever: wrapped for several processes too.
-        """
-
-        learnt: Any = None
-        """Of the batch in hand: which positions predict a labelled token."""
+        """Run the head where there is a label; TRL does so only where Triton is at hand."""
 
         def training_step(
             self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None
@@ -76,16 +66,8 @@ def make_trainer(files: Files, settings: Any, model: Any) -> Any:
         ) -> Any:
             if return_outputs or inputs["input_ids"].is_cuda:
                 return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-            labels = inputs["labels"]
-            # The state at a position predicts the next token.
-            wanted = torch.cat([labels[:, 1:], torch.full_like(labels[:, :1], UNLABELLED)], 1)
-            self.learnt = wanted != UNLABELLED
-            logits = model(
-                input_ids=inputs["input_ids"],
-                attention_mask=inputs["attention_mask"],
-                use_cache=False,
-            ).logits.float()
-            right, self.learnt = wanted[self.learnt], None
+            head = self.accelerator.unwrap_model(model).get_output_embeddings()
+            logits, right = completion_logits(model, inputs, head)
             loss = torch.nn.functional.cross_entropy(logits, right, reduction="sum")
             self._total_train_tokens += int(inputs["attention_mask"].sum())
             if num_items_in_batch is None:
@@ -108,11 +90,6 @@ def make_trainer(files: Files, settings: Any, model: Any) -> Any:
     )
     if model.use_peft:
         same_precision(trainer.model)
-
-    def labelled_only(_: Any, states: tuple[Any]) -> tuple[Any]:
-        return states if trainer.learnt is None else (states[0][trainer.learnt],)
-
-    trainer.model.get_output_embeddings().register_forward_pre_hook(labelled_only)
     return trainer
 
 

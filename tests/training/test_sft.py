@@ -28,6 +28,14 @@ def program(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 def trained(program: ModuleType, base: Path, folder: Path, at_once: int) -> dict[str, Any]:
     """Train the whole tiny model for one epoch; return its weights."""
+    trainer = trainer_over(program, base, folder, at_once)
+    trainer.train()
+    assert trainer.state.global_step == 2
+    return {name: value.detach().clone() for name, value in trainer.model.state_dict().items()}
+
+
+def trainer_over(program: ModuleType, base: Path, folder: Path, at_once: int) -> Any:
+    """Return a trainer of the whole tiny model on rows of several lengths."""
     from trl import SFTConfig
 
     rows = [
@@ -45,10 +53,34 @@ def trained(program: ModuleType, base: Path, folder: Path, at_once: int) -> dict
         model_revision="main", use_peft=False, load_in_4bit=False, load_in_8bit=False,
     )  # fmt: skip
     program.TOKENS_AT_ONCE = at_once
-    trainer = program.make_trainer(program.Files(str(folder / "rows.jsonl")), settings, model)
-    trainer.train()
-    assert trainer.state.global_step == 2
-    return {name: value.detach().clone() for name, value in trainer.model.state_dict().items()}
+    return program.make_trainer(program.Files(str(folder / "rows.jsonl")), settings, model)
+
+
+def test_the_loss_is_that_of_the_library(program, tiny, tmp_path):
+    """Labelled positions alone, no mask and no padding: the same loss, and the same gradients."""
+    import torch
+    from trl import SFTTrainer
+
+    def own_step(trainer: Any, batch: Any, count: Any) -> Any:
+        return trainer.training_step(trainer.model, batch, count)
+
+    def library_step(trainer: Any, batch: Any, count: Any) -> Any:
+        loss = SFTTrainer.compute_loss(trainer, trainer.model, batch, False, count)
+        loss.backward()
+        return loss
+
+    trainer = trainer_over(program, tiny, tmp_path / "run", at_once=100)
+    batch = next(iter(trainer.get_train_dataloader()))
+    count = (batch["labels"] != -100).sum()
+    found = []
+    for step in (own_step, library_step):
+        trainer.model.zero_grad()
+        loss = step(trainer, dict(batch), count)
+        gradients = torch.cat([p.grad.flatten() for p in trainer.model.parameters()])
+        found.append((float(loss), gradients.clone()))
+    (ours, own), (theirs, library) = found
+    assert ours == pytest.approx(theirs, rel=1e-5)
+    assert float((own - library).abs().max()) < 1e-5 * float(library.abs().max()) + 1e-8
 
 
 def test_rows_taken_a_few_at_a_time_train_the_same_model(program, tiny, tmp_path):
