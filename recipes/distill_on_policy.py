@@ -25,6 +25,7 @@ from running import (
     same_precision,
     same_vocabulary,
     stop,
+    usual_attention,
 )
 
 
@@ -54,7 +55,7 @@ def make_trainer(files: Files, settings: Any, model: Any) -> Any:
     settings.model_init_kwargs = loading(model)
     settings.teacher_model_init_kwargs = {
         "dtype": "bfloat16",
-        "attn_implementation": model.attn_implementation,
+        "attn_implementation": model.attn_implementation or usual_attention(),
         "use_safetensors": True,
         "local_files_only": True,
     }

@@ -13,15 +13,12 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from running import stop
+from running import TOKENS_AT_ONCE, stop
 
 HELD_OUT_SHARE = 0.1
 MOST_HELD_OUT = 100
 """Prompts, at most: their log-probabilities are looked at twice."""
 LEAST_PROMPTS = 10
-TOKENS_AT_ONCE = 2048
-"""As many as are looked at together, padding included."""
-
 Row = Mapping[str, Any]
 
 

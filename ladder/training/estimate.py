@@ -23,7 +23,7 @@ LIBRARIES_MB = 750
 """torch, transformers and the trainer, before any model."""
 HELD = 2.0
 """Memory that the allocator holds for what is in use: batches of varying length leave gaps."""
-TOKENS_AT_ONCE = 2048
+TOKENS_AT_ONCE = 1024
 """As `recipes/sft.py` cuts its batches on a CPU."""
 NF4_BYTES = 0.56
 """A weight in 4 bits with its share of the scales."""
