@@ -194,17 +194,23 @@ class Climb:
         """Train on rows, or find what the same training has left (`training.launch.train`)."""
         foreseen = None
         if rows and base is not None and recipe.rows != "labels":  # a head's takes seconds
-            foreseen = self.foresee(recipe, base, rows)
+            foreseen = self.foresee(recipe, base, rows, overrides or {})
         return train(recipe, base, rows, self.artefacts, self.watch, overrides, foreseen)
 
-    def foresee(self, recipe: Recipe, base: Path, rows: Sequence[Mapping[str, Any]]) -> Foreseen:
+    def foresee(
+        self,
+        recipe: Recipe,
+        base: Path,
+        rows: Sequence[Mapping[str, Any]],
+        overrides: Mapping[str, str],
+    ) -> Foreseen:
         """Return what a training on rows will take on this machine."""
         engine = self.engine(self.task.models.base)
         lengths = [sum(map(engine.count_tokens, _texts(row))) for row in rows]
         own, trained = shape_of(self.base_folder()), shape_of(base)
         lighter = (own.linear + own.embedding) / (trained.linear + trained.embedding)
         read = self.base_speed().read * lighter
-        return foresee(recipe, base, lengths, read, memory_there_mb())
+        return foresee(recipe, base, lengths, read, overrides)
 
     def training_memory(self) -> Memory | None:
         """Return what training the base takes here; none where its weights are elsewhere."""

@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from ladder.evidence import Foreseen, Memory
+from ladder.hardware import memory_there_mb
 from ladder.training.recipes import Recipe
 
 LIBRARIES_MB = 750
@@ -116,23 +117,35 @@ def fits(memory: Memory | None, technique: str) -> bool:
 
 
 def foresee(
-    recipe: Recipe, base: Path, lengths: Sequence[int], read_per_second: float, there_mb: float
+    recipe: Recipe,
+    base: Path,
+    lengths: Sequence[int],
+    read_per_second: float,
+    overrides: Mapping[str, str],
 ) -> Foreseen:
     """Return what a training will take.
 
     Args:
         recipe: what is run.
         base: folder of the model that is trained.
-        lengths: tokens of each row, prompt and answer.
+        lengths: tokens of each row, prompt and answers.
         read_per_second: prompt tokens that this model reads in a second, in full batches.
-        there_mb: memory that is free.
+        overrides: recipe fields that are changed.
     """
-    settings = yaml.safe_load(recipe.path.read_text(encoding="utf-8"))
+    settings = yaml.safe_load(recipe.path.read_text(encoding="utf-8")) | dict(overrides)
     technique = technique_of(settings)
     batch = int(settings.get("per_device_train_batch_size", 8))
-    at_once = max(max(lengths), min(TOKENS_AT_ONCE, batch * max(lengths)))
+    at_once = batch * max(lengths)
+    if recipe.rows == "answers":  # those programs take a batch in parts
+        at_once = max(max(lengths), min(TOKENS_AT_ONCE, at_once))
     rank = int(settings.get("lora_r", 16))
-    epochs = float(settings.get("num_train_epochs", 3))
-    seconds = START_SECONDS + SLOWDOWN[technique] * epochs * sum(lengths) / read_per_second
-    memory = memory_mb(shape_of(base), technique, at_once, rank)
-    return Foreseen(seconds=seconds, memory_mb=memory, there_mb=there_mb)
+    tokens = float(settings.get("num_train_epochs", 3)) * sum(lengths)
+    steps = int(settings.get("max_steps", -1))
+    if steps > 0:
+        together = batch * int(settings.get("gradient_accumulation_steps", 1))
+        tokens = steps * together * sum(lengths) / len(lengths)
+    return Foreseen(
+        seconds=START_SECONDS + SLOWDOWN[technique] * tokens / read_per_second,
+        memory_mb=memory_mb(shape_of(base), technique, at_once, rank),
+        there_mb=memory_there_mb(),
+    )
