@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from running import TOKENS_AT_ONCE, stop
+from running import TOKENS_AT_ONCE, like_lengths, stop
 
 HELD_OUT_SHARE = 0.1
 MOST_HELD_OUT = 100
@@ -111,21 +111,13 @@ def log_probabilities(
     was_training = model.training
     model.eval()
     with torch.no_grad(), trainer.compute_loss_context_manager():
-        for batch in _batches([len(prompt) + len(completion) for prompt, completion in rows]):
+        lengths = [len(prompt) + len(completion) for prompt, completion in rows]
+        for batch in like_lengths(lengths, TOKENS_AT_ONCE):
             summed = _summed(model, [rows[at] for at in batch], tokenizer.pad_token_id or 0)
             for at, value in zip(batch, summed, strict=True):
                 found[at] = value / len(rows[at][1]) if per_token else value
     model.train(was_training)
     return found
-
-
-def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Yield positions of rows of like length, the longest first, that fit together."""
-    left = sorted(range(len(lengths)), key=lambda at: -lengths[at])
-    while left:
-        fit = max(1, TOKENS_AT_ONCE // lengths[left[0]])
-        yield left[:fit]
-        left = left[fit:]
 
 
 def _summed(model: Any, rows: Sequence[tuple[list[int], list[int]]], pad: int) -> Iterator[float]:

@@ -64,11 +64,6 @@ def test_a_pair_of_equal_texts_is_named_by_its_line() -> None:
         preference.refuse_equal(rows, "pairs.jsonl")
 
 
-def test_rows_are_looked_at_as_many_at_once_as_fit() -> None:
-    batches = list(preference._batches([5, 3000, 700, 600, 1024]))
-    assert batches == [[1], [4, 2], [3, 0]]
-
-
 def test_what_the_record_says_of_margins() -> None:
     found = preference.compared([-1.0, 0.0, 2.0, -3.0], [1.0, 1.0, 1.0, -2.0])
     assert (found["before"], found["after"], found["held_out"]) == (0.375, 0.75, 4)

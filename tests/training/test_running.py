@@ -47,6 +47,12 @@ def test_a_few_rows_that_are_too_long_are_left_out_and_many_end_the_run(capsys) 
     assert capsys.readouterr().out == ""
 
 
+def test_rows_of_like_length_pass_together_as_many_as_fit() -> None:
+    parts = running.like_lengths([5, 3000, 700, 600, 1024], 2048)
+    assert parts == [[1], [4, 2], [3, 0]]
+    assert running.like_lengths([4, 4, 4], 8) == [[0, 1], [2]]
+
+
 @pytest.mark.parametrize(
     ("error", "said"),
     [
