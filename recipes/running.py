@@ -268,7 +268,6 @@ def run(trainer: Any, notes: Callable[[], Mapping[str, Any]] = dict) -> int:
         notes: returns what else the record should hold; asked once training has ended.
     """
     import torch
-    from transformers.trainer_utils import get_last_checkpoint
 
     output = Path(trainer.args.output_dir)
     output.mkdir(parents=True, exist_ok=True)
@@ -280,10 +279,10 @@ def run(trainer: Any, notes: Callable[[], Mapping[str, Any]] = dict) -> int:
     trainer.add_callback(as_callback(progress))
     started = time.perf_counter()
     try:
-        trainer.train(resume_from_checkpoint=get_last_checkpoint(str(output)))
+        trainer.train(resume_from_checkpoint=last_whole_checkpoint(output))
         seconds = time.perf_counter() - started
         if progress.broken_at is not None:
-            stop(_broken(trainer, progress.broken_at, get_last_checkpoint(str(output))))
+            stop(_broken(trainer, progress.broken_at, last_whole_checkpoint(output)))
         trainer.save_model(str(output))
         (output / "training_args.bin").unlink(missing_ok=True)  # a pickle; the record says the same
     except (RuntimeError, MemoryError, OSError) as error:
@@ -295,6 +294,21 @@ def run(trainer: Any, notes: Callable[[], Mapping[str, Any]] = dict) -> int:
         for checkpoint in output.glob("checkpoint-*"):
             shutil.rmtree(checkpoint)
     return 0
+
+
+def last_whole_checkpoint(output: Path) -> str | None:
+    """Return the newest checkpoint that was written to its end; None where there is none.
+
+    A run that is killed while it saves leaves a part of one. Its state is written last.
+    """
+    there = output.glob("checkpoint-*")
+    for folder in sorted(there, key=lambda path: -int(path.name.rpartition("-")[2])):
+        try:
+            json.loads((folder / "trainer_state.json").read_text())
+        except (OSError, ValueError):
+            continue
+        return str(folder)
+    return None
 
 
 class Progress:

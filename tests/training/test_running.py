@@ -93,6 +93,15 @@ def test_the_curve_counts_a_step_that_was_done_again_once(tmp_path: Path) -> Non
     assert all("NaN" not in line and json.loads(line) for line in lines)
 
 
+def test_a_checkpoint_that_was_cut_is_passed_over(tmp_path: Path) -> None:
+    assert running.last_whole_checkpoint(tmp_path) is None
+    for step, state in (("2", "{}"), ("10", '{"global_step": 1'), ("12", None)):
+        (tmp_path / f"checkpoint-{step}").mkdir()
+        if state is not None:
+            (tmp_path / f"checkpoint-{step}" / "trainer_state.json").write_text(state)
+    assert running.last_whole_checkpoint(tmp_path) == str(tmp_path / "checkpoint-2")
+
+
 def test_an_unknown_key_names_the_nearest(tmp_path: Path) -> None:
     recipe = tmp_path / "mine.yaml"
     recipe.write_text("learning_rte: 1.0e-4\n")

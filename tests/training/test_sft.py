@@ -96,7 +96,8 @@ def test_rows_taken_a_few_at_a_time_train_the_same_model(program, tiny, tmp_path
 
 
 SETTINGS = {
-    "program": "sft.py", "use_peft": True, "lora_r": 4, "lora_target_modules": "all-linear",
+    "program": "sft.py", "use_peft": True, "lora_dropout": 0.0, "lora_r": 4,
+    "lora_target_modules": "all-linear",
     "dtype": "float32", "learning_rate": 1e-2, "per_device_train_batch_size": 4,
     "completion_only_loss": True, "gradient_checkpointing": False, "bf16": False, "seed": 0,
     "logging_steps": 1, "save_strategy": "steps", "save_steps": 2, "save_total_limit": 1,
