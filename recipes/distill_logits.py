@@ -28,10 +28,8 @@ from running import (
     UNLABELLED,
     Files,
     completion_logits,
+    completion_trainer,
     fitting,
-    in_parts,
-    loading,
-    local_only,
     parse,
     read_rows,
     row_tokens,
@@ -39,6 +37,8 @@ from running import (
     same_precision,
     same_vocabulary,
     stop,
+    tokenizer_of,
+    trainer_arguments,
 )
 
 LEAST_REST = 1e-6
@@ -68,59 +68,29 @@ def main() -> int:
 
 def make_trainer(files: Files, settings: Any, model: Any, teaching: Teaching) -> Any:
     """Return TRL's SFTTrainer with the loss of a distillation; the teacher has read the rows."""
-    from datasets import Dataset
-    from trl import SFTTrainer, get_peft_config, get_quantization_config
 
-    class LogitsTrainer(SFTTrainer):  # type: ignore[misc]
-        """Compare with the teacher where there is a label; the head runs nowhere else."""
+    def against_teacher(logits: Any, wanted: Any, inputs: Any) -> Any:
+        at = inputs["labels"][:, 1:] != UNLABELLED
+        width = int(at.sum(1).max())
+        known = at.sum(1, keepdim=True) > at.new_ones(width).cumsum(0) - 1
+        ids, logprobs = (inputs[n][:, :width][known] for n in ("top_ids", "top_logprobs"))
+        return mixed_loss(logits, wanted, ids, logprobs, teaching)
+
+    class LogitsTrainer(completion_trainer(against_teacher)):  # type: ignore[misc]
+        """Keep the number of each row: it says where its teacher's logits are."""
 
         def _set_signature_columns_if_needed(self) -> None:
             super()._set_signature_columns_if_needed()
             if "row" not in self._signature_columns:
                 self._signature_columns.append("row")
 
-        def training_step(
-            self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None
-        ) -> Any:
-            step = super().training_step
-
-            def one(part: dict[str, Any]) -> Any:
-                return step(model, part, num_items_in_batch)
-
-            return in_parts(self, one, inputs, num_items_in_batch, TOKENS_AT_ONCE)
-
-        def compute_loss(
-            self,
-            model: Any,
-            inputs: dict[str, Any],
-            return_outputs: bool = False,
-            num_items_in_batch: Any = None,
-        ) -> Any:
+        def compute_loss(self, *given: Any, return_outputs: bool = False, **more: Any) -> Any:
             if return_outputs:
                 stop("distill_logits evaluates nothing while it trains: leave eval_strategy out")
-            head = self.accelerator.unwrap_model(model).get_output_embeddings()
-            logits, wanted = completion_logits(model, inputs, head)
-            at = inputs["labels"][:, 1:] != UNLABELLED
-            width = int(at.sum(1).max())
-            known = at.sum(1, keepdim=True) > at.new_ones(width).cumsum(0) - 1
-            ids, logprobs = (inputs[n][:, :width][known] for n in ("top_ids", "top_logprobs"))
-            loss = mixed_loss(logits, wanted, ids, logprobs, teaching)
-            self._total_train_tokens += int(inputs["attention_mask"].sum())
-            if num_items_in_batch is None:
-                return loss / len(wanted)
-            # The count is of all processes, and their gradients are averaged.
-            return loss / num_items_in_batch * self.accelerator.num_processes
+            return super().compute_loss(*given, **more)
 
     rows, tokenizer = taught_rows(files, settings, model, teaching)
-    settings.model_init_kwargs = loading(model)
-    trainer = LogitsTrainer(
-        model=model.model_name_or_path,
-        args=settings,
-        processing_class=tokenizer,
-        train_dataset=Dataset.from_list(rows),
-        peft_config=get_peft_config(model),
-        quantization_config=get_quantization_config(model),
-    )
+    trainer = LogitsTrainer(**trainer_arguments(settings, model, tokenizer, rows))
     if model.use_peft:
         same_precision(trainer.model)
     started = time.perf_counter()
@@ -143,7 +113,7 @@ def taught_rows(
     if not 0 <= teaching.distillation_weight <= 1 or teaching.loss_top_k < 1:
         stop("wanted distillation_weight from 0 to 1, and loss_top_k of 1 or more")
     rows = read_rows(files.train_file, ("prompt", "completion"))
-    tokenizer = AutoTokenizer.from_pretrained(model.model_name_or_path, **local_only(model))
+    tokenizer = tokenizer_of(model)
     if not Path(teaching.teacher_model_name_or_path).is_dir():
         stop(f"no teacher: {teaching.teacher_model_name_or_path} is not the folder of a model")
     teacher = AutoTokenizer.from_pretrained(

@@ -17,14 +17,14 @@ from typing import Any
 
 from running import (
     Files,
-    loading,
-    local_only,
     parse,
     read_rows,
     run,
     same_precision,
     same_vocabulary,
     stop,
+    tokenizer_of,
+    trainer_arguments,
     usual_attention,
 )
 
@@ -40,34 +40,24 @@ def main() -> int:
 
 def make_trainer(files: Files, settings: Any, model: Any) -> Any:
     """Return TRL's DistillationTrainer."""
-    from datasets import Dataset
     from transformers import AutoTokenizer
-    from trl import DistillationTrainer, get_peft_config, get_quantization_config
+    from trl import DistillationTrainer
 
     rows = read_rows(files.train_file, ("prompt",))
     folder = settings.teacher_model_name_or_path
     if folder is None or not Path(folder).is_dir():
         stop(f"no teacher: teacher_model_name_or_path is {folder}, wanted the folder of a model")
-    tokenizer = AutoTokenizer.from_pretrained(
-        model.model_name_or_path, padding_side="left", **local_only(model)
-    )
+    tokenizer = tokenizer_of(model, padding_side="left")
     same_vocabulary(tokenizer, AutoTokenizer.from_pretrained(folder, local_files_only=True))
-    settings.model_init_kwargs = loading(model)
     settings.teacher_model_init_kwargs = {
         "dtype": "bfloat16",
         "attn_implementation": model.attn_implementation or usual_attention(),
         "use_safetensors": True,
         "local_files_only": True,
     }
-    trainer = DistillationTrainer(
-        model=model.model_name_or_path,
-        teacher_model=folder,
-        args=settings,
-        processing_class=tokenizer,
-        train_dataset=Dataset.from_list([{"prompt": row["prompt"]} for row in rows]),
-        peft_config=get_peft_config(model),
-        quantization_config=get_quantization_config(model),
-    )
+    prompts = [{"prompt": row["prompt"]} for row in rows]
+    arguments = trainer_arguments(settings, model, tokenizer, prompts)
+    trainer = DistillationTrainer(teacher_model=folder, **arguments)
     if model.use_peft:
         same_precision(trainer.model)
     return trainer

@@ -14,7 +14,16 @@ from __future__ import annotations
 from typing import Any
 
 from preference import compared, hold_out, paired_margins, refuse_equal, score_completions_only
-from running import Files, fitting, loading, local_only, parse, read_rows, row_tokens, run
+from running import (
+    Files,
+    fitting,
+    parse,
+    read_rows,
+    row_tokens,
+    run,
+    tokenizer_of,
+    trainer_arguments,
+)
 
 
 def main() -> int:
@@ -29,27 +38,16 @@ def main() -> int:
 
 def make_trainer(files: Files, settings: Any, model: Any) -> tuple[Any, list[Any]]:
     """Return TRL's DPOTrainer, and the pairs that it does not see."""
-    from datasets import Dataset
-    from transformers import AutoTokenizer
-    from trl import DPOTrainer, get_peft_config, get_quantization_config
+    from trl import DPOTrainer
 
     rows = read_rows(files.train_file, ("prompt", "chosen", "rejected"))
     refuse_equal(rows, files.train_file)
-    settings.model_init_kwargs = loading(model)
-    tokenizer = AutoTokenizer.from_pretrained(model.model_name_or_path, **local_only(model))
+    tokenizer = tokenizer_of(model)
     if settings.max_length is not None:
         rows = fitting(rows, pair_tokens(tokenizer, rows), settings.max_length)
     learnt, held_out = hold_out(rows)
     score_completions_only()
-    trainer = DPOTrainer(
-        model=model.model_name_or_path,
-        args=settings,
-        processing_class=tokenizer,
-        train_dataset=Dataset.from_list(learnt),
-        peft_config=get_peft_config(model),
-        quantization_config=get_quantization_config(model),
-    )
-    return trainer, held_out
+    return DPOTrainer(**trainer_arguments(settings, model, tokenizer, learnt)), held_out
 
 
 def pair_tokens(tokenizer: Any, rows: Any) -> list[int]:

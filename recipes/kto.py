@@ -19,7 +19,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from preference import compared, hold_out, log_probabilities, score_completions_only
-from running import Files, fitting, loading, local_only, parse, read_rows, row_tokens, run, stop
+from running import (
+    Files,
+    fitting,
+    parse,
+    read_rows,
+    row_tokens,
+    run,
+    stop,
+    tokenizer_of,
+    trainer_arguments,
+)
 
 
 def main() -> int:
@@ -34,13 +44,10 @@ def main() -> int:
 
 def make_trainer(files: Files, settings: Any, model: Any) -> tuple[Any, list[Any]]:
     """Return TRL's KTOTrainer, and the rows that it does not see."""
-    from datasets import Dataset
-    from transformers import AutoTokenizer
-    from trl import KTOTrainer, get_peft_config, get_quantization_config
+    from trl import KTOTrainer
 
     rows = read_rows(files.train_file, ("prompt", "completion", "label"))
-    settings.model_init_kwargs = loading(model)
-    tokenizer = AutoTokenizer.from_pretrained(model.model_name_or_path, **local_only(model))
+    tokenizer = tokenizer_of(model)
     if settings.max_length is not None:
         rows = fitting(rows, row_tokens(tokenizer, rows), settings.max_length)
     _refuse_one_class(rows, files.train_file)
@@ -52,15 +59,7 @@ def make_trainer(files: Files, settings: Any, model: Any) -> tuple[Any, list[Any
     if len(learnt) % settings.per_device_train_batch_size == 1:
         learnt.pop()
     score_completions_only()
-    trainer = KTOTrainer(
-        model=model.model_name_or_path,
-        args=settings,
-        processing_class=tokenizer,
-        train_dataset=Dataset.from_list(learnt),
-        peft_config=get_peft_config(model),
-        quantization_config=get_quantization_config(model),
-    )
-    return trainer, held_out
+    return KTOTrainer(**trainer_arguments(settings, model, tokenizer, learnt)), held_out
 
 
 def margins(trainer: Any, rows: Sequence[Any]) -> list[float]:

@@ -21,7 +21,7 @@ from preference import (
     score_completions_only,
     token_ids,
 )
-from running import Files, fitting, loading, local_only, parse, read_rows, run
+from running import Files, fitting, parse, read_rows, run, tokenizer_of, trainer_arguments
 
 
 def main() -> int:
@@ -37,9 +37,6 @@ def main() -> int:
 
 def make_trainer(files: Files, settings: Any, model: Any) -> tuple[Any, list[Any]]:
     """Return TRL's ORPOTrainer, looking at completions only, and the pairs it does not see."""
-    from datasets import Dataset
-    from transformers import AutoTokenizer
-    from trl import get_peft_config, get_quantization_config
     from trl.experimental.orpo import ORPOTrainer
     from trl.trainer.utils import add_fused_lm_head
 
@@ -74,24 +71,16 @@ def make_trainer(files: Files, settings: Any, model: Any) -> tuple[Any, list[Any
 
     rows = read_rows(files.train_file, ("prompt", "chosen", "rejected"))
     refuse_equal(rows, files.train_file)
-    settings.model_init_kwargs = {
-        **loading(model),
-        "quantization_config": get_quantization_config(model),
-        "device_map": None,
-    }
-    tokenizer = AutoTokenizer.from_pretrained(model.model_name_or_path, **local_only(model))
+    tokenizer = tokenizer_of(model)
     learnt, held_out = hold_out(rows)
     tokenized = [_tokenized(tokenizer, row) for row in learnt]
     if settings.max_length is not None:
         lengths = [max(len(r["chosen_labels"]), len(r["rejected_labels"])) for r in tokenized]
         tokenized = fitting(tokenized, lengths, settings.max_length)
-    trainer = CompletionTrainer(
-        model=model.model_name_or_path,
-        args=settings,
-        processing_class=tokenizer,
-        train_dataset=Dataset.from_list(tokenized),
-        peft_config=get_peft_config(model),
-    )
+    arguments = trainer_arguments(settings, model, tokenizer, tokenized)
+    quantized = arguments.pop("quantization_config")  # this trainer takes it with the model's own
+    settings.model_init_kwargs |= {"quantization_config": quantized, "device_map": None}
+    trainer = CompletionTrainer(**arguments)
     score_completions_only()
     add_fused_lm_head(
         trainer.model.get_base_model() if model.use_peft else trainer.model,

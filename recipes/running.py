@@ -37,6 +37,9 @@ class Files:
 
     train_file: str = field(metadata={"help": "JSON lines."})
     program: str = field(default="sft.py", metadata={"help": "The program that runs this recipe."})
+    starts_from: str = field(
+        default="base", metadata={"help": "base or student: which model `ladder train` hands over."}
+    )
 
 
 def parse(parts: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -146,6 +149,74 @@ def loading(model: Any) -> dict[str, Any]:
         "use_safetensors": True,
         **local_only(model),
     }
+
+
+def tokenizer_of(model: Any, **more: Any) -> Any:
+    """Return the tokenizer of the model that the recipe names."""
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(model.model_name_or_path, **local_only(model), **more)
+
+
+def trainer_arguments(
+    settings: Any, model: Any, tokenizer: Any, rows: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Return what TRL's trainers are made with: model, settings, tokenizer, rows, adapters."""
+    from datasets import Dataset
+    from trl import get_peft_config, get_quantization_config
+
+    settings.model_init_kwargs = loading(model)
+    return {
+        "model": model.model_name_or_path,
+        "args": settings,
+        "processing_class": tokenizer,
+        "train_dataset": Dataset.from_list(list(rows)),
+        "peft_config": get_peft_config(model),
+        "quantization_config": get_quantization_config(model),
+    }
+
+
+def completion_trainer(summed_loss: Callable[[Any, Any, Mapping[str, Any]], Any]) -> Any:
+    """Return a kind of SFTTrainer that learns completions by a loss of one's own.
+
+    The head runs where there is a label (TRL does so only where Triton is at hand), and rows pass
+    a few at a time.
+
+    Args:
+        summed_loss: of logits (positions, vocabulary), their labels and the inputs; a sum.
+    """
+    from trl import SFTTrainer
+
+    class CompletionTrainer(SFTTrainer):  # type: ignore[misc]
+        def training_step(
+            self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None
+        ) -> Any:
+            step = super().training_step
+
+            def one(part: dict[str, Any]) -> Any:
+                return step(model, part, num_items_in_batch)
+
+            return in_parts(self, one, inputs, num_items_in_batch, TOKENS_AT_ONCE)
+
+        def compute_loss(
+            self,
+            model: Any,
+            inputs: dict[str, Any],
+            return_outputs: bool = False,
+            num_items_in_batch: Any = None,
+        ) -> Any:
+            if return_outputs:
+                return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+            head = self.accelerator.unwrap_model(model).get_output_embeddings()
+            logits, wanted = completion_logits(model, inputs, head)
+            loss = summed_loss(logits, wanted, inputs)
+            self._total_train_tokens += int(inputs["attention_mask"].sum())
+            if num_items_in_batch is None:
+                return loss / len(wanted)
+            # The count is of all processes, and their gradients are averaged.
+            return loss / num_items_in_batch * self.accelerator.num_processes
+
+    return CompletionTrainer
 
 
 def same_vocabulary(student: Any, teacher: Any) -> None:

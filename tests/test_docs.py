@@ -103,7 +103,7 @@ def test_a_recipe_says_how_to_start_it_and_has_known_keys(path):
     assert first == f"# ladder train {path.stem} --task task.yaml"
     kinds = (*configs[values["program"]], ModelConfig)
     known = {field.name for kind in kinds for field in fields(kind)}
-    assert set(values) <= {*known, "program"}
+    assert set(values) <= {*known, "program", "starts_from"}
 
 
 @pytest.mark.parametrize(

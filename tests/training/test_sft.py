@@ -23,6 +23,8 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def program(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(str(ROOT / "recipes"))
+    # Tests set it as they like; it is put back.
+    monkeypatch.setattr(importlib.import_module("running"), "TOKENS_AT_ONCE", 1024)
     return importlib.import_module("sft")
 
 
@@ -52,7 +54,7 @@ def trainer_over(program: ModuleType, base: Path, folder: Path, at_once: int) ->
         model_name_or_path=str(base), dtype="float32", attn_implementation="sdpa",
         model_revision="main", use_peft=False, load_in_4bit=False, load_in_8bit=False,
     )  # fmt: skip
-    program.TOKENS_AT_ONCE = at_once
+    importlib.import_module("running").TOKENS_AT_ONCE = at_once
     return program.make_trainer(program.Files(str(folder / "rows.jsonl")), settings, model)
 
 
