@@ -22,7 +22,7 @@ from ladder.rungs.teaching import teacher_of
 from ladder.samples.rows import Sample
 from ladder.task import Task
 from ladder.training.launch import PICTURE, RECORD, TEACHER
-from ladder.training.recipes import WITH_TEACHER, Recipe, RowKind, find_recipe
+from ladder.training.recipes import Recipe, RowKind, find_recipe
 
 Answered = Sequence[tuple[Sample, str]]
 Rows = Sequence[Mapping[str, Any]]
@@ -94,12 +94,8 @@ def _as_foreseen(build: Build) -> list[str]:
 def _answered(climb: Climb, recipe: Recipe) -> Answered:
     """Return the training rows with the answers to learn: the teacher's, or their own."""
     samples = climb.splits.train
-    reads_answers = recipe.distils or recipe.rows == "labels"
-    if (
-        climb.task.models.teacher is None
-        or recipe.program.name in WITH_TEACHER
-        or not reads_answers
-    ):
+    teaches = recipe.starts_from == "student" or recipe.rows == "labels"
+    if climb.task.models.teacher is None or recipe.about.reads_teacher or not teaches:
         return [(sample, sample.target) for sample in samples]
     outcomes = answer(climb, teacher_of(climb), samples, "teacher answers", scored=False)
     return [(o.sample, o.text) for o in outcomes if o.completion.error is None and o.text]
@@ -112,15 +108,15 @@ def _start(climb: Climb, recipe: Recipe, rows: Rows) -> Path | None:
     """
     if recipe.rows == "labels":
         return climb.embedding_folder()
-    if not recipe.distils:
+    if recipe.starts_from == "base":
         return climb.base_folder()
     student = climb.student_folder()
-    return student if recipe.program.name in WITH_TEACHER else climb.narrowed(student, rows)
+    return student if recipe.about.reads_teacher else climb.narrowed(student, rows)
 
 
 def _teacher(climb: Climb, recipe: Recipe) -> dict[str, str]:
     """Return the field that names the teacher, where a recipe reads a teacher's weights."""
-    if recipe.program.name not in WITH_TEACHER:
+    if not recipe.about.reads_teacher:
         return {}
     models = climb.task.models
     return {TEACHER: str(model_folder(models.teacher or models.base, climb.task.folder))}

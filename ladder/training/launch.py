@@ -27,7 +27,7 @@ from ladder.report.watch import Watch
 from ladder.training.card import RECORD as RECORD
 from ladder.training.card import write_card
 from ladder.training.passport import issue
-from ladder.training.recipes import Recipe, shared_by
+from ladder.training.recipes import Recipe
 
 FORESEEN, PICTURE = "foreseen.json", "loss.svg"
 TEACHER = "teacher_model_name_or_path"
@@ -78,7 +78,7 @@ def train(
     about = [
         file_digest(recipe.path),
         file_digest(recipe.program),
-        folder_digests(recipe.program.parent, shared_by(recipe.program)),
+        folder_digests(recipe.program.parent, recipe.about.imports),
         *(folder_digests(each, _weights(each)) for each in models if each.is_dir()),
         list(rows),
         dict(overrides or {}),

@@ -15,7 +15,7 @@ from ladder.engines.passport import HEAD, PASSPORT, parts_of
 from ladder.evidence import Canaries, Passport
 from ladder.files import digest_of, file_digest, write_whole
 from ladder.hardware import versions
-from ladder.training.recipes import Recipe, shared_by
+from ladder.training.recipes import Recipe
 
 Kind = Literal["adapter", "model", "head", "other"]
 
@@ -43,8 +43,7 @@ def issue(
         EngineError: the artefact cannot be loaded, or the adapter has no effect.
     """
     kind = kind_of(folder)
-    shared = [recipe.program.parent / name for name in shared_by(recipe.program)]
-    files = (recipe.path, recipe.program, *shared)
+    files = (recipe.path, recipe.program, *recipe.beside)
     passport = Passport(
         ladder_version=__version__,
         created=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import yaml
 
@@ -17,21 +17,30 @@ RowKind = Literal["answers", "pairs", "graded", "prompts", "labels"]
 """What a program learns from: prompt and completion; prompt, chosen and rejected; prompt,
 completion and whether it is desirable; prompts alone; text and label."""
 
-PROGRAMS: Mapping[str, RowKind] = {
-    "sft.py": "answers",
-    "dpo.py": "pairs",
-    "orpo.py": "pairs",
-    "kto.py": "graded",
-    "distill_logits.py": "answers",
-    "distill_on_policy.py": "prompts",
-    "student_label.py": "labels",
+StartsFrom = Literal["base", "student"]
+
+
+@dataclass(frozen=True)
+class Program:
+    """What is known of a training program before it is run."""
+
+    rows: RowKind
+    imports: tuple[str, ...] = ("running.py",)
+    """What lies beside it; a copied program takes it along."""
+    reads_teacher: bool = False
+    """Whether it reads a teacher's own weights; else what a teacher has answered."""
+
+
+PREFERENCE = ("running.py", "preference.py")
+PROGRAMS: Mapping[str, Program] = {
+    "sft.py": Program("answers"),
+    "dpo.py": Program("pairs", PREFERENCE),
+    "orpo.py": Program("pairs", PREFERENCE),
+    "kto.py": Program("graded", PREFERENCE),
+    "distill_logits.py": Program("answers", reads_teacher=True),
+    "distill_on_policy.py": Program("prompts", reads_teacher=True),
+    "student_label.py": Program("labels"),
 }
-WITH_TEACHER = ("distill_logits.py", "distill_on_policy.py")
-"""Programs that read the teacher's own weights; the others read what it has answered."""
-SHARED = "running.py"
-"""What the programs share; a copied program takes it along."""
-SHARED_BY_PREFERENCE = "preference.py"
-"""What dpo.py, orpo.py and kto.py share beside it."""
 COMMANDS = 2
 """The first lines of a recipe say how to launch it, with `ladder` and without."""
 
@@ -44,6 +53,8 @@ class Recipe:
     program: Path
     when: str
     """When to use it, from the file's comments."""
+    starts_from: StartsFrom = "base"
+    """Which of the task's models it trains."""
 
     @property
     def name(self) -> str:
@@ -53,12 +64,17 @@ class Recipe:
     @property
     def rows(self) -> RowKind:
         """What its program learns from."""
+        return self.about.rows
+
+    @property
+    def about(self) -> Program:
+        """What is known of its program."""
         return PROGRAMS[self.program.name]
 
     @property
-    def distils(self) -> bool:
-        """Whether it makes a small student, not another form of the base."""
-        return self.program.name in WITH_TEACHER or self.name.startswith("distill")
+    def beside(self) -> tuple[Path, ...]:
+        """What its program imports."""
+        return tuple(self.program.parent / name for name in self.about.imports)
 
 
 def shipped_recipes() -> list[Recipe]:
@@ -103,9 +119,12 @@ def read_recipe(path: Path, *, own: bool = False) -> Recipe:
     if program not in PROGRAMS:
         there = ", ".join(PROGRAMS)
         raise TrainingError(f"{path}: `program: {program}` is none of {there}")
+    starts_from = values.get("starts_from", "base")
+    if starts_from not in get_args(StartsFrom):
+        raise TrainingError(f"{path}: `starts_from: {starts_from}` is neither base nor student")
     beside = path.parent / program
     there = beside if own and beside.is_file() else shipped("recipes") / program
-    return Recipe(path, there, _when(text))
+    return Recipe(path, there, _when(text), starts_from)
 
 
 def _when(text: str) -> str:
@@ -121,7 +140,7 @@ def copy_recipe(name: str, into: Path) -> list[Path]:
         TrainingError: there is no such recipe, or one of the files is there already.
     """
     recipe = find_recipe(name, into)
-    names = (recipe.path.name, recipe.program.name, *shared_by(recipe.program))
+    names = (recipe.path.name, recipe.program.name, *recipe.about.imports)
     there = [into / each for each in names if (into / each).exists()]
     if there and there[0].name == recipe.path.name:
         raise TrainingError(f"{there[0]} is there already; remove it, or name another folder")
@@ -130,9 +149,3 @@ def copy_recipe(name: str, into: Path) -> list[Path]:
     for path in made:
         shutil.copyfile(shipped("recipes") / path.name, path)
     return made
-
-
-def shared_by(program: Path) -> tuple[str, ...]:
-    """Return the files that a program imports; a copied program takes them along."""
-    prefers = PROGRAMS[program.name] in ("pairs", "graded")
-    return (SHARED, SHARED_BY_PREFERENCE) if prefers else (SHARED,)

@@ -21,7 +21,6 @@ from ladder.training.recipes import (
     copy_recipe,
     find_recipe,
     read_recipe,
-    shared_by,
     shipped_recipes,
 )
 
@@ -208,11 +207,11 @@ def test_every_shipped_recipe_says_when_to_use_it_and_can_be_owned(tmp_path: Pat
     for recipe in shipped_recipes():
         assert len(recipe.when.split()) > 8, recipe.name
         made = copy_recipe(recipe.name, tmp_path / recipe.name)
-        names = [recipe.path.name, recipe.program.name, *shared_by(recipe.program)]
+        names = [recipe.path.name, recipe.program.name, *recipe.about.imports]
         assert [path.name for path in made] == names
         imported = re.findall(r"^from (\w+) import", made[1].read_text(), re.MULTILINE)
         beside = {f"{name}.py" for name in imported if (made[1].parent / f"{name}.py").is_file()}
-        assert beside == set(shared_by(recipe.program))
+        assert beside == set(recipe.about.imports)
         assert find_recipe(str(made[0]), tmp_path, own=True).program == made[1]
         assert find_recipe(str(made[0]), tmp_path).program == recipe.program
         with pytest.raises(TrainingError, match="is there already"):
@@ -223,6 +222,7 @@ def test_every_shipped_recipe_says_when_to_use_it_and_can_be_owned(tmp_path: Pat
     ("text", "why"),
     [
         ("program: rm.py\n", "is none of sft.py"),
+        ("starts_from: scratch\n", "neither base nor student"),
         ("- a\n- list\n", "no fields in it"),
         ("a: [1\n", "not YAML"),
         ("", "no fields in it"),
@@ -232,3 +232,10 @@ def test_a_file_that_is_no_recipe(text: str, why: str, tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text(text)
     with pytest.raises(TrainingError, match=why):
         find_recipe("mine.yaml", tmp_path)
+
+
+def test_a_distillation_under_another_name_still_starts_from_the_student(tmp_path: Path) -> None:
+    made, *_ = copy_recipe("distill_sequence", tmp_path)
+    mine = made.rename(tmp_path / "mine.yaml")
+    assert find_recipe(str(mine), tmp_path).starts_from == "student"
+    assert find_recipe("lora", tmp_path).starts_from == "base"

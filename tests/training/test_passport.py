@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -30,14 +29,6 @@ torch = pytest.importorskip("torch")
 @pytest.fixture
 def adapter(tiny: Path, tmp_path: Path) -> Path:
     folder = make_adapter(tiny, tmp_path / "lora-1")
-    issued(folder, tiny)
-    return folder
-
-
-@pytest.fixture
-def student(tiny: Path, tmp_path: Path) -> Path:
-    folder = tmp_path / "student"
-    shutil.copytree(tiny, folder)
     issued(folder, tiny)
     return folder
 
