@@ -32,7 +32,7 @@ from ladder.errors import MissingExtraError
 from ladder.evidence import Asked, Build, Candidate
 from ladder.report.watch import Watch
 from ladder.rungs import LADDER
-from ladder.rungs.base import Climb, keep_here
+from ladder.rungs.base import Climb, keep_here, texts_of
 from ladder.rungs.control import measure_control
 from ladder.rungs.judging import judge_agreement
 from ladder.rungs.library import Library
@@ -40,6 +40,7 @@ from ladder.rungs.measuring import confirm
 from ladder.rungs.opening import open_climb
 from ladder.scorers.base import ModelScorer, Score, Scorer
 from ladder.task import Task, model_parts
+from ladder.training.estimate import SLOWDOWN, START_SECONDS, technique_of
 from ladder.training.prune import KEPT_SHARE
 from ladder.training.recipes import Recipe
 
@@ -48,9 +49,6 @@ SHARE_OF_MOST = 0.6
 """Free answers use about so much of the tokens they may have."""
 ENDPOINT_SECONDS = 1.0 / 8
 """Seconds an endpoint's answer takes, with eight under way at once."""
-TRAINING_SLOWDOWN = 4.5
-"""A training token takes as long as so many prompt tokens: forward, backward, update."""
-TRAINING_START_SECONDS = 12.0
 HEAD_SECONDS = 15.0
 """A linear head: starting, features of some thousand texts, and the solver."""
 EFFICIENCY = 0.85
@@ -211,13 +209,10 @@ class Rehearsal(Climb):
         depth = KEPT_SHARE if base and base.name == "student" else 1.0
         settings = yaml.safe_load(recipe.path.read_text())
         engine = self.engine(self.task.models.base)
-        tokens = sum(
-            engine.count_tokens(text if isinstance(text, str) else str(text))
-            for row in rows
-            for text in row.values()
-        )
-        tokens = round(tokens * float(settings.get("num_train_epochs", 3)))
-        seconds = TRAINING_START_SECONDS + depth * TRAINING_SLOWDOWN * tokens / self.speed.read
+        read = sum(engine.count_tokens(text) for row in rows for text in texts_of(row))
+        tokens = round(read * float(settings.get("num_train_epochs", 3)))
+        slowdown = SLOWDOWN[technique_of(settings)]
+        seconds = START_SECONDS + depth * slowdown * tokens / self.speed.read
         self.asked = together(self.asked, Asked(tokens=tokens, seconds=seconds))
         return Build(seconds=seconds, train_tokens=tokens, folder=REHEARSED)
 

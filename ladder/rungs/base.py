@@ -27,10 +27,10 @@ from ladder.samples.rows import Graded, Sample
 from ladder.samples.splits import Splits
 from ladder.scorers import MODEL_SCORERS, ModelScorer, Scorer, make_scorer
 from ladder.task import Prices, RungName, Task, model_parts
-from ladder.training.estimate import SLOWDOWN, TOKENS_AT_ONCE, fits, foresee, memory_mb, shape_of
+from ladder.training.estimate import SLOWDOWN, TOKENS_AT_ONCE, foresee, memory_mb, shape_of
 from ladder.training.launch import train
 from ladder.training.prune import pruned_copy
-from ladder.training.recipes import Recipe, find_recipe
+from ladder.training.recipes import Recipe
 from ladder.training.vocabulary import refusal, trimmed_copy
 
 INSTALLED_EMBEDDING = "bundled:all-minilm-l6-v2"
@@ -206,7 +206,7 @@ class Climb:
     ) -> Foreseen:
         """Return what a training on rows will take on this machine."""
         engine = self.engine(self.task.models.base)
-        lengths = [sum(map(engine.count_tokens, _texts(row))) for row in rows]
+        lengths = [sum(map(engine.count_tokens, texts_of(row))) for row in rows]
         own, trained = shape_of(self.base_folder()), shape_of(base)
         lighter = (own.linear + own.embedding) / (trained.linear + trained.embedding)
         read = self.base_speed().read * lighter
@@ -219,12 +219,6 @@ class Climb:
         shape = shape_of(self.base_folder())
         needed = {name: memory_mb(shape, name, TOKENS_AT_ONCE) for name in SLOWDOWN}
         return Memory(needed_mb=needed, there_mb=memory_there_mb())
-
-    def lora_recipe(self) -> Recipe:
-        """Return the task's recipe for adapters; unnamed, the one whose memory there is."""
-        memory, named = self.training_memory(), self.task.training.recipe
-        fitting = "lora" if fits(memory, "lora") else "qlora"
-        return find_recipe(named or fitting, self.task.folder)
 
     def base_speed(self) -> Speed:
         """Return how fast the base answers here: probed once, kept with the completions."""
@@ -287,12 +281,12 @@ def must_stay(where: str, model: str) -> Problem:
     return Problem(where, f"the remote endpoint {model}", "one on this machine", fix)
 
 
-def _texts(row: Mapping[str, Any]) -> list[str]:
+def texts_of(row: Mapping[str, Any]) -> list[str]:
     """Return every text that is read with a training row: of turns, what is said in them.
 
     The prompt of a pair is read with each of its answers.
     """
-    found = _texts({"prompt": row["prompt"]}) if "rejected" in row else []
+    found = texts_of({"prompt": row["prompt"]}) if "rejected" in row else []
     for value in row.values():
         turns = value if isinstance(value, list) else [value]
         found += [str(turn["content"] if isinstance(turn, dict) else turn) for turn in turns]

@@ -15,8 +15,9 @@ from ladder.rungs.base import Climb, Wave
 from ladder.rungs.r1_prompt import LABEL_WORDINGS, TEXT_WORDINGS, named
 from ladder.samples.rows import Sample
 from ladder.task import RungName
+from ladder.training.estimate import fits
 from ladder.training.launch import training_missing
-from ladder.training.recipes import Recipe
+from ladder.training.recipes import Recipe, find_recipe
 
 NAME: RungName = "lora"
 LEAST_ROWS = 40
@@ -89,12 +90,13 @@ def answering(build: Build) -> dict[str, str | None]:
 
 
 def _recipe(climb: Climb) -> Recipe:
-    """Return the task's recipe.
+    """Return the task's recipe; unnamed, the one whose memory there is.
 
     Raises:
         TaskError: it learns from other rows than this rung has.
     """
-    recipe = climb.lora_recipe()
+    fitting = "lora" if fits(climb.training_memory(), "lora") else "qlora"
+    recipe = find_recipe(climb.task.training.recipe or fitting, climb.task.folder)
     if recipe.rows != "answers":
         where = f"{climb.task.source}: training.recipe"
         got = f"`{recipe.name}`, which does not learn from inputs and targets"
