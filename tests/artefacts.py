@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ladder.evidence import Passport
+from ladder.evidence import Attempt, Candidate, Measurement, Passport
+from ladder.lifecycle.plan import make_plan
+from ladder.rungs.base import Climb
 from ladder.training.passport import issue
 from ladder.training.recipes import find_recipe
 
@@ -55,3 +57,16 @@ def perturb(path: Path, name: str, by: float) -> None:
     [found] = [key for key in weights if name in key]
     weights[found] += by * torch.randn_like(weights[found])
     save_file(weights, path, {"format": "pt"})
+
+
+def write_plan(climb: Climb, candidate: Candidate, measurement: Measurement) -> Path:
+    """The plan that an assessment leaves in its run folder, of a candidate that passed."""
+    chosen = Attempt(
+        rung=candidate.rung, status="passed", reason="", candidate=candidate,
+        measurement=measurement,
+    )  # fmt: skip
+    climb.folder.mkdir(parents=True)
+    path = climb.folder / "revalidation.yaml"
+    path.write_text(make_plan(climb, chosen, None), encoding="utf-8")
+    climb.store.close()
+    return path

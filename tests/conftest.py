@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -93,3 +94,14 @@ def random_llama(folder: Path, smollm: Path, **settings: object) -> Path:
 @pytest.fixture
 def tiny(smollm: Path, tmp_path: Path) -> Path:
     return random_llama(tmp_path / "tiny", smollm)
+
+
+@pytest.fixture
+def student(tiny: Path, tmp_path: Path) -> Path:
+    """A trained model with its passport, made from the tiny one."""
+    from artefacts import issued
+
+    folder = tmp_path / "student"
+    shutil.copytree(tiny, folder)
+    issued(folder, tiny)
+    return folder

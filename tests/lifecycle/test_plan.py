@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from artefacts import write_plan
 from conftest import train_head
 
 from ladder.errors import StateError, TaskError
@@ -75,14 +76,7 @@ def plan_path(folder: Path) -> Path:
     candidate = Candidate(rung="distill", technique="student", model="head:student")
     measurement, found, _ = measure(climb, candidate, climb.splits.gate, all_rows=True)
     assert found.status == "pass"
-    chosen = Attempt(
-        rung="distill", status="passed", reason="", candidate=candidate, measurement=measurement
-    )
-    climb.folder.mkdir(parents=True)
-    path = climb.folder / "revalidation.yaml"
-    path.write_text(make_plan(climb, chosen, None), encoding="utf-8")
-    climb.store.close()
-    return path
+    return write_plan(climb, candidate, measurement)
 
 
 def aged(path: Path, days: int) -> RevalidationPlan:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
-from artefacts import issued, perturb
+from artefacts import perturb, write_plan
 
 from ladder.engines.passport import PASSPORT, read_passport
-from ladder.evidence import Attempt, Candidate
-from ladder.lifecycle.plan import make_plan
+from ladder.evidence import Candidate
 from ladder.lifecycle.revalidate import RECORD, Revalidation, revalidate
 from ladder.report.watch import Quiet
 from ladder.rungs.measuring import measure
@@ -19,14 +17,6 @@ from ladder.rungs.opening import open_climb
 from ladder.task import load_task
 
 pytest.importorskip("torch")
-
-
-@pytest.fixture
-def student(tiny: Path, tmp_path: Path) -> Path:
-    folder = tmp_path / "student"
-    shutil.copytree(tiny, folder)
-    issued(folder, tiny)
-    return folder
 
 
 @pytest.fixture
@@ -42,14 +32,7 @@ def plan_path(student: Path, tmp_path: Path) -> Path:
     candidate = Candidate(rung="distill", technique="student", model=f"hf:{student}",
                           answer="scored")  # fmt: skip
     measurement, _, _ = measure(climb, candidate, climb.splits.gate, all_rows=True)
-    chosen = Attempt(
-        rung="distill", status="passed", reason="", candidate=candidate, measurement=measurement
-    )
-    climb.folder.mkdir(parents=True)
-    path = climb.folder / "revalidation.yaml"
-    path.write_text(make_plan(climb, chosen, None), encoding="utf-8")
-    climb.store.close()
-    return path
+    return write_plan(climb, candidate, measurement)
 
 
 def again(path: Path) -> Revalidation:

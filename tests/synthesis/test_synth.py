@@ -520,24 +520,6 @@ def test_the_command_line_refuses_what_it_does_not_know(tmp_path):
         assert said in done.stderr
 
 
-@pytest.fixture
-def tiny(smollm: Path, tmp_path: Path) -> Path:
-    """A model with random weights and the bundled model's tokenizer."""
-    import torch
-    from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
-
-    torch.manual_seed(0)
-    tokenizer = AutoTokenizer.from_pretrained(smollm)
-    config = LlamaConfig(
-        vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=2,
-        num_attention_heads=4, num_key_value_heads=2, pad_token_id=tokenizer.pad_token_id,
-    )  # fmt: skip
-    folder = tmp_path / "tiny"
-    LlamaForCausalLM(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(("way", "adapters"), [("rag", 0), ("lora", 2)])
 def test_a_model_on_this_machine_measures_the_gain(tmp_path, tiny, way, adapters):
