@@ -11,10 +11,7 @@ import resource
 import sys
 import time
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
-
-import yaml
 
 RECIPES = Path(__file__).parent.parent / "recipes"
 STEPS = 3
@@ -28,19 +25,13 @@ def explain(base: Path, rows: Path) -> None:
     import sft
     import torch
     from torch.profiler import ProfilerActivity, profile
-    from trl import SFTConfig, SFTTrainer
+    from trl import ModelConfig, SFTConfig, SFTTrainer, TrlParser
 
-    fields = yaml.safe_load((RECIPES / "lora.yaml").read_text())
-    known = SFTConfig.__dataclass_fields__
-    settings = {name: value for name, value in fields.items() if name in known}
-    made = {name: value for name, value in fields.items() if name not in known}
-    model = SimpleNamespace(
-        model_name_or_path=str(base), model_revision="main", load_in_4bit=False,
-        load_in_8bit=False, lora_task_type="CAUSAL_LM", use_rslora=False, use_dora=False,
-        lora_modules_to_save=None, lora_target_parameters=None, **made,
-    )  # fmt: skip
-    config = SFTConfig(output_dir=str(rows.parent / "step"), use_cpu=True, **settings)
-    trainer = sft.make_trainer(SimpleNamespace(train_file=str(rows)), config, model)
+    given = ["--config", str(RECIPES / "lora.yaml"), "--model_name_or_path", str(base)]
+    given += ["--train_file", str(rows), "--output_dir", str(rows.parent / "step")]
+    given += ["--use_cpu", "true"]
+    parser = TrlParser((running.Files, SFTConfig, ModelConfig))
+    trainer = sft.make_trainer(*parser.parse_args_and_config(given))
     trainer.create_optimizer()
     batch = next(iter(trainer.get_train_dataloader()))
     labels = int((batch["labels"] != running.UNLABELLED).sum())
