@@ -27,6 +27,7 @@ from running import (
     TOKENS_AT_ONCE,
     UNLABELLED,
     Files,
+    add_in_one_pass,
     completion_logits,
     completion_trainer,
     fitting,
@@ -93,6 +94,7 @@ def make_trainer(files: Files, settings: Any, model: Any, teaching: Teaching) ->
     trainer = LogitsTrainer(**trainer_arguments(settings, model, tokenizer, rows))
     if model.use_peft:
         same_precision(trainer.model)
+        add_in_one_pass(trainer.model)
     started = time.perf_counter()
     read = trainer.train_dataset.select_columns(["input_ids", "labels"]).to_list()
     place = Path(files.train_file).with_suffix(".teacher.safetensors")

@@ -14,6 +14,7 @@ from typing import Any
 
 from running import (
     Files,
+    add_in_one_pass,
     completion_trainer,
     fitting,
     parse,
@@ -47,6 +48,7 @@ def make_trainer(files: Files, settings: Any, model: Any) -> Any:
     trainer = kind(**trainer_arguments(settings, model, tokenizer, rows))
     if model.use_peft:
         same_precision(trainer.model)
+        add_in_one_pass(trainer.model)
     return trainer
 
 

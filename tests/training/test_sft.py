@@ -85,6 +85,34 @@ def test_the_loss_is_that_of_the_library(program, tiny, tmp_path):
     assert float((own - library).abs().max()) < 1e-5 * float(library.abs().max()) + 1e-8
 
 
+def test_adapters_added_in_one_pass_are_pefts_own(program, tiny):
+    """The same output and gradients as PEFT's layers; switched off, the base's own output."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    ids = torch.arange(60).view(3, 20)
+    base = AutoModelForCausalLM.from_pretrained(tiny, dtype=torch.float32)
+    bare = base(ids).logits
+    adapters = LoraConfig(r=4, lora_alpha=12, target_modules="all-linear", init_lora_weights=False)
+    model = get_peft_model(base, adapters)
+    found = []
+    for change in (lambda _: None, importlib.import_module("running").add_in_one_pass):
+        change(model)
+        model.zero_grad()
+        logits = model(ids).logits
+        logits.square().sum().backward()
+        learnt = [p.grad.flatten() for p in model.parameters() if p.requires_grad]
+        found.append((logits.detach(), torch.cat(learnt).clone()))
+    (theirs, library), (ours, own) = found
+    assert float((theirs - bare).abs().max()) > 0.01
+    assert torch.allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+    assert torch.allclose(own, library, rtol=1e-3, atol=1e-4 * float(library.abs().max()))
+    assert any("forward" in vars(layer) for layer in model.modules())
+    with model.disable_adapter():
+        assert torch.equal(model(ids).logits, bare)
+
+
 def test_rows_taken_a_few_at_a_time_train_the_same_model(program, tiny, tmp_path):
     from transformers import AutoModelForCausalLM
 
