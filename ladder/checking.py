@@ -36,6 +36,7 @@ def check_task(path: Path, data_root: Path | None) -> list[str]:
     task = load_task(path, data_root)
     _check_store(task)
     _check_models(task)
+    _check_remote_code(task)
     refuse_schema(task)
     refuse_unproven(task)
     scorers = [make_scorer(choice, f"{task.source}: score") for choice in task.score]
@@ -61,6 +62,18 @@ def check_task(path: Path, data_root: Path | None) -> list[str]:
 def _check_store(task: Task) -> None:
     if not may_be_kept(task):
         raise TaskError([must_stay(f"{task.source}: data.store", str(task.data.store))])
+
+
+def _check_remote_code(task: Task) -> None:
+    where, named = f"{task.source}: rules.remote_code", task.models.model_dump().values()
+    wanted = "an hf: model, word for word as it is named under models"
+    problems = [
+        Problem(where, f"`{reference}`", wanted)
+        for reference in task.rules.remote_code
+        if reference not in named or not reference.startswith("hf:")
+    ]
+    if problems:
+        raise TaskError(problems)
 
 
 def _check_models(task: Task) -> None:

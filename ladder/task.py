@@ -171,6 +171,8 @@ class Rules(_Section):
 
     data_may_leave: bool = False
     max_spend_usd: float = Field(5.0, ge=0, le=1e9)
+    remote_code: list[str] = []
+    """Models, by the name they have under `models`, whose own Python code may run here."""
 
 
 class Training(_Section):

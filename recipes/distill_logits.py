@@ -115,7 +115,7 @@ def taught_rows(
     if not 0 <= teaching.distillation_weight <= 1 or teaching.loss_top_k < 1:
         stop("wanted distillation_weight from 0 to 1, and loss_top_k of 1 or more")
     rows = read_rows(files.train_file, ("prompt", "completion"))
-    tokenizer = tokenizer_of(model)
+    tokenizer = tokenizer_of(model, settings)
     if not Path(teaching.teacher_model_name_or_path).is_dir():
         stop(f"no teacher: {teaching.teacher_model_name_or_path} is not the folder of a model")
     teacher = AutoTokenizer.from_pretrained(

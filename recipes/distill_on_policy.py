@@ -47,7 +47,7 @@ def make_trainer(files: Files, settings: Any, model: Any) -> Any:
     folder = settings.teacher_model_name_or_path
     if folder is None or not Path(folder).is_dir():
         stop(f"no teacher: teacher_model_name_or_path is {folder}, wanted the folder of a model")
-    tokenizer = tokenizer_of(model, padding_side="left")
+    tokenizer = tokenizer_of(model, settings, padding_side="left")
     same_vocabulary(tokenizer, AutoTokenizer.from_pretrained(folder, local_files_only=True))
     settings.teacher_model_init_kwargs = {
         "dtype": "bfloat16",

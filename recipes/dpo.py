@@ -42,7 +42,7 @@ def make_trainer(files: Files, settings: Any, model: Any) -> tuple[Any, list[Any
 
     rows = read_rows(files.train_file, ("prompt", "chosen", "rejected"))
     refuse_equal(rows, files.train_file)
-    tokenizer = tokenizer_of(model)
+    tokenizer = tokenizer_of(model, settings)
     if settings.max_length is not None:
         rows = fitting(rows, pair_tokens(tokenizer, rows), settings.max_length)
     learnt, held_out = hold_out(rows)

@@ -47,7 +47,7 @@ def make_trainer(files: Files, settings: Any, model: Any) -> tuple[Any, list[Any
     from trl import KTOTrainer
 
     rows = read_rows(files.train_file, ("prompt", "completion", "label"))
-    tokenizer = tokenizer_of(model)
+    tokenizer = tokenizer_of(model, settings)
     if settings.max_length is not None:
         rows = fitting(rows, row_tokens(tokenizer, rows), settings.max_length)
     _refuse_one_class(rows, files.train_file)

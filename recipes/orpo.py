@@ -71,7 +71,7 @@ def make_trainer(files: Files, settings: Any, model: Any) -> tuple[Any, list[Any
 
     rows = read_rows(files.train_file, ("prompt", "chosen", "rejected"))
     refuse_equal(rows, files.train_file)
-    tokenizer = tokenizer_of(model)
+    tokenizer = tokenizer_of(model, settings)
     learnt, held_out = hold_out(rows)
     tokenized = [_tokenized(tokenizer, row) for row in learnt]
     if settings.max_length is not None:

@@ -152,11 +152,14 @@ def loading(model: Any) -> dict[str, Any]:
     }
 
 
-def tokenizer_of(model: Any, **more: Any) -> Any:
+def tokenizer_of(model: Any, settings: Any, **more: Any) -> Any:
     """Return the tokenizer of the model that the recipe names."""
     from transformers import AutoTokenizer
 
-    return AutoTokenizer.from_pretrained(model.model_name_or_path, **local_only(model), **more)
+    own_code = {"trust_remote_code": settings.trust_remote_code}
+    return AutoTokenizer.from_pretrained(
+        model.model_name_or_path, **own_code, **local_only(model), **more
+    )
 
 
 def trainer_arguments(

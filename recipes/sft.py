@@ -40,7 +40,7 @@ def make_trainer(files: Files, settings: Any, model: Any) -> Any:
     from trl import SFTTrainer
 
     rows = read_rows(files.train_file, ("prompt", "completion"))
-    tokenizer = tokenizer_of(model)
+    tokenizer = tokenizer_of(model, settings)
     if settings.max_length is not None:
         rows = fitting(rows, row_tokens(tokenizer, rows), settings.max_length)
     on_gpu = settings.device.type == "cuda"

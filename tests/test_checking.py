@@ -130,3 +130,16 @@ def test_a_task_without_a_rung_to_try_is_warned_of(tmp_path):
     assert "no rung of this task can be tried (rag): there are 0 training rows" in said
     said = "\n".join(check_task(labelled(tmp_path, 60, rungs=["rag"]), None))
     assert "no rung" not in said
+
+
+def test_code_may_only_be_allowed_to_a_model_of_the_task(tmp_path):
+    path = task_in(tmp_path)
+    values = yaml.safe_load(path.read_text())
+    values |= {"models": {"base": "bundled:smollm2-135m"}}
+    values |= {"rules": {"remote_code": ["hf:someone/model", "bundled:smollm2-135m"]}}
+    path.write_text(yaml.safe_dump(values))
+    with pytest.raises(TaskError, match="word for word as it is named under models") as caught:
+        check_task(path, None)
+    assert [problem.got for problem in caught.value.problems] == [
+        "`hf:someone/model`", "`bundled:smollm2-135m`",
+    ]  # fmt: skip

@@ -16,23 +16,29 @@ from ladder.task import model_parts
 
 __all__ = ["ENGINES", "Abilities", "Completion", "Engine", "Request", "model_folder", "open_engine"]
 
-Opener = Callable[[str, str | None, Path | None, Path], Engine]
-"""(name, suffix, adapter, folder of the task) -> engine."""
+Opener = Callable[[str, str | None, Path | None, Path, bool], Engine]
+"""(name, suffix, adapter, folder of the task, whether its own code may run) -> engine."""
 
 
-def _bundled(name: str, suffix: str | None, adapter: Path | None, beside: Path) -> Engine:
+def _bundled(
+    name: str, suffix: str | None, adapter: Path | None, beside: Path, own_code: bool
+) -> Engine:
     from ladder.engines.local import LocalEngine
 
     return LocalEngine(bundled_folder(name), adapter)
 
 
-def _hf(name: str, suffix: str | None, adapter: Path | None, beside: Path) -> Engine:
+def _hf(
+    name: str, suffix: str | None, adapter: Path | None, beside: Path, own_code: bool
+) -> Engine:
     from ladder.engines.local import LocalEngine
 
-    return LocalEngine(hf_folder(name, suffix, beside), adapter)
+    return LocalEngine(hf_folder(name, suffix, beside, own_code), adapter, own_code)
 
 
-def _openai(name: str, suffix: str | None, adapter: Path | None, beside: Path) -> Engine:
+def _openai(
+    name: str, suffix: str | None, adapter: Path | None, beside: Path, own_code: bool
+) -> Engine:
     from ladder.engines.endpoint import EndpointEngine
 
     if suffix is None or not suffix.startswith(("http://", "https://")):
@@ -40,13 +46,17 @@ def _openai(name: str, suffix: str | None, adapter: Path | None, beside: Path) -
     return EndpointEngine(name, suffix)
 
 
-def _replay(name: str, suffix: str | None, adapter: Path | None, beside: Path) -> Engine:
+def _replay(
+    name: str, suffix: str | None, adapter: Path | None, beside: Path, own_code: bool
+) -> Engine:
     from ladder.engines.replay import ReplayEngine
 
     return ReplayEngine(beside / name)
 
 
-def _head(name: str, suffix: str | None, adapter: Path | None, beside: Path) -> Engine:
+def _head(
+    name: str, suffix: str | None, adapter: Path | None, beside: Path, own_code: bool
+) -> Engine:
     from ladder.engines.head import HeadEngine
 
     return HeadEngine(beside / name)
@@ -61,13 +71,16 @@ ENGINES: dict[str, Opener] = {
 }
 
 
-def open_engine(reference: str, adapter: str | None = None, beside: Path = Path()) -> Engine:
+def open_engine(
+    reference: str, adapter: str | None = None, beside: Path = Path(), own_code: bool = False
+) -> Engine:
     """Open the engine that a reference names.
 
     Args:
         reference: `kind:name@suffix`; kinds are the keys of ENGINES.
         adapter: folder of a LoRA adapter to put on top of a local model.
         beside: folder that relative names are looked up in.
+        own_code: run the Python code that comes with a model (`hf:` only).
 
     Raises:
         EngineError: there is no such engine or model.
@@ -83,23 +96,26 @@ def open_engine(reference: str, adapter: str | None = None, beside: Path = Path(
         raise EngineError(
             f"`{reference}`: no engine `{kind}`; there are {', '.join(ENGINES)}.{hint}"
         )
-    return ENGINES[kind](name, suffix, Path(adapter) if adapter else None, beside)
+    return ENGINES[kind](name, suffix, Path(adapter) if adapter else None, beside, own_code)
 
 
-def model_folder(reference: str, beside: Path = Path()) -> Path:
+def model_folder(reference: str, beside: Path = Path(), own_code: bool = False) -> Path:
     """Return the folder of a local model's weights (`bundled:` or `hf:`), as training needs it."""
     kind, name, suffix = model_parts(reference)
     if kind == "bundled":
         return bundled_folder(name)
     if kind == "hf":
-        return hf_folder(name, suffix, beside)
+        return hf_folder(name, suffix, beside, own_code)
     raise EngineError(
         f"`{reference}` has no weights on this machine; training needs bundled: or hf:"
     )
 
 
-def hf_folder(name: str, revision: str | None, beside: Path) -> Path:
-    """Return a local folder as it is, or fetch a hub id at a revision into the hub's cache."""
+def hf_folder(name: str, revision: str | None, beside: Path, own_code: bool = False) -> Path:
+    """Return a local folder as it is, or fetch a hub id at a revision into the hub's cache.
+
+    Code is fetched only where it may run.
+    """
     for folder in (Path(name), beside / name):
         if folder.is_dir():
             return folder
@@ -111,6 +127,7 @@ def hf_folder(name: str, revision: str | None, beside: Path) -> Path:
         ) from None
     try:
         patterns = ["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt", "README.md"]
+        patterns += ["*.py"] if own_code else []
         return Path(snapshot_download(name, revision=revision, allow_patterns=patterns))
     except Exception as error:  # the hub raises many kinds; all mean: no such model to be had
         raise EngineError(

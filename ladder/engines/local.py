@@ -42,8 +42,13 @@ PINNED = ("config.json", "generation_config.json", "tokenizer.json", "chat_templ
 class LocalEngine:
     """A causal language model in a folder, with an adapter on top if one is given."""
 
-    def __init__(self, folder: Path, adapter: Path | None = None) -> None:
+    def __init__(self, folder: Path, adapter: Path | None = None, own_code: bool = False) -> None:
         """Open the folders; no weights are loaded yet.
+
+        Args:
+            folder: of the model.
+            adapter: folder of the adapter.
+            own_code: run the Python code in the model's folder; without it that is refused.
 
         Raises:
             EngineError: they hold no model, no adapter, or pickles.
@@ -53,6 +58,7 @@ class LocalEngine:
         refuse_changed(folder, adapter)
         self.folder = folder
         self.adapter = adapter
+        self.own_code = own_code
 
     @property
     def abilities(self) -> Abilities:
@@ -96,13 +102,13 @@ class LocalEngine:
         """The model's tokenizer with its chat template."""
         transformers = _transformers()
         return transformers.AutoTokenizer.from_pretrained(
-            self.folder, local_files_only=True, trust_remote_code=False
+            self.folder, local_files_only=True, trust_remote_code=self.own_code
         )
 
     @cached_property
     def model(self) -> Any:
         """The weights in memory; an adapter is merged after it is shown to change the answers."""
-        return load_model(self.folder, self.adapter)
+        return load_model(self.folder, self.adapter, self.own_code)
 
     def encode(self, request: Request) -> list[int]:
         """Return the prompt's tokens."""
@@ -479,7 +485,7 @@ def _transformers() -> Any:
     return transformers
 
 
-def load_model(folder: Path, adapter: Path | None) -> Any:
+def load_model(folder: Path, adapter: Path | None, own_code: bool = False) -> Any:
     """Load weights for inference, with the adapter merged into them.
 
     Raises:
@@ -497,14 +503,15 @@ def load_model(folder: Path, adapter: Path | None) -> Any:
             dtype=getattr(torch, precision()),
             local_files_only=True,
             use_safetensors=True,
-            trust_remote_code=False,
+            trust_remote_code=own_code,
         ).to(device)
     except (OSError, ValueError) as error:
         why = " ".join(str(error).split())[:300]
-        fix = "Wanted: safetensors weights of an architecture that transformers itself has"
-        raise EngineError(
-            f"{folder} cannot be loaded. {fix}; code in a folder is not run. {why}"
-        ) from None
+        fix = (
+            "Wanted: safetensors weights of an architecture that transformers itself has; code in "
+            "a folder runs only where rules.remote_code names the model"
+        )
+        raise EngineError(f"{folder} cannot be loaded. {fix}. {why}") from None
     model.eval()
     if adapter is None:
         return model

@@ -55,6 +55,7 @@ def parts_of(folder: Path) -> dict[str, str]:
     found = {
         "weights": folder_digests(folder, weights),
         "config": [{k: v for k, v in each.items() if k not in PLACES} for each in configs if each],
+        "code": folder_digests(folder, sorted(path.name for path in folder.glob("*.py"))),
         "tokenizer": [*folder_digests(folder, TOKENIZER).items(), *settings.items()],
         "chat template": template.read_text(encoding="utf-8") if template.is_file() else inside,
     }

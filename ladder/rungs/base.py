@@ -29,6 +29,7 @@ from ladder.scorers import MODEL_SCORERS, ModelScorer, Scorer, make_scorer
 from ladder.task import Prices, RungName, Task, model_parts
 from ladder.training.estimate import SLOWDOWN, TOKENS_AT_ONCE, foresee, memory_mb, shape_of
 from ladder.training.launch import train
+from ladder.training.passport import OWN_CODE
 from ladder.training.prune import pruned_copy
 from ladder.training.recipes import Recipe
 from ladder.training.vocabulary import refusal, trimmed_copy
@@ -70,7 +71,8 @@ class Climb:
         if key not in self._engines:
             if first_use(model):
                 self.watch.say("converting the bundled model, once: about 20 s")
-            opened = open_engine(model, adapter, self.task.folder)
+            allowed = model in self.task.rules.remote_code
+            opened = open_engine(model, adapter, self.task.folder, allowed)
             keep_here(self.task, model, opened)
             # A judge answers after every candidate: it must not push the next one's engine out.
             asking = [c.parameters for c in self.task.score if c.name in MODEL_SCORERS]
@@ -195,7 +197,15 @@ class Climb:
         foreseen = None
         if rows and base is not None and recipe.rows != "labels":  # a head's takes seconds
             foreseen = self.foresee(recipe, base, rows, overrides or {})
+        if base in self._with_own_code:
+            overrides = {**(overrides or {}), OWN_CODE: "true"}
         return train(recipe, base, rows, self.artefacts, self.watch, overrides, foreseen)
+
+    @cached_property
+    def _with_own_code(self) -> set[Path]:
+        """Folders of the models whose own code may run here."""
+        named = self.task.rules.remote_code
+        return {model_folder(model, self.task.folder, own_code=True) for model in named}
 
     def foresee(
         self,

@@ -18,6 +18,8 @@ from ladder.hardware import versions
 from ladder.training.recipes import Recipe
 
 Kind = Literal["adapter", "model", "head", "other"]
+OWN_CODE = "trust_remote_code"
+"""The recipes' field (of TRL's trainers) that lets a model's own Python code run."""
 
 
 def issue(
@@ -57,7 +59,7 @@ def issue(
         recipe_digests={path.name: file_digest(path) for path in files if path.is_file()},
         overrides=dict(overrides),
         versions=versions(),
-        canaries=_canaries(folder, base, kind, rows),
+        canaries=_canaries(folder, base, kind, rows, overrides.get(OWN_CODE) == "true"),
     )
     write_whole(folder / PASSPORT, passport.model_dump_json(indent=2) + "\n")
     return passport
@@ -78,9 +80,11 @@ def kind_of(folder: Path) -> Kind:
     return "other"
 
 
-def engine_of(folder: Path, kind: Kind, base: Path) -> LocalEngine:
+def engine_of(folder: Path, kind: Kind, base: Path, own_code: bool = False) -> LocalEngine:
     """Open an artefact as it will answer."""
-    return LocalEngine(base, folder) if kind == "adapter" else LocalEngine(folder)
+    if kind == "adapter":
+        return LocalEngine(base, folder, own_code)
+    return LocalEngine(folder, None, own_code)
 
 
 def name_of(base: Path) -> str:
@@ -92,11 +96,15 @@ def name_of(base: Path) -> str:
 
 
 def _canaries(
-    folder: Path, base: Path | None, kind: Kind, rows: Sequence[Mapping[str, Any]]
+    folder: Path,
+    base: Path | None,
+    kind: Kind,
+    rows: Sequence[Mapping[str, Any]],
+    own_code: bool,
 ) -> Canaries | None:
     if base is None or kind in ("head", "other"):
         return None
     prompts = choose_prompts(rows)
     if not prompts:
         return None
-    return take_canaries(engine_of(folder, kind, base), prompts)
+    return take_canaries(engine_of(folder, kind, base, own_code), prompts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,9 +17,12 @@ from ladder.engines.canaries import PROMPTS, check_canaries, choose_prompts
 from ladder.engines.local import LocalEngine
 from ladder.engines.passport import PASSPORT, PICKLES, parts_of, read_passport
 from ladder.errors import EngineError, PassportError
+from ladder.files import write_json_lines
 from ladder.lifecycle.passport import inspect
 from ladder.report.markdown import span
 from ladder.report.watch import Quiet
+from ladder.rungs.opening import open_climb
+from ladder.task import load_task
 from ladder.training.card import write_card
 from ladder.training.launch import train
 from ladder.training.recipes import find_recipe
@@ -171,10 +175,58 @@ def test_code_in_a_folder_is_not_run(tiny, tmp_path):
     rewrite(tiny / "config.json", lambda v: v.update(auto_map=auto, model_type="own"))
     tokenizer = {"AutoTokenizer": [None, "tokenization_own.Own"]}
     rewrite(tiny / "tokenizer_config.json", lambda v: v.update(auto_map=tokenizer))
-    with pytest.raises(EngineError, match="code in a folder is not run"):
+    with pytest.raises(EngineError, match=r"only where rules\.remote_code names the model"):
         _ = open_engine(f"hf:{tiny}").model
     assert open_engine(f"hf:{tiny}").tokenizer.eos_token == "<|im_end|>"  # the library's own class
     assert not witness.exists()
+
+
+@pytest.mark.slow
+def test_code_runs_for_a_model_that_the_task_names(tiny, tmp_path, monkeypatch):
+    """The base answers and is trained; its code is part of what the adapter was trained on."""
+    monkeypatch.setenv("HF_MODULES_CACHE", str(tmp_path / "modules"))  # for the training program
+    monkeypatch.setattr("transformers.dynamic_module_utils.HF_MODULES_CACHE", str(tmp_path / "m"))
+    own = tmp_path / "own"
+    shutil.copytree(tiny, own)
+    (own / "configuration_own.py").write_text(
+        "from transformers import LlamaConfig\n\n\nclass OwnConfig(LlamaConfig):\n"
+        "    model_type = 'own'\n"
+    )
+    (own / "modeling_own.py").write_text(
+        "from transformers import LlamaForCausalLM\n"
+        "from .configuration_own import OwnConfig\n\n\n"
+        "class OwnForCausalLM(LlamaForCausalLM):\n    config_class = OwnConfig\n"
+    )
+    auto = {
+        "AutoConfig": "configuration_own.OwnConfig",
+        "AutoModelForCausalLM": "modeling_own.OwnForCausalLM",
+    }
+    rewrite(own / "config.json", lambda v: v.update(auto_map=auto, model_type="own"))
+    name = f"hf:{own}"
+    rows = [{"input": f"word {at}", "target": str(at % 2)} for at in range(60)]
+    write_json_lines(tmp_path / "rows.jsonl", rows)
+    text = f"name: t\ngoal: say it\ndata: {{examples: rows.jsonl}}\nmodels: {{base: '{name}'}}\n"
+    (tmp_path / "task.yaml").write_text(text + "score: exact_match\ngate: {min_score: 0.5}\n")
+    silent = load_task(tmp_path / "task.yaml")
+    with pytest.raises(EngineError, match=r"only where rules\.remote_code names the model"):
+        _ = open_climb(silent, tmp_path / "runs", Quiet())[0].engine(name).engine.model
+    (tmp_path / "task.yaml").write_text(
+        text + f"score: exact_match\ngate: {{min_score: 0.5}}\nrules: {{remote_code: ['{name}']}}\n"
+    )
+    task = load_task(tmp_path / "task.yaml")
+    climb = open_climb(task, tmp_path / "runs", Quiet())[0]
+    assert type(climb.engine(name).engine.model).__name__ == "OwnForCausalLM"
+    learnt = [{"prompt": row["input"], "completion": " " + row["target"]} for row in rows]
+    recipe = find_recipe("lora", tmp_path)
+    few = {"max_steps": "2", "dtype": "float32", "learning_rate": "1e-2"}
+    build = climb.train(recipe, own, learnt, few)
+    passport = read_passport(Path(build.folder))
+    assert passport.overrides["trust_remote_code"] == "true"
+    assert passport.canaries is not None
+    assert climb.engine(name, build.folder).engine.model is not None
+    (own / "modeling_own.py").write_text("raise SystemExit('another code')\n")
+    with pytest.raises(PassportError, match="code: got"):
+        open_engine(name, build.folder, own_code=True)
 
 
 def test_folders_that_hold_something_else_are_told_apart(tiny, adapter):
