@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import io
 import shutil
@@ -57,6 +58,17 @@ def bundled_folder(name: str) -> Path:
         raise MissingExtraError(f"the bundled model {name}", model.install)
     source = Path(next(iter(spec.submodule_search_locations))) / model.file
     return _converted(name, source) if model.gguf else source
+
+
+def bundled_licence(folder: Path) -> str | None:
+    """Return the licence of the package that a bundled model's folder came from, if it is one."""
+    places = {user_cache() / "models" / name: model for name, model in MODELS.items() if model.gguf}
+    model = places.get(folder)
+    if model is None:
+        return None
+    packages = importlib.metadata.packages_distributions().get(model.package)
+    said = importlib.metadata.metadata(packages[0]).json.get("license") if packages else None
+    return str(said).lower() if said else None
 
 
 def first_use(reference: str) -> bool:

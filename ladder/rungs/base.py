@@ -15,6 +15,7 @@ from ladder.engines import Completion, model_folder, open_engine
 from ladder.engines.base import Abilities
 from ladder.engines.bundled import first_use
 from ladder.engines.cache import CachedEngine, Store
+from ladder.engines.local import LocalEngine
 from ladder.engines.speed import TWO_CORES, Speed, probe
 from ladder.errors import MissingExtraError, Problem, SpendLimitError, TaskError
 from ladder.evidence import Asked, Attempt, Build, Candidate, Foreseen, Memory
@@ -194,12 +195,12 @@ class Climb:
         overrides: Mapping[str, str] | None = None,
     ) -> Build:
         """Train on rows, or find what the same training has left (`training.launch.train`)."""
-        foreseen = None
+        takes = None
         if rows and base is not None and recipe.rows != "labels":  # a head's takes seconds
-            foreseen = self.foresee(recipe, base, rows, overrides or {})
+            takes = partial(self.foresee, recipe, base, rows, overrides or {})
         if base in self._with_own_code:
             overrides = {**(overrides or {}), OWN_CODE: "true"}
-        return train(recipe, base, rows, self.artefacts, self.watch, overrides, foreseen)
+        return train(recipe, base, rows, self.artefacts, self.watch, overrides, takes)
 
     @cached_property
     def _with_own_code(self) -> set[Path]:
@@ -214,13 +215,13 @@ class Climb:
         rows: Sequence[Mapping[str, Any]],
         overrides: Mapping[str, str],
     ) -> Foreseen:
-        """Return what a training on rows will take on this machine."""
-        engine = self.engine(self.task.models.base)
+        """Return what a training on rows will take on this machine, as busy as it is now."""
+        if self.base_is_local() and base == self.base_folder():
+            engine = self.engine(self.task.models.base).engine
+        else:
+            engine = LocalEngine(base, None, base in self._with_own_code)
         lengths = [sum(map(engine.count_tokens, texts_of(row))) for row in rows]
-        own, trained = shape_of(self.base_folder()), shape_of(base)
-        lighter = (own.linear + own.embedding) / (trained.linear + trained.embedding)
-        read = self.base_speed().read * lighter
-        return foresee(recipe, base, lengths, read, overrides)
+        return foresee(recipe, base, lengths, probe(engine).read, overrides)
 
     def training_memory(self) -> Memory | None:
         """Return what training the base takes here; none where its weights are elsewhere."""

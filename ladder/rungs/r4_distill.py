@@ -30,6 +30,8 @@ def unavailable(climb: Climb) -> str | None:
         return f"{inputs} inputs are too few for a student to learn from ({LEAST_INPUTS})"
     if climb.best() is None and climb.task.models.teacher is None:
         return "there is no teacher: no system has been measured, and models.teacher is not given"
+    if not _has_student(climb) and not climb.splits.labels:
+        return "the base's weights are not on this machine; name a model to teach in models.student"
     missing = training_missing()
     return f"the training libraries are not installed; {missing}" if missing else None
 
@@ -43,10 +45,15 @@ def first_wave(climb: Climb, leader: Candidate | None) -> list[Candidate]:
         for outcome in answer(climb, teacher, inputs, "teacher answers", scored=False)
         if outcome.completion.error is None and outcome.text
     ]
-    students = [_generating_student(climb, teacher, taught)]
+    students = [_generating_student(climb, teacher, taught)] if _has_student(climb) else []
     if climb.splits.labels and len(Counter(o.text for o in taught)) > 1:
         students += label_students(climb, taught)
     return students
+
+
+def _has_student(climb: Climb) -> bool:
+    """Tell whether there are weights to teach: the task's student, or what is cut from the base."""
+    return climb.task.models.student is not None or climb.base_is_local()
 
 
 WAVES = (first_wave,)

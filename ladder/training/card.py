@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from ladder.engines.bundled import bundled_licence
 from ladder.engines.passport import read_passport
 from ladder.evidence import Assessment, Attempt, Passport
 from ladder.files import write_whole
@@ -168,7 +169,9 @@ def _lines(lines: list[str]) -> str:
 
 
 def _licence(base: Path) -> str | None:
-    """Return the licence that the base's own card states, if it does."""
+    """Return the licence that the base's package or its own card states, if one does."""
+    if named := bundled_licence(base):
+        return named
     card = base / CARD
     text = card.read_text(encoding="utf-8", errors="replace") if card.is_file() else ""
     if not text.startswith("---\n"):

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -51,7 +51,7 @@ def train(
     artefacts: Path,
     watch: Watch,
     overrides: Mapping[str, str] | None = None,
-    foreseen: Foreseen | None = None,
+    foresee: Callable[[], Foreseen] | None = None,
 ) -> Build:
     """Train on rows, or return the artefact that the same recipe, base and rows have left.
 
@@ -63,7 +63,7 @@ def train(
             a killed training goes on in it and a finished one is found again.
         watch: sees steps, loss and time left.
         overrides: recipe fields to change, by name; a student's teacher is one of them.
-        foreseen: what it is expected to take; said when it begins, and kept beside the record.
+        foresee: says what it will take; asked when it begins, told, and kept beside the record.
 
     Raises:
         MissingExtraError: the training libraries are not installed.
@@ -88,7 +88,8 @@ def train(
     with _alone(folder):
         if not (folder / RECORD).is_file():
             write_json_lines(folder / "rows.jsonl", rows)
-            if foreseen is not None:
+            if foresee is not None:
+                foreseen = foresee()
                 write_whole(folder / FORESEEN, foreseen.model_dump_json())
                 watch.say(f"  training {recipe.name}: {in_words(foreseen)}")
             start = {"model_name_or_path": str(base)} if base is not None else {}

