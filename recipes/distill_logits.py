@@ -93,7 +93,7 @@ def make_trainer(files: Files, settings: Any, model: Any, teaching: Teaching) ->
     rows, tokenizer = taught_rows(files, settings, model, teaching)
     trainer = LogitsTrainer(**trainer_arguments(settings, model, tokenizer, rows))
     if model.use_peft:
-        same_precision(trainer.model)
+        same_precision(trainer)
         add_in_one_pass(trainer.model)
     started = time.perf_counter()
     read = trainer.train_dataset.select_columns(["input_ids", "labels"]).to_list()

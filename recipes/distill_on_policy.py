@@ -59,7 +59,7 @@ def make_trainer(files: Files, settings: Any, model: Any) -> Any:
     arguments = trainer_arguments(settings, model, tokenizer, prompts)
     trainer = DistillationTrainer(teacher_model=folder, **arguments)
     if model.use_peft:
-        same_precision(trainer.model)
+        same_precision(trainer)
     return trainer
 
 

@@ -59,6 +59,7 @@ def parse(parts: tuple[Any, ...]) -> tuple[Any, ...]:
     torch.use_deterministic_algorithms(True, warn_only=True)
     _reuse_freed_memory()
     parser = TrlParser(parts)
+    parser.allow_abbrev = False  # else `--learning_rat` is taken for the field that it begins
     try:
         found: tuple[Any, ...] = parser.parse_args_and_config()
     except ValueError as error:
@@ -322,8 +323,23 @@ def _cut(value: Any, ids: Any, width: int) -> Any:
     return value[:, :width] if value.dim() > 1 and value.shape[1] == ids.shape[1] else value
 
 
-def same_precision(model: Any) -> None:
+def same_precision(trainer: Any) -> None:
     """Hold adapters in the base's precision: on a CPU this is a third faster than float32.
+
+    PEFT reads those of a checkpoint into float32: a run that goes on would be another one.
+    """
+    load = trainer._load_from_checkpoint
+
+    def load_alike(*given: Any, **more: Any) -> None:
+        load(*given, **more)
+        _as_the_base(trainer.model)
+
+    trainer._load_from_checkpoint = load_alike
+    _as_the_base(trainer.model)
+
+
+def _as_the_base(model: Any) -> None:
+    """Convert adapters to the base's precision.
 
     DoRA's magnitudes stay as they are: their updates are smaller than bfloat16 can tell, so they
     would not move at all (TRL leaves them out for the same reason).

@@ -47,7 +47,7 @@ def make_trainer(files: Files, settings: Any, model: Any) -> Any:
     kind = SFTTrainer if on_gpu else completion_trainer(cross_entropy)
     trainer = kind(**trainer_arguments(settings, model, tokenizer, rows))
     if model.use_peft:
-        same_precision(trainer.model)
+        same_precision(trainer)
         add_in_one_pass(trainer.model)
     return trainer
 

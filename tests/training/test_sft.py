@@ -183,10 +183,11 @@ def test_a_broken_loss_stops_and_keeps_the_checkpoint_from_before(tiny, tmp_path
     assert kept[-1].name in said
 
 
-def test_a_killed_run_goes_on_and_ends_with_the_same_loss(tiny, tmp_path):
-    ended(start(tiny, tmp_path / "whole"))
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_a_killed_run_goes_on_and_ends_with_the_same_loss(tiny, tmp_path, dtype):
+    ended(start(tiny, tmp_path / "whole", dtype=dtype))
     folder = tmp_path / "killed"
-    process = start(tiny, folder, save_steps=1)
+    process = start(tiny, folder, save_steps=1, dtype=dtype)
     progress = folder / "out" / "progress.jsonl"
     while process.poll() is None:
         steps = progress.read_text().splitlines() if progress.exists() else []
@@ -196,7 +197,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_loss(tiny, tmp_path):
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert not (folder / "out" / "training.json").exists()
-    ended(start(tiny, folder, save_steps=1))
+    ended(start(tiny, folder, save_steps=1, dtype=dtype))
     whole, again = record(tmp_path / "whole"), record(folder)
     assert again["loss_curve"][-1] == pytest.approx(whole["loss_curve"][-1], rel=1e-5)
     assert len(again["loss_curve"]) == len(whole["loss_curve"])
