@@ -194,7 +194,7 @@ def train(
     from ladder.task import load_task
 
     pairs = [entry.partition("=") for entry in change or []]
-    wrong = [entry for entry, (_, equals, _) in zip(change or [], pairs, strict=True) if not equals]
+    wrong = [entry for entry, pair in zip(change or [], pairs, strict=True) if not all(pair)]
     if wrong:
         raise typer.BadParameter(f"{wrong[0]}: write key=value", param_hint="--set")
     overrides = {key: value for key, _, value in pairs}

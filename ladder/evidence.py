@@ -344,6 +344,9 @@ class Passport(Record):
     """Recipe file and programs -> digest."""
     overrides: dict[str, str] = {}
     """Recipe fields that were changed for this training."""
+    prompt: str = ""
+    """What all its prompts share, with {input} in place of what differs; `chat` where they are
+    messages under the base's chat template; empty where they share nothing."""
     versions: dict[str, str]
     canaries: Canaries | None = None
 

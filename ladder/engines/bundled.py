@@ -53,20 +53,35 @@ def bundled_folder(name: str) -> Path:
     if name not in MODELS:
         raise EngineError(f"no bundled model `{name}`; there are: {', '.join(MODELS)}")
     model = MODELS[name]
-    spec = importlib.util.find_spec(model.package)
-    if spec is None or not spec.submodule_search_locations:
+    package = _package_folder(model)
+    if package is None:
         raise MissingExtraError(f"the bundled model {name}", model.install)
-    source = Path(next(iter(spec.submodule_search_locations))) / model.file
+    source = package / model.file
     return _converted(name, source) if model.gguf else source
+
+
+def _package_folder(model: Bundled) -> Path | None:
+    spec = importlib.util.find_spec(model.package)
+    places = spec.submodule_search_locations if spec else None
+    return Path(next(iter(places))) if places else None
+
+
+def bundled_name(folder: Path) -> str | None:
+    """Return the name of the bundled model that lies in a folder; None where it is another's."""
+    for name, model in MODELS.items():
+        package = None if model.gguf else _package_folder(model)
+        place = package / model.file if package else user_cache() / "models" / name
+        if folder.resolve() == place.resolve():
+            return name
+    return None
 
 
 def bundled_licence(folder: Path) -> str | None:
     """Return the licence of the package that a bundled model's folder came from, if it is one."""
-    places = {user_cache() / "models" / name: model for name, model in MODELS.items() if model.gguf}
-    model = places.get(folder)
-    if model is None:
+    name = bundled_name(folder)
+    if name is None:
         return None
-    packages = importlib.metadata.packages_distributions().get(model.package)
+    packages = importlib.metadata.packages_distributions().get(MODELS[name].package)
     said = importlib.metadata.metadata(packages[0]).json.get("license") if packages else None
     return str(said).lower() if said else None
 

@@ -75,7 +75,7 @@ def _json(path: Path) -> dict[str, Any]:
 def differences(wanted: Mapping[str, str], found: Mapping[str, str]) -> list[str]:
     """Say which parts differ, with the beginning of both digests."""
     return [
-        f"{name}: got {found.get(name, 'none')[:12]}, wanted {wanted.get(name, 'none')[:12]}"
+        f"{name}: got {found.get(name, 'nothing')[:12]}, wanted {wanted.get(name, 'nothing')[:12]}"
         for name in sorted(wanted.keys() | found.keys())
         if wanted.get(name) != found.get(name)
     ]

@@ -38,7 +38,7 @@ def inspect(folder: Path, base: str | None = None) -> Inspection:
         raise EngineError(f"{folder}: no such folder; wanted that of a trained artefact")
     passport = read_passport(folder)
     if passport is None:
-        line = f"{folder} has no {PASSPORT}: it is loaded unchecked. `ladder train` writes one."
+        line = f"{folder} has no {PASSPORT}: nothing to check it by. `ladder train` writes one."
         return Inspection((line,), holds=False)
     under = _base(passport, base)
     lines = describe(passport)
@@ -47,7 +47,8 @@ def inspect(folder: Path, base: str | None = None) -> Inspection:
         now = parts_of(under)
         changed += [f"base changed, {line}" for line in differences(passport.base_parts, now)]
     if changed:
-        return Inspection((*lines, *changed, "It is not loaded as it is."), holds=False)
+        mend = "It is not loaded so: put the original files back, or delete it and train again."
+        return Inspection((*lines, *changed, mend), holds=False)
     lines.append("digests: all as recorded")
     if passport.canaries is None:
         return Inspection((*lines, "canaries: none were recorded"), holds=True)

@@ -22,6 +22,7 @@ from ladder.rungs.teaching import teacher_of
 from ladder.samples.rows import Sample
 from ladder.task import Task
 from ladder.training.launch import PICTURE, RECORD, TEACHER
+from ladder.training.passport import kind_of
 from ladder.training.recipes import Recipe, RowKind, find_recipe
 
 Answered = Sequence[tuple[Sample, str]]
@@ -59,16 +60,48 @@ def train_task(
     curve = record["loss_curve"]
     never = unseen_labels(climb, [text for _, text in answered]) if found.rows == "labels" else ""
     return [
-        *([told] if told else []),
+        *([told] if told else _learnt_from(climb, found)),
         f"{found.name}: {record['rows']} rows, {record['steps']} steps, {record['tokens']:,} "
         f"tokens in {duration(record['seconds'])}, {build.peak_memory_mb:,.0f} MB at the peak",
         *_as_foreseen(build),
-        f"loss {curve[0][1]:.3f} -> {curve[-1][1]:.3f}" if curve else "no loss was logged",
+        *_losses(curve),
         *_measured(record),
         *([f"no row has these labels, so it never answers them: {never}"] if never else []),
         *([f"picture {build.folder}/{PICTURE}"] if curve else []),
+        *_next(Path(str(build.folder))),
         f"artefact {build.folder}",
     ]
+
+
+def _learnt_from(climb: Climb, recipe: Recipe) -> Iterator[str]:
+    """Say which rows were learnt, and whose answers."""
+    splits = climb.splits
+    kept = len(splits.dev) + len(splits.gate) + len(splits.sealed) + len(splits.reserve)
+    yield (
+        f"learnt: {len(splits.train)} rows; {kept} are kept to choose and to measure by, "
+        f"{len(splits.duplicates)} repeat others"
+    )
+    if _teaches(recipe) and not recipe.about.reads_teacher:
+        teacher = climb.task.models.teacher
+        own = "the rows' own targets; a teacher is named with models: {teacher: …}"
+        yield f"answers: {f'those of {teacher}' if teacher else own}"
+
+
+def _losses(curve: Sequence[Sequence[float]]) -> Iterator[str]:
+    if len(curve) > 1:
+        yield f"loss {curve[0][1]:.3f} -> {curve[-1][1]:.3f}"
+    elif curve:
+        yield f"loss {curve[0][1]:.3f}, logged once: too short a run to say whether it falls"
+
+
+def _next(folder: Path) -> Iterator[str]:
+    """Say how to find out whether it is any good."""
+    kind = kind_of(folder)
+    if kind == "adapter":
+        merged = f"{folder}-merged"
+        yield f"next: ladder export {folder} --to merged; then models: {{base: hf:{merged}}}"
+    elif kind == "model":
+        yield f"next: ladder assess with models: {{base: hf:{folder}}}"
 
 
 def _measured(record: Mapping[str, Any]) -> Iterator[str]:
@@ -76,7 +109,7 @@ def _measured(record: Mapping[str, Any]) -> Iterator[str]:
     if "metric" in record:
         yield (
             f"{record['metric']} {record['before']} -> {record['after']} on {record['held_out']} "
-            "couples held out"
+            "pairs held out"
         )
 
 
@@ -86,19 +119,24 @@ def _as_foreseen(build: Build) -> list[str]:
         return []
     expected = build.foreseen
     return [
-        f"foreseen: {duration(expected.seconds)} (took {build.seconds / expected.seconds:.2f} of "
-        f"it), {expected.memory_mb:,.0f} MB ({build.peak_memory_mb / expected.memory_mb:.2f})"
+        f"foreseen: {duration(expected.seconds)}, took {duration(build.seconds)}; "
+        f"{expected.memory_mb:,.0f} MB, took {build.peak_memory_mb:,.0f} MB"
     ]
 
 
 def _answered(climb: Climb, recipe: Recipe) -> Answered:
     """Return the training rows with the answers to learn: the teacher's, or their own."""
     samples = climb.splits.train
-    teaches = recipe.starts_from == "student" or recipe.rows == "labels"
-    if climb.task.models.teacher is None or recipe.about.reads_teacher or not teaches:
+    reads = recipe.about.reads_teacher
+    if climb.task.models.teacher is None or reads or not _teaches(recipe):
         return [(sample, sample.target) for sample in samples]
     outcomes = answer(climb, teacher_of(climb), samples, "teacher answers", scored=False)
     return [(o.sample, o.text) for o in outcomes if o.completion.error is None and o.text]
+
+
+def _teaches(recipe: Recipe) -> bool:
+    """Tell whether a recipe makes a student."""
+    return recipe.starts_from == "student" or recipe.rows == "labels"
 
 
 def _start(climb: Climb, recipe: Recipe, rows: Rows) -> Path | None:

@@ -75,11 +75,12 @@ def model_card(
 
 def _loading(name: str, passport: Passport) -> str:
     base = passport.base.partition("@")[0]
+    place = base if "/" in base else passport.base_folder
     adapter = [
         "from peft import PeftModel",
         "from transformers import AutoModelForCausalLM, AutoTokenizer",
         "",
-        f'base = "{base}"  # the folder or hub id of the base',
+        f'base = "{place}"  # {base}',
         "tokenizer = AutoTokenizer.from_pretrained(base)",
         f'model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), "{name}")',
     ]
@@ -97,7 +98,17 @@ def _loading(name: str, passport: Passport) -> str:
     head = ["from ladder.engines import open_engine", "", f'engine = open_engine("head:{name}")']
     code = {"adapter": adapter, "model": whole, "head": head, "other": other}[passport.kind]
     check = f"`ladder passport {name}` checks that it is what it was, and answers as it did."
-    return "\n".join(["```python", *code, "```", "", check, ""])
+    return "\n".join(["```python", *code, "```", "", *_asking(passport), check, ""])
+
+
+def _asking(passport: Passport) -> list[str]:
+    """Say in which form it was trained to be asked."""
+    if passport.prompt == "chat":
+        return ["It was trained on chats, in the base's chat template.", ""]
+    if not passport.prompt:
+        return []
+    said = "Ask it as it was trained, in plain text and without a chat template:"
+    return [said, "", "```text", passport.prompt, "```", ""]
 
 
 def _trained(passport: Passport, record: Mapping[str, Any]) -> list[str]:

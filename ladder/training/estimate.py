@@ -16,6 +16,7 @@ from typing import Any
 
 import yaml
 
+from ladder.errors import TrainingError
 from ladder.evidence import Foreseen, Memory
 from ladder.hardware import memory_there_mb
 from ladder.training.recipes import Recipe
@@ -134,18 +135,26 @@ def foresee(
     """
     settings = yaml.safe_load(recipe.path.read_text(encoding="utf-8")) | dict(overrides)
     technique = technique_of(settings)
-    batch = int(settings.get("per_device_train_batch_size", 8))
+    batch = int(_number(settings, "per_device_train_batch_size", 8))
     at_once = batch * max(lengths)
     if recipe.rows == "answers":  # those programs take a batch in parts
         at_once = max(max(lengths), min(TOKENS_AT_ONCE, at_once))
-    rank = int(settings.get("lora_r", 16))
-    tokens = float(settings.get("num_train_epochs", 3)) * sum(lengths)
-    steps = int(settings.get("max_steps", -1))
+    rank = int(_number(settings, "lora_r", 16))
+    tokens = _number(settings, "num_train_epochs", 3) * sum(lengths)
+    steps = int(_number(settings, "max_steps", -1))
     if steps > 0:
-        together = batch * int(settings.get("gradient_accumulation_steps", 1))
+        together = batch * _number(settings, "gradient_accumulation_steps", 1)
         tokens = steps * together * sum(lengths) / len(lengths)
     return Foreseen(
         seconds=START_SECONDS + SLOWDOWN[technique] * tokens / read_per_second,
         memory_mb=memory_mb(shape_of(base), technique, at_once, rank),
         there_mb=memory_there_mb(),
     )
+
+
+def _number(settings: Mapping[str, Any], name: str, usual: float) -> float:
+    value = settings.get(name, usual)
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise TrainingError(f"{name}: got `{value}`, wanted a number") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -70,7 +71,12 @@ def _merged(engine: LocalEngine, passport: Passport, canaries: Canaries, made: P
     whole = passport.model_copy(update={"kind": "model", "parts": parts_of(made)})
     write_whole(made / PASSPORT, whole.model_dump_json(indent=2) + "\n")
     write_card(made)
-    return [_proof(drift), f"answer with it: hf:{made}", f"serve it: vllm serve {made}"]
+    return [
+        _proof(drift),
+        f"answer with it: hf:{made}",
+        f"serve it: vllm serve {made}",
+        *ask(passport),
+    ]
 
 
 def _gguf(engine: LocalEngine, passport: Passport, canaries: Canaries, made: Path) -> list[str]:
@@ -81,7 +87,20 @@ def _gguf(engine: LocalEngine, passport: Passport, canaries: Canaries, made: Pat
     read.model = load_gguf(made)  # the prompts are cut by the same tokenizer as before
     drift = check_canaries(read, canaries)
     _refuse_moved(drift)
-    return [_proof(drift), f"serve it: llama-server -m {made} --jinja"]
+    serve = f"serve it: llama-server -m {made}"
+    if passport.prompt == "chat":
+        serve += " --jinja"
+    return [_proof(drift), serve, *ask(passport)]
+
+
+def ask(passport: Passport) -> list[str]:
+    """Say how a served model wants to be asked."""
+    if passport.prompt == "chat":
+        return ["ask it: /v1/chat/completions"]
+    if not passport.prompt:
+        return []
+    form = json.dumps(passport.prompt, ensure_ascii=False)
+    return [f"ask it: /v1/completions, not chat, with the prompt {form}"]
 
 
 TARGETS: dict[str, Writer] = {"merged": _merged, "gguf": _gguf}

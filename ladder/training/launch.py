@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from ladder.engines.passport import PASSPORT
 from ladder.errors import MissingExtraError, TrainingError
@@ -85,7 +85,7 @@ def train(
     ]
     folder = artefacts / f"{recipe.name}-{digest_of(about)[:16]}"
     folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder):
+    with _alone(folder) as lock:
         if not (folder / RECORD).is_file():
             write_json_lines(folder / "rows.jsonl", rows)
             if foresee is not None:
@@ -93,7 +93,7 @@ def train(
                 write_whole(folder / FORESEEN, foreseen.model_dump_json())
                 watch.say(f"  training {recipe.name}: {in_words(foreseen)}")
             start = {"model_name_or_path": str(base)} if base is not None else {}
-            _run(recipe, folder, watch, {**start, **(overrides or {})})
+            _run(recipe, folder, watch, {**start, **(overrides or {})}, lock)
             curve = json.loads((folder / RECORD).read_text()).get("loss_curve")
             if curve:
                 write_whole(folder / PICTURE, loss_svg(curve))
@@ -135,16 +135,23 @@ def _weights(base: Path) -> list[str]:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Hold the folder against a second training into it."""
-    with (folder / ".lock").open("w") as lock:
+def _alone(folder: Path) -> Iterator[TextIO]:
+    """Hold the folder against a second training into it.
+
+    The training's own process holds it as well: it may outlive this one.
+    """
+    with (folder / ".lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            lock.seek(0)
+            number = lock.read().strip()
+            which = f"process {number}" if number else "that process"
             raise TrainingError(
-                f"another training is writing to {folder}; wait for it, or end that process"
+                f"another training is writing to {folder}: wait for it, or end {which}; what it "
+                "has learnt by its last checkpoint is kept"
             ) from None
-        yield
+        yield lock
 
 
 def _run(
@@ -152,6 +159,7 @@ def _run(
     folder: Path,
     watch: Watch,
     fields: Mapping[str, str],
+    lock: TextIO,
 ) -> None:
     command = [
         *(sys.executable, str(recipe.program), "--config", str(recipe.path)),
@@ -163,8 +171,15 @@ def _run(
     quiet = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "PYTHONWARNINGS": "ignore"}
     with log.open("a") as out:
         process = subprocess.Popen(
-            command, stdout=out, stderr=subprocess.STDOUT, env={**os.environ, **quiet}
+            command,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **quiet},
+            pass_fds=(lock.fileno(),),
         )
+        lock.truncate(0)
+        lock.write(str(process.pid))
+        lock.flush()
         try:
             _follow(process, folder / "progress.jsonl", f"training {recipe.name}", watch)
         finally:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ladder import __version__
+from ladder.engines.bundled import bundled_name
 from ladder.engines.canaries import choose_prompts, take_canaries
 from ladder.engines.local import ADAPTER, LocalEngine
 from ladder.engines.passport import HEAD, PASSPORT, parts_of
@@ -18,6 +19,8 @@ from ladder.hardware import versions
 from ladder.training.recipes import Recipe
 
 Kind = Literal["adapter", "model", "head", "other"]
+FEWEST_ALIKE = 10
+"""Fewer prompts might share words of their rows, which have no place on a card."""
 OWN_CODE = "trust_remote_code"
 """The recipes' field (of TRL's trainers) that lets a model's own Python code run."""
 
@@ -58,11 +61,33 @@ def issue(
         recipe=recipe.name,
         recipe_digests={path.name: file_digest(path) for path in files if path.is_file()},
         overrides=dict(overrides),
+        prompt=form_of(rows),
         versions=versions(),
         canaries=_canaries(folder, base, kind, rows, overrides.get(OWN_CODE) == "true"),
     )
     write_whole(folder / PASSPORT, passport.model_dump_json(indent=2) + "\n")
     return passport
+
+
+def form_of(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return what the prompts of all rows share (`Passport.prompt`)."""
+    prompts = {row["prompt"] if isinstance(row.get("prompt"), str) else None for row in rows}
+    if None in prompts:
+        return "chat" if any(isinstance(row.get("prompt"), list) for row in rows) else ""
+    texts = [str(prompt) for prompt in prompts]
+    if len(texts) < FEWEST_ALIKE:
+        return ""
+    before = _beginning(texts)
+    after = _beginning([text[len(before) :][::-1] for text in texts])[::-1]
+    return f"{before}{{input}}{after}" if before or after else ""
+
+
+def _beginning(texts: Sequence[str]) -> str:
+    """Return the whole words that all texts begin with."""
+    first, last = min(texts), max(texts)
+    alike = next((at for at, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), None)
+    shared = first if alike is None else first[:alike]
+    return shared[: max((at + 1 for at, sign in enumerate(shared) if sign.isspace()), default=0)]
 
 
 def kind_of(folder: Path) -> Kind:
@@ -88,11 +113,11 @@ def engine_of(folder: Path, kind: Kind, base: Path, own_code: bool = False) -> L
 
 
 def name_of(base: Path) -> str:
-    """Return the hub id (and revision) of a folder in the hub's cache, else the folder's name."""
+    """Return a bundled model's name, a hub id and revision, or else the folder's own name."""
     cache, _, revision = base.parts[-3:] if len(base.parts) >= 3 else ("", "", "")
     if cache.startswith("models--"):
         return f"{cache.removeprefix('models--').replace('--', '/')}@{revision}"
-    return base.name
+    return bundled_name(base) or base.name
 
 
 def _canaries(

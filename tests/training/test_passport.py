@@ -25,6 +25,7 @@ from ladder.rungs.opening import open_climb
 from ladder.task import load_task
 from ladder.training.card import write_card
 from ladder.training.launch import train
+from ladder.training.passport import form_of
 from ladder.training.recipes import find_recipe
 
 torch = pytest.importorskip("torch")
@@ -126,7 +127,7 @@ def test_a_changed_adapter_file_is_refused(tiny, adapter):
     (adapter / PASSPORT).unlink()
     assert open_engine(f"hf:{tiny}", str(adapter)).model is not None
     assert not inspect(adapter).holds
-    assert "loaded unchecked" in inspect(adapter).lines[0]
+    assert "nothing to check it by" in inspect(adapter).lines[0]
 
 
 def test_an_adapter_without_effect_gets_no_passport(tiny, tmp_path):
@@ -306,3 +307,15 @@ def test_a_real_training_leaves_an_artefact_that_holds(smollm, tmp_path):
     before = (folder / PASSPORT).read_bytes()
     assert train(recipe, smollm, ROWS[:20], made, Quiet(), changes) == build
     assert (folder / PASSPORT).read_bytes() == before
+
+
+def test_the_form_of_the_prompts_is_what_they_share_and_no_row():
+    rows = [{"prompt": f"Text: find {at} more\nLabel:"} for at in range(12)]
+    assert form_of(rows) == "Text: find {input} more\nLabel:"
+    assert form_of([{"prompt": f"Text: find{at}\nLabel:"} for at in range(12)]) == (
+        "Text: {input}\nLabel:"
+    )
+    assert form_of(rows[:5]) == ""
+    assert form_of([{"prompt": [{"role": "user", "content": "a"}]}]) == "chat"
+    assert form_of([{"text": "a", "label": "b"}]) == ""
+    assert form_of([{"prompt": f"{at}x{at}"} for at in range(12)]) == ""
