@@ -15,7 +15,7 @@ from ladder.report.markdown import documents, train_rows
 from ladder.rungs.base import may_be_asked, may_be_kept, must_stay
 from ladder.rungs.opening import refuse_schema
 from ladder.rungs.r2_rag import LEAST_EXAMPLES
-from ladder.rungs.r3_lora import LEAST_ROWS
+from ladder.rungs.r3_lora import LEAST_ROWS, named_recipe
 from ladder.samples.answer_schema import fault_in, schema_of
 from ladder.samples.duplicates import like_pairs
 from ladder.samples.rows import read_rows
@@ -37,6 +37,7 @@ def check_task(path: Path, data_root: Path | None) -> list[str]:
     _check_store(task)
     _check_models(task)
     _check_remote_code(task)
+    named_recipe(task)
     refuse_schema(task)
     refuse_unproven(task)
     scorers = [make_scorer(choice, f"{task.source}: score") for choice in task.score]

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from ladder.checking import check_task
-from ladder.errors import TaskError
+from ladder.errors import LadderError, TaskError
 
 CLOSED = {
     "type": "object",
@@ -143,3 +143,12 @@ def test_code_may_only_be_allowed_to_a_model_of_the_task(tmp_path):
     assert [problem.got for problem in caught.value.problems] == [
         "`hf:someone/model`", "`bundled:smollm2-135m`",
     ]  # fmt: skip
+
+
+def test_a_recipe_that_the_lora_rung_cannot_run_is_found_before_the_climb(tmp_path):
+    path = task_in(tmp_path)
+    values = yaml.safe_load(path.read_text())
+    for name, why in (("dpo", "ladder train dpo --task"), ("lorra", "no recipe `lorra`")):
+        path.write_text(yaml.safe_dump({**values, "training": {"recipe": name}}))
+        with pytest.raises(LadderError, match=why):
+            check_task(path, None)

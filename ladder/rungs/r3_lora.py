@@ -14,7 +14,7 @@ from ladder.rungs.asking import request_for
 from ladder.rungs.base import Climb, Wave
 from ladder.rungs.r1_prompt import LABEL_WORDINGS, TEXT_WORDINGS, named
 from ladder.samples.rows import Sample
-from ladder.task import RungName
+from ladder.task import RungName, Task
 from ladder.training.estimate import fits
 from ladder.training.launch import training_missing
 from ladder.training.recipes import Recipe, find_recipe
@@ -90,18 +90,25 @@ def answering(build: Build) -> dict[str, str | None]:
 
 
 def _recipe(climb: Climb) -> Recipe:
-    """Return the task's recipe; unnamed, the one whose memory there is.
+    """Return the task's recipe; unnamed, lora, or qlora where memory is short."""
+    fitting = "lora" if fits(climb.training_memory(), "lora") else "qlora"
+    return named_recipe(climb.task, fitting)
+
+
+def named_recipe(task: Task, usual: str = "lora") -> Recipe:
+    """Return the recipe that the task names, or the usual one.
 
     Raises:
         TaskError: it learns from other rows than this rung has.
+        TrainingError: there is no such recipe.
     """
-    fitting = "lora" if fits(climb.training_memory(), "lora") else "qlora"
-    recipe = find_recipe(climb.task.training.recipe or fitting, climb.task.folder)
+    recipe = find_recipe(task.training.recipe or usual, task.folder)
     if recipe.rows != "answers":
-        where = f"{climb.task.source}: training.recipe"
+        where = f"{task.source}: training.recipe"
         got = f"`{recipe.name}`, which does not learn from inputs and targets"
-        fix = f"Run it by hand: ladder train {recipe.name} --task {climb.task.source}"
-        raise TaskError([Problem(where, got, "lora, qlora, dora, or your own over sft.py", fix)])
+        fix = f"Run it by hand: ladder train {recipe.name} --task {task.source}"
+        wanted = "lora, qlora, dora, full, or your own over sft.py"
+        raise TaskError([Problem(where, got, wanted, fix)])
     return recipe
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
+from ladder.errors import TrainingError
 from ladder.evidence import Memory
 from ladder.training.estimate import (
     TOKENS_AT_ONCE,
@@ -100,3 +101,8 @@ def test_memory_is_foreseen_for_as_many_tokens_as_the_programs_take_at_once(
     """Programs are copied without ladder, so that the number stands in both."""
     monkeypatch.syspath_prepend(str(ROOT / "recipes"))
     assert importlib.import_module("running").TOKENS_AT_ONCE == TOKENS_AT_ONCE
+
+
+def test_a_field_that_is_no_number_is_named(base: Path) -> None:
+    with pytest.raises(TrainingError, match="num_train_epochs: got `many`, wanted a number"):
+        foresee(find_recipe("lora", base), base, [100], 4000, {"num_train_epochs": "many"})

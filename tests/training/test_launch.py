@@ -5,6 +5,9 @@ from __future__ import annotations
 import fcntl
 import json
 import re
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +40,15 @@ def train_own(recipe: Path, *rest: Any) -> Build:
 
 
 PROGRAM = """\
-import json, os, pathlib, signal, sys
+import json, os, pathlib, signal, sys, time
 words = dict(zip(sys.argv[1::2], sys.argv[2::2]))
 folder = pathlib.Path(words["--output_dir"])
 with (folder / "starts").open("a") as file:
     file.write(json.dumps(words) + "\\n")
 (folder / "progress.jsonl").write_text('{"step": 1, "steps": 1}\\n')
+until = time.monotonic() + 60
+while "--wait" in words and not (folder / "go").exists() and time.monotonic() < until:
+    time.sleep(0.02)
 if "--die" in words:
     os.kill(os.getpid(), signal.SIGKILL)
 if "--fail" in words:
@@ -176,6 +182,36 @@ class TestTrain:
         assert len(self.starts(str(folder))) == 1
         with pytest.raises(TrainingError, match="too long"):
             train_own(recipe, base, ROWS, tmp_path / "made", Quiet(), {"fail": "now"})
+
+    def test_a_training_that_outlives_its_launcher_keeps_its_folder(
+        self, recipe: Path, base: Path, tmp_path: Path
+    ) -> None:
+        """The launcher is killed, its program is not: a second run would write beside it."""
+        made, wait = tmp_path / "made", {"wait": "go"}
+        names = ", ".join(repr(str(place)) for place in (recipe, base, made))
+        code = f"""
+from pathlib import Path
+from ladder.report.watch import Quiet
+from ladder.training.launch import train
+from ladder.training.recipes import read_recipe
+recipe, base, made = map(Path, ({names}))
+train(read_recipe(recipe, own=True), base, {ROWS!r}, made, Quiet(), {wait!r})
+"""
+        launcher = subprocess.Popen([sys.executable, "-c", code])
+        give_up = time.monotonic() + 60
+        while not (found := list(made.glob("*/starts"))) and time.monotonic() < give_up:
+            time.sleep(0.02)
+        [folder] = [path.parent for path in found]
+        launcher.kill()
+        launcher.wait()
+        orphan = int((folder / ".lock").read_text())
+        with pytest.raises(TrainingError, match=f"end process {orphan}"):
+            train_own(recipe, base, ROWS, made, Quiet(), wait)
+        (folder / "go").touch()
+        while Path(f"/proc/{orphan}").exists() and time.monotonic() < give_up:
+            time.sleep(0.02)
+        assert train_own(recipe, base, ROWS, made, Quiet(), wait).train_tokens == 7
+        assert len(self.starts(str(folder))) == 1
 
 
 def test_missing_libraries_are_named_with_their_command(
