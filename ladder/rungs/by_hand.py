@@ -22,7 +22,7 @@ from ladder.rungs.teaching import teacher_of
 from ladder.samples.rows import Sample
 from ladder.task import Task
 from ladder.training.launch import PICTURE, RECORD, TEACHER
-from ladder.training.passport import kind_of
+from ladder.training.passport import kind_of, name_of
 from ladder.training.recipes import Recipe, RowKind, find_recipe
 
 Answered = Sequence[tuple[Sample, str]]
@@ -60,9 +60,8 @@ def train_task(
     curve = record["loss_curve"]
     never = unseen_labels(climb, [text for _, text in answered]) if found.rows == "labels" else ""
     return [
+        _trained(found.name, record, build),
         *([told] if told else _learnt_from(climb, found)),
-        f"{found.name}: {record['rows']} rows, {record['steps']} steps, {record['tokens']:,} "
-        f"tokens in {duration(record['seconds'])}, {build.peak_memory_mb:,.0f} MB at the peak",
         *_as_foreseen(build),
         *_losses(curve),
         *_measured(record),
@@ -73,6 +72,12 @@ def train_task(
     ]
 
 
+def _trained(name: str, record: Mapping[str, Any], build: Build) -> str:
+    tokens = f", {record['tokens']:,} tokens" if record["tokens"] else ""
+    took = f"{duration(record['seconds'])}, {build.peak_memory_mb:,.0f} MB at the peak"
+    return f"{name}: {record['rows']} rows, {record['steps']} steps{tokens} in {took}"
+
+
 def _learnt_from(climb: Climb, recipe: Recipe) -> Iterator[str]:
     """Say which rows were learnt, and whose answers."""
     splits = climb.splits
@@ -81,6 +86,9 @@ def _learnt_from(climb: Climb, recipe: Recipe) -> Iterator[str]:
         f"learnt: {len(splits.train)} rows; {kept} are kept to choose and to measure by, "
         f"{len(splits.duplicates)} repeat others"
     )
+    if recipe.rows == "labels":
+        embedding = climb.embedding_folder()
+        yield f"reads: {f'the embedding {name_of(embedding)}' if embedding else 'n-grams'}"
     if _teaches(recipe) and not recipe.about.reads_teacher:
         teacher = climb.task.models.teacher
         own = "the rows' own targets; a teacher is named with models: {teacher: …}"

@@ -93,12 +93,16 @@ def _wrong_answers(
 def _unseen(climb: Climb, given: Sequence[Preference]) -> tuple[list[Preference], str]:
     """Leave out what asks a question of the held-out rows: it would be learnt and then measured."""
     splits = climb.splits
-    held = (*splits.dev, *splits.gate, *splits.sealed, *splits.reserve, *splits.leaked)
-    asked = {sample.input for sample in held}
-    kept = [each for each in given if each.input not in asked]
+    to_choose_by = {sample.input for sample in splits.dev}
+    held = (*splits.gate, *splits.sealed, *splits.reserve, *splits.leaked)
+    to_measure_by = {sample.input for sample in held}
+    dev = sum(each.input in to_choose_by for each in given)
+    kept = [each for each in given if each.input not in to_choose_by | to_measure_by]
     out = len(given) - len(kept)
     told = f"preferences: {len(kept)} of {climb.task.data.preferences}"
-    return kept, f"{told}, {out} left out: they ask what held-out rows ask" if out else told
+    if out:
+        told += f", {out} left out: {dev} ask what dev rows ask, {out - dev} what gate rows ask"
+    return kept, told
 
 
 def _enough(climb: Climb, rows: Sequence[Preference], kind: RowKind) -> None:

@@ -81,7 +81,7 @@ def test_given_pairs_are_put_as_the_model_will_be_asked(tmp_path: Path) -> None:
         graded, _ = preference_rows(climb, candidate, given, "graded")
     prompt = "Input: q\nOutput:"
     assert rows == [{"prompt": prompt, "chosen": " good\n", "rejected": " bad\n"}]
-    assert "1 left out: they ask what held-out rows ask" in told
+    assert "1 left out: 0 ask what dev rows ask, 1 what gate rows ask" in told
     assert graded == [
         {"prompt": prompt, "completion": " good\n", "label": True},
         {"prompt": prompt, "completion": " bad\n", "label": False},
