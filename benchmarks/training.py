@@ -2,12 +2,14 @@
 
     python benchmarks/training.py evalsets/public/contract_clauses.yaml --data FOLDER
     python benchmarks/training.py … --step        # where the time of one step goes, on both sides
+    python benchmarks/training.py … --recipe qlora --shape 7b    # random weights, for a GPU
 
 Both read the same YAML (`recipes/lora.yaml`), rows, base and seed; both adapters then answer the
 same held-out rows. Tokens are those of prompts and answers, padding not counted, over the seconds
 that the trainer itself reports: loading and start-up are left out on both sides. The sides take
 turns, and the fastest round of each counts: other work on the machine only ever slows a round
-down. Peak memory is the process's resident set.
+down. Peak memory is the process's resident set. FLOP are 4 for a token and a layer's weight:
+forward, and back through frozen weights; over what the machine can do they are the MFU.
 """
 
 from __future__ import annotations
@@ -35,8 +37,14 @@ from ladder.rungs.r3_lora import plain_candidate, training_rows
 from ladder.rungs.units import as_units
 from ladder.samples.rows import Sample
 from ladder.task import load_task
+from ladder.training.estimate import shape_of
 
-RECIPE = shipped("recipes") / "lora.yaml"
+SHAPES: dict[str, dict[str, int]] = {
+    "tiny": {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2},
+    "1b": {"hidden_size": 2048, "intermediate_size": 8192, "num_hidden_layers": 16},
+    "7b": {"hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 32},
+}
+HEAD_WIDTH = {"tiny": 16, "1b": 64, "7b": 128}
 QUIET = {
     "HF_HUB_OFFLINE": "1",
     "TOKENIZERS_PARALLELISM": "false",
@@ -59,9 +67,30 @@ def run(command: Sequence[str], log: Path) -> tuple[str, float]:
     return text, usage.ru_maxrss / 1024
 
 
-def ours(base: Path, rows: Path, folder: Path, changed: dict[str, Any]) -> dict[str, float]:
+def random_base(like: Path, shape: str, folder: Path) -> Path:
+    """Write a model of a shape, with random weights and another model's tokenizer."""
+    import torch
+    from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+
+    tokenizer = AutoTokenizer.from_pretrained(like, local_files_only=True)
+    heads = SHAPES[shape]["hidden_size"] // HEAD_WIDTH[shape]
+    config = LlamaConfig(
+        vocab_size=len(tokenizer), num_attention_heads=heads, num_key_value_heads=heads,
+        pad_token_id=tokenizer.pad_token_id, eos_token_id=tokenizer.eos_token_id,
+        max_position_embeddings=4096, **SHAPES[shape],
+    )  # fmt: skip
+    torch.manual_seed(0)
+    torch.set_default_dtype(torch.bfloat16)
+    LlamaForCausalLM(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def ours(
+    recipe: Path, base: Path, rows: Path, folder: Path, changed: dict[str, Any]
+) -> dict[str, float]:
     """Train with the shipped program."""
-    command = [sys.executable, str(RECIPE.parent / "sft.py"), "--config", str(RECIPE)]
+    command = [sys.executable, str(recipe.parent / "sft.py"), "--config", str(recipe)]
     command += ["--model_name_or_path", str(base), "--train_file", str(rows)]
     command += ["--output_dir", str(folder)]
     command += [word for name, value in changed.items() for word in (f"--{name}", str(value))]
@@ -71,12 +100,17 @@ def ours(base: Path, rows: Path, folder: Path, changed: dict[str, Any]) -> dict[
     return {"seconds": record["seconds"], "tokens": record["tokens"], "peak": peak, "loss": loss}
 
 
-def stock(base: Path, rows: Path, folder: Path, changed: dict[str, Any]) -> dict[str, float]:
+def stock(
+    recipe: Path, base: Path, rows: Path, folder: Path, changed: dict[str, Any]
+) -> dict[str, float]:
     """Train with `trl sft`, from the same fields."""
-    settings = yaml.safe_load(RECIPE.read_text())
+    from torch.cuda import is_available as gpu_is_there
+
+    settings = yaml.safe_load(recipe.read_text())
     del settings["program"]
     settings |= changed
-    settings |= {"model_name_or_path": str(base), "output_dir": str(folder), "use_cpu": True}
+    settings |= {"model_name_or_path": str(base), "output_dir": str(folder)}
+    settings["use_cpu"] = not gpu_is_there()
     settings["datasets"] = [{"path": "json", "data_files": str(rows)}]
     config = folder.with_suffix(".yaml")
     config.write_text(yaml.safe_dump(settings))
@@ -106,6 +140,8 @@ def main() -> None:
     parser.add_argument("--held-out", type=int, default=200)
     parser.add_argument("--epochs", type=float, default=2)
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--recipe", choices=["lora", "qlora", "dora"], default="lora")
+    parser.add_argument("--shape", choices=list(SHAPES), help="random weights, not the task's base")
     parser.add_argument("--step", action="store_true")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
@@ -116,6 +152,9 @@ def main() -> None:
         shown = [(sample, sample.target) for sample in samples]
         write_json_lines(file, training_rows(climb, plain_candidate(climb), shown))
         base = climb.base_folder()
+        if given.shape:
+            base = random_base(base, given.shape, here / "base")
+        recipe = shipped("recipes") / f"{given.recipe}.yaml"
         if given.step:
             from training_step import explain
 
@@ -126,22 +165,26 @@ def main() -> None:
         print(f"{climb.task.name}: {len(samples)} rows, {given.epochs:g} epochs, {hardware()}")
         print(f"{'':12}tokens/s  seconds  peak MB  last loss  held-out score")
         fastest: dict[str, float] = {}
-        tokens = 0.0
+        tokens, weights = 0.0, shape_of(base).linear
         for at in range(given.rounds):
             for name, train in (("ladder", ours), ("trl sft", stock)):
                 folder = here / f"{name.replace(' ', '-')}-{at}"
-                found = train(base, file, folder, changed)
-                tokens = found.get("tokens", tokens)  # the same rows and epochs
-                fastest[name] = max(fastest.get(name, 0.0), tokens / found["seconds"])
+                found = train(recipe, base, file, folder, changed)
+                tokens = found.get("tokens", tokens)  # the same rows, epochs and base
+                rate = tokens / found["seconds"]
+                fastest[name] = max(fastest.get(name, 0.0), rate)
                 unseen = climb.splits.gate[: given.held_out]
-                score = "as before" if at else held_out(climb, folder, unseen)
+                score = "as before" if at else "-"
+                if not (at or given.shape):
+                    score = held_out(climb, folder, unseen)
                 print(
-                    f"{name:10} {tokens / found['seconds']:9.0f} {found['seconds']:8.1f} "
+                    f"{name:10} {rate:9.0f} {found['seconds']:8.1f} "
                     f"{found['peak']:8.0f} {found['loss']:9.3f}  {score}",
                     flush=True,
                 )
-        ratio = fastest["ladder"] / fastest["trl sft"]
-        print(f"{ratio:.1f} times the tokens a second, each side's least disturbed round")
+        mine, theirs = fastest["ladder"], fastest["trl sft"]
+        print(f"{mine / theirs:.1f} times the tokens a second, each side's least disturbed round")
+        print(f"{4e-12 * weights * mine:.3f} and {4e-12 * weights * theirs:.3f} TFLOP/s")
         climb.store.close()
 
 
