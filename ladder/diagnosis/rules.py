@@ -91,12 +91,13 @@ def diagnose(
     rung: RungName, verdict: Verdict, arms: Arms, min_score: float, confidence: float
 ) -> Diagnosis:
     """Name the causes of a rung's failure."""
-    failed = [limit.limit for limit in verdict.limits if limit.verdict != "pass"]
+    failed = {limit.limit: limit for limit in verdict.limits if limit.verdict != "pass"}
     if "min_score" not in failed:
-        return _only_cost_or_latency(failed, verdict)
+        return _only_cost_or_latency(list(failed), verdict)
     wrong = [row for row, score in arms.production.items() if score < WRONG_BELOW]
     scores = {name: estimate(list(found.values()), confidence) for name, found in _run(arms)}
-    if arms.production and fmean(arms.production.values()) >= min_score:
+    got = failed["min_score"].got  # over all rows; the arms see the first of them
+    if got is not None and got >= min_score:
         sentence = "The score holds so far; the rows are too few to prove it."
         return Diagnosis(causes=(), sentence=sentence, arms=scores)
     causes = _causes(rung, arms, wrong, confidence)

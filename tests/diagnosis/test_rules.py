@@ -12,11 +12,13 @@ from ladder.evidence import LimitVerdict, Verdict
 from ladder.gate.verdict import combine
 
 
-def verdict(score: str = "fail", latency: str = "pass") -> Verdict:
+def verdict(score: str = "fail", latency: str = "pass", got: float = 0.5) -> Verdict:
     limits = {"min_score": score, "max_p95_ms": latency}
     return combine(
         [
-            LimitVerdict(limit=name, wanted=0.8, got=0.5, distance=-0.3, verdict=word, reason="r")
+            LimitVerdict(
+                limit=name, wanted=0.8, got=got, distance=got - 0.8, verdict=word, reason="r"
+            )
             for name, word in limits.items()
         ]
     )
@@ -49,6 +51,14 @@ def test_a_gap_that_stays_with_the_right_document_is_skill():
     found = diagnose("rag", verdict(), arms, 0.8, 0.95)
     assert found.refuses == ()
     assert found.causes[0].name == "skill"
+
+
+def test_whether_the_score_holds_is_said_of_all_rows_and_not_of_those_that_arms_saw():
+    arms = given(scores(9, 1), scores(9, 1))
+    found = diagnose("rag", verdict("undecided", got=0.76), arms, 0.8, 0.95)
+    assert "holds" not in found.sentence
+    found = diagnose("rag", verdict("undecided", got=0.84), Arms(scores(7, 3)), 0.8, 0.95)
+    assert found.sentence.startswith("The score holds so far")
 
 
 def test_the_prompt_rung_lacks_knowledge_and_refuses_nothing():
@@ -251,7 +261,8 @@ def test_it_says_what_it_could_not_tell_apart():
 
 
 def test_a_score_that_holds_so_far_has_no_cause():
-    found = diagnose("rag", verdict("undecided"), given(scores(9, 1), scores(9, 1)), 0.8, 0.95)
+    held = verdict("undecided", got=0.9)
+    found = diagnose("rag", held, given(scores(9, 1), scores(9, 1)), 0.8, 0.95)
     assert found.causes == ()
     assert "too few" in found.sentence
 
