@@ -552,11 +552,10 @@ def write_record(
     """Write training.json: what the machine did, beside what the program knows of its training."""
     import torch
 
-    peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     gpu = torch.cuda.is_available()
     record = {
         "seconds": round(seconds, 2),
-        "peak_memory_mb": round(peak_kib / 1024, 1),
+        "peak_memory_mb": round(peak_memory_mb(), 1),
         "peak_gpu_memory_mb": round(torch.cuda.max_memory_allocated() / 2**20, 1) if gpu else 0.0,
         "versions": {name: version(name) for name in libraries},
         # On a CPU every kernel here repeats bit for bit with as many threads; on a GPU the
@@ -566,6 +565,18 @@ def write_record(
         **notes,
     }
     (output / "training.json").write_text(json.dumps(record, indent=2) + "\n")
+
+
+def peak_memory_mb() -> float:
+    """Return the most memory that this program has held.
+
+    Linux hands `ru_maxrss` on from the process that started this one, which may have held more.
+    """
+    status = Path("/proc/self/status")
+    if status.is_file():
+        return int(re.findall(r"VmHWM:\s*(\d+) kB", status.read_text())[0]) / 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def _reuse_freed_memory() -> None:

@@ -110,3 +110,16 @@ def test_an_unknown_key_names_the_nearest(tmp_path: Path) -> None:
     assert done.returncode == 1
     last = done.stderr.strip().splitlines()[-1]
     assert last == "unknown key `learning_rte`: did you mean `learning_rate`?"
+
+
+def test_the_peak_is_that_of_the_program_and_not_of_what_started_it() -> None:
+    held = bytearray(b"x") * (400 * 2**20)
+    code = f"import sys; sys.path.insert(0, {str(ROOT / 'recipes')!r}); import running; " + (
+        "print(running.peak_memory_mb()); few = bytearray(b'x') * (150 * 2**20); "
+        "print(running.peak_memory_mb())"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    before, after = map(float, out.stdout.split())
+    assert len(held) == 400 * 2**20
+    assert before < 200
+    assert 140 < after - before < 250
