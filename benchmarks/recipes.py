@@ -1,10 +1,12 @@
 """Train recipes on a task, one after the other, and print a row for each of them.
 
     python benchmarks/recipes.py TASK RECIPE [RECIPE …] [--data FOLDER] [--set key=value]
+    python benchmarks/recipes.py TASK distill_logits --teacher hf:FOLDER [--student hf:FOLDER]
 
 A preference program measures itself on the pairs that it holds out. What learns from answers is
 measured here, by the task's first scorer on the same held-out rows before and after. Rows are the
-rows trained on; memory is the process's peak; minutes are those of training, without loading.
+rows trained on; memory is the process's peak; minutes are those of training, without loading,
+and USD are theirs on the task's machine.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from ladder.economy.cost import machine_usd
 from ladder.evidence import Build, Candidate
 from ladder.report.watch import Quiet
 from ladder.rungs.asking import answer
@@ -37,12 +40,21 @@ def main() -> None:
     given.add_argument("--data", type=Path)
     given.add_argument("--runs", type=Path, default=Path("runs"))
     given.add_argument("--set", action="append", default=[], help="change a field: key=value")
+    given.add_argument("--teacher", help="models.teacher, in place of the task's")
+    given.add_argument("--student", help="models.student, in place of the task's")
     words = given.parse_args()
-    task = load_task(words.task, words.data)
+    named = {"teacher": words.teacher, "student": words.student}
+    task = with_models(load_task(words.task, words.data), named)
     changed = dict(entry.split("=", 1) for entry in words.set)
-    print("| recipe | task, rows | minutes | peak memory | before -> after |")
+    print("| recipe | task, rows | minutes | USD | peak memory | before -> after |")
     for name in words.recipes:
         print(row(name, task, words.runs.resolve(), changed), flush=True)
+
+
+def with_models(task: Task, named: dict[str, str | None]) -> Task:
+    """Return the task with other models, where they are named."""
+    given = {role: model for role, model in named.items() if model is not None}
+    return task.model_copy(update={"models": task.models.model_copy(update=given)})
 
 
 def row(name: str, task: Task, runs: Path, changed: dict[str, str]) -> str:
@@ -50,10 +62,11 @@ def row(name: str, task: Task, runs: Path, changed: dict[str, str]) -> str:
     told = train_task(name, task, runs, Quiet(), changed)
     folder = Path(told[-1].removeprefix("artefact "))
     record = json.loads((folder / "training.json").read_text())
+    usd = machine_usd(record["seconds"], task.hardware.usd_per_hour)
     peak = max(record["peak_memory_mb"], record["peak_gpu_memory_mb"])
     return (
         f"| {name} | {task.name}, {record['rows']:,} | {record['seconds'] / 60:.1f} | "
-        f"{peak / 1024:.1f} GB | {moved(task, runs, folder, record)} |"
+        f"{usd:.4f} | {peak / 1024:.1f} GB | {moved(task, runs, folder, record)} |"
     )
 
 
