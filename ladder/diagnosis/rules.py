@@ -87,17 +87,22 @@ SENTENCES: dict[CauseName, str] = {
 }
 
 
+def holds_so_far(verdict: Verdict) -> bool:
+    """Tell whether the score of all rows is at or above the gate; arms see the first rows only."""
+    asked = (limit for limit in verdict.limits if limit.limit == "min_score")
+    return any(limit.got is not None and limit.got >= limit.wanted for limit in asked)
+
+
 def diagnose(
     rung: RungName, verdict: Verdict, arms: Arms, min_score: float, confidence: float
 ) -> Diagnosis:
     """Name the causes of a rung's failure."""
-    failed = {limit.limit: limit for limit in verdict.limits if limit.verdict != "pass"}
+    failed = [limit.limit for limit in verdict.limits if limit.verdict != "pass"]
     if "min_score" not in failed:
-        return _only_cost_or_latency(list(failed), verdict)
+        return _only_cost_or_latency(failed, verdict)
     wrong = [row for row, score in arms.production.items() if score < WRONG_BELOW]
     scores = {name: estimate(list(found.values()), confidence) for name, found in _run(arms)}
-    got = failed["min_score"].got  # over all rows; the arms see the first of them
-    if got is not None and got >= min_score:
+    if holds_so_far(verdict):
         sentence = "The score holds so far; the rows are too few to prove it."
         return Diagnosis(causes=(), sentence=sentence, arms=scores)
     causes = _causes(rung, arms, wrong, confidence)

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from statistics import fmean
 
-from ladder.diagnosis.rules import NOT_FOUND, NOT_THERE, WRONG_BELOW, Arm, Arms, diagnose
+from ladder.diagnosis.rules import (
+    NOT_FOUND,
+    NOT_THERE,
+    WRONG_BELOW,
+    Arm,
+    Arms,
+    diagnose,
+    holds_so_far,
+)
 from ladder.economy.asked import since
 from ladder.evidence import Candidate, Diagnosis, Retrieval, Verdict
 from ladder.rungs.asking import Outcome, answer
@@ -29,9 +36,8 @@ def explain(
     gate = climb.task.gate
     missed = any(v.limit == "min_score" and v.verdict != "pass" for v in verdict.limits)
     production = {o.sample.id: o.scores[0] for o in outcomes if o.scores}
-    holds = bool(production) and fmean(production.values()) >= gate.min_score
     # Arms cost calls: none is run where nothing is missed, or the score holds so far.
-    asked = missed and not holds
+    asked = missed and not holds_so_far(verdict)
     arms = run_arms(climb, candidate, outcomes) if asked else Arms(production)
     found = diagnose(candidate.rung, verdict, arms, gate.min_score, gate.confidence)
     return found.model_copy(update={"asked": since(before, climb.asked)})
