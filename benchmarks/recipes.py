@@ -19,6 +19,7 @@ from statistics import fmean
 from typing import Any
 
 from ladder.economy.cost import machine_usd
+from ladder.engines.passport import read_passport
 from ladder.evidence import Build, Candidate
 from ladder.report.watch import Quiet
 from ladder.rungs.asking import answer
@@ -82,7 +83,10 @@ def moved(task: Task, runs: Path, folder: Path, record: dict[str, Any]) -> str:
     rows = climb.splits.gate[:HELD_OUT]
     plain = plain_candidate(climb)
     trained = plain.model_copy(update=answering(Build(folder=str(folder))))
-    before, after = (score(climb, each, rows) for each in (plain, trained))
+    passport = read_passport(folder)
+    start = passport.base_folder if passport else ""  # a student starts from a student
+    untrained = plain.model_copy(update={"model": f"hf:{start}"}) if start else plain
+    before, after = (score(climb, each, rows) for each in (untrained, trained))
     climb.store.close()
     return f"{climb.scorers[0][0]} {before:.2f} -> {after:.2f}, n = {len(rows)}"
 
