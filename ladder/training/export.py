@@ -75,7 +75,7 @@ def _merged(engine: LocalEngine, passport: Passport, canaries: Canaries, made: P
         _proof(drift),
         f"answer with it: hf:{made}",
         f"serve it: vllm serve {made}",
-        *ask(passport),
+        *_ask(passport),
     ]
 
 
@@ -90,10 +90,10 @@ def _gguf(engine: LocalEngine, passport: Passport, canaries: Canaries, made: Pat
     serve = f"serve it: llama-server -m {made}"
     if passport.prompt == "chat":
         serve += " --jinja"
-    return [_proof(drift), serve, *ask(passport)]
+    return [_proof(drift), serve, *_ask(passport)]
 
 
-def ask(passport: Passport) -> list[str]:
+def _ask(passport: Passport) -> list[str]:
     """Say how a served model wants to be asked."""
     if passport.prompt == "chat":
         return ["ask it: /v1/chat/completions"]

@@ -119,6 +119,9 @@ def read_recipe(path: Path, *, own: bool = False) -> Recipe:
     if program not in PROGRAMS:
         there = ", ".join(PROGRAMS)
         raise TrainingError(f"{path}: `program: {program}` is none of {there}")
+    if values.get("trust_remote_code"):
+        fix = "name the model in the task's rules.remote_code"
+        raise TrainingError(f"{path}: `trust_remote_code` holds for any model; leave it out, {fix}")
     starts_from = values.get("starts_from", "base")
     if starts_from not in get_args(StartsFrom):
         raise TrainingError(f"{path}: `starts_from: {starts_from}` is neither base nor student")

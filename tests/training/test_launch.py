@@ -85,6 +85,12 @@ def test_shipped_recipes_are_found_by_name(name: str, tmp_path: Path) -> None:
     assert find_recipe(name, tmp_path).path == shipped("recipes") / f"{name}.yaml"
 
 
+def test_a_recipe_cannot_let_any_models_code_run(recipe: Path) -> None:
+    recipe.write_text("trust_remote_code: true\n")
+    with pytest.raises(TrainingError, match=r"rules\.remote_code"):
+        read_recipe(recipe)
+
+
 def test_a_recipe_beside_the_task(recipe: Path, tmp_path: Path) -> None:
     assert find_recipe("mine.yaml", recipe.parent).path == recipe
     assert find_recipe("copied/mine.yaml", tmp_path).path == recipe
