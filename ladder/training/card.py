@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from ladder.engines.bundled import bundled_licence
+from ladder.engines.bundled import MODELS, bundled_licence
 from ladder.engines.passport import read_passport
 from ladder.evidence import Assessment, Attempt, Passport
 from ladder.files import write_whole
@@ -75,12 +75,14 @@ def model_card(
 
 def _loading(name: str, passport: Passport) -> str:
     base = passport.base.partition("@")[0]
-    place = base if "/" in base else passport.base_folder
+    bundled = base in MODELS  # a card is passed on: no path of this machine stands in it
     adapter = [
         "from peft import PeftModel",
         "from transformers import AutoModelForCausalLM, AutoTokenizer",
-        "",
-        f'base = "{place}"  # {base}',
+        *(["from ladder.engines.bundled import bundled_folder", ""] if bundled else [""]),
+        f'base = bundled_folder("{base}")'
+        if bundled
+        else f'base = "{base}"  # its hub id, or the folder where it lies',
         "tokenizer = AutoTokenizer.from_pretrained(base)",
         f'model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), "{name}")',
     ]
