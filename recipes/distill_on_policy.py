@@ -51,7 +51,7 @@ def make_trainer(files: Files, settings: Any, model: Any) -> Any:
     same_vocabulary(tokenizer, AutoTokenizer.from_pretrained(folder, local_files_only=True))
     settings.teacher_model_init_kwargs = {
         "dtype": "bfloat16",
-        "attn_implementation": model.attn_implementation or usual_attention(),
+        "attn_implementation": model.attn_implementation or usual_attention(model.dtype),
         "use_safetensors": True,
         "local_files_only": True,
     }

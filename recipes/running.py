@@ -132,25 +132,43 @@ def local_only(model: Any) -> dict[str, Any]:
     return {"local_files_only": True} if here else {"revision": model.model_revision}
 
 
-def usual_attention() -> str:
+def usual_attention(dtype: str | None) -> str:
     """Return what attends where a recipe does not say.
 
     On a CPU the plain one, whose backward pass on short rows takes a third of the fused one's
-    (`benchmarks/training.py --step`); on a GPU the fused one.
+    (`benchmarks/training.py --step`); on a GPU flash attention where that is installed and numbers
+    have 16 bits, else PyTorch's fused one.
     """
     import torch
+    from transformers.utils import is_flash_attn_2_available
 
-    return "sdpa" if torch.cuda.is_available() else "eager"
+    if not torch.cuda.is_available():
+        return "eager"
+    short = dtype in ("bfloat16", "float16")
+    return "flash_attention_2" if short and is_flash_attn_2_available() else "sdpa"
 
 
 def loading(model: Any) -> dict[str, Any]:
     """Return the loading arguments that the recipe names: precision, attention, place."""
     return {
         "dtype": model.dtype,
-        "attn_implementation": model.attn_implementation or usual_attention(),
+        "attn_implementation": model.attn_implementation or usual_attention(model.dtype),
         "use_safetensors": True,
         **local_only(model),
     }
+
+
+def without_padding(settings: Any, model: Any) -> bool:
+    """Let rows stand end to end where flash attention attends; return whether a batch's do.
+
+    It keeps them apart by their positions, and the batches are the same ones. TRL takes no
+    `max_length` then: rows that are longer have been left out by `fitting`.
+    """
+    if loading(model)["attn_implementation"].startswith("flash_attention"):
+        settings.padding_free = True
+    if settings.padding_free and not settings.packing:
+        settings.max_length = None
+    return bool(settings.padding_free or settings.packing)
 
 
 def tokenizer_of(model: Any, settings: Any, **more: Any) -> Any:

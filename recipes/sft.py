@@ -24,6 +24,7 @@ from running import (
     same_precision,
     tokenizer_of,
     trainer_arguments,
+    without_padding,
 )
 
 
@@ -36,15 +37,18 @@ def main() -> int:
 
 
 def make_trainer(files: Files, settings: Any, model: Any) -> Any:
-    """Return TRL's SFTTrainer; on a CPU with a loss that looks at completion positions only."""
+    """Return TRL's SFTTrainer; on a CPU with a loss that looks at completion positions only.
+
+    Rows without padding between them, which a GPU likes, are left to TRL's own loss.
+    """
     from trl import SFTTrainer
 
     rows = read_rows(files.train_file, ("prompt", "completion"))
     tokenizer = tokenizer_of(model, settings)
     if settings.max_length is not None:
         rows = fitting(rows, row_tokens(tokenizer, rows), settings.max_length)
-    on_gpu = settings.device.type == "cuda"
-    kind = SFTTrainer if on_gpu else completion_trainer(cross_entropy)
+    as_it_is = without_padding(settings, model) or settings.device.type == "cuda"
+    kind = SFTTrainer if as_it_is else completion_trainer(cross_entropy)
     trainer = kind(**trainer_arguments(settings, model, tokenizer, rows))
     if model.use_peft:
         same_precision(trainer)

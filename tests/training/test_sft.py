@@ -227,6 +227,21 @@ def test_two_processes_train_what_one_does(tiny, tmp_path):
         assert shared == pytest.approx(alone, rel=1e-3)
 
 
+def test_rows_end_to_end_are_kept_apart_and_train_what_padded_ones_do(tiny, tmp_path):
+    """What a GPU with flash attention does by itself: the same batches without their padding."""
+    ended(start(tiny, tmp_path / "padded"))
+    ended(start(tiny, tmp_path / "apart", padding_free=True, attn_implementation="sdpa"))
+    ended(start(tiny, tmp_path / "packed", packing=True, attn_implementation="sdpa"))
+    padded, apart, packed = (record(tmp_path / each) for each in ("padded", "apart", "packed"))
+    assert apart["steps"] == padded["steps"] > packed["steps"]
+    assert apart["tokens"] == packed["tokens"] == padded["tokens"]
+    for (step, loss), (also, without) in zip(
+        padded["loss_curve"], apart["loss_curve"], strict=True
+    ):
+        assert step == also
+        assert without == pytest.approx(loss, rel=1e-3)
+
+
 def test_rows_that_are_too_long_end_the_run_with_the_length_that_fits(tiny, tmp_path):
     rows = [{**row, "prompt": row["prompt"] * 40} for row in ROWS]
     said = ended(start(tiny, tmp_path / "run", rows=rows), code=1)
