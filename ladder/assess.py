@@ -179,7 +179,7 @@ def assess(
     started = time.perf_counter()
     climb, rows = open_climb(task, runs, watch)
     report = describe_data(task, climb.splits, rows)
-    watch.say(headline(report))
+    watch.say(headline(task, report))
     refuse_untestable(task, report)
     judge = judge_agreement(climb)
     if judge:

@@ -50,7 +50,7 @@ def check_task(path: Path, data_root: Path | None) -> list[str]:
         f"{task.source}: no mistake found",
         f"{train_rows(report)} · {report.dev} dev · {report.gate} gate · {report.sealed} sealed · "
         f"{report.reserve} in reserve · {documents(report)}",
-        headline(report),
+        headline(task, report),
         *(f"set aside, like an earlier row: {pair}" for pair in report.set_aside[:5]),
         *(f"repeats a training row: {pair}" for pair in report.contaminated[:5]),
         *([f"… and {more} more"] if (more := len(report.contaminated) - 5) > 0 else []),

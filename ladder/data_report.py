@@ -61,14 +61,16 @@ def refuse_untestable(task: Task, report: DataReport) -> None:
     raise DataError([Problem(f"{task.source}: gate", got, wanted, fix)])
 
 
-def headline(report: DataReport) -> str:
-    """Say in one line what the rows can tell."""
+def headline(task: Task, report: DataReport) -> str:
+    """Say in one line what the rows can tell of the gate."""
+    rows = f"{_rows(report)}, gate at {task.gate.min_score:g}"
     if report.detectable is None:
-        able = f"{_rows(report)} cannot prove this gate, even without a mistake"
+        able = f"{rows} cannot prove it, even without a mistake"
     else:
-        able = f"{_rows(report)}: a true score of {report.detectable:.2f} should pass"
-        close, rows = next(iter(report.rows_needed.items()), ("", None))
-        able += f", {close} needs {rows:,} rows" if rows and rows > report.witnesses else ""
+        able = f"{rows}: a true score of {report.detectable:.2f} should pass"
+        close, wanted = next(iter(report.rows_needed.items()), ("", None))
+        short = wanted is not None and wanted > report.witnesses
+        able += f", {close} needs {wanted:,} rows" if short else ""
     said = [able]
     if report.shared_groups:
         said.append(f"{report.shared_groups} groups stand in train and in held-out rows")

@@ -250,7 +250,7 @@ def rehearse(
             advance(deal + 1)
     climb.store.close()
     found = {name: _mean([play[name] for play in played]) for name in played[0]}
-    return [headline(report)], found
+    return [headline(task, report)], found
 
 
 def _play(play: Rehearsal, until: str | None) -> dict[str, Asked | str]:

@@ -45,7 +45,8 @@ def test_groups_are_the_witnesses_that_prove_a_gate():
         refuse_untestable(task, few)
     many = describe_data(task, Splits((), (), gate_rows(500, 250), ()), Rows())
     alone = describe_data(task, Splits((), (), gate_rows(250, 250), ()), Rows())
-    assert headline(many).startswith("500 gate rows, 250 of them independent: a true score of")
+    said = headline(task, many)
+    assert said.startswith("500 gate rows, 250 of them independent, gate at 0.9: a true score of")
     # The same witnesses; but looks are taken over 500 rows, and each look has its price.
     assert alone.detectable <= many.detectable < alone.detectable + 0.01
 

@@ -252,10 +252,12 @@ def _comparison_lines(attempt: Attempt) -> Iterator[str]:
             f"\nOn the {chose.n} dev rows that chose it: {seen:.2f}; on unseen rows: {unseen:.2f} "
             f"({unseen - seen:+.2f})."
         )
+    of = len(attempt.comparisons)
+    corrected = f" (of {of} comparisons, Holm)" if of > 1 else ""
     for c in attempt.comparisons:
         yield (
             f"\nAgainst {c.other}, on the {c.n} rows that both answered: {c.difference:+.2f} "
-            f"({c.low:+.2f} to {c.high:+.2f}), p = {c.p_value:.2g}: **{c.claim}**."
+            f"({c.low:+.2f} to {c.high:+.2f}), p = {c.p_value:.2g}{corrected}: **{c.claim}**."
         )
 
 
