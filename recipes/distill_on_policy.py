@@ -49,9 +49,10 @@ def make_trainer(files: Files, settings: Any, model: Any) -> Any:
         stop(f"no teacher: teacher_model_name_or_path is {folder}, wanted the folder of a model")
     tokenizer = tokenizer_of(model, settings, padding_side="left")
     same_vocabulary(tokenizer, AutoTokenizer.from_pretrained(folder, local_files_only=True))
+    precision = "bfloat16"
     settings.teacher_model_init_kwargs = {
-        "dtype": "bfloat16",
-        "attn_implementation": model.attn_implementation or usual_attention(model.dtype),
+        "dtype": precision,
+        "attn_implementation": model.attn_implementation or usual_attention(precision),
         "use_safetensors": True,
         "local_files_only": True,
     }

@@ -146,8 +146,8 @@ def usual_attention(dtype: str | None) -> str:
 
     if not torch.cuda.is_available():
         return "eager"
-    short = dtype in ("bfloat16", "float16")
-    return "flash_attention_2" if short and is_flash_attn_2_available() else "sdpa"
+    of_16_bits = dtype in ("bfloat16", "float16")
+    return "flash_attention_2" if of_16_bits and is_flash_attn_2_available() else "sdpa"
 
 
 def loading(model: Any) -> dict[str, Any]:
