@@ -13,6 +13,7 @@ from ladder.data_report import describe_data, headline, refuse_untestable
 from ladder.economy.asked import since
 from ladder.evidence import Assessment, Attempt, TaskRecord
 from ladder.files import write_json_lines, write_whole
+from ladder.gate.verdict import score_holds
 from ladder.hardware import hardware, versions
 from ladder.lifecycle.plan import make_plan
 from ladder.recommend import recommend, savings
@@ -115,17 +116,11 @@ def refusal(climb: Climb, rung: Rung, *, every: bool) -> str | None:
     for attempt in climb.attempts:
         if attempt.diagnosis and rung.NAME in attempt.diagnosis.refuses:
             return f"refused after {attempt.rung}: {attempt.diagnosis.sentence}"
-    teachable = [a for a in climb.attempts if a.verdict and score_holds(a)]
+    teachable = [a for a in climb.attempts if a.verdict and score_holds(a.verdict)]
     asked = climb.task.models.teacher is not None or climb.task.rungs[0] == rung.NAME
     if rung.NAME == "distill" and not teachable and not asked:
         return "no system holds the score yet, so there is nothing worth teaching to a student"
     return None
-
-
-def score_holds(attempt: Attempt) -> bool:
-    """Tell whether an attempt's score, at least, is on the good side of its limit."""
-    limits = attempt.verdict.limits if attempt.verdict else ()
-    return any(limit.limit == "min_score" and (limit.distance or 0) >= 0 for limit in limits)
 
 
 def ends(climb: Climb, attempt: Attempt) -> bool:

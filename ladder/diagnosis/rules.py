@@ -20,6 +20,7 @@ from scipy.stats import binom
 from ladder.evidence import Cause, CauseName, Diagnosis, Estimate, Verdict
 from ladder.gate.bounds import estimate
 from ladder.gate.paired import holm
+from ladder.gate.verdict import score_holds
 from ladder.task import RungName
 
 WRONG_BELOW = 0.5
@@ -87,12 +88,6 @@ SENTENCES: dict[CauseName, str] = {
 }
 
 
-def holds_so_far(verdict: Verdict) -> bool:
-    """Tell whether the score of all rows is at or above the gate; arms see the first rows only."""
-    asked = (limit for limit in verdict.limits if limit.limit == "min_score")
-    return any(limit.got is not None and limit.got >= limit.wanted for limit in asked)
-
-
 def diagnose(
     rung: RungName, verdict: Verdict, arms: Arms, min_score: float, confidence: float
 ) -> Diagnosis:
@@ -102,7 +97,7 @@ def diagnose(
         return _only_cost_or_latency(failed, verdict)
     wrong = [row for row, score in arms.production.items() if score < WRONG_BELOW]
     scores = {name: estimate(list(found.values()), confidence) for name, found in _run(arms)}
-    if holds_so_far(verdict):
+    if score_holds(verdict):  # over all rows; the arms see the first of them
         sentence = "The score holds so far; the rows are too few to prove it."
         return Diagnosis(causes=(), sentence=sentence, arms=scores)
     causes = _causes(rung, arms, wrong, confidence)

@@ -176,6 +176,12 @@ def combine(limits: Sequence[LimitVerdict]) -> Verdict:
     return Verdict(status=status, limits=tuple(limits), unproven=status == "undecided" and holds)
 
 
+def score_holds(verdict: Verdict) -> bool:
+    """Tell whether the score is at or above its limit so far, proven or not."""
+    asked = (limit for limit in verdict.limits if limit.limit == "min_score")
+    return any(limit.got is not None and limit.got >= limit.wanted for limit in asked)
+
+
 def detectable_score(
     rows: int, gate: GateLimits, rungs: int, power: float = 0.8, looked_at: int | None = None
 ) -> float | None:

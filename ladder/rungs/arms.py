@@ -4,17 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ladder.diagnosis.rules import (
-    NOT_FOUND,
-    NOT_THERE,
-    WRONG_BELOW,
-    Arm,
-    Arms,
-    diagnose,
-    holds_so_far,
-)
+from ladder.diagnosis.rules import NOT_FOUND, NOT_THERE, WRONG_BELOW, Arm, Arms, diagnose
 from ladder.economy.asked import since
 from ladder.evidence import Candidate, Diagnosis, Retrieval, Verdict
+from ladder.gate.verdict import score_holds
 from ladder.rungs.asking import Outcome, answer
 from ladder.rungs.base import Climb
 from ladder.rungs.changes import changes, diagnostic_arms
@@ -37,7 +30,7 @@ def explain(
     missed = any(v.limit == "min_score" and v.verdict != "pass" for v in verdict.limits)
     production = {o.sample.id: o.scores[0] for o in outcomes if o.scores}
     # Arms cost calls: none is run where nothing is missed, or the score holds so far.
-    asked = missed and not holds_so_far(verdict)
+    asked = missed and not score_holds(verdict)
     arms = run_arms(climb, candidate, outcomes) if asked else Arms(production)
     found = diagnose(candidate.rung, verdict, arms, gate.min_score, gate.confidence)
     return found.model_copy(update={"asked": since(before, climb.asked)})

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ladder.assess import choose, climb_rungs, ends, refusal, score_holds
+from ladder.assess import choose, climb_rungs, ends, refusal
 from ladder.engines.cache import Store
 from ladder.evidence import (
     Attempt,
@@ -18,7 +18,7 @@ from ladder.evidence import (
     Measurement,
     TokenUse,
 )
-from ladder.gate.verdict import combine
+from ladder.gate.verdict import combine, score_holds
 from ladder.report.watch import Quiet
 from ladder.rungs import LADDER
 from ladder.rungs.base import Climb
@@ -141,8 +141,8 @@ def test_no_student_without_a_system_that_holds_the_score(climb):
 
 
 def test_score_holds_looks_at_the_score_alone():
-    assert score_holds(attempt("lora", "pass", "fail"))
-    assert not score_holds(attempt("lora", "fail", "pass"))
+    assert score_holds(attempt("lora", "pass", "fail").verdict)
+    assert not score_holds(attempt("lora", "fail", "pass").verdict)
 
 
 def deciding(climb: Climb, when_undecided: str, watch: object = None) -> Climb:
