@@ -5,7 +5,8 @@ LadderError
 ├── DataError          a data file is wrong; names file and line
 ├── MissingExtraError  a library is not installed; names the command that installs it
 ├── EngineError        no answers can be had from a model or an endpoint
-│   └── PassportError  a trained artefact, or its base, is not what its passport says
+│   ├── PassportError      a trained artefact, or its base, is not what its passport says
+│   └── EndpointDownError  an endpoint fails again and again: nothing more is sent there
 ├── TrainingError      a recipe's program failed; names its log
 ├── SpendLimitError    rules.max_spend_usd is reached
 └── StateError         a run folder or the cache cannot be read or written
@@ -13,7 +14,7 @@ LadderError
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -64,6 +65,15 @@ class EngineError(LadderError):
 
 class PassportError(EngineError):
     """A trained artefact, or the base under it, is not what its passport says."""
+
+
+class EndpointDownError(EngineError):
+    """An endpoint failed again and again: the run ends, and what was answered is kept."""
+
+    def __init__(self, message: str, counts: Mapping[str, int]) -> None:
+        """Take the message, with the server's own words, and how often each kind of error came."""
+        super().__init__(message)
+        self.counts = dict(counts)
 
 
 class TrainingError(LadderError):

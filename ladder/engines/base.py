@@ -52,6 +52,8 @@ class Completion:
     seconds: float = 0.0
     """This request's share of the machine's time (of its batch), or its own time at an endpoint."""
     error: str | None = None
+    kind: str = ""
+    """Of an error: a word or two that errors of one kind share, e.g. `HTTP 503` or `time-out`."""
     choice_logprobs: tuple[float, ...] = ()
     """Log-probability of each choice, its end included, in the order of the request."""
     greedy_choice: int | None = None

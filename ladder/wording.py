@@ -1,0 +1,27 @@
+"""How texts from elsewhere are shown: escaped once, here, so that nothing shown can act."""
+
+from __future__ import annotations
+
+import unicodedata
+
+BREAKS = {"\n": " ", "\r": " ", "\t": " "}
+
+
+def harmless(text: str, most: int | None = None) -> str:
+    """Return a text as one line without anything that a terminal obeys.
+
+    Control characters, marks that turn the direction of writing, and halves of surrogate pairs are
+    written as their code point, `\\u001b`; breaks become spaces.
+
+    Args:
+        text: from a file, a server or a model.
+        most: characters kept; a longer text ends in `…`.
+    """
+    spoken = "".join(BREAKS.get(sign) or _visible(sign) for sign in text)
+    folded = " ".join(spoken.split())
+    return folded if most is None or len(folded) <= most else f"{folded[: most - 1]}…"
+
+
+def _visible(sign: str) -> str:
+    acts = unicodedata.category(sign) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+    return f"\\u{ord(sign):04x}" if acts else sign
