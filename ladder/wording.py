@@ -8,7 +8,7 @@ BREAKS = {"\n": " ", "\r": " ", "\t": " "}
 
 
 def harmless(text: str, most: int | None = None) -> str:
-    """Return a text as one line without anything that a terminal obeys.
+    r"""Return a text as one line without anything that a terminal obeys.
 
     Control characters, marks that turn the direction of writing, and halves of surrogate pairs are
     written as their code point, `\\u001b`; breaks become spaces.
