@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Mapping
 
 BREAKS = {"\n": " ", "\r": " ", "\t": " "}
 
@@ -25,3 +26,9 @@ def harmless(text: str, most: int | None = None) -> str:
 def _visible(sign: str) -> str:
     acts = unicodedata.category(sign) in ("Cc", "Cf", "Cs", "Zl", "Zp")
     return f"\\u{ord(sign):04x}" if acts else sign
+
+
+def counted(kinds: Mapping[str, int]) -> str:
+    """Return how often each kind of error came, the commonest first: `12 x HTTP 503`."""
+    first = sorted(kinds.items(), key=lambda pair: (-pair[1], pair[0]))
+    return ", ".join(f"{count:,} x {kind}" for kind, count in first)

@@ -11,7 +11,7 @@ from rich.text import Text
 from ladder.evidence import Assessment
 from ladder.report.markdown import answer_line, assumed, table_rows
 
-COLOURS = {"pass": "green", "fail": "red", "undecided": "yellow"}
+COLOURS = {"pass": "green", "fail": "red", "undecided": "yellow", "no": "magenta"}
 
 
 def show(assessment: Assessment, folder: Path, console: Console) -> None:

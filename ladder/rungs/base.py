@@ -146,7 +146,8 @@ class Climb:
             usd += completion.tokens_in * prices.input_usd_per_1m / 1e6
             usd += completion.tokens_out * prices.output_usd_per_1m / 1e6
         tokens = completion.tokens_in + completion.tokens_out
-        return Asked(calls=1, tokens=tokens, seconds=completion.seconds, usd=usd)
+        errors = {completion.kind or "error": 1} if completion.error is not None else {}
+        return Asked(calls=1, tokens=tokens, seconds=completion.seconds, usd=usd, errors=errors)
 
     def prices(self, model: str) -> Prices | None:
         """Return what a model's tokens cost: as the task says, else as the public table says."""
