@@ -78,13 +78,23 @@ class Climb:
             opened = open_engine(model, adapter, self.task.folder, allowed)
             keep_here(self.task, model, opened)
             opened = self.metered(model, opened)
-            # A judge answers after every candidate: it must not push the next one's engine out.
-            asking = [c.parameters for c in self.task.score if c.name in MODEL_SCORERS]
-            judges = {str(given["model"]) for given in asking if given.get("model")}
-            while len(self._engines) >= ENGINES_KEPT + len(judges):
-                self._engines.pop(next(iter(self._engines)))
+            self._make_room()
             self._engines[key] = CachedEngine(opened, self.store, partial(self.count, model))
         return self._engines[key]
+
+    def _make_room(self) -> None:
+        """Let go of the models that were opened first; an endpoint holds no memory, and stays."""
+        # A judge answers after every candidate: it must not push the next one's engine out.
+        asking = [c.parameters for c in self.task.score if c.name in MODEL_SCORERS]
+        named = {str(given["model"]) for given in asking if given.get("model")}
+        judges = [model for model in named if model_parts(model)[0] != "openai"]
+        held = [
+            key
+            for key, opened in self._engines.items()
+            if not isinstance(opened.engine, EndpointEngine)
+        ]
+        for key in held[: max(0, len(held) + 1 - ENGINES_KEPT - len(judges))]:
+            self._engines.pop(key)
 
     def engine_of(self, candidate: Candidate) -> CachedEngine:
         """Return the engine that a candidate answers with."""
