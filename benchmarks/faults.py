@@ -105,7 +105,6 @@ def worlds() -> list[World]:
     """Return tasks whose answers are: prompt, rag, none, a student, and prompt by a judge."""
     prices = {"input_usd_per_1m": 1.0, "output_usd_per_1m": 1.0}
     asked = {"rungs": ["prompt", "rag"], "prices": prices, "rules": {"max_spend_usd": 50}}
-    taught = ["prompt", "distill"]
     dear = {"min_score": 0.6, "max_cost_usd_per_1k": 0.005}
     judge = {"judge": {"rubric": "The answer names the same team as the reference."}}
     return [
