@@ -127,7 +127,9 @@ def judge_latency(milliseconds: Sequence[float], limit: float, error: float) -> 
         got=p95 if math.isfinite(p95) else None,
         distance=limit - p95 if math.isfinite(p95) else None,
         verdict=score.verdict,
-        reason=f"{slow} of {len(within)} requests took longer than {limit:g} ms"
+        reason=f"none of {failed} timed requests was answered"
+        if failed == len(within)
+        else f"{slow} of {len(within)} requests took longer than {limit:g} ms"
         + (f", {failed} of them failed" if failed else ""),
         more_rows=score.more_rows,
     )

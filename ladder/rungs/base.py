@@ -15,6 +15,7 @@ from ladder.engines import Completion, model_folder, open_engine
 from ladder.engines.base import Abilities
 from ladder.engines.bundled import first_use
 from ladder.engines.cache import CachedEngine, Store
+from ladder.engines.endpoint import EndpointEngine
 from ladder.engines.local import LocalEngine
 from ladder.engines.speed import TWO_CORES, Speed, probe
 from ladder.errors import MissingExtraError, Problem, SpendLimitError, TaskError
@@ -75,6 +76,8 @@ class Climb:
             allowed = model in self.task.rules.remote_code
             opened = open_engine(model, adapter, self.task.folder, allowed)
             keep_here(self.task, model, opened)
+            if isinstance(opened, EndpointEngine):
+                opened.timeout_s = self.task.rules.request_timeout_s
             # A judge answers after every candidate: it must not push the next one's engine out.
             asking = [c.parameters for c in self.task.score if c.name in MODEL_SCORERS]
             judges = {str(given["model"]) for given in asking if given.get("model")}

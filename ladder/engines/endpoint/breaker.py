@@ -62,7 +62,9 @@ class Breaker:
         """Some response has come: something listens at the URL."""
         self.known: Request | None = None
         """The request that was answered quickest."""
-        self.ended_outages = 0
+        self._ended_outages = 0
+        """In which a check failed: no request's own fault."""
+        self._ended_doubts = 0
         self.counts: Counter[str] = Counter()
         """Kind of failure -> how often it came."""
         self.words: dict[str, Counter[str]] = {}
@@ -85,6 +87,11 @@ class Breaker:
         self._probes = 0
         self._probing = False
         self._lock = threading.Lock()
+
+    @property
+    def ended(self) -> tuple[int, int]:
+        """How many outages have ended, and how many doubts of any kind."""
+        return self._ended_outages, self._ended_doubts
 
     @property
     def in_doubt(self) -> bool:
@@ -186,7 +193,8 @@ class Breaker:
         self._probes, self._confirmed = 0, False
 
     def _close(self) -> None:
-        self.ended_outages += self._confirmed
+        self._ended_outages += self._confirmed
+        self._ended_doubts += self._doubt != ""
         self._doubt, self._failed, self._confirmed = "", 0, False
         self._well_at = time.monotonic()
 

@@ -82,8 +82,8 @@ class _Asked:
     """One request and what became of its tries."""
 
     request: Request
-    outages: int
-    """How many outages had ended when it last began."""
+    seen: tuple[int, int]
+    """How many outages and doubts had ended when it last began."""
     begun: float = field(default_factory=time.perf_counter)
     failed: list[TryError] = field(default_factory=list)
     tokens: tuple[int, int] = (0, 0)
@@ -92,11 +92,12 @@ class _Asked:
     def pay(self, tokens: tuple[int, int]) -> None:
         self.tokens = self.tokens[0] + tokens[0], self.tokens[1] + tokens[1]
 
-    def forgive(self, outages: int) -> None:
+    def forgive(self, seen: tuple[int, int]) -> None:
         """Begin anew after an outage: it is not the request's, nor part of its time."""
-        if outages != self.outages:
+        if seen[0] != self.seen[0]:
             self.failed.clear()
-            self.outages, self.begun = outages, time.perf_counter()
+        if seen != self.seen:
+            self.seen, self.begun = seen, time.perf_counter()
 
     def gives_up(self, kind: str, words: str) -> Completion:
         tokens_in, tokens_out = self.tokens
@@ -267,7 +268,7 @@ class EndpointEngine:
 
     async def _answer_or_stop(self, call: _Call, request: Request) -> Completion | None:
         """Return the answer; where nothing more may be sent, what the tries so far have cost."""
-        asked = _Asked(request, self.breaker.ended_outages)
+        asked = _Asked(request, self.breaker.ended)
         try:
             return await self._answer(call, asked)
         except asyncio.CancelledError:
@@ -280,7 +281,7 @@ class EndpointEngine:
         while True:
             self._wait(call)
             if asked.failed and not self.breaker.in_doubt:
-                asked.forgive(self.breaker.ended_outages)
+                asked.forgive(self.breaker.ended)
                 if len(asked.failed) >= self.attempts:
                     last = asked.failed[-1]
                     words = f"no answer in {len(asked.failed)} attempts; the last: {last}"
@@ -302,15 +303,16 @@ class EndpointEngine:
         while not isinstance(turn := self.breaker.take(spent), str):
             await asyncio.sleep(turn)
         if turn == "go":
-            asked.forgive(self.breaker.ended_outages)
+            asked.forgive(self.breaker.ended)
             spent = len(asked.failed) >= self.attempts
             return None if spent else await self._try(call, asked, self.timeout_s)
         try:
             limit_s = self.breaker.limit_s(self.timeout_s)
             if turn == "probe":
+                asked.begun = time.perf_counter()
                 return await self._try(call, asked, limit_s)
             request = self.breaker.known or GREETING
-            check = _Asked(request, self.breaker.ended_outages)
+            check = _Asked(request, self.breaker.ended)
             try:
                 paid = await self._try(call, check, limit_s, check=True)
                 asked.pay((paid.tokens_in, paid.tokens_out))
