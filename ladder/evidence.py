@@ -169,6 +169,8 @@ class Measurement(Record):
     cost_error_usd_per_1k: float = 0.0
     """Standard error of the cost, from how much requests differ."""
     latency_ms: Latency | None = None
+    untimed: int = 0
+    """Requests that were timed and got no answer."""
     requests_per_second: float | None = None
     """At saturation: what the machine answers when it is kept busy with full batches."""
     tokens: TokenUse

@@ -29,6 +29,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 
 from ladder.errors import Problem, TaskError
+from ladder.redaction import keep_secrets_in
 
 RungName = Literal["prompt", "rag", "lora", "distill"]
 RUNGS: tuple[RungName, ...] = get_args(RungName)
@@ -171,6 +172,8 @@ class Rules(_Section):
 
     data_may_leave: bool = False
     max_spend_usd: float = Field(5.0, ge=0, le=1e9)
+    request_timeout_s: float = Field(50.0, gt=0, le=3600)
+    """Seconds that one request to an endpoint may take in all."""
     remote_code: list[str] = []
     """Models, by the name they have under `models`, whose own Python code may run here."""
 
@@ -292,6 +295,7 @@ def load_task(path: Path, data_root: Path | None = None) -> Task:
     """
     text = _read(path)
     root, values = _parse(path, text)
+    keep_secrets_in([values.get(name) for name in ("models", "data", "score", "rules")])
     lines = _lines(root)
     problems = list(_duplicate_keys(path, root))
     task: Task | None

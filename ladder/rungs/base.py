@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from ladder.economy.asked import together
 from ladder.economy.prices import listed_prices
 from ladder.engines import Completion, model_folder, open_engine
-from ladder.engines.base import Abilities, Engine
+from ladder.engines.base import Abilities
 from ladder.engines.bundled import first_use
 from ladder.engines.cache import CachedEngine, Store
 from ladder.engines.endpoint import EndpointEngine
@@ -77,7 +77,9 @@ class Climb:
             allowed = model in self.task.rules.remote_code
             opened = open_engine(model, adapter, self.task.folder, allowed)
             keep_here(self.task, model, opened)
-            opened = self.metered(model, opened)
+            if isinstance(opened, EndpointEngine):
+                opened.timeout_s = self.task.rules.request_timeout_s
+                self._meter(model, opened)
             self._make_room()
             self._engines[key] = CachedEngine(opened, self.store, partial(self.count, model))
         return self._engines[key]
@@ -153,18 +155,17 @@ class Climb:
         """What the task has paid, and may pay."""
         return Spending(self.store, self.task.name, self.task.rules.max_spend_usd)
 
-    def metered(self, model: str, engine: Engine) -> Engine:
+    def _meter(self, model: str, engine: EndpointEngine) -> None:
         """Have an endpoint's requests checked against the limit before they are sent."""
-        if isinstance(engine, EndpointEngine):
-            prices = self.prices(model)
-            if prices is not None:
-                engine.meter = Meter(self.spending, prices, engine.count_tokens)
-            elif not engine.abilities.local:
-                self.watch.say(
-                    f"no price is known for {model_name(model)}: rules.max_spend_usd cannot be "
-                    "held; give `prices:` in the task file"
-                )
-        return engine
+        prices = self.prices(model)
+        if prices is not None:
+            meter = Meter(self.spending, prices, engine.count_tokens)
+            engine.ahead, engine.ended = meter.ahead, meter.ended
+        elif not engine.abilities.local:
+            self.watch.say(
+                f"no price is known for {model_name(model)}: rules.max_spend_usd cannot be held; "
+                "give `prices:` in the task file"
+            )
 
     def one_call(self, model: str, completion: Completion) -> Asked:
         """Return what an answer took, with its price where a model has one."""

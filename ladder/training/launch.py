@@ -22,6 +22,7 @@ from ladder.engines.passport import PASSPORT
 from ladder.errors import MissingExtraError, TrainingError
 from ladder.evidence import Build, Foreseen
 from ladder.files import digest_of, file_digest, folder_digests, write_json_lines, write_whole
+from ladder.redaction import without_keys
 from ladder.report.picture import loss_svg
 from ladder.report.watch import Watch
 from ladder.training.card import RECORD as RECORD
@@ -174,7 +175,7 @@ def _run(
             command,
             stdout=out,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **quiet},
+            env={**without_keys(os.environ), **quiet},
             pass_fds=(lock.fileno(),),
         )
         lock.truncate(0)

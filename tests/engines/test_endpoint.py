@@ -11,6 +11,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Iterator
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -21,7 +22,9 @@ from faulty_server import FaultyServer, Seen, Step, failing, raw
 from ladder.engines.base import Completion, Request
 from ladder.engines.endpoint import EndpointEngine
 from ladder.engines.endpoint.access import _key
-from ladder.engines.endpoint.engine import BODY_LIMIT_BYTES, _Pace, _retry_after
+from ladder.engines.endpoint.breaker import Patience
+from ladder.engines.endpoint.chat_completions import BODY_LIMIT_BYTES, retry_after
+from ladder.engines.endpoint.pacing import Pace
 from ladder.errors import EngineError
 
 KEY = "sk-very-secret-0123456789"
@@ -34,8 +37,13 @@ def no_key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def engine_for(url: str, **options: Any) -> EndpointEngine:
-    quick = {"timeout_s": 5.0, "attempts": 3, "longest_wait_s": 0.3, "first_wait_s": 0.01}
-    return EndpointEngine("tiny", url, **{**quick, **options})
+    quick = {"first_wait_s": 0.01, "longest_wait_s": 0.3, "first_probe_s": 0.05}
+    known = {field.name for field in fields(Patience)}
+    waits = {name: options.pop(name) for name in known & options.keys()}
+    patience = Patience(**{**quick, "longest_probe_s": 0.2, "outage_s": 1.0, **waits})
+    return EndpointEngine(
+        "tiny", url, **{"timeout_s": 5.0, "attempts": 3, **options}, patience=patience
+    )
 
 
 def ask(question: str = "hello", **fields: Any) -> Request:
@@ -162,7 +170,7 @@ def test_the_key_is_never_repeated(monkeypatch: pytest.MonkeyPatch, status: int)
             told = completion.error or ""
         except EngineError as error:
             told = "".join(traceback.format_exception(error))
-    assert "[API key]" in told
+    assert "[secret]" in told
     assert KEY[:8] not in f"{told} {engine!r} {engine.fingerprint()} {vars(engine)}"
 
 
@@ -190,13 +198,13 @@ def test_it_tries_again_after_the_time_asked_for(status: int, retry_after: str) 
 
 
 def test_retry_after_forms() -> None:
-    assert _retry_after("2.5") == 2.5
-    assert _retry_after("-3") == 0
-    assert _retry_after("nan") is None
-    assert _retry_after("soon") is None
-    assert _retry_after("") is None
-    assert _retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0
-    assert _retry_after(in_an_hour()) == pytest.approx(3600, abs=60)
+    assert retry_after("2.5") == 2.5
+    assert retry_after("-3") == 0
+    assert retry_after("nan") is None
+    assert retry_after("soon") is None
+    assert retry_after("") is None
+    assert retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0
+    assert retry_after(in_an_hour()) == pytest.approx(3600, abs=60)
 
 
 PASSING_TROUBLE = {
@@ -468,18 +476,18 @@ def test_a_pause_that_the_server_asks_for_holds_for_all() -> None:
 
 
 def test_pace_halves_once_per_episode_and_climbs_by_one() -> None:
-    pace = _Pace(8)
+    pace = Pace(8)
     assert pace.allowed == 4
     for _ in range(4 + 5 + 6 + 7 + 100):
-        pace._speed_up()
+        pace.speed_up()
     assert pace.allowed == 8
     for _ in range(3):  # three that were sent before the cut
-        pace._slow_down(0, 0.0)
+        pace.slow_down(0, 0.0)
     assert pace.allowed == 4
     for episode in range(1, 6):
-        pace._slow_down(episode, 0.0)
+        pace.slow_down(episode, 0.0)
     assert pace.allowed == 1
-    pace._speed_up()
+    pace.speed_up()
     assert pace.allowed == 2
 
 

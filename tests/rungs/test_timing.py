@@ -156,7 +156,7 @@ def test_more_clients_than_requests_are_no_trouble(tmp_path):
     task = task_with(f"replay:{tmp_path / 'said.jsonl'}", clients=70, max_p95_ms=1e9)
     climb = climb_of(task, tmp_path)
     candidate = Candidate(rung="prompt", technique="t", model=task.models.base, form="chat")
-    found, verdict = judged_latency(climb, candidate, GATE, 0.01)
+    found, verdict, _ = judged_latency(climb, candidate, GATE, 0.01)
     assert found.n == 200
     assert verdict.verdict == "pass"
     assert climb.asked.calls == 200 + 69 + 3 * WARM_UP
