@@ -279,8 +279,8 @@ def revalidate(
     from ladder.lifecycle.plan import find_plan, load_plan
     from ladder.lifecycle.revalidate import is_due
     from ladder.lifecycle.revalidate import revalidate as measure_again
-    from ladder.report.markdown import span
     from ladder.report.watch import Live
+    from ladder.wording import span
 
     plan = find_plan(plan)
     loaded = load_plan(plan)

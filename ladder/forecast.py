@@ -7,9 +7,9 @@ from pathlib import Path
 from ladder.economy.asked import together
 from ladder.evidence import Asked
 from ladder.rehearsal import rehearse
-from ladder.report.training import duration
 from ladder.report.watch import Watch
 from ladder.task import RungName, Task
+from ladder.wording import duration
 
 HEADS = ("calls", "tokens", "time", "USD")
 

@@ -13,8 +13,7 @@ from ladder.engines.bundled import MODELS, bundled_licence
 from ladder.engines.passport import read_passport
 from ladder.evidence import Assessment, Attempt, Passport
 from ladder.files import write_whole
-from ladder.report.markdown import span
-from ladder.report.training import duration
+from ladder.wording import duration, span
 
 CARD = "README.md"
 LIBRARIES = {"adapter": "peft", "head": "escalation-ladder", "model": "transformers"}
