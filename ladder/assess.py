@@ -4,14 +4,31 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 from ladder import __version__
 from ladder.costing import economics
 from ladder.data_report import describe_data, headline, refuse_untestable
 from ladder.economy.asked import since
-from ladder.evidence import Assessment, Attempt, TaskRecord
+from ladder.errors import EndpointDownError, SpendLimitError, UnheardError
+from ladder.evidence import (
+    AgainstTeacher,
+    Assessment,
+    Attempt,
+    Candidate,
+    Confirmation,
+    ContextCosts,
+    Control,
+    Diagnosis,
+    JudgeAgreement,
+    Measurement,
+    RaceLine,
+    TaskRecord,
+    Verdict,
+)
 from ladder.files import write_json_lines, write_whole
 from ladder.gate.verdict import score_holds
 from ladder.hardware import hardware, versions
@@ -37,18 +54,35 @@ from ladder.rungs.teaching import DISTILL, against_teacher
 from ladder.task import RungName, Task
 from ladder.techniques import techniques
 from ladder.training.card import write_card
+from ladder.wording import counted
+
+ENDED = (EndpointDownError, SpendLimitError)
+"""What ends a run before its answer; what was measured so far is written down."""
+Status = Literal["passed", "failed", "undecided", "skipped", "no verdict"]
 
 
 def climb_rungs(
     climb: Climb, rungs: Sequence[Rung], *, until: RungName | None = None, every: bool = False
 ) -> list[Attempt]:
-    """Go up rung by rung; stop at the first that passes, unless every rung is asked for."""
+    """Go up rung by rung; stop at the first that passes, unless every rung is asked for.
+
+    A rung without a verdict is never climbed past: what is above it may not be needed.
+
+    Raises:
+        EndpointDownError, SpendLimitError: the run ends; the rung has no verdict.
+    """
     for rung in rungs:
         reason = refusal(climb, rung, every=every)
-        attempt = _skipped(rung, reason) if reason else attempt_rung(climb, rung, every=every)
+        try:
+            attempt = _skipped(rung, reason) if reason else attempt_rung(climb, rung, every=every)
+        except ENDED as error:
+            climb.attempts.append(_untold(rung, str(error)))
+            raise
         climb.attempts.append(attempt)
         climb.watch.say(outcome_line(attempt))
-        if until == rung.NAME or (not every and ends(climb, attempt)):
+        if until == rung.NAME or attempt.status == "no verdict":
+            break
+        if not every and ends(climb, attempt):
             break
     return climb.attempts
 
@@ -57,6 +91,15 @@ def attempt_rung(climb: Climb, rung: Rung, *, every: bool = False) -> Attempt:
     """Build and race a rung's candidates, measure the winner, and explain a failure."""
     climb.watch.say(rung.NAME)
     before, started = climb.asked, time.perf_counter()
+    try:
+        attempt = _attempted(climb, rung, every=every)
+    except UnheardError as error:
+        attempt = _untold(rung, str(error))
+    seconds = round(time.perf_counter() - started, 2)
+    return attempt.model_copy(update={"asked": since(before, climb.asked), "seconds": seconds})
+
+
+def _attempted(climb: Climb, rung: Rung, *, every: bool) -> Attempt:
     winner, lines = race_rung(climb, rung)
     if winner is None:
         return _skipped(rung, "no candidate could be built")
@@ -66,45 +109,98 @@ def attempt_rung(climb: Climb, rung: Rung, *, every: bool = False) -> Attempt:
         climb, winner, rows, all_rows=every, title=f"measuring {rung.NAME}"
     )
     climb.gate_scores[rung.NAME] = {o.sample.id: o.scores[0] for o in outcomes if o.scores}
-    passed = verdict.status == "pass"
-    diagnosis = None if passed else explain(climb, winner, verdict, outcomes)
-    context = None
+    _keep_outcomes(climb, rung, outcomes)
+    parts = Parts()
+    status, reason = status_of(measurement, verdict, lines)
+    try:
+        parts = _explained(climb, rung, winner, measurement, verdict, outcomes)
+    except UnheardError as error:
+        if status != "passed":
+            status, reason = "no verdict", str(error)
+    return Attempt(
+        rung=rung.NAME,
+        status=status,
+        reason=reason,
+        candidate=winner,
+        race=lines,
+        measurement=measurement,
+        verdict=verdict,
+        diagnosis=parts.diagnosis,
+        mends=mends,
+        context=parts.context,
+        retrieval=retrieval_health(climb, winner.retrieval, rows),
+        comparisons=compare(climb, rung.NAME),
+        against_teacher=parts.taught,
+    )
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What is found out beside the measurement."""
+
+    diagnosis: Diagnosis | None = None
+    context: ContextCosts | None = None
+    taught: AgainstTeacher | None = None
+
+
+def _explained(
+    climb: Climb,
+    rung: Rung,
+    winner: Candidate,
+    measurement: Measurement,
+    verdict: Verdict,
+    outcomes: Sequence[Outcome],
+) -> Parts:
+    """Say why a rung did not pass, and how a student does beside its teacher.
+
+    Raises:
+        UnheardError: too many requests failed to say so.
+    """
+    if verdict.status == "none":
+        return Parts()
+    diagnosis, context, taught = None, None, None
+    if verdict.status != "pass":
+        diagnosis = explain(climb, winner, verdict, outcomes)
     if diagnosis and diagnosis.arms:  # they are run where the score is missed
         context = context_costs(climb, winner, [outcome.sample for outcome in outcomes])
-    is_student = rung.NAME == DISTILL
-    taught = against_teacher(climb, measurement, outcomes) if is_student else None
-    _keep_outcomes(climb, rung, outcomes)
-    status = {"pass": "passed", "fail": "failed"}.get(verdict.status, "undecided")
+    if rung.NAME == DISTILL:
+        taught = against_teacher(climb, measurement, outcomes)
+    return Parts(diagnosis, context, taught)
+
+
+def status_of(
+    measured: Measurement, verdict: Verdict, lines: Sequence[RaceLine]
+) -> tuple[Status, str]:
+    """Return the status of a measured rung, and the reason.
+
+    A rung fails only where each of its candidates was heard: one that failed by chance might have
+    passed.
+    """
     decisive = [limit for limit in verdict.limits if limit.verdict == verdict.status]
     reason = "; ".join(f"{limit.limit}: {limit.reason}" for limit in decisive)
-    return Attempt.model_validate(
-        {
-            "rung": rung.NAME,
-            "status": status,
-            "reason": reason,
-            "candidate": winner,
-            "race": lines,
-            "measurement": measurement,
-            "verdict": verdict,
-            "diagnosis": diagnosis,
-            "mends": mends,
-            "context": context,
-            "retrieval": retrieval_health(climb, winner.retrieval, rows),
-            "comparisons": compare(climb, rung.NAME),
-            "against_teacher": taught,
-            "asked": since(before, climb.asked),
-            "seconds": round(time.perf_counter() - started, 2),
-        }
-    )
+    if verdict.status == "none":
+        kinds = counted(measured.error_kinds)
+        words = f" ({kinds}: {measured.commonest_error})" if kinds else ""
+        return "no verdict", f"{reason}{words}"
+    lost = [line for line in lines if line.unheard]
+    if lost and verdict.status != "pass" and not verdict.unproven:
+        names = ", ".join(line.technique for line in lost)
+        return "no verdict", f"too many requests failed to race {names}; what was raced: {reason}"
+    known: dict[str, Status] = {"pass": "passed", "fail": "failed"}
+    return known.get(verdict.status, "undecided"), reason
 
 
 def outcome_line(attempt: Attempt) -> str:
     """Say in one line how a rung went, for whoever watches."""
     m = attempt.measurement
+    if m is None and attempt.status == "no verdict":
+        return f"  no verdict: {attempt.reason}"
     if m is None:
         return f"  {attempt.rung} not climbed: {attempt.reason}"
-    return (
-        f"  {attempt.status}, score {m.score.mean:.2f} on {m.score.n} rows, {attempt.seconds:.0f} s"
+    failed = counted(attempt.asked.errors)
+    score = f"score {m.score.mean:.2f} on {m.score.n} rows" if m.score.n else "no score"
+    return f"  {attempt.status}, {score}, {attempt.seconds:.0f} s" + (
+        f", requests that failed: {failed}" if failed else ""
     )
 
 
@@ -141,14 +237,60 @@ def ends(climb: Climb, attempt: Attempt) -> bool:
 
 def choose(task: Task, attempts: Sequence[Attempt]) -> Attempt | None:
     """Return the lowest rung that passed or, unproven, holds every limit by its estimate."""
-    passed = [a for a in attempts if a.status == "passed"]
-    holding = [a for a in attempts if a in passed or (a.verdict and a.verdict.unproven)]
+    told = [a for a in attempts if a.status != "no verdict"]
+    passed = [a for a in told if a.status == "passed"]
+    holding = [a for a in told if a in passed or (a.verdict and a.verdict.unproven)]
     climbs_on = task.gate.when_undecided == "climb"
     return next(iter(passed if passed and climbs_on else holding), None)
 
 
 def _skipped(rung: Rung, reason: str) -> Attempt:
     return Attempt(rung=rung.NAME, status="skipped", reason=reason)
+
+
+def _untold(rung: Rung, reason: str) -> Attempt:
+    return Attempt(rung=rung.NAME, status="no verdict", reason=reason)
+
+
+@dataclass
+class Climbed:
+    """What a climb found, as far as it came."""
+
+    judge: JudgeAgreement | None = None
+    control: Control | None = None
+    chosen: Attempt | None = None
+    confirmed: Confirmation | None = None
+    stopped: str = ""
+    """Why it ended before its answer."""
+
+    @property
+    def certified(self) -> bool:
+        """Whether there is an answer to keep alive: no sealed row speaks against it."""
+        return (
+            self.confirmed is not None
+            and not self.stopped
+            and self.confirmed.verdict.verdict in ("pass", "undecided")
+        )
+
+
+def _climb(climb: Climb, *, until: RungName | None, every: bool) -> Climbed:
+    """Measure the control, climb, and put the chosen rung to the sealed rows."""
+    found = Climbed()
+    try:
+        found.judge = judge_agreement(climb)
+        if found.judge:
+            climb.watch.say(found.judge.sentence)
+        found.control = measure_control(climb)
+        rungs = [rung for rung in LADDER if rung.NAME in climb.task.rungs]
+        climb_rungs(climb, rungs, until=until, every=every)
+        found.chosen = choose(climb.task, climb.attempts)
+        if found.chosen and found.chosen.candidate:
+            found.confirmed = confirm(climb, found.chosen.candidate)
+            leaky = score_with_leaks(climb, found.chosen.candidate)
+            found.confirmed = found.confirmed.model_copy(update={"leaky": leaky})
+    except (*ENDED, UnheardError) as error:
+        found.stopped = str(error)
+    return found
 
 
 def assess(
@@ -160,6 +302,9 @@ def assess(
     every: bool = False,
 ) -> tuple[Assessment, Path]:
     """Assess a task: climb, recommend, confirm, plan, and write it all down.
+
+    Where an endpoint is down or the spending limit is reached, what was measured so far is written
+    down with the reason (`Assessment.stopped`), and nothing is recommended.
 
     Args:
         task: the user's job.
@@ -176,16 +321,11 @@ def assess(
     report = describe_data(task, climb.splits, rows)
     watch.say(headline(task, report))
     refuse_untestable(task, report)
-    judge = judge_agreement(climb)
-    if judge:
-        watch.say(judge.sentence)
-    control = measure_control(climb)
-    rungs = [rung for rung in LADDER if rung.NAME in task.rungs]
-    climb_rungs(climb, rungs, until=until, every=every)
-    chosen = choose(task, climb.attempts)
-    confirmed = confirm(climb, chosen.candidate) if chosen and chosen.candidate else None
-    leaky = score_with_leaks(climb, chosen.candidate) if chosen and chosen.candidate else None
-    plan = make_plan(climb, chosen, confirmed[0] if confirmed else None) if chosen else None
+    found = _climb(climb, until=until, every=every)
+    chosen, confirmed = found.chosen, found.confirmed
+    plan = None
+    if chosen and confirmed and found.certified:
+        plan = make_plan(climb, chosen, confirmed.score)
     costs = economics(task, len(climb.splits.observed), len(climb.splits.gate), climb.attempts)
     rows_to_learn, memory = len(climb.splits.train), climb.training_memory()
     ways = techniques(task, climb.attempts, chosen, rows_to_learn, memory)
@@ -203,15 +343,18 @@ def assess(
             seed=task.seed,
         ),
         data=report,
-        control=control,
-        judge=judge,
+        control=found.control,
+        judge=found.judge,
         attempts=tuple(climb.attempts),
-        recommendation=recommend(task, control, climb.attempts, chosen, confirmed, leaky, ways),
+        recommendation=recommend(
+            task, found.control, climb.attempts, chosen, confirmed, ways, found.stopped
+        ),
         economics=costs,
-        savings=savings(task, report, climb.attempts, confirmed[2] if confirmed else 0),
+        savings=savings(task, report, climb.attempts, confirmed.rows if confirmed else 0),
         hardware=hardware(),
         versions=versions(),
         seconds=round(time.perf_counter() - started, 2),
+        stopped=found.stopped,
         every_rung=every,
         plan="revalidation.yaml" if plan else None,
     )

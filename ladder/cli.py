@@ -1,7 +1,8 @@
 """The verbs: parse, call one function, print, exit.
 
-Exit codes: 0 a rung passed; 1 none passed, a check found a change, or synthetic rows were
-refused; 2 the user's input is wrong; 3 a bug (the log is named); 130 Ctrl-C.
+Exit codes: 0 a rung passed; 1 none passed or was confirmed, a check found a change, or synthetic
+rows were refused; 2 the user's input is wrong, or too many requests failed for a verdict; 3 a bug
+(the log is named); 130 Ctrl-C.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import typer
 from ladder.errors import LadderError
 
 INTERRUPTED = 130
+NO_VERDICT = 2
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -120,8 +122,10 @@ def assess(
         typer.echo(found.model_dump_json(indent=2))
     else:
         show(found, folder, console)
-    passed = found.recommendation.rung is not None and not found.recommendation.unproven
-    raise typer.Exit(0 if passed else 1)
+    answer = found.recommendation
+    if answer.withheld:
+        raise typer.Exit(NO_VERDICT)
+    raise typer.Exit(0 if answer.rung is not None and not answer.unproven else 1)
 
 
 @app.command()

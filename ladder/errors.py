@@ -6,7 +6,8 @@ LadderError
 ├── MissingExtraError  a library is not installed; names the command that installs it
 ├── EngineError        no answers can be had from a model or an endpoint
 │   ├── PassportError      a trained artefact, or its base, is not what its passport says
-│   └── EndpointDownError  an endpoint fails again and again: nothing more is sent there
+│   ├── EndpointDownError  an endpoint fails again and again: nothing more is sent there
+│   └── UnheardError       too many requests failed for a choice or a comparison to be made
 ├── TrainingError      a recipe's program failed; names its log
 ├── SpendLimitError    rules.max_spend_usd is reached
 └── StateError         a run folder or the cache cannot be read or written
@@ -74,6 +75,10 @@ class EndpointDownError(EngineError):
         """Take the message, with the server's own words, and how often each kind of error came."""
         super().__init__(message)
         self.counts = dict(counts)
+
+
+class UnheardError(EngineError):
+    """Too many requests failed to choose, to compare or to explain: there is no verdict."""
 
 
 class TrainingError(LadderError):

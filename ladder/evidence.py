@@ -60,6 +60,8 @@ class Asked(Record):
     """Of this machine, or of waiting for an endpoint."""
     usd: float = 0.0
     """Paid to endpoints."""
+    errors: dict[str, int] = {}
+    """Kind of error -> requests that ended with it; they are asked again, then left out."""
 
 
 class Foreseen(Record):
@@ -171,6 +173,10 @@ class Measurement(Record):
     """At saturation: what the machine answers when it is kept busy with full batches."""
     tokens: TokenUse
     errors: int = 0
+    error_kinds: dict[str, int] = {}
+    """Kind -> how many of the errors."""
+    commonest_error: str = ""
+    """The words of the commonest kind."""
     requests: int = 0
     looks: tuple[int, ...] = ()
     """Row counts at which the gate was looked at."""
@@ -200,6 +206,17 @@ class Verdict(Record):
     limits: tuple[LimitVerdict, ...]
     unproven: bool = False
     """The estimates hold every limit but the evidence does not prove it."""
+
+
+class Confirmation(Record):
+    """What the sealed rows say of the chosen rung."""
+
+    score: Estimate
+    verdict: LimitVerdict
+    """`none`: too many requests failed, so nothing is confirmed."""
+    rows: int
+    leaky: Estimate | None = None
+    """The score had the rows that repeat training rows been counted."""
 
 
 CONTROL = "control"
@@ -356,8 +373,13 @@ class RaceLine(Record):
 
     technique: str
     score: float
+    """Over the rows that it answered."""
     n: int
     dropped: bool
+    errors: int = 0
+    """Rows that it gave no answer to."""
+    unheard: bool = False
+    """Too many of its requests failed: it neither won nor lost."""
 
 
 class RetrievalHealth(Record):
@@ -403,7 +425,8 @@ class Attempt(Record):
     """One rung of the ladder."""
 
     rung: RungName
-    status: Literal["passed", "failed", "undecided", "skipped"]
+    status: Literal["passed", "failed", "undecided", "skipped", "no verdict"]
+    """`no verdict`: too many requests failed to tell; nothing is concluded from it."""
     reason: str
     candidate: Candidate | None = None
     race: tuple[RaceLine, ...] = ()
@@ -576,6 +599,11 @@ class Recommendation(Record):
     confirmed: Estimate | None = None
     """The score on the sealed rows, read once."""
     confirmed_verdict: VerdictWord | None = None
+    """`none`: too many of the requests failed, so nothing is confirmed."""
+    tested: RungName | None = None
+    """The rung that was put to the sealed rows, or was to be."""
+    withheld: str = ""
+    """Why there is no verdict: too many requests failed, or the run was stopped."""
     with_leaked_rows: Estimate | None = None
     """The score had the rows that repeat training rows been counted: how much leaks flatter."""
     reasons: tuple[str, ...]
@@ -671,6 +699,8 @@ class Assessment(Record):
     hardware: dict[str, str]
     versions: dict[str, str]
     seconds: float
+    stopped: str = ""
+    """Why the run ended before its answer: an endpoint that is down, or the spending limit."""
     every_rung: bool = False
     """Whether all rungs were measured on all gate rows (--all)."""
     plan: str | None

@@ -8,18 +8,15 @@ from ladder.economy.cost import usd_per_month
 from ladder.evidence import (
     CONTROL,
     Attempt,
+    Confirmation,
     Control,
     DataReport,
-    Estimate,
-    LimitVerdict,
     Recommendation,
     Savings,
     Technique,
 )
 from ladder.task import RUNGS, RungName, Task
 from ladder.techniques import score_of
-
-Confirmation = tuple[Estimate, LimitVerdict, int]
 
 
 def recommend(
@@ -28,15 +25,34 @@ def recommend(
     attempts: Sequence[Attempt],
     chosen: Attempt | None,
     confirmed: Confirmation | None,
-    leaky: Estimate | None = None,
     ways: tuple[Technique, ...] = (),
+    stopped: str = "",
 ) -> Recommendation:
-    """Return the recommendation with its reasons."""
+    """Return the recommendation with its reasons.
+
+    Nothing is recommended that the sealed rows refute, or that too many failed requests kept from
+    being confirmed.
+    """
+    withheld = _withheld(attempts, chosen, confirmed, stopped)
+    refuted = confirmed is not None and confirmed.verdict.verdict == "fail"
     if chosen is None or chosen.candidate is None or chosen.measurement is None:
         return Recommendation(
             rung=None,
             technique="none of the rungs",
-            reasons=tuple(_why_none(task, attempts, control)),
+            withheld=withheld,
+            reasons=tuple(_why_none(task, attempts, control, withheld)),
+            techniques=ways,
+        )
+    if withheld or refuted:
+        return Recommendation(
+            rung=None,
+            technique=chosen.candidate.technique,
+            tested=chosen.rung,
+            confirmed=confirmed.score if confirmed else None,
+            confirmed_verdict=confirmed.verdict.verdict if confirmed else None,
+            withheld=withheld,
+            with_leaked_rows=confirmed.leaky if confirmed else None,
+            reasons=tuple(_why_not_confirmed(attempts, chosen, control, withheld)),
             techniques=ways,
         )
     unproven = chosen.status != "passed"
@@ -49,8 +65,6 @@ def recommend(
         more = [limit.more_rows for limit in chosen.verdict.limits if limit.more_rows]
         rows = f"; about {max(more):,} more rows would settle it" if more else ""
         reasons.append(f"Unproven: the estimates hold every limit, the evidence does not{rows}.")
-    if confirmed and confirmed[1].verdict == "fail":
-        reasons.append("Not confirmed: the sealed rows miss the gate. Do not ship on this.")
     if control:
         reasons.append(control.sentence)
     volume = task.use.requests_per_month
@@ -58,10 +72,11 @@ def recommend(
     return Recommendation(
         rung=chosen.rung,
         technique=chosen.candidate.technique,
+        tested=chosen.rung,
         unproven=unproven,
-        confirmed=confirmed[0] if confirmed else None,
-        confirmed_verdict=confirmed[1].verdict if confirmed else None,
-        with_leaked_rows=leaky,
+        confirmed=confirmed.score if confirmed else None,
+        confirmed_verdict=confirmed.verdict.verdict if confirmed else None,
+        with_leaked_rows=confirmed.leaky if confirmed else None,
         reasons=tuple(reasons),
         instead=control_instead(chosen, control, task.gate.min_score),
         techniques=ways,
@@ -143,8 +158,41 @@ def _short(attempt: Attempt) -> str:
     return attempt.reason
 
 
-def _why_none(task: Task, attempts: Sequence[Attempt], control: Control | None) -> list[str]:
+def _withheld(
+    attempts: Sequence[Attempt],
+    chosen: Attempt | None,
+    confirmed: Confirmation | None,
+    stopped: str,
+) -> str:
+    """Return why there is no verdict, or nothing where there is one."""
+    if stopped:
+        return stopped
+    if chosen is not None:
+        if confirmed is not None and confirmed.verdict.verdict == "none":
+            return f"{chosen.rung} is not confirmed: {confirmed.verdict.reason}"
+        return ""
+    untold = [attempt for attempt in attempts if attempt.status == "no verdict"]
+    return f"{untold[0].rung}: {untold[0].reason}" if untold else ""
+
+
+def _why_not_confirmed(
+    attempts: Sequence[Attempt], chosen: Attempt, control: Control | None, withheld: str
+) -> list[str]:
     reasons = [f"{a.rung} {a.status}: {_short(a)}" for a in attempts]
+    if withheld:
+        reasons.append(f"{chosen.rung} is not confirmed on sealed rows: nothing is called passed.")
+    else:
+        reasons.append("The sealed rows miss the gate: do not ship on this.")
+    return [*reasons, *([control.sentence] if control else [])]
+
+
+def _why_none(
+    task: Task, attempts: Sequence[Attempt], control: Control | None, withheld: str
+) -> list[str]:
+    reasons = [f"{a.rung} {a.status}: {_short(a)}" for a in attempts]
+    if withheld:
+        above = "Nothing is concluded from requests that failed, and no rung above is climbed to."
+        return [*reasons, above, *([control.sentence] if control else [])]
     refused = [a for a in attempts if a.diagnosis and "lora" in a.diagnosis.refuses]
     if refused:
         reasons.append("Do not train for this: mend what the diagnosis names, then assess again.")

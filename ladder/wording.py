@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Protocol
 from unicodedata import category
 
@@ -95,41 +96,12 @@ def acts(text: str) -> bool:
     return any(_acts(found.group()) for found in _UNUSUAL.finditer(text))
 
 
-class Scored(Protocol):
-    """A mean with its interval."""
-
-    @property
-    def mean(self) -> float:
-        """The estimate."""
-        ...
+class Interval(Protocol):
+    """The interval of an estimate over so many rows."""
 
     @property
     def low(self) -> float:
-        """Where its interval begins."""
-        ...
-
-    @property
-    def high(self) -> float:
-        """Where it ends."""
-        ...
-
-
-def span(estimate: Scored) -> str:
-    """Return a score with its interval."""
-    return f"{estimate.mean:.2f} ({estimate.low:.2f}–{estimate.high:.2f})"
-
-
-class Differing(Protocol):
-    """A difference with its interval, over so many rows."""
-
-    @property
-    def difference(self) -> float:
-        """The estimate."""
-        ...
-
-    @property
-    def low(self) -> float:
-        """Where its interval begins."""
+        """Where it begins."""
         ...
 
     @property
@@ -143,6 +115,31 @@ class Differing(Protocol):
         ...
 
 
+class Scored(Interval, Protocol):
+    """A mean score."""
+
+    @property
+    def mean(self) -> float:
+        """The estimate."""
+        ...
+
+
+class Differing(Interval, Protocol):
+    """What one system scores more than another."""
+
+    @property
+    def difference(self) -> float:
+        """The estimate."""
+        ...
+
+
+def span(estimate: Scored) -> str:
+    """Return a score with its interval; nothing where nothing was scored."""
+    if estimate.n == 0:
+        return "–"
+    return f"{estimate.mean:.2f} ({estimate.low:.2f}–{estimate.high:.2f})"
+
+
 def gap(found: Differing) -> str:
     """Return a difference with its interval."""
     return f"{found.difference:+.2f} ({found.low:+.2f} to {found.high:+.2f}, n = {found.n})"
@@ -153,6 +150,12 @@ def duration(seconds: float) -> str:
     if seconds < 1:
         return "–"
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+
+
+def counted(kinds: Mapping[str, int]) -> str:
+    """Return how often each kind of error came, the commonest first: `12 x HTTP 503`."""
+    first = sorted(kinds.items(), key=lambda pair: (-pair[1], pair[0]))
+    return ", ".join(f"{count:,} x {kind}" for kind, count in first)
 
 
 _UNUSUAL = re.compile(r"[^\n -~]")
@@ -181,7 +184,10 @@ def _escaped(found: re.Match[str]) -> str:
     word = found["word"]
     if _LINKED.search(word):
         return f"`{word}`"
-    beside = found.string[found.start() - 1 : found.start()], found.string[found.end() :][:1]
+    beside = (
+        found.string[found.start() - 1 : found.start()],
+        found.string[found.end() : found.end() + 1],
+    )
     if word != "~" or beside != (" ", " "):
         word = word.replace("~", "\\~")
     word = re.sub(r"(?<![^\W_])_|_(?![^\W_])", r"\\_", word)

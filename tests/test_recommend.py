@@ -9,6 +9,7 @@ from ladder.evidence import (
     Build,
     Candidate,
     Comparison,
+    Confirmation,
     Control,
     ControlLine,
     DataReport,
@@ -153,17 +154,42 @@ def test_unproven_says_so_and_how_many_rows_would_settle_it() -> None:
 def test_sealed_rows_that_miss_the_gate_are_said_aloud() -> None:
     chosen = attempt("prompt", "pass")
     low = Estimate(mean=0.6, low=0.5, high=0.7, n=100)
-    found = recommend(task(), None, [chosen], chosen, (low, limit("fail", 0.6), 100))
-    assert found.rung == "prompt"
+    sealed = Confirmation(score=low, verdict=limit("fail", 0.6), rows=100)
+    found = recommend(task(), None, [chosen], chosen, sealed)
+    assert (found.rung, found.tested, found.withheld) == (None, "prompt", "")
     assert (found.confirmed, found.confirmed_verdict) == (low, "fail")
-    assert any(reason.startswith("Not confirmed") for reason in found.reasons)
+    assert any("do not ship" in reason for reason in found.reasons)
+
+
+def test_sealed_rows_that_could_not_be_asked_withhold_the_answer() -> None:
+    chosen = attempt("prompt", "pass")
+    none = Estimate(mean=0.0, low=0.0, high=1.0, n=0)
+    lost = limit("none").model_copy(update={"reason": "60 of 60 requests failed"})
+    sealed = Confirmation(score=none, verdict=lost, rows=60)
+    found = recommend(task(), None, [chosen], chosen, sealed)
+    assert (found.rung, found.tested) == (None, "prompt")
+    assert found.withheld == "prompt is not confirmed: 60 of 60 requests failed"
+
+
+def test_a_rung_without_a_verdict_withholds_the_answer() -> None:
+    lost = Attempt(rung="rag", status="no verdict", reason="9 of 16 requests failed")
+    found = recommend(task(), CONTROL, [attempt("prompt", "fail"), lost], None, None)
+    assert (found.rung, found.withheld) == (None, "rag: 9 of 16 requests failed")
+    assert not any("stronger base" in reason for reason in found.reasons)
+
+
+def test_a_run_that_was_stopped_says_why() -> None:
+    chosen = attempt("prompt", "pass")
+    found = recommend(task(), None, [chosen], chosen, None, stopped="nothing listens there")
+    assert (found.rung, found.withheld) == (None, "nothing listens there")
 
 
 @pytest.mark.parametrize("word", ["pass", "undecided"])
 def test_sealed_rows_that_do_not_refute_are_no_warning(word: VerdictWord) -> None:
     chosen = attempt("prompt", "pass")
     same = Estimate(mean=0.84, low=0.75, high=0.9, n=100)
-    found = recommend(task(), None, [chosen], chosen, (same, limit(word), 100))
+    sealed = Confirmation(score=same, verdict=limit(word), rows=100)
+    found = recommend(task(), None, [chosen], chosen, sealed)
     assert (found.confirmed, found.confirmed_verdict) == (same, word)
     assert not any("confirmed" in reason for reason in found.reasons)
 

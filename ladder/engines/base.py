@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
+OWN_KINDS = frozenset({"too long", "empty", "content filter", "refusal"})
+PASSING_STATUSES = frozenset({"HTTP 408", "HTTP 409", "HTTP 425", "HTTP 429"})
 LATER = frozenset({"schema", "temperature", "sample"})
 """Fields of a Request that answers were kept without."""
 
@@ -61,6 +63,15 @@ class Completion:
     first_s: float | None = None
     """Seconds until the first token came, where the answer was streamed."""
     cached: bool = False
+
+    @property
+    def is_own_fault(self) -> bool:
+        """Whether the error speaks of this request and would come again, not of the server.
+
+        A system whose prompts are too long fails by itself; one whose server was down did not.
+        """
+        refused = self.kind.startswith("HTTP 4") and self.kind not in PASSING_STATUSES
+        return self.error is not None and (refused or self.kind in OWN_KINDS)
 
 
 @dataclass(frozen=True, slots=True)

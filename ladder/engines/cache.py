@@ -73,6 +73,15 @@ class Store:
             kept = self.get([key])
         return kept[key]
 
+    def add(self, key: str, amount: float) -> float:
+        """Add to a kept sum, whoever else adds to it; return the new sum."""
+        self._run(
+            "INSERT INTO kept VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET "
+            "value = CAST(value AS REAL) + CAST(excluded.value AS REAL)",
+            (key, json.dumps(amount)),
+        )
+        return float(self.get([key])[key])
+
     def close(self) -> None:
         """Close the file."""
         self._base.close()
@@ -97,6 +106,10 @@ class Forgetful(Store):
 
     def put(self, key: str, value: Any) -> None:
         """Forget it."""
+
+    def add(self, key: str, amount: float) -> float:
+        """Return the amount alone."""
+        return amount
 
     def remember(self, name: str, about: Any, compute: Callable[[], Any]) -> Any:
         """Compute it."""

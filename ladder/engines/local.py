@@ -139,7 +139,7 @@ class LocalEngine:
         for at, (request, prompt) in enumerate(zip(requests, prompts, strict=True)):
             unfit = self._unfit(request, prompt)
             if unfit:
-                yield at, Completion(error=unfit, tokens_in=len(prompt))
+                yield at, Completion(error=unfit, kind="too long", tokens_in=len(prompt))
             else:
                 fitting.append(at)
         for scored in (True, False):

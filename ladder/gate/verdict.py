@@ -56,8 +56,8 @@ def judge_score(
     return LimitVerdict(
         limit="min_score",
         wanted=limit,
-        got=mean,
-        distance=mean - limit,
+        got=mean if n else None,
+        distance=mean - limit if n else None,
         verdict=verdict,
         reason=f"{n} rows place the true score {bound}",
         more_rows=rows_to_settle(scores, limit, error) if verdict == "undecided" else None,
@@ -69,6 +69,7 @@ def judge_in_looks(
     counts: Sequence[int],
     limit: float,
     budget: float,
+    hopeless: Callable[[], bool] = lambda: False,
 ) -> tuple[LimitVerdict, tuple[int, ...]]:
     """Look at more and more rows until the score's verdict is clear.
 
@@ -77,6 +78,7 @@ def judge_in_looks(
         counts: row counts at which to look.
         limit: the least score wanted.
         budget: the error that all looks together may spend.
+        hopeless: whether so many requests failed that further rows give no verdict either.
 
     Returns:
         the verdict, and the counts that were looked at.
@@ -85,7 +87,7 @@ def judge_in_looks(
         scores, weights = read(count)
         error = error_at_look(number - 1, len(counts), budget)
         verdict = judge_score(scores, limit, error, weights)
-        if verdict.verdict in ("pass", "fail"):
+        if verdict.verdict in ("pass", "fail") or hopeless():
             break
     return verdict, tuple(counts[:number])
 
@@ -109,26 +111,45 @@ def rows_to_settle(scores: Sequence[float], limit: float, error: float) -> int |
     return max(1, needed - len(scores)) if needed < MOST_ROWS_ASKED else None
 
 
-def judge_latency(milliseconds: Sequence[float], limit: float, error: float) -> LimitVerdict:
+def judge_latency(
+    milliseconds: Sequence[float], limit: float, error: float, most_failed: float = 0.0
+) -> LimitVerdict:
     """Judge a 95th percentile: is the share of slower requests at most 5 %?
 
     The order-statistic bound on a quantile is the exact binomial bound on that share, so the same
-    three verdicts hold. A pass needs at least 59 requests at 95 %. A request that failed took
-    infinitely long.
+    three verdicts hold. A pass needs at least 59 requests at 95 %.
+
+    Args:
+        milliseconds: of each timed request; infinite: it failed, which says nothing of how long
+            an answer takes. Such requests are left out.
+        limit: the slowest 95th percentile wanted, in milliseconds.
+        error: that the verdict may spend.
+        most_failed: share of the requests that may have failed; above it there is no verdict.
     """
-    within = [1.0 if value <= limit else 0.0 for value in milliseconds]
+    answered = [value for value in milliseconds if math.isfinite(value)]
+    failed = len(milliseconds) - len(answered)
+    if not answered or too_many_failed(failed, len(milliseconds), most_failed):
+        some = f"{failed} of {len(milliseconds)} timed requests failed"
+        return LimitVerdict(
+            limit="max_p95_ms",
+            wanted=limit,
+            got=None,
+            distance=None,
+            verdict="none",
+            reason=some if answered else f"none of {failed} timed requests was answered",
+        )
+    within = [1.0 if value <= limit else 0.0 for value in answered]
     score = judge_score(within, 0.95, error)
-    p95 = percentile(milliseconds, 0.95)
-    slow = sum(value > limit for value in milliseconds)
-    failed = sum(math.isinf(value) for value in milliseconds)
+    p95 = percentile(answered, 0.95)
+    slow = sum(value > limit for value in answered)
     return LimitVerdict(
         limit="max_p95_ms",
         wanted=limit,
-        got=p95 if math.isfinite(p95) else None,
-        distance=limit - p95 if math.isfinite(p95) else None,
+        got=p95,
+        distance=limit - p95,
         verdict=score.verdict,
         reason=f"{slow} of {len(within)} requests took longer than {limit:g} ms"
-        + (f", {failed} of them failed" if failed else ""),
+        + (f"; {failed} more failed" if failed else ""),
         more_rows=score.more_rows,
     )
 
@@ -149,6 +170,11 @@ def judge_cost(usd_per_1k: float | None, limit: float) -> LimitVerdict:
         verdict=verdict,
         reason=reason,
     )
+
+
+def too_many_failed(failed: int, of: int, limit: float) -> bool:
+    """Tell whether more requests failed than a conclusion allows; of few rows one always may."""
+    return failed > max(1, limit * of)
 
 
 def judge_errors(errors: int, requests: int, limit: float) -> LimitVerdict:

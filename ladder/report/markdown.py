@@ -15,7 +15,7 @@ from ladder.evidence import (
 from ladder.report.causes import cause_lines, context_lines, mend_lines
 from ladder.report.texts import each_text
 from ladder.report.training import build_lines, technique_lines
-from ladder.wording import code, duration, in_markdown, span
+from ladder.wording import code, counted, duration, in_markdown, span
 
 SUSPECT_TAIL = 5
 """A p95 of so many times the p50 is worth a word."""
@@ -66,17 +66,23 @@ def _cells(texts: Sequence[str]) -> str:
 def answer_line(a: Assessment) -> str:
     """Return the answer in one sentence."""
     found = a.recommendation
+    if found.withheld:
+        return f"Answer: no verdict. {found.withheld}"
+    c = found.confirmed
+    if found.rung is None and found.tested and c:
+        return (
+            f"Answer: none of the rungs. {found.tested} ({found.technique}) passed the gate and is "
+            f"NOT confirmed on {c.n} sealed rows: {span(c)}. Do not ship it."
+        )
     if found.rung is None:
         return "Answer: none of the rungs."
     text = f"Answer: {found.rung} ({found.technique})"
     if found.unproven:
         text += ", unproven"
-    if found.confirmed:
-        c = found.confirmed
-        word = {"pass": "confirmed", "fail": "NOT confirmed"}.get(
-            found.confirmed_verdict or "", "neither confirmed nor refuted"
-        )
-        text += f", {word} on {c.n} sealed rows: {c.mean:.2f} ({c.low:.2f}–{c.high:.2f})"
+    if c:
+        passed = found.confirmed_verdict == "pass"
+        word = "confirmed" if passed else "neither confirmed nor refuted"
+        text += f", {word} on {c.n} sealed rows: {span(c)}"
     return text + "."
 
 
@@ -99,8 +105,12 @@ def table_rows(a: Assessment) -> Iterator[tuple[str, str, str, str, str, str]]:
 def _row(attempt: Attempt) -> tuple[str, str, str, str, str, str]:
     m = attempt.measurement
     if m is None:
-        return (attempt.rung, "not climbed", "", "", "", attempt.reason)
+        untold = attempt.status == "no verdict"
+        words = f"no verdict: {attempt.reason}" if untold else attempt.reason
+        return (attempt.rung, "–" if untold else "not climbed", "", "", "", words)
     word: str = attempt.verdict.status if attempt.verdict else attempt.status
+    if attempt.status == "no verdict":
+        word = f"no verdict: {attempt.reason}, "
     if word == "undecided" and attempt.verdict:
         word += ", leans to a " + ("pass" if attempt.verdict.unproven else "fail")
     verdict = f"{word} after {m.score.n} rows"
@@ -141,6 +151,7 @@ def _attempt_lines(attempt: Attempt) -> Iterator[str]:
         return
     yield f"Winner: {attempt.candidate.technique}. {attempt.reason}.\n"
     yield from _limit_lines(attempt)
+    yield from _failed_lines(attempt)
     yield from mend_lines(attempt.mends)
     if m.macro_f1 is not None:
         yield f"\nMacro-F1 {m.macro_f1:.3f} beside a score of {m.score.mean:.3f}."
@@ -157,12 +168,29 @@ def _attempt_lines(attempt: Attempt) -> Iterator[str]:
     yield from context_lines(attempt.context)
     if attempt.race:
         yield "\n<details><summary>The race on dev rows</summary>\n"
-        yield "| candidate | score | rows |"
-        yield "|---|---|---|"
+        yield "| candidate | score | rows | failed requests |"
+        yield "|---|---|---|---|"
         for line in attempt.race:
             mark = "" if line.dropped else " ← won"
-            yield _cells((f"{line.technique}{mark}", f"{line.score:.2f}", str(line.n)))
+            score = f"{line.score:.2f}" if line.n else "–"
+            lost = f"{line.errors}: neither won nor lost" if line.unheard else str(line.errors)
+            yield _cells((f"{line.technique}{mark}", score, str(line.n), lost))
         yield "\n</details>"
+
+
+def _failed_lines(attempt: Attempt) -> Iterator[str]:
+    """Say which requests failed, from the race to the explanation, and what became of them."""
+    m, failed = attempt.measurement, attempt.asked.errors
+    if failed:
+        yield (
+            f"\nRequests that failed, from the race on: {counted(failed)}. "
+            "They were asked again, and left out where they failed again; none counts as wrong."
+        )
+    if m and m.errors:
+        yield (
+            f"\n{m.errors} of the {m.requests} gate rows have no score; the commonest error: "
+            f"{m.commonest_error}"
+        )
 
 
 def _latency_lines(m: Measurement) -> Iterator[str]:

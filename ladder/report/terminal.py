@@ -13,7 +13,7 @@ from ladder.report.markdown import answer_line, assumed, table_rows
 from ladder.report.texts import each_text
 from ladder.wording import MOST_SHOWN, harmless
 
-COLOURS = {"pass": "green", "fail": "red", "undecided": "yellow"}
+COLOURS = {"pass": "green", "fail": "red", "undecided": "yellow", "no": "magenta"}
 
 
 def show(assessment: Assessment, folder: Path, console: Console) -> None:

@@ -14,10 +14,11 @@ from statistics import fmean
 
 from ladder.engines.base import Completion, Request
 from ladder.engines.cache import CachedEngine
+from ladder.errors import UnheardError
 from ladder.evidence import Candidate, Retrieval
 from ladder.rungs.base import Climb
 from ladder.rungs.exchanges import Exchange, carry_out, once
-from ladder.rungs.judging import Scored, score_all
+from ladder.rungs.judging import NoScore, Scored, score_all
 from ladder.rungs.rewriting import fault_of, rewritten
 from ladder.rungs.voting import ballot, vote
 from ladder.samples.rows import Document, Sample
@@ -25,6 +26,8 @@ from ladder.samples.rows import Document, Sample
 MANY_LABELS = 30
 """From here on the labels are a page of their own: listing or scoring them all is dear."""
 BATCH_CALIBRATION_ROWS = 32
+TIMES_ASKED = 2
+"""A row that failed is asked again once all others have been: the trouble may have passed."""
 CHARACTERS_PER_TOKEN = 2
 """Fewer than prose has, so that what fits by this count fits the model's context."""
 
@@ -38,13 +41,27 @@ class Outcome:
     completion: Completion
     scores: tuple[float, ...]
     """One per scorer; empty where the engine gave no answer, or the judge no score."""
-    unjudged: str = ""
+    unjudged: NoScore | None = None
     """Why an answer has no score: the judge's fault, never the answer's."""
 
     @property
     def error(self) -> str | None:
         """Why there is no score."""
-        return self.completion.error or self.unjudged or None
+        return self.completion.error or (self.unjudged.reason if self.unjudged else None)
+
+    @property
+    def kind(self) -> str:
+        """What errors of this kind have in common; empty where there is a score."""
+        if self.unjudged is not None:
+            return f"judge: {self.unjudged.kind}"
+        return (self.completion.kind or "error") if self.error is not None else ""
+
+    @property
+    def failed_by_chance(self) -> bool:
+        """Whether there is no score for a reason that is not this system's own."""
+        if self.unjudged is not None:
+            return not self.unjudged.is_own_fault
+        return self.completion.error is not None and not self.completion.is_own_fault
 
 
 def answer(
@@ -63,12 +80,7 @@ def answer(
     climb.library.prepare(candidate.retrieval, samples)
     requests = [request_for(climb, candidate, sample, engine) for sample in samples]
     prior = _prior(climb, candidate, engine)
-    completions: dict[int, Completion] = {}
-    exchanges = [exchange(climb, candidate, request) for request in requests]
-    with climb.watch.step(title or candidate.technique, len(samples)) as advance:
-        for at, completion in carry_out(engine, exchanges):
-            completions[at] = completion
-            advance(len(completions))
+    completions = _answered(climb, candidate, requests, title or candidate.technique)
     answered = [at for at in range(len(samples)) if completions[at].error is None]
     texts = {at: read(candidate, requests[at], completions[at], prior) for at in answered}
     found: dict[int, Scored] = {}
@@ -80,6 +92,26 @@ def answer(
         by = found.get(at, Scored())
         outcomes.append(Outcome(sample, texts.get(at, ""), completions[at], by.scores, by.fault))
     return outcomes
+
+
+def _answered(
+    climb: Climb, candidate: Candidate, requests: Sequence[Request], title: str
+) -> list[Completion]:
+    """Carry out the exchanges of requests; what failed and may pass is asked once more, last."""
+    engine = climb.engine_of(candidate)
+    found: dict[int, Completion] = {}
+    wanted = list(range(len(requests)))
+    with climb.watch.step(title, len(requests)) as advance:
+        for _ in range(TIMES_ASKED):
+            exchanges = [exchange(climb, candidate, requests[at]) for at in wanted]
+            for number, completion in carry_out(engine, exchanges):
+                found[wanted[number]] = completion
+                failed = sum(one.error is not None for one in found.values())
+                advance(len(found), f"{failed:,} failed" if failed else "")
+            wanted = [at for at in wanted if found[at].error and not found[at].is_own_fault]
+            if not wanted:
+                break
+    return [found[at] for at in range(len(requests))]
 
 
 def exchange(climb: Climb, candidate: Candidate, request: Request) -> Exchange:
@@ -123,7 +155,11 @@ def _prior(climb: Climb, candidate: Candidate, engine: CachedEngine) -> tuple[fl
         samples = climb.splits.dev[:BATCH_CALIBRATION_ROWS]
     climb.library.prepare(candidate.retrieval, samples)
     requests = [request_for(climb, candidate, sample, engine) for sample in samples]
-    found = [c.choice_logprobs for _, c in engine.complete(requests) if c.choice_logprobs]
+    completions = [completion for _, completion in engine.complete(requests)]
+    lost = [c for c in completions if c.error is not None and not c.is_own_fault]
+    if lost:  # another prior is another system
+        raise UnheardError(f"calibrating {candidate.technique}: {lost[0].error}")
+    found = [c.choice_logprobs for c in completions if c.choice_logprobs]
     return tuple(map(fmean, zip(*found, strict=True)))
 
 

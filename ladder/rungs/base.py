@@ -12,12 +12,14 @@ from typing import Any, Protocol
 from ladder.economy.asked import together
 from ladder.economy.prices import listed_prices
 from ladder.engines import Completion, model_folder, open_engine
-from ladder.engines.base import Abilities
+from ladder.engines.base import Abilities, Engine
 from ladder.engines.bundled import first_use
 from ladder.engines.cache import CachedEngine, Store
+from ladder.engines.endpoint import EndpointEngine
 from ladder.engines.local import LocalEngine
 from ladder.engines.speed import TWO_CORES, Speed, probe
-from ladder.errors import MissingExtraError, Problem, SpendLimitError, TaskError
+from ladder.engines.spending import Meter, Spending
+from ladder.errors import MissingExtraError, Problem, TaskError
 from ladder.evidence import Asked, Attempt, Build, Candidate, Foreseen, Memory
 from ladder.hardware import hardware, memory_there_mb
 from ladder.report.watch import Quiet, Watch
@@ -75,13 +77,24 @@ class Climb:
             allowed = model in self.task.rules.remote_code
             opened = open_engine(model, adapter, self.task.folder, allowed)
             keep_here(self.task, model, opened)
-            # A judge answers after every candidate: it must not push the next one's engine out.
-            asking = [c.parameters for c in self.task.score if c.name in MODEL_SCORERS]
-            judges = {str(given["model"]) for given in asking if given.get("model")}
-            while len(self._engines) >= ENGINES_KEPT + len(judges):
-                self._engines.pop(next(iter(self._engines)))
+            opened = self.metered(model, opened)
+            self._make_room()
             self._engines[key] = CachedEngine(opened, self.store, partial(self.count, model))
         return self._engines[key]
+
+    def _make_room(self) -> None:
+        """Let go of the models that were opened first; an endpoint holds no memory, and stays."""
+        # A judge answers after every candidate: it must not push the next one's engine out.
+        asking = [c.parameters for c in self.task.score if c.name in MODEL_SCORERS]
+        named = {str(given["model"]) for given in asking if given.get("model")}
+        judges = [model for model in named if model_parts(model)[0] != "openai"]
+        held = [
+            key
+            for key, opened in self._engines.items()
+            if not isinstance(opened.engine, EndpointEngine)
+        ]
+        for key in held[: max(0, len(held) + 1 - ENGINES_KEPT - len(judges))]:
+            self._engines.pop(key)
 
     def engine_of(self, candidate: Candidate) -> CachedEngine:
         """Return the engine that a candidate answers with."""
@@ -126,18 +139,32 @@ class Climb:
         return self._longest[engine.identity]
 
     def count(self, model: str, completion: Completion) -> None:
-        """Count an answer and what it cost; stop the run at the task's limit.
+        """Count an answer and what it cost, also one without text that was billed.
 
         Raises:
-            SpendLimitError: the limit is reached. Every answer so far is kept.
+            SpendLimitError: the limit is passed. Every answer so far is kept.
         """
-        self.asked = together(self.asked, self.one_call(model, completion))
-        limit = self.task.rules.max_spend_usd
-        if self.asked.usd > limit:
-            raise SpendLimitError(
-                f"spent {self.asked.usd:.2f} USD of rules.max_spend_usd {limit:g}: stopped. What "
-                "was answered is kept; raise the limit and run again to go on from here."
-            )
+        call = self.one_call(model, completion)
+        self.asked = together(self.asked, call)
+        self.spending.add(call.usd)
+
+    @cached_property
+    def spending(self) -> Spending:
+        """What the task has paid, and may pay."""
+        return Spending(self.store, self.task.name, self.task.rules.max_spend_usd)
+
+    def metered(self, model: str, engine: Engine) -> Engine:
+        """Have an endpoint's requests checked against the limit before they are sent."""
+        if isinstance(engine, EndpointEngine):
+            prices = self.prices(model)
+            if prices is not None:
+                engine.meter = Meter(self.spending, prices, engine.count_tokens)
+            elif not engine.abilities.local:
+                self.watch.say(
+                    f"no price is known for {model_name(model)}: rules.max_spend_usd cannot be "
+                    "held; give `prices:` in the task file"
+                )
+        return engine
 
     def one_call(self, model: str, completion: Completion) -> Asked:
         """Return what an answer took, with its price where a model has one."""
@@ -146,7 +173,8 @@ class Climb:
             usd += completion.tokens_in * prices.input_usd_per_1m / 1e6
             usd += completion.tokens_out * prices.output_usd_per_1m / 1e6
         tokens = completion.tokens_in + completion.tokens_out
-        return Asked(calls=1, tokens=tokens, seconds=completion.seconds, usd=usd)
+        errors = {completion.kind or "error": 1} if completion.error is not None else {}
+        return Asked(calls=1, tokens=tokens, seconds=completion.seconds, usd=usd, errors=errors)
 
     def prices(self, model: str) -> Prices | None:
         """Return what a model's tokens cost: as the task says, else as the public table says."""
@@ -284,6 +312,11 @@ def keep_here(task: Task, model: str, engine: _Able) -> None:
     """
     if not may_be_asked(task, engine):
         raise TaskError([must_stay(f"{task.source}: models", model)])
+
+
+def model_name(reference: str) -> str:
+    """Return kind and name of a model, without the address: it may hold a password."""
+    return ":".join(model_parts(reference)[:2])
 
 
 def must_stay(where: str, model: str) -> Problem:

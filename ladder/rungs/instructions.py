@@ -17,6 +17,7 @@ from ladder.errors import TaskError
 from ladder.evidence import Candidate
 from ladder.rungs.asking import MANY_LABELS, Outcome
 from ladder.rungs.base import Climb
+from ladder.rungs.failures import refuse_failed
 from ladder.samples.rows import Sample
 from ladder.task import model_parts
 
@@ -141,7 +142,9 @@ def proposals(
         for tip in TIPS
     ]
     texts = [""] * len(requests)
-    for at, completion in climb.engine(model).complete(requests):
+    found = dict(climb.engine(model).complete(requests))
+    refuse_failed(list(found.values()), climb.task.gate, "writing instructions")
+    for at, completion in found.items():
         texts[at] = completion.text.strip()[:INSTRUCTION_CHARACTERS]
     return [
         Instruction(f"instruction {at} by {model}", text)

@@ -8,14 +8,18 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from ladder.engines.base import Completion, Request
+from ladder.errors import UnheardError
 from ladder.evidence import Estimate, JudgeAgreement
 from ladder.gate.bounds import estimate
 from ladder.gate.judged import kappa, prediction_powered_mean, too_few
+from ladder.gate.verdict import too_many_failed
 from ladder.rungs.base import Climb
 from ladder.samples.rows import Sample
 from ladder.scorers import ModelScorer, Score
 from ladder.task import model_parts
 
+TIMES_ASKED = 2
+"""A question to the judge that failed is asked again once all others have been."""
 RIGHT_FROM = 0.5
 """A graded score counts as right from here on, where right and wrong are compared."""
 REPLY_SHOWN = 60
@@ -25,13 +29,23 @@ Given = tuple[Sample, str]
 
 
 @dataclass(frozen=True)
+class NoScore:
+    """Why a judge gave an answer no score."""
+
+    reason: str
+    kind: str
+    is_own_fault: bool
+    """It replied, and the reply is no grade: asked again it would say the same."""
+
+
+@dataclass(frozen=True)
 class Scored:
     """What the task's scorers say of one answer."""
 
     scores: tuple[float, ...] = ()
     """One per scorer; empty where the gated one, a judge, gave none. Not a number where one beside
     it gave none."""
-    fault: str = ""
+    fault: NoScore | None = None
     """Why there is no score."""
 
 
@@ -46,24 +60,32 @@ def score_all(climb: Climb, given: Sequence[Given]) -> list[Scored]:
     return [_scored(found) for found in zip(*columns, strict=True)]
 
 
-def _scored(found: Sequence[Score | str]) -> Scored:
+def _scored(found: Sequence[Score | NoScore]) -> Scored:
     gated, *others = found
-    if isinstance(gated, str):
+    if isinstance(gated, NoScore):
         return Scored(fault=gated)
-    beside = (math.nan if isinstance(score, str) else score.value for score in others)
+    beside = (math.nan if isinstance(score, NoScore) else score.value for score in others)
     return Scored((gated.value, *beside))
 
 
 def gated_scores(climb: Climb, given: Sequence[Given]) -> list[float | None]:
-    """Return the gated score of each answer; None where the judge gave none."""
+    """Return the gated score of each answer; None where the judge gave none.
+
+    Raises:
+        UnheardError: too many requests to the judge failed.
+    """
     _, scorer = climb.scorers[0]
     if not isinstance(scorer, ModelScorer):
         return [scorer(text, sample.target).value for sample, text in given]
     found = ask_judge(climb, scorer, given)
-    return [None if isinstance(score, str) else score.value for score in found]
+    lost = [one for one in found if isinstance(one, NoScore) and not one.is_own_fault]
+    if too_many_failed(len(lost), len(found), climb.task.gate.max_error_rate):
+        count = f"{len(lost):,} of {len(found):,} requests failed"
+        raise UnheardError(f"judging: {count} ({lost[0].reason}). Run again to go on from here.")
+    return [None if isinstance(score, NoScore) else score.value for score in found]
 
 
-def ask_judge(climb: Climb, scorer: ModelScorer, given: Sequence[Given]) -> list[Score | str]:
+def ask_judge(climb: Climb, scorer: ModelScorer, given: Sequence[Given]) -> list[Score | NoScore]:
     """Let a model score answers; where it gives no score, return why.
 
     Equal questions are asked once, and kept like every other completion.
@@ -78,22 +100,36 @@ def ask_judge(climb: Climb, scorer: ModelScorer, given: Sequence[Given]) -> list
         )
         for sample, text in given
     ]
-    scores: list[Score | str] = [""] * len(given)
+    scores: dict[int, Score | NoScore] = {}
+    wanted = list(range(len(given)))
     with climb.watch.step("judging", len(requests)) as advance:
-        for done, (at, completion) in enumerate(engine.complete(requests), start=1):
-            scores[at] = _read(scorer, requests[at], completion)
-            advance(done)
-    return scores
+        for _ in range(TIMES_ASKED):
+            for number, completion in engine.complete([requests[at] for at in wanted]):
+                at = wanted[number]
+                scores[at] = _read(scorer, requests[at], completion)
+                advance(len(scores))
+            wanted = [at for at in wanted if _may_pass(scores[at])]
+            if not wanted:
+                break
+    return [scores[at] for at in range(len(given))]
 
 
-def _read(scorer: ModelScorer, request: Request, completion: Completion) -> Score | str:
+def _may_pass(score: Score | NoScore) -> bool:
+    return isinstance(score, NoScore) and not score.is_own_fault
+
+
+def _read(scorer: ModelScorer, request: Request, completion: Completion) -> Score | NoScore:
     if completion.error is not None:
-        return f"the judge gave no reply: {completion.error}"
+        reason = f"the judge gave no reply: {completion.error}"
+        return NoScore(reason, completion.kind or "error", completion.is_own_fault)
     reply, logprobs = completion.text, completion.choice_logprobs
     if logprobs:
         reply = request.choices[max(range(len(logprobs)), key=logprobs.__getitem__)]
     score = scorer.read(reply)
-    return f"the judge's reply is no grade: {reply[:REPLY_SHOWN]!r}" if score is None else score
+    if score is None:
+        reason = f"the judge's reply is no grade: {reply[:REPLY_SHOWN]!r}"
+        return NoScore(reason, "no grade", is_own_fault=True)
+    return score
 
 
 def judge_model(climb: Climb, scorer: ModelScorer) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from statistics import fmean, stdev
 
 from ladder.economy.cost import machine_usd_per_1k, tokens_usd_per_1k
-from ladder.evidence import Candidate, Estimate, LimitVerdict, Measurement, TokenUse
+from ladder.evidence import Candidate, Confirmation, Estimate, Measurement, TokenUse
 from ladder.evidence import Verdict as VerdictRecord
 from ladder.gate.bounds import estimate
 from ladder.gate.verdict import (
@@ -19,9 +19,11 @@ from ladder.gate.verdict import (
     judge_in_looks,
     judge_score,
     looks,
+    too_many_failed,
 )
 from ladder.rungs.asking import Outcome, answer
 from ladder.rungs.base import Climb
+from ladder.rungs.failures import commonest, describe, kinds_of, unheard
 from ladder.rungs.judging import human_score
 from ladder.rungs.timing import judged_latency
 from ladder.rungs.units import Units, as_units
@@ -64,7 +66,10 @@ def measure(
         found = units_of(climb, outcomes)
         return found.scores, found.weights
 
-    score, seen = judge_in_looks(read, counts, gate.min_score, budget)
+    def hopeless() -> bool:
+        return sum(not outcome.scores for outcome in outcomes) > gate.max_error_rate * len(rows)
+
+    score, seen = judge_in_looks(read, counts, gate.min_score, budget, hopeless)
     units = units_of(climb, outcomes)
     errors = sum(not outcome.scores for outcome in outcomes)
     limits = [score, judge_errors(errors, len(outcomes), gate.max_error_rate)]
@@ -98,6 +103,8 @@ def measure(
         requests_per_second=_throughput(candidate, answered),
         tokens=token_use(answered),
         errors=errors,
+        error_kinds=dict(kinds_of(outcomes).most_common()),
+        commonest_error=commonest(outcomes),
         requests=len(outcomes),
         looks=seen,
         seconds=round(time.perf_counter() - started, 3),
@@ -168,23 +175,36 @@ def macro_f1(answered: Sequence[Outcome]) -> float:
 
 
 def score_with_leaks(climb: Climb, candidate: Candidate) -> Estimate | None:
-    """Return the score over the rows that were counted and the leaked rows; None without leaks."""
+    """Return the score over the rows that were counted and the leaked rows.
+
+    None without leaks, or where too many requests failed.
+    """
     shares = climb.task.use.strata
     known = [row for row in climb.splits.leaked if not shares or row.stratum in shares]
     leaked = known[:MOST_LEAKED]
     if not leaked:
         return None
     outcomes = answer(climb, candidate, leaked, "the rows that repeat training rows")
+    if unheard(outcomes, climb.task.gate):
+        return None
     scored = [(outcome.sample, outcome.scores[0]) for outcome in outcomes if outcome.scores]
     counted = climb.gate_scores[candidate.rung]
     scored += [(row, counted[row.id]) for row in climb.splits.gate if row.id in counted]
     return as_units(scored, climb.task.use.strata).estimate(climb.task.gate.confidence)
 
 
-def confirm(climb: Climb, candidate: Candidate) -> tuple[Estimate, LimitVerdict, int]:
-    """Answer the sealed rows once; return the score, its verdict and the number of rows."""
+def confirm(climb: Climb, candidate: Candidate) -> Confirmation:
+    """Answer the sealed rows once.
+
+    The verdict is `none` where too many requests failed: then nothing is confirmed.
+    """
     outcomes = answer(climb, candidate, climb.splits.sealed, "confirming on the sealed rows")
     units = units_of(climb, outcomes)
     gate = climb.task.gate
     verdict = judge_score(units.scores, gate.min_score, 1 - gate.confidence, units.weights)
-    return units.estimate(gate.confidence), verdict, len(outcomes)
+    failed = sum(not outcome.scores for outcome in outcomes)
+    if failed and (not units.scores or too_many_failed(failed, len(outcomes), gate.max_error_rate)):
+        reason = describe("the sealed rows", outcomes)
+        verdict = verdict.model_copy(update={"verdict": "none", "reason": reason})
+    score = units.estimate(gate.confidence)
+    return Confirmation(score=score, verdict=verdict, rows=len(outcomes))

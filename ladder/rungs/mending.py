@@ -17,6 +17,7 @@ from ladder.rungs.asking import Outcome, answer
 from ladder.rungs.base import Climb
 from ladder.rungs.changes import IN_WORDS, SHOWS, changes, oracle
 from ladder.rungs.comparing import compare_outcomes, together
+from ladder.rungs.failures import refuse_unheard
 from ladder.rungs.proving import compare_unseen
 from ladder.rungs.r1_prompt import named
 from ladder.rungs.r2_rag import DOCUMENT_COUNTS
@@ -30,6 +31,9 @@ def mend(climb: Climb, candidate: Candidate) -> tuple[Candidate, tuple[Mend, ...
     Nothing is tried where it holds the score on the rows that choose, reads nothing, or where the
     right documents alone would not hold the score either. Where examples won the race only because
     what the documents need is more than one change, the documents have another chance.
+
+    Raises:
+        UnheardError: too many requests failed to tell what helps.
     """
     trained = candidate.adapter is not None or candidate.build.folder is not None
     if candidate.retrieval is None or trained:  # training rows prove nothing of what learnt them
@@ -55,6 +59,7 @@ def _context_could_hold(climb: Climb, candidate: Candidate) -> bool:
         return True
     rows = [row for row in climb.splits.dev[:MOST_ROWS] if climb.library.right_passages(row)]
     outcomes = answer(climb, given, rows, "mending: the right documents")
+    refuse_unheard(outcomes, climb.task.gate, "mending")
     return _mean(outcomes) >= climb.task.gate.min_score
 
 
@@ -101,12 +106,18 @@ def _score(climb: Climb, candidate: Candidate) -> float:
 
 
 def _mean(outcomes: Sequence[Outcome]) -> float:
-    """Return the mean score; 1 where nothing was asked. An answer that did not come is no score."""
-    return fmean(o.scores[0] if o.scores else 0.0 for o in outcomes) if outcomes else 1.0
+    """Return the mean score of what was answered.
+
+    1 where nothing was asked; 0 where nothing was answered, for a reason of the system's own.
+    """
+    scores = [outcome.scores[0] for outcome in outcomes if outcome.scores]
+    return fmean(scores) if scores else float(not outcomes)
 
 
 def _answers(climb: Climb, candidate: Candidate, title: str) -> list[Outcome]:
-    return answer(climb, candidate, climb.splits.dev[:MOST_ROWS], f"mending: {title}")
+    outcomes = answer(climb, candidate, climb.splits.dev[:MOST_ROWS], f"mending: {title}")
+    refuse_unheard(outcomes, climb.task.gate, f"mending, {title}")
+    return outcomes
 
 
 def _best(

@@ -19,6 +19,7 @@ from ladder.evidence import Candidate
 from ladder.rungs.asking import answer
 from ladder.rungs.base import Climb
 from ladder.rungs.demonstrations import Shown, demonstrations
+from ladder.rungs.failures import refuse_unheard
 from ladder.rungs.instructions import TIPS, Instruction, instructions, proposals, proposer
 from ladder.rungs.proving import learning_rows
 from ladder.samples.rows import Sample
@@ -74,6 +75,9 @@ def better_prompts(climb: Climb, leader: Candidate) -> list[Candidate]:
     The calls of the search are `search.prompt_calls` in the task at most: every row that a prompt
     answers. The winner has then been read on all dev rows, so that its race costs nothing more.
     The leader's own dev rows, where no race has read them yet, come on top.
+
+    Raises:
+        UnheardError: too many requests failed to tell which prompt is better.
     """
     calls, dev = climb.task.search.prompt_calls, climb.splits.dev
     if not calls or len(dev) < LEAST_DEV or not worth_it(climb, leader):
@@ -88,6 +92,7 @@ def better_prompts(climb: Climb, leader: Candidate) -> list[Candidate]:
         climb.watch.say(f"  no search: {calls} calls are too few for {len(dev)} dev rows")
         return []
     outcomes = answer(climb, leader, rows[:learnt], TITLE) if learnt else []
+    refuse_unheard(outcomes, climb.task.gate, TITLE)
     failures = [outcome for outcome in outcomes if outcome.scores and outcome.scores[0] < 1]
     options = instructions(climb, leader, rows)
     if model and failures:
@@ -111,13 +116,17 @@ def worth_it(climb: Climb, leader: Candidate) -> bool:
     not know, no wording teaches it: such gaps are for the rungs above.
     """
     scores = _dev_scores(climb, leader)
+    if len(scores) < 2:
+        return False
     mean, limit = fmean(scores), climb.task.gate.min_score
     return limit - REACH <= mean < limit + stdev(scores) / math.sqrt(len(scores))
 
 
 def _dev_scores(climb: Climb, candidate: Candidate) -> list[float]:
+    """Return the scores of the dev rows that were answered."""
     outcomes = answer(climb, candidate, climb.splits.dev, TITLE)
-    return [outcome.scores[0] if outcome.scores else 0.0 for outcome in outcomes]
+    refuse_unheard(outcomes, climb.task.gate, TITLE)
+    return [outcome.scores[0] for outcome in outcomes if outcome.scores]
 
 
 def planned(calls: int, dev: int, spent: int, price: int) -> Plan | None:
@@ -171,7 +180,7 @@ def _halve(
     second = {found: _read(climb, leader, found, more) for found in kept}
     best = sorted(second, key=lambda found: -second[found].value)[:FINALISTS]
     finalists = [_candidate(leader, found, second[found].calibration) for found in best]
-    won = max([leader, *finalists], key=lambda found: fmean(_dev_scores(climb, found)))
+    won = max([leader, *finalists], key=lambda found: _mean(_dev_scores(climb, found)))
     return [won] if won is not leader else []
 
 
@@ -197,8 +206,10 @@ def _read(climb: Climb, leader: Candidate, found: Combination, rows: int) -> Rea
     dev = climb.splits.dev[:rows]
     if candidate.answer != "scored":
         outcomes = answer(climb, candidate, dev, TITLE)
-        return Reading(fmean(o.scores[0] if o.scores else 0.0 for o in outcomes), "none")
+        refuse_unheard(outcomes, climb.task.gate, TITLE)
+        return Reading(_mean([o.scores[0] for o in outcomes if o.scores]), "none")
     *outcomes, empty = answer(climb, candidate, [*dev, EMPTY_INPUT], TITLE, scored=False)
+    refuse_unheard([*outcomes, empty], climb.task.gate, TITLE)
     values = [outcome.completion.choice_logprobs for outcome in outcomes]
     priors: dict[Calibration, Sequence[float]] = {
         "batch": [fmean(column) for column in zip(*filter(None, values), strict=True)],
@@ -216,7 +227,7 @@ def _read(climb: Climb, leader: Candidate, found: Combination, rows: int) -> Rea
 def right_label(
     values: Sequence[Sequence[float]], places: Sequence[int], prior: Sequence[float] = ()
 ) -> float:
-    """Return the mean probability of the right label, in 0..1; without an answer it is 0.
+    """Return the mean probability of the right label, in 0..1, over the rows with an answer.
 
     Args:
         values: of each row, the log-probability of each label; empty where no answer came.
@@ -227,10 +238,16 @@ def right_label(
     from scipy.special import softmax
 
     found = [
-        softmax(np.subtract(row, prior) if prior else np.asarray(row))[place] if row else 0.0
+        softmax(np.subtract(row, prior) if prior else np.asarray(row))[place]
         for row, place in zip(values, places, strict=True)
+        if row
     ]
-    return float(np.mean(found))
+    return float(np.mean(found)) if found else 0.0
+
+
+def _mean(scores: Sequence[float]) -> float:
+    """Return the mean; 0 where no row was answered: such a prompt cannot be used."""
+    return fmean(scores) if scores else 0.0
 
 
 def _candidate(leader: Candidate, found: Combination, calibration: Calibration) -> Candidate:

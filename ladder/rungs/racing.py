@@ -3,17 +3,25 @@
 All candidates see the same rows, so they are compared pair by pair; after each round those that
 are clearly behind the leader leave, and at most half stay (successive halving, Karnin et al.,
 2013). The winner's dev score is flattered by the choice: it is measured anew on the gate rows.
+
+A row that somebody gave no answer to tells nothing of who is better, so it is left out for all. A
+candidate of whose requests too many failed leaves: refused by itself (its prompt is too long) it
+has lost, otherwise it has neither won nor lost, and the rung cannot fail without it.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
+from ladder.errors import UnheardError
 from ladder.evidence import Candidate, RaceLine
+from ladder.gate.verdict import too_many_failed
 from ladder.report.watch import Watch
-from ladder.rungs.asking import answer
-from ladder.rungs.base import Climb, Rung
+from ladder.rungs.asking import Outcome, answer
+from ladder.rungs.base import Climb, Rung, Wave
+from ladder.rungs.failures import describe
 from ladder.rungs.proving import compare_unseen, proving_rows
 
 ROUNDS = (16, 48, 120)
@@ -26,83 +34,162 @@ def race_rung(climb: Climb, rung: Rung) -> tuple[Candidate | None, tuple[RaceLin
     """Race a rung's waves; each wave's candidates meet the winner of those before.
 
     A challenge's winner, costlier or found by much searching, must also be better on unseen rows.
+
+    Raises:
+        UnheardError: of every candidate's requests too many failed.
     """
     leader: Candidate | None = None
     lines: dict[str, RaceLine] = {}
+    for wave in rung.WAVES:
+        leader, found = _race_wave(climb, wave, leader)
+        lines |= {line.technique: line for line in found}
     # Without rows that chose nothing no challenger can win: none is tried.
     challenges = rung.CHALLENGES if rung.CHALLENGES and proving_rows(climb) else ()
-    for wave in (*rung.WAVES, *challenges):
-        candidates = wave(climb, leader)
-        if leader is not None:
-            candidates = [leader, *candidates]
-        if len(candidates) > (leader is not None):
-            before = leader
-            leader, found = race(climb, candidates)
+    for number, wave in enumerate(challenges, start=1):
+        before = leader
+        try:
+            leader, found = _race_wave(climb, wave, before)
             lines |= {line.technique: line for line in found}
-            if wave in challenges and before is not None and leader != before:
+            if before is not None and leader is not None and leader != before:
                 unseen = compare_unseen(climb, before, leader)
                 leader = leader if unseen and unseen.claim == "better" else before
+        except UnheardError as error:  # it may have won: the rung cannot fail without it
+            climb.watch.say(f"  {error}")
+            leader, name = before, f"challenge {number}: {error}"
+            lines[name] = RaceLine(technique=name, score=0.0, n=0, dropped=True, unheard=True)
     won = leader.technique if leader else ""
     last = [line.model_copy(update={"dropped": line.technique != won}) for line in lines.values()]
     return leader, tuple(sorted(last, key=lambda line: (-line.n, -line.score)))
 
 
+def _race_wave(
+    climb: Climb, wave: Wave, leader: Candidate | None
+) -> tuple[Candidate | None, list[RaceLine]]:
+    candidates = wave(climb, leader)
+    if leader is not None and candidates:
+        candidates = [leader, *candidates]
+    return race(climb, candidates) if candidates else (leader, [])
+
+
 def race(climb: Climb, candidates: Sequence[Candidate]) -> tuple[Candidate, list[RaceLine]]:
-    """Return the winner and how each candidate did. Of equals the one with fewer tokens wins."""
+    """Return the winner and how each candidate did. Of equals the one with fewer tokens wins.
+
+    Raises:
+        UnheardError: of every candidate's requests too many failed.
+    """
     dev = climb.splits.dev
     if len(candidates) == 1:
         return candidates[0], []
+    heard: dict[int, list[Outcome]] = {}
 
-    def read(at: int, count: int) -> tuple[list[float], float]:
-        outcomes = answer(climb, candidates[at], dev[:count])
-        # An answer that did not come wins no race; it is never counted as wrong elsewhere.
-        scores = [o.scores[0] if o.scores else 0.0 for o in outcomes]
-        return scores, sum(o.completion.tokens_in for o in outcomes) / max(1, count)
+    def read(at: int, count: int) -> Reading:
+        outcomes = heard[at] = answer(climb, candidates[at], dev[:count])
+        scores = [o.scores[0] if o.scores else None for o in outcomes]
+        tokens = sum(o.completion.tokens_in for o in outcomes) / max(1, count)
+        return Reading(scores, tokens, _out(outcomes, climb.task.gate.max_error_rate))
 
-    winner, scores = best_of(len(candidates), len(dev), read, climb.watch)
+    winner, readings = best_of(len(candidates), len(dev), read, climb.watch)
+    if winner is None:
+        worst = max(heard.values(), key=lambda outcomes: sum(not o.scores for o in outcomes))
+        raise UnheardError(
+            describe("no candidate could be compared with another on the dev rows", worst)
+        )
     lines = [
         RaceLine(
             technique=candidate.technique,
-            score=math.fsum(scores[at]) / max(1, len(scores[at])),
-            n=len(scores[at]),
+            score=readings[at].mean,
+            n=readings[at].n,
             dropped=at != winner,
+            errors=len(readings[at].scores) - readings[at].n,
+            unheard=_is_unheard(heard[at], climb.task.gate.max_error_rate),
         )
         for at, candidate in enumerate(candidates)
     ]
     return candidates[winner], lines
 
 
+def _out(outcomes: Sequence[Outcome], limit: float) -> bool:
+    return too_many_failed(sum(not o.scores for o in outcomes), len(outcomes), limit)
+
+
+def _is_unheard(outcomes: Sequence[Outcome], limit: float) -> bool:
+    by_chance = sum(outcome.failed_by_chance for outcome in outcomes)
+    return too_many_failed(by_chance, len(outcomes), limit)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a candidate did on the first rows."""
+
+    scores: Sequence[float | None]
+    """Of each row; None where it gave no answer."""
+    tokens: float
+    """Of a row, on average."""
+    out: bool = False
+    """Too many of its requests failed: it leaves."""
+
+    @property
+    def n(self) -> int:
+        """Rows that it answered."""
+        return sum(score is not None for score in self.scores)
+
+    @property
+    def mean(self) -> float:
+        """Its mean score over the rows that it answered; 0 where there are none."""
+        known = [score for score in self.scores if score is not None]
+        return math.fsum(known) / max(1, len(known))
+
+
 def best_of(
-    candidates: int, rows: int, read: Callable[[int, int], tuple[list[float], float]], watch: Watch
-) -> tuple[int, dict[int, list[float]]]:
-    """Return the winner among numbered candidates, and the scores that each one was seen with.
+    candidates: int, rows: int, read: Callable[[int, int], Reading], watch: Watch
+) -> tuple[int | None, dict[int, Reading]]:
+    """Return the winner among numbered candidates, and what each one was seen with last.
+
+    No winner: of every candidate's requests too many failed.
 
     Args:
         candidates: how many there are.
         rows: how many rows there are to read.
-        read: (candidate, count) -> its scores on the first `count` rows, and its tokens per row.
+        read: (candidate, count) -> how it does on the first `count` rows.
         watch: sees the rounds.
     """
     alive = list(range(candidates))
-    scores: dict[int, list[float]] = {}
-    tokens: dict[int, float] = {}
+    seen: dict[int, Reading] = {}
     rounds = [count for count in ROUNDS if count < rows] + [rows]
+    order: list[int] = []
     for number, count in enumerate(rounds, start=1):
         with watch.step(f"racing, round {number} of {len(rounds)}", len(alive)) as advance:
             for done, at in enumerate(alive, start=1):
-                scores[at], tokens[at] = read(at, count)
+                seen[at] = read(at, count)
                 advance(done)
-        order = sorted(alive, key=lambda at: (-math.fsum(scores[at]), tokens[at]))
+        alive = [at for at in alive if not seen[at].out]
+        if not alive:
+            return None, seen
+        order = _by_merit({at: seen[at] for at in alive})
         if number < len(rounds):
             most = max(LEAST_KEPT, math.ceil(len(alive) / 2))
-            leader = scores[order[0]]
-            alive = [at for at in order[:most] if not _clearly_behind(leader, scores[at])]
-    return order[0], scores
+            leader = seen[order[0]].scores
+            alive = [at for at in order[:most] if not _clearly_behind(leader, seen[at].scores)]
+    return order[0], seen
 
 
-def _clearly_behind(leader: Sequence[float], other: Sequence[float]) -> bool:
-    differences = [a - b for a, b in zip(leader, other, strict=True)]
+def _by_merit(seen: Mapping[int, Reading]) -> list[int]:
+    """Order candidates by their score on the rows that all of them answered, then by tokens."""
+    columns = zip(*(reading.scores for reading in seen.values()), strict=True)
+    shared = [row for row, column in enumerate(columns) if None not in column]
+
+    def total(at: int) -> float:
+        return math.fsum(seen[at].scores[row] or 0.0 for row in shared)
+
+    return sorted(seen, key=lambda at: (-total(at), seen[at].tokens))
+
+
+def _clearly_behind(leader: Sequence[float | None], other: Sequence[float | None]) -> bool:
+    pairs = zip(leader, other, strict=True)
+    differences = [a - b for a, b in pairs if a is not None and b is not None]
     n = len(differences)
+    if not n:
+        return False
     mean = math.fsum(differences) / n
     variance = math.fsum((d - mean) ** 2 for d in differences) / max(1, n - 1)
     return mean > 0 and mean > CLEARLY_BEHIND * math.sqrt(variance / n)

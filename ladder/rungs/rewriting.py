@@ -32,8 +32,9 @@ def rewritten(first: Exchange, request: Request, check: Callable[[str], str]) ->
     if not fault:
         return replace(answer, first_s=None)  # nothing is shown before it is checked
     [second] = yield [asked_again(request, answer.text, fault)]
-    # Without a second answer the first one stands.
-    return one_after_the_other([answer, second], answer if second.error else second)
+    # Where the model has no second answer the first one stands.
+    stands = second.error is not None and second.is_own_fault
+    return one_after_the_other([answer, second], answer if stands else second)
 
 
 def fault_of(form: AnswerForm, labels: Sequence[str], schema: Schema | None, text: str) -> str:

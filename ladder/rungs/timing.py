@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 from ladder.economy.load import waits
@@ -14,7 +14,7 @@ from ladder.files import digest_of
 from ladder.gate.quantiles import percentile, quantile_interval
 from ladder.gate.verdict import error_at_look, judge_latency
 from ladder.hardware import hardware
-from ladder.rungs.asking import exchange, request_for
+from ladder.rungs.asking import TIMES_ASKED, exchange, request_for
 from ladder.rungs.base import Climb
 from ladder.rungs.exchanges import carry_out
 from ladder.rungs.voting import draws_wanted
@@ -58,7 +58,8 @@ def judged_latency(
         found = _summary(climb, timed, total)
         if limit is None:
             break
-        verdict = judge_latency(total, limit, error_at_look(number, len(counts), budget))
+        error = error_at_look(number, len(counts), budget)
+        verdict = judge_latency(total, limit, error, climb.task.gate.max_error_rate)
         if verdict.verdict != "undecided":
             break
     return found, verdict
@@ -132,9 +133,24 @@ def _at_endpoint(climb: Climb, candidate: Candidate, samples: Sequence[Sample]) 
 
     about = [*_what_is_timed(climb, candidate, samples), clients]
     keys = [digest_of(["endpoint time", about, number]) for number in range(len(samples))]
+    for _ in range(TIMES_ASKED):  # what failed is timed once more
+        kept = climb.store.get(keys)
+        missing = [number for number, key in enumerate(keys) if key not in kept]
+        if missing:
+            _time_anew(climb, candidate, engine, {keys[n]: samples[n] for n in missing})
     kept = climb.store.get(keys)
-    missing = [number for number, key in enumerate(keys) if key not in kept]
-    requests = [request_for(climb, candidate, samples[number], cached) for number in missing]
+    searching = climb.library.seconds(candidate.retrieval, samples)
+    return [_searched(kept.get(key), searching) for key in keys]
+
+
+def _time_anew(
+    climb: Climb, candidate: Candidate, engine: EndpointEngine, wanted: Mapping[str, Sample]
+) -> None:
+    """Send requests and keep under their keys how long each took; those that fail are not kept."""
+    clients = climb.task.use.concurrency
+    cached = climb.engine_of(candidate)
+    keys = list(wanted)
+    requests = [request_for(climb, candidate, sample, cached) for sample in wanted.values()]
     # The first ones open the connections; they are asked, and not timed.
     warm_up = min(len(requests), max(WARM_UP, clients))
     exchanges = [exchange(climb, candidate, r) for r in [*requests[:warm_up], *requests]]
@@ -144,16 +160,12 @@ def _at_endpoint(climb: Climb, candidate: Candidate, samples: Sequence[Sample]) 
         answers = carry_out(engine.streaming(at_once), exchanges, count)
         for done, (at, completion) in enumerate(answers, start=1):
             if at >= warm_up and completion.error is None:
-                key = keys[missing[at - warm_up]]
-                climb.store.put(key, [completion.seconds, completion.first_s])
+                climb.store.put(keys[at - warm_up], [completion.seconds, completion.first_s])
             advance(done)
-    kept = climb.store.get(keys)
-    searching = climb.library.seconds(candidate.retrieval, samples)
-    return [_searched(kept.get(key), searching) for key in keys]
 
 
 def _searched(kept: tuple[float, float | None] | None, searching: float) -> Timing:
-    """Add the search, which comes before the request; a request that failed took for ever."""
+    """Add the search, which comes before the request; one that failed has no time: infinite."""
     if kept is None:
         return math.inf, None
     seconds, first = kept

@@ -48,6 +48,9 @@ def vote(
             for number in range(more)
         ]
         heard += wave
+        lost = [one for one in wave if one.error is not None and not one.is_own_fault]
+        if lost:  # a vote that an outage took part in is another vote
+            return taken_together(heard, lost[0], seconds)
         took = [completion.seconds for completion in wave]
         seconds += max(took) if in_parallel else math.fsum(took)
     return taken_together(heard, _elected(heard, ballot), seconds)

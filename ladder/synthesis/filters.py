@@ -10,6 +10,7 @@ from ladder.engines.cache import CachedEngine
 from ladder.evidence import Candidate, Retrieval
 from ladder.rungs.asking import read, request_for
 from ladder.rungs.base import Climb
+from ladder.rungs.failures import refuse_failed
 from ladder.rungs.r1_prompt import wordings
 from ladder.rungs.r3_lora import plain_candidate
 from ladder.rungs.rewriting import fault_of
@@ -102,10 +103,16 @@ def agreed(climb: Climb, teacher: str, rows: Sequence[Sample]) -> Answered:
 def ask(
     climb: Climb, engine: CachedEngine, requests: Sequence[Request], title: str
 ) -> list[Completion]:
-    """Return the completions of requests, in their order."""
+    """Return the completions of requests, in their order.
+
+    Raises:
+        UnheardError: too many failed: what is left is what the outage let through.
+    """
     found: dict[int, Completion] = {}
     with climb.watch.step(title, len(requests)) as advance:
         for at, completion in engine.complete(requests):
             found[at] = completion
             advance(len(found))
-    return [found[at] for at in range(len(requests))]
+    completions = [found[at] for at in range(len(requests))]
+    refuse_failed(completions, climb.task.gate, title)
+    return completions

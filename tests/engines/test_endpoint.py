@@ -19,7 +19,9 @@ import pytest
 from faulty_server import FaultyServer, Seen, Step, failing, raw
 
 from ladder.engines.base import Completion, Request
-from ladder.engines.endpoint import BODY_LIMIT_BYTES, EndpointEngine, _key, _Pace, _retry_after
+from ladder.engines.endpoint import EndpointEngine
+from ladder.engines.endpoint.access import _key
+from ladder.engines.endpoint.engine import BODY_LIMIT_BYTES, _Pace, _retry_after
 from ladder.errors import EngineError
 
 KEY = "sk-very-secret-0123456789"

@@ -18,7 +18,7 @@ DEV = tuple(Sample(id=f"d{at}", input="x", target="y") for at in range(60))
 
 @pytest.fixture
 def climb():
-    gate = SimpleNamespace(min_score=0.8, confidence=0.95)
+    gate = SimpleNamespace(min_score=0.8, confidence=0.95, max_error_rate=0.02)
     return SimpleNamespace(
         splits=SimpleNamespace(dev=DEV, documents=(1,)), task=SimpleNamespace(gate=gate)
     )

@@ -403,7 +403,8 @@ def test_the_right_labels_probability_is_read_with_and_without_calibration():
     values = [(-1.0, -4.0), (-1.0, -2.0)]
     assert right_label(values, (0, 1), prior=(-1.0, -3.0)) > 0.7
     assert right_label(values, (0, 1)) == pytest.approx(0.611, abs=0.01)
-    assert right_label([*values, ()], (0, 1, 0)) == pytest.approx(2 / 3 * 0.611, abs=0.01)
+    # A row without an answer tells nothing of the prompt.
+    assert right_label([*values, ()], (0, 1, 0)) == pytest.approx(0.611, abs=0.01)
     assert right_label([()], (0,), prior=()) == 0
 
 

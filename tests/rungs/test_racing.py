@@ -39,7 +39,10 @@ def test_one_candidate_wins_and_each_has_one_line(answered, later):
         lambda climb, leader: [candidate("first"), candidate("second")],
         lambda climb, leader: [candidate(name) for name in later],
     )
-    climb = SimpleNamespace(splits=SimpleNamespace(dev=DEV), watch=Quiet())
+    gate = SimpleNamespace(max_error_rate=0.02)
+    climb = SimpleNamespace(
+        splits=SimpleNamespace(dev=DEV), watch=Quiet(), task=SimpleNamespace(gate=gate)
+    )
     leader, lines = racing.race_rung(climb, SimpleNamespace(WAVES=waves, CHALLENGES=()))
     won = later[0] if later else "second"
     assert leader.technique == won

@@ -7,7 +7,6 @@ as it arrives. Trouble that may pass is tried again; what stays is told in `Comp
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import json
 import math
 import os
@@ -27,12 +26,16 @@ from typing import Any
 import httpx
 
 from ladder.engines.base import Abilities, Completion, Request
+from ladder.engines.endpoint.access import (
+    KEY_VARIABLES,
+    _checked_url,
+    _headers,
+    _key,
+    is_loopback,
+)
+from ladder.engines.spending import Meter
 from ladder.errors import EngineError
 
-KEY_VARIABLES = ("LADDER_API_KEY", "OPENAI_API_KEY")
-"""Where the API key is looked for; the first that is set counts."""
-MADE_FOR = {"OPENAI_API_KEY": "openai.com"}
-"""Whose key it is: a task file from elsewhere may name any host, and gets no key of another."""
 START_CONCURRENCY = 4
 BODY_LIMIT_BYTES = 10_000_000
 MESSAGE_LIMIT = 200
@@ -124,6 +127,8 @@ class EndpointEngine:
         self._estimates = False
         """Some answer came without its token counts."""
         self._warned = False
+        self.meter: Meter | None = None
+        """Asked before each request is sent whether the spending limit allows it."""
 
     def __repr__(self) -> str:
         return f"EndpointEngine(model={self.model!r}, base_url={self._shown!r})"
@@ -505,42 +510,3 @@ def _retry_after(value: str) -> float | None:
         aware = then if then.tzinfo else then.replace(tzinfo=UTC)
         seconds = (aware - datetime.now(UTC)).total_seconds()
     return None if math.isnan(seconds) else max(0.0, seconds)
-
-
-def _key(host: str) -> str | None:
-    """Return the API key from the environment that may be sent to a host.
-
-    Raises:
-        EngineError: the variable holds what cannot be sent in a header.
-    """
-    for name in KEY_VARIABLES:
-        key = os.environ.get(name, "").strip()
-        owner = MADE_FOR.get(name)
-        if key and (owner is None or is_loopback(host) or f".{host}".endswith(f".{owner}")):
-            if not (key.isascii() and key.isprintable() and " " not in key):
-                raise EngineError(f"{name} holds spaces or characters that no API key has")
-            return key
-    return None
-
-
-def _headers(key: str | None) -> dict[str, str]:
-    return {"Authorization": f"Bearer {key}"} if key else {}
-
-
-def _checked_url(model: str, base_url: str) -> httpx.URL:
-    """Return the URL. The error does not repeat it: it may hold a password."""
-    try:
-        url = httpx.URL(base_url)
-    except (httpx.InvalidURL, ValueError):
-        url = httpx.URL("")
-    if url.scheme not in ("http", "https") or not url.host:
-        raise EngineError(f"openai:{model}: the endpoint is not a URL like https://host/v1")
-    return url
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine."""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

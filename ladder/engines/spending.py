@@ -1,0 +1,110 @@
+"""The spending limit: over all runs of a task, and checked before a request is sent."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from ladder.engines.base import Completion, Request
+from ladder.engines.cache import Store
+from ladder.errors import SpendLimitError
+from ladder.task import Prices
+
+CHARACTERS_PER_TOKEN = 4.0
+"""Of a prompt, until the endpoint has counted one itself."""
+MESSAGE_TOKENS = 8
+"""What a chat template adds to a message, at most."""
+
+
+class Spending:
+    """What a task has paid to endpoints in this run and in those before it."""
+
+    def __init__(self, store: Store, task: str, limit_usd: float) -> None:
+        """Take the limit; what earlier runs have paid stands in the store.
+
+        Args:
+            store: shared by all runs of the task.
+            task: its name.
+            limit_usd: `rules.max_spend_usd`.
+        """
+        self._store, self._key, self.limit_usd = store, f"spent, USD: {task}", limit_usd
+        self._lock = threading.Lock()  # a request is sent on the endpoint's own thread
+        self._here = 0.0
+        self._under_way: dict[int, float] = {}
+        self._total = store.add(self._key, 0.0)
+
+    def add(self, usd: float) -> None:
+        """Count what an answer cost.
+
+        Raises:
+            SpendLimitError: it cost more than was estimated, and the limit is passed.
+        """
+        if not usd:
+            return
+        with self._lock:
+            self._here += usd
+            self._total = self._store.add(self._key, usd)
+            if self._total > self.limit_usd:
+                raise self._reached("")
+
+    def reserve(self, number: int, usd: float) -> None:
+        """Set aside what a request may cost, before it is sent.
+
+        Raises:
+            SpendLimitError: the limit does not allow it.
+        """
+        with self._lock:
+            others = sum(self._under_way.values()) - self._under_way.get(number, 0.0)
+            if self._total + others + usd > self.limit_usd:
+                raise self._reached(f"; the next request may cost {usd:.2g} USD")
+            self._under_way[number] = usd
+
+    def release(self, number: int) -> None:
+        """Forget what was set aside for a request: it has ended."""
+        with self._lock:
+            self._under_way.pop(number, None)
+
+    def _reached(self, next_one: str) -> SpendLimitError:
+        return SpendLimitError(
+            f"spent {self._total:.4g} USD of rules.max_spend_usd {self.limit_usd:g} over all runs "
+            f"of this task, {self._here:.4g} of it in this run{next_one}: stopped. What was "
+            "answered is kept; raise the limit and run again to go on from here."
+        )
+
+
+class Meter:
+    """Watches what one endpoint's requests may cost, from what its replies have cost so far."""
+
+    def __init__(self, spending: Spending, prices: Prices, priced: Callable[[str], int]) -> None:
+        """Take the prices.
+
+        Args:
+            spending: of the task.
+            prices: of this endpoint's model.
+            priced: estimates the tokens of a text.
+        """
+        self._spending, self._prices, self._count = spending, prices, priced
+        self._longer = 1.0
+        """How many times its estimate a prompt really had, at most so far."""
+
+    def ahead(self, request: Request) -> None:
+        """Set aside what a request may cost at most.
+
+        Raises:
+            SpendLimitError: the limit does not allow it.
+        """
+        most_in = self._longer * self._estimated(request)
+        usd = most_in * self._prices.input_usd_per_1m + request.max_tokens * (
+            self._prices.output_usd_per_1m
+        )
+        self._spending.reserve(id(request), usd / 1e6)
+
+    def ended(self, request: Request, completion: Completion | None) -> None:
+        """Release what was set aside, and learn from what the endpoint counted."""
+        self._spending.release(id(request))
+        if completion is not None and completion.error is None:
+            self._longer = max(self._longer, completion.tokens_in / self._estimated(request))
+
+    def _estimated(self, request: Request) -> float:
+        turns = request.messages or (("user", request.text),)
+        return 1.0 + sum(self._count(text) + MESSAGE_TOKENS for _, text in turns)
