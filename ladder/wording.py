@@ -18,6 +18,8 @@ from ladder.redaction import redact
 BREAKS = {"\n": " ", "\r": " ", "\t": " "}
 MOST_SHOWN = 1000
 """Characters of one text on a terminal, where nothing says how long it may be."""
+MOST_SAID = 4 * MOST_SHOWN
+"""Characters of a whole message that quotes such texts."""
 MOST_MARKS = 6
 """Marks on one letter: Hebrew and Tibetan stack up to so many, what strikes out lines has more."""
 JOINERS = "\u200c\u200d"
