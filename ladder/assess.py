@@ -54,7 +54,7 @@ from ladder.rungs.teaching import DISTILL, against_teacher
 from ladder.task import RungName, Task
 from ladder.techniques import techniques
 from ladder.training.card import write_card
-from ladder.wording import counted
+from ladder.wording import counted, in_json
 
 ENDED = (EndpointDownError, SpendLimitError)
 """What ends a run before its answer; what was measured so far is written down."""
@@ -358,7 +358,8 @@ def assess(
         every_rung=every,
         plan="revalidation.yaml" if plan else None,
     )
-    write_whole(climb.folder / "assessment.json", assessment.model_dump_json(indent=2) + "\n")
+    record = in_json(assessment.model_dump_json(indent=2))
+    write_whole(climb.folder / "assessment.json", f"{record}\n")
     write_whole(climb.folder / "report.md", as_markdown(assessment))
     if costs.bills:
         write_whole(climb.folder / "costs.svg", costs_svg(costs))

@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from ladder.errors import LadderError
+from ladder.wording import MOST_SAID, harmless, harmless_lines, in_json
 
 INTERRUPTED = 130
 NO_VERDICT = 2
@@ -34,6 +35,9 @@ def version(
     show: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
 ) -> None:
     """Print the version when asked for it."""
+    import warnings
+
+    warnings.formatwarning = _warning
     if show:
         from ladder import __version__
 
@@ -65,7 +69,7 @@ def init(folder: Annotated[Path, typer.Argument(help="A new folder.")] = Path("m
     from ladder.starter import write_starter
 
     write_starter(folder)
-    typer.echo(f"Wrote {folder / 'task.yaml'} and its rows. Next: ladder check {folder}/task.yaml")
+    _tell(f"Wrote {folder / 'task.yaml'} and its rows. Next: ladder check {folder}/task.yaml")
 
 
 @app.command()
@@ -74,7 +78,7 @@ def check(task: TaskFile, data: DataFolder = None) -> None:
     from ladder.checking import check_task
 
     for line in check_task(task, data):
-        typer.echo(line)
+        _tell(line)
 
 
 @app.command()
@@ -119,7 +123,7 @@ def assess(
         watch.say(f"{loaded.name} · {loaded.models.base}")
     found, folder = climb(loaded, runs.resolve(), watch, until=until, every=every)
     if json:
-        typer.echo(found.model_dump_json(indent=2))
+        typer.echo(in_json(found.model_dump_json(indent=2)))
     else:
         show(found, folder, console)
     answer = found.recommendation
@@ -176,8 +180,8 @@ def copy(
     from ladder.training.recipes import copy_recipe
 
     for path in copy_recipe(name, into):
-        typer.echo(f"wrote {path}")
-    typer.echo(f"Run it: ladder train {into / name}.yaml --task task.yaml")
+        _tell(f"wrote {path}")
+    _tell(f"Run it: ladder train {into / name}.yaml --task task.yaml")
 
 
 @app.command()
@@ -204,7 +208,7 @@ def train(
     overrides = {key: value for key, _, value in pairs}
     loaded = load_task(task, data)
     for line in train_task(recipe, loaded, runs.resolve(), Live(Console()), overrides):
-        typer.echo(line)
+        _tell(line)
 
 
 @app.command()
@@ -237,7 +241,7 @@ def synth(
         raise typer.BadParameter(f"{out}: name a .jsonl file", param_hint="--out")
     record, path = synthesise(loaded, rows, out, runs.resolve(), Live(Console()), measure)
     for line in describe(record, path, loaded):
-        typer.echo(line)
+        _tell(line)
     raise typer.Exit(0 if record.accepted else 1)
 
 
@@ -255,7 +259,7 @@ def export(
     if to not in TARGETS:
         raise typer.BadParameter(f"{to}: forms are {', '.join(TARGETS)}", param_hint="--to")
     for line in hand_on(folder, to, into, base):
-        typer.echo(line)
+        _tell(line)
 
 
 @app.command()
@@ -265,7 +269,7 @@ def passport(folder: Artefact, base: BaseModel = None) -> None:
 
     found = inspect(folder, base)
     for line in found.lines:
-        typer.echo(line)
+        _tell(line)
     typer.echo("The passport holds." if found.holds else "The passport does not hold.")
     raise typer.Exit(0 if found.holds else 1)
 
@@ -283,8 +287,8 @@ def revalidate(
     from ladder.lifecycle.plan import find_plan, load_plan
     from ladder.lifecycle.revalidate import is_due
     from ladder.lifecycle.revalidate import revalidate as measure_again
-    from ladder.report.markdown import span
     from ladder.report.watch import Live
+    from ladder.wording import span
 
     plan = find_plan(plan)
     loaded = load_plan(plan)
@@ -296,7 +300,7 @@ def revalidate(
     now = span(found.measurement.score) if found.measurement else "not measured"
     typer.echo(f"score {now}, certified {span(before)}")
     for finding in found.findings:
-        typer.echo(f"- {finding}")
+        _tell(f"- {finding}")
     typer.echo("Act on this." if found.findings else "The answer still holds.")
     raise typer.Exit(1 if found.findings else 0)
 
@@ -339,6 +343,8 @@ def _unexpected(error: Exception) -> int:
     """Return the exit code of an error that is the command line's own (2) or a bug (3)."""
     show = getattr(error, "show", None)
     if show is not None:  # a usage error of the command-line library
+        if isinstance(said := getattr(error, "message", None), str):
+            error.message = harmless(said, MOST_SAID)  # type: ignore[attr-defined]
         show()
         return int(getattr(error, "exit_code", 2))
     if type(error).__name__ == "Abort":
@@ -354,5 +360,21 @@ def _unexpected(error: Exception) -> int:
     return 3
 
 
+def _warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    line: str | None = None,
+) -> str:
+    """Return a warning as one line: a library's may quote what it has read."""
+    return f"{filename}:{lineno}: {category.__name__}: {harmless(str(message), MOST_SAID)}\n"
+
+
+def _tell(line: str) -> None:
+    """Print one line, whatever is quoted in it."""
+    typer.echo(harmless(line, MOST_SAID))
+
+
 def _say(text: str) -> None:
-    typer.echo(text, err=True)
+    typer.echo(harmless_lines(text), err=True)

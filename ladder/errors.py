@@ -18,6 +18,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ladder.wording import MOST_SAID, MOST_SHOWN, harmless
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -29,12 +31,17 @@ class Problem:
     fix: str = ""
 
     def __str__(self) -> str:
-        text = f"{self.where}: got {self.got}, wanted {self.wanted}."
-        return f"{text} {self.fix}" if self.fix else text
+        parts = (self.where, self.got, self.wanted, self.fix)
+        where, got, wanted, fix = (harmless(part, MOST_SHOWN) for part in parts)
+        text = f"{where}: got {got}, wanted {wanted}."
+        return f"{text} {fix}" if fix else text
 
 
 class LadderError(Exception):
-    """The base of every error that a user can meet."""
+    """The base of every error that a user can meet; shown as one line, whatever is quoted in it."""
+
+    def __str__(self) -> str:
+        return harmless(super().__str__(), MOST_SAID)
 
 
 class ProblemsError(LadderError):
@@ -42,7 +49,10 @@ class ProblemsError(LadderError):
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
-        super().__init__("\n".join(str(problem) for problem in self.problems))
+        super().__init__(self.problems)
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.problems))
 
 
 class TaskError(ProblemsError):

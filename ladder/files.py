@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ladder.errors import StateError
+from ladder.wording import in_json
 
 
 def user_cache() -> Path:
@@ -101,4 +102,4 @@ def write_whole(path: Path, text: str) -> None:
 
 def write_json_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write rows as JSON lines, whole or not at all."""
-    write_whole(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    write_whole(path, "".join(in_json(json.dumps(row, ensure_ascii=False)) + "\n" for row in rows))

@@ -7,9 +7,9 @@ from pathlib import Path
 from ladder.economy.asked import together
 from ladder.evidence import Asked
 from ladder.rehearsal import rehearse
-from ladder.report.training import duration
 from ladder.report.watch import Watch
 from ladder.task import RungName, Task
+from ladder.wording import MOST_SAID, MOST_SHOWN, duration, harmless
 
 HEADS = ("calls", "tokens", "time", "USD")
 
@@ -17,11 +17,11 @@ HEADS = ("calls", "tokens", "time", "USD")
 def forecast(task: Task, runs: Path, watch: Watch, *, until: RungName | None) -> str:
     """Return what a climb would take, rung by rung, if no rung passed."""
     lines, found = rehearse(task, runs, watch, until=until)
-    lines += ["", _row("rung", *HEADS)]
+    lines = [*(harmless(line, MOST_SAID) for line in lines), "", _row("rung", *HEADS)]
     total = Asked()
     for name, asked in found.items():
         if isinstance(asked, str):
-            lines.append(_row(name, "-", "-", "-", f"skipped: {asked}"))
+            lines.append(_row(name, "-", "-", "-", f"skipped: {harmless(asked, MOST_SHOWN)}"))
         else:
             total = together(total, asked)
             lines.append(_row(name, *_texts(asked)))

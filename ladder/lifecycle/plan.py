@@ -15,6 +15,7 @@ from ladder.files import file_digest
 from ladder.hardware import hardware, versions
 from ladder.rungs.base import Climb
 from ladder.rungs.judging import judge_pins
+from ladder.wording import acts
 
 EVERY_DAYS = 91
 CHECKS_AHEAD = 4
@@ -61,7 +62,10 @@ def make_plan(climb: Climb, chosen: Attempt, confirmed: Estimate | None) -> str:
         command="ladder revalidate revalidation.yaml",
     )
     values = plan.model_dump(mode="json")
-    return HEADER + yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100)
+    text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100)
+    if acts(text):  # on the terminal of whoever reads it
+        text = yaml.safe_dump(values, sort_keys=False, width=100)
+    return HEADER + text
 
 
 def pins(climb: Climb, chosen: Attempt) -> dict[str, str]:

@@ -1,10 +1,11 @@
-"""What the report says of causes, mends and contexts."""
+"""What the report says of causes, mends and contexts, from records whose texts are escaped."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ladder.evidence import Comparison, ContextCosts, Diagnosis, Mend
+from ladder.evidence import ContextCosts, Diagnosis, Mend
+from ladder.wording import gap
 
 
 def mend_lines(mends: tuple[Mend, ...]) -> Iterator[str]:
@@ -22,25 +23,20 @@ def mend_lines(mends: tuple[Mend, ...]) -> Iterator[str]:
         )
 
 
-def gap(found: Comparison) -> str:
-    """Return a difference with its interval."""
-    return f"{found.difference:+.2f} ({found.low:+.2f} to {found.high:+.2f}, n = {found.n})"
-
-
 def cause_lines(diagnosis: Diagnosis | None) -> Iterator[str]:
     """Say why a rung did not pass, by what the arms mended."""
     if diagnosis is None or not (diagnosis.causes or diagnosis.arms):
         return
     # Often the first cause says the same sentence.
     said = any(diagnosis.sentence == cause.sentence for cause in diagnosis.causes)
-    yield "\nWhy it did not pass:" + ("" if said else f" {one_line(diagnosis.sentence)}") + "\n"
+    yield "\nWhy it did not pass:" + ("" if said else f" {diagnosis.sentence}") + "\n"
     for cause in diagnosis.causes:
-        rows = f" (e.g. {one_line(', '.join(cause.sample_ids[:3]))})" if cause.sample_ids else ""
+        rows = f" (e.g. {', '.join(cause.sample_ids[:3])})" if cause.sample_ids else ""
         would = ""
         if cause.recoverable:
             r = cause.recoverable
             would = f" Had they been right: {r.mean:.2f} ({r.low:.2f}–{r.high:.2f})."
-        yield f"- **{cause.name}**: {one_line(cause.sentence)}{rows}.{would}"
+        yield f"- **{cause.name}**: {cause.sentence}{rows}.{would}"
     if diagnosis.arms:
         n = max(found.n for found in diagnosis.arms.values())
         arms = ", ".join(
@@ -49,11 +45,11 @@ def cause_lines(diagnosis: Diagnosis | None) -> Iterator[str]:
         )
         asked = diagnosis.asked
         yield (
-            f"\nThe same {n} rows with one thing changed: {one_line(arms)}. That took "
+            f"\nThe same {n} rows with one thing changed: {arms}. That took "
             f"{asked.calls:,} calls, {asked.tokens:,} tokens, {asked.seconds:.0f} s of the model."
         )
     for line in diagnosis.untold:
-        yield f"\nCould not tell {one_line(line)}."
+        yield f"\nCould not tell {line}."
 
 
 def context_lines(costs: ContextCosts | None) -> Iterator[str]:
@@ -70,8 +66,3 @@ def context_lines(costs: ContextCosts | None) -> Iterator[str]:
         f"length costs {gap(costs.length)}, real texts beside it instead of filler cost a further "
         f"{gap(costs.distraction)}, and {costs.position.other} costs {gap(costs.position)}."
     )
-
-
-def one_line(text: str) -> str:
-    """Make a text of the user's harmless: on a line of its own it could be a heading or a table."""
-    return " ".join(text.split()).replace("|", "\\|")

@@ -9,58 +9,58 @@ from ladder.evidence import (
     Assessment,
     Attempt,
     DataReport,
-    Estimate,
     Measurement,
     WordOverlap,
 )
-from ladder.report.causes import cause_lines, context_lines, mend_lines, one_line
-from ladder.report.training import build_lines, duration, technique_lines
-from ladder.wording import counted
+from ladder.report.causes import cause_lines, context_lines, mend_lines
+from ladder.report.texts import each_text
+from ladder.report.training import build_lines, technique_lines
+from ladder.wording import code, counted, duration, in_markdown, span
 
 SUSPECT_TAIL = 5
 """A p95 of so many times the p50 is worth a word."""
 
 
 def as_markdown(assessment: Assessment) -> str:
-    """Return the report."""
-    return "\n".join(_lines(assessment)) + "\n"
+    """Return the report. Every text of the record is escaped here, once, whoever wrote it."""
+    return "\n".join(_lines(each_text(assessment, in_markdown), assessment)) + "\n"
 
 
-def _lines(a: Assessment) -> Iterator[str]:
+def _lines(a: Assessment, raw: Assessment) -> Iterator[str]:
     limits = {name: value for name, value in a.task.gate.items() if value is not None}
     gate = ", ".join(
         f"{name} {value if isinstance(value, str) else format(value, 'g')}"
         for name, value in limits.items()
     )
     yield f"# {a.task.name}\n"
-    yield f"> {one_line(a.task.goal)}\n"
+    yield f"> {a.task.goal}\n"
     yield f"{answer_line(a)}\n"
     if a.recommendation.instead:
-        yield f"**But {one_line(a.recommendation.instead)}**\n"
+        yield f"**But {a.recommendation.instead}**\n"
     for reason in a.recommendation.reasons:
-        yield f"- {one_line(reason)}"
+        yield f"- {reason}"
     yield "\n## What was measured\n"
-    yield f"Base model `{a.task.base}`, scorer `{a.task.scorer}`, gate: {gate}.\n"
+    yield f"Base model {code(raw.task.base)}, scorer {code(raw.task.scorer)}, gate: {gate}.\n"
     confidence = float(a.task.gate["confidence"] or 0)
     yield f"| rung | score ({100 * confidence:g} %) | p95 | $ per 1k | build | verdict |"
     yield "|---|---|---|---|---|---|"
     for row in table_rows(a):
         yield _cells(row)
-    yield f"\n{one_line(assumed(a))}"
+    yield f"\n{assumed(a)}"
     if a.judge:
-        yield f"\n{one_line(a.judge.sentence)}"
+        yield f"\n{a.judge.sentence}"
     if a.control:
-        yield f"\n{one_line(a.control.sentence)}\n"
+        yield f"\n{a.control.sentence}\n"
     for attempt in a.attempts:
         yield from _attempt_lines(attempt)
     yield from _data_lines(a)
     yield from _cost_lines(a)
-    yield from _evidence_lines(a)
+    yield from _evidence_lines(a, raw.plan)
 
 
 def _cells(texts: Sequence[str]) -> str:
-    """Return one row of a table, whatever stands in its cells."""
-    return "| " + " | ".join(map(one_line, texts)) + " |"
+    """Return one row of a table."""
+    return "| " + " | ".join(texts) + " |"
 
 
 def answer_line(a: Assessment) -> str:
@@ -143,20 +143,13 @@ def assumed(a: Assessment) -> str:
     return text + (f" · $: {'; '.join(sorted(sources))}" if sources else "")
 
 
-def span(estimate: Estimate) -> str:
-    """Return a score with its interval; nothing where nothing was scored."""
-    if estimate.n == 0:
-        return "–"
-    return f"{estimate.mean:.2f} ({estimate.low:.2f}–{estimate.high:.2f})"
-
-
 def _attempt_lines(attempt: Attempt) -> Iterator[str]:
     yield f"\n### {attempt.rung}: {attempt.status}\n"
     m = attempt.measurement
     if m is None or attempt.candidate is None:
-        yield one_line(attempt.reason)
+        yield attempt.reason
         return
-    yield f"Winner: {one_line(attempt.candidate.technique)}. {one_line(attempt.reason)}.\n"
+    yield f"Winner: {attempt.candidate.technique}. {attempt.reason}.\n"
     yield from _limit_lines(attempt)
     yield from _failed_lines(attempt)
     yield from mend_lines(attempt.mends)
@@ -190,13 +183,13 @@ def _failed_lines(attempt: Attempt) -> Iterator[str]:
     m, failed = attempt.measurement, attempt.asked.errors
     if failed:
         yield (
-            f"\nRequests that failed, from the race on: {one_line(counted(failed))}. "
+            f"\nRequests that failed, from the race on: {counted(failed)}. "
             "They were asked again, and left out where they failed again; none counts as wrong."
         )
     if m and m.errors:
         yield (
             f"\n{m.errors} of the {m.requests} gate rows have no score; the commonest error: "
-            f"{one_line(m.commonest_error)}"
+            f"{m.commonest_error}"
         )
 
 
@@ -330,7 +323,7 @@ def _data_lines(a: Assessment) -> Iterator[str]:
         f"{d.sealed} sealed (read once), {d.reserve} in reserve; "
         f"{documents(d)}, {d.unlabeled} unlabelled. "
         f"{d.duplicates} near-duplicates were set aside"
-        + (f": {one_line(_first(', ', d.set_aside))}." if d.set_aside else ".")
+        + (f": {_first(', ', d.set_aside)}." if d.set_aside else ".")
     )
     if d.detectable is None:
         yield "These gate rows cannot prove this gate even without a mistake: add rows."
@@ -343,7 +336,7 @@ def _data_lines(a: Assessment) -> Iterator[str]:
         shown = _first(", ", d.contaminated)
         yield f"\n{len(d.contaminated)} held-out rows repeat training rows, not counted: {shown}."
     if d.look_alikes:
-        shown = one_line(_first("; ", d.look_alikes))
+        shown = _first("; ", d.look_alikes)
         yield (
             f"\n{len(d.look_alikes)} held-out rows differ from a training row in a number or a "
             f"name only; they are not counted, and worth a look: {shown}."
@@ -379,7 +372,7 @@ def _overlap_lines(found: WordOverlap | None) -> Iterator[str]:
         f"{found.rows - found.checkable} shorter ones cannot be checked so."
     )
     if found.top:
-        yield f"\nThe rows that share most: {one_line(_first('; ', found.top))}."
+        yield f"\nThe rows that share most: {_first('; ', found.top)}."
 
 
 def _cost_lines(a: Assessment) -> Iterator[str]:
@@ -428,13 +421,20 @@ def _bill_lines(a: Assessment) -> Iterator[str]:
     yield "\n![USD a month over requests a month](costs.svg)\n"
 
 
-def _evidence_lines(a: Assessment) -> Iterator[str]:
+def _evidence_lines(a: Assessment, plan: str | None) -> Iterator[str]:
     yield "\n## Evidence\n"
     yield f"ladder {a.ladder_version}, {a.created}, {a.seconds:.0f} s, seed {a.task.seed}."
     yield f"Machine: {', '.join(f'{k} {v}' for k, v in a.hardware.items())}."
     yield f"Versions: {', '.join(f'{k} {v}' for k, v in a.versions.items())}."
-    yield f"Task {a.task.digest[:16]}; data " + ", ".join(
-        f"{role} {digest[:16]}" for role, digest in a.data.digests.items()
+    yield f"Task {_short(a.task.digest)}; data " + ", ".join(
+        f"{role} {_short(digest)}" for role, digest in a.data.digests.items()
     )
-    if a.plan:
-        yield f"\nNext: `ladder revalidate {a.plan}`, or `ladder schedule {a.plan}`."
+    if plan:
+        yield (
+            f"\nNext: {code(f'ladder revalidate {plan}')}, or {code(f'ladder schedule {plan}')}."
+        )
+
+
+def _short(digest: str) -> str:
+    """Return the beginning of a digest; a text that is none stays whole: it may be escaped."""
+    return digest[:16] if digest.isalnum() else digest

@@ -48,7 +48,8 @@ def costs_svg(found: Economics) -> str:
     axes.set_ylabel("USD a month, all in")
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda usd, _: f"{usd:g}"))
-    axes.legend(frameon=False)
+    for text in axes.legend(frameon=False).get_texts():
+        text.set_parse_math(False)  # a name with two `$` in it is a name
     return _as_svg(figure)
 
 

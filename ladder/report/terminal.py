@@ -10,12 +10,15 @@ from rich.text import Text
 
 from ladder.evidence import Assessment
 from ladder.report.markdown import answer_line, assumed, table_rows
+from ladder.report.texts import each_text
+from ladder.wording import MOST_SHOWN, harmless
 
 COLOURS = {"pass": "green", "fail": "red", "undecided": "yellow", "no": "magenta"}
 
 
 def show(assessment: Assessment, folder: Path, console: Console) -> None:
     """Print the table of rungs, the answer, and where the files are."""
+    assessment = each_text(assessment, lambda text: harmless(text, MOST_SHOWN))
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("rung", "score", "p95", "$ per 1k", "build", "verdict"):
         table.add_column(name, overflow="fold")
@@ -40,6 +43,6 @@ def show(assessment: Assessment, folder: Path, console: Console) -> None:
         f"{assessment.seconds:.0f} s",
         highlight=False,
     )
-    console.print(Text(f"report {folder / 'report.md'}"), soft_wrap=True)
+    console.print(Text(f"report {harmless(str(folder / 'report.md'))}"), soft_wrap=True)
     if assessment.plan:
-        console.print(Text(f"plan   {folder / assessment.plan}"), soft_wrap=True)
+        console.print(Text(f"plan   {harmless(str(folder / assessment.plan))}"), soft_wrap=True)

@@ -1,18 +1,14 @@
-"""What the report says of training: which way, what it was expected to take, what it took."""
+"""What the report says of training: which way, what it was expected to take, what it took.
+
+From records whose texts are escaped.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
 from ladder.evidence import Build, Technique
-from ladder.report.causes import one_line
-
-
-def duration(seconds: float) -> str:
-    """Return seconds as a short text."""
-    if seconds < 1:
-        return "–"
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+from ladder.wording import duration
 
 
 def build_lines(build: Build) -> Iterator[str]:
@@ -40,4 +36,4 @@ def technique_lines(found: Sequence[Technique]) -> Iterator[str]:
     yield "|---|---|"
     for way in found:
         name = f"**{way.name}** (chosen)" if way.chosen else way.name
-        yield f"| {name} | {one_line(way.reason)} |"
+        yield f"| {name} | {way.reason} |"

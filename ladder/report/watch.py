@@ -21,6 +21,8 @@ from rich.progress import (
 from rich.prompt import Confirm
 from rich.text import Text
 
+from ladder.wording import MOST_SHOWN, harmless
+
 
 class Advance(Protocol):
     """Tells how many of the step's units are done so far, and how it goes in a word or two."""
@@ -95,9 +97,11 @@ class Live:
             return
         if not self._bars.tasks:
             self._bars.start()
-        bar = self._bars.add_task(title, total=max(total, 1), note="")
+        bar = self._bars.add_task(harmless(title, MOST_SHOWN), total=max(total, 1), note="")
         try:
-            yield lambda done, note="": self._bars.update(bar, completed=done, note=note)
+            yield lambda done, note="": self._bars.update(
+                bar, completed=done, note=harmless(note, MOST_SHOWN)
+            )
         finally:
             self._bars.remove_task(bar)
             if not self._bars.tasks:
@@ -109,12 +113,14 @@ class Live:
 
     def say(self, text: str) -> None:
         """Print one line that stays."""
-        self.console.print(Text(text))
+        indent = " " * (len(text) - len(text.lstrip(" ")))
+        self.console.print(Text(indent + harmless(text, MOST_SHOWN)))
         self._last = time.monotonic()
 
     def ask(self, question: str, default: bool) -> bool:
         """Ask at a terminal; in a log file, write what was taken for the answer."""
         if self.console.is_terminal and sys.stdin.isatty():
-            return Confirm.ask(question, console=self.console, default=default)
+            asked = Text(harmless(question, MOST_SHOWN))
+            return Confirm.ask(asked, console=self.console, default=default)
         self.say(f"{question} Nobody to ask: {'yes' if default else 'no'}, by the estimate.")
         return default

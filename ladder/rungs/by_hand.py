@@ -10,7 +10,6 @@ from typing import Any
 from ladder.engines import model_folder
 from ladder.errors import TrainingError
 from ladder.evidence import Build
-from ladder.report.training import duration
 from ladder.report.watch import Watch
 from ladder.rungs.asking import answer
 from ladder.rungs.base import Climb
@@ -25,6 +24,7 @@ from ladder.task import Task
 from ladder.training.launch import PICTURE, RECORD, TEACHER
 from ladder.training.passport import kind_of, name_of
 from ladder.training.recipes import Recipe, RowKind, find_recipe
+from ladder.wording import duration
 
 Answered = Sequence[tuple[Sample, str]]
 Rows = Sequence[Mapping[str, Any]]

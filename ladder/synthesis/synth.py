@@ -20,6 +20,7 @@ from ladder.synthesis.filters import agreed, ask, away_from_held_out, describe_c
 from ladder.synthesis.gain import Gain, measure_gain, refuse_way
 from ladder.synthesis.writing import Draft, drafts, read_input
 from ladder.task import Task, model_parts
+from ladder.wording import in_json
 
 LEAST_ROWS = 8
 """Training rows without which there is nothing to show."""
@@ -63,7 +64,7 @@ def synthesise(
     path = out if gain and gain.proven else _refused(out)
     write_json_lines(path, _as_lines(climb, teacher, rows, asked))
     record = _record(climb, teacher, counts, gain, file_digest(path))
-    write_whole(record_path(path), record.model_dump_json(indent=2) + "\n")
+    write_whole(record_path(path), in_json(record.model_dump_json(indent=2)) + "\n")
     climb.store.close()
     return record, path
 

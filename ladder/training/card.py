@@ -1,9 +1,14 @@
-"""The model card of a trained artefact: every number in it comes from a record on disk."""
+"""The model card of a trained artefact: every number in it comes from a record on disk.
+
+Texts in its sentences are escaped where they are put together, one line of a list at a time.
+"""
 
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +18,7 @@ from ladder.engines.bundled import MODELS, bundled_licence
 from ladder.engines.passport import read_passport
 from ladder.evidence import Assessment, Attempt, Passport
 from ladder.files import write_whole
-from ladder.report.markdown import span
-from ladder.report.training import duration
+from ladder.wording import code, duration, fenced, in_markdown, span
 
 CARD = "README.md"
 LIBRARIES = {"adapter": "peft", "head": "escalation-ladder", "model": "transformers"}
@@ -61,10 +65,11 @@ def model_card(
     }
     whats = {"adapter": "An adapter for", "head": "A linear label student on"}
     what = whats.get(passport.kind, "A model trained from")
-    at = f" at revision `{revision}`" if revision else ""
+    at = f" at revision {code(revision)}" if revision else ""
+    made = f"made by the recipe {code(passport.recipe)}"
     parts = [
         f"---\n{yaml.safe_dump(head, sort_keys=False)}---\n",
-        f"# {name}\n\n{what} `{base}`{at}, made by the recipe `{passport.recipe}`.\n",
+        f"# {in_markdown(name)}\n\n{what} {code(base)}{at}, {made}.\n",
         f"## How to load it\n\n{_loading(name, passport)}",
         f"## What it was trained on\n\n{_lines(_trained(passport, record))}",
         f"## How well it answers\n\n{_lines(measured or ['Not measured yet: `ladder assess`.'])}",
@@ -74,33 +79,37 @@ def model_card(
 
 
 def _loading(name: str, passport: Passport) -> str:
+    quoted = partial(json.dumps, ensure_ascii=False)  # a text of Python's as well
     base = passport.base.partition("@")[0]
     bundled = base in MODELS  # a card is passed on: no path of this machine stands in it
     adapter = [
         "from peft import PeftModel",
         "from transformers import AutoModelForCausalLM, AutoTokenizer",
         *(["from ladder.engines.bundled import bundled_folder", ""] if bundled else [""]),
-        f'base = bundled_folder("{base}")'
+        f"base = bundled_folder({quoted(base)})"
         if bundled
-        else f'base = "{base}"  # its hub id, or the folder where it lies',
+        else f"base = {quoted(base)}  # its hub id, or the folder where it lies",
         "tokenizer = AutoTokenizer.from_pretrained(base)",
-        f'model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), "{name}")',
+        "model = AutoModelForCausalLM.from_pretrained(base)",
+        f"model = PeftModel.from_pretrained(model, {quoted(name)})",
     ]
     whole = [
         "from transformers import AutoModelForCausalLM, AutoTokenizer",
         "",
-        f'tokenizer = AutoTokenizer.from_pretrained("{name}")',
-        f'model = AutoModelForCausalLM.from_pretrained("{name}")',
+        f"tokenizer = AutoTokenizer.from_pretrained({quoted(name)})",
+        f"model = AutoModelForCausalLM.from_pretrained({quoted(name)})",
     ]
     other = [
         "from transformers import AutoModel",
         "",
-        f'model = AutoModel.from_pretrained("{name}")',
+        f"model = AutoModel.from_pretrained({quoted(name)})",
     ]
-    head = ["from ladder.engines import open_engine", "", f'engine = open_engine("head:{name}")']
-    code = {"adapter": adapter, "model": whole, "head": head, "other": other}[passport.kind]
-    check = f"`ladder passport {name}` checks that it is what it was, and answers as it did."
-    return "\n".join(["```python", *code, "```", "", *_asking(passport), check, ""])
+    reference = quoted(f"head:{name}")
+    head = ["from ladder.engines import open_engine", "", f"engine = open_engine({reference})"]
+    lines = {"adapter": adapter, "model": whole, "head": head, "other": other}[passport.kind]
+    check = code(f"ladder passport {shlex.quote(name)}")
+    said = f"{check} checks that it is what it was, and answers as it did."
+    return "\n".join([*fenced("\n".join(lines), "python"), "", *_asking(passport), said, ""])
 
 
 def _asking(passport: Passport) -> list[str]:
@@ -110,7 +119,7 @@ def _asking(passport: Passport) -> list[str]:
     if not passport.prompt:
         return []
     said = "Ask it as it was trained, in plain text and without a chat template:"
-    return [said, "", "```text", passport.prompt, "```", ""]
+    return [said, "", *fenced(passport.prompt), ""]
 
 
 def _trained(passport: Passport, record: Mapping[str, Any]) -> list[str]:
@@ -178,7 +187,7 @@ def _limits(passport: Passport, licence: str | None) -> list[str]:
 
 
 def _lines(lines: list[str]) -> str:
-    return "".join(f"- {line}\n" for line in lines)
+    return "".join(f"- {in_markdown(line)}\n" for line in lines)
 
 
 def _licence(base: Path) -> str | None:

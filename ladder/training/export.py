@@ -16,6 +16,7 @@ from ladder.evidence import Canaries, Passport
 from ladder.files import clear_disk_errors, write_whole
 from ladder.training.card import RECORD, write_card
 from ladder.training.gguf_file import write_gguf
+from ladder.wording import in_json
 
 BESIDE = (*TOKENIZER, "tokenizer_config.json", "chat_template.jinja")
 
@@ -69,7 +70,7 @@ def _merged(engine: LocalEngine, passport: Passport, canaries: Canaries, made: P
     drift = check_canaries(LocalEngine(made), canaries)
     _refuse_moved(drift)
     whole = passport.model_copy(update={"kind": "model", "parts": parts_of(made)})
-    write_whole(made / PASSPORT, whole.model_dump_json(indent=2) + "\n")
+    write_whole(made / PASSPORT, in_json(whole.model_dump_json(indent=2)) + "\n")
     write_card(made)
     return [
         _proof(drift),

@@ -17,6 +17,7 @@ from ladder.evidence import Canaries, Passport
 from ladder.files import digest_of, file_digest, write_whole
 from ladder.hardware import versions
 from ladder.training.recipes import Recipe
+from ladder.wording import in_json
 
 Kind = Literal["adapter", "model", "head", "other"]
 FEWEST_ALIKE = 10
@@ -65,7 +66,7 @@ def issue(
         versions=versions(),
         canaries=_canaries(folder, base, kind, rows, overrides.get(OWN_CODE) == "true"),
     )
-    write_whole(folder / PASSPORT, passport.model_dump_json(indent=2) + "\n")
+    write_whole(folder / PASSPORT, in_json(passport.model_dump_json(indent=2)) + "\n")
     return passport
 
 

@@ -19,7 +19,6 @@ from ladder.engines.passport import PASSPORT, PICKLES, parts_of, read_passport
 from ladder.errors import EngineError, PassportError
 from ladder.files import write_json_lines
 from ladder.lifecycle.passport import inspect
-from ladder.report.markdown import span
 from ladder.report.watch import Quiet
 from ladder.rungs.opening import open_climb
 from ladder.task import load_task
@@ -27,6 +26,7 @@ from ladder.training.card import write_card
 from ladder.training.launch import train
 from ladder.training.passport import form_of
 from ladder.training.recipes import find_recipe
+from ladder.wording import span
 
 torch = pytest.importorskip("torch")
 
