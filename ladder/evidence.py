@@ -71,6 +71,10 @@ class Foreseen(Record):
     memory_mb: float
     there_mb: float
     """Memory that was free."""
+    tokens: int = 0
+    """That are learnt from, all epochs together."""
+    precision: str = ""
+    """In which it computes."""
 
 
 class Build(Record):
@@ -363,6 +367,8 @@ class Passport(Record):
     """Recipe file and programs -> digest."""
     overrides: dict[str, str] = {}
     """Recipe fields that were changed for this training."""
+    precision: str = ""
+    """In which it was trained: of the weights, and of the arithmetic where that is another."""
     prompt: str = ""
     """What all its prompts share, with {input} in place of what differs; `chat` where they are
     messages under the base's chat template; empty where they share nothing."""

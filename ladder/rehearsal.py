@@ -40,7 +40,7 @@ from ladder.rungs.measuring import confirm
 from ladder.rungs.opening import open_climb
 from ladder.scorers.base import ModelScorer, Score, Scorer
 from ladder.task import Task, model_parts
-from ladder.training.estimate import SLOWDOWN, START_SECONDS, technique_of
+from ladder.training.estimate import START_SECONDS, slowdown
 from ladder.training.prune import KEPT_SHARE
 from ladder.training.recipes import Recipe
 
@@ -211,8 +211,7 @@ class Rehearsal(Climb):
         engine = self.engine(self.task.models.base)
         read = sum(engine.count_tokens(text) for row in rows for text in texts_of(row))
         tokens = round(read * float(settings.get("num_train_epochs", 3)))
-        slowdown = SLOWDOWN[technique_of(settings)]
-        seconds = START_SECONDS + depth * slowdown * tokens / self.speed.read
+        seconds = START_SECONDS + depth * slowdown(settings) * tokens / self.speed.read
         self.asked = together(self.asked, Asked(tokens=tokens, seconds=seconds))
         return Build(seconds=seconds, train_tokens=tokens, folder=REHEARSED)
 

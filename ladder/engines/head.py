@@ -20,6 +20,7 @@ from ladder.engines.embedding import embed, open_embedder
 from ladder.engines.passport import refuse_changed
 from ladder.errors import EngineError
 from ladder.files import file_digest, folder_digests
+from ladder.hardware import precision
 
 CONFIG, WEIGHTS = "head.json", "head.npz"
 BATCH_ROWS = 32
@@ -48,8 +49,14 @@ class HeadEngine:
         return Abilities(plain=True, context=1_000_000, local=True)
 
     def fingerprint(self) -> dict[str, str]:
-        """Return the digests of its two files; the first holds that of its embedding, if any."""
-        return folder_digests(self.folder, (CONFIG, WEIGHTS))
+        """Return the digests of its two files; the first holds that of its embedding, if any.
+
+        And the precision of that, where it is not the one that the head learnt from.
+        """
+        pins = folder_digests(self.folder, (CONFIG, WEIGHTS))
+        if self._precision != self.features.get("dtype"):
+            pins["precision"] = str(self._precision)
+        return pins
 
     def count_tokens(self, text: str) -> int:
         """Return the number of words."""
@@ -61,6 +68,12 @@ class HeadEngine:
             parts = arrays["weights"], arrays["intercepts"]
         return self.config["labels"], *parts, self._featurize()
 
+    @property
+    def _precision(self) -> str | None:
+        """That of the vectors it learnt from; float32, which it reads too, on a plain processor."""
+        learnt: str | None = self.features.get("dtype")
+        return precision() if learnt == "bfloat16" else learnt
+
     def _featurize(self) -> Featurize:
         if "embedding" not in self.features:
             return n_grams(self.features["n_grams"])
@@ -70,7 +83,7 @@ class HeadEngine:
                 f"{self.folder} was trained on the embedding in {place}, which is not there or has "
                 "changed: put it back, or train the head again"
             )
-        model = open_embedder(place, self.features["dtype"])
+        model = open_embedder(place, self._precision or "float32")
         return lambda texts: embed(model, texts)
 
     def complete(self, requests: Sequence[Request]) -> Iterator[tuple[int, Completion]]:

@@ -25,6 +25,7 @@ from ladder.engines.json_schema import Grammars
 from ladder.engines.passport import refuse_changed, refuse_pickle
 from ladder.errors import EngineError, MissingExtraError
 from ladder.files import digest_of, folder_digests
+from ladder.hardware import precision
 
 if TYPE_CHECKING:
     import torch
@@ -439,21 +440,6 @@ def repeated(cache: Any, rows: int) -> Any:
     if copied.get_seq_length():
         copied.batch_repeat_interleave(rows)
     return copied
-
-
-def precision() -> str:
-    """Return `bfloat16` where the machine has a unit for it, else `float32`.
-
-    Emulated bfloat16 is slower than float32, so the processor's own flags decide.
-    """
-    import shutil
-
-    if shutil.which("nvidia-smi"):
-        return "bfloat16"
-    cpu = Path("/proc/cpuinfo")
-    flags = cpu.read_text(errors="replace") if cpu.is_file() else ""
-    has_unit = any(flag in flags for flag in ("avx512_bf16", "amx_bf16", " bf16"))
-    return "bfloat16" if has_unit else "float32"
 
 
 def _refuse_other(folder: Path, adapter: Path | None) -> None:

@@ -21,7 +21,7 @@ from ladder.engines.speed import TWO_CORES, Speed, probe
 from ladder.engines.spending import Meter, Spending
 from ladder.errors import MissingExtraError, Problem, TaskError
 from ladder.evidence import Asked, Attempt, Build, Candidate, Foreseen, Memory
-from ladder.hardware import hardware, memory_there_mb
+from ladder.hardware import hardware, memory_there_mb, precision
 from ladder.report.watch import Quiet, Watch
 from ladder.retrieval.store import stays_here
 from ladder.rungs.library import Library
@@ -257,7 +257,9 @@ class Climb:
         if not self.base_is_local() or first_use(self.task.models.base):
             return None
         shape = shape_of(self.base_folder())
-        needed = {name: memory_mb(shape, name, TOKENS_AT_ONCE) for name in SLOWDOWN}
+        needed = {
+            name: memory_mb(shape, name, TOKENS_AT_ONCE, computed=precision()) for name in SLOWDOWN
+        }
         return Memory(needed_mb=needed, there_mb=memory_there_mb())
 
     def base_speed(self) -> Speed:
