@@ -7,10 +7,8 @@ as it arrives. Trouble that may pass is tried again; what stays is told in `Comp
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import json
 import math
-import os
 import random
 import threading
 import time
@@ -28,11 +26,9 @@ import httpx
 
 from ladder.engines.base import Abilities, Completion, Request
 from ladder.errors import EngineError
+from ladder.keys import Place, how_to_send, key_for, place_at
+from ladder.redaction import redact
 
-KEY_VARIABLES = ("LADDER_API_KEY", "OPENAI_API_KEY")
-"""Where the API key is looked for; the first that is set counts."""
-MADE_FOR = {"OPENAI_API_KEY": "openai.com"}
-"""Whose key it is: a task file from elsewhere may name any host, and gets no key of another."""
 START_CONCURRENCY = 4
 BODY_LIMIT_BYTES = 10_000_000
 MESSAGE_LIMIT = 200
@@ -117,8 +113,8 @@ class EndpointEngine:
         bare = base.copy_with(userinfo=b"", fragment=None)
         self._url = bare.copy_with(raw_path=path.rstrip(b"/") + b"/chat/completions" + mark + query)
         self._shown = str(bare.copy_with(query=None)).rstrip("/")
-        self._host = base.host
-        self._local = is_loopback(base.host)
+        self._place = place_at(base)
+        self._local = self._place.here
         self._heard = False
         """Some response has come: something listens at the URL."""
         self._estimates = False
@@ -165,7 +161,8 @@ class EndpointEngine:
             EngineError: nothing listens at the URL, or it does not accept the key.
         """
         answers: SimpleQueue[tuple[int, Completion] | None] = SimpleQueue()
-        headers = _headers(_key(self._host))
+        key = None if self._login else key_for(self._place)
+        headers = _headers(key.value if key else None)
         loop = asyncio.new_event_loop()
         work = loop.create_task(self._answer_all(requests, headers, answers.put))
         work.add_done_callback(lambda _: answers.put(None))
@@ -280,11 +277,8 @@ class EndpointEngine:
         words = "redirects are not followed" if status < 400 else _server_message(body)
         message = f"HTTP {status}: {words}"
         if status in (401, 403):
-            raise EngineError(
-                f"{self._shown} refuses access ({message}). "
-                f"Set {KEY_VARIABLES[0]} to a key that is valid there "
-                f"({KEY_VARIABLES[1]} is sent to openai.com and to this machine only)."
-            )
+            fix = "Is the login in its URL valid?" if self._login else how_to_send(self._place)
+            raise EngineError(f"{self._shown} refuses access ({message}). {fix}")
         if status in RETRIED_STATUSES or status >= 500:
             asked = _retry_after(response.headers.get("retry-after", ""))
             pause = None if asked is None else min(asked, self.longest_wait_s)
@@ -478,19 +472,12 @@ def _server_message(body: bytes) -> str:
         text = error if isinstance(error, str) else error["message"]
     except (ValueError, KeyError, TypeError, RecursionError):
         pass  # not in the usual form: the body itself is the message
-    return _without_key(" ".join(str(text).split()))[:MESSAGE_LIMIT] or "no message"
+    return redact(" ".join(str(text).split()))[:MESSAGE_LIMIT] or "no message"
 
 
 def _kind(error: Exception) -> str:
     """Return what a connection error says of itself, or else its name."""
-    return _without_key(str(error))[:MESSAGE_LIMIT] or type(error).__name__
-
-
-def _without_key(text: str) -> str:
-    for name in KEY_VARIABLES:
-        key = os.environ.get(name, "").strip()
-        text = text.replace(key, "[API key]") if key else text
-    return text
+    return redact(str(error))[:MESSAGE_LIMIT] or type(error).__name__
 
 
 def _retry_after(value: str) -> float | None:
@@ -505,22 +492,6 @@ def _retry_after(value: str) -> float | None:
         aware = then if then.tzinfo else then.replace(tzinfo=UTC)
         seconds = (aware - datetime.now(UTC)).total_seconds()
     return None if math.isnan(seconds) else max(0.0, seconds)
-
-
-def _key(host: str) -> str | None:
-    """Return the API key from the environment that may be sent to a host.
-
-    Raises:
-        EngineError: the variable holds what cannot be sent in a header.
-    """
-    for name in KEY_VARIABLES:
-        key = os.environ.get(name, "").strip()
-        owner = MADE_FOR.get(name)
-        if key and (owner is None or is_loopback(host) or f".{host}".endswith(f".{owner}")):
-            if not (key.isascii() and key.isprintable() and " " not in key):
-                raise EngineError(f"{name} holds spaces or characters that no API key has")
-            return key
-    return None
 
 
 def _headers(key: str | None) -> dict[str, str]:
@@ -540,7 +511,4 @@ def _checked_url(model: str, base_url: str) -> httpx.URL:
 
 def is_loopback(host: str) -> bool:
     """Tell whether a host is this machine."""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return Place("http", host.lower().removesuffix("."), 0).here

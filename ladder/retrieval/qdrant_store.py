@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -25,11 +24,13 @@ from uuid import UUID, uuid5
 
 from ladder.errors import MissingExtraError, StateError
 from ladder.files import alone_in, clear_disk_errors
+from ladder.keys import key_for, place_at
 from ladder.retrieval.backend import CLOSE, SLICE, Candidate, Entry, read_notes
 from ladder.retrieval.counts import WordCounts, saturation
 from ladder.task import is_url
 
 KEY_VARIABLE = "QDRANT_API_KEY"
+QDRANT_PORT = 6333
 TIMEOUT_SECONDS = 120
 PER_REQUEST = 500
 """Rows in one request: some megabytes, well under a server's limit of 32."""
@@ -43,7 +44,8 @@ NOTES_POINT = str(UUID(int=1))
 def open_qdrant(address: str, name: str) -> Qdrant:
     """Open the collection `ladder-<name>` of a server, or of the folder `address/name`.
 
-    A key for the server comes from the environment's QDRANT_API_KEY.
+    A key for the server comes from the environment, where the user's configuration names the host
+    (`ladder.keys`); QDRANT_API_KEY goes to this machine without that.
 
     Raises:
         MissingExtraError: qdrant-client is not installed.
@@ -58,13 +60,13 @@ def open_qdrant(address: str, name: str) -> Qdrant:
     with ExitStack() as until_closed:
         if is_url(address):
             place = address
-            key = os.environ.get(KEY_VARIABLE, "").strip() or None
-            port = None if address.startswith("https://") else 6333
+            port = None if address.startswith("https://") else QDRANT_PORT
+            key = key_for(place_at(address, port), KEY_VARIABLE)
             with _clear_errors(place):
                 client = QdrantClient(
                     url=address,
                     port=port,
-                    api_key=key,
+                    api_key=key.value if key else None,
                     timeout=TIMEOUT_SECONDS,
                     check_compatibility=False,  # the first request says what is wrong
                 )
