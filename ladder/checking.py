@@ -14,7 +14,7 @@ from ladder.errors import Problem, TaskError
 from ladder.granting import how_named
 from ladder.keys import about_key, place_at
 from ladder.report.markdown import documents, train_rows
-from ladder.retrieval.qdrant_store import KEY_VARIABLE, QDRANT_PORT
+from ladder.retrieval.qdrant_store import KEY_VARIABLE, qdrant_place
 from ladder.rungs.base import may_be_asked, may_be_kept, must_stay
 from ladder.rungs.opening import refuse_schema
 from ladder.rungs.own_code import named_code
@@ -147,7 +147,7 @@ def _keys(task: Task) -> Iterator[str]:
             yield f"{role}: {harmless(name, 80)} at {place}: {about_key(place)}"
     store = store_parts(task.data.store)[1] if task.data.store else ""
     if is_url(store):
-        place = place_at(store, QDRANT_PORT)
+        place = qdrant_place(store)
         yield f"data.store: {place}: {about_key(place, KEY_VARIABLE)}"
 
 

@@ -35,6 +35,12 @@ class Place(NamedTuple):
         except ValueError:
             return False
 
+    @property
+    def origin(self) -> str:
+        """Return `scheme://host:port`."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}:{self.port}"
+
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == PORTS[self.scheme] == 443 else f"{host}:{self.port}"

@@ -530,7 +530,7 @@ def _check_store(task: Task, where: str, value: str) -> Iterator[Problem]:
     address = store_parts(value)[1]
     if is_url(address):
         if "@" in address:  # not shown: it may hold a password
-            fix = "The key is the environment's QDRANT_API_KEY."
+            fix = "A key stands in the environment, e.g. QDRANT_API_KEY, never in an address."
             yield Problem(where, "an address with `@`", "qdrant:http://HOST:PORT", fix)
         return
     try:
