@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ladder.errors import LadderError
 from ladder.wording import MOST_SAID, harmless, harmless_lines, in_json
+
+if TYPE_CHECKING:
+    from ladder.trust import Granted
 
 INTERRUPTED = 130
 NO_VERDICT = 2
@@ -60,6 +63,10 @@ Artefact = Annotated[Path, typer.Argument(help="The folder of an adapter or a st
 BaseModel = Annotated[
     str | None, typer.Option("--base", help="The base under an adapter, if it lies elsewhere now.")
 ]
+AllowCode = Annotated[
+    bool,
+    typer.Option("--allow-code", help="Let code that the task names run: read it before."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
 
@@ -82,7 +89,24 @@ def check(task: TaskFile, data: DataFolder = None) -> None:
 
 
 @app.command()
-def assess(
+def trust(
+    task: TaskFile,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Show the code that a task names, and write down that it may run."""
+    from ladder.granting import code_lines, trust_all
+    from ladder.task import load_task
+
+    loaded = load_task(task)
+    lines, codes = code_lines(loaded)
+    for line in lines:
+        typer.echo(line)
+    if codes and (yes or typer.confirm("Have you read it, and may it run?")):
+        typer.echo(f"written to {trust_all(loaded, codes)}")
+
+
+@app.command()
+def assess(  # noqa: PLR0913 - each is an option of the command line
     task: TaskFile,
     data: DataFolder = None,
     runs: RunsFolder = Path("runs"),
@@ -95,6 +119,7 @@ def assess(
         bool, typer.Option("--dry-run", help="Say what it would take, and stop.")
     ] = False,
     json: AsJson = False,
+    allow_code: AllowCode = False,
 ) -> None:
     """Climb until a rung passes; leave a recommendation and a revalidation plan."""
     from rich.console import Console
@@ -102,7 +127,8 @@ def assess(
     from ladder.report.watch import Live, Quiet
     from ladder.task import load_task
 
-    loaded = load_task(task, data)
+    granted: Granted = "nothing" if dry_run else _granted(allow_code)
+    loaded = load_task(task, data, granted)
     if until is not None and until not in loaded.rungs:
         here = ", ".join(loaded.rungs)
         raise typer.BadParameter(f"{until}: this task's rungs are {here}", param_hint="--until")
@@ -193,6 +219,7 @@ def train(
     change: Annotated[
         list[str] | None, typer.Option("--set", help="Change a recipe field: key=value.")
     ] = None,
+    allow_code: AllowCode = False,
 ) -> None:
     """Run one recipe on a task's training rows."""
     from rich.console import Console
@@ -206,7 +233,7 @@ def train(
     if wrong:
         raise typer.BadParameter(f"{wrong[0]}: write key=value", param_hint="--set")
     overrides = {key: value for key, _, value in pairs}
-    loaded = load_task(task, data)
+    loaded = load_task(task, data, _granted(allow_code))
     for line in train_task(recipe, loaded, runs.resolve(), Live(Console()), overrides):
         _tell(line)
 
@@ -223,6 +250,7 @@ def synth(
     measure: Annotated[
         str, typer.Option(help="Measure the gain with: linear, rag or lora; default: by the task.")
     ] = "",
+    allow_code: AllowCode = False,
 ) -> None:
     """Let the teacher write training rows; keep them only where they are shown to help."""
     from rich.console import Console
@@ -235,7 +263,7 @@ def synth(
     if measure and measure not in WAYS:
         known = ", ".join(WAYS)
         raise typer.BadParameter(f"{measure}: there are {known}", param_hint="--measure")
-    loaded = load_task(task, data)
+    loaded = load_task(task, data, _granted(allow_code))
     out = out or loaded.folder / "synthetic.jsonl"
     if out.suffix != ".jsonl":
         raise typer.BadParameter(f"{out}: name a .jsonl file", param_hint="--out")
@@ -278,6 +306,7 @@ def passport(folder: Artefact, base: BaseModel = None) -> None:
 def revalidate(
     plan: PlanFile,
     if_due: Annotated[bool, typer.Option("--if-due", help="Do nothing before it is due.")] = False,
+    allow_code: AllowCode = False,
 ) -> None:
     """Measure a certified answer again; exit 1 when something changed."""
     from datetime import UTC, datetime
@@ -295,7 +324,7 @@ def revalidate(
     if if_due and not is_due(plan, loaded, datetime.now(UTC).date()):
         typer.echo(f"Not due: checked within the last {loaded.every_days} days.")
         return
-    found = measure_again(plan, Live(Console(stderr=True)))
+    found = measure_again(plan, Live(Console(stderr=True)), _granted(allow_code))
     before = loaded.baseline.gate_rows
     now = span(found.measurement.score) if found.measurement else "not measured"
     typer.echo(f"score {now}, certified {span(before)}")
@@ -321,6 +350,10 @@ def schedule(
     plan = find_plan(plan)
     load_plan(plan)
     typer.echo(TARGETS[target](plan), nl=False)
+
+
+def _granted(allow_code: bool) -> Granted:
+    return "all" if allow_code else "trusted"
 
 
 def main() -> None:

@@ -38,6 +38,7 @@ from ladder.rungs.judging import judge_agreement
 from ladder.rungs.library import Library
 from ladder.rungs.measuring import confirm
 from ladder.rungs.opening import open_climb
+from ladder.scorers import make_scorer, runs_code
 from ladder.scorers.base import ModelScorer, Score, Scorer
 from ladder.task import Task, model_parts
 from ladder.training.estimate import START_SECONDS, slowdown
@@ -163,13 +164,19 @@ class Rehearsal(Climb):
 
     @cached_property
     def scorers(self) -> tuple[tuple[str, Scorer | ModelScorer], ...]:
-        """Scorers that find as many answers right as the candidate is good; judges are asked."""
+        """Scorers that find as many answers right as the candidate is good; judges are asked.
+
+        Code that the task brings is not run.
+        """
 
         def drawn(answer: str, target: str) -> Score:
             return Score(float(self.luck.random() < self.skill))
 
-        real = super().scorers
-        return tuple((name, by if isinstance(by, ModelScorer) else drawn) for name, by in real)
+        found: list[tuple[str, Scorer | ModelScorer]] = []
+        for choice in self.task.score:
+            by = drawn if runs_code(choice) else make_scorer(choice, f"{self.task.source}: score")
+            found.append((choice.name, by if isinstance(by, ModelScorer) else drawn))
+        return tuple(found)
 
     @cached_property
     def library(self) -> Library:

@@ -30,6 +30,7 @@ from pydantic.fields import FieldInfo
 
 from ladder.errors import Problem, TaskError
 from ladder.redaction import keep_secrets_in
+from ladder.trust import Consent, Granted
 
 RungName = Literal["prompt", "rag", "lora", "distill"]
 RUNGS: tuple[RungName, ...] = get_args(RungName)
@@ -252,6 +253,7 @@ class Task(_Section):
     _source: Path = PrivateAttr(Path("task.yaml"))
     _data_root: Path | None = PrivateAttr(None)
     _digest: str = PrivateAttr("")
+    _granted: Granted = PrivateAttr("trusted")
 
     @property
     def source(self) -> Path:
@@ -273,6 +275,11 @@ class Task(_Section):
         """The sha256 of the task file."""
         return self._digest
 
+    @property
+    def consent(self) -> Consent:
+        """What of the code that the task names may run: a person says so, outside of the task."""
+        return Consent(self._source, self._granted)
+
     def find_data(self, value: str) -> Path:
         """Return the file that a data value names: beside the task file, or under --data."""
         beside = self.folder / value
@@ -281,7 +288,7 @@ class Task(_Section):
         return self._data_root / value
 
 
-def load_task(path: Path, data_root: Path | None = None) -> Task:
+def load_task(path: Path, data_root: Path | None = None, granted: Granted = "trusted") -> Task:
     """Read a task file.
 
     Args:
@@ -289,6 +296,7 @@ def load_task(path: Path, data_root: Path | None = None) -> Task:
         data_root: a further folder in which data files may lie. Files outside the task's own
             folder and this one are refused, so that a task file from elsewhere cannot make
             `ladder` read what its user did not mean to show.
+        granted: what of the code that the task names may run (`ladder.trust`).
 
     Raises:
         TaskError: with every mistake found.
@@ -307,6 +315,7 @@ def load_task(path: Path, data_root: Path | None = None) -> Task:
     if task is not None:
         task._source = path
         task._data_root = data_root
+        task._granted = granted
         task._digest = hashlib.sha256(text.encode()).hexdigest()
         problems += _check_data(task, lines)
     if task is None or problems:
@@ -525,7 +534,7 @@ def _check_store(task: Task, where: str, value: str) -> Iterator[Problem]:
     address = store_parts(value)[1]
     if is_url(address):
         if "@" in address:  # not shown: it may hold a password
-            fix = "The key is the environment's QDRANT_API_KEY."
+            fix = "A key stands in the environment, e.g. QDRANT_API_KEY, never in an address."
             yield Problem(where, "an address with `@`", "qdrant:http://HOST:PORT", fix)
         return
     try:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -64,8 +65,12 @@ class HeadEngine:
 
     @cached_property
     def _parts(self) -> tuple[list[str], Any, Any, Featurize]:
-        with np.load(self.folder / WEIGHTS, allow_pickle=False) as arrays:
-            parts = arrays["weights"], arrays["intercepts"]
+        try:
+            with np.load(self.folder / WEIGHTS, allow_pickle=False) as arrays:
+                parts = arrays["weights"], arrays["intercepts"]
+        except (ValueError, OSError, KeyError, EOFError, BadZipFile) as error:
+            fix = "Put the original file back, or train the head again."
+            raise EngineError(f"{self.folder / WEIGHTS}: no weights of a head. {fix}") from error
         return self.config["labels"], *parts, self._featurize()
 
     @property
@@ -108,6 +113,9 @@ def n_grams(settings: dict[str, Any]) -> Featurize:
     """Return the features of hashed character n-grams, with nothing to store."""
     from sklearn.feature_extraction.text import HashingVectorizer
 
+    other = settings.keys() - N_GRAMS.keys()
+    if other:  # with `input: filename` the rows would name files to read
+        raise EngineError(f"{CONFIG}: got {', '.join(sorted(other))}, wanted {', '.join(N_GRAMS)}")
     settings = {**settings, "ngram_range": tuple(settings["ngram_range"])}
     features: Featurize = HashingVectorizer(**settings).transform
     return features

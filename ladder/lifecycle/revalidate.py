@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from ladder.engines.local import LocalEngine
-from ladder.errors import PassportError, StateError
+from ladder.errors import PassportError, Problem, StateError, TaskError
 from ladder.evidence import Attempt, Measurement, RevalidationPlan, Verdict
 from ladder.files import write_whole
 from ladder.lifecycle.passport import canary_finding
@@ -16,7 +16,9 @@ from ladder.report.watch import Watch
 from ladder.rungs.base import Climb
 from ladder.rungs.measuring import measure
 from ladder.rungs.opening import open_climb
-from ladder.task import load_task
+from ladder.task import Task, load_task
+from ladder.trust import Granted
+from ladder.wording import harmless
 
 RECORD = "revalidations.jsonl"
 
@@ -50,15 +52,24 @@ def is_due(path: Path, plan: RevalidationPlan, today: date) -> bool:
     return (today - last).days >= plan.every_days
 
 
-def revalidate(path: Path, watch: Watch) -> Revalidation:
+def revalidate(path: Path, watch: Watch, granted: Granted = "trusted") -> Revalidation:
     """Measure the plan's candidate on its gate rows, with nothing taken from the cache.
 
     The gate rows are read whole: a scheduled check has a fixed n. Leaves one line in
     revalidations.jsonl beside the plan.
+
+    Args:
+        path: the plan.
+        watch: sees progress.
+        granted: what of the code that the task names may run (`ladder.trust`).
+
+    Raises:
+        TaskError: the plan or its task is wrong, or the plan asks a model that the task does not.
     """
     plan = load_plan(path)
     root = path.parent / plan.data_root if plan.data_root else None
-    task = load_task(path.parent / plan.task, root)
+    task = load_task(path.parent / plan.task, root, granted)
+    _refuse_other_endpoint(path, plan, task)
     stamp = datetime.now(UTC)
     folder = path.parent / "revalidations" / stamp.strftime("%Y-%m-%d")
     climb, _ = open_climb(task, folder, watch, store=folder / "completions.sqlite")
@@ -69,6 +80,14 @@ def revalidate(path: Path, watch: Watch) -> Revalidation:
     _record(path, result, stamp)
     climb.store.close()
     return result
+
+
+def _refuse_other_endpoint(path: Path, plan: RevalidationPlan, task: Task) -> None:
+    """Refuse an endpoint that stands in the plan alone: the task says where its rows may go."""
+    model = plan.candidate.model
+    if model.startswith("openai:") and model not in task.models.model_dump().values():
+        got, wanted = f"`{harmless(model, 120)}`", f"an endpoint that {task.source} names"
+        raise TaskError([Problem(f"{path}: candidate.model", got, wanted)])
 
 
 def _measured_again(climb: Climb, plan: RevalidationPlan) -> Revalidation:

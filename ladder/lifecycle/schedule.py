@@ -25,7 +25,8 @@ def as_cron(plan: Path) -> str:
     # cron's PATH is short: name the Python that has ladder, and where its models are kept.
     cache = os.environ.get("LADDER_CACHE")
     kept = f"LADDER_CACHE={shlex.quote(cache)} " if cache else ""
-    ladder = f"{kept}{shlex.quote(sys.executable)} -m ladder"
+    # -P: no file beside the plan is taken for a module.
+    ladder = f"{kept}{shlex.quote(sys.executable)} -P -m ladder"
     command = f"cd {folder} && {ladder} revalidate {name} --if-due".replace("%", "\\%")
     return (  # cron reads a bare % as a new line
         f"# BEGIN ladder {plan.name}\n"

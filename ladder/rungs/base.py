@@ -25,6 +25,7 @@ from ladder.hardware import hardware, memory_there_mb, precision
 from ladder.report.watch import Quiet, Watch
 from ladder.retrieval.store import stays_here
 from ladder.rungs.library import Library
+from ladder.rungs.own_code import may_run
 from ladder.samples.answer_schema import Schema, schema_of
 from ladder.samples.rows import Graded, Sample
 from ladder.samples.splits import Splits
@@ -74,7 +75,7 @@ class Climb:
         if key not in self._engines:
             if first_use(model):
                 self.watch.say("converting the bundled model, once: about 20 s")
-            allowed = model in self.task.rules.remote_code
+            allowed = may_run(self.task, model)
             opened = open_engine(model, adapter, self.task.folder, allowed)
             keep_here(self.task, model, opened)
             if isinstance(opened, EndpointEngine):
@@ -106,7 +107,8 @@ class Climb:
     def scorers(self) -> tuple[tuple[str, Scorer | ModelScorer], ...]:
         """The task's scorers by name; the first is the one that is gated."""
         where = f"{self.task.source}: score"
-        return tuple((choice.name, make_scorer(choice, where)) for choice in self.task.score)
+        consent = self.task.consent
+        return tuple((each.name, make_scorer(each, where, consent)) for each in self.task.score)
 
     @cached_property
     def answer_schema(self) -> Schema | None:
@@ -234,7 +236,7 @@ class Climb:
     @cached_property
     def _with_own_code(self) -> set[Path]:
         """Folders of the models whose own code may run here."""
-        named = self.task.rules.remote_code
+        named = [model for model in self.task.rules.remote_code if may_run(self.task, model)]
         return {model_folder(model, self.task.folder, own_code=True) for model in named}
 
     def foresee(
@@ -265,7 +267,8 @@ class Climb:
     def base_speed(self) -> Speed:
         """Return how fast the base answers here: probed once, kept with the completions."""
         base = self.task.models.base
-        if not self.base_is_local() or first_use(base) or find_spec("torch") is None:
+        untried = base in self.task.rules.remote_code and not may_run(self.task, base)
+        if not self.base_is_local() or first_use(base) or find_spec("torch") is None or untried:
             return TWO_CORES
         engine = self.engine(base)
         try:

@@ -12,7 +12,9 @@ from typing import Any
 from ladder.errors import DataError, MissingExtraError, Problem
 from ladder.files import digest_of, file_digest
 from ladder.samples.preferences import Preference, mistake_of, told_before
+from ladder.samples.saved import is_hub_id, outside, texts_alone
 from ladder.task import DATASETS_PREFIX, ColumnName, Task
+from ladder.wording import harmless
 
 MOST_PROBLEMS_SHOWN = 20
 
@@ -254,6 +256,11 @@ def _from_datasets(task: Task, role: str, name: str) -> Iterator[tuple[str, Mapp
     name, _, revision = name.partition("@")
     split = split or ("train" if role in ("train", "examples") else "test")
     folder = task.find_data(name)
+    led_out = outside(folder) if folder.is_dir() else ""
+    if led_out or not (folder.is_dir() or is_hub_id(name)):
+        got = led_out or "neither a folder beside the task nor a hub's id"
+        fix = "Name a folder written by save_to_disk, or an id that the hub serves."
+        raise DataError([Problem(f"data.{role}: {harmless(name, 80)}", got, "a data set", fix)])
     try:
         if folder.is_dir():
             loaded = datasets.load_from_disk(str(folder))
@@ -264,7 +271,7 @@ def _from_datasets(task: Task, role: str, name: str) -> Iterator[tuple[str, Mapp
         got = f"{type(error).__name__}: {str(error)[:160]}"
         fix = "Name a folder written by save_to_disk, or an id that the hub serves."
         raise DataError([Problem(f"data.{role}: {name}", got, "a data set", fix)]) from None
-    for number, row in enumerate(table, start=1):
+    for number, row in enumerate(texts_alone(table), start=1):
         yield f"{name}#{split}:row {number}", row
 
 

@@ -21,13 +21,7 @@ from typing import Any
 import httpx
 
 from ladder.engines.base import Abilities, Completion, Request
-from ladder.engines.endpoint.access import (
-    KEY_VARIABLES,
-    _checked_url,
-    _headers,
-    _key,
-    is_loopback,
-)
+from ladder.engines.endpoint.access import checked_url, headers_with
 from ladder.engines.endpoint.breaker import GREETING, Breaker, Patience
 from ladder.engines.endpoint.chat_completions import Reply, is_blank, payload, read, reply_of
 from ladder.engines.endpoint.failure import (
@@ -42,6 +36,7 @@ from ladder.engines.endpoint.failure import (
 from ladder.engines.endpoint.loop import Loop, Put
 from ladder.engines.endpoint.pacing import START_CONCURRENCY, Pace
 from ladder.errors import EndpointDownError, EngineError
+from ladder.keys import how_to_send, key_for, place_at
 from ladder.redaction import hide_from_logs, keep_url_secrets, redact
 from ladder.wording import harmless
 
@@ -58,7 +53,6 @@ ADVICE = {
     THROTTLED: "Wait until the key's limit is open again, or raise it",
     "no quota": "Pay the account up, or use another key",
     "HTTP 402": "Pay the account up, or use another key",
-    "HTTP 403": f"Set {KEY_VARIABLES[0]} to a key that is valid there",
     "HTTP 404": "Mend the URL or the model's name",
 }
 """What to do, by the kind that came most often."""
@@ -148,15 +142,15 @@ class EndpointEngine:
         self.breaker = Breaker(patience or Patience())
         keep_url_secrets(base_url)
         hide_from_logs()
-        base = _checked_url(model, base_url)
+        base = checked_url(model, base_url)
         path, mark, query = base.raw_path.partition(b"?")
         # The password leaves the URL, which httpx logs, and is sent in the header all the same.
         self._login = (base.username, base.password) if base.userinfo else None
         bare = base.copy_with(userinfo=b"", fragment=None)
         self._url = bare.copy_with(raw_path=path.rstrip(b"/") + b"/chat/completions" + mark + query)
         self._shown = str(bare.copy_with(query=None)).rstrip("/")
-        self._host = base.host
-        self._local = is_loopback(base.host)
+        self._place = place_at(base)
+        self._local = self._place.here
         self._refused_whole = 0
         """Requests that were refused as a stream, and then not answered as a whole either."""
         self._estimates = False
@@ -212,7 +206,8 @@ class EndpointEngine:
             EndpointDownError: the endpoint answers nothing any more.
             EngineError: it does not accept the key.
         """
-        headers = _headers(_key(self._host))
+        key = None if self._login else key_for(self._place)
+        headers = headers_with(key.value if key else None)
         loop = Loop(lambda put: self._answer_all(requests, headers, put))
         try:
             for answer in loop.results():
@@ -467,11 +462,10 @@ class EndpointEngine:
         return Completion(text=text, tokens_in=tokens_in, tokens_out=tokens_out, seconds=seconds)
 
     def _refused(self, failure: TryError) -> EngineError:
-        return EngineError(
-            f"{self._shown} refuses access ({failure}). "
-            f"Set {KEY_VARIABLES[0]} to a key that is valid there "
-            f"({KEY_VARIABLES[1]} is sent to openai.com and to this machine only)."
-        )
+        return EngineError(f"{self._shown} refuses access ({failure}). {self._key_advice()}")
+
+    def _key_advice(self) -> str:
+        return "Is the login in its URL valid?" if self._login else how_to_send(self._place)
 
     def _down(self) -> EndpointDownError:
         """Say what failed how often since when, in the server's own words, and what to do."""
@@ -483,10 +477,12 @@ class EndpointEngine:
         state = "nothing listens there" if silent else f"no answers from {self.model}"
         since = self.breaker.since.astimezone().strftime("%H:%M:%S")
         said = self.words(commonest)
+        advice = f"{ADVICE.get(commonest, OTHER_ADVICE)}."
+        if commonest == "HTTP 403":
+            advice = self._key_advice()
         message = (
             f"{self._shown}: {state}: {listed}, and no answer since {since}"
             + (f" ({said})" if said else "")
-            + f". {ADVICE.get(commonest, OTHER_ADVICE)}. "
-            "What was answered is kept: run the same command again to go on."
+            + f". {advice} What was answered is kept: run the same command again to go on."
         )
         return EndpointDownError(redact(message), lately)
