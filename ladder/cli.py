@@ -6,6 +6,7 @@ refused; 2 the user's input is wrong; 3 a bug (the log is named); 130 Ctrl-C.
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +14,7 @@ from typing import Annotated
 import typer
 
 from ladder.errors import LadderError
+from ladder.redaction import hide_from_output
 
 INTERRUPTED = 130
 
@@ -317,6 +319,8 @@ def schedule(
 
 def main() -> None:
     """Run the program and turn every ending into its exit code."""
+    os.umask(0o077)  # rows and answers are their owner's to read
+    hide_from_output()
     try:
         code = app(standalone_mode=False) or 0  # an Exit's code comes back as the value
     except KeyboardInterrupt:
