@@ -21,6 +21,8 @@ from rich.progress import (
 from rich.prompt import Confirm
 from rich.text import Text
 
+from ladder.redaction import redact
+
 
 class Advance(Protocol):
     """Tells how many of the step's units are done so far, and how it goes in a word or two."""
@@ -109,12 +111,12 @@ class Live:
 
     def say(self, text: str) -> None:
         """Print one line that stays."""
-        self.console.print(Text(text))
+        self.console.print(Text(redact(text)))
         self._last = time.monotonic()
 
     def ask(self, question: str, default: bool) -> bool:
         """Ask at a terminal; in a log file, write what was taken for the answer."""
         if self.console.is_terminal and sys.stdin.isatty():
-            return Confirm.ask(question, console=self.console, default=default)
+            return Confirm.ask(redact(question), console=self.console, default=default)
         self.say(f"{question} Nobody to ask: {'yes' if default else 'no'}, by the estimate.")
         return default
