@@ -7,6 +7,7 @@ rows were refused; 2 the user's input is wrong, or too many requests failed for 
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ladder.errors import LadderError
+from ladder.redaction import hide_from_output
 from ladder.wording import MOST_SAID, harmless, harmless_lines, in_json
 
 if TYPE_CHECKING:
@@ -358,6 +360,8 @@ def _granted(allow_code: bool) -> Granted:
 
 def main() -> None:
     """Run the program and turn every ending into its exit code."""
+    os.umask(0o077)  # rows and answers are their owner's to read
+    hide_from_output()
     try:
         code = app(standalone_mode=False) or 0  # an Exit's code comes back as the value
     except KeyboardInterrupt:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ladder.errors import StateError
+from ladder.redaction import redact
 from ladder.wording import in_json
 
 
@@ -93,7 +94,7 @@ def write_whole(path: Path, text: str) -> None:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
+                file.write(redact(text))
             Path(temporary).replace(path)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)

@@ -69,7 +69,16 @@ def redact(text: str) -> str:
     if not find.may_hold(text):
         return text
     lines = text.splitlines(keepends=True)
-    return "".join(find.spelt.sub(HIDDEN, line) if find.may_hold(line) else line for line in lines)
+    return "".join(find.spelt.sub(_hidden, line) if find.may_hold(line) else line for line in lines)
+
+
+def redact_in(value: Any) -> Any:
+    """Return nested plain values without any known secret in their texts."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, Mapping):
+        return {name: redact_in(inner) for name, inner in value.items()}
+    return [redact_in(inner) for inner in value] if isinstance(value, list) else value
 
 
 def without_keys(environment: Mapping[str, str]) -> dict[str, str]:
@@ -146,6 +155,17 @@ def _keep_login(url: str) -> None:
 def _in_environment() -> set[str]:
     found = (value.strip() for name, value in os.environ.items() if KEY_NAMES.search(name))
     return {value for value in found if len(value) >= LEAST and not value.startswith(("/", "."))}
+
+
+def _hidden(found: re.Match[str]) -> str:
+    """Hide what was found, unless it is a number among a file's own: it would be none any more."""
+    if not found.group().isdecimal():
+        return HIDDEN
+    before, after = found.string[: found.start()], found.string[found.end() :]
+    within = before[-1:].isdecimal() or after[:1].isdecimal()
+    opened = before.rstrip()[-1:] in ("", ":", "[", ",", "-", ".")
+    closed = after.lstrip()[:1] in ("", ",", "]", "}", ".")
+    return found.group() if within or (opened and closed) else HIDDEN
 
 
 @dataclass(frozen=True)

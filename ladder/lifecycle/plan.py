@@ -13,8 +13,10 @@ from ladder.errors import Problem, TaskError
 from ladder.evidence import Attempt, Baseline, Estimate, RevalidationPlan
 from ladder.files import file_digest
 from ladder.hardware import hardware, versions
+from ladder.redaction import HIDDEN, redact_in, stands_for
 from ladder.rungs.base import Climb
 from ladder.rungs.judging import judge_pins
+from ladder.task import Task
 from ladder.wording import acts
 
 EVERY_DAYS = 91
@@ -61,7 +63,7 @@ def make_plan(climb: Climb, chosen: Attempt, confirmed: Estimate | None) -> str:
         triggers=TRIGGERS,
         command="ladder revalidate revalidation.yaml",
     )
-    values = plan.model_dump(mode="json")
+    values = redact_in(plan.model_dump(mode="json"))
     text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100)
     if acts(text):  # on the terminal of whoever reads it
         text = yaml.safe_dump(values, sort_keys=False, width=100)
@@ -119,6 +121,25 @@ def load_plan(path: Path) -> RevalidationPlan:
         mark = getattr(error, "problem_mark", None)
         where = f"{path}:{mark.line + 1}" if mark else str(path)
         raise TaskError([Problem(where, str(error).split("\n")[0], "valid YAML")]) from None
+
+
+def with_secrets(plan: RevalidationPlan, path: Path, task: Task) -> RevalidationPlan:
+    """Return a plan whose model can be asked: the task still has what the plan does not show.
+
+    Raises:
+        TaskError: the task names no such model any more.
+    """
+    shown = plan.candidate.model
+    if HIDDEN not in shown:
+        return plan
+    judges = (str(choice.parameters.get("model")) for choice in task.score)
+    named = (task.models.base, task.models.teacher, task.models.student, *judges)
+    real = next((model for model in named if model and stands_for(shown, model)), None)
+    if real is None:
+        fix = "Name it there, or assess the task anew."
+        wanted = f"a model that {task.source} names"
+        raise TaskError([Problem(f"{path}: candidate.model", shown, wanted, fix)])
+    return plan.model_copy(update={"candidate": plan.candidate.model_copy(update={"model": real})})
 
 
 def _relative(path: Path, folder: Path) -> str:

@@ -11,7 +11,7 @@ from ladder.errors import PassportError, Problem, StateError, TaskError
 from ladder.evidence import Attempt, Measurement, RevalidationPlan, Verdict
 from ladder.files import write_whole
 from ladder.lifecycle.passport import canary_finding
-from ladder.lifecycle.plan import load_plan, pins
+from ladder.lifecycle.plan import load_plan, pins, with_secrets
 from ladder.report.watch import Watch
 from ladder.rungs.base import Climb
 from ladder.rungs.measuring import measure
@@ -69,6 +69,7 @@ def revalidate(path: Path, watch: Watch, granted: Granted = "trusted") -> Revali
     plan = load_plan(path)
     root = path.parent / plan.data_root if plan.data_root else None
     task = load_task(path.parent / plan.task, root, granted)
+    plan = with_secrets(plan, path, task)
     _refuse_other_endpoint(path, plan, task)
     stamp = datetime.now(UTC)
     folder = path.parent / "revalidations" / stamp.strftime("%Y-%m-%d")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import gzip
 import json
 import signal
 import socket
@@ -19,7 +20,24 @@ from typing import Any
 
 import httpx
 import pytest
-from faulty_server import FaultyServer, Seen, Step, failing, raw
+from faulty_server import (
+    BROKEN_GZIP,
+    CUT_SHORT,
+    ERROR_BESIDE,
+    FILTERED,
+    NO_CHOICES,
+    REFUSAL,
+    RESET,
+    TOOL_CALL,
+    FaultyServer,
+    Seen,
+    Step,
+    failing,
+    html,
+    raw,
+    saying,
+    zipped,
+)
 
 from ladder.engines.base import Completion, Request
 from ladder.engines.endpoint import EndpointEngine
@@ -28,6 +46,7 @@ from ladder.engines.endpoint.chat_completions import BODY_LIMIT_BYTES, retry_aft
 from ladder.engines.endpoint.pacing import Pace
 from ladder.errors import EngineError
 
+ZIPPED = {"Content-Encoding": "gzip"}
 KEY = "sk-very-secret-0123456789"
 
 
@@ -195,20 +214,58 @@ def test_retry_after_forms() -> None:
 PASSING_TROUBLE = {
     "408": failing(408),
     "409": failing(409),
+    "425": failing(425),
     "500": failing(500),
     "503": Step(503, b"<html>busy</html>"),
+    "503 in broken gzip": Step(503, b"busy", {"Content-Encoding": "gzip"}),
+    "reset": RESET,
     "cut": Step(body=b'{"choices": [{"message": {"con', cut=True),
-    "not JSON": Step(body=b"<html>hello</html>"),
-    "JSON list": raw([1, 2]),
-    "too deep": Step(body=b"[" * 100_000),
-    "no body": Step(body=b""),
-    "empty choices": raw({"choices": []}),
-    "odd choices": raw({"choices": ["text"]}),
-    "no message": raw({"choices": [{}]}),
-    "content null": raw({"choices": [{"message": {"content": None}}]}),
-    "no content": raw({"choices": [{"message": {"role": "assistant"}}]}),
     "error with 200": raw({"error": {"message": "upstream is down"}}),
+    "error beside choices": ERROR_BESIDE,
+    "error in the choice": saying("x", error={"message": "overloaded", "code": "529"}),
 }
+LASTING_TROUBLE = {
+    "not JSON": (Step(body=b"<html>hello</html>"), "not JSON"),
+    "a page": (html(), "not JSON"),
+    "too deep": (Step(body=b"[" * 100_000), "not JSON"),
+    "no body": (Step(body=b""), "not JSON"),
+    "JSON list": (raw([1, 2]), "no choices"),
+    "no choices": (NO_CHOICES, "no choices"),
+    "empty choices": (raw({"choices": []}), "no choices"),
+    "odd choices": (raw({"choices": ["text"]}), "no text"),
+    "no message": (raw({"choices": [{}]}), "no text"),
+    "content null": (saying(None), "no text"),
+    "content a number": (saying(7), "no text"),
+    "no content": (raw({"choices": [{"message": {"role": "assistant"}}]}), "no text"),
+    "part without text": (saying([{"type": "image_url", "image_url": {}}]), "no text"),
+    "text of a part a list": (saying([{"type": "text", "text": ["a"]}]), "no text"),
+    "no parts": (saying([]), "no text"),
+    "empty": (saying(""), "empty"),
+    "blank": (saying(" \n\u200b "), "empty"),
+    "blank parts": (saying([{"type": "text", "text": " "}]), "empty"),
+    "cut": (CUT_SHORT, "cut before any text"),
+    "refusal": (REFUSAL, "refusal"),
+    "tool call": (TOOL_CALL, "tool call"),
+    "filter": (FILTERED, "content filter"),
+    "quota": (Step(429, b'{"error": {"code": "insufficient_quota"}}'), "no quota"),
+    "error of ours": (raw({"error": {"message": "no", "code": 400}}), "HTTP 400 in the reply"),
+    "broken gzip": (BROKEN_GZIP, "broken encoding"),
+    "half a gzip": (Step(200, gzip.compress(b"x" * 99)[:-9], ZIPPED), "broken encoding"),
+    "unknown encoding": (Step(200, b"x", {"Content-Encoding": "br"}), "broken encoding"),
+    "gzip bomb": (zipped(b" " * 50_000_000), "too large"),
+    "too large": (Step(body=b" " * (BODY_LIMIT_BYTES + 1)), "too large"),
+    "501": (failing(501), "HTTP 501"),
+    "402": (failing(402), "HTTP 402"),
+}
+
+
+@pytest.mark.parametrize(("trouble", "kind"), LASTING_TROUBLE.values(), ids=LASTING_TROUBLE)
+def test_what_asking_again_cannot_mend_is_asked_once(trouble: Step, kind: str) -> None:
+    with FaultyServer([trouble, Step()]) as server:
+        completion = answer_of(server)
+    assert (completion.text, completion.kind) == ("", kind)
+    assert completion.error
+    assert len(server.seen) == 1
 
 
 @pytest.mark.parametrize("trouble", PASSING_TROUBLE.values(), ids=PASSING_TROUBLE)
@@ -225,6 +282,7 @@ def test_lasting_trouble_is_an_error_and_no_answer(trouble: Step) -> None:
     assert completion.text == ""
     assert completion.error is not None
     assert completion.error.startswith("no answer in 3 attempts; the last: ")
+    assert completion.kind
     assert len(server.seen) == 3
 
 
@@ -245,7 +303,10 @@ def test_time_out_then_answer() -> None:
 def test_time_out_every_time() -> None:
     with FaultyServer([Step(delay_s=5)]) as server:
         completion = answer_of(server, timeout_s=0.2, attempts=2)
-    assert completion.error == "no answer in 2 attempts; the last: no answer within 0.2 s"
+    assert completion.error == (
+        "no answer in 2 attempts; the last: time-out: no answer within 0.2 s"
+    )
+    assert completion.kind == "time-out"
 
 
 @pytest.mark.parametrize("status", [400, 404, 413, 422, 405, 307])
@@ -261,17 +322,36 @@ def test_a_refused_request_fails_alone_and_at_once(status: int) -> None:
     assert [answers[0].text, answers[1].text, answers[2].text] == ["a", "", "b"]
     assert str(answers[1].error).startswith(f"HTTP {status}: ")
     assert len(str(answers[1].error)) <= len("HTTP 400: ") + 200
+    assert answers[1].kind == f"HTTP {status}"
     assert len(server.seen) == 3
 
 
-@pytest.mark.parametrize("status", [401, 403])
-def test_a_refused_key_stops_the_run(status: int) -> None:
-    with FaultyServer([Step(), failing(status, "who are you?")]) as server:
+def test_a_refused_key_stops_the_run() -> None:
+    with FaultyServer([Step(), failing(401, "who are you?")]) as server:
         stream = engine_for(server.url, concurrency=1).complete([ask()] * 100)
         assert next(stream)[1].text == "hello"
         with pytest.raises(EngineError, match=r"who are you\?.*LADDER_API_KEY"):
             next(stream)
     assert len(server.seen) == 2
+
+
+def test_a_forbidden_key_stops_the_run_where_nothing_was_ever_answered() -> None:
+    told = pytest.raises(EngineError, match=r"who are you\?.*LADDER_API_KEY")
+    with FaultyServer([failing(403, "who are you?")]) as server, told:
+        list(engine_for(server.url).complete([ask()] * 100))
+    assert len(server.seen) <= 9
+
+
+def test_a_forbidden_request_fails_alone() -> None:
+    def script(request: Seen) -> Step:
+        return failing(403, "moderated") if request.question == "bad" else Step()
+
+    with FaultyServer(script) as server:
+        for questions in (["bad", "a"], ["a", "bad"]):  # as the first of all, and later
+            engine = engine_for(server.url, concurrency=1)
+            answers = dict(engine.complete([ask(question) for question in questions]))
+            assert answers[questions.index("bad")].kind == "HTTP 403"
+            assert answers[questions.index("a")].text == "a"
 
 
 def test_nothing_listens() -> None:
@@ -289,10 +369,58 @@ def test_a_server_that_goes_away_fails_the_rest_only() -> None:
     assert "no connection" in str(completion.error)
 
 
-def test_a_body_without_end_is_not_kept() -> None:
-    with FaultyServer([Step(body=b" " * (BODY_LIMIT_BYTES + 1))]) as server:
-        assert "10,000,000 bytes" in str(answer_of(server).error)
-    assert len(server.seen) == 1
+CONTENTS = {
+    "parts": (saying([{"type": "text", "text": "a "}, {"type": "text", "text": "b"}]), "a b"),
+    "thoughts before": (
+        saying([{"type": "thinking", "thinking": []}, {"type": "text", "text": "a"}]),
+        "a",
+    ),
+    "refusal beside text": (saying("x", message={"content": "a", "refusal": "no"}), "a"),
+    "cut after some text": (saying("a b", finish_reason="length"), "a b"),
+    "packed": (zipped(saying("a").body), "a"),  # type: ignore[arg-type]
+    "index 0 is not the first": (
+        raw({"choices": [{"index": 1, "message": {"content": "b"}},
+                         {"index": 0, "message": {"content": "a"}}], "usage": None}),
+        "a",
+    ),
+    "no index 0": (
+        raw({"choices": [{"index": 2, "message": {"content": "a"}},
+                         {"index": 1, "message": {"content": "b"}}], "usage": None}),
+        "a",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:.*estimates")
+@pytest.mark.parametrize(("step", "text"), CONTENTS.values(), ids=CONTENTS)
+def test_every_valid_form_of_an_answer(step: Step, text: str) -> None:
+    with FaultyServer([step]) as server:
+        completion = answer_of(server)
+    assert (completion.text, completion.error) == (text, None)
+
+
+def test_leading_breaks_do_not_stop_an_answer_and_nothing_before_a_stop_is_none() -> None:
+    with FaultyServer([saying("\n\n yes\nno"), saying("; yes")]) as server:
+        assert answer_of(server, ask(stop=("\n", ";"))).text == "yes"
+        completion = answer_of(server, ask(stop=("\n", ";")))
+    assert (completion.text, completion.kind) == ("", "empty")
+    assert (completion.tokens_in, completion.tokens_out) == (11, 3)
+
+
+@pytest.mark.parametrize("trouble", [FILTERED, CUT_SHORT, REFUSAL, saying("")])
+def test_what_was_billed_counts_though_it_is_no_answer(trouble: Step) -> None:
+    with FaultyServer([trouble]) as server:
+        completion = answer_of(server)
+    assert completion.error
+    assert (completion.tokens_in, completion.tokens_out) == (11, 3)
+
+
+def test_failed_tries_that_were_billed_add_up() -> None:
+    broken = saying("x", usage=(100, 7), error={"message": "overloaded"})
+    with FaultyServer([broken, broken, Step()]) as server:
+        completion = answer_of(server)
+    assert completion.text == "hello"
+    assert (completion.tokens_in, completion.tokens_out) == (211, 17)
 
 
 def test_missing_usage_is_estimated_with_one_warning() -> None:
@@ -576,6 +704,60 @@ def test_a_refused_key_is_told_though_it_comes_as_a_stream() -> None:
     step = Step(401, b"data: {}", {"Content-Type": "text/event-stream"})
     with FaultyServer([step]) as server, pytest.raises(EngineError, match="refuses access"):
         list(engine_for(server.url).streaming(1).complete([ask()]))
+
+
+def events(*parts: dict[str, Any]) -> Step:
+    body = "".join(f"data: {json.dumps(part)}\n\n" for part in parts) + "data: [DONE]\n\n"
+    return Step(body=body.encode(), headers={"Content-Type": "text/event-stream"})
+
+
+def delta(index: int | None, content: object, **choice: Any) -> dict[str, Any]:
+    named = {} if index is None else {"index": index}
+    return {"choices": [{**named, "delta": {"content": content}, **choice}], "usage": USAGE}
+
+
+USAGE = {"prompt_tokens": 11, "completion_tokens": 3}
+STREAMS = {
+    "two choices": (events(delta(1, "x"), delta(0, "a"), delta(1, "y"), delta(0, "b")), "ab", ""),
+    "no index": (events(delta(None, "a"), delta(None, "b")), "ab", ""),
+    "other indices": (events(delta(2, "a"), delta(1, "x"), delta(2, "b")), "ab", ""),
+    "parts": (events(delta(0, [{"type": "text", "text": "a"}])), "a", ""),
+    "filter": (events(delta(0, "a"), delta(0, "", finish_reason="content_filter")), "",
+               "content filter"),
+    "nothing": (events(delta(0, None), delta(0, "")), "", "empty"),
+    "cut": (events(delta(0, "", finish_reason="length")), "", "cut before any text"),
+    "refusal": (events({"choices": [{"index": 0, "delta": {"refusal": "no"}}], "usage": USAGE}),
+                "", "refusal"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("step", "text", "kind"), STREAMS.values(), ids=STREAMS)
+def test_a_stream_is_read_as_a_whole_answer_is(step: Step, text: str, kind: str) -> None:
+    with FaultyServer([step]) as server:
+        [(_, completion)] = engine_for(server.url).streaming(1).complete([ask()])
+    assert (completion.text, completion.kind) == (text, kind)
+    assert (completion.tokens_in, completion.tokens_out) == (11, 3)
+
+
+SLOW = {
+    "head": Step(drip_s=0.05),
+    "body": Step(body=b"x" * 99, drip_s=0.05),
+    "spaces": Step(endless=b" ", drip_s=0.05),
+    "events": Step(endless=b'data: {"choices": [{"delta": {"content": "a"}}]}\n\n',
+                   headers={"Content-Type": "text/event-stream"}, drip_s=0.05),
+    "packed": Step(endless=b"\x00", headers={"Content-Encoding": "gzip"}, drip_s=0.3),
+    "error": Step(503, endless=b" ", drip_s=0.05),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("slow", SLOW.values(), ids=SLOW)
+def test_nothing_that_trickles_in_outlives_the_limit(slow: Step) -> None:
+    with FaultyServer([slow]) as server:
+        start = time.monotonic()
+        completion = answer_of(server, timeout_s=0.4, attempts=1)
+        took = time.monotonic() - start
+    assert completion.kind in ("time-out", "broken encoding")
+    assert took < 1.5
 
 
 def test_a_stream_that_breaks_off_is_an_error() -> None:

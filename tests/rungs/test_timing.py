@@ -122,6 +122,7 @@ def test_a_limit_that_nothing_could_be_timed_against_has_no_verdict(tmp_path):
     (limit,) = [limit for limit in verdict.limits if limit.limit == "max_p95_ms"]
     assert limit.got is None
     assert limit.reason == "none of 20 timed requests was answered"
+    assert found.untimed == 20
 
 
 def test_what_failed_is_timed_again_by_the_next_run(tmp_path):

@@ -41,7 +41,7 @@ class Patience:
     """In a row that may pass: an outage."""
     refusals_at_first: int = 8
     """In a row, where the endpoint has never answered: it is in doubt."""
-    refusals: int = 16
+    refusals: int = 12
     """In a row, where it has answered."""
     first_probe_s: float = 1.0
     """Until the first probe of an outage; the interval doubles with each."""
