@@ -56,8 +56,9 @@ def tokens(markdown: str) -> list[Token]:
     return [token for block in blocks for token in (block, *(block.children or ()))]
 
 
-LINKED = re.compile(r"(?i)\w://|www\.|\w@\w|(^|\s)@\w|\$")
-"""What GitHub, and others, make a link, a name or a formula of: only code is safe from it."""
+LINKED = re.compile(r"(?i)\w://|www\.|\w@\w|(^|\s)@\w|\$(?! per 1k|: )")
+"""What GitHub, and others, make a link, a name or a formula of: only code is safe from it. The
+report's own two dollar signs stand alone."""
 
 
 def live(markdown: str) -> set[str]:
