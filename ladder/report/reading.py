@@ -10,6 +10,7 @@ from ladder.errors import DataError, Problem
 from ladder.evidence import Assessment
 
 FILE = "assessment.json"
+COST = ("usd_per_1k", "usd_per_month", "build_usd", "requests_per_month")
 
 
 def read_assessment(run: Path) -> tuple[Assessment, Path]:
@@ -32,4 +33,21 @@ def read_assessment(run: Path) -> tuple[Assessment, Path]:
     except (ValidationError, UnicodeDecodeError) as error:
         got = f"a file that is not an assessment ({str(error).splitlines()[0]})"
         raise DataError([Problem(str(path), got, "schema_version 1")]) from None
+    if lacking := _lacking(found):
+        got, fix = f"an assessment without {lacking}", "Take the file that ladder assess wrote."
+        raise DataError([Problem(str(path), got, "all of what a report looks up", fix)])
     return found, path.parent
+
+
+def _lacking(found: Assessment) -> str:
+    """Say what a report looks up and the schema does not ask for."""
+    cost = found.recommendation.cost
+    if not isinstance(found.task.gate.get("confidence"), float):
+        return "task.gate.confidence"
+    if found.control and not found.control.lines:
+        return "a line in control.lines"
+    if cost and not cost.keys() >= set(COST):
+        return "a name in recommendation.cost"
+    if cost.get(COST[0]) is not None and None in cost.values():
+        return "a figure in recommendation.cost"
+    return ""
