@@ -144,7 +144,7 @@ def trust_code(digest: str, comment: str) -> Path:
     before = read_settings()
     if digest in before.trusted_code:
         return path
-    line = f"  {digest}: {json.dumps(harmless(comment, 120))}\n"
+    line = f'  "{digest}": {json.dumps(harmless(comment, 120))}\n'
     text = _read(path) or ""
     head = re.search(r"^trusted_code:[ \t]*(#.*)?$", text, re.MULTILINE)
     if head:

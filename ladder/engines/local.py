@@ -497,7 +497,7 @@ def load_model(folder: Path, adapter: Path | None, own_code: bool = False) -> An
         why = " ".join(str(error).split())[:300]
         fix = (
             "Wanted: safetensors weights of an architecture that transformers itself has; code in "
-            "a folder runs only where rules.remote_code names the model"
+            "a folder runs only where rules.remote_code names the model, and with your consent"
         )
         raise EngineError(f"{folder} cannot be loaded. {fix}. {why}") from None
     model.eval()
