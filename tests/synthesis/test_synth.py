@@ -520,8 +520,13 @@ def test_the_command_line_refuses_what_it_does_not_know(tmp_path):
         assert said in done.stderr
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("way", "adapters"), [("rag", 0), ("lora", 2)])
+@pytest.mark.parametrize(
+    ("way", "adapters"),
+    [
+        pytest.param("rag", 0, marks=pytest.mark.slow),
+        pytest.param("lora", 2, marks=pytest.mark.long),
+    ],
+)
 def test_a_model_on_this_machine_measures_the_gain(tmp_path, tiny, way, adapters):
     task_in(tmp_path)
     train = lines(tmp_path / "train.jsonl") + [
@@ -539,7 +544,7 @@ def test_a_model_on_this_machine_measures_the_gain(tmp_path, tiny, way, adapters
     assert not rows or rows[1] - rows[0] == 12
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_bundled_model_writes_rows_of_its_own(tmp_path, smollm):
     task = load_task(ROOT / "evalsets" / "r1_guest_feedback" / "task.yaml")
     found, path = run(task, tmp_path, 12)
