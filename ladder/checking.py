@@ -59,7 +59,7 @@ def check_task(path: Path, data_root: Path | None) -> list[str]:
         f"{report.reserve} in reserve · {documents(report)}",
         headline(task, report),
         *_keys(task),
-        *(how_named(named, path) for named in code),
+        *(how_named(named, task.consent) for named in code),
         *(f"set aside, like an earlier row: {pair}" for pair in report.set_aside[:5]),
         *(f"repeats a training row: {pair}" for pair in report.contaminated[:5]),
         *([f"… and {more} more"] if (more := len(report.contaminated) - 5) > 0 else []),

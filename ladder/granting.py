@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from ladder.rungs.own_code import Named, named_code
 from ladder.settings import read_settings, settings_file, shown, trust_code
 from ladder.task import Task
-from ladder.trust import Code
+from ladder.trust import Code, Consent
 from ladder.wording import harmless
 
 MOST_SHOWN = 40
@@ -36,7 +35,7 @@ def trust_all(task: Task, codes: Sequence[Code]) -> str:
     return shown(settings_file())
 
 
-def how_named(named: Named, source: Path) -> str:
+def how_named(named: Named, consent: Consent) -> str:
     """Say for `ladder check` what is needed before code runs: check never runs it."""
     head = f"{named.where}: `{harmless(named.name, 80)}` is code"
     if named.code is not None and named.code.digest in read_settings().trusted_code:
@@ -47,7 +46,7 @@ def how_named(named: Named, source: Path) -> str:
         return f"{head} that is fetched; not run by check; assess needs --allow-code"
     return (
         f"{head} of your own; not run by check; assess needs --allow-code, or once: "
-        f"ladder trust {shown(source)}"
+        f"{consent.command}"
     )
 
 

@@ -12,6 +12,7 @@ import importlib.abc
 import importlib.machinery
 import importlib.util
 import os
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -60,6 +61,11 @@ class Consent:
         """The folder of the task file."""
         return self.source.parent
 
+    @property
+    def command(self) -> str:
+        """The command that gives consent to what the task names."""
+        return f"ladder trust {shlex.quote(harmless(str(self.source)))}"
+
     def holds_for(self, code: Code | None) -> bool:
         """Tell whether code may run; None stands for code that is not on this machine yet."""
         if self.granted != "trusted":
@@ -74,7 +80,7 @@ class Consent:
         if code is None:
             return Problem(where, got, wanted, f"If you trust it, {flag}.")
         got += f" in {shown(code.place)}"
-        fix = f"Read it; then type `ladder trust {shown(self.source)}` once, or {flag}."
+        fix = f"Read it; then type `{self.command}` once, or {flag}."
         return Problem(where, got, wanted, fix)
 
 

@@ -26,6 +26,7 @@ from ladder.engines.passport import refuse_changed, refuse_pickle
 from ladder.errors import EngineError, MissingExtraError
 from ladder.files import digest_of, folder_digests
 from ladder.hardware import precision
+from ladder.wording import harmless
 
 if TYPE_CHECKING:
     import torch
@@ -92,7 +93,11 @@ class LocalEngine:
     def _token_counter(self) -> Any:
         from tokenizers import Tokenizer
 
-        return Tokenizer.from_file(str(self.folder / "tokenizer.json"))
+        try:
+            return Tokenizer.from_file(str(self.folder / "tokenizer.json"))
+        except Exception as error:  # the library raises no narrower kind
+            why = harmless(str(error), 120)
+            raise EngineError(f"{self.folder}: no tokenizer.json to be read ({why})") from None
 
     def count_tokens(self, text: str) -> int:
         """Return the exact number of tokens of a text."""
