@@ -33,7 +33,7 @@ DEEPEST = 100
 """Values inside values inside values: no record is nested deeper."""
 LONGEST_NAME = 300
 """Characters of what is written below a runs folder, at most."""
-HALF = "half a character"
+HALF, UNWRITABLE = "half a character", "is not JSON serializable"
 KINDS = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a pipe"),
@@ -272,7 +272,7 @@ def _oddness(value: object) -> str:
             return "" if math.isfinite(value) else f"the number {value}"
         except OverflowError:
             return "a number that is too large"
-    return f"a value of type {type(value).__name__} is not JSON serializable"
+    return f"a value of type {type(value).__name__} {UNWRITABLE}"
 
 
 @contextmanager

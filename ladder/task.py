@@ -34,6 +34,7 @@ from pydantic.fields import FieldInfo
 from ladder.errors import Problem, TaskError
 from ladder.files import (
     HALF,
+    UNWRITABLE,
     fault_of_name,
     odd_values,
     open_file,
@@ -55,6 +56,8 @@ LEAST_PERCENT = 10
 """A min_score from here on is meant in percent."""
 
 _Location = tuple[str, ...]
+SCHEMA: _Location = ("answer", "schema")
+"""What JSON has no words for is told of it by those who read it."""
 
 
 class _Section(BaseModel):
@@ -305,16 +308,17 @@ def load_task(path: Path, data_root: Path | None = None) -> Task:
     root, values = _parse(path, text)
     lines = _lines(root)
     problems = [*_unnameable(path, data_root), *_duplicate_keys(path, root)]
-    odd = dict(odd_values(values))
-    if any(found.startswith(HALF) for found in odd.values()):  # nothing else could be told of it
-        raise TaskError([*problems, *_odd_problems(path, lines, odd, ())])
+    odd = {at: got for at, got in odd_values(values) if UNWRITABLE not in got or at[:2] != SCHEMA}
+    halves = {at: found for at, found in odd.items() if found.startswith(HALF)}
+    if halves:  # nothing else could be told of it
+        raise TaskError([*problems, *_odd_problems(path, lines, halves, ())])
     task: Task | None
     told: list[_Location] = []
     try:
         task = Task.model_validate(values)
     except ValidationError as error:
         details: list[dict[str, Any]] = [dict(detail) for detail in error.errors()]
-        told = [tuple(map(str, detail["loc"])) for detail in details]
+        told += [tuple(map(str, detail["loc"])) for detail in details]
         problems += [_explain(path, lines, detail) for detail in details]
         task = _data_alone(values)
     problems += _odd_problems(path, lines, odd, told)
