@@ -304,9 +304,7 @@ def refuse_unwritable(folder: Path) -> None:
     Raises:
         StateError: it cannot be made, written to or named; or the device is full.
     """
-    fault = fault_of_name(folder)
-    if fault:
-        raise StateError(str(fault))
+    whole_path(folder)
     private_folder(folder)
     longest = os.pathconf(folder, "PC_PATH_MAX")
     if len(os.fsencode(folder)) + LONGEST_NAME > longest:
@@ -315,6 +313,22 @@ def refuse_unwritable(folder: Path) -> None:
         file.write(bytes(4096))
         file.flush()
         os.fsync(file.fileno())
+
+
+def refuse_unwritable_file(path: Path) -> None:
+    """Refuse a path at which no file can be written (`write_whole`).
+
+    Raises:
+        StateError: it cannot be written or named, or it is a folder.
+    """
+    refuse_unwritable(path.parent)
+    whole_path(path)
+    with clear_disk_errors(path):
+        if path.is_dir():
+            raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        os.close(handle)
+        Path(temporary).unlink()
 
 
 @contextmanager
