@@ -1,19 +1,22 @@
 """The verbs: parse, call one function, print, exit.
 
 Exit codes: 0 a rung passed; 1 none passed or was confirmed, a check found a change, or synthetic
-rows were refused; 2 the user's input is wrong, or too many requests failed for a verdict; 3 a bug
-(the log is named); 130 Ctrl-C.
+rows were refused; 2 the user's input is wrong, the machine cannot do it, or too many requests
+failed for a verdict; 3 a bug (the log is named); 130 Ctrl-C, 143 `kill`, 129 the terminal was
+closed, 141 nobody reads the output any more.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ladder.ending import end_on_signals, flush, has_ended, open_streams
 from ladder.errors import LadderError
 from ladder.redaction import hide_from_output
 from ladder.wording import MOST_SAID, harmless, harmless_lines, in_json
@@ -21,8 +24,10 @@ from ladder.wording import MOST_SAID, harmless, harmless_lines, in_json
 if TYPE_CHECKING:
     from ladder.trust import Granted
 
-INTERRUPTED = 130
 NO_VERDICT = 2
+SIGNALLED = 128
+"""And the number of the signal: what a shell says of a program that one has ended."""
+INTERRUPTED, PIPE_CLOSED = SIGNALLED + 2, SIGNALLED + 13
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -126,6 +131,7 @@ def assess(  # noqa: PLR0913 - each is an option of the command line
     """Climb until a rung passes; leave a recommendation and a revalidation plan."""
     from rich.console import Console
 
+    from ladder.files import whole_path
     from ladder.report.watch import Live, Quiet
     from ladder.task import load_task
 
@@ -140,7 +146,7 @@ def assess(  # noqa: PLR0913 - each is an option of the command line
         from ladder.forecast import forecast
 
         seen = Live(Console(stderr=True))
-        typer.echo(forecast(loaded, runs.resolve(), seen, until=until))
+        typer.echo(forecast(loaded, whole_path(runs), seen, until=until))
         return
     from ladder.assess import assess as climb
     from ladder.report.terminal import show
@@ -149,7 +155,7 @@ def assess(  # noqa: PLR0913 - each is an option of the command line
     watch = Quiet() if json else Live(console)
     if not json:
         watch.say(f"{loaded.name} · {loaded.models.base}")
-    found, folder = climb(loaded, runs.resolve(), watch, until=until, every=every)
+    found, folder = climb(loaded, whole_path(runs), watch, until=until, every=every)
     if json:
         typer.echo(in_json(found.model_dump_json(indent=2)))
     else:
@@ -226,6 +232,7 @@ def train(
     """Run one recipe on a task's training rows."""
     from rich.console import Console
 
+    from ladder.files import whole_path
     from ladder.report.watch import Live
     from ladder.rungs.by_hand import train_task
     from ladder.task import load_task
@@ -236,14 +243,14 @@ def train(
         raise typer.BadParameter(f"{wrong[0]}: write key=value", param_hint="--set")
     overrides = {key: value for key, _, value in pairs}
     loaded = load_task(task, data, _granted(allow_code))
-    for line in train_task(recipe, loaded, runs.resolve(), Live(Console()), overrides):
+    for line in train_task(recipe, loaded, whole_path(runs), Live(Console()), overrides):
         _tell(line)
 
 
 @app.command()
 def synth(
     task: TaskFile,
-    rows: Annotated[int, typer.Option(help="Rows to ask the teacher for.", min=1)] = 200,
+    rows: Annotated[int, typer.Option(help="Rows to ask the teacher for.", min=1, max=10**6)] = 200,
     out: Annotated[
         Path | None, typer.Option(help="Where to write them; default: synthetic.jsonl beside it.")
     ] = None,
@@ -257,6 +264,7 @@ def synth(
     """Let the teacher write training rows; keep them only where they are shown to help."""
     from rich.console import Console
 
+    from ladder.files import whole_path
     from ladder.report.watch import Live
     from ladder.synthesis.gain import WAYS
     from ladder.synthesis.synth import describe, synthesise
@@ -269,7 +277,7 @@ def synth(
     out = out or loaded.folder / "synthetic.jsonl"
     if out.suffix != ".jsonl":
         raise typer.BadParameter(f"{out}: name a .jsonl file", param_hint="--out")
-    record, path = synthesise(loaded, rows, out, runs.resolve(), Live(Console()), measure)
+    record, path = synthesise(loaded, rows, out, whole_path(runs), Live(Console()), measure)
     for line in describe(record, path, loaded):
         _tell(line)
     raise typer.Exit(0 if record.accepted else 1)
@@ -316,14 +324,17 @@ def revalidate(
     from rich.console import Console
 
     from ladder.lifecycle.plan import find_plan, load_plan
-    from ladder.lifecycle.revalidate import is_due
+    from ladder.lifecycle.revalidate import from_the_future, is_due
     from ladder.lifecycle.revalidate import revalidate as measure_again
     from ladder.report.watch import Live
     from ladder.wording import span
 
     plan = find_plan(plan)
     loaded = load_plan(plan)
-    if if_due and not is_due(plan, loaded, datetime.now(UTC).date()):
+    today = datetime.now(UTC).date()
+    for line in from_the_future(plan, loaded, today):
+        _say(line)
+    if if_due and not is_due(plan, loaded, today):
         typer.echo(f"Not due: checked within the last {loaded.every_days} days.")
         return
     found = measure_again(plan, Live(Console(stderr=True)), _granted(allow_code))
@@ -361,40 +372,92 @@ def _granted(allow_code: bool) -> Granted:
 def main() -> None:
     """Run the program and turn every ending into its exit code."""
     os.umask(0o077)  # rows and answers are their owner's to read
+    open_streams()
     hide_from_output()
+    received = end_on_signals()
     try:
-        code = app(standalone_mode=False) or 0  # an Exit's code comes back as the value
-    except KeyboardInterrupt:
-        code = INTERRUPTED
-    except LadderError as error:
-        _say(str(error))
-        code = 2
-    except Exception as error:
-        code = _unexpected(error)
-    if code == INTERRUPTED:
+        try:
+            code = app(standalone_mode=False) or 0  # an Exit's code comes back as the value
+        finally:
+            has_ended(received)
+    except BaseException as error:
+        code = INTERRUPTED if received[0] else _code_of(error)
+    if received[0]:
+        code = SIGNALLED + received[0]
+    if code > SIGNALLED and code != PIPE_CLOSED:
         _say("Stopped. What was measured is kept: run the same command to go on.")
+    lost = flush()
+    if lost is not None and code < SIGNALLED:
+        lost.filename = lost.filename or "the output"
+        code = _code_of(lost)
     sys.exit(code)
 
 
-def _unexpected(error: Exception) -> int:
-    """Return the exit code of an error that is the command line's own (2) or a bug (3)."""
-    show = getattr(error, "show", None)
-    if show is not None:  # a usage error of the command-line library
+def _code_of(error: BaseException) -> int:
+    """Say what is wrong, and return the exit code of it."""
+    if isinstance(error, KeyboardInterrupt) or type(error).__name__ == "Abort":
+        return INTERRUPTED
+    if isinstance(error, BrokenPipeError) or isinstance(error.__context__, BrokenPipeError):
+        return PIPE_CLOSED  # whoever read the output has had enough, as in `ladder report | head`
+    if isinstance(error, LadderError):
+        _say(str(error))
+        return 2
+    if hasattr(error, "show"):  # a usage error of the command-line library
         if isinstance(said := getattr(error, "message", None), str):
             error.message = harmless(said, MOST_SAID)  # type: ignore[attr-defined]
-        show()
+        error.show()
         return int(getattr(error, "exit_code", 2))
-    if type(error).__name__ == "Abort":
-        return INTERRUPTED
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else int(error.code is not None)
+    said = _of_the_machine(error)
+    if said:
+        _say(said)
+        return 2
+    _log(error)
+    return 3
+
+
+def _of_the_machine(error: BaseException) -> str:
+    """Return what to tell of an error that is the system's and no bug; empty for a bug."""
+    if isinstance(error, MemoryError):
+        return "There is not enough memory. Free some, or give fewer or shorter rows."
+    if isinstance(error, UnicodeEncodeError) and error.encoding == "ascii":
+        fix = "Set PYTHONUTF8=1, or a locale with UTF-8."
+        return f"The locale has no word for {ascii(error.object)[:100]}, which is a path. {fix}"
+    if not isinstance(error, OSError) or error.errno is None:
+        return ""
+    from ladder.files import problem_of
+
+    if error.filename is None and not _here():
+        return "The working folder is not there any more. Change to one that is: cd FOLDER"
+    place = error.filename
+    named = os.fsdecode(place) if isinstance(place, str | bytes) else "the system"
+    return str(problem_of(Path(named), error, "what this step needs"))
+
+
+def _here() -> bool:
+    try:
+        return bool(Path.cwd())
+    except OSError:
+        return False
+
+
+def _log(error: BaseException) -> None:
+    """Keep what is known of a bug; where that cannot be kept, print it."""
     import traceback
 
     from ladder.files import user_cache, write_whole
     from ladder.hardware import versions
 
-    log = user_cache() / "last-error.log"
-    write_whole(log, f"{sys.argv}\n{versions()}\n{''.join(traceback.format_exception(error))}")
-    _say(f"A bug in ladder: {type(error).__name__}: {error}\nPlease report it with {log}")
-    return 3
+    told = "".join(traceback.format_exception(error))
+    said = f"A bug in ladder: {type(error).__name__}: {error}"
+    try:
+        log = user_cache() / "last-error.log"
+        write_whole(log, f"{sys.argv}\n{versions()}\n{told}")
+    except (LadderError, OSError, ValueError):
+        _say(f"{told}\n{said}\nPlease report it with the lines above.")
+    else:
+        _say(f"{said}\nPlease report it with {log}")
 
 
 def _warning(
@@ -414,4 +477,5 @@ def _tell(line: str) -> None:
 
 
 def _say(text: str) -> None:
-    typer.echo(harmless_lines(text), err=True)
+    with suppress(OSError, ValueError):  # nobody is left to be told
+        typer.echo(harmless_lines(text), err=True)

@@ -90,14 +90,16 @@ def memory_there_mb() -> float:
 
     Inside a container the container's limit counts.
     """
-    found = _gpu_query("memory.free")
-    if found:
-        return float(found.split(",")[0])
+    found = _gpu_query("memory.free").split(",")[0]
+    if found.isdecimal():  # a GPU that shares the machine's memory tells of none
+        return float(found)
     free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**20
     info = Path("/proc/meminfo")
     if info.is_file():
-        lines = dict(line.split(":", 1) for line in info.read_text().splitlines())
-        free = int(lines["MemAvailable"].split()[0]) / 1024
+        text = info.read_text(errors="replace")
+        lines = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+        said = lines.get("MemAvailable", "").split()
+        free = int(said[0]) / 1024 if said else free
     limit, used = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
     if limit.is_file() and used.is_file() and limit.read_text().strip().isdigit():
         free = min(free, (int(limit.read_text()) - int(used.read_text())) / 2**20)
@@ -121,5 +123,9 @@ def _gpu_query(field: str) -> str:
     if shutil.which("nvidia-smi") is None:
         return ""
     command = ["nvidia-smi", f"--query-gpu={field}", "--format=csv,noheader,nounits"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
-    return ", ".join(done.stdout.split("\n")).strip(", ") if done.returncode == 0 else ""
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired):  # it is there, and does not run
+        return ""
+    said = done.stdout.decode(errors="replace").split("\n")
+    return ", ".join(said).strip(", ") if done.returncode == 0 else ""

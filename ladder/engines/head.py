@@ -6,7 +6,6 @@ The folder is what the recipe `student_label` leaves.
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
@@ -18,7 +17,7 @@ import numpy as np
 
 from ladder.engines.base import Abilities, Completion, Request
 from ladder.engines.embedding import embed, open_embedder
-from ladder.engines.passport import refuse_changed
+from ladder.engines.passport import read_settings, refuse_changed
 from ladder.errors import EngineError
 from ladder.files import file_digest, folder_digests
 from ladder.hardware import precision
@@ -41,7 +40,7 @@ class HeadEngine:
                 raise EngineError(f"{folder} holds no label student: there is no {name} in it")
         refuse_changed(folder, None)
         self.folder = folder
-        self.config: dict[str, Any] = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        self.config: dict[str, Any] = read_settings(folder / CONFIG)
         self.features: dict[str, Any] = self.config.get("features", {"n_grams": N_GRAMS})
 
     @property

@@ -22,7 +22,7 @@ from ladder.engines.base import Abilities, Completion, Request
 from ladder.engines.choices import ChoiceTree
 from ladder.engines.growing import Growing, draws_of, next_tokens
 from ladder.engines.json_schema import Grammars
-from ladder.engines.passport import refuse_changed, refuse_pickle
+from ladder.engines.passport import read_settings, refuse_changed, refuse_pickle
 from ladder.errors import EngineError, MissingExtraError
 from ladder.files import digest_of, folder_digests
 from ladder.hardware import precision
@@ -72,10 +72,7 @@ class LocalEngine:
 
     @cached_property
     def _config(self) -> dict[str, Any]:
-        import json
-
-        config: dict[str, Any] = json.loads((self.folder / "config.json").read_text())
-        return config
+        return read_settings(self.folder / "config.json")
 
     def fingerprint(self) -> dict[str, str]:
         """Return digests of weights, tokenizer, template and adapter, and the precision."""

@@ -10,7 +10,7 @@ from ladder.engines import open_engine
 from ladder.engines.cache import Store
 from ladder.engines.json_schema import refusal
 from ladder.errors import MissingExtraError, Problem, TaskError
-from ladder.files import digest_of
+from ladder.files import digest_of, refuse_unwritable
 from ladder.report.watch import Watch
 from ladder.rungs.base import Climb, keep_here
 from ladder.rungs.own_code import refuse_untrusted
@@ -39,6 +39,7 @@ def open_climb(
         watch: sees progress.
         store: file of the completions, if not the one that all runs share.
     """
+    refuse_unwritable(runs)
     refuse_untrusted(task)
     refuse_schema(task)
     refuse_teacher(task)
