@@ -16,7 +16,7 @@ from ladder.engines.base import Abilities
 from ladder.engines.bundled import first_use
 from ladder.engines.cache import CachedEngine, Store
 from ladder.engines.local import LocalEngine
-from ladder.engines.speed import TWO_CORES, Speed, probe
+from ladder.engines.speed import Speed, probe, two_cores
 from ladder.errors import MissingExtraError, Problem, SpendLimitError, TaskError
 from ladder.evidence import Asked, Attempt, Build, Candidate, Foreseen, Memory
 from ladder.hardware import hardware, memory_there_mb, precision
@@ -237,7 +237,7 @@ class Climb:
         """Return how fast the base answers here: probed once, kept with the completions."""
         base = self.task.models.base
         if not self.base_is_local() or first_use(base) or find_spec("torch") is None:
-            return TWO_CORES
+            return two_cores()
         engine = self.engine(base)
         try:
             about = [engine.identity, hardware()]
@@ -245,7 +245,7 @@ class Climb:
                 **self.store.remember("speed", about, lambda: asdict(probe(engine.engine)))
             )
         except MissingExtraError:
-            return TWO_CORES
+            return two_cores()
 
     def best(self) -> Attempt | None:
         """Return the measured attempt with the highest score so far."""
