@@ -35,9 +35,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Decide whether to fine-tune: prompt, then RAG, then LoRA, then a distilled student; "
     "the first that passes your gate is the answer.",
-    epilog="Exit codes: 0 a rung passed, 1 none passed or was confirmed (or a check found a change, "
-    "or synthetic rows were refused), 2 your input is wrong or too many requests failed, 3 a bug "
-    "(the log is named), 130 Ctrl-C, 143 ended by kill.",
+    epilog="Exit codes: 0 a rung passed, 1 none passed or was confirmed (or a check found a "
+    "change, or synthetic rows were refused), 2 your input is wrong or too many requests failed, "
+    "3 a bug (the log is named), 130 Ctrl-C, 143 ended by kill.",
 )
 
 

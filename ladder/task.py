@@ -187,7 +187,7 @@ class Rules(_Section):
 
     data_may_leave: bool = False
     max_spend_usd: float = Field(5.0, ge=0, le=1e9)
-    request_timeout_s: float = Field(50.0, gt=0, le=3600)
+    request_timeout_s: float = Field(45.0, gt=0, le=3600)
     """Seconds that one request to an endpoint may take in all."""
     remote_code: list[str] = []
     """Models, by the name they have under `models`, whose own Python code may run here."""

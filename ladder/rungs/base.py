@@ -17,7 +17,7 @@ from ladder.engines.bundled import first_use
 from ladder.engines.cache import CachedEngine, Store
 from ladder.engines.endpoint import EndpointEngine
 from ladder.engines.local import LocalEngine
-from ladder.engines.speed import TWO_CORES, Speed, probe
+from ladder.engines.speed import Speed, probe, two_cores
 from ladder.engines.spending import Meter, Spending
 from ladder.errors import MissingExtraError, Problem, TaskError
 from ladder.evidence import Asked, Attempt, Build, Candidate, Foreseen, Memory
@@ -269,7 +269,7 @@ class Climb:
         base = self.task.models.base
         untried = base in self.task.rules.remote_code and not may_run(self.task, base)
         if not self.base_is_local() or first_use(base) or find_spec("torch") is None or untried:
-            return TWO_CORES
+            return two_cores()
         engine = self.engine(base)
         try:
             about = [engine.identity, hardware()]
@@ -277,7 +277,7 @@ class Climb:
                 **self.store.remember("speed", about, lambda: asdict(probe(engine.engine)))
             )
         except MissingExtraError:
-            return TWO_CORES
+            return two_cores()
 
     def best(self) -> Attempt | None:
         """Return the measured attempt with the highest score so far."""

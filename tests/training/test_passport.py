@@ -18,6 +18,7 @@ from ladder.engines.local import LocalEngine
 from ladder.engines.passport import PASSPORT, PICKLES, parts_of, read_passport
 from ladder.errors import EngineError, PassportError, TaskError
 from ladder.files import write_json_lines
+from ladder.hardware import precision
 from ladder.lifecycle.passport import inspect
 from ladder.report.watch import Quiet
 from ladder.rungs.opening import open_climb
@@ -305,6 +306,8 @@ def test_a_real_training_leaves_an_artefact_that_holds(smollm, tmp_path):
     passport = read_passport(folder)
     assert passport.base_parts["weights"] == parts_of(smollm)["weights"]
     assert passport.canaries.tolerance < 1
+    assert passport.precision == precision()
+    assert f"\n- trained in {precision()}\n" in (folder / "README.md").read_text()
     assert "`lora`" in (folder / "README.md").read_text()
     before = (folder / PASSPORT).read_bytes()
     assert train(recipe, smollm, ROWS[:20], made, Quiet(), changes) == build

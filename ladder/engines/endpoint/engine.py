@@ -107,7 +107,7 @@ class EndpointEngine:
         base_url: str,
         *,
         concurrency: int = 8,
-        timeout_s: float = 50.0,
+        timeout_s: float = 45.0,
         attempts: int = 5,
         patience: Patience | None = None,
     ) -> None:
