@@ -309,7 +309,7 @@ def test_equal_questions_are_asked_once(tmp_path: Path) -> None:
     ("step", "said"),
     [
         (says("It depends."), "no grade: 'It depends.'"),
-        (says(""), "no grade: ''"),
+        (says(""), "no reply: empty"),
         (failing(400, "too long"), "no reply: HTTP 400"),
     ],
 )

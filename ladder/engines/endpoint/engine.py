@@ -376,7 +376,7 @@ class EndpointEngine:
             if failure.kind == "HTTP 401" or shut:
                 raise self._refused(failure) from None
             if down:
-                raise self._down() from None
+                raise self._down(failure) from None
             raise
         self.breaker.answer(asked.request, completion.seconds)
         seconds = time.perf_counter() - (asked.begun if self.timed else start)
@@ -456,10 +456,10 @@ class EndpointEngine:
             f"({KEY_VARIABLES[1]} is sent to openai.com and to this machine only)."
         )
 
-    def _down(self) -> EndpointDownError:
+    def _down(self, last: TryError) -> EndpointDownError:
         """Say what failed how often since when, in the server's own words, and what to do."""
-        lately = self.breaker.lately
-        kinds = lately.most_common()
+        lately = dict(self.breaker.lately) or {last.kind: 1}
+        kinds = sorted(lately.items(), key=lambda item: -item[1])
         commonest = kinds[0][0]
         listed = ", ".join(f"{count} x {kind}" for kind, count in kinds)
         silent = commonest == NO_CONNECTION and not self.breaker.heard
