@@ -295,7 +295,8 @@ def load_task(path: Path, data_root: Path | None = None) -> Task:
     """
     text = _read(path)
     root, values = _parse(path, text)
-    keep_secrets_in([values.get(name) for name in ("models", "data", "score", "rules")])
+    named = values if isinstance(values, dict) else {}
+    keep_secrets_in([named.get(name) for name in ("models", "data", "score", "rules")])
     lines = _lines(root)
     problems = list(_duplicate_keys(path, root))
     task: Task | None

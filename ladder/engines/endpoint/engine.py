@@ -191,7 +191,8 @@ class EndpointEngine:
 
     def words(self, kind: str) -> str:
         """Return what the server said most often with a kind of failure."""
-        return next((words for words, _ in self.breaker.words[kind].most_common(1)), "")
+        said = self.breaker.words.get(kind)
+        return said.most_common(1)[0][0] if said else ""
 
     def fingerprint(self) -> dict[str, str]:
         """Return address and model: all that is known of what is behind an endpoint."""
