@@ -23,7 +23,10 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 HIDDEN = "[secret]"
 LEAST = 6
 """Shorter texts are no secrets, but for passwords."""
-KEY_NAMES = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)\d*$", re.IGNORECASE)
+KEY_NAMES = re.compile(
+    r"API_?KEY|((^|_|ACCESS|SECRET)KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)_?\d*$",
+    re.IGNORECASE,
+)
 """How variables are called that hold a key."""
 OPEN_QUERIES = frozenset({"api-version", "version"})
 """Query fields whose values say nothing, and often are dates."""

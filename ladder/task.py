@@ -317,7 +317,8 @@ def load_task(path: Path, data_root: Path | None = None, granted: Granted = "tru
     """
     text = _read(path)
     root, values = _parse(path, text)
-    keep_secrets_in([values.get(name) for name in ("models", "data", "score", "rules")])
+    named = values if isinstance(values, dict) else {}
+    keep_secrets_in([named.get(name) for name in ("models", "data", "score", "rules")])
     lines = _lines(root)
     problems = [*_unnameable(path, data_root), *_duplicate_keys(path, root)]
     odd = {at: got for at, got in odd_values(values) if UNWRITABLE not in got or at[:2] != SCHEMA}

@@ -87,12 +87,14 @@ def test_a_secret_is_found_in_every_spelling(spell: Callable[[str], str], secret
 
 @pytest.mark.usefixtures("nothing_known")
 def test_keys_come_from_the_environment_as_it_is_now(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("LADDER_API_KEY", "HF_TOKEN", "my_secret", "PGPASSWORD", "OPENAI_API_KEY2"):
+    named = ("LADDER_API_KEY", "HF_TOKEN", "my_secret", "PGPASSWORD", "OPENAI_API_KEY2")
+    for name in (*named, "AZURE_KEY_1", "LADDER_API_KEY_of_a_host"):
         monkeypatch.setenv(name, f" value-of-{name}\n")
         assert redact(f"it is value-of-{name}!") == f"it is {HIDDEN}!"
     monkeypatch.setenv("SSH_KEY", "/home/me/.ssh/id")
     monkeypatch.setenv("SHORT_TOKEN", "yes")
-    assert redact("yes, /home/me/.ssh/id") == "yes, /home/me/.ssh/id"
+    monkeypatch.setenv("MONKEY", "banana")
+    assert redact("yes, a banana in /home/me/.ssh/id") == "yes, a banana in /home/me/.ssh/id"
 
 
 URLS = {

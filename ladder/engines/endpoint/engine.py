@@ -187,7 +187,8 @@ class EndpointEngine:
 
     def words(self, kind: str) -> str:
         """Return what the server said most often with a kind of failure."""
-        return next((words for words, _ in self.breaker.words[kind].most_common(1)), "")
+        said = self.breaker.words.get(kind)
+        return said.most_common(1)[0][0] if said else ""
 
     def fingerprint(self) -> dict[str, str]:
         """Return address and model: all that is known of what is behind an endpoint."""
@@ -373,7 +374,7 @@ class EndpointEngine:
             if failure.kind == "HTTP 401" or shut:
                 raise self._refused(failure) from None
             if down:
-                raise self._down() from None
+                raise self._down(failure) from None
             raise
         self.breaker.answer(asked.request, completion.seconds)
         seconds = time.perf_counter() - (asked.begun if self.timed else start)
@@ -467,10 +468,10 @@ class EndpointEngine:
     def _key_advice(self) -> str:
         return "Is the login in its URL valid?" if self._login else how_to_send(self._place)
 
-    def _down(self) -> EndpointDownError:
+    def _down(self, last: TryError) -> EndpointDownError:
         """Say what failed how often since when, in the server's own words, and what to do."""
-        lately = self.breaker.lately
-        kinds = lately.most_common()
+        lately = dict(self.breaker.lately) or {last.kind: 1}
+        kinds = sorted(lately.items(), key=lambda item: -item[1])
         commonest = kinds[0][0]
         listed = ", ".join(f"{count} x {kind}" for kind, count in kinds)
         silent = commonest == NO_CONNECTION and not self.breaker.heard
