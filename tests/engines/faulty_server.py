@@ -10,6 +10,7 @@ import gzip
 import json
 import socket
 import struct
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -169,6 +170,11 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
     daemon_threads = True
     block_on_close = False
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a client that hung up before its request was whole."""
+        if not isinstance(sys.exc_info()[1], OSError | json.JSONDecodeError):
+            super().handle_error(request, client_address)
 
 
 def _echo(request: Seen, usage: bool) -> bytes:
