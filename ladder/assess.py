@@ -291,6 +291,8 @@ def _climb(climb: Climb, *, until: RungName | None, every: bool) -> Climbed:
             found.confirmed = found.confirmed.model_copy(update={"leaky": leaky})
     except (*ENDED, UnheardError) as error:
         found.stopped = str(error)
+    finally:
+        climb.spending.count_rest()
     return found
 
 

@@ -66,6 +66,12 @@ class Spending:
             self._under_way.pop(number, None)
             self._uncounted += usd
 
+    def count_rest(self) -> None:
+        """Keep what requests have cost whose answers the caller was never given: it was paid."""
+        with self._lock:
+            rest, self._uncounted = self._uncounted, 0.0
+            self._total = self._store.add(self._key, rest) if rest else self._total
+
     def _reached(self, next_one: str) -> SpendLimitError:
         return SpendLimitError(
             f"spent {self._total:.4g} USD of rules.max_spend_usd {self.limit_usd:g} over all runs "
