@@ -28,7 +28,7 @@ from typing import Any
 import yaml
 
 from ladder.files import shipped, write_json_lines
-from ladder.hardware import hardware
+from ladder.hardware import hardware, precision
 from ladder.report.watch import Quiet
 from ladder.rungs.asking import answer
 from ladder.rungs.base import Climb
@@ -108,7 +108,7 @@ def stock(
 
     settings = yaml.safe_load(recipe.read_text())
     del settings["program"]
-    settings |= changed
+    settings |= {"dtype": precision(), **changed}
     settings |= {"model_name_or_path": str(base), "output_dir": str(folder)}
     settings["use_cpu"] = not gpu_is_there()
     settings["datasets"] = [{"path": "json", "data_files": str(rows)}]

@@ -34,6 +34,7 @@ from ladder.gate.verdict import score_holds
 from ladder.hardware import hardware, versions
 from ladder.lifecycle.plan import make_plan
 from ladder.recommend import recommend, savings
+from ladder.redaction import redact_in
 from ladder.report.markdown import as_markdown
 from ladder.report.picture import costs_svg
 from ladder.report.watch import Watch
@@ -358,6 +359,7 @@ def assess(
         every_rung=every,
         plan="revalidation.yaml" if plan else None,
     )
+    assessment = Assessment.model_validate(redact_in(assessment.model_dump(mode="json")))
     record = in_json(assessment.model_dump_json(indent=2))
     write_whole(climb.folder / "assessment.json", f"{record}\n")
     write_whole(climb.folder / "report.md", as_markdown(assessment))

@@ -11,9 +11,13 @@ from ladder.data_report import describe_data, headline, refuse_untestable
 from ladder.engines import ENGINES, open_engine
 from ladder.engines.bundled import MODELS
 from ladder.errors import Problem, TaskError
+from ladder.granting import how_named
+from ladder.keys import about_key, place_at
 from ladder.report.markdown import documents, train_rows
+from ladder.retrieval.qdrant_store import KEY_VARIABLE, qdrant_place
 from ladder.rungs.base import may_be_asked, may_be_kept, must_stay
 from ladder.rungs.opening import refuse_schema
+from ladder.rungs.own_code import named_code
 from ladder.rungs.r2_rag import LEAST_EXAMPLES
 from ladder.rungs.r3_lora import LEAST_ROWS, named_recipe
 from ladder.samples.answer_schema import fault_in, schema_of
@@ -21,8 +25,9 @@ from ladder.samples.duplicates import like_pairs
 from ladder.samples.rows import read_rows
 from ladder.samples.splits import Splits, all_samples, split
 from ladder.samples.synthetic import refuse_unproven, with_synthetic
-from ladder.scorers import MODEL_SCORERS, ModelScorer, Scorer, make_scorer
-from ladder.task import Task, load_task, model_parts
+from ladder.scorers import MODEL_SCORERS, ModelScorer, Scorer, make_scorer, runs_code
+from ladder.task import Task, is_url, load_task, model_parts, store_parts
+from ladder.wording import harmless
 
 TERSE_WORDS = 6
 
@@ -40,7 +45,9 @@ def check_task(path: Path, data_root: Path | None) -> list[str]:
     named_recipe(task)
     refuse_schema(task)
     refuse_unproven(task)
-    scorers = [make_scorer(choice, f"{task.source}: score") for choice in task.score]
+    where = f"{task.source}: score"
+    scorers = [None if runs_code(each) else make_scorer(each, where) for each in task.score]
+    code = named_code(task)
     rows = read_rows(task)
     pairs = like_pairs([sample.input for sample in all_samples(rows)])
     splits = with_synthetic(task, rows, split(task, rows, pairs))
@@ -51,6 +58,8 @@ def check_task(path: Path, data_root: Path | None) -> list[str]:
         f"{train_rows(report)} · {report.dev} dev · {report.gate} gate · {report.sealed} sealed · "
         f"{report.reserve} in reserve · {documents(report)}",
         headline(task, report),
+        *_keys(task),
+        *(how_named(named, task.consent) for named in code),
         *(f"set aside, like an earlier row: {pair}" for pair in report.set_aside[:5]),
         *(f"repeats a training row: {pair}" for pair in report.contaminated[:5]),
         *([f"… and {more} more"] if (more := len(report.contaminated) - 5) > 0 else []),
@@ -127,8 +136,23 @@ def _optional_columns(task: Task, splits: Splits) -> Iterator[str]:
             yield f"warning: data.columns.{name}: no held-out row has `{column}`"
 
 
-def _blind_spots(task: Task, splits: Splits, scorer: Scorer | ModelScorer) -> Iterator[str]:
-    """Say when the score cannot see what the task asks."""
+def _keys(task: Task) -> Iterator[str]:
+    """Say of each endpoint which key would be sent, by the name of its variable."""
+    asking = [choice for choice in task.score if choice.name in MODEL_SCORERS]
+    judges = {f"score.{each.name}.model": each.parameters.get("model") for each in asking}
+    for role, reference in {**task.models.model_dump(), **judges}.items():
+        kind, name, address = model_parts(reference) if reference else ("", "", None)
+        if kind == "openai" and address:
+            place = place_at(address)
+            yield f"{role}: {harmless(name, 80)} at {place}: {about_key(place)}"
+    store = store_parts(task.data.store)[1] if task.data.store else ""
+    if is_url(store):
+        place = qdrant_place(store)
+        yield f"data.store: {place}: {about_key(place, KEY_VARIABLE)}"
+
+
+def _blind_spots(task: Task, splits: Splits, scorer: Scorer | ModelScorer | None) -> Iterator[str]:
+    """Say when the score cannot see what the task asks; code of the task's own is not run."""
     targets = [sample.target for sample in (*splits.dev, *splits.gate)]
     if isinstance(scorer, ModelScorer):
         if not task.data.graded:
@@ -136,7 +160,7 @@ def _blind_spots(task: Task, splits: Splits, scorer: Scorer | ModelScorer) -> It
     else:
         if task.data.graded:
             yield "note: data.graded is used only where `judge` is the first scorer"
-        if not all(scorer(target, target).value == 1 for target in targets):
+        if scorer and not all(scorer(target, target).value == 1 for target in targets):
             yield "warning: the scorer does not give a target full marks against itself"
     if task.answer.type == "text" and task.score[0].name == "exact_match":
         words = fmean(len(target.split()) for target in targets)

@@ -1,23 +1,33 @@
 """The verbs: parse, call one function, print, exit.
 
 Exit codes: 0 a rung passed; 1 none passed or was confirmed, a check found a change, or synthetic
-rows were refused; 2 the user's input is wrong, or too many requests failed for a verdict; 3 a bug
-(the log is named); 130 Ctrl-C.
+rows were refused; 2 the user's input is wrong, the machine cannot do it, or too many requests
+failed for a verdict; 3 a bug (the log is named); 130 Ctrl-C, 143 `kill`, 129 the terminal was
+closed, 141 nobody reads the output any more.
 """
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ladder.ending import end_on_signals, flush, has_ended, open_streams
 from ladder.errors import LadderError
+from ladder.redaction import hide_from_output
 from ladder.wording import MOST_SAID, harmless, harmless_lines, in_json
 
-INTERRUPTED = 130
+if TYPE_CHECKING:
+    from ladder.trust import Granted
+
 NO_VERDICT = 2
+SIGNALLED = 128
+"""And the number of the signal: what a shell says of a program that one has ended."""
+INTERRUPTED, PIPE_CLOSED = SIGNALLED + 2, SIGNALLED + 13
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -25,8 +35,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Decide whether to fine-tune: prompt, then RAG, then LoRA, then a distilled student; "
     "the first that passes your gate is the answer.",
-    epilog="Exit codes: 0 a rung passed, 1 none passed (or a check found a change, or "
-    "synthetic rows were refused), 2 your input is wrong, 3 a bug (the log is named), 130 Ctrl-C.",
+    epilog="Exit codes: 0 a rung passed, 1 none passed or was confirmed (or a check found a "
+    "change, or synthetic rows were refused), 2 your input is wrong or too many requests failed, "
+    "3 a bug (the log is named), 130 Ctrl-C, 143 ended by kill.",
 )
 
 
@@ -60,6 +71,10 @@ Artefact = Annotated[Path, typer.Argument(help="The folder of an adapter or a st
 BaseModel = Annotated[
     str | None, typer.Option("--base", help="The base under an adapter, if it lies elsewhere now.")
 ]
+AllowCode = Annotated[
+    bool,
+    typer.Option("--allow-code", help="Let code that the task names run: read it before."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
 
@@ -82,7 +97,24 @@ def check(task: TaskFile, data: DataFolder = None) -> None:
 
 
 @app.command()
-def assess(
+def trust(
+    task: TaskFile,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Show the code that a task names, and write down that it may run."""
+    from ladder.granting import code_lines, trust_all
+    from ladder.task import load_task
+
+    loaded = load_task(task)
+    lines, codes = code_lines(loaded)
+    for line in lines:
+        typer.echo(line)
+    if codes and (yes or typer.confirm("Have you read it, and may it run?")):
+        typer.echo(f"written to {trust_all(loaded, codes)}")
+
+
+@app.command()
+def assess(  # noqa: PLR0913 - each is an option of the command line
     task: TaskFile,
     data: DataFolder = None,
     runs: RunsFolder = Path("runs"),
@@ -95,14 +127,17 @@ def assess(
         bool, typer.Option("--dry-run", help="Say what it would take, and stop.")
     ] = False,
     json: AsJson = False,
+    allow_code: AllowCode = False,
 ) -> None:
     """Climb until a rung passes; leave a recommendation and a revalidation plan."""
     from rich.console import Console
 
+    from ladder.files import whole_path
     from ladder.report.watch import Live, Quiet
     from ladder.task import load_task
 
-    loaded = load_task(task, data)
+    granted: Granted = "nothing" if dry_run else _granted(allow_code)
+    loaded = load_task(task, data, granted)
     if until is not None and until not in loaded.rungs:
         here = ", ".join(loaded.rungs)
         raise typer.BadParameter(f"{until}: this task's rungs are {here}", param_hint="--until")
@@ -112,7 +147,7 @@ def assess(
         from ladder.forecast import forecast
 
         seen = Live(Console(stderr=True))
-        typer.echo(forecast(loaded, runs.resolve(), seen, until=until))
+        typer.echo(forecast(loaded, whole_path(runs), seen, until=until))
         return
     from ladder.assess import assess as climb
     from ladder.report.terminal import show
@@ -121,7 +156,7 @@ def assess(
     watch = Quiet() if json else Live(console)
     if not json:
         watch.say(f"{loaded.name} · {loaded.models.base}")
-    found, folder = climb(loaded, runs.resolve(), watch, until=until, every=every)
+    found, folder = climb(loaded, whole_path(runs), watch, until=until, every=every)
     if json:
         typer.echo(in_json(found.model_dump_json(indent=2)))
     else:
@@ -193,10 +228,12 @@ def train(
     change: Annotated[
         list[str] | None, typer.Option("--set", help="Change a recipe field: key=value.")
     ] = None,
+    allow_code: AllowCode = False,
 ) -> None:
     """Run one recipe on a task's training rows."""
     from rich.console import Console
 
+    from ladder.files import whole_path
     from ladder.report.watch import Live
     from ladder.rungs.by_hand import train_task
     from ladder.task import load_task
@@ -206,15 +243,15 @@ def train(
     if wrong:
         raise typer.BadParameter(f"{wrong[0]}: write key=value", param_hint="--set")
     overrides = {key: value for key, _, value in pairs}
-    loaded = load_task(task, data)
-    for line in train_task(recipe, loaded, runs.resolve(), Live(Console()), overrides):
+    loaded = load_task(task, data, _granted(allow_code))
+    for line in train_task(recipe, loaded, whole_path(runs), Live(Console()), overrides):
         _tell(line)
 
 
 @app.command()
 def synth(
     task: TaskFile,
-    rows: Annotated[int, typer.Option(help="Rows to ask the teacher for.", min=1)] = 200,
+    rows: Annotated[int, typer.Option(help="Rows to ask the teacher for.", min=1, max=10**6)] = 200,
     out: Annotated[
         Path | None, typer.Option(help="Where to write them; default: synthetic.jsonl beside it.")
     ] = None,
@@ -223,10 +260,12 @@ def synth(
     measure: Annotated[
         str, typer.Option(help="Measure the gain with: linear, rag or lora; default: by the task.")
     ] = "",
+    allow_code: AllowCode = False,
 ) -> None:
     """Let the teacher write training rows; keep them only where they are shown to help."""
     from rich.console import Console
 
+    from ladder.files import whole_path
     from ladder.report.watch import Live
     from ladder.synthesis.gain import WAYS
     from ladder.synthesis.synth import describe, synthesise
@@ -235,11 +274,11 @@ def synth(
     if measure and measure not in WAYS:
         known = ", ".join(WAYS)
         raise typer.BadParameter(f"{measure}: there are {known}", param_hint="--measure")
-    loaded = load_task(task, data)
+    loaded = load_task(task, data, _granted(allow_code))
     out = out or loaded.folder / "synthetic.jsonl"
     if out.suffix != ".jsonl":
         raise typer.BadParameter(f"{out}: name a .jsonl file", param_hint="--out")
-    record, path = synthesise(loaded, rows, out, runs.resolve(), Live(Console()), measure)
+    record, path = synthesise(loaded, rows, out, whole_path(runs), Live(Console()), measure)
     for line in describe(record, path, loaded):
         _tell(line)
     raise typer.Exit(0 if record.accepted else 1)
@@ -278,6 +317,7 @@ def passport(folder: Artefact, base: BaseModel = None) -> None:
 def revalidate(
     plan: PlanFile,
     if_due: Annotated[bool, typer.Option("--if-due", help="Do nothing before it is due.")] = False,
+    allow_code: AllowCode = False,
 ) -> None:
     """Measure a certified answer again; exit 1 when something changed."""
     from datetime import UTC, datetime
@@ -285,17 +325,20 @@ def revalidate(
     from rich.console import Console
 
     from ladder.lifecycle.plan import find_plan, load_plan
-    from ladder.lifecycle.revalidate import is_due
+    from ladder.lifecycle.revalidate import from_the_future, is_due
     from ladder.lifecycle.revalidate import revalidate as measure_again
     from ladder.report.watch import Live
     from ladder.wording import span
 
     plan = find_plan(plan)
     loaded = load_plan(plan)
-    if if_due and not is_due(plan, loaded, datetime.now(UTC).date()):
+    today = datetime.now(UTC).date()
+    for line in from_the_future(plan, loaded, today):
+        _say(line)
+    if if_due and not is_due(plan, loaded, today):
         typer.echo(f"Not due: checked within the last {loaded.every_days} days.")
         return
-    found = measure_again(plan, Live(Console(stderr=True)))
+    found = measure_again(plan, Live(Console(stderr=True)), _granted(allow_code))
     before = loaded.baseline.gate_rows
     now = span(found.measurement.score) if found.measurement else "not measured"
     typer.echo(f"score {now}, certified {span(before)}")
@@ -323,41 +366,99 @@ def schedule(
     typer.echo(TARGETS[target](plan), nl=False)
 
 
+def _granted(allow_code: bool) -> Granted:
+    return "all" if allow_code else "trusted"
+
+
 def main() -> None:
     """Run the program and turn every ending into its exit code."""
+    os.umask(0o077)  # rows and answers are their owner's to read
+    open_streams()
+    hide_from_output()
+    received = end_on_signals()
     try:
-        code = app(standalone_mode=False) or 0  # an Exit's code comes back as the value
-    except KeyboardInterrupt:
-        code = INTERRUPTED
-    except LadderError as error:
-        _say(str(error))
-        code = 2
-    except Exception as error:
-        code = _unexpected(error)
-    if code == INTERRUPTED:
+        try:
+            code = app(standalone_mode=False) or 0  # an Exit's code comes back as the value
+        finally:
+            has_ended(received)
+    except BaseException as error:
+        code = INTERRUPTED if received[0] else _code_of(error)
+    if received[0]:
+        code = SIGNALLED + received[0]
+    if code > SIGNALLED and code != PIPE_CLOSED:
         _say("Stopped. What was measured is kept: run the same command to go on.")
+    lost = flush()
+    if lost is not None and code < SIGNALLED:
+        lost.filename = lost.filename or "the output"
+        code = _code_of(lost)
     sys.exit(code)
 
 
-def _unexpected(error: Exception) -> int:
-    """Return the exit code of an error that is the command line's own (2) or a bug (3)."""
-    show = getattr(error, "show", None)
-    if show is not None:  # a usage error of the command-line library
+def _code_of(error: BaseException) -> int:
+    """Say what is wrong, and return the exit code of it."""
+    if isinstance(error, KeyboardInterrupt) or type(error).__name__ == "Abort":
+        return INTERRUPTED
+    if isinstance(error, BrokenPipeError) or isinstance(error.__context__, BrokenPipeError):
+        return PIPE_CLOSED  # whoever read the output has had enough, as in `ladder report | head`
+    if isinstance(error, LadderError):
+        _say(str(error))
+        return 2
+    if hasattr(error, "show"):  # a usage error of the command-line library
         if isinstance(said := getattr(error, "message", None), str):
             error.message = harmless(said, MOST_SAID)  # type: ignore[attr-defined]
-        show()
+        error.show()
         return int(getattr(error, "exit_code", 2))
-    if type(error).__name__ == "Abort":
-        return INTERRUPTED
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else int(error.code is not None)
+    said = _of_the_machine(error)
+    if said:
+        _say(said)
+        return 2
+    _log(error)
+    return 3
+
+
+def _of_the_machine(error: BaseException) -> str:
+    """Return what to tell of an error that is the system's and no bug; empty for a bug."""
+    if isinstance(error, MemoryError):
+        return "There is not enough memory. Free some, or give fewer or shorter rows."
+    if isinstance(error, UnicodeEncodeError) and error.encoding == "ascii":
+        fix = "Set PYTHONUTF8=1, or a locale with UTF-8."
+        return f"The locale has no word for {ascii(error.object)[:100]}, which is a path. {fix}"
+    if not isinstance(error, OSError) or error.errno is None:
+        return ""
+    from ladder.files import problem_of
+
+    if error.filename is None and not _here():
+        return "The working folder is not there any more. Change to one that is: cd FOLDER"
+    place = error.filename
+    named = os.fsdecode(place) if isinstance(place, str | bytes) else "the system"
+    return str(problem_of(Path(named), error, "what this step needs"))
+
+
+def _here() -> bool:
+    try:
+        return bool(Path.cwd())
+    except OSError:
+        return False
+
+
+def _log(error: BaseException) -> None:
+    """Keep what is known of a bug; where that cannot be kept, print it."""
     import traceback
 
     from ladder.files import user_cache, write_whole
     from ladder.hardware import versions
 
-    log = user_cache() / "last-error.log"
-    write_whole(log, f"{sys.argv}\n{versions()}\n{''.join(traceback.format_exception(error))}")
-    _say(f"A bug in ladder: {type(error).__name__}: {error}\nPlease report it with {log}")
-    return 3
+    told = "".join(traceback.format_exception(error))
+    said = f"A bug in ladder: {type(error).__name__}: {error}"
+    try:
+        log = user_cache() / "last-error.log"
+        write_whole(log, f"{sys.argv}\n{versions()}\n{told}")
+    except (LadderError, OSError, ValueError):
+        _say(f"{told}\n{said}\nPlease report it with the lines above.")
+    else:
+        _say(f"{said}\nPlease report it with {log}")
 
 
 def _warning(
@@ -377,4 +478,5 @@ def _tell(line: str) -> None:
 
 
 def _say(text: str) -> None:
-    typer.echo(harmless_lines(text), err=True)
+    with suppress(OSError, ValueError):  # nobody is left to be told
+        typer.echo(harmless_lines(text), err=True)

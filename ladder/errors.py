@@ -3,6 +3,7 @@
 LadderError
 ├── TaskError          task.yaml is wrong; carries every mistake found
 ├── DataError          a data file is wrong; names file and line
+├── SettingsError      the user's own configuration is wrong
 ├── MissingExtraError  a library is not installed; names the command that installs it
 ├── EngineError        no answers can be had from a model or an endpoint
 │   ├── PassportError      a trained artefact, or its base, is not what its passport says
@@ -61,6 +62,10 @@ class TaskError(ProblemsError):
 
 class DataError(ProblemsError):
     """A data file is wrong."""
+
+
+class SettingsError(ProblemsError):
+    """The user's own configuration is wrong."""
 
 
 class MissingExtraError(LadderError):

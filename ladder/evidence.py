@@ -71,6 +71,10 @@ class Foreseen(Record):
     memory_mb: float
     there_mb: float
     """Memory that was free."""
+    tokens: int = 0
+    """That are learnt from, all epochs together."""
+    precision: str = ""
+    """In which it computes."""
 
 
 class Build(Record):
@@ -169,6 +173,8 @@ class Measurement(Record):
     cost_error_usd_per_1k: float = 0.0
     """Standard error of the cost, from how much requests differ."""
     latency_ms: Latency | None = None
+    untimed: int = 0
+    """Requests that were timed and got no answer."""
     requests_per_second: float | None = None
     """At saturation: what the machine answers when it is kept busy with full batches."""
     tokens: TokenUse
@@ -361,6 +367,8 @@ class Passport(Record):
     """Recipe file and programs -> digest."""
     overrides: dict[str, str] = {}
     """Recipe fields that were changed for this training."""
+    precision: str = ""
+    """In which it was trained: of the weights, and of the arithmetic where that is another."""
     prompt: str = ""
     """What all its prompts share, with {input} in place of what differs; `chat` where they are
     messages under the base's chat template; empty where they share nothing."""

@@ -6,11 +6,20 @@ import os
 import platform
 import shutil
 import subprocess
+from collections.abc import Collection
+from contextlib import suppress
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 LIBRARIES = ("torch", "transformers", "trl", "peft", "numpy", "scikit-learn", "bm25s")
+BF16_UNITS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
+"""Flags of processors that multiply bfloat16 themselves (x86, x86 with tiles, Arm)."""
+WITHOUT_BF16 = frozenset(
+    {"SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE", "AVX512_CORE_VNNI"}
+)
+"""Values of ONEDNN_MAX_CPU_ISA under which PyTorch leaves those units alone."""
+GPU_DRIVERS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
 
 
 @lru_cache(maxsize=1)
@@ -37,19 +46,60 @@ def versions() -> dict[str, str]:
     return found
 
 
+def precision() -> str:
+    """Return `bfloat16` where this machine computes in it, else `float32`.
+
+    Emulated bfloat16 is many times slower than float32, and float16 overflows on models that were
+    made in bfloat16. Every place that loads a model to answer asks here; `recipes/running.py` has
+    the same rule for training, since recipes import nothing of `ladder`.
+    """
+    if shutil.which("nvidia-smi") or any(Path(place).exists() for place in GPU_DRIVERS):
+        with suppress(ImportError):  # it takes seconds to load: asked only where a GPU may be
+            import torch
+
+            if torch.cuda.is_available():
+                native = torch.cuda.is_bf16_supported(including_emulation=False)
+                return "bfloat16" if native else "float32"
+    return precision_of(processor_flags(), os.environ.get("ONEDNN_MAX_CPU_ISA", ""))
+
+
+def precision_of(flags: Collection[str], most: str) -> str:
+    """Return the precision of a processor.
+
+    Args:
+        flags: what it can do, as Linux names it.
+        most: the most of that which PyTorch may use, as oneDNN names it; empty: all of it.
+    """
+    has_unit = not BF16_UNITS.isdisjoint(flags) and most.upper() not in WITHOUT_BF16
+    return "bfloat16" if has_unit else "float32"
+
+
+def processor_flags() -> frozenset[str]:
+    """Return what the processor can do, as Linux names it; nothing where that is not known."""
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        with info.open(errors="replace") as lines:
+            for line in lines:
+                if line.startswith(("flags", "Features")):
+                    return frozenset(line.partition(":")[2].split())
+    return frozenset()
+
+
 def memory_there_mb() -> float:
     """Return the memory that is free: the GPU's where there is one, else the machine's.
 
     Inside a container the container's limit counts.
     """
-    found = _gpu_query("memory.free")
-    if found:
-        return float(found.split(",")[0])
+    found = _gpu_query("memory.free").split(",")[0]
+    if found.isdecimal():  # a GPU that shares the machine's memory tells of none
+        return float(found)
     free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**20
     info = Path("/proc/meminfo")
     if info.is_file():
-        lines = dict(line.split(":", 1) for line in info.read_text().splitlines())
-        free = int(lines["MemAvailable"].split()[0]) / 1024
+        text = info.read_text(errors="replace")
+        lines = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+        said = lines.get("MemAvailable", "").split()
+        free = int(said[0]) / 1024 if said else free
     limit, used = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
     if limit.is_file() and used.is_file() and limit.read_text().strip().isdigit():
         free = min(free, (int(limit.read_text()) - int(used.read_text())) / 2**20)
@@ -73,5 +123,9 @@ def _gpu_query(field: str) -> str:
     if shutil.which("nvidia-smi") is None:
         return ""
     command = ["nvidia-smi", f"--query-gpu={field}", "--format=csv,noheader,nounits"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
-    return ", ".join(done.stdout.split("\n")).strip(", ") if done.returncode == 0 else ""
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired):  # it is there, and does not run
+        return ""
+    said = done.stdout.decode(errors="replace").split("\n")
+    return ", ".join(said).strip(", ") if done.returncode == 0 else ""

@@ -38,9 +38,10 @@ from ladder.rungs.judging import judge_agreement
 from ladder.rungs.library import Library
 from ladder.rungs.measuring import confirm
 from ladder.rungs.opening import open_climb
+from ladder.scorers import make_scorer, runs_code
 from ladder.scorers.base import ModelScorer, Score, Scorer
 from ladder.task import Task, model_parts
-from ladder.training.estimate import SLOWDOWN, START_SECONDS, technique_of
+from ladder.training.estimate import START_SECONDS, slowdown
 from ladder.training.prune import KEPT_SHARE
 from ladder.training.recipes import Recipe
 
@@ -163,13 +164,19 @@ class Rehearsal(Climb):
 
     @cached_property
     def scorers(self) -> tuple[tuple[str, Scorer | ModelScorer], ...]:
-        """Scorers that find as many answers right as the candidate is good; judges are asked."""
+        """Scorers that find as many answers right as the candidate is good; judges are asked.
+
+        Code that the task brings is not run.
+        """
 
         def drawn(answer: str, target: str) -> Score:
             return Score(float(self.luck.random() < self.skill))
 
-        real = super().scorers
-        return tuple((name, by if isinstance(by, ModelScorer) else drawn) for name, by in real)
+        found: list[tuple[str, Scorer | ModelScorer]] = []
+        for choice in self.task.score:
+            by = drawn if runs_code(choice) else make_scorer(choice, f"{self.task.source}: score")
+            found.append((choice.name, by if isinstance(by, ModelScorer) else drawn))
+        return tuple(found)
 
     @cached_property
     def library(self) -> Library:
@@ -211,8 +218,7 @@ class Rehearsal(Climb):
         engine = self.engine(self.task.models.base)
         read = sum(engine.count_tokens(text) for row in rows for text in texts_of(row))
         tokens = round(read * float(settings.get("num_train_epochs", 3)))
-        slowdown = SLOWDOWN[technique_of(settings)]
-        seconds = START_SECONDS + depth * slowdown * tokens / self.speed.read
+        seconds = START_SECONDS + depth * slowdown(settings) * tokens / self.speed.read
         self.asked = together(self.asked, Asked(tokens=tokens, seconds=seconds))
         return Build(seconds=seconds, train_tokens=tokens, folder=REHEARSED)
 

@@ -7,12 +7,15 @@ owns their table.
 from __future__ import annotations
 
 import difflib
+import errno
 import hashlib
 import math
 import os
 import re
 import reprlib
-from collections.abc import Iterator, Mapping
+import stat
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -29,6 +32,17 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 
 from ladder.errors import Problem, TaskError
+from ladder.files import (
+    HALF,
+    UNWRITABLE,
+    fault_of_name,
+    odd_values,
+    open_file,
+    problem_of,
+    read_text,
+)
+from ladder.redaction import keep_secrets_in
+from ladder.trust import Consent, Granted
 
 RungName = Literal["prompt", "rag", "lora", "distill"]
 RUNGS: tuple[RungName, ...] = get_args(RungName)
@@ -44,6 +58,8 @@ LEAST_PERCENT = 10
 """A min_score from here on is meant in percent."""
 
 _Location = tuple[str, ...]
+SCHEMA: _Location = ("answer", "schema")
+"""What JSON has no words for is told of it by those who read it."""
 
 
 class _Section(BaseModel):
@@ -171,6 +187,8 @@ class Rules(_Section):
 
     data_may_leave: bool = False
     max_spend_usd: float = Field(5.0, ge=0, le=1e9)
+    request_timeout_s: float = Field(45.0, gt=0, le=3600)
+    """Seconds that one request to an endpoint may take in all."""
     remote_code: list[str] = []
     """Models, by the name they have under `models`, whose own Python code may run here."""
 
@@ -249,6 +267,7 @@ class Task(_Section):
     _source: Path = PrivateAttr(Path("task.yaml"))
     _data_root: Path | None = PrivateAttr(None)
     _digest: str = PrivateAttr("")
+    _granted: Granted = PrivateAttr("trusted")
 
     @property
     def source(self) -> Path:
@@ -270,6 +289,11 @@ class Task(_Section):
         """The sha256 of the task file."""
         return self._digest
 
+    @property
+    def consent(self) -> Consent:
+        """What of the code that the task names may run: a person says so, outside of the task."""
+        return Consent(self._source, self._granted)
+
     def find_data(self, value: str) -> Path:
         """Return the file that a data value names: beside the task file, or under --data."""
         beside = self.folder / value
@@ -278,7 +302,7 @@ class Task(_Section):
         return self._data_root / value
 
 
-def load_task(path: Path, data_root: Path | None = None) -> Task:
+def load_task(path: Path, data_root: Path | None = None, granted: Granted = "trusted") -> Task:
     """Read a task file.
 
     Args:
@@ -286,28 +310,64 @@ def load_task(path: Path, data_root: Path | None = None) -> Task:
         data_root: a further folder in which data files may lie. Files outside the task's own
             folder and this one are refused, so that a task file from elsewhere cannot make
             `ladder` read what its user did not mean to show.
+        granted: what of the code that the task names may run (`ladder.trust`).
 
     Raises:
         TaskError: with every mistake found.
     """
     text = _read(path)
     root, values = _parse(path, text)
+    named = values if isinstance(values, dict) else {}
+    keep_secrets_in([named.get(name) for name in ("models", "data", "score", "rules")])
     lines = _lines(root)
-    problems = list(_duplicate_keys(path, root))
+    problems = [*_unnameable(path, data_root), *_duplicate_keys(path, root)]
+    odd = {at: got for at, got in odd_values(values) if UNWRITABLE not in got or at[:2] != SCHEMA}
+    halves = {at: found for at, found in odd.items() if found.startswith(HALF)}
+    if halves:  # nothing else could be told of it
+        raise TaskError([*problems, *_odd_problems(path, lines, halves, ())])
     task: Task | None
+    told: list[_Location] = []
     try:
         task = Task.model_validate(values)
     except ValidationError as error:
-        problems += [_explain(path, lines, dict(detail)) for detail in error.errors()]
+        details: list[dict[str, Any]] = [dict(detail) for detail in error.errors()]
+        told += [tuple(map(str, detail["loc"])) for detail in details]
+        problems += [_explain(path, lines, detail) for detail in details]
         task = _data_alone(values)
+    problems += _odd_problems(path, lines, odd, told)
     if task is not None:
         task._source = path
         task._data_root = data_root
+        task._granted = granted
         task._digest = hashlib.sha256(text.encode()).hexdigest()
         problems += _check_data(task, lines)
     if task is None or problems:
         raise TaskError(problems)
     return task
+
+
+def _unnameable(path: Path, data_root: Path | None) -> Iterator[Problem]:
+    for place in (path, data_root):
+        try:
+            problem = fault_of_name(place.resolve()) if place else None
+        except (OSError, RuntimeError):  # told where it is opened
+            continue
+        if problem:
+            yield problem
+
+
+def _odd_problems(
+    path: Path,
+    lines: Mapping[_Location, int],
+    odd: Mapping[_Location, str],
+    told: Sequence[_Location],
+) -> Iterator[Problem]:
+    """Yield the values that can stand in no record, apart from those that something is told of."""
+    for at, got in odd.items():
+        if not any(at[: len(place)] == place for place in told):
+            where = f"{path}:{_line_of(lines, at)}: {_dotted(at)}"
+            wanted = "text, finite numbers, true or false, and lists and mappings of them"
+            yield Problem(where, got, wanted, "Put a text between quotes.")
 
 
 def _data_alone(values: Mapping[str, Any]) -> Task | None:
@@ -321,23 +381,21 @@ def _data_alone(values: Mapping[str, Any]) -> Task | None:
 
 def _read(path: Path) -> str:
     wanted = "a task file in YAML"
-    if not path.exists():
-        raise TaskError([Problem(str(path), "no such file", wanted, "Start with: ladder init")])
-    if path.is_dir():
+    try:
+        found = path.stat()
+    except OSError as error:
+        problem = problem_of(path, error, wanted)
+        missing = error.errno == errno.ENOENT
+        fix = "Start with: ladder init" if missing else problem.fix
+        raise TaskError([replace(problem, fix=fix)]) from None
+    if stat.S_ISDIR(found.st_mode):
         fix = f"Name the file: {path / 'task.yaml'}"
         raise TaskError([Problem(str(path), "a folder", wanted, fix)])
-    if path.stat().st_size > TASK_FILE_LIMIT_BYTES:
-        got = f"{path.stat().st_size:,} bytes"
+    if found.st_size > TASK_FILE_LIMIT_BYTES:
+        got = f"{found.st_size:,} bytes"
         fix = "Data belongs in files of its own, named under `data:`."
         raise TaskError([Problem(str(path), got, "at most 1 MB", fix)])
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        got = f"a byte that is not UTF-8 at offset {error.start}"
-        fix = "Save the file with UTF-8 encoding."
-        raise TaskError([Problem(str(path), got, "UTF-8 text", fix)]) from None
-    except OSError as error:
-        raise TaskError([Problem(str(path), f"{error.strerror}", "a readable file")]) from None
+    return read_text(path, wanted, TaskError, TASK_FILE_LIMIT_BYTES)
 
 
 class _Loader(yaml.SafeLoader):
@@ -352,15 +410,32 @@ class _Loader(yaml.SafeLoader):
             raise yaml.constructor.ConstructorError(None, None, got, mark) from None
 
 
+class TooManyValuesError(ValueError):
+    """Aliases stand for more values than a file may hold."""
+
+
+def read_yaml(text: str) -> tuple[yaml.Node | None, Any]:
+    """Return a YAML text as nodes with their lines, and as values.
+
+    Raises:
+        yaml.YAMLError: it is none.
+        RecursionError: it is nested too deep.
+        TooManyValuesError: its aliases stand for too many values.
+    """
+    root = yaml.compose(text, Loader=_Loader)
+    if root is not None and _expanded(root, {}) > MOST_VALUES:
+        raise TooManyValuesError("aliases that stand for too many values")
+    return root, yaml.load(text, Loader=_Loader)
+
+
 def _parse(path: Path, text: str) -> tuple[yaml.MappingNode, Any]:
     """Return the file as nodes with their lines, and as values."""
     fix = "Start from the example that `ladder init` writes."
     try:
-        root = yaml.compose(text, Loader=_Loader)
-        if root is not None and _expanded(root, {}) > MOST_VALUES:
-            got, wanted = "aliases that stand for too many values", f"at most {MOST_VALUES:,}"
-            raise TaskError([Problem(str(path), got, wanted, "Write the values out.")])
-        values = yaml.load(text, Loader=_Loader)
+        root, values = read_yaml(text)
+    except TooManyValuesError as error:
+        got, wanted = str(error), f"at most {MOST_VALUES:,}"
+        raise TaskError([Problem(str(path), got, wanted, "Write the values out.")]) from None
     except yaml.YAMLError as error:
         raise TaskError([_yaml_problem(path, text, error)]) from None
     except RecursionError:
@@ -521,7 +596,7 @@ def _check_store(task: Task, where: str, value: str) -> Iterator[Problem]:
     address = store_parts(value)[1]
     if is_url(address):
         if "@" in address:  # not shown: it may hold a password
-            fix = "The key is the environment's QDRANT_API_KEY."
+            fix = "A key stands in the environment, e.g. QDRANT_API_KEY, never in an address."
             yield Problem(where, "an address with `@`", "qdrant:http://HOST:PORT", fix)
         return
     try:
@@ -542,11 +617,11 @@ def _check_file(task: Task, where: str, value: str) -> Problem | None:
     elif Path(name).suffix not in DATA_SUFFIXES:
         wanted = f"a file ending in {', '.join(DATA_SUFFIXES)}, or {DATASETS_PREFIX}<id-or-folder>"
         return Problem(where, f"`{value}`", wanted, "Convert the file, or name another one.")
-    roots = [root.resolve() for root in (task.folder, task.data_root) if root is not None]
     try:
+        roots = [root.resolve() for root in (task.folder, task.data_root) if root is not None]
         path = task.find_data(name)
         inside = any(path.resolve().is_relative_to(root) for root in roots)
-        there = saved or path.is_file()
+        there = saved or path.exists()
     except (OSError, ValueError, RuntimeError) as error:  # a name too long, a NUL, a link to itself
         return Problem(where, f"{_short(value)} ({str(error)[:40]})", "the name of a file")
     if not inside:
@@ -558,6 +633,15 @@ def _check_file(task: Task, where: str, value: str) -> Problem | None:
         if where.endswith("data.synthetic"):
             fix = "Take the key out, run `ladder synth`, and name the file that it accepts."
         return Problem(where, f"no file `{value}` (looked in {looked})", "a file that exists", fix)
+    return None if saved else _unreadable(where, value, path)
+
+
+def _unreadable(where: str, value: str, path: Path) -> Problem | None:
+    try:
+        open_file(path).close()
+    except OSError as error:
+        found = problem_of(path, error, "a file that can be read")
+        return replace(found, where=where, got=f"`{value}`, {found.got}")
     return None
 
 

@@ -32,6 +32,7 @@ from running import (
     completion_trainer,
     fitting,
     parse,
+    precision,
     read_rows,
     row_tokens,
     run,
@@ -205,7 +206,7 @@ def _read(rows: Sequence[dict[str, Any]], trainer: Any, teaching: Teaching) -> t
     gpu = trainer.args.device.type == "cuda"
     teacher = AutoModelForCausalLM.from_pretrained(
         teaching.teacher_model_name_or_path,
-        dtype=torch.bfloat16,
+        dtype=precision(),
         local_files_only=True,
         use_safetensors=True,
     )

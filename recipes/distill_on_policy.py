@@ -18,6 +18,7 @@ from typing import Any
 from running import (
     Files,
     parse,
+    precision,
     read_rows,
     run,
     same_precision,
@@ -49,10 +50,10 @@ def make_trainer(files: Files, settings: Any, model: Any) -> Any:
         stop(f"no teacher: teacher_model_name_or_path is {folder}, wanted the folder of a model")
     tokenizer = tokenizer_of(model, settings, padding_side="left")
     same_vocabulary(tokenizer, AutoTokenizer.from_pretrained(folder, local_files_only=True))
-    precision = "bfloat16"
+    dtype = precision()
     settings.teacher_model_init_kwargs = {
-        "dtype": precision,
-        "attn_implementation": model.attn_implementation or usual_attention(precision),
+        "dtype": dtype,
+        "attn_implementation": model.attn_implementation or usual_attention(dtype),
         "use_safetensors": True,
         "local_files_only": True,
     }

@@ -18,7 +18,7 @@ import resource
 import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, fields
 from functools import partial
@@ -29,6 +29,12 @@ from typing import Any, NoReturn
 TOKENS_AT_ONCE = 1024
 """On a CPU: more is no faster, and takes more than 2 GB for 135M parameters. A GPU takes all."""
 UNLABELLED = -100
+BF16_UNITS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
+"""Flags of processors that multiply bfloat16 themselves (x86, x86 with tiles, Arm)."""
+WITHOUT_BF16 = frozenset(
+    {"SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE", "AVX512_CORE_VNNI"}
+)
+"""Values of ONEDNN_MAX_CPU_ISA under which PyTorch leaves those units alone."""
 MOST_LEFT_OUT = 0.1
 """More rows than this share that are too long: the recipe does not fit the data."""
 
@@ -62,12 +68,72 @@ def parse(parts: tuple[Any, ...]) -> tuple[Any, ...]:
     _keep_few_kernels()
     parser = TrlParser(parts)
     parser.allow_abbrev = False  # else `--learning_rat` is taken for the field that it begins
+    _settle_precision(parser)
     try:
         found: tuple[Any, ...] = parser.parse_args_and_config()
     except ValueError as error:
         unknown = re.findall(r"'?--(\w+)'?|\['(\w+)'", str(error))
         stop(_nearest(unknown[0][0] or unknown[0][1], parts) if unknown else str(error))
     return found
+
+
+def precision() -> str:
+    """Return `bfloat16` where this machine computes in it, else `float32`.
+
+    A step in emulated bfloat16 takes many times one in float32. `ladder.hardware` has the same
+    rule, for what answers and what is foreseen.
+    """
+    import torch
+
+    if torch.cuda.is_available():
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+        return "bfloat16" if native else "float32"
+    return precision_of(processor_flags(), os.environ.get("ONEDNN_MAX_CPU_ISA", ""))
+
+
+def precision_of(flags: Collection[str], most: str) -> str:
+    """Return the precision of a processor.
+
+    Args:
+        flags: what it can do, as Linux names it.
+        most: the most of that which PyTorch may use, as oneDNN names it; empty: all of it.
+    """
+    has_unit = not BF16_UNITS.isdisjoint(flags) and most.upper() not in WITHOUT_BF16
+    return "bfloat16" if has_unit else "float32"
+
+
+def processor_flags() -> frozenset[str]:
+    """Return what the processor can do, as Linux names it; nothing where that is not known."""
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        with info.open(errors="replace") as lines:
+            for line in lines:
+                if line.startswith(("flags", "Features")):
+                    return frozenset(line.partition(":")[2].split())
+    return frozenset()
+
+
+def _settle_precision(parser: Any) -> None:
+    """Let `auto` mean this machine's precision, in the YAML and on the command line.
+
+    `dtype` is that of the weights; to transformers its `auto` would be what the checkpoint has.
+    `bf16` lets full-precision weights be computed with in bfloat16; TRL's own default for it is
+    yes, whatever the processor.
+    """
+    for action in parser._actions:
+        if action.dest == "dtype":
+            action.type = _settled_dtype
+        if action.dest == "bf16":
+            action.default = "auto"
+            action.type = partial(_settled_bf16, action.type)
+
+
+def _settled_dtype(text: str) -> str:
+    return precision() if text == "auto" else text
+
+
+def _settled_bf16(as_bool: Callable[[str], bool], text: str) -> bool:
+    return precision() == "bfloat16" if text == "auto" else as_bool(text)
 
 
 def _nearest(unknown: str, parts: Sequence[Any]) -> str:
@@ -418,7 +484,7 @@ def run(trainer: Any, notes: Callable[[], Mapping[str, Any]] = dict) -> int:
     if trainer.args.ddp_find_unused_parameters is None:
         trainer.args.ddp_find_unused_parameters = False  # every trained weight is used
     first = trainer.is_world_process_zero()
-    progress = Progress(output / "progress.jsonl", writes=first)
+    progress = Progress(output / "progress.jsonl", first, partial(_tokens, trainer))
     trainer.add_callback(as_callback(progress))
     started = time.perf_counter()
     try:
@@ -430,13 +496,18 @@ def run(trainer: Any, notes: Callable[[], Mapping[str, Any]] = dict) -> int:
         (output / "training_args.bin").unlink(missing_ok=True)  # a pickle; the record says the same
     except (RuntimeError, MemoryError, OSError) as error:
         stop(_fault(error, trainer.args))
-    tokens = torch.tensor(int(getattr(trainer, "_total_train_tokens", 0)))
+    tokens = torch.tensor(_tokens(trainer))
     tokens = int(trainer.accelerator.reduce(tokens.to(trainer.args.device)))
     if first:
         _record(output, trainer, progress, seconds, {"tokens": tokens, **notes()})
         for checkpoint in output.glob("checkpoint-*"):
             shutil.rmtree(checkpoint)
     return 0
+
+
+def _tokens(trainer: Any) -> int:
+    """Return how many tokens a trainer has learnt, padding left out; 0 where it does not count."""
+    return int(getattr(trainer, "_total_train_tokens", 0))
 
 
 def last_whole_checkpoint(output: Path) -> str | None:
@@ -457,9 +528,19 @@ def last_whole_checkpoint(output: Path) -> str | None:
 class Progress:
     """Append what is known at each logged step, for whoever watches."""
 
-    def __init__(self, path: Path, writes: bool = True) -> None:
+    def __init__(
+        self, path: Path, writes: bool = True, tokens: Callable[[], int] = lambda: 0
+    ) -> None:
+        """Begin.
+
+        Args:
+            path: of the file.
+            writes: no for all processes but one.
+            tokens: returns how many this process has learnt so far, where it counts them.
+        """
         self.path = path
         self.writes = writes
+        self.tokens = tokens
         self.broken_at: int | None = None
         self.started = time.perf_counter()
 
@@ -470,6 +551,7 @@ class Progress:
         if self.writes:
             seconds = round(time.perf_counter() - self.started, 2)
             line = {"step": step, "steps": steps, "loss": _or_none(loss), "seconds": seconds}
+            line["tokens"] = self.tokens()
             with self.path.open("a") as file:
                 file.write(json.dumps(line) + "\n")
 
@@ -561,9 +643,20 @@ def _record(
         "all_parameters": sum(p.numel() for p in model.parameters()),
         "seed": trainer.args.seed,
         "learning_rate": trainer.args.learning_rate,
+        "precision": precision_used(trainer),
         "processes": trainer.args.world_size,
     }
     write_record(output, seconds, ("torch", "transformers", "trl", "peft"), {**trained, **notes})
+
+
+def precision_used(trainer: Any) -> str:
+    """Say which precision the weights were held and computed in."""
+    given = trainer.args.model_init_kwargs or {}
+    held = str(given.get("dtype", "float32")).removeprefix("torch.")
+    autocast = "bfloat16" if trainer.args.bf16 else "float16" if trainer.args.fp16 else held
+    if getattr(trainer.model, "is_loaded_in_4bit", False):
+        return f"4-bit weights, computed in {autocast}"
+    return held if autocast == held else f"{held}, computed in {autocast}"
 
 
 def write_record(

@@ -35,7 +35,9 @@ class Head:
     model_name_or_path: str | None = field(
         default=None, metadata={"help": "Folder of an embedding model; none: character n-grams."}
     )
-    dtype: str = field(default="float32", metadata={"help": "Precision of the embedding."})
+    dtype: str = field(
+        default="float32", metadata={"help": "Precision of the embedding; auto: this machine's."}
+    )
     C: float = field(default=30.0, metadata={"help": "Inverse of the regularisation."})
     max_iter: int = field(default=300, metadata={"help": "Steps of the solver, at most."})
     seed: int = field(default=0, metadata={"help": "Of the solver."})
@@ -62,6 +64,7 @@ def main() -> int:
         "loss_curve": progress.curve(),
         "labels": len(set(labels)),
         "seed": settings.seed,
+        "precision": settings.dtype if settings.model_name_or_path else "float64",
     }
     write_record(output, seconds, ["scikit-learn", *embeds], about)
     return 0

@@ -23,6 +23,14 @@ PUBLIC_DATA = Path(os.environ.get("LADDER_DATASETS", ROOT.parent / "shared" / "d
 EVALSETS = ("r1_guest_feedback", "r2_ferry_handbook", "r3_bakery_orders", "r4_bakery_fast")
 
 
+@pytest.fixture(autouse=True)
+def settings_at(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the user's configuration would lie: none is there, and nobody's own is read."""
+    path = tmp_path_factory.mktemp("config") / "config.yaml"
+    monkeypatch.setenv("LADDER_CONFIG", str(path))
+    return path
+
+
 def ladder(
     *words: object, cwd: Path | None = None, **more: str
 ) -> subprocess.CompletedProcess[str]:

@@ -174,6 +174,7 @@ def test_a_broken_cache_is_named(small, tmp_path):
     assert "completions.sqlite" in done.stderr
 
 
+@pytest.mark.slow
 def test_prompt_rung_then_repeat_then_revalidate(small, tmp_path, bare, smollm):
     """One climb on the real model, the same again for free, and its record shown."""
     task, runs = small / "task.yaml", tmp_path / "runs"

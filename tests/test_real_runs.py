@@ -17,9 +17,12 @@ from pathlib import Path
 import pytest
 from conftest import EVALSETS, ROOT, ladder
 
-pytestmark = pytest.mark.slow
-
 OWN_RUNG = dict(zip(EVALSETS, ("prompt", "rag", "lora", "distill"), strict=True))
+TRAINED = ("lora", "distill")
+CLIMBS = [
+    pytest.param(name, marks=pytest.mark.long if rung in TRAINED else pytest.mark.slow)
+    for name, rung in OWN_RUNG.items()
+]
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +36,7 @@ def assessed(done: subprocess.CompletedProcess[str]) -> dict:
     return json.loads(done.stdout)
 
 
-@pytest.mark.parametrize("name", EVALSETS)
+@pytest.mark.parametrize("name", CLIMBS)
 def test_an_evalset_stops_at_the_rung_it_is_named_after(name, runs, smollm):
     task = ROOT / "evalsets" / name / "task.yaml"
     done = ladder("assess", task, "--runs", runs, "--json")
@@ -56,6 +59,7 @@ def test_an_evalset_stops_at_the_rung_it_is_named_after(name, runs, smollm):
         assert latency["distill"] < latency["lora"] / 2
 
 
+@pytest.mark.long
 def test_a_plain_prompt_is_enough_for_review_sentiment(public_data, runs, smollm):
     task = ROOT / "evalsets/public/review_sentiment.yaml"
     found = assessed(ladder("assess", task, "--data", public_data, "--runs", runs, "--json"))
@@ -63,6 +67,7 @@ def test_a_plain_prompt_is_enough_for_review_sentiment(public_data, runs, smollm
     assert found["attempts"][0]["measurement"]["score"]["mean"] >= 0.83
 
 
+@pytest.mark.long
 def test_nearest_examples_name_ten_banking_intents(public_data, runs, tmp_path, smollm):
     """The shape of the hand-made measurement that the rag rung was designed after."""
     intents = set()
@@ -82,6 +87,7 @@ def test_nearest_examples_name_ten_banking_intents(public_data, runs, tmp_path, 
     assert found["attempts"][1]["measurement"]["score"]["mean"] >= 0.90
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_where_it_was(runs, tmp_path, smollm):
     """kill -9 in the middle: what was answered stays, and is not asked again."""
     task, kept = ROOT / "evalsets/r2_ferry_handbook/task.yaml", tmp_path / "completions.sqlite"
@@ -112,6 +118,7 @@ def contents(path: Path) -> dict[str, str]:
         return dict(base.execute("SELECT key, value FROM kept"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("recipe", ["lora", "qlora", "distill_sequence"])
 def test_a_recipe_trains_by_hand(recipe, tmp_path, smollm):
     task = ROOT / "evalsets/r3_bakery_orders/task.yaml"
@@ -129,6 +136,7 @@ def test_a_recipe_trains_by_hand(recipe, tmp_path, smollm):
     assert done.stdout.endswith(again.stdout)  # found, not trained again
 
 
+@pytest.mark.slow
 def test_an_unknown_recipe_key_or_recipe_is_an_error(tmp_path, smollm):
     task = ROOT / "evalsets/r3_bakery_orders/task.yaml"
     recipe = tmp_path / "mine.yaml"
@@ -139,6 +147,7 @@ def test_an_unknown_recipe_key_or_recipe_is_an_error(tmp_path, smollm):
     assert "there are" in ladder("train", "lara", "--task", task, "--runs", tmp_path).stderr
 
 
+@pytest.mark.slow
 def test_an_adapter_without_effect_is_refused(tmp_path, smollm):
     import torch
     from peft import LoraConfig, get_peft_model
@@ -185,6 +194,7 @@ def served(smollm, tmp_path) -> Iterator[str]:
             process.wait(timeout=30)
 
 
+@pytest.mark.slow
 def test_a_real_endpoint_is_assessed(served, smollm, tmp_path):
     """Chat over HTTP, with prices: few rows, because the server answers one at a time."""
     lines = (ROOT / "evalsets/r1_guest_feedback/test.jsonl").read_text().splitlines()

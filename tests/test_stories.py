@@ -19,7 +19,7 @@ from ladder.evidence import Assessment
 from ladder.report.watch import Quiet
 from ladder.task import load_task
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 SHIPPED = ROOT / "evalsets/r2_ferry_handbook"
 CODES = {
     "Harbour Desk": "H-11", "Lantern Team": "L-27", "Blue Crew": "B-34", "Quay Office": "Q-42",

@@ -6,7 +6,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
-OWN_KINDS = frozenset({"too long", "empty", "content filter", "refusal"})
+OWN_KINDS = frozenset(
+    {
+        "too long",
+        "empty",
+        "cut before any text",
+        "content filter",
+        "refusal",
+        "tool call",
+        "no text",
+    }
+)
+"""Of errors that would come again: they are in the request, or in what the model says to it."""
 PASSING_STATUSES = frozenset({"HTTP 408", "HTTP 409", "HTTP 425", "HTTP 429"})
 LATER = frozenset({"schema", "temperature", "sample"})
 """Fields of a Request that answers were kept without."""

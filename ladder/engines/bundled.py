@@ -112,7 +112,10 @@ def _converted(name: str, source: Path) -> Path:
 
 
 def convert_gguf(source: Path, target: Path) -> None:
-    """Expand a GGUF file into a bf16 safetensors folder with its tokenizer."""
+    """Expand a GGUF file into a bf16 safetensors folder with its tokenizer.
+
+    Wide enough for 4-bit weights on any machine; what loads the folder decides how it computes.
+    """
     try:
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer, logging

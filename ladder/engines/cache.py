@@ -17,6 +17,7 @@ from typing import Any
 from ladder.engines.base import Abilities, Completion, Engine, Request
 from ladder.errors import StateError
 from ladder.files import alone_in, clear_disk_errors, digest_of
+from ladder.redaction import redact
 
 WAIT_FOR_LOCK_SECONDS = 60
 
@@ -56,7 +57,7 @@ class Store:
 
     def put(self, key: str, value: Any) -> None:
         """Keep a JSON-able value."""
-        self._run("INSERT OR REPLACE INTO kept VALUES (?, ?)", (key, json.dumps(value)))
+        self._run("INSERT OR REPLACE INTO kept VALUES (?, ?)", (key, redact(json.dumps(value))))
 
     def remember(self, name: str, about: Any, compute: Callable[[], Any]) -> Any:
         """Return the kept value of a fact, computing it the first time.

@@ -6,20 +6,21 @@ The folder is what the recipe `student_label` leaves.
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
 from ladder.engines.base import Abilities, Completion, Request
 from ladder.engines.embedding import embed, open_embedder
-from ladder.engines.passport import refuse_changed
+from ladder.engines.passport import read_settings, refuse_changed
 from ladder.errors import EngineError
 from ladder.files import file_digest, folder_digests
+from ladder.hardware import precision
 
 CONFIG, WEIGHTS = "head.json", "head.npz"
 BATCH_ROWS = 32
@@ -39,7 +40,7 @@ class HeadEngine:
                 raise EngineError(f"{folder} holds no label student: there is no {name} in it")
         refuse_changed(folder, None)
         self.folder = folder
-        self.config: dict[str, Any] = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        self.config: dict[str, Any] = read_settings(folder / CONFIG)
         self.features: dict[str, Any] = self.config.get("features", {"n_grams": N_GRAMS})
 
     @property
@@ -48,8 +49,14 @@ class HeadEngine:
         return Abilities(plain=True, context=1_000_000, local=True)
 
     def fingerprint(self) -> dict[str, str]:
-        """Return the digests of its two files; the first holds that of its embedding, if any."""
-        return folder_digests(self.folder, (CONFIG, WEIGHTS))
+        """Return the digests of its two files; the first holds that of its embedding, if any.
+
+        And the precision of that, where it is not the one that the head learnt from.
+        """
+        pins = folder_digests(self.folder, (CONFIG, WEIGHTS))
+        if self._precision != self.features.get("dtype"):
+            pins["precision"] = str(self._precision)
+        return pins
 
     def count_tokens(self, text: str) -> int:
         """Return the number of words."""
@@ -57,9 +64,19 @@ class HeadEngine:
 
     @cached_property
     def _parts(self) -> tuple[list[str], Any, Any, Featurize]:
-        with np.load(self.folder / WEIGHTS, allow_pickle=False) as arrays:
-            parts = arrays["weights"], arrays["intercepts"]
+        try:
+            with np.load(self.folder / WEIGHTS, allow_pickle=False) as arrays:
+                parts = arrays["weights"], arrays["intercepts"]
+        except (ValueError, OSError, KeyError, EOFError, BadZipFile) as error:
+            fix = "Put the original file back, or train the head again."
+            raise EngineError(f"{self.folder / WEIGHTS}: no weights of a head. {fix}") from error
         return self.config["labels"], *parts, self._featurize()
+
+    @property
+    def _precision(self) -> str | None:
+        """That of the vectors it learnt from; float32, which it reads too, on a plain processor."""
+        learnt: str | None = self.features.get("dtype")
+        return precision() if learnt == "bfloat16" else learnt
 
     def _featurize(self) -> Featurize:
         if "embedding" not in self.features:
@@ -70,7 +87,7 @@ class HeadEngine:
                 f"{self.folder} was trained on the embedding in {place}, which is not there or has "
                 "changed: put it back, or train the head again"
             )
-        model = open_embedder(place, self.features["dtype"])
+        model = open_embedder(place, self._precision or "float32")
         return lambda texts: embed(model, texts)
 
     def complete(self, requests: Sequence[Request]) -> Iterator[tuple[int, Completion]]:
@@ -95,6 +112,9 @@ def n_grams(settings: dict[str, Any]) -> Featurize:
     """Return the features of hashed character n-grams, with nothing to store."""
     from sklearn.feature_extraction.text import HashingVectorizer
 
+    other = settings.keys() - N_GRAMS.keys()
+    if other:  # with `input: filename` the rows would name files to read
+        raise EngineError(f"{CONFIG}: got {', '.join(sorted(other))}, wanted {', '.join(N_GRAMS)}")
     settings = {**settings, "ngram_range": tuple(settings["ngram_range"])}
     features: Featurize = HashingVectorizer(**settings).transform
     return features

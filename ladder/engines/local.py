@@ -22,9 +22,11 @@ from ladder.engines.base import Abilities, Completion, Request
 from ladder.engines.choices import ChoiceTree
 from ladder.engines.growing import Growing, draws_of, next_tokens
 from ladder.engines.json_schema import Grammars
-from ladder.engines.passport import refuse_changed, refuse_pickle
+from ladder.engines.passport import read_settings, refuse_changed, refuse_pickle
 from ladder.errors import EngineError, MissingExtraError
 from ladder.files import digest_of, folder_digests
+from ladder.hardware import precision
+from ladder.wording import harmless
 
 if TYPE_CHECKING:
     import torch
@@ -70,10 +72,7 @@ class LocalEngine:
 
     @cached_property
     def _config(self) -> dict[str, Any]:
-        import json
-
-        config: dict[str, Any] = json.loads((self.folder / "config.json").read_text())
-        return config
+        return read_settings(self.folder / "config.json")
 
     def fingerprint(self) -> dict[str, str]:
         """Return digests of weights, tokenizer, template and adapter, and the precision."""
@@ -91,7 +90,11 @@ class LocalEngine:
     def _token_counter(self) -> Any:
         from tokenizers import Tokenizer
 
-        return Tokenizer.from_file(str(self.folder / "tokenizer.json"))
+        try:
+            return Tokenizer.from_file(str(self.folder / "tokenizer.json"))
+        except Exception as error:  # the library raises no narrower kind
+            why = harmless(str(error), 120)
+            raise EngineError(f"{self.folder}: no tokenizer.json to be read ({why})") from None
 
     def count_tokens(self, text: str) -> int:
         """Return the exact number of tokens of a text."""
@@ -441,21 +444,6 @@ def repeated(cache: Any, rows: int) -> Any:
     return copied
 
 
-def precision() -> str:
-    """Return `bfloat16` where the machine has a unit for it, else `float32`.
-
-    Emulated bfloat16 is slower than float32, so the processor's own flags decide.
-    """
-    import shutil
-
-    if shutil.which("nvidia-smi"):
-        return "bfloat16"
-    cpu = Path("/proc/cpuinfo")
-    flags = cpu.read_text(errors="replace") if cpu.is_file() else ""
-    has_unit = any(flag in flags for flag in ("avx512_bf16", "amx_bf16", " bf16"))
-    return "bfloat16" if has_unit else "float32"
-
-
 def _refuse_other(folder: Path, adapter: Path | None) -> None:
     """Refuse folders that hold something else than a model and an adapter in safetensors."""
     if not (folder / "config.json").is_file():
@@ -511,7 +499,7 @@ def load_model(folder: Path, adapter: Path | None, own_code: bool = False) -> An
         why = " ".join(str(error).split())[:300]
         fix = (
             "Wanted: safetensors weights of an architecture that transformers itself has; code in "
-            "a folder runs only where rules.remote_code names the model"
+            "a folder runs only where rules.remote_code names the model, and with your consent"
         )
         raise EngineError(f"{folder} cannot be loaded. {fix}. {why}") from None
     model.eval()

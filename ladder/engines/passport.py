@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
-from ladder.errors import EngineError, PassportError
+from ladder.errors import EngineError, PassportError, Problem
 from ladder.evidence import Passport
-from ladder.files import digest_of, folder_digests
+from ladder.files import digest_of, folder_digests, read_record, read_text
 
 PASSPORT = "passport.json"
 HEAD = ("head.json", "head.npz")
@@ -29,17 +27,15 @@ def read_passport(folder: Path) -> Passport | None:
         PassportError: the file is no passport.
     """
     path = folder / PASSPORT
-    if not path.is_file():
+    if not path.exists() and not path.is_symlink():
         return None
-    try:
-        return Passport.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        fix = "Put the original back, or move it away to load the folder unchecked."
-        raise PassportError(
-            f"{path}: {where}: {first['msg']}, so it is no passport. {fix}"
-        ) from None
+    return read_record(path, Passport, "a passport", _no_passport)
+
+
+def _no_passport(problems: Sequence[Problem]) -> PassportError:
+    first = problems[0]
+    fix = "Put the original back, or move it away to load the folder unchecked."
+    return PassportError(f"{first.where}: {first.got}, so it is no passport. {fix}")
 
 
 def parts_of(folder: Path) -> dict[str, str]:
@@ -63,13 +59,28 @@ def parts_of(folder: Path) -> dict[str, str]:
 
 
 def _json(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise EngineError(f"{path}: not JSON ({error}). Put the original file back") from None
-    return values if isinstance(values, dict) else {}
+    return read_settings(path) if path.is_file() else {}
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """Return the JSON object in a file that a model or an artefact consists of.
+
+    Raises:
+        EngineError: there is none.
+    """
+    try:  # other programs' files: they may hold `Infinity`
+        values = json.loads(read_text(path, "a JSON object", _no_settings))
+    except (ValueError, RecursionError) as error:
+        said = str(error)[:100]
+        raise EngineError(f"{path}: not JSON ({said}). Put the original file back") from None
+    if not isinstance(values, dict):
+        raise EngineError(f"{path}: no JSON object. Put the original file back")
+    return values
+
+
+def _no_settings(problems: Sequence[Problem]) -> EngineError:
+    first = problems[0]
+    return EngineError(f"{first.where}: {first.got}. Put the original file back")
 
 
 def differences(wanted: Mapping[str, str], found: Mapping[str, str]) -> list[str]:

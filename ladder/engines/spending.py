@@ -5,13 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from ladder.engines.base import Completion, Request
+from ladder.engines.base import Request
 from ladder.engines.cache import Store
 from ladder.errors import SpendLimitError
 from ladder.task import Prices
 
-CHARACTERS_PER_TOKEN = 4.0
-"""Of a prompt, until the endpoint has counted one itself."""
 MESSAGE_TOKENS = 8
 """What a chat template adds to a message, at most."""
 
@@ -31,6 +29,8 @@ class Spending:
         self._lock = threading.Lock()  # a request is sent on the endpoint's own thread
         self._here = 0.0
         self._under_way: dict[int, float] = {}
+        self._uncounted = 0.0
+        """Of requests that have ended, and whose answer the caller has not been given yet."""
         self._total = store.add(self._key, 0.0)
 
     def add(self, usd: float) -> None:
@@ -43,6 +43,7 @@ class Spending:
             return
         with self._lock:
             self._here += usd
+            self._uncounted = max(0.0, self._uncounted - usd)
             self._total = self._store.add(self._key, usd)
             if self._total > self.limit_usd:
                 raise self._reached("")
@@ -55,14 +56,15 @@ class Spending:
         """
         with self._lock:
             others = sum(self._under_way.values()) - self._under_way.get(number, 0.0)
-            if self._total + others + usd > self.limit_usd:
+            if self._total + self._uncounted + others + usd > self.limit_usd:
                 raise self._reached(f"; the next request may cost {usd:.2g} USD")
             self._under_way[number] = usd
 
-    def release(self, number: int) -> None:
-        """Forget what was set aside for a request: it has ended."""
+    def settle(self, number: int, usd: float) -> None:
+        """Put what a request has cost in the place of what was set aside for it."""
         with self._lock:
             self._under_way.pop(number, None)
+            self._uncounted += usd
 
     def _reached(self, next_one: str) -> SpendLimitError:
         return SpendLimitError(
@@ -75,15 +77,15 @@ class Spending:
 class Meter:
     """Watches what one endpoint's requests may cost, from what its replies have cost so far."""
 
-    def __init__(self, spending: Spending, prices: Prices, priced: Callable[[str], int]) -> None:
+    def __init__(self, spending: Spending, prices: Prices, count: Callable[[str], int]) -> None:
         """Take the prices.
 
         Args:
             spending: of the task.
             prices: of this endpoint's model.
-            priced: estimates the tokens of a text.
+            count: estimates the tokens of a text.
         """
-        self._spending, self._prices, self._count = spending, prices, priced
+        self._spending, self._prices, self._count = spending, prices, count
         self._longer = 1.0
         """How many times its estimate a prompt really had, at most so far."""
 
@@ -93,17 +95,22 @@ class Meter:
         Raises:
             SpendLimitError: the limit does not allow it.
         """
-        most_in = self._longer * self._estimated(request)
-        usd = most_in * self._prices.input_usd_per_1m + request.max_tokens * (
-            self._prices.output_usd_per_1m
-        )
-        self._spending.reserve(id(request), usd / 1e6)
+        most = self._usd(self._longer * self._estimated(request), request.max_tokens)
+        self._spending.reserve(id(request), most)
 
-    def ended(self, request: Request, completion: Completion | None) -> None:
-        """Release what was set aside, and learn from what the endpoint counted."""
-        self._spending.release(id(request))
-        if completion is not None and completion.error is None:
-            self._longer = max(self._longer, completion.tokens_in / self._estimated(request))
+    def ended(self, request: Request, tokens: tuple[int, int]) -> None:
+        """Count what a try has cost, and learn how long such prompts really are.
+
+        Args:
+            request: that was sent.
+            tokens: of prompt and answer, as the endpoint counted them.
+        """
+        self._spending.settle(id(request), self._usd(*tokens))
+        self._longer = max(self._longer, tokens[0] / self._estimated(request))
+
+    def _usd(self, tokens_in: float, tokens_out: float) -> float:
+        prices = self._prices
+        return (tokens_in * prices.input_usd_per_1m + tokens_out * prices.output_usd_per_1m) / 1e6
 
     def _estimated(self, request: Request) -> float:
         turns = request.messages or (("user", request.text),)

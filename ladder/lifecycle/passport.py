@@ -87,7 +87,8 @@ def describe(passport: Passport) -> list[str]:
     for title, digests in (("its own", passport.parts), ("base", passport.base_parts)):
         pairs = ", ".join(f"{name} {digest[:12]}" for name, digest in digests.items())
         lines.append(f"{title}: {pairs or 'nothing'}")
-    lines.append(f"rows: {passport.data[:12]}")
+    trained = f", trained in {passport.precision}" if passport.precision else ""
+    lines.append(f"rows: {passport.data[:12]}{trained}")
     seen = passport.canaries
     if seen is not None:
         lines.append(

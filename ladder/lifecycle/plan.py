@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import yaml
@@ -11,13 +12,16 @@ from pydantic import ValidationError
 
 from ladder.errors import Problem, TaskError
 from ladder.evidence import Attempt, Baseline, Estimate, RevalidationPlan
-from ladder.files import file_digest
+from ladder.files import file_digest, odd_values, read_text
 from ladder.hardware import hardware, versions
+from ladder.redaction import HIDDEN, redact_in, stands_for
 from ladder.rungs.base import Climb
 from ladder.rungs.judging import judge_pins
+from ladder.task import Task, read_yaml
 from ladder.wording import acts
 
 EVERY_DAYS = 91
+PLAN_LIMIT_BYTES = 4_000_000
 CHECKS_AHEAD = 4
 TRIGGERS = (
     "the base model, its tokenizer or its chat template changes (a pinned digest differs)",
@@ -61,7 +65,7 @@ def make_plan(climb: Climb, chosen: Attempt, confirmed: Estimate | None) -> str:
         triggers=TRIGGERS,
         command="ladder revalidate revalidation.yaml",
     )
-    values = plan.model_dump(mode="json")
+    values = redact_in(plan.model_dump(mode="json"))
     text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100)
     if acts(text):  # on the terminal of whoever reads it
         text = yaml.safe_dump(values, sort_keys=False, width=100)
@@ -99,15 +103,16 @@ def load_plan(path: Path) -> RevalidationPlan:
         TaskError: the file is missing or is no plan.
     """
     wanted = "a plan written by ladder assess"
-    if not path.is_file():
+    if not path.exists() or path.is_dir():
         fix = "Only a run that ended, and whose rung passed or leads, leaves a plan."
         raise TaskError([Problem(str(path), "no such file", wanted, fix)])
+    text = read_text(path, wanted, TaskError, PLAN_LIMIT_BYTES)
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = read_yaml(text)[1]
         if isinstance(values, dict) and "goal" in values:
             fix = f"Name the {PLAN} in the folder of a run of this task."
             raise TaskError([Problem(str(path), "a task file", wanted, fix)])
-        return RevalidationPlan.model_validate(values)
+        plan = RevalidationPlan.model_validate(values)
     except ValidationError as error:
         raise TaskError(
             [
@@ -119,6 +124,49 @@ def load_plan(path: Path) -> RevalidationPlan:
         mark = getattr(error, "problem_mark", None)
         where = f"{path}:{mark.line + 1}" if mark else str(path)
         raise TaskError([Problem(where, str(error).split("\n")[0], "valid YAML")]) from None
+    odd = [*odd_values(values), *_no_day(plan.created)]
+    if odd:
+        raise TaskError([Problem(f"{path}: {'.'.join(at)}", got, wanted) for at, got in odd[:5]])
+    return plan
+
+
+def _no_day(created: str) -> Iterator[tuple[tuple[str, ...], str]]:
+    try:
+        day_of(created)
+    except ValueError as error:
+        yield ("created",), str(error)[:100]
+
+
+def day_of(moment: str) -> date:
+    """Return the UTC day of a time in ISO 8601.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        found = datetime.fromisoformat(moment)
+        return (found.astimezone(UTC) if found.tzinfo else found).date()
+    except OverflowError:
+        raise ValueError(f"no date between the years 1 and 9999: {moment!r}") from None
+
+
+def with_secrets(plan: RevalidationPlan, path: Path, task: Task) -> RevalidationPlan:
+    """Return a plan whose model can be asked: the task still has what the plan does not show.
+
+    Raises:
+        TaskError: the task names no such model any more.
+    """
+    shown = plan.candidate.model
+    if HIDDEN not in shown:
+        return plan
+    judges = (str(choice.parameters.get("model")) for choice in task.score)
+    named = (task.models.base, task.models.teacher, task.models.student, *judges)
+    real = next((model for model in named if model and stands_for(shown, model)), None)
+    if real is None:
+        fix = "Name it there, or assess the task anew."
+        wanted = f"a model that {task.source} names"
+        raise TaskError([Problem(f"{path}: candidate.model", shown, wanted, fix)])
+    return plan.model_copy(update={"candidate": plan.candidate.model_copy(update={"model": real})})
 
 
 def _relative(path: Path, folder: Path) -> str:

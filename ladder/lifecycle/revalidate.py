@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 from ladder.engines.local import LocalEngine
-from ladder.errors import PassportError, StateError
+from ladder.errors import PassportError, Problem, StateError, TaskError, UnheardError
 from ladder.evidence import Attempt, Measurement, RevalidationPlan, Verdict
-from ladder.files import write_whole
+from ladder.files import alone_in, append_line, clear_disk_errors, private_folder, read_text
 from ladder.lifecycle.passport import canary_finding
-from ladder.lifecycle.plan import load_plan, pins
+from ladder.lifecycle.plan import day_of, load_plan, pins, with_secrets
 from ladder.report.watch import Watch
 from ladder.rungs.base import Climb
+from ladder.rungs.failures import AGAIN
 from ladder.rungs.measuring import measure
-from ladder.rungs.opening import open_climb
-from ladder.task import load_task
+from ladder.rungs.opening import STORE, open_climb
+from ladder.task import Task, load_task
+from ladder.trust import Granted
+from ladder.wording import harmless
 
 RECORD = "revalidations.jsonl"
+CHECKS = "revalidations"
+UNFINISHED = "unfinished"
 
 
 @dataclass(frozen=True)
@@ -35,46 +45,114 @@ class Revalidation:
 
 def is_due(path: Path, plan: RevalidationPlan, today: date) -> bool:
     """Tell whether `every_days` have passed since the certification or the last check."""
-    last = datetime.fromisoformat(plan.created).date()
+    past = [day for day, _ in _days(path, plan) if day <= today]
+    return not past or (today - max(past)).days >= plan.every_days
+
+
+def from_the_future(path: Path, plan: RevalidationPlan, today: date) -> list[str]:
+    """Name the dates after today in a plan and its record: no date of theirs is gone by."""
+    return [
+        f"{where}: {day} lies in the future, so it does not count. Set the clock, or mend the line."
+        for day, where in _days(path, plan)
+        if day > today
+    ]
+
+
+def _days(path: Path, plan: RevalidationPlan) -> Iterator[tuple[date, str]]:
+    """Yield the days of the certification and of every check, and where each is written."""
+    yield day_of(plan.created), f"{path}: created"
     record = path.parent / RECORD
-    if record.is_file():
-        import json
-
-        lines = record.read_text(encoding="utf-8").splitlines()
+    if not record.exists():
+        return
+    text = read_text(record, "the record of checks", _no_record)
+    for number, line in enumerate(text.splitlines(), start=1):
+        where = f"{record}:{number}"
         try:
-            checks = [datetime.fromisoformat(json.loads(line)["at"]).date() for line in lines]
-        except (ValueError, KeyError, TypeError) as error:
-            fix = "Mend the line, or move the file away: the check is due then."
-            raise StateError(f"{record}: not the record of checks ({error}). {fix}") from None
-        last = max([last, *checks])
-    return (today - last).days >= plan.every_days
+            day = day_of(json.loads(line)["at"])
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            fix = "Mend the line or take it out; or move the file away: the check is due then."
+            said = f"{where}: not the record of checks ({str(error)[:100]}). {fix}"
+            raise StateError(said) from None
+        yield day, where
 
 
-def revalidate(path: Path, watch: Watch) -> Revalidation:
+def _no_record(problems: Sequence[Problem]) -> StateError:
+    fix = "Move it away: the check is due then."
+    return StateError(f"{problems[0].where}: not the record of checks ({problems[0].got}). {fix}")
+
+
+def revalidate(path: Path, watch: Watch, granted: Granted = "trusted") -> Revalidation:
     """Measure the plan's candidate on its gate rows, with nothing taken from the cache.
 
     The gate rows are read whole: a scheduled check has a fixed n. Leaves one line in
     revalidations.jsonl beside the plan.
+
+    Args:
+        path: the plan.
+        watch: sees progress.
+        granted: what of the code that the task names may run (`ladder.trust`).
+
+    Raises:
+        UnheardError: too many requests failed to tell; nothing is recorded.
+        TaskError: the plan or its task is wrong, or the plan asks a model that the task does not.
     """
     plan = load_plan(path)
     root = path.parent / plan.data_root if plan.data_root else None
-    task = load_task(path.parent / plan.task, root)
+    task = load_task(path.parent / plan.task, root, granted)
+    plan = with_secrets(plan, path, task)
+    _refuse_other_endpoint(path, plan, task)
     stamp = datetime.now(UTC)
-    folder = path.parent / "revalidations" / stamp.strftime("%Y-%m-%d")
-    climb, _ = open_climb(task, folder, watch, store=folder / "completions.sqlite")
-    try:
-        result = _measured_again(climb, plan)
-    except PassportError as error:
-        result = Revalidation(None, None, (), (f"the artefact is refused: {error}",))
+    with _own_folder(path.parent / CHECKS, stamp) as folder:
+        climb, _ = open_climb(task, folder, watch, store=folder / STORE)
+        try:
+            result = _measured_again(climb, plan)
+        except PassportError as error:
+            result = Revalidation(None, None, (), (f"the artefact is refused: {error}",))
+        climb.store.close()
     _record(path, result, stamp)
-    climb.store.close()
     return result
+
+
+def _refuse_other_endpoint(path: Path, plan: RevalidationPlan, task: Task) -> None:
+    """Refuse an endpoint that stands in the plan alone: the task says where its rows may go."""
+    model = plan.candidate.model
+    if model.startswith("openai:") and model not in task.models.model_dump().values():
+        got, wanted = f"`{harmless(model, 120)}`", f"an endpoint that {task.source} names"
+        raise TaskError([Problem(f"{path}: candidate.model", got, wanted)])
+
+
+@contextmanager
+def _own_folder(checks: Path, now: datetime) -> Iterator[Path]:
+    """Hold a folder for one check: that of one which was stopped today, else a new one.
+
+    A check takes no answer of another that ended. While it is under way, it holds `unfinished`
+    in its folder, which is gone once it has ended.
+    """
+    with clear_disk_errors(checks), alone_in(private_folder(checks)):
+        stopped = sorted(checks.glob(f"{now:%Y-%m-%d}T*/{UNFINISHED}"))
+        for mark in [*stopped, checks / f"{now:%Y-%m-%dT%H%M%S.%f}Z" / UNFINISHED]:
+            private_folder(mark.parent)
+            held = os.open(mark, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            with suppress(BlockingIOError):  # under way in another process
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            os.close(held)
+    try:
+        yield mark.parent
+        with alone_in(checks):
+            mark.unlink()
+    finally:
+        os.close(held)
 
 
 def _measured_again(climb: Climb, plan: RevalidationPlan) -> Revalidation:
     measurement, verdict, _ = measure(
         climb, plan.candidate, climb.splits.gate, all_rows=True, rungs=1, title="revalidating"
     )
+    if verdict.status == "none":
+        reason = "; ".join(limit.reason for limit in verdict.limits if limit.verdict == "none")
+        words = f" (most often: {measurement.commonest_error})" if measurement.errors else ""
+        raise UnheardError(f"No verdict: {reason}{words}. This does not count as a check. {AGAIN}")
     changed = changed_pins(climb, plan)
     found = findings(plan, measurement, verdict, changed)
     engine = climb.engine_of(plan.candidate).engine
@@ -110,8 +188,6 @@ def findings(
 
 
 def _record(path: Path, result: Revalidation, at: datetime) -> None:
-    import json
-
     line = {
         "at": at.isoformat(timespec="seconds"),
         "score": result.measurement.score.model_dump() if result.measurement else None,
@@ -119,6 +195,4 @@ def _record(path: Path, result: Revalidation, at: datetime) -> None:
         "changed": list(result.changed_pins),
         "findings": list(result.findings),
     }
-    record = path.parent / RECORD
-    before = record.read_text(encoding="utf-8") if record.is_file() else ""
-    write_whole(record, before + json.dumps(line) + "\n")
+    append_line(path.parent / RECORD, json.dumps(line))

@@ -12,8 +12,11 @@ import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from unicodedata import category
 
 from ladder import __version__
+from ladder.errors import Problem, TaskError
+from ladder.wording import harmless
 
 WEEKLY = "17 6 * * 1"
 """Mondays at 06:17: day of month stays `*`, because cron reads two restricted day fields as OR."""
@@ -25,7 +28,9 @@ def as_cron(plan: Path) -> str:
     # cron's PATH is short: name the Python that has ladder, and where its models are kept.
     cache = os.environ.get("LADDER_CACHE")
     kept = f"LADDER_CACHE={shlex.quote(cache)} " if cache else ""
-    ladder = f"{kept}{shlex.quote(sys.executable)} -m ladder"
+    # -P: no file beside the plan is taken for a module.
+    refuse_breaks(folder + name + kept)
+    ladder = f"{kept}{shlex.quote(sys.executable)} -P -m ladder"
     command = f"cd {folder} && {ladder} revalidate {name} --if-due".replace("%", "\\%")
     return (  # cron reads a bare % as a new line
         f"# BEGIN ladder {plan.name}\n"
@@ -35,8 +40,21 @@ def as_cron(plan: Path) -> str:
     )
 
 
+def refuse_breaks(text: str) -> None:
+    """Refuse what would end a line of a job, and so begin another one.
+
+    Raises:
+        TaskError: a name holds a control character, a line's end, or a byte that is not UTF-8.
+    """
+    sign = next((sign for sign in text if category(sign) in ("Cc", "Cs", "Zl", "Zp")), None)
+    if sign is not None:
+        got, fix = f"the character {sign!a}", "Rename the folder or the file."
+        raise TaskError([Problem(harmless(text), got, "a name that fits on a line", fix)])
+
+
 def as_github(plan: Path) -> str:
     """Return a GitHub Actions workflow that opens the plan at its place in the repository."""
+    refuse_breaks(plan.as_posix())
     command = f"ladder revalidate {shlex.quote(plan.as_posix())} --if-due"
     return f"""\
 # Save as .github/workflows/revalidate.yml and commit the plan (git add -f, where runs/ is ignored)

@@ -195,6 +195,8 @@ def _failed_lines(attempt: Attempt) -> Iterator[str]:
 
 def _latency_lines(m: Measurement) -> Iterator[str]:
     if m.latency_ms is None:
+        if m.untimed:
+            yield f"\nLatency: none of {m.untimed} timed requests was answered."
         return
     found = m.latency_ms
     parts = []
@@ -213,6 +215,8 @@ def _latency_lines(m: Measurement) -> Iterator[str]:
         )
     if m.requests_per_second:
         text += f". Kept busy with full batches: {m.requests_per_second:.1f} requests a second"
+    if m.untimed:
+        text += f". {m.untimed} more timed requests got no answer"
     yield f"{text}."
     if found.p95 > SUSPECT_TAIL * found.p50:
         yield (

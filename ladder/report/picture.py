@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from contextlib import chdir
+from pathlib import Path
 from typing import Any
 
 from ladder.evidence import Economics
@@ -16,9 +18,9 @@ POINTS = 60
 
 def costs_svg(found: Economics) -> str:
     """Draw USD a month over requests a month, one line a rung, break-evens marked."""
+    figure, axes = _figure()
     from matplotlib.ticker import EngFormatter, FuncFormatter
 
-    figure, axes = _figure()
     marks = [b.requests_per_month for b in found.break_evens if b.requests_per_month]
     shown = [mark for mark in marks if mark <= 1e4 * found.requests_per_month]
     low = min([found.requests_per_month, *shown]) / 10**DECADES_AROUND
@@ -69,8 +71,11 @@ def loss_svg(curve: Sequence[Sequence[float]]) -> str:
 
 
 def _figure() -> tuple[Any, Any]:
-    import matplotlib
-
+    # It reads a `matplotlibrc` in the folder it is imported in, which may be of somebody else's
+    # task: with one line there it starts LaTeX.
+    with chdir(Path(__file__).parent):
+        import matplotlib
+    matplotlib.rcdefaults()
     matplotlib.use("svg")
     from matplotlib.figure import Figure
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from ladder.errors import DataError, Problem
 from ladder.evidence import Assessment
+from ladder.files import read_record
 
 FILE = "assessment.json"
 COST = ("usd_per_1k", "usd_per_month", "build_usd", "requests_per_month")
@@ -25,14 +24,10 @@ def read_assessment(run: Path) -> tuple[Assessment, Path]:
     path = run if run.name == FILE else run / FILE
     if not path.is_file() and run.is_dir():
         path = max(run.rglob(FILE), key=lambda found: found.parent.name, default=path)
-    if not path.is_file():
+    if not path.exists():
         fix = "Name a run's folder: runs/<task>/<time>"
         raise DataError([Problem(str(path), "no such file", "a finished run", fix)])
-    try:
-        found = Assessment.model_validate_json(path.read_text(encoding="utf-8"))
-    except (ValidationError, UnicodeDecodeError) as error:
-        got = f"a file that is not an assessment ({str(error).splitlines()[0]})"
-        raise DataError([Problem(str(path), got, "schema_version 1")]) from None
+    found = read_record(path, Assessment, "an assessment of schema_version 1")
     if lacking := _lacking(found):
         got, fix = f"an assessment without {lacking}", "Take the file that ladder assess wrote."
         raise DataError([Problem(str(path), got, "all of what a report looks up", fix)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 from rich.console import Console
@@ -11,7 +12,7 @@ from rich.text import Text
 from ladder.evidence import Assessment
 from ladder.report.markdown import answer_line, assumed, table_rows
 from ladder.report.texts import each_text
-from ladder.wording import MOST_SHOWN, harmless
+from ladder.wording import MOST_SHOWN, counted, harmless
 
 COLOURS = {"pass": "green", "fail": "red", "undecided": "yellow", "no": "magenta"}
 
@@ -43,6 +44,10 @@ def show(assessment: Assessment, folder: Path, console: Console) -> None:
         f"{assessment.seconds:.0f} s",
         highlight=False,
     )
+    failed = sum((Counter(a.asked.errors) for a in assessment.attempts), Counter())
+    if failed:
+        told = "asked again, then left out: none counts as wrong"
+        console.print(Text(f"requests that failed: {counted(failed)}; {told}"))
     console.print(Text(f"report {harmless(str(folder / 'report.md'))}"), soft_wrap=True)
     if assessment.plan:
         console.print(Text(f"plan   {harmless(str(folder / assessment.plan))}"), soft_wrap=True)

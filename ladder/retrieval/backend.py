@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from ladder.errors import StateError
 from ladder.retrieval.counts import WordCounts
+from ladder.wording import harmless
 
 CLOSE = 1e-4
 """What 32-bit arithmetic may do to a score: a share of a word score, an amount of a cosine."""
@@ -105,6 +107,23 @@ class Backend(Protocol):
     def close(self) -> None:
         """Let go of the database."""
         ...
+
+
+def own_folder(address: str, name: str) -> Path:
+    """Return the folder of a store, which nothing in it leads out of.
+
+    Raises:
+        StateError: it, or something in it, is a link or a device: a task from elsewhere could have
+            other files read or written through it.
+    """
+    folder = Path(address) / name
+    for path in (folder, *folder.rglob("*")):
+        if path.is_symlink() or (path.exists() and not (path.is_file() or path.is_dir())):
+            fix = "Move the store away; it is built anew."
+            raise StateError(
+                f"{folder}: holds a link or a device ({harmless(path.name, 60)}). {fix}"
+            )
+    return folder
 
 
 def read_notes(text: str, place: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from typing import Any
 
 from ladder.errors import MissingExtraError, StateError
 from ladder.files import alone_in, clear_disk_errors, write_whole
-from ladder.retrieval.backend import CLOSE, SLICE, Candidate, Entry, read_notes
+from ladder.retrieval.backend import CLOSE, SLICE, Candidate, Entry, own_folder, read_notes
 from ladder.retrieval.counts import WordCounts
 from ladder.retrieval.search import K1
 
@@ -41,7 +41,7 @@ def open_lancedb(address: str, name: str) -> LanceDB:
         import lancedb
     except ImportError:
         raise MissingExtraError("lancedb", 'pip install "escalation-ladder[store]"') from None
-    folder = Path(address) / name
+    folder = own_folder(address, name)
     with ExitStack() as until_closed:
         with clear_disk_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)

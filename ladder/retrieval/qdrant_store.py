@@ -14,22 +14,28 @@ worth, and candidates are scored by their words.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
-import os
+import pickle
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid5
 
+import httpx
+
 from ladder.errors import MissingExtraError, StateError
 from ladder.files import alone_in, clear_disk_errors
-from ladder.retrieval.backend import CLOSE, SLICE, Candidate, Entry, read_notes
+from ladder.keys import Place, how_to_send, key_for, place_at
+from ladder.retrieval.backend import CLOSE, SLICE, Candidate, Entry, own_folder, read_notes
 from ladder.retrieval.counts import WordCounts, saturation
 from ladder.task import is_url
 
 KEY_VARIABLE = "QDRANT_API_KEY"
+QDRANT_PORT = 6333
 TIMEOUT_SECONDS = 120
 PER_REQUEST = 500
 """Rows in one request: some megabytes, well under a server's limit of 32."""
@@ -37,13 +43,31 @@ MOST_DRIFT = 1.1
 """The mean length may be this many times the pivot, or the pivot the mean length."""
 ROWS = UUID("6a5b7c7e-6c0f-4f5b-9a63-0d3f1f6f5f2b")
 """Namespace of the points that are rows."""
+POINTS = {
+    ("qdrant_client.http.models.models", "PointStruct"),
+    ("qdrant_client.http.models.models", "SparseVector"),
+}
+"""What the client's local mode keeps of ours."""
 NOTES_POINT = str(UUID(int=1))
+
+
+def qdrant_place(address: str) -> Place:
+    """Return where a server's requests go: a Qdrant on http listens at its own port.
+
+    Raises:
+        StateError: it is no address.
+    """
+    try:
+        return place_at(address, None if address.startswith("https://") else QDRANT_PORT)
+    except (httpx.InvalidURL, ValueError):
+        raise StateError("data.store: got no URL, wanted qdrant:http://HOST:PORT") from None
 
 
 def open_qdrant(address: str, name: str) -> Qdrant:
     """Open the collection `ladder-<name>` of a server, or of the folder `address/name`.
 
-    A key for the server comes from the environment's QDRANT_API_KEY.
+    A key for the server comes from the environment, where the user's configuration names the host
+    (`ladder.keys`); QDRANT_API_KEY goes to this machine without that.
 
     Raises:
         MissingExtraError: qdrant-client is not installed.
@@ -58,27 +82,73 @@ def open_qdrant(address: str, name: str) -> Qdrant:
     with ExitStack() as until_closed:
         if is_url(address):
             place = address
-            key = os.environ.get(KEY_VARIABLE, "").strip() or None
-            port = None if address.startswith("https://") else 6333
+            to = qdrant_place(address)
+            key = key_for(to, KEY_VARIABLE)
             with _clear_errors(place):
                 client = QdrantClient(
-                    url=address,
-                    port=port,
-                    api_key=key,
+                    # Made of what the key was chosen by: the client reads addresses in its own way.
+                    url=f"{to.origin}{httpx.URL(address).path.rstrip('/')}",
+                    port=to.port,
+                    api_key=key.value if key else None,
                     timeout=TIMEOUT_SECONDS,
                     check_compatibility=False,  # the first request says what is wrong
                 )
         else:
-            folder = Path(address) / name
+            folder = own_folder(address, name)
             place = str(folder)
             with clear_disk_errors(folder):
                 folder.mkdir(parents=True, exist_ok=True)
                 until_closed.enter_context(alone_in(folder))
+            _refuse_other_collections(folder, f"ladder-{name}")
+            _read_points_alone(place)
             with _clear_errors(place):
                 client = QdrantClient(path=place)
         until_closed.callback(client.close)
         return Qdrant(client, f"ladder-{name}", place, until_closed.pop_all())
     raise AssertionError  # unreachable: an error has left the block
+
+
+def _refuse_other_collections(folder: Path, name: str) -> None:
+    """Refuse a folder whose meta.json names another collection: its name may lead out of it."""
+    meta = folder / "meta.json"
+    if not meta.exists():
+        return
+    try:
+        names = set(json.loads(meta.read_text(encoding="utf-8"))["collections"])
+    except (ValueError, LookupError, TypeError, RecursionError):
+        names = {"…"}
+    if names - {name}:
+        raise StateError(
+            f"{folder}: not a store that ladder wrote. Move it away; it is built anew."
+        )
+
+
+def _read_points_alone(place: str) -> None:
+    """Have the client's local mode read points and nothing else.
+
+    Its folder is full of pickles, and reading one can run any program: those of a folder that came
+    with a task from elsewhere must not.
+    """
+    from qdrant_client.local import persistence
+
+    if not hasattr(persistence, "pickle"):
+        fix = "Take a Qdrant server or lancedb: it cannot be read safely."
+        raise StateError(f"{place}: this qdrant-client keeps its folder in another way. {fix}")
+    persistence.pickle = SimpleNamespace(dumps=pickle.dumps, loads=_points_alone)
+
+
+class _Points(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in POINTS:
+            raise ValueError("a pickle of something else than points")
+        return super().find_class(module, name)
+
+
+def _points_alone(kept: bytes) -> Any:
+    try:
+        return _Points(io.BytesIO(kept)).load()
+    except (pickle.UnpicklingError, EOFError, LookupError, TypeError, AttributeError) as error:
+        raise ValueError("a broken pickle") from error
 
 
 class Qdrant:
@@ -308,9 +378,9 @@ def _clear_errors(place: str) -> Iterator[None]:
     try:
         yield
     except UnexpectedResponse as error:
-        fix = (
-            f"Set {KEY_VARIABLE}." if error.status_code in (401, 403) else "Is it a Qdrant server?"
-        )
+        fix = "Is it a Qdrant server?"
+        if error.status_code in (401, 403):
+            fix = how_to_send(qdrant_place(place), KEY_VARIABLE)
         raise StateError(f"{place}: answered with status {error.status_code}. {fix}") from error
     except ResponseHandlingException as error:
         raise StateError(f"{place}: does not answer ({str(error)[:100]}). Start it.") from error

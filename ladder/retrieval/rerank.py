@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ladder.engines.embedding import own_classes_refused
+from ladder.engines.passport import refuse_pickle
 from ladder.errors import MissingExtraError
 
 BATCH_ROWS = 32
@@ -21,7 +23,9 @@ class Reranker:
             raise MissingExtraError(
                 "sentence-transformers", 'pip install "escalation-ladder[dense]"'
             ) from None
-        self.model: Any = CrossEncoder(str(folder), device="cpu", local_files_only=True)
+        refuse_pickle(folder)
+        with own_classes_refused(folder):
+            self.model: Any = CrossEncoder(str(folder), device="cpu", local_files_only=True)
 
     def scores(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
         """Return a score for each (query, text): higher is more relevant."""

@@ -12,19 +12,20 @@ from typing import Any, Protocol
 from ladder.economy.asked import together
 from ladder.economy.prices import listed_prices
 from ladder.engines import Completion, model_folder, open_engine
-from ladder.engines.base import Abilities, Engine
+from ladder.engines.base import Abilities
 from ladder.engines.bundled import first_use
 from ladder.engines.cache import CachedEngine, Store
 from ladder.engines.endpoint import EndpointEngine
 from ladder.engines.local import LocalEngine
-from ladder.engines.speed import TWO_CORES, Speed, probe
+from ladder.engines.speed import Speed, probe, two_cores
 from ladder.engines.spending import Meter, Spending
 from ladder.errors import MissingExtraError, Problem, TaskError
 from ladder.evidence import Asked, Attempt, Build, Candidate, Foreseen, Memory
-from ladder.hardware import hardware, memory_there_mb
+from ladder.hardware import hardware, memory_there_mb, precision
 from ladder.report.watch import Quiet, Watch
 from ladder.retrieval.store import stays_here
 from ladder.rungs.library import Library
+from ladder.rungs.own_code import may_run
 from ladder.samples.answer_schema import Schema, schema_of
 from ladder.samples.rows import Graded, Sample
 from ladder.samples.splits import Splits
@@ -74,10 +75,12 @@ class Climb:
         if key not in self._engines:
             if first_use(model):
                 self.watch.say("converting the bundled model, once: about 20 s")
-            allowed = model in self.task.rules.remote_code
+            allowed = may_run(self.task, model)
             opened = open_engine(model, adapter, self.task.folder, allowed)
             keep_here(self.task, model, opened)
-            opened = self.metered(model, opened)
+            if isinstance(opened, EndpointEngine):
+                opened.timeout_s = self.task.rules.request_timeout_s
+                self._meter(model, opened)
             self._make_room()
             self._engines[key] = CachedEngine(opened, self.store, partial(self.count, model))
         return self._engines[key]
@@ -104,7 +107,8 @@ class Climb:
     def scorers(self) -> tuple[tuple[str, Scorer | ModelScorer], ...]:
         """The task's scorers by name; the first is the one that is gated."""
         where = f"{self.task.source}: score"
-        return tuple((choice.name, make_scorer(choice, where)) for choice in self.task.score)
+        consent = self.task.consent
+        return tuple((each.name, make_scorer(each, where, consent)) for each in self.task.score)
 
     @cached_property
     def answer_schema(self) -> Schema | None:
@@ -153,18 +157,17 @@ class Climb:
         """What the task has paid, and may pay."""
         return Spending(self.store, self.task.name, self.task.rules.max_spend_usd)
 
-    def metered(self, model: str, engine: Engine) -> Engine:
+    def _meter(self, model: str, engine: EndpointEngine) -> None:
         """Have an endpoint's requests checked against the limit before they are sent."""
-        if isinstance(engine, EndpointEngine):
-            prices = self.prices(model)
-            if prices is not None:
-                engine.meter = Meter(self.spending, prices, engine.count_tokens)
-            elif not engine.abilities.local:
-                self.watch.say(
-                    f"no price is known for {model_name(model)}: rules.max_spend_usd cannot be "
-                    "held; give `prices:` in the task file"
-                )
-        return engine
+        prices = self.prices(model)
+        if prices is not None:
+            meter = Meter(self.spending, prices, engine.count_tokens)
+            engine.ahead, engine.ended = meter.ahead, meter.ended
+        elif not engine.abilities.local:
+            self.watch.say(
+                f"no price is known for {model_name(model)}: rules.max_spend_usd cannot be held; "
+                "give `prices:` in the task file"
+            )
 
     def one_call(self, model: str, completion: Completion) -> Asked:
         """Return what an answer took, with its price where a model has one."""
@@ -233,7 +236,7 @@ class Climb:
     @cached_property
     def _with_own_code(self) -> set[Path]:
         """Folders of the models whose own code may run here."""
-        named = self.task.rules.remote_code
+        named = [model for model in self.task.rules.remote_code if may_run(self.task, model)]
         return {model_folder(model, self.task.folder, own_code=True) for model in named}
 
     def foresee(
@@ -256,14 +259,17 @@ class Climb:
         if not self.base_is_local() or first_use(self.task.models.base):
             return None
         shape = shape_of(self.base_folder())
-        needed = {name: memory_mb(shape, name, TOKENS_AT_ONCE) for name in SLOWDOWN}
+        needed = {
+            name: memory_mb(shape, name, TOKENS_AT_ONCE, computed=precision()) for name in SLOWDOWN
+        }
         return Memory(needed_mb=needed, there_mb=memory_there_mb())
 
     def base_speed(self) -> Speed:
         """Return how fast the base answers here: probed once, kept with the completions."""
         base = self.task.models.base
-        if not self.base_is_local() or first_use(base) or find_spec("torch") is None:
-            return TWO_CORES
+        untried = base in self.task.rules.remote_code and not may_run(self.task, base)
+        if not self.base_is_local() or first_use(base) or find_spec("torch") is None or untried:
+            return two_cores()
         engine = self.engine(base)
         try:
             about = [engine.identity, hardware()]
@@ -271,7 +277,7 @@ class Climb:
                 **self.store.remember("speed", about, lambda: asdict(probe(engine.engine)))
             )
         except MissingExtraError:
-            return TWO_CORES
+            return two_cores()
 
     def best(self) -> Attempt | None:
         """Return the measured attempt with the highest score so far."""

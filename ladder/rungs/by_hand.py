@@ -76,7 +76,8 @@ def train_task(
 def _trained(name: str, record: Mapping[str, Any], build: Build) -> str:
     tokens = f", {record['tokens']:,} tokens" if record["tokens"] else ""
     took = f"{duration(record['seconds'])}, {build.peak_memory_mb:,.0f} MB at the peak"
-    return f"{name}: {record['rows']} rows, {record['steps']} steps{tokens} in {took}"
+    computed = f", in {record['precision']}" if record.get("precision") else ""
+    return f"{name}: {record['rows']} rows, {record['steps']} steps{tokens} in {took}{computed}"
 
 
 def _learnt_from(climb: Climb, recipe: Recipe) -> Iterator[str]:

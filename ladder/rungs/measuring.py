@@ -74,7 +74,7 @@ def measure(
     errors = sum(not outcome.scores for outcome in outcomes)
     limits = [score, judge_errors(errors, len(outcomes), gate.max_error_rate)]
     answered = [outcome for outcome in outcomes if outcome.scores]
-    latency, latency_limit = judged_latency(
+    latency, latency_limit, untimed = judged_latency(
         climb, candidate, [outcome.sample for outcome in answered], budget
     )
     limits += [latency_limit] if latency_limit else []
@@ -100,6 +100,7 @@ def measure(
         cost_error_usd_per_1k=cost_error,
         cost_source=source,
         latency_ms=latency,
+        untimed=untimed,
         requests_per_second=_throughput(candidate, answered),
         tokens=token_use(answered),
         errors=errors,

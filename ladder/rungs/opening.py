@@ -10,9 +10,10 @@ from ladder.engines import open_engine
 from ladder.engines.cache import Store
 from ladder.engines.json_schema import refusal
 from ladder.errors import MissingExtraError, Problem, TaskError
-from ladder.files import digest_of
+from ladder.files import digest_of, refuse_unwritable
 from ladder.report.watch import Watch
 from ladder.rungs.base import Climb, keep_here
+from ladder.rungs.own_code import refuse_untrusted
 from ladder.samples.answer_schema import fault_of_schema
 from ladder.samples.duplicates import like_pairs
 from ladder.samples.rows import Rows, read_rows
@@ -29,8 +30,8 @@ def open_climb(
     """Return a climb that nothing has been asked in yet, and the rows it was split from.
 
     Raises:
-        TaskError: `answer.schema` is none, or none that answers can be held to; or the synthetic
-            rows were not accepted as they are.
+        TaskError: it names code without a person's consent; `answer.schema` is none, or none that
+            answers can be held to; or the synthetic rows were not accepted as they are.
 
     Args:
         task: the user's job.
@@ -38,6 +39,8 @@ def open_climb(
         watch: sees progress.
         store: file of the completions, if not the one that all runs share.
     """
+    refuse_unwritable(runs)
+    refuse_untrusted(task)
     refuse_schema(task)
     refuse_teacher(task)
     refuse_unproven(task)

@@ -17,7 +17,7 @@ from ladder.samples.rows import Sample
 from ladder.task import RungName, Task
 from ladder.training.estimate import fits
 from ladder.training.launch import training_missing
-from ladder.training.recipes import Recipe, find_recipe
+from ladder.training.recipes import Recipe, task_recipe
 
 NAME: RungName = "lora"
 LEAST_ROWS = 40
@@ -102,7 +102,7 @@ def named_recipe(task: Task, usual: str = "lora") -> Recipe:
         TaskError: it learns from other rows than this rung has.
         TrainingError: there is no such recipe.
     """
-    recipe = find_recipe(task.training.recipe or usual, task.folder)
+    recipe = task_recipe(task.training.recipe or usual, task.folder)
     if recipe.rows != "answers":
         where = f"{task.source}: training.recipe"
         got = f"`{recipe.name}`, which does not learn from inputs and targets"

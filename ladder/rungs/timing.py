@@ -33,8 +33,11 @@ Timing = tuple[float, float | None]
 
 def judged_latency(
     climb: Climb, candidate: Candidate, samples: Sequence[Sample], budget: float
-) -> tuple[Latency | None, LimitVerdict | None]:
-    """Return the latency at the task's concurrency, and its limit's verdict if there is one.
+) -> tuple[Latency | None, LimitVerdict | None, int]:
+    """Return the latency at the task's concurrency, its limit's verdict, and what is untimed.
+
+    There is no latency where nothing was answered, and no verdict without a limit; untimed are the
+    requests that got no answer.
 
     Args:
         climb: the assessment under way.
@@ -62,7 +65,7 @@ def judged_latency(
         verdict = judge_latency(total, limit, error, climb.task.gate.max_error_rate)
         if verdict.verdict != "undecided":
             break
-    return found, verdict
+    return found, verdict, sum(math.isinf(seconds) for seconds, _ in timed)
 
 
 def _total(climb: Climb, timed: Sequence[Timing], *, in_line: bool) -> list[float]:

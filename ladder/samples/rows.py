@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from ladder.errors import DataError, MissingExtraError, Problem
-from ladder.files import digest_of, file_digest
+from ladder.files import digest_of, file_digest, open_file, problem_of
 from ladder.samples.preferences import Preference, mistake_of, told_before
+from ladder.samples.saved import is_hub_id, outside, texts_alone
 from ladder.task import DATASETS_PREFIX, ColumnName, Task
+from ladder.wording import harmless
 
 MOST_PROBLEMS_SHOWN = 20
+LONGEST_LINE_BYTES = 100_000_000
 
 PAIR: tuple[ColumnName, ColumnName] = ("chosen", "rejected")
 MARKS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
@@ -122,7 +125,7 @@ def read_rows(task: Task) -> Rows:
         if value.startswith(DATASETS_PREFIX):
             digests.append((role, digest_of([asdict(row) for row in found[role]])))
         else:
-            digests.append((role, file_digest(task.find_data(value))))
+            digests.append((role, _digest(task.find_data(value), problems)))
     problems += _clashing_ids(found, places)
     if problems:
         shown = problems[:MOST_PROBLEMS_SHOWN]
@@ -131,6 +134,15 @@ def read_rows(task: Task) -> Rows:
             shown.append(Problem("…", f"{rest} more such rows", "none"))
         raise DataError(shown)
     return Rows(**found, digests=tuple(digests))
+
+
+def _digest(path: Path, problems: list[Problem]) -> str:
+    try:
+        return file_digest(path)
+    except OSError as error:
+        problem = problem_of(path, error, "a file that can be read")
+        problems += [problem] if problem not in problems else []
+        return ""
 
 
 def _said_once(problems: list[Problem], rows: int) -> list[Problem]:
@@ -171,16 +183,31 @@ def _whole_text(
             yield where, row
 
 
+def _raw_lines(path: Path, problems: list[Problem]) -> Iterator[bytes]:
+    """Yield the lines of a file; what keeps the rest from being read is a problem."""
+    number = 0
+    try:
+        with open_file(path) as file:
+            while raw := file.readline(LONGEST_LINE_BYTES):
+                number += 1
+                if len(raw) == LONGEST_LINE_BYTES:
+                    got, wanted = "a line without an end", f"less than {LONGEST_LINE_BYTES:,} bytes"
+                    problems.append(Problem(f"{path}:{number}", got, wanted, "Cut the text."))
+                    return
+                yield raw
+    except OSError as error:
+        problems.append(problem_of(path, error, "a file that can be read"))
+
+
 def _text_lines(path: Path, problems: list[Problem]) -> Iterator[tuple[int, str]]:
-    with path.open("rb") as file:
-        for number, raw in enumerate(file, start=1):
-            try:
-                yield number, raw.decode("utf-8-sig" if number == 1 else "utf-8")
-            except UnicodeDecodeError as error:
-                got = f"a byte that is not UTF-8 ({raw[error.start : error.start + 1]!r})"
-                fix = "Save the file with UTF-8 encoding."
-                problems.append(Problem(f"{path}:{number}", got, "UTF-8 text", fix))
-                yield number, "\n"  # keeps the count of lines right for what comes after
+    for number, raw in enumerate(_raw_lines(path, problems), start=1):
+        try:
+            yield number, raw.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError as error:
+            got = f"a byte that is not UTF-8 ({raw[error.start : error.start + 1]!r})"
+            fix = "Save the file with UTF-8 encoding."
+            problems.append(Problem(f"{path}:{number}", got, "UTF-8 text", fix))
+            yield number, "\n"  # keeps the count of lines right for what comes after
 
 
 def _from_jsonl(path: Path, problems: list[Problem]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -254,6 +281,11 @@ def _from_datasets(task: Task, role: str, name: str) -> Iterator[tuple[str, Mapp
     name, _, revision = name.partition("@")
     split = split or ("train" if role in ("train", "examples") else "test")
     folder = task.find_data(name)
+    led_out = outside(folder) if folder.is_dir() else ""
+    if led_out or not (folder.is_dir() or is_hub_id(name)):
+        got = led_out or "neither a folder beside the task nor a hub's id"
+        fix = "Name a folder written by save_to_disk, or an id that the hub serves."
+        raise DataError([Problem(f"data.{role}: {harmless(name, 80)}", got, "a data set", fix)])
     try:
         if folder.is_dir():
             loaded = datasets.load_from_disk(str(folder))
@@ -264,7 +296,7 @@ def _from_datasets(task: Task, role: str, name: str) -> Iterator[tuple[str, Mapp
         got = f"{type(error).__name__}: {str(error)[:160]}"
         fix = "Name a folder written by save_to_disk, or an id that the hub serves."
         raise DataError([Problem(f"data.{role}: {name}", got, "a data set", fix)]) from None
-    for number, row in enumerate(table, start=1):
+    for number, row in enumerate(texts_alone(table), start=1):
         yield f"{name}#{split}:row {number}", row
 
 

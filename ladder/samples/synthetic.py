@@ -10,11 +10,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from ladder.errors import DataError, Problem, TaskError
 from ladder.evidence import SyntheticRecord
-from ladder.files import file_digest
+from ladder.files import file_digest, read_record
 from ladder.samples.cleanness import LEAST_SHARE
 from ladder.samples.duplicates import folded, like_pairs
 from ladder.samples.overlap import LEAST_WORDS, most_held
@@ -43,10 +41,11 @@ def refuse_unproven(task: Task) -> None:
     where, path = f"{task.source}: data.synthetic", task.find_data(value)
     beside = record_path(path)
     try:
-        record = SyntheticRecord.model_validate_json(beside.read_text(encoding="utf-8"))
-    except (OSError, ValidationError, UnicodeDecodeError):
+        record = read_record(beside, SyntheticRecord, f"the record of {path.name}")
+    except DataError as error:
         wanted = f"rows with the record that measured them ({beside.name})"
-        raise TaskError([Problem(where, f"`{value}` without one", wanted, REWRITE)]) from None
+        got = f"`{value}` without one" if not beside.exists() else f"a broken one ({error})"
+        raise TaskError([Problem(where, got, wanted, REWRITE)]) from None
     got = ""
     if not record.accepted:
         got = f"rows that were refused ({record.reason})"

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import difflib
-import importlib
-import sys
 from collections.abc import Callable
-from typing import Any
 
 from ladder.errors import Problem, TaskError
 from ladder.scorers.base import ModelScorer, Score, Scorer
 from ladder.scorers.contains import contains
 from ladder.scorers.exact_match import exact_match
-from ladder.scorers.hf_evaluate import hf_evaluate
+from ladder.scorers.hf_evaluate import hf_evaluate, metric_code
 from ladder.scorers.json_fields import json_fields
 from ladder.scorers.judge import judge
 from ladder.scorers.number import number
+from ladder.scorers.own import code_of, own_scorer
 from ladder.scorers.token_f1 import token_f1
 from ladder.task import ScorerChoice
+from ladder.trust import Code, Consent
 
 SCORERS: dict[str, Callable[..., Scorer]] = {
     "exact_match": exact_match,
@@ -29,15 +28,30 @@ SCORERS: dict[str, Callable[..., Scorer]] = {
 MODEL_SCORERS: dict[str, Callable[..., ModelScorer]] = {"judge": judge}
 """Those that ask a model."""
 EVALUATE_PREFIX = "evaluate:"
+TRUSTED = Consent()
+"""What the user's configuration trusts, and nothing else."""
 
-__all__ = ["MODEL_SCORERS", "SCORERS", "ModelScorer", "Score", "Scorer", "make_scorer"]
+__all__ = [
+    "MODEL_SCORERS",
+    "SCORERS",
+    "ModelScorer",
+    "Score",
+    "Scorer",
+    "code_behind",
+    "make_scorer",
+    "runs_code",
+]
 
 
-def make_scorer(choice: ScorerChoice, where: str = "score") -> Scorer | ModelScorer:
-    """Return the scorer a task names: from the table, `evaluate:<folder>` or `pkg.mod:function`.
+def make_scorer(
+    choice: ScorerChoice, where: str = "score", consent: Consent = TRUSTED
+) -> Scorer | ModelScorer:
+    """Return the scorer a task names: from the table, `evaluate:<folder>` or `module:function`.
+
+    The last two run code, and need a person's consent to it.
 
     Raises:
-        TaskError: there is no such scorer, or a parameter does not fit.
+        TaskError: there is no such scorer, no consent, or a parameter does not fit.
         MissingExtraError: `evaluate:` is asked for and the library is not installed.
     """
     try:
@@ -46,27 +60,30 @@ def make_scorer(choice: ScorerChoice, where: str = "score") -> Scorer | ModelSco
         if choice.name in MODEL_SCORERS:
             return MODEL_SCORERS[choice.name](**choice.parameters)
         if choice.name.startswith(EVALUATE_PREFIX):
-            return hf_evaluate(choice.name.removeprefix(EVALUATE_PREFIX), **choice.parameters)
-        if ":" in choice.name:
-            return _own(choice.name, where)(**choice.parameters)
+            metric = choice.name.removeprefix(EVALUATE_PREFIX)
+            return hf_evaluate(metric, consent, where, **choice.parameters)
     except (TypeError, ValueError) as error:
         got = f"parameters {choice.parameters}"
         raise TaskError([Problem(f"{where}.{choice.name}", got, str(error))]) from None
+    if runs_code(choice):
+        return own_scorer(choice.name, choice.parameters, consent, where)
     known = [*SCORERS, *MODEL_SCORERS]
     near = difflib.get_close_matches(choice.name, known, n=1)
-    fix = f"Did you mean `{near[0]}`?" if near else "A scorer of your own is `package.module:name`."
+    fix = f"Did you mean `{near[0]}`?" if near else "A scorer of your own is `module:name`."
     raise TaskError([Problem(where, f"`{choice.name}`", f"one of {', '.join(known)}", fix)])
 
 
-def _own(name: str, where: str) -> Callable[..., Scorer | ModelScorer]:
-    """Import a scorer by `package.module:name`; only what is installed can be named."""
-    module, _, attribute = name.partition(":")
-    if module.split(".")[0] in sys.stdlib_module_names:
-        fix = "A task file from elsewhere could otherwise run any program."
-        raise TaskError([Problem(where, f"`{name}`", "a scorer of a package of yours", fix)])
-    try:
-        found: Any = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise TaskError([Problem(where, f"`{name}` ({error})", "an importable scorer")]) from None
-    factory: Callable[..., Scorer | ModelScorer] = found
-    return factory
+def runs_code(choice: ScorerChoice) -> bool:
+    """Tell whether a scorer is code that the task brings or has fetched."""
+    return ":" in choice.name
+
+
+def code_behind(choice: ScorerChoice, consent: Consent, where: str = "score") -> Code | None:
+    """Return the code that such a scorer would run; None where it is fetched, or is installed.
+
+    Raises:
+        TaskError: it is not there, or may not be named.
+    """
+    if choice.name.startswith(EVALUATE_PREFIX):
+        return metric_code(choice.name.removeprefix(EVALUATE_PREFIX), consent, where)
+    return code_of(choice.name, consent, where)

@@ -10,7 +10,13 @@ from typing import Any
 from ladder.engines.cache import CachedEngine
 from ladder.errors import DataError, Problem, TaskError
 from ladder.evidence import SyntheticCounts, SyntheticRecord
-from ladder.files import digest_of, file_digest, write_json_lines, write_whole
+from ladder.files import (
+    digest_of,
+    file_digest,
+    refuse_unwritable_file,
+    write_json_lines,
+    write_whole,
+)
 from ladder.report.watch import Watch
 from ladder.rungs.base import Climb
 from ladder.rungs.opening import open_climb
@@ -50,6 +56,8 @@ def synthesise(
         DataError: too few training rows.
         TaskError: the gain cannot be measured in this way, or `out` is a file of the user's.
     """
+    for path in (out, record_path(_refused(out))):  # the longest name of them
+        refuse_unwritable_file(path)
     _refuse_strangers(out, _refused(out))
     alone = task.data.model_copy(update={"synthetic": None})
     climb, _ = open_climb(task.model_copy(update={"data": alone}), runs, watch)

@@ -139,6 +139,8 @@ def _trained(passport: Passport, record: Mapping[str, Any]) -> list[str]:
     lines.append(
         f"{duration(record['seconds'])}, {record['peak_memory_mb']:,.0f} MB of memory at the peak"
     )
+    if passport.precision:
+        lines.append(f"trained in {passport.precision}")
     if curve:
         lines.append(f"loss {curve[0][1]:.3f} at step {curve[0][0]}, {curve[-1][1]:.3f} at the end")
     digests = ", ".join(f"{name} {digest[:16]}" for name, digest in passport.recipe_digests.items())

@@ -18,7 +18,7 @@ import yaml
 
 from ladder.errors import TrainingError
 from ladder.evidence import Foreseen, Memory
-from ladder.hardware import memory_there_mb
+from ladder.hardware import memory_there_mb, precision
 from ladder.training.recipes import Recipe
 
 LIBRARIES_MB = 750
@@ -31,7 +31,12 @@ NF4_BYTES = 0.56
 """A weight in 4 bits with its share of the scales."""
 START_SECONDS = 12.0
 SLOWDOWN = {"lora": 4.5, "dora": 9.0, "qlora": 9.0, "full": 6.5}
-"""A token learnt takes as long as so many tokens read: forward, backward, update."""
+"""A token learnt takes as long as so many tokens read: forward, backward, update. In bfloat16."""
+SLOWDOWN_FLOAT32 = {"lora": 2.7, "dora": 5.4, "qlora": 4.5, "full": 4.5}
+"""The same in float32: multiplying is more of the work, and is what both do."""
+OTHERWISE = {"float32": 3.7, "bfloat16": 15.0, "float16": 15.0}
+"""So many times as long as this machine's own precision a token takes in the other one: float32
+beside a bfloat16 unit, or 16 bits emulated on a processor without one."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +93,28 @@ def technique_of(settings: Mapping[str, Any]) -> str:
     return "dora" if settings.get("use_dora") else "lora"
 
 
-def memory_mb(shape: Shape, technique: str, tokens: int, rank: int = 16) -> float:
+def computed_in(settings: Mapping[str, Any]) -> str:
+    """Return the precision in which a recipe's fields have a training compute on this machine.
+
+    Its weights' own, or bfloat16 where full-precision weights are computed with in that.
+    """
+    narrower = str(settings.get("bf16", "auto")).lower()
+    if narrower == "true" or (narrower == "auto" and precision() == "bfloat16"):
+        return "bfloat16"
+    dtype = str(settings.get("dtype") or "float32")
+    return precision() if dtype == "auto" else dtype
+
+
+def slowdown(settings: Mapping[str, Any]) -> float:
+    """Return how many tokens this machine reads while a recipe learns one."""
+    computed = computed_in(settings)
+    usual = (SLOWDOWN_FLOAT32 if computed == "float32" else SLOWDOWN)[technique_of(settings)]
+    return usual if computed == precision() else usual * OTHERWISE.get(computed, 1.0)
+
+
+def memory_mb(
+    shape: Shape, technique: str, tokens: int, rank: int = 16, computed: str = "bfloat16"
+) -> float:
     """Return the peak memory of a training.
 
     Args:
@@ -96,19 +122,22 @@ def memory_mb(shape: Shape, technique: str, tokens: int, rank: int = 16) -> floa
         technique: lora, qlora, dora or full.
         tokens: that pass forward and backward at once.
         rank: of the adapter.
+        computed: the precision; weights that are not trained are held in it, too.
     """
+    wide = 4 if computed == "float32" else 2  # bytes
     whole = shape.embedding + shape.linear
     if technique == "full":
         held = 16.0 * whole  # float32 weights, gradients and two moments
     else:
-        frozen = NF4_BYTES * shape.linear + 2 * shape.embedding
-        held = (frozen if technique == "qlora" else 2.0 * whole) + 8 * shape.adapter(rank)
-    per_token = 2 * shape.layers * (12 * shape.hidden + 5 * shape.inner)
+        frozen = NF4_BYTES * shape.linear + wide * shape.embedding
+        adapter = 4 * wide * shape.adapter(rank)  # it, its gradients and two moments
+        held = (frozen if technique == "qlora" else wide * whole) + adapter
+    per_token = wide * shape.layers * (12 * shape.hidden + 5 * shape.inner)
     scratch = HELD * per_token * tokens
     if technique == "dora":  # each layer's weights are made anew to be normed
-        scratch += 2.0 * shape.linear
+        scratch += wide * shape.linear
     if technique == "qlora":
-        scratch += 4.0 * shape.hidden * shape.inner
+        scratch += 2 * wide * shape.hidden * shape.inner
     return LIBRARIES_MB + (held + scratch) / 2**20
 
 
@@ -134,7 +163,7 @@ def foresee(
         overrides: recipe fields that are changed.
     """
     settings = yaml.safe_load(recipe.path.read_text(encoding="utf-8")) | dict(overrides)
-    technique = technique_of(settings)
+    technique, computed = technique_of(settings), computed_in(settings)
     batch = int(_number(settings, "per_device_train_batch_size", 8))
     at_once = batch * max(lengths)
     if recipe.rows == "answers":  # those programs take a batch in parts
@@ -146,9 +175,11 @@ def foresee(
         together = batch * _number(settings, "gradient_accumulation_steps", 1)
         tokens = steps * together * sum(lengths) / len(lengths)
     return Foreseen(
-        seconds=START_SECONDS + SLOWDOWN[technique] * tokens / read_per_second,
-        memory_mb=memory_mb(shape_of(base), technique, at_once, rank),
+        seconds=START_SECONDS + slowdown(settings) * tokens / read_per_second,
+        memory_mb=memory_mb(shape_of(base), technique, at_once, rank, computed),
         there_mb=memory_there_mb(),
+        tokens=round(tokens),
+        precision=computed,
     )
 
 

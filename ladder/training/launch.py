@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TextIO
@@ -22,6 +23,7 @@ from ladder.engines.passport import PASSPORT
 from ladder.errors import MissingExtraError, TrainingError
 from ladder.evidence import Build, Foreseen
 from ladder.files import digest_of, file_digest, folder_digests, write_json_lines, write_whole
+from ladder.redaction import without_keys
 from ladder.report.picture import loss_svg
 from ladder.report.watch import Watch
 from ladder.training.card import RECORD as RECORD
@@ -33,6 +35,10 @@ FORESEEN, PICTURE = "foreseen.json", "loss.svg"
 TEACHER = "teacher_model_name_or_path"
 """The field in which a recipe finds the folder of a teacher's weights."""
 POLL_SECONDS = 0.5
+FAR_OFF = 1.5
+"""Times as long, or as short, as foreseen: the user is told."""
+LEAST_SECONDS = 5.0
+"""Steps that took less than this together say little of the rest."""
 STOP_SECONDS = 20
 
 
@@ -88,12 +94,12 @@ def train(
     with _alone(folder) as lock:
         if not (folder / RECORD).is_file():
             write_json_lines(folder / "rows.jsonl", rows)
-            if foresee is not None:
-                foreseen = foresee()
+            foreseen = foresee() if foresee is not None else None
+            if foreseen is not None:
                 write_whole(folder / FORESEEN, foreseen.model_dump_json())
                 watch.say(f"  training {recipe.name}: {in_words(foreseen)}")
             start = {"model_name_or_path": str(base)} if base is not None else {}
-            _run(recipe, folder, watch, {**start, **(overrides or {})}, lock)
+            _run(recipe, folder, watch, {**start, **(overrides or {})}, lock, foreseen)
             curve = json.loads((folder / RECORD).read_text()).get("loss_curve")
             if curve:
                 write_whole(folder / PICTURE, loss_svg(curve))
@@ -120,9 +126,51 @@ def read_build(folder: Path) -> Build:
 def in_words(foreseen: Foreseen) -> str:
     """Say what a training is expected to take."""
     needed, there = foreseen.memory_mb / 1024, foreseen.there_mb / 1024
-    minutes = max(1, round(foreseen.seconds / 60))
+    computed = f", in {foreseen.precision}" if foreseen.precision else ""
     short = "" if needed < there else ": it may be killed for memory"
-    return f"about {minutes} min and {needed:.1f} GB of {there:.1f} GB that are free{short}"
+    return (
+        f"about {_minutes(foreseen.seconds)} min and {needed:.1f} GB of {there:.1f} GB that are "
+        f"free{computed}{short}"
+    )
+
+
+def otherwise(recipe: Recipe, foreseen: Foreseen, lines: Sequence[Mapping[str, Any]]) -> str | None:
+    """Return what to say where the first steps show that a training takes another time.
+
+    The very first one also warms up, and rows sorted by length begin with the longest: it is those
+    after it that are looked at, by the tokens that they have learnt.
+
+    Args:
+        recipe: what is run.
+        foreseen: what was told before it began.
+        lines: of its progress file, since its process began.
+
+    Returns:
+        nothing where it goes about as foreseen; None while too little is known.
+    """
+    begun = [line for line in lines if line["step"] > lines[0]["step"]]
+    if not begun or begun[-1]["step"] == begun[0]["step"]:
+        return None
+    first, last = begun[0], begun[-1]
+    seconds = last["seconds"] - first["seconds"]
+    if seconds < LEAST_SECONDS:
+        return None
+    made = (last["step"] - first["step"]) / last["steps"]
+    if recipe.rows == "answers" and foreseen.tokens and last.get("tokens"):
+        made = (last["tokens"] - first["tokens"]) / foreseen.tokens
+    whole = seconds / made
+    near = max(whole, foreseen.seconds) < FAR_OFF * min(whole, foreseen.seconds)
+    if near or _minutes(whole) == _minutes(foreseen.seconds):
+        return ""
+    left = _minutes(whole * (1 - last["step"] / last["steps"]))
+    return (
+        f"by its first {last['step'] - lines[0]['step']} steps about {left} min are left; "
+        f"{_minutes(foreseen.seconds)} min in all were foreseen"
+    )
+
+
+def _minutes(seconds: float) -> int:
+    return max(1, round(seconds / 60))
 
 
 def _foreseen(folder: Path) -> Foreseen | None:
@@ -160,6 +208,7 @@ def _run(
     watch: Watch,
     fields: Mapping[str, str],
     lock: TextIO,
+    foreseen: Foreseen | None,
 ) -> None:
     command = [
         *(sys.executable, str(recipe.program), "--config", str(recipe.path)),
@@ -174,14 +223,15 @@ def _run(
             command,
             stdout=out,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **quiet},
+            env={**without_keys(os.environ), **quiet},
             pass_fds=(lock.fileno(),),
         )
         lock.truncate(0)
         lock.write(str(process.pid))
         lock.flush()
         try:
-            _follow(process, folder / "progress.jsonl", f"training {recipe.name}", watch)
+            check = partial(otherwise, recipe, foreseen) if foreseen is not None else _nothing
+            _follow(process, folder / "progress.jsonl", f"training {recipe.name}", watch, check)
         finally:
             if process.poll() is None:  # interrupted: the checkpoint stays, the process does not
                 process.terminate()
@@ -197,27 +247,37 @@ def _run(
         raise TrainingError(f"{recipe.path.name} failed: {''.join(last)[:300]} (log: {log})")
 
 
-def _follow(process: subprocess.Popen[bytes], progress: Path, title: str, watch: Watch) -> None:
-    first = _last_line(progress)
-    while process.poll() is None and _last_line(progress) == first:
+def _follow(
+    process: subprocess.Popen[bytes],
+    progress: Path,
+    title: str,
+    watch: Watch,
+    check: Callable[[Sequence[Mapping[str, Any]]], str | None],
+) -> None:
+    before = len(_lines(progress))
+    while process.poll() is None and len(_lines(progress)) == before:
         time.sleep(POLL_SECONDS)  # the program is still loading
-    steps = int((_last_line(progress) or {"steps": 1})["steps"])
+    steps = int((_lines(progress) or [{"steps": 1}])[-1]["steps"])
+    said: str | None = None
     with watch.step(title, steps) as advance:
         while process.poll() is None:
             time.sleep(POLL_SECONDS)
-            advance(*_how_far(progress))
+            lines = _lines(progress)
+            advance(*_how_far(lines))
+            if said is None and (said := check(lines[before:])):
+                watch.say(f"  {title}: {said}")
 
 
-def _how_far(progress: Path) -> tuple[int, str]:
+def _nothing(lines: Sequence[Mapping[str, Any]]) -> str:
+    """Nothing was foreseen, so that nothing can differ from it."""
+    return ""
+
+
+def _how_far(lines: Sequence[Mapping[str, Any]]) -> tuple[int, str]:
     """Return the last step, and the last loss that was logged."""
-    lines = _lines(progress)
     losses = [line["loss"] for line in lines if line.get("loss") is not None]
     step = int(lines[-1]["step"]) if lines else 0
     return step, f"loss {losses[-1]:.3f}" if losses else ""
-
-
-def _last_line(progress: Path) -> dict[str, Any] | None:
-    return lines[-1] if (lines := _lines(progress)) else None
 
 
 def _lines(progress: Path) -> list[dict[str, Any]]:

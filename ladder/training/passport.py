@@ -16,6 +16,7 @@ from ladder.engines.passport import HEAD, PASSPORT, parts_of
 from ladder.evidence import Canaries, Passport
 from ladder.files import digest_of, file_digest, write_whole
 from ladder.hardware import versions
+from ladder.training.card import RECORD
 from ladder.training.recipes import Recipe
 from ladder.wording import in_json
 
@@ -62,12 +63,20 @@ def issue(
         recipe=recipe.name,
         recipe_digests={path.name: file_digest(path) for path in files if path.is_file()},
         overrides=dict(overrides),
+        precision=_precision(folder),
         prompt=form_of(rows),
         versions=versions(),
         canaries=_canaries(folder, base, kind, rows, overrides.get(OWN_CODE) == "true"),
     )
     write_whole(folder / PASSPORT, in_json(passport.model_dump_json(indent=2)) + "\n")
     return passport
+
+
+def _precision(folder: Path) -> str:
+    """Return what the training's own record says of its precision."""
+    record = folder / RECORD
+    said = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
+    return str(said.get("precision", ""))
 
 
 def form_of(rows: Sequence[Mapping[str, Any]]) -> str:

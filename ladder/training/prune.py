@@ -35,14 +35,14 @@ def kept_layers(layers: int, keep: int) -> list[int]:
 
 
 def prune_layers(source: Path, target: Path, keep: int) -> None:
-    """Write a copy of a model folder with `keep` of its layers."""
+    """Write a copy of a model folder with `keep` of its layers, in the precision that it has."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, logging
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     model = AutoModelForCausalLM.from_pretrained(
-        source, dtype=torch.bfloat16, local_files_only=True, use_safetensors=True
+        source, dtype="auto", local_files_only=True, use_safetensors=True
     )
     layers = getattr(model.get_decoder(), "layers", None)
     if layers is None:

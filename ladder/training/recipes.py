@@ -12,6 +12,7 @@ import yaml
 
 from ladder.errors import TrainingError
 from ladder.files import shipped
+from ladder.wording import harmless
 
 RowKind = Literal["answers", "pairs", "graded", "prompts", "labels"]
 """What a program learns from: prompt and completion; prompt, chosen and rejected; prompt,
@@ -41,6 +42,24 @@ PROGRAMS: Mapping[str, Program] = {
     "distill_on_policy.py": Program("prompts", reads_teacher=True),
     "student_label.py": Program("labels"),
 }
+FROM_A_TASK = frozenset(
+    """
+    program starts_from use_peft lora_r lora_alpha lora_dropout lora_target_modules lora_task_type
+    use_rslora use_dora load_in_4bit load_in_8bit bnb_4bit_quant_type use_bnb_nested_quant dtype
+    learning_rate lr_scheduler_type warmup_steps warmup_ratio num_train_epochs max_steps
+    per_device_train_batch_size gradient_accumulation_steps max_length max_prompt_length
+    max_completion_length completion_only_loss assistant_only_loss packing train_sampling_strategy
+    gradient_checkpointing bf16 fp16 tf32 optim weight_decay max_grad_norm
+    adam_beta1 adam_beta2 adam_epsilon neftune_noise_alpha label_smoothing_factor beta temperature
+    lmbda loss_type label_smoothing desirable_weight undesirable_weight precompute_ref_log_probs
+    precompute_ref_batch_size logging_steps logging_first_step save_strategy save_steps
+    save_total_limit report_to disable_tqdm seed data_seed full_determinism C max_iter
+    distillation_weight loss_top_k remove_unused_columns padding_free
+    """.split()  # noqa: SIM905 - read as words
+)
+"""Fields that a recipe which comes with a task may set: none of them names a file, a host, a key or
+code. TRL has hundreds more, and some of those load what they name."""
+LIMIT_BYTES = 100_000
 COMMANDS = 2
 """The first lines of a recipe say how to launch it, with `ladder` and without."""
 
@@ -102,32 +121,86 @@ def find_recipe(name: str, beside: Path, *, own: bool = False) -> Recipe:
     raise TrainingError(f"no recipe `{name}`; there are {there}, or name a YAML file")
 
 
+def task_recipe(name: str, folder: Path) -> Recipe:
+    """Return the recipe that a task names: a shipped one, or a file in the task's folder.
+
+    Such a file comes with the task, so it may set `FROM_A_TASK` and nothing else.
+
+    Raises:
+        TrainingError: there is no such recipe, it lies elsewhere, or it sets another field.
+    """
+    there = {path.stem: path for path in shipped("recipes").glob("*.yaml")}
+    if name in there:
+        return read_recipe(there[name])
+    path = folder / name
+    if path.suffix != ".yaml" or not path.is_file():
+        raise TrainingError(
+            f"no recipe `{harmless(name, 80)}`; there are {', '.join(sorted(there))}, or name a "
+            "YAML file beside the task"
+        )
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise TrainingError(
+            f"training.recipe: `{harmless(name, 80)}` is not in the task's folder. Put it there, "
+            f"or name it yourself: ladder train {harmless(name, 80)} --task …"
+        )
+    recipe = read_recipe(path)
+    values = yaml.safe_load(recipe.path.read_text(encoding="utf-8"))
+    other = [str(each) for each, value in values.items() if not _tunes(each, value)]
+    if other:
+        named = ", ".join(harmless(each, 40) for each in sorted(other)[:5])
+        raise TrainingError(
+            f"{recipe.path}: got {named}, wanted fields that tune a training. A recipe that comes "
+            "with a task may name no file, host or code; where you trust it, run it by hand: "
+            f"ladder train {recipe.path} --task …"
+        )
+    return recipe
+
+
+def _tunes(field: object, value: object) -> bool:
+    """Tell whether a field of a recipe only tunes a training."""
+    if field == "report_to":
+        return value == "none"
+    values = value if isinstance(value, list) else [value]
+    plain = all(each is None or isinstance(each, str | int | float) for each in values)
+    return field in FROM_A_TASK and plain
+
+
 def read_recipe(path: Path, *, own: bool = False) -> Recipe:
     """Read a recipe file (`find_recipe` says what `own` is).
 
     Raises:
         TrainingError: it is not YAML of fields and values, or names a program that is not there.
     """
-    text = path.read_text(encoding="utf-8")
+    if path.stat().st_size > LIMIT_BYTES:
+        raise TrainingError(f"{path}: more than {LIMIT_BYTES:,} bytes, which no recipe has")
     try:
+        text = path.read_text(encoding="utf-8")
         values = yaml.safe_load(text)
+    except UnicodeDecodeError:
+        raise TrainingError(f"{path}: not UTF-8 text") from None
+    except (ValueError, RecursionError):
+        raise TrainingError(f"{path}: values that YAML cannot hold") from None
     except yaml.YAMLError as error:
-        raise TrainingError(f"{path}: not YAML ({' '.join(str(error).split())})") from None
+        mark = getattr(error, "problem_mark", None)  # the text itself is not shown
+        line = f":{mark.line + 1}" if mark else ""
+        said = harmless(str(getattr(error, "problem", "") or type(error).__name__), 80)
+        raise TrainingError(f"{path}{line}: not YAML ({said})") from None
     if not isinstance(values, dict):
         raise TrainingError(f"{path}: no fields in it; write `learning_rate: 1.0e-4` and the like")
-    program = values.get("program", "sft.py")
+    program = str(values.get("program", "sft.py"))
     if program not in PROGRAMS:
         there = ", ".join(PROGRAMS)
-        raise TrainingError(f"{path}: `program: {program}` is none of {there}")
+        raise TrainingError(f"{path}: `program: {harmless(str(program), 60)}` is none of {there}")
     if values.get("trust_remote_code"):
         fix = "name the model in the task's rules.remote_code"
         raise TrainingError(f"{path}: `trust_remote_code` holds for any model; leave it out, {fix}")
     starts_from = values.get("starts_from", "base")
     if starts_from not in get_args(StartsFrom):
-        raise TrainingError(f"{path}: `starts_from: {starts_from}` is neither base nor student")
+        got = harmless(str(starts_from), 60)
+        raise TrainingError(f"{path}: `starts_from: {got}` is neither base nor student")
     beside = path.parent / program
-    there = beside if own and beside.is_file() else shipped("recipes") / program
-    return Recipe(path, there, _when(text), starts_from)
+    runs = beside if own and beside.is_file() else shipped("recipes") / program
+    return Recipe(path, runs, _when(text), starts_from)
 
 
 def _when(text: str) -> str:

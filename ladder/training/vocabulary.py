@@ -59,6 +59,8 @@ def refusal(source: Path) -> str | None:
 def trim_vocabulary(source: Path, target: Path, texts: Iterable[str], common: int = COMMON) -> None:
     """Write a copy of a model folder that has only the tokens which some texts need.
 
+    It keeps the precision that the folder has: what loads a copy decides on its own.
+
     Args:
         source: folder of a model with a byte-pair-encoding tokenizer (tokenizer.json).
         target: folder of the copy.
@@ -71,7 +73,6 @@ def trim_vocabulary(source: Path, target: Path, texts: Iterable[str], common: in
     why = refusal(source)
     if why:
         raise EngineError(f"{why}; train the model as it is")
-    import torch
     from tokenizers import Tokenizer
     from transformers import AutoModelForCausalLM, logging
 
@@ -82,7 +83,7 @@ def trim_vocabulary(source: Path, target: Path, texts: Iterable[str], common: in
     used = {at for text in set(texts) for at in encoder.encode(text, add_special_tokens=False).ids}
     kept = kept_tokens(whole, used | set(range(common)))
     model = AutoModelForCausalLM.from_pretrained(
-        source, dtype=torch.bfloat16, local_files_only=True, use_safetensors=True
+        source, dtype="auto", local_files_only=True, use_safetensors=True
     )
     places = {old: new for new, old in enumerate(kept)}
     _slice(model, kept, places)

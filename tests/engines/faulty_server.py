@@ -1,8 +1,15 @@
-"""A real HTTP server on 127.0.0.1 that misbehaves on demand, one step per request."""
+"""A real HTTP server on 127.0.0.1 that misbehaves on demand, one step per request.
+
+A `Step` says what happens to one request; the functions below make the usual ones. `outage` turns
+a step into one that happens in a window of time only.
+"""
 
 from __future__ import annotations
 
+import gzip
 import json
+import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +24,7 @@ class Step:
     """What the server does with one request."""
 
     status: int = 200
-    body: bytes | None = None
+    body: bytes | Callable[[Seen], bytes] | None = None
     """None: answer with the last message, as a working endpoint would."""
     headers: Mapping[str, str] = field(default_factory=dict)
     delay_s: float = 0.0
@@ -26,6 +33,12 @@ class Step:
     usage: bool = True
     words_s: float | None = None
     """Seconds before each word of an answer that is streamed; None: it comes whole."""
+    reset: bool = False
+    """Answer nothing: the connection is reset."""
+    drip_s: float = 0.0
+    """Seconds before each byte of the head and the body."""
+    endless: bytes = b""
+    """Send this over and over as the body, until the client hangs up; length unknown."""
 
 
 def failing(status: int, message: str = "on demand", **headers: str) -> Step:
@@ -37,6 +50,61 @@ def failing(status: int, message: str = "on demand", **headers: str) -> Step:
 def raw(body: Any) -> Step:
     """Answer 200 with this JSON value."""
     return Step(200, json.dumps(body).encode())
+
+
+def saying(content: Any, usage: tuple[int, int] | None = (11, 3), **choice: Any) -> Step:
+    """Answer 200 with this content; further fields go into the choice, or replace its message."""
+    message = {"role": "assistant", "content": content}
+    body: dict[str, Any] = {"choices": [{"index": 0, "message": message, **choice}]}
+    if usage is not None:
+        body["usage"] = {"prompt_tokens": usage[0], "completion_tokens": usage[1]}
+    return raw(body)
+
+
+def html(status: int = 200) -> Step:
+    """Answer with a page, as a proxy or a login does."""
+    page = b"<!doctype html><html><body><h1>Sign in</h1></body></html>"
+    return Step(status, page, {"Content-Type": "text/html"})
+
+
+def zipped(body: bytes) -> Step:
+    """Answer 200 with a packed body."""
+    return Step(200, gzip.compress(body), {"Content-Encoding": "gzip"})
+
+
+RESET = Step(reset=True)
+BROKEN_GZIP = Step(200, b"not packed at all", {"Content-Encoding": "gzip"})
+REFUSAL = saying(None, message={"content": None, "refusal": "I cannot help with that."})
+NO_CHOICES = raw({"id": "1", "object": "chat.completion"})
+FILTERED = saying("half an ans", finish_reason="content_filter")
+CUT_SHORT = saying("", finish_reason="length")
+TOOL_CALL = saying(None, message={"content": None, "tool_calls": [{"type": "function"}]})
+ERROR_BESIDE = raw(
+    {"error": {"message": "upstream", "code": 502}, "choices": [{"message": {"content": "x"}}]}
+)
+
+
+def echoing(status: int, spell: Callable[[str], str] = str) -> Step:
+    """Answer with an error that repeats the request's path and headers, spelt in some way."""
+
+    def body(request: Seen) -> bytes:
+        said = spell(f"{request.path} {request.headers.get('Authorization', '')}")
+        return json.dumps({"error": {"message": f"bad request: {said}"}}).encode()
+
+    return Step(status, body)
+
+
+def outage(
+    trouble: Step, start_s: float, end_s: float, well: Callable[[Seen], Step] = lambda _: Step()
+) -> Callable[[Seen], Step]:
+    """Return a script: trouble from start to end, counted from the first request, else well."""
+    begun: list[float] = []
+
+    def script(request: Seen) -> Step:
+        begun.append(request.at)
+        return trouble if start_s <= request.at - begun[0] < end_s else well(request)
+
+    return script
 
 
 @dataclass(frozen=True)
@@ -129,6 +197,33 @@ def _stream(handler: BaseHTTPRequestHandler, server: FaultyServer, step: Step, t
     handler.close_connection = True
 
 
+def _misbehave(
+    handler: BaseHTTPRequestHandler, server: FaultyServer, step: Step, request: Seen
+) -> None:
+    """Reset the connection, or send far too slowly, or without end."""
+    handler.close_connection = True
+    if step.reset:
+        now = struct.pack("ii", 1, 0)
+        handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, now)
+        handler.connection.close()
+        return
+    given = step.body(request) if callable(step.body) else step.body
+    body = _echo(request, step.usage) if given is None else given
+    named = {"Connection": "close", **step.headers}
+    if not step.endless:
+        named["Content-Length"] = str(len(body))
+    head = f"HTTP/1.1 {step.status} Drip\r\n" + "".join(f"{k}: {v}\r\n" for k, v in named.items())
+    sent = head.encode() + b"\r\n" + (b"" if step.endless else body)
+    parts = [sent[at : at + 1] for at in range(len(sent))] if step.drip_s else [sent]
+    for part in parts:
+        if server.closing.wait(step.drip_s):
+            return
+        handler.wfile.write(part)
+        handler.wfile.flush()
+    while step.endless and not server.closing.wait(step.drip_s):
+        handler.wfile.write(step.endless)
+
+
 def _handler(server: FaultyServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -147,7 +242,13 @@ def _handler(server: FaultyServer) -> type[BaseHTTPRequestHandler]:
                     _stream(self, server, step, request.question)
                 server.leave()
                 return
-            body = _echo(request, step.usage) if step.body is None else step.body
+            if step.reset or step.drip_s or step.endless:
+                with suppress(OSError):
+                    _misbehave(self, server, step, request)
+                server.leave()
+                return
+            given = step.body(request) if callable(step.body) else step.body
+            body = _echo(request, step.usage) if given is None else given
             # Counted as gone before the last byte: the client may ask again at once after it.
             server.leave()
             with suppress(OSError):  # the client has hung up

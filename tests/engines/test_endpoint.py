@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import gzip
 import json
 import signal
 import socket
@@ -11,19 +12,41 @@ import time
 import traceback
 import warnings
 from collections.abc import Iterator
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
-from faulty_server import FaultyServer, Seen, Step, failing, raw
+from faulty_server import (
+    BROKEN_GZIP,
+    CUT_SHORT,
+    ERROR_BESIDE,
+    FILTERED,
+    NO_CHOICES,
+    REFUSAL,
+    RESET,
+    TOOL_CALL,
+    FaultyServer,
+    Seen,
+    Step,
+    failing,
+    html,
+    raw,
+    saying,
+    zipped,
+)
 
 from ladder.engines.base import Completion, Request
 from ladder.engines.endpoint import EndpointEngine
-from ladder.engines.endpoint.access import _key
-from ladder.engines.endpoint.engine import BODY_LIMIT_BYTES, _Pace, _retry_after
+from ladder.engines.endpoint.breaker import Patience
+from ladder.engines.endpoint.chat_completions import BODY_LIMIT_BYTES, retry_after
+from ladder.engines.endpoint.pacing import Pace
 from ladder.errors import EngineError
 
+ZIPPED = {"Content-Encoding": "gzip"}
 KEY = "sk-very-secret-0123456789"
 
 
@@ -34,8 +57,13 @@ def no_key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def engine_for(url: str, **options: Any) -> EndpointEngine:
-    quick = {"timeout_s": 5.0, "attempts": 3, "longest_wait_s": 0.3, "first_wait_s": 0.01}
-    return EndpointEngine("tiny", url, **{**quick, **options})
+    quick = {"first_wait_s": 0.01, "longest_wait_s": 0.3, "first_probe_s": 0.05}
+    known = {field.name for field in fields(Patience)}
+    waits = {name: options.pop(name) for name in known & options.keys()}
+    patience = Patience(**{**quick, "longest_probe_s": 0.2, "outage_s": 1.0, **waits})
+    return EndpointEngine(
+        "tiny", url, **{"timeout_s": 5.0, "attempts": 3, **options}, patience=patience
+    )
 
 
 def ask(question: str = "hello", **fields: Any) -> Request:
@@ -112,42 +140,26 @@ def test_query_and_password_are_used_but_not_shown(monkeypatch: pytest.MonkeyPat
     assert engine.fingerprint() == {"endpoint": server.url, "model": "tiny"}
 
 
-@pytest.mark.parametrize("name", ["LADDER_API_KEY", "OPENAI_API_KEY"])
-def test_key_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    monkeypatch.setenv(name, f" {KEY}\n")
+def test_key_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LADDER_API_KEY", f" {KEY}\n")
     with FaultyServer() as server:
         assert answer_of(server).error is None
     assert server.seen[0].headers["Authorization"] == f"Bearer {KEY}"
 
 
-@pytest.mark.parametrize(
-    ("host", "sent"),
-    [
-        ("api.openai.com", True),
-        ("openai.com", True),
-        ("localhost", True),
-        ("127.0.0.1", True),
-        ("openai.com.example.net", False),
-        ("notopenai.com", False),
-        ("example.net", False),
-    ],
-)
-def test_a_providers_key_goes_to_that_provider_only(
-    monkeypatch: pytest.MonkeyPatch, host: str, sent: bool
+def test_a_named_key_is_sent_and_none_sends_no_header(
+    monkeypatch: pytest.MonkeyPatch, settings_at: Path
 ) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    assert _key(host) == (KEY if sent else None)
-    monkeypatch.setenv("LADDER_API_KEY", "mine")
-    assert _key(host) == "mine"
-
-
-def test_the_first_key_counts_and_none_sends_no_header(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "other")
     with FaultyServer() as server:
         answer_of(server)
-        monkeypatch.setenv("OPENAI_API_KEY", "other")
-        monkeypatch.setenv("LADDER_API_KEY", KEY)
+        port = httpx.URL(server.url).port
+        settings_at.write_text(f"endpoints: {{'127.0.0.1:{port}': MY_KEY}}\n")
+        settings_at.chmod(0o600)
+        monkeypatch.setenv("MY_KEY", KEY)
+        monkeypatch.setenv("LADDER_API_KEY", "another")
         answer_of(server)
-    assert "Authorization" not in server.seen[0].headers
+    assert "Authorization" not in server.seen[0].headers, "OPENAI_API_KEY is for api.openai.com"
     assert server.seen[1].headers["Authorization"] == f"Bearer {KEY}"
 
 
@@ -162,7 +174,7 @@ def test_the_key_is_never_repeated(monkeypatch: pytest.MonkeyPatch, status: int)
             told = completion.error or ""
         except EngineError as error:
             told = "".join(traceback.format_exception(error))
-    assert "[API key]" in told
+    assert "[secret]" in told
     assert KEY[:8] not in f"{told} {engine!r} {engine.fingerprint()} {vars(engine)}"
 
 
@@ -190,32 +202,70 @@ def test_it_tries_again_after_the_time_asked_for(status: int, retry_after: str) 
 
 
 def test_retry_after_forms() -> None:
-    assert _retry_after("2.5") == 2.5
-    assert _retry_after("-3") == 0
-    assert _retry_after("nan") is None
-    assert _retry_after("soon") is None
-    assert _retry_after("") is None
-    assert _retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0
-    assert _retry_after(in_an_hour()) == pytest.approx(3600, abs=60)
+    assert retry_after("2.5") == 2.5
+    assert retry_after("-3") == 0
+    assert retry_after("nan") is None
+    assert retry_after("soon") is None
+    assert retry_after("") is None
+    assert retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0
+    assert retry_after(in_an_hour()) == pytest.approx(3600, abs=60)
 
 
 PASSING_TROUBLE = {
     "408": failing(408),
     "409": failing(409),
+    "425": failing(425),
     "500": failing(500),
     "503": Step(503, b"<html>busy</html>"),
+    "503 in broken gzip": Step(503, b"busy", {"Content-Encoding": "gzip"}),
+    "reset": RESET,
     "cut": Step(body=b'{"choices": [{"message": {"con', cut=True),
-    "not JSON": Step(body=b"<html>hello</html>"),
-    "JSON list": raw([1, 2]),
-    "too deep": Step(body=b"[" * 100_000),
-    "no body": Step(body=b""),
-    "empty choices": raw({"choices": []}),
-    "odd choices": raw({"choices": ["text"]}),
-    "no message": raw({"choices": [{}]}),
-    "content null": raw({"choices": [{"message": {"content": None}}]}),
-    "no content": raw({"choices": [{"message": {"role": "assistant"}}]}),
     "error with 200": raw({"error": {"message": "upstream is down"}}),
+    "error beside choices": ERROR_BESIDE,
+    "error in the choice": saying("x", error={"message": "overloaded", "code": "529"}),
 }
+LASTING_TROUBLE = {
+    "not JSON": (Step(body=b"<html>hello</html>"), "not JSON"),
+    "a page": (html(), "not JSON"),
+    "too deep": (Step(body=b"[" * 100_000), "not JSON"),
+    "no body": (Step(body=b""), "not JSON"),
+    "JSON list": (raw([1, 2]), "no choices"),
+    "no choices": (NO_CHOICES, "no choices"),
+    "empty choices": (raw({"choices": []}), "no choices"),
+    "odd choices": (raw({"choices": ["text"]}), "no text"),
+    "no message": (raw({"choices": [{}]}), "no text"),
+    "content null": (saying(None), "no text"),
+    "content a number": (saying(7), "no text"),
+    "no content": (raw({"choices": [{"message": {"role": "assistant"}}]}), "no text"),
+    "part without text": (saying([{"type": "image_url", "image_url": {}}]), "no text"),
+    "text of a part a list": (saying([{"type": "text", "text": ["a"]}]), "no text"),
+    "no parts": (saying([]), "no text"),
+    "empty": (saying(""), "empty"),
+    "blank": (saying(" \n\u200b "), "empty"),
+    "blank parts": (saying([{"type": "text", "text": " "}]), "empty"),
+    "cut": (CUT_SHORT, "cut before any text"),
+    "refusal": (REFUSAL, "refusal"),
+    "tool call": (TOOL_CALL, "tool call"),
+    "filter": (FILTERED, "content filter"),
+    "quota": (Step(429, b'{"error": {"code": "insufficient_quota"}}'), "no quota"),
+    "error of ours": (raw({"error": {"message": "no", "code": 400}}), "HTTP 400 in the reply"),
+    "broken gzip": (BROKEN_GZIP, "broken encoding"),
+    "half a gzip": (Step(200, gzip.compress(b"x" * 99)[:-9], ZIPPED), "broken encoding"),
+    "unknown encoding": (Step(200, b"x", {"Content-Encoding": "br"}), "broken encoding"),
+    "gzip bomb": (zipped(b" " * 50_000_000), "too large"),
+    "too large": (Step(body=b" " * (BODY_LIMIT_BYTES + 1)), "too large"),
+    "501": (failing(501), "HTTP 501"),
+    "402": (failing(402), "HTTP 402"),
+}
+
+
+@pytest.mark.parametrize(("trouble", "kind"), LASTING_TROUBLE.values(), ids=LASTING_TROUBLE)
+def test_what_asking_again_cannot_mend_is_asked_once(trouble: Step, kind: str) -> None:
+    with FaultyServer([trouble, Step()]) as server:
+        completion = answer_of(server)
+    assert (completion.text, completion.kind) == ("", kind)
+    assert completion.error
+    assert len(server.seen) == 1
 
 
 @pytest.mark.parametrize("trouble", PASSING_TROUBLE.values(), ids=PASSING_TROUBLE)
@@ -232,6 +282,7 @@ def test_lasting_trouble_is_an_error_and_no_answer(trouble: Step) -> None:
     assert completion.text == ""
     assert completion.error is not None
     assert completion.error.startswith("no answer in 3 attempts; the last: ")
+    assert completion.kind
     assert len(server.seen) == 3
 
 
@@ -252,7 +303,10 @@ def test_time_out_then_answer() -> None:
 def test_time_out_every_time() -> None:
     with FaultyServer([Step(delay_s=5)]) as server:
         completion = answer_of(server, timeout_s=0.2, attempts=2)
-    assert completion.error == "no answer in 2 attempts; the last: no answer within 0.2 s"
+    assert completion.error == (
+        "no answer in 2 attempts; the last: time-out: no answer within 0.2 s"
+    )
+    assert completion.kind == "time-out"
 
 
 @pytest.mark.parametrize("status", [400, 404, 413, 422, 405, 307])
@@ -268,17 +322,36 @@ def test_a_refused_request_fails_alone_and_at_once(status: int) -> None:
     assert [answers[0].text, answers[1].text, answers[2].text] == ["a", "", "b"]
     assert str(answers[1].error).startswith(f"HTTP {status}: ")
     assert len(str(answers[1].error)) <= len("HTTP 400: ") + 200
+    assert answers[1].kind == f"HTTP {status}"
     assert len(server.seen) == 3
 
 
-@pytest.mark.parametrize("status", [401, 403])
-def test_a_refused_key_stops_the_run(status: int) -> None:
-    with FaultyServer([Step(), failing(status, "who are you?")]) as server:
+def test_a_refused_key_stops_the_run() -> None:
+    with FaultyServer([Step(), failing(401, "who are you?")]) as server:
         stream = engine_for(server.url, concurrency=1).complete([ask()] * 100)
         assert next(stream)[1].text == "hello"
         with pytest.raises(EngineError, match=r"who are you\?.*LADDER_API_KEY"):
             next(stream)
     assert len(server.seen) == 2
+
+
+def test_a_forbidden_key_stops_the_run_where_nothing_was_ever_answered() -> None:
+    told = pytest.raises(EngineError, match=r"who are you\?.*LADDER_API_KEY")
+    with FaultyServer([failing(403, "who are you?")]) as server, told:
+        list(engine_for(server.url).complete([ask()] * 100))
+    assert len(server.seen) <= 9
+
+
+def test_a_forbidden_request_fails_alone() -> None:
+    def script(request: Seen) -> Step:
+        return failing(403, "moderated") if request.question == "bad" else Step()
+
+    with FaultyServer(script) as server:
+        for questions in (["bad", "a"], ["a", "bad"]):  # as the first of all, and later
+            engine = engine_for(server.url, concurrency=1)
+            answers = dict(engine.complete([ask(question) for question in questions]))
+            assert answers[questions.index("bad")].kind == "HTTP 403"
+            assert answers[questions.index("a")].text == "a"
 
 
 def test_nothing_listens() -> None:
@@ -296,10 +369,58 @@ def test_a_server_that_goes_away_fails_the_rest_only() -> None:
     assert "no connection" in str(completion.error)
 
 
-def test_a_body_without_end_is_not_kept() -> None:
-    with FaultyServer([Step(body=b" " * (BODY_LIMIT_BYTES + 1))]) as server:
-        assert "10,000,000 bytes" in str(answer_of(server).error)
-    assert len(server.seen) == 1
+CONTENTS = {
+    "parts": (saying([{"type": "text", "text": "a "}, {"type": "text", "text": "b"}]), "a b"),
+    "thoughts before": (
+        saying([{"type": "thinking", "thinking": []}, {"type": "text", "text": "a"}]),
+        "a",
+    ),
+    "refusal beside text": (saying("x", message={"content": "a", "refusal": "no"}), "a"),
+    "cut after some text": (saying("a b", finish_reason="length"), "a b"),
+    "packed": (zipped(saying("a").body), "a"),  # type: ignore[arg-type]
+    "index 0 is not the first": (
+        raw({"choices": [{"index": 1, "message": {"content": "b"}},
+                         {"index": 0, "message": {"content": "a"}}], "usage": None}),
+        "a",
+    ),
+    "no index 0": (
+        raw({"choices": [{"index": 2, "message": {"content": "a"}},
+                         {"index": 1, "message": {"content": "b"}}], "usage": None}),
+        "a",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:.*estimates")
+@pytest.mark.parametrize(("step", "text"), CONTENTS.values(), ids=CONTENTS)
+def test_every_valid_form_of_an_answer(step: Step, text: str) -> None:
+    with FaultyServer([step]) as server:
+        completion = answer_of(server)
+    assert (completion.text, completion.error) == (text, None)
+
+
+def test_leading_breaks_do_not_stop_an_answer_and_nothing_before_a_stop_is_none() -> None:
+    with FaultyServer([saying("\n\n yes\nno"), saying("; yes")]) as server:
+        assert answer_of(server, ask(stop=("\n", ";"))).text == "yes"
+        completion = answer_of(server, ask(stop=("\n", ";")))
+    assert (completion.text, completion.kind) == ("", "empty")
+    assert (completion.tokens_in, completion.tokens_out) == (11, 3)
+
+
+@pytest.mark.parametrize("trouble", [FILTERED, CUT_SHORT, REFUSAL, saying("")])
+def test_what_was_billed_counts_though_it_is_no_answer(trouble: Step) -> None:
+    with FaultyServer([trouble]) as server:
+        completion = answer_of(server)
+    assert completion.error
+    assert (completion.tokens_in, completion.tokens_out) == (11, 3)
+
+
+def test_failed_tries_that_were_billed_add_up() -> None:
+    broken = saying("x", usage=(100, 7), error={"message": "overloaded"})
+    with FaultyServer([broken, broken, Step()]) as server:
+        completion = answer_of(server)
+    assert completion.text == "hello"
+    assert (completion.tokens_in, completion.tokens_out) == (211, 17)
 
 
 def test_missing_usage_is_estimated_with_one_warning() -> None:
@@ -468,18 +589,18 @@ def test_a_pause_that_the_server_asks_for_holds_for_all() -> None:
 
 
 def test_pace_halves_once_per_episode_and_climbs_by_one() -> None:
-    pace = _Pace(8)
+    pace = Pace(8)
     assert pace.allowed == 4
     for _ in range(4 + 5 + 6 + 7 + 100):
-        pace._speed_up()
+        pace.speed_up()
     assert pace.allowed == 8
     for _ in range(3):  # three that were sent before the cut
-        pace._slow_down(0, 0.0)
+        pace.slow_down(0, 0.0)
     assert pace.allowed == 4
     for episode in range(1, 6):
-        pace._slow_down(episode, 0.0)
+        pace.slow_down(episode, 0.0)
     assert pace.allowed == 1
-    pace._speed_up()
+    pace.speed_up()
     assert pace.allowed == 2
 
 
@@ -583,6 +704,60 @@ def test_a_refused_key_is_told_though_it_comes_as_a_stream() -> None:
     step = Step(401, b"data: {}", {"Content-Type": "text/event-stream"})
     with FaultyServer([step]) as server, pytest.raises(EngineError, match="refuses access"):
         list(engine_for(server.url).streaming(1).complete([ask()]))
+
+
+def events(*parts: dict[str, Any]) -> Step:
+    body = "".join(f"data: {json.dumps(part)}\n\n" for part in parts) + "data: [DONE]\n\n"
+    return Step(body=body.encode(), headers={"Content-Type": "text/event-stream"})
+
+
+def delta(index: int | None, content: object, **choice: Any) -> dict[str, Any]:
+    named = {} if index is None else {"index": index}
+    return {"choices": [{**named, "delta": {"content": content}, **choice}], "usage": USAGE}
+
+
+USAGE = {"prompt_tokens": 11, "completion_tokens": 3}
+STREAMS = {
+    "two choices": (events(delta(1, "x"), delta(0, "a"), delta(1, "y"), delta(0, "b")), "ab", ""),
+    "no index": (events(delta(None, "a"), delta(None, "b")), "ab", ""),
+    "other indices": (events(delta(2, "a"), delta(1, "x"), delta(2, "b")), "ab", ""),
+    "parts": (events(delta(0, [{"type": "text", "text": "a"}])), "a", ""),
+    "filter": (events(delta(0, "a"), delta(0, "", finish_reason="content_filter")), "",
+               "content filter"),
+    "nothing": (events(delta(0, None), delta(0, "")), "", "empty"),
+    "cut": (events(delta(0, "", finish_reason="length")), "", "cut before any text"),
+    "refusal": (events({"choices": [{"index": 0, "delta": {"refusal": "no"}}], "usage": USAGE}),
+                "", "refusal"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("step", "text", "kind"), STREAMS.values(), ids=STREAMS)
+def test_a_stream_is_read_as_a_whole_answer_is(step: Step, text: str, kind: str) -> None:
+    with FaultyServer([step]) as server:
+        [(_, completion)] = engine_for(server.url).streaming(1).complete([ask()])
+    assert (completion.text, completion.kind) == (text, kind)
+    assert (completion.tokens_in, completion.tokens_out) == (11, 3)
+
+
+SLOW = {
+    "head": Step(drip_s=0.05),
+    "body": Step(body=b"x" * 99, drip_s=0.05),
+    "spaces": Step(endless=b" ", drip_s=0.05),
+    "events": Step(endless=b'data: {"choices": [{"delta": {"content": "a"}}]}\n\n',
+                   headers={"Content-Type": "text/event-stream"}, drip_s=0.05),
+    "packed": Step(endless=b"\x00", headers={"Content-Encoding": "gzip"}, drip_s=0.3),
+    "error": Step(503, endless=b" ", drip_s=0.05),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("slow", SLOW.values(), ids=SLOW)
+def test_nothing_that_trickles_in_outlives_the_limit(slow: Step) -> None:
+    with FaultyServer([slow]) as server:
+        start = time.monotonic()
+        completion = answer_of(server, timeout_s=0.4, attempts=1)
+        took = time.monotonic() - start
+    assert completion.kind in ("time-out", "broken encoding")
+    assert took < 1.5
 
 
 def test_a_stream_that_breaks_off_is_an_error() -> None:

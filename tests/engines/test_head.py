@@ -94,6 +94,21 @@ def test_the_same_training_gives_the_same_files(tmp_path: Path) -> None:
     assert train(tmp_path / "three", ["tea", "bill"]).fingerprint() != one
 
 
+@pytest.mark.parametrize(("learnt", "answers_in"), [("bfloat16", "float32"), ("float32", None)])
+def test_vectors_are_not_emulated_where_a_head_learnt_from_bfloat16(
+    learnt: str, answers_in: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A plain processor reads them in float32, and what it answers is kept apart."""
+    train(tmp_path, ["tea", "cake"])
+    config = json.loads((tmp_path / "head.json").read_text())
+    config["features"] = {"embedding": "somewhere", "weights": "1", "dtype": learnt}
+    (tmp_path / "head.json").write_text(json.dumps(config))
+    monkeypatch.setattr("ladder.engines.head.precision", lambda: "float32")
+    assert HeadEngine(tmp_path).fingerprint().get("precision") == answers_in
+    monkeypatch.setattr("ladder.engines.head.precision", lambda: "bfloat16")
+    assert "precision" not in HeadEngine(tmp_path).fingerprint()
+
+
 def test_a_folder_without_a_student(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="holds no label student"):
         HeadEngine(tmp_path)

@@ -76,7 +76,7 @@ def test_cron_opens_the_plan_wherever_it_lies(
     plan.parent.mkdir()
     _, command = job_of(as_cron(plan))
     said = run(command, tmp_path, tmp_path / "home")
-    words = ["-m", "ladder", "revalidate", name, "--if-due"]
+    words = ["-P", "-m", "ladder", "revalidate", name, "--if-due"]
     assert said == [str(plan.parent.resolve()), *words]
     assert "it'\"'\"'s a cache" in command
 

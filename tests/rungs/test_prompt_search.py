@@ -408,7 +408,7 @@ def test_the_right_labels_probability_is_read_with_and_without_calibration():
     assert right_label([()], (0,), prior=()) == 0
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_bundled_model_searches_r1(tmp_path, smollm):
     """The real thing, on few rows: finalists that are whole, described and within the calls."""
     source = ROOT / "evalsets/r1_guest_feedback"

@@ -85,7 +85,7 @@ def test_no_dearer_way_is_tried_where_none_can_decide(tmp_path, monkeypatch):
     assert r1_prompt.variants_wave(climb, chat(climb)) == []
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_held_answers_are_json_where_free_ones_are_not_always(tmp_path, public_data, smollm):
     """Real spoken commands, four shots, the bundled model."""
     folder = public_data / "voice_slots_json"

@@ -112,7 +112,7 @@ def test_an_error_is_not_checked(tmp_path):
 def test_latency_counts_the_second_request(tmp_path):
     with saying(repaired, delay_s=0.1) as server:
         climb = climb_at(server.url, tmp_path, ROWS, train=TRAIN, type="json")
-        latency, _ = judged_latency(climb, chat(climb, rewrite=True), ROWS, 0.01)
+        latency, _, _ = judged_latency(climb, chat(climb, rewrite=True), ROWS, 0.01)
     assert 100 <= latency.p50 < 200 <= latency.p95
     assert latency.first_token_p50 is None
 

@@ -144,7 +144,7 @@ def test_the_rungs_student_is_smaller_in_layers_and_in_vocabulary(
     assert {student.model.split(":")[0] for student in students[1:]} == {"head"}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_an_endpoint_teaches_a_named_student_and_label_students(
     tmp_path: Path, smollm: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -122,6 +122,7 @@ def test_a_limit_that_nothing_could_be_timed_against_has_no_verdict(tmp_path):
     (limit,) = [limit for limit in verdict.limits if limit.limit == "max_p95_ms"]
     assert limit.got is None
     assert limit.reason == "none of 20 timed requests was answered"
+    assert found.untimed == 20
 
 
 def test_what_failed_is_timed_again_by_the_next_run(tmp_path):
@@ -156,7 +157,7 @@ def test_more_clients_than_requests_are_no_trouble(tmp_path):
     task = task_with(f"replay:{tmp_path / 'said.jsonl'}", clients=70, max_p95_ms=1e9)
     climb = climb_of(task, tmp_path)
     candidate = Candidate(rung="prompt", technique="t", model=task.models.base, form="chat")
-    found, verdict = judged_latency(climb, candidate, GATE, 0.01)
+    found, verdict, _ = judged_latency(climb, candidate, GATE, 0.01)
     assert found.n == 200
     assert verdict.verdict == "pass"
     assert climb.asked.calls == 200 + 69 + 3 * WARM_UP

@@ -148,8 +148,8 @@ def test_latency_is_that_of_all_waves_one_after_the_other(tmp_path):
 
     with saying(speak, delay_s=0.1) as server:
         climb = climb_at(server.url, tmp_path, ROWS, type="text")
-        latency, _ = judged_latency(climb, chat(climb, votes=8), ROWS, 0.01)
-        once_, _ = judged_latency(climb, chat(climb), ROWS, 0.01)
+        latency, _, _ = judged_latency(climb, chat(climb, votes=8), ROWS, 0.01)
+        once_, _, _ = judged_latency(climb, chat(climb), ROWS, 0.01)
     assert latency.n == 20
     assert 300 <= latency.p50 < 700
     assert 100 <= once_.p50 < 300

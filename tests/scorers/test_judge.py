@@ -309,7 +309,7 @@ def test_equal_questions_are_asked_once(tmp_path: Path) -> None:
     ("step", "said"),
     [
         (says("It depends."), "no grade: 'It depends.'"),
-        (says(""), "no grade: ''"),
+        (says(""), "no reply: empty"),
         (failing(400, "too long"), "no reply: HTTP 400"),
     ],
 )
@@ -324,7 +324,7 @@ def test_a_judgement_that_fails_is_no_score_and_never_a_wrong_answer(
         good, bad, _ = score_all(climb, GIVEN)
         assert good == Scored((1.0,))
         assert bad.scores == ()
-        assert said in bad.fault
+        assert said in bad.fault.reason
         assert gated_scores(climb, GIVEN) == [1.0, None, 1.0]
 
 
@@ -359,13 +359,15 @@ def test_a_judge_elsewhere_is_refused_where_the_rows_must_stay(tmp_path: Path) -
 def test_what_the_judge_costs_counts_against_the_limit(tmp_path: Path) -> None:
     with FaultyServer(grades_like(fair)) as server:
         prices = {"input_usd_per_1m": 10_000.0, "output_usd_per_1m": 0.0}  # 1 USD a judgement
-        climb = climb_with(tmp_path, asked_at(server), prices=prices, rules={"max_spend_usd": 2.5})
+        climb = climb_with(tmp_path, asked_at(server), prices=prices, rules={"max_spend_usd": 4.5})
         score_all(climb, GIVEN[:2])
         assert climb.asked.usd == pytest.approx(2.0)
         score_all(climb, GIVEN[:2])
         assert climb.asked.usd == pytest.approx(2.0), "what is kept is not paid again"
+        more = [(sample(at), "Bergen") for at in range(10, 20)]
         with pytest.raises(SpendLimitError):
-            score_all(climb, GIVEN)
+            score_all(climb, more)
+        assert climb.asked.usd <= 4.5
 
 
 def test_a_judge_that_is_not_there_stops_the_run(tmp_path: Path) -> None:
@@ -713,4 +715,4 @@ def test_the_bundled_model_judges_by_its_labels(smollm: Path, tmp_path: Path) ->
 def test_the_bundled_model_asked_for_a_number_answers_freely(smollm: Path, tmp_path: Path) -> None:
     score = {"judge": {"rubric": "Same meaning.", "grades": "number", "max_tokens": 4}}
     [found] = score_all(climb_with(tmp_path, score), [(sample(1), "Bergen")])
-    assert found.scores or "the judge's reply is no grade" in found.fault
+    assert found.scores or "the judge's reply is no grade" in found.fault.reason

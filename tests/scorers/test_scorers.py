@@ -22,6 +22,7 @@ from ladder.scorers.number import last_number, number
 from ladder.scorers.token_f1 import token_f1
 from ladder.task import ScorerChoice
 from ladder.testing import check_scorer
+from ladder.trust import Consent
 
 PAIRS = {
     "exact_match": (("a b", "a b"), ("a c", "a b")),
@@ -295,7 +296,7 @@ def test_an_unknown_scorer_suggests_the_nearest() -> None:
 
 
 def test_a_scorer_like_no_other_is_told_how_to_bring_ones_own() -> None:
-    assert "`package.module:name`" in scorer_problem(ScorerChoice(name="zzzz")).fix
+    assert "`module:name`" in scorer_problem(ScorerChoice(name="zzzz")).fix
 
 
 @pytest.mark.parametrize(
@@ -309,25 +310,22 @@ def test_a_parameter_that_does_not_fit_is_named(parameters: dict[str, int], said
     assert said in problem.wanted
 
 
-def own(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    package = folder / name
-    package.mkdir()
-    (package / "__init__.py").touch()
-    (package / "mine.py").write_text(
-        "from ladder.scorers.base import Score\n"
-        "def ends(*, length=1):\n"
-        "    return lambda answer, target: Score(float(answer[-length:] == target[-length:]))\n"
-    )
-    monkeypatch.syspath_prepend(folder)
+OWN = """\
+from ladder.scorers.base import Score
+
+def ends(*, length=1):
+    return lambda answer, target: Score(float(answer[-length:] == target[-length:]))
+"""
 
 
-def test_a_scorer_of_ones_own_is_used_with_its_parameters(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    own(tmp_path, monkeypatch, "own_scorers")
-    scorer: Scorer = make_scorer(ScorerChoice(name="own_scorers.mine:ends"))
+def test_a_scorer_of_ones_own_is_used_with_its_parameters(tmp_path: Path) -> None:
+    (tmp_path / "own_scorers").mkdir()
+    (tmp_path / "own_scorers" / "mine.py").write_text(OWN)
+    allowed = Consent(tmp_path / "task.yaml", "all")
+    name = "own_scorers.mine:ends"
+    scorer: Scorer = make_scorer(ScorerChoice(name=name), consent=allowed)
     assert scorer("abc", "xxc").value == 1
-    longer = make_scorer(ScorerChoice(name="own_scorers.mine:ends", parameters={"length": 2}))
+    longer = make_scorer(ScorerChoice(name=name, parameters={"length": 2}), consent=allowed)
     assert longer("abc", "xxc").value == 0
     check_scorer(scorer, ("abc", "xxc"), ("abc", "xxd"))
 
@@ -337,8 +335,8 @@ def test_a_scorer_of_ones_own_that_is_not_there_is_named(name: str) -> None:
     problem = scorer_problem(ScorerChoice(name=name))
     assert problem.where == "task.yaml: score"
     assert f"`{name}`" in problem.got
-    assert "no_such" in problem.got.split("(", 1)[1]
-    assert problem.wanted == "an importable scorer"
+    assert problem.wanted == "a scorer beside the task"
+    assert f"trusted_packages: [{name.partition(':')[0].partition('.')[0]}]" in problem.fix
 
 
 METRIC = """\
@@ -364,14 +362,17 @@ import json, sys
 from ladder.errors import LadderError
 from ladder.scorers import make_scorer
 from ladder.task import ScorerChoice
+from ladder.trust import Consent
 folder = sys.argv[1]
+allowed = Consent(granted="all")
 found = []
 for parameters in ({}, {"field": "half"}, {"field": "tenfold"}):
-    scorer = make_scorer(ScorerChoice(name=f"evaluate:{folder}", parameters=parameters))
+    choice = ScorerChoice(name=f"evaluate:{folder}", parameters=parameters)
+    scorer = make_scorer(choice, consent=allowed)
     scores = [scorer(answer, "abc") for answer in ("axx", "xxx", "")]
     found.append([[score.value, score.reason] for score in scores])
 try:
-    make_scorer(ScorerChoice(name="evaluate:" + folder + "-is-not-there"))
+    make_scorer(ScorerChoice(name="evaluate:" + folder + "-is-not-there"), consent=allowed)
     refusal = "none"
 except LadderError as error:
     refusal = str(error)
@@ -427,6 +428,7 @@ def test_a_metric_that_is_not_there_is_told(
 @pytest.mark.parametrize("name", ["os:system", "subprocess:run", "builtins:eval"])
 def test_a_task_cannot_have_the_standard_library_run_something(name: str, tmp_path: Path) -> None:
     choice = ScorerChoice(name=name, parameters={"command": f"touch {tmp_path / 'ran'}"})
-    with pytest.raises(TaskError, match="a scorer of a package of yours"):
-        make_scorer(choice)
+    for granted in ("nothing", "trusted", "all"):
+        with pytest.raises(TaskError, match="a scorer of your own"):
+            make_scorer(choice, consent=Consent(tmp_path / "task.yaml", granted))
     assert not (tmp_path / "ran").exists()

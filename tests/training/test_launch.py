@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from ladder.errors import MissingExtraError, TrainingError
-from ladder.evidence import Build
+from ladder.evidence import Build, Foreseen
 from ladder.files import shipped
 from ladder.report.watch import Quiet
-from ladder.training.launch import read_build, training_missing
+from ladder.training.launch import otherwise, read_build, training_missing
 from ladder.training.launch import train as launch
 from ladder.training.prune import kept_layers
 from ladder.training.recipes import (
@@ -281,3 +281,69 @@ def test_a_distillation_under_another_name_still_starts_from_the_student(tmp_pat
     mine = made.rename(tmp_path / "mine.yaml")
     assert find_recipe(str(mine), tmp_path).starts_from == "student"
     assert find_recipe("lora", tmp_path).starts_from == "base"
+
+
+def lines(*steps: tuple[int, float, int]) -> list[dict[str, float]]:
+    """Return lines of a progress file of 100 steps: (step, seconds, tokens)."""
+    return [{"step": s, "steps": 100, "seconds": t, "tokens": n} for s, t, n in steps]
+
+
+FORESEEN = Foreseen(seconds=240, memory_mb=1, there_mb=2, tokens=10_000, precision="float32")
+
+
+@pytest.mark.parametrize(
+    ("steps", "said"),
+    [
+        ([], None),
+        ([(0, 0.1, 0)], None),
+        ([(0, 0.1, 0), (1, 60, 100)], None),  # the first step warms up
+        ([(0, 0.1, 0), (1, 2, 100), (2, 4, 200)], None),  # too short to say
+        ([(0, 0.1, 0), (1, 30, 500), (2, 54, 1500)], ""),  # as foreseen, for so many tokens
+        ([(0, 0.1, 0), (1, 30, 0), (2, 90, 100)], "about 98 min are left; 4 min in all"),
+        ([(0, 0.1, 0), (1, 30, 0), (2, 36, 1000)], "about 1 min are left; 4 min in all"),
+        ([(50, 0.1, 0), (51, 30, 0), (52, 90, 100)], "about 48 min are left"),  # it goes on
+        ([(50, 0.1, 0), (51, 60, 100)], None),
+    ],
+)
+def test_the_first_steps_check_what_was_foreseen(steps: Any, said: str | None) -> None:
+    found = otherwise(find_recipe("lora", Path()), FORESEEN, lines(*steps))
+    assert found == said if not said else said in str(found)
+
+
+def test_where_tokens_are_not_counted_alike_steps_tell() -> None:
+    """A preference program reads both answers of a pair, each with the prompt."""
+    steps = lines((0, 0.1, 0), (1, 30, 0), (2, 90, 9_000))
+    assert "98 min are left" in str(otherwise(find_recipe("dpo", Path()), FORESEEN, steps))
+
+
+SLOW_PROGRAM = PROGRAM.replace(
+    """write_text('{"step": 1, "steps": 1}\\n')""",
+    """write_text("".join(
+    json.dumps({"step": at, "steps": 50, "loss": None, "seconds": 120 * at, "tokens": at}) + "\\n"
+    for at in range(4)
+))""",
+)
+
+
+@needs_libraries
+def test_a_training_that_takes_longer_than_foreseen_is_said_once(
+    recipe: Path, base: Path, tmp_path: Path
+) -> None:
+    said: list[str] = []
+
+    class Heard(Quiet):
+        def say(self, text: str) -> None:
+            said.append(text)
+            if "are left" in text:
+                (next((tmp_path / "made").glob("mine-*")) / "go").touch()
+
+    assert "120 * at" in SLOW_PROGRAM
+    (recipe.parent / "sft.py").write_text(SLOW_PROGRAM)
+    foreseen = FORESEEN.model_copy(update={"tokens": 50})
+    own = read_recipe(recipe, own=True)
+    launch(own, base, ROWS, tmp_path / "made", Heard(), {"wait": "go"}, lambda: foreseen)
+    first, second = said
+    assert first == ("  training mine: about 4 min and 0.0 GB of 0.0 GB that are free, in float32")
+    assert second == (
+        "  training mine: by its first 3 steps about 94 min are left; 4 min in all were foreseen"
+    )

@@ -16,8 +16,9 @@ from ladder.engines import open_engine
 from ladder.engines.canaries import PROMPTS, check_canaries, choose_prompts
 from ladder.engines.local import LocalEngine
 from ladder.engines.passport import PASSPORT, PICKLES, parts_of, read_passport
-from ladder.errors import EngineError, PassportError
+from ladder.errors import EngineError, PassportError, TaskError
 from ladder.files import write_json_lines
+from ladder.hardware import precision
 from ladder.lifecycle.passport import inspect
 from ladder.report.watch import Quiet
 from ladder.rungs.opening import open_climb
@@ -214,7 +215,9 @@ def test_code_runs_for_a_model_that_the_task_names(tiny, tmp_path, monkeypatch):
     (tmp_path / "task.yaml").write_text(
         text + f"score: exact_match\ngate: {{min_score: 0.5}}\nrules: {{remote_code: ['{name}']}}\n"
     )
-    task = load_task(tmp_path / "task.yaml")
+    with pytest.raises(TaskError, match="consent that stands outside the task"):
+        open_climb(load_task(tmp_path / "task.yaml"), tmp_path / "runs", Quiet())
+    task = load_task(tmp_path / "task.yaml", granted="all")
     climb = open_climb(task, tmp_path / "runs", Quiet())[0]
     assert type(climb.engine(name).engine.model).__name__ == "OwnForCausalLM"
     learnt = [{"prompt": row["input"], "completion": " " + row["target"]} for row in rows]
@@ -303,6 +306,8 @@ def test_a_real_training_leaves_an_artefact_that_holds(smollm, tmp_path):
     passport = read_passport(folder)
     assert passport.base_parts["weights"] == parts_of(smollm)["weights"]
     assert passport.canaries.tolerance < 1
+    assert passport.precision == precision()
+    assert f"\n- trained in {precision()}\n" in (folder / "README.md").read_text()
     assert "`lora`" in (folder / "README.md").read_text()
     before = (folder / PASSPORT).read_bytes()
     assert train(recipe, smollm, ROWS[:20], made, Quiet(), changes) == build

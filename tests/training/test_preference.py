@@ -132,7 +132,7 @@ def test_a_program_moves_its_metric_and_its_artefact_changes_the_logits(
     assert largest_change(tiny, tmp_path / "out") > 1e-3
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_killed_run_compares_with_the_base_and_not_with_its_checkpoint(
     tiny: Path, tmp_path: Path
 ) -> None:

@@ -17,8 +17,6 @@ import pytest
 from conftest import ROOT
 from programs import largest_change, started
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture
 def program(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
@@ -58,6 +56,7 @@ def trainer_over(program: ModuleType, base: Path, folder: Path, at_once: int) ->
     return program.make_trainer(program.Files(str(folder / "rows.jsonl")), settings, model)
 
 
+@pytest.mark.slow
 def test_the_loss_is_that_of_the_library(program, tiny, tmp_path):
     """Labelled positions alone, no mask and no padding: the same loss, and the same gradients."""
     import torch
@@ -85,6 +84,7 @@ def test_the_loss_is_that_of_the_library(program, tiny, tmp_path):
     assert float((own - library).abs().max()) < 1e-5 * float(library.abs().max()) + 1e-8
 
 
+@pytest.mark.slow
 def test_adapters_added_in_one_pass_are_pefts_own(program, tiny):
     """The same output and gradients as PEFT's layers; switched off, the base's own output."""
     import torch
@@ -113,6 +113,7 @@ def test_adapters_added_in_one_pass_are_pefts_own(program, tiny):
         assert torch.equal(model(ids).logits, bare)
 
 
+@pytest.mark.slow
 def test_rows_taken_a_few_at_a_time_train_the_same_model(program, tiny, tmp_path):
     from transformers import AutoModelForCausalLM
 
@@ -167,6 +168,7 @@ def record(folder: Path) -> dict[str, Any]:
     return json.loads((folder / "out" / "training.json").read_text())
 
 
+@pytest.mark.slow
 def test_a_broken_loss_stops_and_keeps_the_checkpoint_from_before(tiny, tmp_path):
     """Weights blow up by ever larger steps; what is kept is from before."""
     folder = tmp_path / "run"
@@ -183,6 +185,7 @@ def test_a_broken_loss_stops_and_keeps_the_checkpoint_from_before(tiny, tmp_path
     assert kept[-1].name in said
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_a_killed_run_goes_on_and_ends_with_the_same_loss(tiny, tmp_path, dtype):
     ended(start(tiny, tmp_path / "whole", dtype=dtype))
@@ -203,6 +206,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_loss(tiny, tmp_path, dtype)
     assert len(again["loss_curve"]) == len(whole["loss_curve"])
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_curve_and_another_one_does_not(tiny, tmp_path):
     curves = []
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
@@ -212,6 +216,7 @@ def test_the_same_seed_gives_the_same_curve_and_another_one_does_not(tiny, tmp_p
     assert record(tmp_path / "a")["not_deterministic"] == []
 
 
+@pytest.mark.slow
 def test_two_processes_train_what_one_does(tiny, tmp_path):
     """Under `accelerate launch`, gradients over gloo: half the batch each."""
     ended(start(tiny, tmp_path / "one"))
@@ -227,6 +232,7 @@ def test_two_processes_train_what_one_does(tiny, tmp_path):
         assert shared == pytest.approx(alone, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_rows_end_to_end_are_kept_apart_and_train_what_padded_ones_do(tiny, tmp_path):
     """What a GPU with flash attention does by itself: the same batches without their padding."""
     ended(start(tiny, tmp_path / "padded"))
@@ -242,6 +248,7 @@ def test_rows_end_to_end_are_kept_apart_and_train_what_padded_ones_do(tiny, tmp_
         assert without == pytest.approx(loss, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_rows_that_are_too_long_end_the_run_with_the_length_that_fits(tiny, tmp_path):
     rows = [{**row, "prompt": row["prompt"] * 40} for row in ROWS]
     said = ended(start(tiny, tmp_path / "run", rows=rows), code=1)
@@ -249,6 +256,7 @@ def test_rows_that_are_too_long_end_the_run_with_the_length_that_fits(tiny, tmp_
     assert "set max_length" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["dora", "full"])
 def test_a_recipe_trains_what_it_says_and_changes_the_logits(name, tiny, tmp_path):
     rows = [{"prompt": f"Q{at}\nA:", "completion": " yes please\n"} for at in range(24)]

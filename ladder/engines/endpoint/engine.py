@@ -1,7 +1,8 @@
 """Answers from any OpenAI-compatible chat endpoint, many at a time.
 
 The requests run in an event loop on a thread of their own, and each answer is handed to the caller
-as it arrives. Trouble that may pass is tried again; what stays is told in `Completion.error`.
+as it arrives. Trouble that may pass is tried again; what stays is told in `Completion.error`; an
+endpoint that answers nothing any more ends the run.
 """
 
 from __future__ import annotations
@@ -9,68 +10,92 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-import os
 import random
-import threading
 import time
 import warnings
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator, Sequence
 from copy import copy
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from queue import SimpleQueue
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx
 
 from ladder.engines.base import Abilities, Completion, Request
-from ladder.engines.endpoint.access import (
-    KEY_VARIABLES,
-    _checked_url,
-    _headers,
-    _key,
-    is_loopback,
+from ladder.engines.endpoint.access import checked_url, headers_with
+from ladder.engines.endpoint.breaker import GREETING, Breaker, Patience
+from ladder.engines.endpoint.chat_completions import Reply, is_blank, payload, read, reply_of
+from ladder.engines.endpoint.failure import (
+    BROKE_OFF,
+    CUT_SHORT,
+    NO_CONNECTION,
+    NOT_SECURE,
+    THROTTLED,
+    TIME_OUT,
+    TryError,
 )
-from ladder.engines.spending import Meter
-from ladder.errors import EngineError
+from ladder.engines.endpoint.loop import Loop, Put
+from ladder.engines.endpoint.pacing import START_CONCURRENCY, Pace
+from ladder.errors import EndpointDownError, EngineError
+from ladder.keys import how_to_send, key_for, place_at
+from ladder.redaction import hide_from_logs, keep_url_secrets, redact
+from ladder.wording import harmless
 
-START_CONCURRENCY = 4
-BODY_LIMIT_BYTES = 10_000_000
-MESSAGE_LIMIT = 200
-"""Characters of a server's own message that an error repeats."""
 CONNECT_SECONDS = 10.0
 """A host that takes longer to accept a connection is taken as not there."""
-STOPS_SENT = 4
-"""Endpoints refuse more stop strings than this; the rest are applied here."""
-CLOSE_SECONDS = 5.0
-STREAM_REFUSED = frozenset({400, 404, 415, 422, 501})
-RETRIED_STATUSES = frozenset({408, 409, 429})
-
-Put = Callable[[tuple[int, Completion]], None]
-
-
-class _TryAgainError(Exception):
-    """A try failed in a way that may pass."""
-
-    def __init__(
-        self,
-        reason: str,
-        *,
-        unreachable: bool = False,
-        throttled: bool = False,
-        pause: float | None = None,
-    ) -> None:
-        super().__init__(reason)
-        self.unreachable = unreachable
-        self.throttled = throttled
-        self.pause = pause
-        """Seconds that the server asked to wait."""
+STREAM_REFUSED = frozenset({f"HTTP {status}" for status in (400, 404, 415, 422, 501)})
+MOST_REFUSED_WHOLE = 4
+"""After so many it is not the stream that is refused."""
+ADVICE = {
+    NO_CONNECTION: "Start the server, or mend the URL",
+    NOT_SECURE: "Mend the server's certificate, or the URL's scheme",
+    TIME_OUT: "See whether the server is at work, or raise rules.request_timeout_s",
+    CUT_SHORT: "Raise answer.max_tokens: the model uses them all before it answers",
+    THROTTLED: "Wait until the key's limit is open again, or raise it",
+    "no quota": "Pay the account up, or use another key",
+    "HTTP 402": "Pay the account up, or use another key",
+    "HTTP 404": "Mend the URL or the model's name",
+}
+"""What to do, by the kind that came most often."""
+OTHER_ADVICE = "Start the server, or mend the URL, the model's name or the key"
 
 
-class _RefusedError(Exception):
-    """The endpoint will not answer this request, however often it is asked."""
+@dataclass
+class _Call:
+    """One call of `complete`."""
+
+    client: httpx.AsyncClient
+    pace: Pace
+    stopped: Exception | None = None
+    """What `ahead` raised: nothing more is sent."""
+    waiting: set[asyncio.Task[Any]] = field(default_factory=set)
+    """Those that wait for their next try."""
+
+
+@dataclass
+class _Asked:
+    """One request and what became of its tries."""
+
+    request: Request
+    seen: tuple[int, int]
+    """How many outages and doubts had ended when it last began."""
+    begun: float = field(default_factory=time.perf_counter)
+    failed: list[TryError] = field(default_factory=list)
+    tokens: tuple[int, int] = (0, 0)
+    """What failed tries cost."""
+
+    def pay(self, tokens: tuple[int, int]) -> None:
+        self.tokens = self.tokens[0] + tokens[0], self.tokens[1] + tokens[1]
+
+    def forgive(self, seen: tuple[int, int]) -> None:
+        """Begin anew after an outage: it is not the request's, nor part of its time."""
+        if seen[0] != self.seen[0]:
+            self.failed.clear()
+        if seen != self.seen:
+            self.seen, self.begun = seen, time.perf_counter()
+
+    def gives_up(self, kind: str, words: str) -> Completion:
+        tokens_in, tokens_out = self.tokens
+        return Completion(error=words, kind=kind, tokens_in=tokens_in, tokens_out=tokens_out)
 
 
 class EndpointEngine:
@@ -82,10 +107,9 @@ class EndpointEngine:
         base_url: str,
         *,
         concurrency: int = 8,
-        timeout_s: float = 60.0,
+        timeout_s: float = 45.0,
         attempts: int = 5,
-        longest_wait_s: float = 60.0,
-        first_wait_s: float = 0.5,
+        patience: Patience | None = None,
     ) -> None:
         """Take the endpoint's address; nothing is sent yet.
 
@@ -96,8 +120,7 @@ class EndpointEngine:
             concurrency: requests under way at once, at most.
             timeout_s: seconds that one try may take, from connecting to the last byte.
             attempts: tries for one request before it is given up.
-            longest_wait_s: seconds between two tries, at most, whatever the server asks for.
-            first_wait_s: longest wait after the first failed try; it doubles with each.
+            patience: how long failures are waited out.
 
         Raises:
             EngineError: the URL is not one of an endpoint.
@@ -111,24 +134,28 @@ class EndpointEngine:
         self.stream = False
         self.timeout_s = timeout_s
         self.attempts = attempts
-        self.longest_wait_s = longest_wait_s
-        self.first_wait_s = first_wait_s
-        base = _checked_url(model, base_url)
+        self.ahead: Callable[[Request], None] | None = None
+        """Called before each try is sent, on the loop's thread. Where it raises, nothing more is
+        sent, what is under way is still answered, and the caller gets the error."""
+        self.ended: Callable[[Request, tuple[int, int]], None] | None = None
+        """Called after each try, with the tokens of prompt and answer that it cost."""
+        self.breaker = Breaker(patience or Patience())
+        keep_url_secrets(base_url)
+        hide_from_logs()
+        base = checked_url(model, base_url)
         path, mark, query = base.raw_path.partition(b"?")
         # The password leaves the URL, which httpx logs, and is sent in the header all the same.
         self._login = (base.username, base.password) if base.userinfo else None
         bare = base.copy_with(userinfo=b"", fragment=None)
         self._url = bare.copy_with(raw_path=path.rstrip(b"/") + b"/chat/completions" + mark + query)
         self._shown = str(bare.copy_with(query=None)).rstrip("/")
-        self._host = base.host
-        self._local = is_loopback(base.host)
-        self._heard = False
-        """Some response has come: something listens at the URL."""
+        self._place = place_at(base)
+        self._local = self._place.here
+        self._refused_whole = 0
+        """Requests that were refused as a stream, and then not answered as a whole either."""
         self._estimates = False
         """Some answer came without its token counts."""
         self._warned = False
-        self.meter: Meter | None = None
-        """Asked before each request is sent whether the spending limit allows it."""
 
     def __repr__(self) -> str:
         return f"EndpointEngine(model={self.model!r}, base_url={self._shown!r})"
@@ -136,13 +163,13 @@ class EndpointEngine:
     def streaming(self, concurrency: int) -> EndpointEngine:
         """Return an engine to be timed: answers come token by token, and the first is noted.
 
-        Retries and the waits between them are part of a request's time, as a user would see it. An
-        endpoint that refuses to stream is timed without.
+        Retries and the waits between them are part of a request's time, as a user would see it; an
+        outage is not. An endpoint that refuses to stream is timed without.
 
         Args:
             concurrency: requests under way at once, from the start.
         """
-        timed = copy(self)
+        timed = copy(self)  # the breaker is the same: there is one endpoint
         timed.timed, timed.stream, timed.concurrency = True, True, concurrency
         return timed
 
@@ -152,6 +179,16 @@ class EndpointEngine:
         return Abilities(
             plain=False, scores_choices=False, json_schema=True, context=8192, local=self._local
         )
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Kind of failure -> how many tries failed so."""
+        return dict(self.breaker.counts)
+
+    def words(self, kind: str) -> str:
+        """Return what the server said most often with a kind of failure."""
+        said = self.breaker.words.get(kind)
+        return said.most_common(1)[0][0] if said else ""
 
     def fingerprint(self) -> dict[str, str]:
         """Return address and model: all that is known of what is behind an endpoint."""
@@ -167,26 +204,18 @@ class EndpointEngine:
         Closing the iterator cancels what is under way.
 
         Raises:
-            EngineError: nothing listens at the URL, or it does not accept the key.
+            EndpointDownError: the endpoint answers nothing any more.
+            EngineError: it does not accept the key.
         """
-        answers: SimpleQueue[tuple[int, Completion] | None] = SimpleQueue()
-        headers = _headers(_key(self._host))
-        loop = asyncio.new_event_loop()
-        work = loop.create_task(self._answer_all(requests, headers, answers.put))
-        work.add_done_callback(lambda _: answers.put(None))
-        # A daemon, so that an iterator which nobody closes does not keep the program alive.
-        thread = threading.Thread(target=_run, args=(loop, work), daemon=True)
-        thread.start()
+        key = None if self._login else key_for(self._place)
+        headers = headers_with(key.value if key else None)
+        loop = Loop(lambda put: self._answer_all(requests, headers, put))
         try:
-            while (answer := answers.get()) is not None:
+            for answer in loop.results():
                 self._warn_of_estimates()
                 yield answer
-            work.result()
         finally:
-            loop.call_soon_threadsafe(work.cancel)
-            thread.join(CLOSE_SECONDS)
-            if not thread.is_alive():
-                loop.close()
+            loop.stop()
 
     def _warn_of_estimates(self) -> None:
         """Warn once, on the caller's thread."""
@@ -195,318 +224,266 @@ class EndpointEngine:
             message = f"{self._shown} reports no token usage: tokens and costs are estimates"
             warnings.warn(message, stacklevel=3)
 
-    async def _answer_all(
-        self, requests: Sequence[Request], headers: dict[str, str], put: Put
-    ) -> None:
-        todo = iter(enumerate(requests))
-        pace = _Pace(self.concurrency, self.concurrency if self.timed else START_CONCURRENCY)
+    def _client(self, headers: dict[str, str]) -> httpx.AsyncClient:
         options: dict[str, Any] = {
-            "headers": headers,
+            "headers": {"Content-Type": "application/json", "Accept-Encoding": "gzip", **headers},
             "auth": self._login,
             "timeout": httpx.Timeout(self.timeout_s, connect=min(self.timeout_s, CONNECT_SECONDS)),
             "limits": httpx.Limits(max_connections=self.concurrency),
             # What is for this machine must not go through a proxy that the environment names.
             "trust_env": not self._local,
         }
-
-        async def work(client: httpx.AsyncClient) -> None:
-            for at, request in todo:
-                put((at, await self._answer(client, pace, request)))
-
         try:
-            async with httpx.AsyncClient(**options) as client, asyncio.TaskGroup() as group:
-                for _ in range(min(self.concurrency, len(requests))):
-                    group.create_task(work(client))
-        except BaseExceptionGroup as errors:
-            raise errors.exceptions[0] from None
+            return httpx.AsyncClient(**options)
+        except (ImportError, ValueError) as error:  # a proxy of a kind that is not supported
+            words = harmless(redact(str(error)), 200)
+            raise EngineError(f"{self._shown}: the proxy in the environment: {words}") from None
 
-    async def _answer(self, client: httpx.AsyncClient, pace: _Pace, request: Request) -> Completion:
-        """Try until there is an answer, or until there is no more hope of one."""
-        troubles: list[_TryAgainError] = []
-        begun = time.perf_counter()
-        while len(troubles) < self.attempts:
-            if troubles:
-                await asyncio.sleep(self._wait_s(troubles))
+    async def _answer_all(
+        self, requests: Sequence[Request], headers: dict[str, str], put: Put
+    ) -> None:
+        todo = iter(enumerate(requests))
+        pace = Pace(self.concurrency, self.concurrency if self.timed else START_CONCURRENCY)
+
+        async def work(call: _Call) -> None:
+            for at, request in todo:
+                completion = await self._answer_or_stop(call, request)
+                if completion is not None:
+                    put((at, completion))
+                if call.stopped:
+                    return
+
+        async with self._client(headers) as client:
+            call = _Call(client, pace)
             try:
-                async with pace.turn():
-                    start = begun if self.timed else time.perf_counter()
-                    return await self._try(client, request, start)
-            except _RefusedError as refusal:
-                return Completion(error=str(refusal))
-            except _TryAgainError as trouble:
-                troubles.append(trouble)
-        last = troubles[-1]
-        if not self._heard and all(trouble.unreachable for trouble in troubles):
-            raise EngineError(
-                f"{self._shown}: nothing listens there ({last}, {self.attempts} attempts). "
-                "Start the server, or mend the URL."
-            )
-        return Completion(error=f"no answer in {self.attempts} attempts; the last: {last}")
+                async with asyncio.TaskGroup() as group:
+                    for _ in range(min(self.concurrency, len(requests))):
+                        group.create_task(work(call))
+            except BaseExceptionGroup as errors:
+                raise errors.exceptions[0] from None
+        if call.stopped:
+            raise call.stopped
 
-    def _wait_s(self, troubles: Sequence[_TryAgainError]) -> float:
+    async def _answer_or_stop(self, call: _Call, request: Request) -> Completion | None:
+        """Return the answer; where nothing more may be sent, what the tries so far have cost."""
+        asked = _Asked(request, self.breaker.ended)
+        try:
+            return await self._answer(call, asked)
+        except asyncio.CancelledError:
+            if not call.stopped:
+                raise
+        return asked.gives_up("stopped", "stopped before an answer") if any(asked.tokens) else None
+
+    async def _answer(self, call: _Call, asked: _Asked) -> Completion:
+        """Try until there is an answer, or until there is no more hope of one."""
+        while True:
+            self._wait(call)
+            if asked.failed and not self.breaker.in_doubt:
+                asked.forgive(self.breaker.ended)
+                if len(asked.failed) >= self.attempts:
+                    last = asked.failed[-1]
+                    words = f"no answer in {len(asked.failed)} attempts; the last: {last}"
+                    return asked.gives_up(last.kind, words)
+                await asyncio.sleep(self._wait_s(asked.failed) if asked.failed else 0)
+            try:
+                async with call.pace.turn(self.breaker.patience.longest_wait_s):
+                    completion = await self._in_turn(call, asked)
+                    if completion is not None:
+                        return completion
+            except TryError as failure:
+                if not failure.passing:
+                    return asked.gives_up(failure.kind, str(failure))
+                asked.failed.append(failure)
+
+    async def _in_turn(self, call: _Call, asked: _Asked) -> Completion | None:
+        """Send what the breaker lets through; None where that was not the request itself."""
+        spent = len(asked.failed) >= self.attempts
+        while not isinstance(turn := self.breaker.take(spent), str):
+            await asyncio.sleep(turn)
+        if turn == "go":
+            asked.forgive(self.breaker.ended)
+            spent = len(asked.failed) >= self.attempts
+            return None if spent else await self._try(call, asked, self.timeout_s)
+        try:
+            limit_s = self.breaker.limit_s(self.timeout_s)
+            if turn == "probe":
+                asked.begun = time.perf_counter()
+                return await self._try(call, asked, limit_s)
+            request = self.breaker.known or GREETING
+            check = _Asked(request, self.breaker.ended)
+            try:
+                paid = await self._try(call, check, limit_s, check=True)
+                asked.pay((paid.tokens_in, paid.tokens_out))
+            except TryError:
+                asked.pay(check.tokens)
+            return None
+        finally:
+            self.breaker.release()
+
+    def _wait(self, call: _Call) -> None:
+        """Let the request's task be ended while it waits for its next try."""
+        task = asyncio.current_task()
+        if task is not None:
+            call.waiting.add(task)
+        if call.stopped:
+            raise asyncio.CancelledError
+
+    def _go(self, call: _Call, request: Request) -> None:
+        """Ask whether a try may be sent; where it may not, end all that wait.
+
+        Raises:
+            CancelledError: it may not.
+        """
+        task = asyncio.current_task()
+        if task is not None:
+            call.waiting.discard(task)
+        if self.ahead is not None and not call.stopped:
+            try:
+                self.ahead(request)
+            except Exception as error:
+                call.stopped = error
+                for other in call.waiting:
+                    other.cancel()
+        if call.stopped:
+            raise asyncio.CancelledError
+
+    def _wait_s(self, failed: Sequence[TryError]) -> float:
         """Exponential backoff with full jitter, on top of what the server asked for."""
-        widest = self.first_wait_s * 2.0 ** min(len(troubles) - 1, 30)
-        wait = random.uniform(0, widest) + (troubles[-1].pause or 0.0)
-        return min(wait, self.longest_wait_s)
+        patience = self.breaker.patience
+        widest = patience.first_wait_s * 2.0 ** min(len(failed) - 1, 30)
+        wait = random.uniform(0, widest) + (failed[-1].pause or 0.0)
+        return min(wait, patience.longest_wait_s)
 
-    async def _try(self, client: httpx.AsyncClient, request: Request, start: float) -> Completion:
-        payload = _payload(self.model, request)
-        if self.stream:
-            payload |= {"stream": True, "stream_options": {"include_usage": True}}
-        first_s = None
+    async def _try(
+        self, call: _Call, asked: _Asked, limit_s: float, *, check: bool = False
+    ) -> Completion:
+        """Send a request once and note how it went.
+
+        Raises:
+            TryError: it was not answered.
+            EndpointDownError: that was once too often.
+            EngineError: the key is refused.
+        """
+        began, start = time.monotonic(), time.perf_counter()
+        try:
+            completion = await self._sent(call, asked, limit_s, stream=self.stream and not check)
+        except TryError as failure:
+            asked.pay(failure.tokens)
+            down = self.breaker.fail(failure, began, check=check)
+            shut = down and failure.kind == "HTTP 403" and self.breaker.known is None
+            if failure.kind == "HTTP 401" or shut:
+                raise self._refused(failure) from None
+            if down:
+                raise self._down(failure) from None
+            raise
+        self.breaker.answer(asked.request, completion.seconds)
+        seconds = time.perf_counter() - (asked.begun if self.timed else start)
+        first_s = completion.first_s
+        if first_s is not None:
+            first_s += seconds - completion.seconds
+        more_in, more_out = asked.tokens
+        return replace(
+            completion,
+            seconds=seconds,
+            first_s=first_s,
+            tokens_in=completion.tokens_in + more_in,
+            tokens_out=completion.tokens_out + more_out,
+        )
+
+    async def _sent(
+        self, call: _Call, asked: _Asked, limit_s: float, *, stream: bool
+    ) -> Completion:
+        """Send a request, whole where it is refused as a stream."""
+        try:
+            return await self._send(call, asked.request, limit_s, stream)
+        except TryError as failure:
+            helpless = self._refused_whole >= MOST_REFUSED_WHOLE
+            if not stream or failure.kind not in STREAM_REFUSED or helpless:
+                raise
+        self._refused_whole += 1
+        whole = await self._send(call, asked.request, limit_s, False)
+        self.stream = False
+        return whole
+
+    async def _send(
+        self, call: _Call, request: Request, limit_s: float, stream: bool
+    ) -> Completion:
+        self._go(call, request)
+        cost = (0, 0)
+        try:
+            completion = await self._post(call, request, limit_s, stream)
+            cost = completion.tokens_in, completion.tokens_out
+            return completion
+        except TryError as failure:
+            cost = failure.tokens
+            raise
+        finally:
+            if self.ended is not None:
+                self.ended(request, cost)
+
+    async def _post(
+        self, call: _Call, request: Request, limit_s: float, stream: bool
+    ) -> Completion:
+        start = time.perf_counter()
+        body = json.dumps(payload(self.model, request, stream)).encode()
         try:
             async with (
-                asyncio.timeout(self.timeout_s),
-                client.stream("POST", self._url, json=payload) as response,
+                asyncio.timeout(limit_s),
+                call.client.stream("POST", self._url, content=body) as response,
             ):
-                self._heard = True
-                if self.stream and response.status_code in STREAM_REFUSED:
-                    self.stream = False
-                    raise _TryAgainError("the endpoint refuses to stream")
-                if response.is_success and _sends_events(response):
-                    body, first_at = await _read_events(response)
-                    first_s = first_at - start if first_at else None
-                else:
-                    body = await _read(response)
+                self.breaker.heard = True
+                data, first_at = await read(response)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            raise _TryAgainError(f"no connection: {_kind(error)}", unreachable=True) from None
+            words = harmless(redact(str(error)), 200) or type(error).__name__
+            kind = NOT_SECURE if "SSL" in words else NO_CONNECTION
+            raise TryError(kind, words, passing=True) from None
         except (TimeoutError, httpx.TimeoutException):
-            raise _TryAgainError(f"no answer within {self.timeout_s:g} s") from None
+            raise TryError(TIME_OUT, f"no answer within {limit_s:g} s", passing=True) from None
         except httpx.RequestError as error:
-            raise _TryAgainError(f"the connection broke: {type(error).__name__}") from None
-        self._check_status(response, body)
+            raise TryError(BROKE_OFF, type(error).__name__, passing=True) from None
         seconds = time.perf_counter() - start
-        return replace(self._completion(request, _reply(body), seconds), first_s=first_s)
+        first_s = first_at - start if first_at else None
+        return replace(self._completion(request, reply_of(data), seconds), first_s=first_s)
 
-    def _check_status(self, response: httpx.Response, body: bytes) -> None:
-        status = response.status_code
-        if 200 <= status < 300:
-            return
-        words = "redirects are not followed" if status < 400 else _server_message(body)
-        message = f"HTTP {status}: {words}"
-        if status in (401, 403):
-            raise EngineError(
-                f"{self._shown} refuses access ({message}). "
-                f"Set {KEY_VARIABLES[0]} to a key that is valid there "
-                f"({KEY_VARIABLES[1]} is sent to openai.com and to this machine only)."
-            )
-        if status in RETRIED_STATUSES or status >= 500:
-            asked = _retry_after(response.headers.get("retry-after", ""))
-            pause = None if asked is None else min(asked, self.longest_wait_s)
-            raise _TryAgainError(message, throttled=status == 429, pause=pause)
-        raise _RefusedError(message)
-
-    def _completion(self, request: Request, reply: _Reply, seconds: float) -> Completion:
+    def _completion(self, request: Request, reply: Reply, seconds: float) -> Completion:
         tokens_in, tokens_out = reply.tokens_in, reply.tokens_out
         if tokens_in is None or tokens_out is None:
             self._estimates = True
-            prompt = _payload(self.model, request)["messages"]
+            prompt = payload(self.model, request)["messages"]
             tokens_in = sum(self.count_tokens(message["content"]) for message in prompt)
             tokens_out = self.count_tokens(reply.text)
         text = reply.text.strip()
         for stop in filter(None, request.stop):
             text = text.split(stop, 1)[0]
-        return Completion(
-            text=text.strip(), tokens_in=tokens_in, tokens_out=tokens_out, seconds=seconds
+        if is_blank(text):
+            failure = TryError("empty", "nothing stands before the string that ends an answer")
+            failure.tokens = tokens_in, tokens_out
+            raise failure
+        text = redact(text.strip())
+        return Completion(text=text, tokens_in=tokens_in, tokens_out=tokens_out, seconds=seconds)
+
+    def _refused(self, failure: TryError) -> EngineError:
+        return EngineError(f"{self._shown} refuses access ({failure}). {self._key_advice()}")
+
+    def _key_advice(self) -> str:
+        return "Is the login in its URL valid?" if self._login else how_to_send(self._place)
+
+    def _down(self, last: TryError) -> EndpointDownError:
+        """Say what failed how often since when, in the server's own words, and what to do."""
+        lately = dict(self.breaker.lately) or {last.kind: 1}
+        kinds = sorted(lately.items(), key=lambda item: -item[1])
+        commonest = kinds[0][0]
+        listed = ", ".join(f"{count} x {kind}" for kind, count in kinds)
+        silent = commonest == NO_CONNECTION and not self.breaker.heard
+        state = "nothing listens there" if silent else f"no answers from {self.model}"
+        since = self.breaker.since.astimezone().strftime("%H:%M:%S")
+        said = self.words(commonest)
+        advice = f"{ADVICE.get(commonest, OTHER_ADVICE)}."
+        if commonest == "HTTP 403":
+            advice = self._key_advice()
+        message = (
+            f"{self._shown}: {state}: {listed}, and no answer since {since}"
+            + (f" ({said})" if said else "")
+            + f". {advice} What was answered is kept: run the same command again to go on."
         )
-
-
-class _Pace:
-    """How many requests may be under way: one more per clean round, half as many on a 429."""
-
-    def __init__(self, most: int, start: int = START_CONCURRENCY) -> None:
-        self.most = most
-        self.allowed = min(start, most)
-        self._busy = 0
-        self._clean = 0
-        self._episode = 0
-        self._resume_at = 0.0
-        self._room = asyncio.Condition()
-
-    @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Wait for room and for the end of a pause, then let one try run."""
-        async with self._room:
-            await self._room.wait_for(lambda: self._busy < self.allowed)
-            self._busy += 1
-        try:
-            while (left := self._resume_at - time.monotonic()) > 0:
-                await asyncio.sleep(left)
-            episode = self._episode
-            try:
-                yield
-            except _TryAgainError as trouble:
-                if trouble.throttled:
-                    self._slow_down(episode, trouble.pause or 0.0)
-                raise
-            self._speed_up()
-        finally:
-            self._busy -= 1
-            async with self._room:
-                self._room.notify_all()
-
-    def _slow_down(self, episode: int, pause: float) -> None:
-        # The limit is the key's, not the request's: a pause that the server asks for holds for all.
-        self._resume_at = max(self._resume_at, time.monotonic() + pause)
-        self._clean = 0
-        # Requests sent before the cut bring the same news: they do not cut again.
-        if episode == self._episode:
-            self._episode += 1
-            self.allowed = max(1, self.allowed // 2)
-
-    def _speed_up(self) -> None:
-        self._clean += 1
-        if self._clean >= self.allowed and self.allowed < self.most:
-            self.allowed += 1
-            self._clean = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Reply:
-    """What a response says: the raw text, and the tokens if it counts them."""
-
-    text: str
-    tokens_in: int | None
-    tokens_out: int | None
-
-
-def _run(loop: asyncio.AbstractEventLoop, work: asyncio.Task[None]) -> None:
-    """Drive the loop until the work is done; its outcome stays in the task."""
-    loop.run_until_complete(asyncio.wait({work}))
-    loop.run_until_complete(loop.shutdown_asyncgens())
-
-
-def _payload(model: str, request: Request) -> dict[str, Any]:
-    messages = request.messages or (("user", request.text),)
-    payload: dict[str, Any] = {
-        "model": model,
-        "messages": [{"role": role, "content": content} for role, content in messages],
-        "max_tokens": request.max_tokens,
-        "temperature": request.temperature or 0,
-        "seed": request.sample,
-    }
-    if request.schema:
-        shape = {"name": "answer", "schema": json.loads(request.schema)}
-        payload["response_format"] = {"type": "json_schema", "json_schema": shape}
-    stops = [stop for stop in request.stop if stop]
-    if stops:
-        payload["stop"] = stops[:STOPS_SENT]
-    return payload
-
-
-async def _read(response: httpx.Response) -> bytes:
-    """Return the whole body, unless it is larger than any answer can be."""
-    body = bytearray()
-    async for part in response.aiter_bytes():
-        body += part
-        if len(body) > BODY_LIMIT_BYTES:
-            raise _RefusedError(f"a response of more than {BODY_LIMIT_BYTES:,} bytes")
-    return bytes(body)
-
-
-def _sends_events(response: httpx.Response) -> bool:
-    kind: str = response.headers.get("content-type", "")
-    return kind.startswith("text/event-stream")
-
-
-async def _read_events(response: httpx.Response) -> tuple[bytes, float | None]:
-    """Return a streamed answer in the form of a whole one, and when its first text came."""
-    text, usage, first_at, whole = "", None, None, False
-    async for line in _lines(response):
-        event = line.removeprefix(b"data:").strip()
-        whole = whole or event == b"[DONE]"
-        if not line.startswith(b"data:") or event == b"[DONE]":
-            continue
-        try:
-            data = json.loads(event)
-            if data.get("error"):
-                raise _TryAgainError(f"an error in the stream: {_server_message(event)}")
-            usage = data.get("usage") or usage
-            choices = data.get("choices") or ()
-            parts = [choice["delta"].get("content") for choice in choices]
-            whole = whole or any(choice.get("finish_reason") for choice in choices)
-        except (ValueError, RecursionError, AttributeError, KeyError, TypeError):
-            raise _TryAgainError("an event that is no part of an answer") from None
-        new = "".join(part for part in parts if isinstance(part, str))
-        if new and first_at is None:
-            first_at = time.perf_counter()
-        text += new
-    if not whole:
-        raise _TryAgainError("the stream broke off")
-    message = {"choices": [{"message": {"content": text}}], "usage": usage}
-    return json.dumps(message).encode(), first_at
-
-
-async def _lines(response: httpx.Response) -> AsyncIterator[bytes]:
-    """Yield lines as they come, parted by line feeds only: JSON may hold every other break."""
-    size, rest = 0, b""
-    async for part in response.aiter_bytes():
-        size += len(part)
-        if size > BODY_LIMIT_BYTES:
-            raise _RefusedError(f"a response of more than {BODY_LIMIT_BYTES:,} bytes")
-        *lines, rest = (rest + part).split(b"\n")
-        for line in lines:
-            yield line
-    yield rest
-
-
-def _reply(body: bytes) -> _Reply:
-    """Read the first choice's text and the token counts out of a response."""
-    try:
-        data = json.loads(body)
-    except (ValueError, RecursionError):
-        raise _TryAgainError("a response that is not JSON") from None
-    choices = data.get("choices") if isinstance(data, dict) else None
-    if not isinstance(choices, list) or not choices:
-        raise _TryAgainError(f"a response without choices: {_server_message(body)}")
-    message = choices[0].get("message") if isinstance(choices[0], dict) else None
-    content = message.get("content") if isinstance(message, dict) else None
-    if not isinstance(content, str):
-        raise _TryAgainError("a response whose message has no text")
-    # JSON can spell half a surrogate pair, which no file can hold.
-    text = content.encode("utf-8", "replace").decode("utf-8")
-    usage = data.get("usage")
-    return _Reply(text, _count(usage, "prompt_tokens"), _count(usage, "completion_tokens"))
-
-
-def _count(usage: object, name: str) -> int | None:
-    value = usage.get(name) if isinstance(usage, dict) else None
-    whole = isinstance(value, int) and not isinstance(value, bool) and value >= 0
-    return value if whole else None
-
-
-def _server_message(body: bytes) -> str:
-    """Return the start of the server's own words, on one line and without the key."""
-    text = body.decode("utf-8", "replace")
-    try:
-        error = json.loads(body)["error"]
-        text = error if isinstance(error, str) else error["message"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        pass  # not in the usual form: the body itself is the message
-    return _without_key(" ".join(str(text).split()))[:MESSAGE_LIMIT] or "no message"
-
-
-def _kind(error: Exception) -> str:
-    """Return what a connection error says of itself, or else its name."""
-    return _without_key(str(error))[:MESSAGE_LIMIT] or type(error).__name__
-
-
-def _without_key(text: str) -> str:
-    for name in KEY_VARIABLES:
-        key = os.environ.get(name, "").strip()
-        text = text.replace(key, "[API key]") if key else text
-    return text
-
-
-def _retry_after(value: str) -> float | None:
-    """Return the seconds that a Retry-After header asks for: a number, or an HTTP date."""
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            then = parsedate_to_datetime(value)
-        except ValueError:
-            return None
-        aware = then if then.tzinfo else then.replace(tzinfo=UTC)
-        seconds = (aware - datetime.now(UTC)).total_seconds()
-    return None if math.isnan(seconds) else max(0.0, seconds)
+        return EndpointDownError(redact(message), lately)
