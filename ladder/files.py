@@ -291,12 +291,15 @@ def clear_disk_errors(path: Path) -> Iterator[None]:
 
 
 def private_folder(folder: Path) -> Path:
-    """Make a folder, and those above it that are missing, for this user alone."""
-    with clear_disk_errors(folder):
-        missing = [each for each in (folder, *folder.parents) if not each.exists()]
-        for each in reversed(missing):
-            each.mkdir(mode=0o700, exist_ok=True)
-        folder.mkdir(exist_ok=True)  # a file there is told
+    """Make a folder, and those above it that are missing, for this user alone.
+
+    Raises:
+        OSError: it cannot be made, or is a file.
+    """
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    for each in reversed(missing):
+        each.mkdir(mode=0o700, exist_ok=True)
+    folder.mkdir(exist_ok=True)  # a file there is told
     return folder
 
 
@@ -307,14 +310,15 @@ def refuse_unwritable(folder: Path) -> None:
         StateError: it cannot be made, written to or named; or the device is full.
     """
     whole_path(folder)
-    private_folder(folder)
-    longest = os.pathconf(folder, "PC_PATH_MAX")
-    if len(os.fsencode(folder)) + LONGEST_NAME > longest:
-        raise StateError(f"{folder}: the path is too long. Choose a folder nearer to the root.")
-    with clear_disk_errors(folder), tempfile.TemporaryFile(dir=folder) as file:
-        file.write(bytes(4096))
-        file.flush()
-        os.fsync(file.fileno())
+    with clear_disk_errors(folder):
+        private_folder(folder)
+        longest = os.pathconf(folder, "PC_PATH_MAX")
+        if len(os.fsencode(folder)) + LONGEST_NAME > longest:
+            raise StateError(f"{folder}: the path is too long. Choose a folder nearer to the root.")
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(4096))
+            file.flush()
+            os.fsync(file.fileno())
 
 
 def refuse_unwritable_file(path: Path) -> None:
