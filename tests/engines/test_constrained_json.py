@@ -87,7 +87,7 @@ def plain(question: str, **more: object) -> Request:
     return Request(text=f"{GOAL}\nInput: {question}\nOutput:", stop=("\n",), **more)
 
 
-@pytest.mark.parametrize("form", [chat, plain])
+@pytest.mark.parametrize("form", [pytest.param(chat, marks=pytest.mark.slow), plain])
 def test_every_answer_keeps_to_its_schema(engine, form):
     """All schemas in one call: each row follows its own."""
     asked = [
@@ -116,6 +116,7 @@ def test_drawn_answers_keep_to_it_too(engine, temperature):
     assert len(set(texts)) > 1
 
 
+@pytest.mark.slow
 def test_free_rows_are_untouched_by_held_ones_beside_them(exact):
     free = [chat(question, max_tokens=16) for question in ASKED]
     held = [chat(q, max_tokens=60, schema=json.dumps(SCHEMAS["plain"])) for q in ASKED]
@@ -173,6 +174,7 @@ def test_without_the_library_the_command_that_installs_it_is_named(smollm, monke
         list(LocalEngine(smollm).complete([plain("x", schema="{}")]))
 
 
+@pytest.mark.slow
 def test_a_drawn_answer_depends_on_its_request_alone(exact):
     requests = [
         chat(question, max_tokens=8, temperature=0.7, sample=sample)

@@ -37,6 +37,7 @@ def test_contract(engine):
     check_engine(engine)
 
 
+@pytest.mark.slow
 def test_greedy_answers_equal_plain_generate(engine):
     requests = [chat(question, max_tokens=12) for question in QUESTIONS]
     ours = dict(engine.complete(requests))

@@ -87,17 +87,20 @@ def test_couples_of_kto_are_of_one_prompt_where_there_are_such(
 
 # What the programs refuse
 
+NO_REJECTED = [{k: v for k, v in r.items() if k != "rejected"} for r in PAIRS]
+EQUAL = [*PAIRS, {**PAIRS[0], "rejected": PAIRS[0]["chosen"]}]
+WANTED, UNWANTED = ([r for r in GRADED if r["label"] == label] for label in (True, False))
 
-@pytest.mark.slow
+
 @pytest.mark.parametrize(
     ("name", "rows", "why"),
     [
-        ("dpo", [{k: v for k, v in r.items() if k != "rejected"} for r in PAIRS], "no `rejected`"),
-        ("orpo", [{k: v for k, v in r.items() if k != "rejected"} for r in PAIRS], "no `rejected`"),
-        ("kto", [r for r in GRADED if r["label"]], "add rows with `label: false`"),
-        ("kto", [r for r in GRADED if not r["label"]], "add rows with `label: true`"),
-        ("kto", PAIRS, "no `completion`"),
-        ("dpo", [*PAIRS, {**PAIRS[0], "rejected": PAIRS[0]["chosen"]}], "line 31: `chosen` and"),
+        pytest.param("dpo", EQUAL, "line 31: `chosen` and", marks=pytest.mark.slow),
+        pytest.param("orpo", NO_REJECTED, "no `rejected`", marks=pytest.mark.slow),
+        pytest.param("kto", WANTED, "add rows with `label: false`", marks=pytest.mark.slow),
+        pytest.param("dpo", NO_REJECTED, "no `rejected`", marks=pytest.mark.long),
+        pytest.param("kto", UNWANTED, "add rows with `label: true`", marks=pytest.mark.long),
+        pytest.param("kto", PAIRS, "no `completion`", marks=pytest.mark.long),
     ],
 )
 def test_rows_that_no_preference_can_be_learnt_from(
