@@ -19,7 +19,7 @@ import typer
 from ladder.ending import end_on_signals, flush, has_ended, open_streams
 from ladder.errors import LadderError
 from ladder.redaction import hide_from_output
-from ladder.wording import MOST_SAID, harmless, harmless_lines, in_json
+from ladder.wording import MOST_SAID, harmless, harmless_lines, in_json, indented
 
 if TYPE_CHECKING:
     from ladder.trust import Granted
@@ -108,9 +108,9 @@ def trust(
     loaded = load_task(task)
     lines, codes = code_lines(loaded)
     for line in lines:
-        typer.echo(line)
+        _tell(line)
     if codes and (yes or typer.confirm("Have you read it, and may it run?")):
-        typer.echo(f"written to {trust_all(loaded, codes)}")
+        _tell(f"written to {trust_all(loaded, codes)}")
 
 
 @app.command()
@@ -474,7 +474,7 @@ def _warning(
 
 def _tell(line: str) -> None:
     """Print one line, whatever is quoted in it."""
-    typer.echo(harmless(line, MOST_SAID))
+    typer.echo(indented(line, MOST_SAID))
 
 
 def _say(text: str) -> None:

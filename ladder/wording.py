@@ -55,6 +55,11 @@ def harmless(text: str, most: int | None = None) -> str:
     return f"{folded[: most - 1].rstrip(JOINERS)}…"
 
 
+def indented(text: str, most: int) -> str:
+    """Return a text likewise, the spaces that it begins with kept."""
+    return " " * (len(text) - len(text.lstrip(" "))) + harmless(text, most)
+
+
 def harmless_lines(text: str) -> str:
     """Return a text of several lines likewise, its own line breaks and indents kept."""
     lines = redact(text).replace("\r\n", "\n").split("\n")

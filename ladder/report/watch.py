@@ -21,8 +21,7 @@ from rich.progress import (
 from rich.prompt import Confirm
 from rich.text import Text
 
-from ladder.redaction import redact
-from ladder.wording import MOST_SHOWN, harmless
+from ladder.wording import MOST_SHOWN, harmless, indented
 
 
 class Advance(Protocol):
@@ -114,14 +113,13 @@ class Live:
 
     def say(self, text: str) -> None:
         """Print one line that stays."""
-        indent = " " * (len(text) - len(text.lstrip(" ")))
-        self.console.print(Text(indent + harmless(redact(text), MOST_SHOWN)))
+        self.console.print(Text(indented(text, MOST_SHOWN)))
         self._last = time.monotonic()
 
     def ask(self, question: str, default: bool) -> bool:
         """Ask at a terminal; in a log file, write what was taken for the answer."""
         if self.console.is_terminal and sys.stdin.isatty():
-            asked = Text(harmless(redact(question), MOST_SHOWN))
+            asked = Text(harmless(question, MOST_SHOWN))
             return Confirm.ask(asked, console=self.console, default=default)
         self.say(f"{question} Nobody to ask: {'yes' if default else 'no'}, by the estimate.")
         return default
