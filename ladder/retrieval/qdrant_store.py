@@ -24,7 +24,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from ladder.errors import MissingExtraError, StateError
-from ladder.files import alone_in, clear_disk_errors
+from ladder.files import alone_in, clear_disk_errors, private_folder
 from ladder.retrieval.backend import CLOSE, SLICE, Candidate, Entry, read_notes
 from ladder.retrieval.counts import WordCounts, saturation
 from ladder.task import is_url
@@ -72,7 +72,7 @@ def open_qdrant(address: str, name: str) -> Qdrant:
             folder = Path(address) / name
             place = str(folder)
             with clear_disk_errors(folder):
-                folder.mkdir(parents=True, exist_ok=True)
+                private_folder(folder)
                 until_closed.enter_context(alone_in(folder))
             with _clear_errors(place):
                 client = QdrantClient(path=place)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
 import yaml
 
-from ladder.errors import TrainingError
-from ladder.files import shipped
+from ladder.errors import Problem, TrainingError
+from ladder.files import read_text, shipped
+from ladder.task import read_yaml
 
 RowKind = Literal["answers", "pairs", "graded", "prompts", "labels"]
 """What a program learns from: prompt and completion; prompt, chosen and rejected; prompt,
@@ -41,6 +42,7 @@ PROGRAMS: Mapping[str, Program] = {
     "distill_on_policy.py": Program("prompts", reads_teacher=True),
     "student_label.py": Program("labels"),
 }
+RECIPE_LIMIT_BYTES = 1_000_000
 COMMANDS = 2
 """The first lines of a recipe say how to launch it, with `ladder` and without."""
 
@@ -96,7 +98,7 @@ def find_recipe(name: str, beside: Path, *, own: bool = False) -> Recipe:
         TrainingError: there is no such recipe, or it is not one.
     """
     for path in (shipped("recipes") / f"{name}.yaml", beside / name, Path(name)):
-        if path.suffix == ".yaml" and path.is_file():
+        if path.suffix == ".yaml" and path.exists() and not path.is_dir():
             return read_recipe(path, own=own)
     there = ", ".join(sorted(path.stem for path in shipped("recipes").glob("*.yaml")))
     raise TrainingError(f"no recipe `{name}`; there are {there}, or name a YAML file")
@@ -108,15 +110,15 @@ def read_recipe(path: Path, *, own: bool = False) -> Recipe:
     Raises:
         TrainingError: it is not YAML of fields and values, or names a program that is not there.
     """
-    text = path.read_text(encoding="utf-8")
+    text = read_text(path, "a recipe", _no_recipe, RECIPE_LIMIT_BYTES)
     try:
-        values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        _, values = read_yaml(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise TrainingError(f"{path}: not YAML ({' '.join(str(error).split())})") from None
     if not isinstance(values, dict):
         raise TrainingError(f"{path}: no fields in it; write `learning_rate: 1.0e-4` and the like")
     program = values.get("program", "sft.py")
-    if program not in PROGRAMS:
+    if program not in list(PROGRAMS):
         there = ", ".join(PROGRAMS)
         raise TrainingError(f"{path}: `program: {program}` is none of {there}")
     if values.get("trust_remote_code"):
@@ -128,6 +130,10 @@ def read_recipe(path: Path, *, own: bool = False) -> Recipe:
     beside = path.parent / program
     there = beside if own and beside.is_file() else shipped("recipes") / program
     return Recipe(path, there, _when(text), starts_from)
+
+
+def _no_recipe(problems: Sequence[Problem]) -> TrainingError:
+    return TrainingError("; ".join(map(str, problems)))
 
 
 def _when(text: str) -> str:

@@ -14,14 +14,15 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
-from faulty_server import FaultyServer, Step, failing
+from faulty_server import FaultyServer, Step
 
-from ladder.engines.base import Completion, Request
-from ladder.engines.cache import CachedEngine, Store
 from ladder.files import digest_of
 
 WORDS = [digest_of(at)[:40] for at in range(160)]
-ROWS = [{"input": " ".join(word[i : i + 5] for i in range(0, 40, 5)), "target": word[:5]} for word in WORDS]
+ROWS = [
+    {"input": " ".join(word[i : i + 5] for i in range(0, 40, 5)), "target": word[:5]}
+    for word in WORDS
+]
 
 
 @pytest.fixture
@@ -68,7 +69,9 @@ def test_two_climbs_at_once_ask_nothing_twice(server, tmp_path):
     assert len(asked(server)) > 100
     assert len(asked(server)) == len(set(asked(server)))
     assert one["recommendation"]["rung"] == other["recommendation"]["rung"]
-    assert one["attempts"][0]["measurement"]["score"] == other["attempts"][0]["measurement"]["score"]
+    assert (
+        one["attempts"][0]["measurement"]["score"] == other["attempts"][0]["measurement"]["score"]
+    )
     assert not list(runs.glob(".*.alive"))
     with sqlite3.connect(runs / "completions.sqlite") as base:
         assert base.execute("SELECT count(*) FROM claims").fetchone() == (0,)
