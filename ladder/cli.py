@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
@@ -36,8 +37,8 @@ app = typer.Typer(
     help="Decide whether to fine-tune: prompt, then RAG, then LoRA, then a distilled student; "
     "the first that passes your gate is the answer.",
     epilog="Exit codes: 0 a rung passed, 1 none passed or was confirmed (or a check found a "
-    "change, or synthetic rows were refused), 2 your input is wrong or too many requests failed, "
-    "3 a bug (the log is named), 130 Ctrl-C, 143 ended by kill.",
+    "change, or synthetic rows were refused), 2 your input is wrong, the machine cannot do it, or "
+    "too many requests failed, 3 a bug (the log is named), 130 Ctrl-C, 143 ended by `kill`.",
 )
 
 
@@ -176,14 +177,15 @@ def report(
     from rich.console import Console
 
     from ladder.report.markdown import as_markdown
-    from ladder.report.reading import read_assessment
+    from ladder.report.reading import read_assessment, whole_record
     from ladder.report.terminal import show
 
     found, folder = read_assessment(run)
-    if markdown:
-        typer.echo(as_markdown(found))
-    else:
-        show(found, folder, Console())
+    with whole_record(folder):
+        if markdown:
+            typer.echo(as_markdown(found))
+        else:
+            show(found, folder, Console())
 
 
 recipes = typer.Typer(help="List the training recipes, or copy one to own it.")
@@ -375,6 +377,7 @@ def main() -> None:
     os.umask(0o077)  # rows and answers are their owner's to read
     open_streams()
     hide_from_output()
+    warnings.showwarning = _note
     received = end_on_signals()
     try:
         try:
@@ -392,6 +395,22 @@ def main() -> None:
         lost.filename = lost.filename or "the output"
         code = _code_of(lost)
     sys.exit(code)
+
+
+def _note(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Say a warning of our own as a sentence; those of libraries with their place."""
+    own = category is UserWarning and Path(filename).is_relative_to(Path(__file__).parent)
+    said = (
+        f"Note: {message}\n" if own else warnings.formatwarning(message, category, filename, lineno)
+    )
+    _say(said.rstrip("\n"))
 
 
 def _code_of(error: BaseException) -> int:

@@ -60,10 +60,12 @@ def end_on_signals() -> list[int]:
 
 
 def has_ended(received: list[int]) -> None:
-    """Let no later signal disturb the last steps."""
+    """Let no later signal disturb the last steps, those of Python's own included."""
     received.append(0)
     if received[0]:
         signal.setitimer(signal.ITIMER_REAL, 0)
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
 
 
 def open_streams() -> None:

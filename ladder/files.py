@@ -93,7 +93,7 @@ def canonical(value: object) -> str:
 
 def digest_of(value: object) -> str:
     """Return the sha256 of a JSON-able value."""
-    return hashlib.sha256(canonical(value).encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(canonical(value).encode()).hexdigest()
 
 
 def file_digest(path: Path) -> str:
@@ -263,6 +263,18 @@ def odd_values(value: object, at: tuple[str, ...] = ()) -> Iterator[tuple[tuple[
         yield at, found
 
 
+def is_finite(value: float) -> bool:
+    """Tell whether a number can be reckoned with: no infinity, no integer beyond floats."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
+
+
+def _short_number(value: float) -> str:
+    return f"the number {value}" if isinstance(value, float) else "a number that is too large"
+
+
 def _oddness(value: object) -> str:
     if isinstance(value, str):
         half = next((sign for sign in value if "\ud800" <= sign <= "\udfff"), None)
@@ -270,10 +282,7 @@ def _oddness(value: object) -> str:
     if value is None or isinstance(value, bool):
         return ""
     if isinstance(value, int | float):
-        try:
-            return "" if math.isfinite(value) else f"the number {value}"
-        except OverflowError:
-            return "a number that is too large"
+        return "" if is_finite(value) else _short_number(value)
     return f"a value of type {type(value).__name__} {UNWRITABLE}"
 
 

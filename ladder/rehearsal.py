@@ -214,7 +214,7 @@ class Rehearsal(Climb):
             self.asked = together(self.asked, Asked(seconds=HEAD_SECONDS))
             return Build(seconds=HEAD_SECONDS, folder=REHEARSED)
         depth = KEPT_SHARE if base and base.name == "student" else 1.0
-        settings = yaml.safe_load(recipe.path.read_text())
+        settings = yaml.safe_load(recipe.path.read_text(encoding="utf-8"))
         engine = self.engine(self.task.models.base)
         read = sum(engine.count_tokens(text) for row in rows for text in texts_of(row))
         tokens = round(read * float(settings.get("num_train_epochs", 3)))

@@ -258,7 +258,8 @@ class CachedEngine:
 
     def _ask(self, asked: Mapping[str, Request]) -> Iterator[tuple[str, Completion]]:
         keys = list(asked)
-        for index, completion in self.engine.complete(list(asked.values())) if keys else ():
+        for index, answered in self.engine.complete(list(asked.values())) if keys else ():
+            completion = _written(answered)
             self.calls += 1
             if completion.error is None:
                 self.store.put(keys[index], asdict(completion))
@@ -302,4 +303,13 @@ def _completion(kept: Any, request: Request) -> Completion | None:
         )
     except (TypeError, KeyError, ValueError, OverflowError):
         return None
-    return replace(found, cached=True) if whole else None
+    return replace(_written(found), cached=True) if whole else None
+
+
+def _written(completion: Completion) -> Completion:
+    """Return an answer that can be written down: with `?` for half a character in it."""
+    try:
+        completion.text.encode()
+    except UnicodeEncodeError:
+        return replace(completion, text=completion.text.encode(errors="replace").decode())
+    return completion

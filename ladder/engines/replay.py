@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ladder.engines.base import Abilities, Completion, Request
 from ladder.errors import DataError, EngineError, Problem
-from ladder.files import digest_of, file_digest, write_json_lines
+from ladder.files import digest_of, file_digest, open_file, write_json_lines
 
 PROBLEMS_SHOWN = 20
 
@@ -82,7 +82,7 @@ def record(path: Path, pairs: Iterable[tuple[Request, Completion]]) -> None:
 def _read(path: Path) -> dict[str, Completion]:
     answers: dict[str, Completion] = {}
     problems: list[Problem] = []
-    with path.open("rb") as file:
+    with open_file(path) as file:
         for number, text in enumerate(file, start=1):
             if not text.strip():
                 continue

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ladder.errors import DataError, Problem
@@ -10,6 +12,21 @@ from ladder.files import read_record
 
 FILE = "assessment.json"
 COST = ("usd_per_1k", "usd_per_month", "build_usd", "requests_per_month")
+
+
+@contextmanager
+def whole_record(folder: Path) -> Iterator[None]:
+    """Tell of figures that contradict each other: only what is shown of them finds that out.
+
+    Raises:
+        DataError: what was read back cannot be shown.
+    """
+    try:
+        yield
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        got = f"figures that do not fit together ({type(error).__name__}: {error})"
+        fix = "It was changed by hand, or by another version: put the original back."
+        raise DataError([Problem(str(folder / FILE), got, "an assessment", fix)]) from error
 
 
 def read_assessment(run: Path) -> tuple[Assessment, Path]:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ladder.errors import MissingExtraError, StateError
-from ladder.files import alone_in, clear_disk_errors, write_whole
+from ladder.files import alone_in, clear_disk_errors, private_folder, write_whole
 from ladder.retrieval.backend import CLOSE, SLICE, Candidate, Entry, own_folder, read_notes
 from ladder.retrieval.counts import WordCounts
 from ladder.retrieval.search import K1
@@ -44,7 +44,7 @@ def open_lancedb(address: str, name: str) -> LanceDB:
     folder = own_folder(address, name)
     with ExitStack() as until_closed:
         with clear_disk_errors(folder):
-            folder.mkdir(parents=True, exist_ok=True)
+            private_folder(folder)
             until_closed.enter_context(alone_in(folder))
         with _clear_errors(folder):
             return LanceDB(folder, lancedb.connect(folder), until_closed.pop_all())

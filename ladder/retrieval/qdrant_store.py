@@ -28,7 +28,7 @@ from uuid import UUID, uuid5
 import httpx
 
 from ladder.errors import MissingExtraError, StateError
-from ladder.files import alone_in, clear_disk_errors
+from ladder.files import alone_in, clear_disk_errors, private_folder
 from ladder.keys import Place, how_to_send, key_for, place_at
 from ladder.retrieval.backend import CLOSE, SLICE, Candidate, Entry, own_folder, read_notes
 from ladder.retrieval.counts import WordCounts, saturation
@@ -97,7 +97,7 @@ def open_qdrant(address: str, name: str) -> Qdrant:
             folder = own_folder(address, name)
             place = str(folder)
             with clear_disk_errors(folder):
-                folder.mkdir(parents=True, exist_ok=True)
+                private_folder(folder)
                 until_closed.enter_context(alone_in(folder))
             _refuse_other_collections(folder, f"ladder-{name}")
             _read_points_alone(place)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,8 @@ from ladder.rungs.r4_distill import label_rows, unseen_labels
 from ladder.rungs.teaching import teacher_of
 from ladder.samples.rows import Sample
 from ladder.task import Task
-from ladder.training.launch import PICTURE, RECORD, TEACHER
+from ladder.training.card import read_training
+from ladder.training.launch import PICTURE, TEACHER
 from ladder.training.passport import kind_of, name_of
 from ladder.training.recipes import Recipe, RowKind, find_recipe
 from ladder.wording import duration
@@ -57,8 +57,8 @@ def train_task(
     fields = {**_teacher(climb, found), **overrides}
     build = climb.train(found, _start(climb, found, rows), rows, fields)
     climb.store.close()
-    record = json.loads((Path(str(build.folder)) / RECORD).read_text())
-    curve = record["loss_curve"]
+    record = read_training(Path(str(build.folder)))
+    curve = record.get("loss_curve") or []
     never = unseen_labels(climb, [text for _, text in answered]) if found.rows == "labels" else ""
     return [
         _trained(found.name, record, build),
@@ -77,7 +77,8 @@ def _trained(name: str, record: Mapping[str, Any], build: Build) -> str:
     tokens = f", {record['tokens']:,} tokens" if record["tokens"] else ""
     took = f"{duration(record['seconds'])}, {build.peak_memory_mb:,.0f} MB at the peak"
     computed = f", in {record['precision']}" if record.get("precision") else ""
-    return f"{name}: {record['rows']} rows, {record['steps']} steps{tokens} in {took}{computed}"
+    counts = f"{record.get('rows', 0)} rows, {record.get('steps', 0)} steps"
+    return f"{name}: {counts}{tokens} in {took}{computed}"
 
 
 def _learnt_from(climb: Climb, recipe: Recipe) -> Iterator[str]:

@@ -15,15 +15,17 @@ from typing import Any
 import yaml
 
 from ladder.engines.bundled import MODELS, bundled_licence
-from ladder.engines.passport import read_passport
+from ladder.engines.passport import read_passport, read_settings
+from ladder.errors import DataError, TrainingError
 from ladder.evidence import Assessment, Attempt, Passport
-from ladder.files import write_whole
+from ladder.files import is_finite, read_text, write_whole
 from ladder.wording import code, duration, fenced, in_markdown, span
 
 CARD = "README.md"
 LIBRARIES = {"adapter": "peft", "head": "escalation-ladder", "model": "transformers"}
 TAGS = {"adapter": "text-generation", "head": "text-classification", "model": "text-generation"}
 RECORD = "training.json"
+FIGURES = ("seconds", "tokens", "peak_memory_mb", "peak_gpu_memory_mb")
 
 
 def write_card(
@@ -39,10 +41,36 @@ def write_card(
     passport = read_passport(folder)
     if passport is None or not (folder / RECORD).is_file():
         return
-    record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    record = read_training(folder)
     measured = _measured(assessment, attempt) if assessment and attempt else []
     text = model_card(folder.name, passport, record, _licence(Path(passport.base_folder)), measured)
     write_whole(folder / CARD, text)
+
+
+def read_training(folder: Path) -> dict[str, Any]:
+    """Return what a finished training left of itself.
+
+    Raises:
+        EngineError: it is no JSON object.
+        TrainingError: a figure is missing, or is none.
+    """
+    path = folder / RECORD
+    record = read_settings(path)
+    figures = {**dict.fromkeys(FIGURES, ""), **dict.fromkeys(("rows", "steps"), 0), **record}
+    wrong = [name for name in (*FIGURES, "rows", "steps") if not _is_figure(figures[name])]
+    curve = record.get("loss_curve") or []
+    pairs = isinstance(curve, list) and all(
+        isinstance(pair, list) and len(pair) == 2 and all(map(_is_figure, pair)) for pair in curve
+    )
+    wrong += [] if pairs else ["loss_curve"]
+    if wrong:
+        fix = "Put the original file back, or move the folder away to train anew"
+        raise TrainingError(f"{path}: {', '.join(wrong)}: not what a training leaves. {fix}")
+    return record
+
+
+def _is_figure(value: object) -> bool:
+    return isinstance(value, int | float) and is_finite(value)
 
 
 def model_card(
@@ -197,12 +225,15 @@ def _licence(base: Path) -> str | None:
     if named := bundled_licence(base):
         return named
     card = base / CARD
-    text = card.read_text(encoding="utf-8", errors="replace") if card.is_file() else ""
+    try:
+        text = read_text(card, "a model card") if card.is_file() else ""
+    except DataError:
+        return None
     if not text.startswith("---\n"):
         return None
     try:
         head = yaml.safe_load(text.split("---\n")[1])
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):
         return None
     said = head.get("license") if isinstance(head, dict) else None
     return str(said) if said else None

@@ -13,21 +13,30 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TextIO
 
 from ladder.engines.passport import PASSPORT
-from ladder.errors import MissingExtraError, TrainingError
+from ladder.errors import DataError, MissingExtraError, TrainingError
 from ladder.evidence import Build, Foreseen
-from ladder.files import digest_of, file_digest, folder_digests, write_json_lines, write_whole
+from ladder.files import (
+    clear_disk_errors,
+    digest_of,
+    file_digest,
+    folder_digests,
+    private_folder,
+    read_record,
+    write_json_lines,
+    write_whole,
+)
 from ladder.redaction import without_keys
 from ladder.report.picture import loss_svg
 from ladder.report.watch import Watch
 from ladder.training.card import RECORD as RECORD
-from ladder.training.card import write_card
+from ladder.training.card import read_training, write_card
 from ladder.training.passport import issue
 from ladder.training.recipes import Recipe
 
@@ -90,7 +99,8 @@ def train(
         dict(overrides or {}),
     ]
     folder = artefacts / f"{recipe.name}-{digest_of(about)[:16]}"
-    folder.mkdir(parents=True, exist_ok=True)
+    with clear_disk_errors(folder):
+        private_folder(folder)
     with _alone(folder) as lock:
         if not (folder / RECORD).is_file():
             write_json_lines(folder / "rows.jsonl", rows)
@@ -100,7 +110,7 @@ def train(
                 watch.say(f"  training {recipe.name}: {in_words(foreseen)}")
             start = {"model_name_or_path": str(base)} if base is not None else {}
             _run(recipe, folder, watch, {**start, **(overrides or {})}, lock, foreseen)
-            curve = json.loads((folder / RECORD).read_text()).get("loss_curve")
+            curve = read_training(folder).get("loss_curve")
             if curve:
                 write_whole(folder / PICTURE, loss_svg(curve))
         if not (folder / PASSPORT).is_file():
@@ -113,7 +123,7 @@ def train(
 
 def read_build(folder: Path) -> Build:
     """Return what a finished training cost."""
-    record = json.loads((folder / RECORD).read_text())
+    record = read_training(folder)
     return Build(
         seconds=record["seconds"],
         train_tokens=record["tokens"],
@@ -175,7 +185,10 @@ def _minutes(seconds: float) -> int:
 
 def _foreseen(folder: Path) -> Foreseen | None:
     path = folder / FORESEEN
-    return Foreseen.model_validate_json(path.read_text()) if path.is_file() else None
+    try:
+        return read_record(path, Foreseen, "what was foreseen") if path.is_file() else None
+    except DataError:  # a figure to compare with, and no more
+        return None
 
 
 def _weights(base: Path) -> list[str]:
@@ -218,24 +231,29 @@ def _run(
         command += [f"--{name}", value]
     log = folder / "train.log"
     quiet = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "PYTHONWARNINGS": "ignore"}
-    with log.open("a") as out:
+    with os.fdopen(os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a") as out:
         process = subprocess.Popen(
             command,
             stdout=out,
             stderr=subprocess.STDOUT,
             env={**without_keys(os.environ), **quiet},
             pass_fds=(lock.fileno(),),
+            umask=0o077,  # what it writes holds rows
         )
-        lock.truncate(0)
-        lock.write(str(process.pid))
-        lock.flush()
         try:
+            lock.truncate(0)
+            lock.write(str(process.pid))
+            lock.flush()
             check = partial(otherwise, recipe, foreseen) if foreseen is not None else _nothing
             _follow(process, folder / "progress.jsonl", f"training {recipe.name}", watch, check)
         finally:
             if process.poll() is None:  # interrupted: the checkpoint stays, the process does not
                 process.terminate()
-                process.wait(timeout=STOP_SECONDS)
+                try:
+                    process.wait(timeout=STOP_SECONDS)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
     if process.returncode == -signal.SIGKILL:
         raise TrainingError(
             f"{recipe.path.name} was killed, most likely for want of memory (log: {log}). Halve "
@@ -283,5 +301,9 @@ def _how_far(lines: Sequence[Mapping[str, Any]]) -> tuple[int, str]:
 def _lines(progress: Path) -> list[dict[str, Any]]:
     if not progress.is_file():
         return []
-    whole = [line for line in progress.read_text().splitlines() if line.endswith("}")]
-    return [dict(json.loads(line)) for line in whole]
+    found = []
+    for line in progress.read_text(encoding="utf-8", errors="replace").splitlines():
+        with suppress(ValueError, TypeError):  # a line that is half written yet
+            said = dict(json.loads(line))
+            found += [said] if {"step", "steps"} <= said.keys() else []
+    return found

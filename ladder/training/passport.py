@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +11,7 @@ from ladder import __version__
 from ladder.engines.bundled import bundled_name
 from ladder.engines.canaries import choose_prompts, take_canaries
 from ladder.engines.local import ADAPTER, LocalEngine
-from ladder.engines.passport import HEAD, PASSPORT, parts_of
+from ladder.engines.passport import HEAD, PASSPORT, parts_of, read_settings
 from ladder.evidence import Canaries, Passport
 from ladder.files import digest_of, file_digest, write_whole
 from ladder.hardware import versions
@@ -75,7 +74,7 @@ def issue(
 def _precision(folder: Path) -> str:
     """Return what the training's own record says of its precision."""
     record = folder / RECORD
-    said = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
+    said = read_settings(record) if record.is_file() else {}
     return str(said.get("precision", ""))
 
 
@@ -109,7 +108,7 @@ def kind_of(folder: Path) -> Kind:
         ("config.json", "model", "architectures"),
     ):
         if (folder / name).is_file():
-            said = json.loads((folder / name).read_text(encoding="utf-8")).get(field)
+            said = read_settings(folder / name).get(field)
             causal = said == "CAUSAL_LM" or "ForCausalLM" in str(said)
             return kind if causal else "other"  # type: ignore[return-value]
     return "other"

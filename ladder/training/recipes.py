@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
 import yaml
 
-from ladder.errors import TrainingError
-from ladder.files import shipped
+from ladder.errors import Problem, TrainingError
+from ladder.files import read_text, shipped
+from ladder.task import read_yaml
 from ladder.wording import harmless
 
 RowKind = Literal["answers", "pairs", "graded", "prompts", "labels"]
@@ -59,7 +60,7 @@ FROM_A_TASK = frozenset(
 )
 """Fields that a recipe which comes with a task may set: none of them names a file, a host, a key or
 code. TRL has hundreds more, and some of those load what they name."""
-LIMIT_BYTES = 100_000
+RECIPE_LIMIT_BYTES = 100_000
 COMMANDS = 2
 """The first lines of a recipe say how to launch it, with `ladder` and without."""
 
@@ -115,7 +116,7 @@ def find_recipe(name: str, beside: Path, *, own: bool = False) -> Recipe:
         TrainingError: there is no such recipe, or it is not one.
     """
     for path in (shipped("recipes") / f"{name}.yaml", beside / name, Path(name)):
-        if path.suffix == ".yaml" and path.is_file():
+        if path.suffix == ".yaml" and path.exists() and not path.is_dir():
             return read_recipe(path, own=own)
     there = ", ".join(sorted(path.stem for path in shipped("recipes").glob("*.yaml")))
     raise TrainingError(f"no recipe `{name}`; there are {there}, or name a YAML file")
@@ -171,13 +172,9 @@ def read_recipe(path: Path, *, own: bool = False) -> Recipe:
     Raises:
         TrainingError: it is not YAML of fields and values, or names a program that is not there.
     """
-    if path.stat().st_size > LIMIT_BYTES:
-        raise TrainingError(f"{path}: more than {LIMIT_BYTES:,} bytes, which no recipe has")
+    text = read_text(path, "a recipe", _no_recipe, RECIPE_LIMIT_BYTES)
     try:
-        text = path.read_text(encoding="utf-8")
-        values = yaml.safe_load(text)
-    except UnicodeDecodeError:
-        raise TrainingError(f"{path}: not UTF-8 text") from None
+        _, values = read_yaml(text)
     except (ValueError, RecursionError):
         raise TrainingError(f"{path}: values that YAML cannot hold") from None
     except yaml.YAMLError as error:
@@ -201,6 +198,10 @@ def read_recipe(path: Path, *, own: bool = False) -> Recipe:
     beside = path.parent / program
     runs = beside if own and beside.is_file() else shipped("recipes") / program
     return Recipe(path, runs, _when(text), starts_from)
+
+
+def _no_recipe(problems: Sequence[Problem]) -> TrainingError:
+    return TrainingError("; ".join(map(str, problems)))
 
 
 def _when(text: str) -> str:
