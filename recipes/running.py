@@ -118,13 +118,13 @@ def _settle_precision(parser: Any) -> None:
 
     `dtype` is that of the weights; to transformers its `auto` would be what the checkpoint has.
     `bf16` lets full-precision weights be computed with in bfloat16; TRL's own default for it is
-    yes, whatever the processor.
+    yes where `fp16` is not set, whatever the processor.
     """
     for action in parser._actions:
         if action.dest == "dtype":
             action.type = _settled_dtype
         if action.dest == "bf16":
-            action.default = "auto"
+            action.default = None if precision() == "bfloat16" else False
             action.type = partial(_settled_bf16, action.type)
 
 

@@ -101,6 +101,8 @@ def test_auto_is_settled_before_the_trainer_sees_it(tmp_path: Path) -> None:
     """Else `dtype` would be what the checkpoint has, and `bf16` what TRL always takes: yes."""
     own = tmp_path / "own.yaml"
     own.write_text("dtype: float32\n")
+    half = tmp_path / "half.yaml"
+    half.write_text("dtype: float32\nfp16: true\n")
     lora, dpo, full = (str(ROOT / f"recipes/{name}.yaml") for name in ("lora", "dpo", "full"))
     cases = [
         (WIDE, ["--config", lora], ["bfloat16", "no"]),
@@ -116,6 +118,8 @@ def test_auto_is_settled_before_the_trainer_sees_it(tmp_path: Path) -> None:
         (PLAIN, ["--config", full, "--bf16", "auto"], ["float32", "no"]),
         (WIDE, ["--config", str(own)], ["float32", "bf16"]),
         (PLAIN, ["--config", str(own)], ["float32", "no"]),
+        (WIDE, ["--config", str(half)], ["float32", "fp16"]),
+        (PLAIN, ["--config", str(half)], ["float32", "fp16"]),
     ]
     asked = json.dumps([(flags, words) for flags, words, _ in cases])
     command = [sys.executable, "-c", CODE, str(ROOT / "recipes"), asked]
