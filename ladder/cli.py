@@ -7,6 +7,7 @@ refused; 2 the user's input is wrong, or the machine cannot do it; 3 a bug (the 
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import warnings
@@ -21,6 +22,7 @@ from ladder.errors import LadderError
 
 SIGNALLED = 128
 """And the number of the signal: what a shell says of a program that one has ended."""
+STOPPED = "Stopped. What was measured is kept: run the same command to go on."
 INTERRUPTED, PIPE_CLOSED = SIGNALLED + 2, SIGNALLED + 13
 
 app = typer.Typer(
@@ -30,8 +32,8 @@ app = typer.Typer(
     help="Decide whether to fine-tune: prompt, then RAG, then LoRA, then a distilled student; "
     "the first that passes your gate is the answer.",
     epilog="Exit codes: 0 a rung passed, 1 none passed (or a check found a change, or "
-    "synthetic rows were refused), 2 your input is wrong, or the machine cannot do it, 3 a bug (the "
-    "log is named), 130 Ctrl-C, 143 ended by `kill`.",
+    "synthetic rows were refused), 2 your input is wrong, or the machine cannot do it, "
+    "3 a bug (the log is named), 130 Ctrl-C, 143 ended by `kill`.",
 )
 
 
@@ -345,10 +347,9 @@ def main() -> None:
     if received[0]:
         code = SIGNALLED + received[0]
     if code > SIGNALLED and code != PIPE_CLOSED:
-        _say("Stopped. What was measured is kept: run the same command to go on.")
+        _say(STOPPED)
     lost = flush()
     if lost is not None and code < SIGNALLED:
-        lost.filename = lost.filename or "the output"
         code = _code_of(lost)
     sys.exit(code)
 
@@ -356,14 +357,16 @@ def main() -> None:
 def _note(
     message: Warning | str,
     category: type[Warning],
-    name: str,
-    number: int,
+    filename: str,
+    lineno: int,
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
     """Say a warning of our own as a sentence; those of libraries with their place."""
-    own = category is UserWarning and Path(name).is_relative_to(Path(__file__).parent)
-    said = f"Note: {message}\n" if own else warnings.formatwarning(message, category, name, number)
+    own = category is UserWarning and Path(filename).is_relative_to(Path(__file__).parent)
+    said = (
+        f"Note: {message}\n" if own else warnings.formatwarning(message, category, filename, lineno)
+    )
     _say(said.rstrip("\n"))
 
 
@@ -403,7 +406,8 @@ def _of_the_machine(error: BaseException) -> str:
     if error.filename is None and not _here():
         return "The working folder is not there any more. Change to one that is: cd FOLDER"
     place = error.filename
-    named = os.fsdecode(place) if isinstance(place, str | bytes) else "the system"
+    nowhere = "the output" if error.errno in (errno.ENOSPC, errno.EIO) else "the system"
+    named = os.fsdecode(place) if isinstance(place, str | bytes) else nowhere
     return str(problem_of(Path(named), error, "what this step needs"))
 
 
