@@ -8,6 +8,7 @@ closed, 141 nobody reads the output any more.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import warnings
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 NO_VERDICT = 2
 SIGNALLED = 128
 """And the number of the signal: what a shell says of a program that one has ended."""
+STOPPED = "Stopped. What was measured is kept: run the same command to go on."
 INTERRUPTED, PIPE_CLOSED = SIGNALLED + 2, SIGNALLED + 13
 
 app = typer.Typer(
@@ -389,10 +391,9 @@ def main() -> None:
     if received[0]:
         code = SIGNALLED + received[0]
     if code > SIGNALLED and code != PIPE_CLOSED:
-        _say("Stopped. What was measured is kept: run the same command to go on.")
+        _say(STOPPED)
     lost = flush()
     if lost is not None and code < SIGNALLED:
-        lost.filename = lost.filename or "the output"
         code = _code_of(lost)
     sys.exit(code)
 
@@ -451,7 +452,8 @@ def _of_the_machine(error: BaseException) -> str:
     if error.filename is None and not _here():
         return "The working folder is not there any more. Change to one that is: cd FOLDER"
     place = error.filename
-    named = os.fsdecode(place) if isinstance(place, str | bytes) else "the system"
+    nowhere = "the output" if error.errno in (errno.ENOSPC, errno.EIO) else "the system"
+    named = os.fsdecode(place) if isinstance(place, str | bytes) else nowhere
     return str(problem_of(Path(named), error, "what this step needs"))
 
 

@@ -322,7 +322,7 @@ def load_task(path: Path, data_root: Path | None = None, granted: Granted = "tru
     lines = _lines(root)
     problems = [*_unnameable(path, data_root), *_duplicate_keys(path, root)]
     odd = {at: got for at, got in odd_values(values) if UNWRITABLE not in got or at[:2] != SCHEMA}
-    halves = {at: found for at, found in odd.items() if found.startswith(HALF)}
+    halves = {at: found for at, found in odd.items() if HALF in found}
     if halves:  # nothing else could be told of it
         raise TaskError([*problems, *_odd_problems(path, lines, halves, ())])
     task: Task | None

@@ -8,14 +8,17 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from conftest import ROOT
 from faulty_server import FaultyServer, Step
 
+from ladder.engines.base import Abilities, Completion, Request
+from ladder.engines.cache import CachedEngine, Store
 from ladder.files import digest_of
 
 WORDS = [digest_of(at)[:40] for at in range(160)]
@@ -91,3 +94,166 @@ def test_what_a_killed_climb_was_asking_is_asked_by_the_other(server, tmp_path):
     ended(second)
     assert len(asked(server)) - len(set(asked(server))) <= 8  # what was under way
     assert set(asked(server)) > before
+
+
+class Echo:
+    """An engine that repeats the text, and fails on "bad" while `failing`."""
+
+    abilities = Abilities(plain=True)
+
+    def __init__(self, *, failing: bool = False) -> None:
+        self.failing = failing
+        self.asked: list[str] = []
+
+    def fingerprint(self) -> dict[str, str]:
+        return {"echo": "1"}
+
+    def count_tokens(self, text: str) -> int:
+        return len(text)
+
+    def complete(self, requests: Sequence[Request]) -> Iterator[tuple[int, Completion]]:
+        for at, request in enumerate(requests):
+            self.asked.append(request.text)
+            fails = self.failing and request.text == "bad"
+            yield at, Completion(error="no") if fails else Completion(request.text)
+
+
+def requests(*texts: str) -> list[Request]:
+    return [Request(text=text) for text in texts]
+
+
+def test_one_process_never_waits_for_itself(tmp_path):
+    """Two engines over one file, one begun inside the other, and a third over another store."""
+    path = tmp_path / "c.sqlite"
+    outer, inner = Echo(), Echo()
+    open_one = CachedEngine(outer, Store(path)).complete(requests("a", "b", "c"))
+    next(open_one)
+    found = dict(CachedEngine(inner, Store(path)).complete(requests("c", "b", "d")))
+    assert [found[at].text for at in range(3)] == ["c", "b", "d"]
+    assert sorted(completion.text for _, completion in open_one) == ["b", "c"]
+    assert list(tmp_path.glob(".*.alive"))
+
+
+OTHER = """
+import sys, time
+from pathlib import Path
+from ladder.engines.base import Abilities, Completion, Request
+from ladder.engines.cache import CachedEngine, Store
+
+class Slow:
+    abilities = Abilities(plain=True)
+    def fingerprint(self): return {"echo": "1"}
+    def count_tokens(self, text): return len(text)
+    def complete(self, requests):
+        for at, request in enumerate(requests):
+            print(request.text, flush=True)
+            sys.stdin.readline()
+            yield at, Completion(error="no") if request.text == "bad" else Completion("theirs")
+
+store = Store(Path(sys.argv[1]))
+engine = CachedEngine(Slow(), store)
+if sys.argv[2] == "fact":
+    def compute():
+        print("computing", flush=True)
+        sys.stdin.readline()
+        return "theirs"
+    store.remember("x", 1, compute)
+else:
+    for at, _ in engine.complete([Request(text=text) for text in sys.argv[2:]]):
+        if at == 1 and sys.argv[2] == "drop":
+            break
+    print("done", flush=True)
+    sys.stdin.readline()
+"""
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Another process over the same store; it answers a question for each line it is sent."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*words: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", OTHER, str(tmp_path / "c.sqlite"), *words]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        started.append(subprocess.Popen(command, cwd=ROOT, text=True, **pipes))
+        assert started[-1].stdout.readline().strip() in (words[0], "computing")
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def send(process: subprocess.Popen[str], lines: int = 1) -> None:
+    process.stdin.write("\n" * lines)
+    process.stdin.flush()
+
+
+def test_what_another_is_asking_is_waited_for(tmp_path, other):
+    theirs = other("a", "b")
+    mine = Echo()
+    answers = CachedEngine(mine, Store(tmp_path / "c.sqlite")).complete(requests("a", "z", "b"))
+    assert next(answers) == (1, Completion("z"))  # its own comes first
+    send(theirs, 2)
+    rest = dict(answers)
+    assert {at: found.text for at, found in rest.items()} == {0: "theirs", 2: "theirs"}
+    assert all(found.cached for found in rest.values())
+    assert mine.asked == ["z"]
+
+
+@pytest.mark.parametrize("way", ["fails", "gives up", "is killed"])
+def test_what_another_does_not_get_is_asked_here(tmp_path, other, way):
+    words = {"fails": ("bad",), "gives up": ("drop", "x", "bad"), "is killed": ("bad",)}[way]
+    theirs = other(*words)
+    if way == "is killed":
+        threading.Timer(0.5, theirs.kill).start()
+    else:
+        send(theirs, 2 if way == "gives up" else 1)
+    mine = Echo()
+    [(_, found)] = CachedEngine(mine, Store(tmp_path / "c.sqlite")).complete(requests("bad"))
+    assert (found.text, mine.asked) == ("bad", ["bad"])
+    assert len(list(tmp_path.glob(".*.alive"))) <= 2
+
+
+def test_a_fact_is_worked_out_once_by_two_processes(tmp_path, other):
+    theirs = other("fact")
+    threading.Timer(0.5, send, [theirs]).start()
+    assert Store(tmp_path / "c.sqlite").remember("x", 1, lambda: 1 / 0) == "theirs"
+
+
+def test_who_holds_claims_does_not_wait(tmp_path, other):
+    """Else two processes, each inside a call of its own, could wait for each other for ever."""
+    other("b")
+    mine, store = Echo(), Store(tmp_path / "c.sqlite")
+    outer = CachedEngine(mine, store).complete(requests("a", "c"))
+    next(outer)
+    assert [found.text for _, found in CachedEngine(mine, store).complete(requests("b"))] == ["b"]
+
+
+def test_claims_end_with_their_call(tmp_path):
+    store = Store(tmp_path / "c.sqlite")
+    stream = CachedEngine(Echo(), store).complete(requests("a", "b"))
+    next(stream)
+    stream.close()
+    list(CachedEngine(Echo(failing=True), store).complete(requests("bad", "c")))
+    with sqlite3.connect(tmp_path / "c.sqlite") as base:
+        assert base.execute("SELECT count(*) FROM claims").fetchone() == (0,)
+    store.close()
+    assert not list(tmp_path.glob(".*.alive"))
+
+
+def test_an_older_store_and_half_characters(tmp_path):
+    with sqlite3.connect(tmp_path / "c.sqlite") as base:
+        base.execute("CREATE TABLE kept (key TEXT PRIMARY KEY, value TEXT NOT NULL)")
+        base.execute("INSERT INTO kept VALUES ('k', '[1]')")
+    store = Store(tmp_path / "c.sqlite")
+    assert store.get(["k"]) == {"k": [1]}
+
+    class Half(Echo):
+        def complete(self, requests):
+            yield 0, Completion("half \ud800")
+
+    for _ in range(2):
+        [(_, found)] = CachedEngine(Half(), store).complete(requests("a"))
+        assert found.text == "half ?"

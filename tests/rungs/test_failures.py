@@ -28,8 +28,10 @@ def climb_of(url: str, folder: Path, rows: tuple[Sample, ...] = ROWS) -> Climb:
     climb = climb_at(url, folder, rows)
     climb.splits = replace(climb.splits, dev=rows, sealed=rows)
     engine = climb.engine(climb.task.models.base).engine
-    engine.first_wait_s, engine.attempts = 0.001, 2
-    engine.breaker.outage_s, engine.breaker.longest_probe_s = 0.2, 0.01
+    engine.attempts = 2
+    engine.breaker.patience = replace(
+        engine.breaker.patience, first_wait_s=0.001, first_probe_s=0.01, longest_probe_s=0.02
+    )
     return climb
 
 
