@@ -39,8 +39,8 @@ def open_climb(
         watch: sees progress.
         store: file of the completions, if not the one that all runs share.
     """
-    refuse_unwritable(runs)
     refuse_untrusted(task)
+    refuse_unwritable(runs)
     refuse_schema(task)
     refuse_teacher(task)
     refuse_unproven(task)
