@@ -28,7 +28,7 @@ def as_cron(plan: Path) -> str:
     # cron's PATH is short: name the Python that has ladder, and where its models are kept.
     cache = os.environ.get("LADDER_CACHE")
     kept = f"LADDER_CACHE={shlex.quote(cache)} " if cache else ""
-    refuse_breaks(folder + name + kept)
+    refuse_breaks(folder + name + kept + sys.executable)
     ladder = f"{kept}{shlex.quote(sys.executable)} -m ladder"
     command = f"cd {folder} && {ladder} revalidate {name} --if-due".replace("%", "\\%")
     return (  # cron reads a bare % as a new line
