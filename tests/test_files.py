@@ -6,6 +6,9 @@ import errno
 import hashlib
 import json
 import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,11 +17,15 @@ from hypothesis import strategies as st
 
 from ladder.errors import StateError
 from ladder.files import (
+    append_line,
     canonical,
     clear_disk_errors,
     digest_of,
     file_digest,
     folder_digests,
+    odd_values,
+    private_folder,
+    refuse_unwritable_file,
     shipped,
     user_cache,
     write_json_lines,
@@ -156,3 +163,60 @@ def test_the_users_cache_follows_the_environment(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize(("kind", "holds"), [("recipes", "lora*"), ("evalsets", "r1_*")])
 def test_shipped_folders_hold_what_they_say(kind: str, holds: str) -> None:
     assert list(shipped(kind).glob(holds))
+
+
+def test_lines_of_many_writers_are_all_there(tmp_path: Path) -> None:
+    path = tmp_path / "record.jsonl"
+    code = (
+        "import sys; from pathlib import Path; from ladder.files import append_line\n"
+        "for n in range(100): append_line(Path(sys.argv[1]), sys.argv[2] * 300 + str(n))"
+    )
+    writers = [subprocess.Popen([sys.executable, "-c", code, path, name]) for name in "abc"]
+    assert [writer.wait(timeout=60) for writer in writers] == [0, 0, 0]
+    assert sorted(path.read_text().splitlines()) == sorted(
+        f"{name * 300}{number}" for name in "abc" for number in range(100)
+    )
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_line_left_half_written_stays_alone(tmp_path: Path) -> None:
+    path = tmp_path / "record.jsonl"
+    path.write_text('{"a": 1}\n{"half')
+    append_line(path, '{"b": 2}')
+    assert path.read_text().splitlines() == ['{"a": 1}', '{"half', '{"b": 2}']
+
+
+def test_folders_that_are_made_are_private_and_others_stay(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    private_folder(tmp_path / "a" / "b")
+    made = (tmp_path, tmp_path / "a", tmp_path / "a" / "b")
+    assert [each.stat().st_mode & 0o777 for each in made] == [0o755, 0o700, 0o700]
+
+
+def test_a_place_to_write_is_tried_and_left_as_it_was(tmp_path: Path) -> None:
+    refuse_unwritable_file(tmp_path / "new" / "rows.jsonl")
+    assert list((tmp_path / "new").iterdir()) == []
+    for path in (tmp_path / "new", tmp_path / ("x" * 250), Path("/proc/rows.jsonl")):
+        with pytest.raises(StateError, match=re.escape(str(path.parent))):
+            refuse_unwritable_file(path)
+
+
+@pytest.mark.parametrize(
+    ("value", "at", "got"),
+    [
+        ({"a": [1, {"b": "\udc80"}]}, ("a", "1", "b"), "half a character"),
+        ({"a": float("nan")}, ("a",), "nan"),
+        ({"a": 10**400}, ("a",), "too large"),
+        ({"\ud800": 1}, (), "half a character"),
+        ([{1, 2}], ("0",), "set is not JSON serializable"),
+    ],
+)
+def test_odd_values_are_found_where_they_are(value: object, at: tuple[str, ...], got: str) -> None:
+    [(where, found)] = odd_values(value)
+    assert where == at
+    assert got in found
+
+
+@given(JSON)
+def test_what_json_holds_is_not_odd(value: object) -> None:
+    assert all("number" in found for _, found in odd_values(value))  # st.floats has infinity

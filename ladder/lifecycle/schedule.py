@@ -29,7 +29,7 @@ def as_cron(plan: Path) -> str:
     cache = os.environ.get("LADDER_CACHE")
     kept = f"LADDER_CACHE={shlex.quote(cache)} " if cache else ""
     # -P: no file beside the plan is taken for a module.
-    refuse_breaks(folder + name + kept)
+    refuse_breaks(folder + name + kept + sys.executable)
     ladder = f"{kept}{shlex.quote(sys.executable)} -P -m ladder"
     command = f"cd {folder} && {ladder} revalidate {name} --if-due".replace("%", "\\%")
     return (  # cron reads a bare % as a new line

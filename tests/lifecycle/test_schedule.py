@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ladder.errors import TaskError
 from ladder.lifecycle.schedule import TARGETS, as_cron, as_github
 
 NAMES = [
@@ -111,3 +112,18 @@ def test_the_workflow_opens_the_plan_from_the_repository(tmp_path: Path, name: s
     command = steps_of(as_github(Path("my runs") / name))[-1]["run"]
     said = run(command, tmp_path, tmp_path / "home")
     assert said == [str(tmp_path.resolve()), "revalidate", f"my runs/{name}", "--if-due"]
+
+
+@pytest.mark.parametrize("sign", ["\n", "\r", "\t", "\x1b", "\x7f", "\x85", "\u2028", "\udcff"])
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_name_that_would_begin_another_line_is_refused(
+    sign: str, target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for plan in (Path(f"runs{sign}* * * * * id/plan.yaml"), Path(f"runs/pl{sign}an.yaml")):
+        with pytest.raises(TaskError, match="a name that fits on a line") as caught:
+            TARGETS[target](plan)
+        assert sign not in str(caught.value)
+    if sign != "\udcff" and target == "cron":
+        monkeypatch.setenv("LADDER_CACHE", f"/cache{sign}")
+        with pytest.raises(TaskError):
+            as_cron(tmp_path / "plan.yaml")

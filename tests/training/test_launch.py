@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from ladder.errors import MissingExtraError, TrainingError
+from ladder.errors import EngineError, MissingExtraError, TrainingError
 from ladder.evidence import Build, Foreseen
 from ladder.files import shipped
 from ladder.report.watch import Quiet
@@ -218,6 +219,59 @@ train(read_recipe(recipe, own=True), base, {ROWS!r}, made, Quiet(), {wait!r})
             time.sleep(0.02)
         assert train_own(recipe, base, ROWS, made, Quiet(), wait).train_tokens == 7
         assert len(self.starts(str(folder))) == 1
+
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+    def test_a_launcher_that_is_told_to_end_takes_its_program_along(
+        self, recipe: Path, base: Path, tmp_path: Path, number: int
+    ) -> None:
+        made, wait = tmp_path / "made", {"wait": "go"}
+        names = ", ".join(repr(str(place)) for place in (recipe, base, made))
+        code = f"""
+import signal
+from pathlib import Path
+from ladder.ending import end_on_signals
+from ladder.report.watch import Quiet
+from ladder.training.launch import train
+from ladder.training.recipes import read_recipe
+recipe, base, made = map(Path, ({names}))
+signal.signal(signal.SIGINT, signal.default_int_handler)
+received = end_on_signals()
+try:
+    train(read_recipe(recipe, own=True), base, {ROWS!r}, made, Quiet(), {wait!r})
+except KeyboardInterrupt:
+    raise SystemExit(128 + received[0])
+"""
+        launcher = subprocess.Popen([sys.executable, "-c", code])
+        give_up = time.monotonic() + 60
+        while not (found := list(made.glob("*/starts"))) and time.monotonic() < give_up:
+            time.sleep(0.02)
+        [folder] = [path.parent for path in found]
+        program = int((folder / ".lock").read_text())
+        launcher.send_signal(number)
+        assert launcher.wait(timeout=60) == 128 + number
+        assert not Path(f"/proc/{program}").exists()
+        assert (folder / "train.log").stat().st_mode & 0o777 == 0o600
+        assert folder.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", '{"seconds": 1}', "\xff", '{"seconds": "x", "tokens": 1, "peak_memory_mb": 1,'
+     '"peak_gpu_memory_mb": 0}', '{"seconds": 1, "tokens": 1, "peak_memory_mb": 1, '
+     '"peak_gpu_memory_mb": 0, "loss_curve": [1]}', '{"seconds": NaN, "tokens": 1, '
+     '"peak_memory_mb": 1, "peak_gpu_memory_mb": 0}'],
+)  # fmt: skip
+def test_a_damaged_record_of_a_training_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "training.json").write_text(text, encoding="latin-1")
+    with pytest.raises((TrainingError, EngineError), match=r"training\.json"):
+        read_build(tmp_path)
+
+
+def test_damaged_figures_of_what_was_foreseen_are_left_out(tmp_path: Path) -> None:
+    figures = {"seconds": 1, "tokens": 7, "peak_memory_mb": 3, "peak_gpu_memory_mb": 0}
+    (tmp_path / "training.json").write_text(json.dumps(figures))
+    (tmp_path / "foreseen.json").write_text('{"seconds"')
+    assert read_build(tmp_path).foreseen is None
 
 
 def test_missing_libraries_are_named_with_their_command(
