@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -56,9 +57,14 @@ class HeadEngine:
 
     @cached_property
     def _parts(self) -> tuple[list[str], Any, Any, Featurize]:
-        with np.load(self.folder / WEIGHTS, allow_pickle=False) as arrays:
-            parts = arrays["weights"], arrays["intercepts"]
-        return self.config["labels"], *parts, self._featurize()
+        try:
+            with np.load(self.folder / WEIGHTS, allow_pickle=False) as arrays:
+                parts = arrays["weights"], arrays["intercepts"]
+            return self.config["labels"], *parts, self._featurize()
+        except (LookupError, TypeError, ValueError, EOFError, BadZipFile) as error:
+            fix = "Put the original files back, or train it again"
+            said = f"{CONFIG} and {WEIGHTS} hold no label student ({type(error).__name__}: {error})"
+            raise EngineError(f"{self.folder}: {said}. {fix}") from None
 
     def _featurize(self) -> Featurize:
         if "embedding" not in self.features:
