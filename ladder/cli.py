@@ -376,7 +376,6 @@ def _granted(allow_code: bool) -> Granted:
 
 def main() -> None:
     """Run the program and turn every ending into its exit code."""
-    os.umask(0o077)  # rows and answers are their owner's to read
     open_streams()
     hide_from_output()
     warnings.showwarning = _note

@@ -9,6 +9,7 @@ import json
 import math
 import os
 import stat
+import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -137,6 +138,8 @@ def fault_of_name(path: Path) -> Problem | None:
         str(path).encode()
     except UnicodeEncodeError:
         fix = "Rename the folder or the file: reports and plans name it."
+        if sys.getfilesystemencoding() != "utf-8":
+            fix = "This locale reads names in another way: set PYTHONUTF8=1."
         return Problem(f"{path}", "a name that is not UTF-8", "a name in UTF-8", fix)
     return None
 

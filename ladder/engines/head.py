@@ -67,10 +67,11 @@ class HeadEngine:
         try:
             with np.load(self.folder / WEIGHTS, allow_pickle=False) as arrays:
                 parts = arrays["weights"], arrays["intercepts"]
-        except (ValueError, OSError, KeyError, EOFError, BadZipFile) as error:
-            fix = "Put the original file back, or train the head again."
-            raise EngineError(f"{self.folder / WEIGHTS}: no weights of a head. {fix}") from error
-        return self.config["labels"], *parts, self._featurize()
+            return self.config["labels"], *parts, self._featurize()
+        except (LookupError, TypeError, ValueError, OSError, EOFError, BadZipFile) as error:
+            fix = "Put the original files back, or train it again"
+            said = f"{CONFIG} and {WEIGHTS} hold no label student ({type(error).__name__}: {error})"
+            raise EngineError(f"{self.folder}: {said}. {fix}") from None
 
     @property
     def _precision(self) -> str | None:

@@ -218,3 +218,20 @@ def test_a_folder_that_holds_no_embedding(tmp_path: Path) -> None:
 def test_the_contract_of_every_engine_holds(tmp_path: Path) -> None:
     train_head(tmp_path / "head", ["good day", "bad rain", "good sun"], ["yes", "no", "yes"], 0)
     check_engine(HeadEngine(tmp_path / "head"))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("head.json", b"{}"), ("head.json", b"{"), ("head.json", b"[]"), ("head.json", b"\xff"),
+     ("head.json", b'{"labels": ["a"], "features": []}'), ("head.npz", b""), ("head.npz", b"PK"),
+     ("head.npz", b"\x93NUMPY")],
+)  # fmt: skip
+def test_a_damaged_student_is_named(
+    student: HeadEngine, tmp_path: Path, name: str, content: bytes
+) -> None:
+    folder = tmp_path / "student"
+    shutil.copytree(student.folder, folder)
+    (folder / "passport.json").unlink(missing_ok=True)
+    (folder / name).write_bytes(content)
+    with pytest.raises(EngineError, match=str(folder)):
+        list(HeadEngine(folder).complete([Request(text="a loaf")]))
