@@ -211,6 +211,7 @@ def test_prompt_rung_then_repeat_then_revalidate(small, tmp_path, bare, smollm):
     assert ladder("schedule", plan, "--target", "sundial").returncode == 2
 
 
+@pytest.mark.slow
 def test_ctrl_c_is_exit_130_and_loses_nothing(small, tmp_path, smollm):
     runs = tmp_path / "runs"
     command = [sys.executable, "-m", "ladder", "assess", str(small / "task.yaml"), "--runs", runs]

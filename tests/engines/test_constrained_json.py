@@ -87,7 +87,8 @@ def plain(question: str, **more: object) -> Request:
     return Request(text=f"{GOAL}\nInput: {question}\nOutput:", stop=("\n",), **more)
 
 
-@pytest.mark.parametrize("form", [pytest.param(chat, marks=pytest.mark.slow), plain])
+@pytest.mark.slow
+@pytest.mark.parametrize("form", [chat, plain])
 def test_every_answer_keeps_to_its_schema(engine, form):
     """All schemas in one call: each row follows its own."""
     asked = [
@@ -103,7 +104,7 @@ def test_every_answer_keeps_to_its_schema(engine, form):
         assert "\n" not in answers[at].text
 
 
-@pytest.mark.parametrize("temperature", [1.0, 3.0])
+@pytest.mark.parametrize("temperature", [1.0, pytest.param(3.0, marks=pytest.mark.slow)])
 def test_drawn_answers_keep_to_it_too(engine, temperature):
     schema = SCHEMAS["short"]
     requests = [

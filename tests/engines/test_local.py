@@ -59,7 +59,7 @@ def test_tokens_are_counted_without_padding(engine):
         assert 1 <= completion.tokens_out <= 4
 
 
-@pytest.mark.parametrize("form", ["chat", "plain"])
+@pytest.mark.parametrize("form", [pytest.param("chat", marks=pytest.mark.slow), "plain"])
 def test_label_scores_equal_one_forward_per_label(engine, form):
     labels = ("card", "card arrival", "card_arrival", "no")
     for question in QUESTIONS[:3]:

@@ -130,7 +130,7 @@ def test_answers_stay_equal_through_changes(place, handbook, questions) -> None:
         assert_like_memory(store, texts, questions)
 
 
-@pytest.mark.parametrize("method", ["dense", "hybrid"])
+@pytest.mark.parametrize("method", [pytest.param("dense", marks=pytest.mark.slow), "hybrid"])
 def test_meaning_is_searched_as_in_memory(place, handbook, questions, embedder, method) -> None:
     texts, asked = dict(list(handbook.items())[:50]), questions[:20]
     with open_store(place, "handbook", embedder) as store:

@@ -89,6 +89,7 @@ def test_special_tokens_in_a_document_cannot_end_a_turn(climb, smollm):
     assert sum(token in special for token in ids) == sum(token in special for token in plain)
 
 
+@pytest.mark.slow
 def test_answers_stay_within_the_labels(climb, smollm):
     """The worst a document can do is to be read: it may mislead an answer, never add one."""
     here = with_documents(climb, HOSTILE)

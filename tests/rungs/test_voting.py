@@ -171,6 +171,7 @@ def test_exchanges_of_different_lengths_go_side_by_side(tmp_path):
     assert len(told) == 17
 
 
+@pytest.mark.slow
 def test_the_bundled_model_is_voted_on(smollm):
     pytest.importorskip("torch")
     engine = LocalEngine(smollm)
