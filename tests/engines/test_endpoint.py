@@ -190,7 +190,8 @@ def in_an_hour() -> str:
 
 
 @pytest.mark.parametrize(
-    ("status", "retry_after"), [(429, "0.2"), (503, "0.2"), (429, "9999"), (429, in_an_hour())]
+    ("status", "retry_after"),
+    [(429, "0.2"), (503, "0.2"), (429, "9999"), pytest.param(429, in_an_hour(), id="a date")],
 )
 def test_it_tries_again_after_the_time_asked_for(status: int, retry_after: str) -> None:
     with FaultyServer([failing(status, retry_after=retry_after), Step()]) as server:
