@@ -152,6 +152,12 @@ def _mended(attempt: Attempt) -> list[str]:
     return [f"Mended first, by rows that chose nothing: {what}."] if what else []
 
 
+def _line(attempt: Attempt) -> str:
+    if attempt.status == "no verdict":  # the answer itself says why
+        return f"{attempt.rung}: no verdict"
+    return f"{attempt.rung} {attempt.status}: {_short(attempt)}"
+
+
 def _short(attempt: Attempt) -> str:
     if attempt.diagnosis:
         return attempt.diagnosis.sentence
@@ -178,7 +184,7 @@ def _withheld(
 def _why_not_confirmed(
     attempts: Sequence[Attempt], chosen: Attempt, control: Control | None, withheld: str
 ) -> list[str]:
-    reasons = [f"{a.rung} {a.status}: {_short(a)}" for a in attempts]
+    reasons = [_line(attempt) for attempt in attempts]
     if withheld:
         reasons.append(f"{chosen.rung} is not confirmed on sealed rows: nothing is called passed.")
     else:
@@ -189,7 +195,7 @@ def _why_not_confirmed(
 def _why_none(
     task: Task, attempts: Sequence[Attempt], control: Control | None, withheld: str
 ) -> list[str]:
-    reasons = [f"{a.rung} {a.status}: {_short(a)}" for a in attempts]
+    reasons = [_line(attempt) for attempt in attempts]
     if withheld:
         above = "Nothing is concluded from requests that failed, and no rung above is climbed to."
         return [*reasons, above, *([control.sentence] if control else [])]

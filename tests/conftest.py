@@ -31,6 +31,12 @@ def settings_at(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
     return path
 
 
+@pytest.fixture(autouse=True)
+def no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one test's URLs hold is no secret in the next."""
+    monkeypatch.setattr("ladder.redaction._SECRETS", set())
+
+
 def ladder(
     *words: object, cwd: Path | None = None, **more: str
 ) -> subprocess.CompletedProcess[str]:

@@ -180,8 +180,8 @@ def test_a_rung_without_a_verdict_withholds_the_answer() -> None:
 
 def test_a_run_that_was_stopped_says_why() -> None:
     chosen = attempt("prompt", "pass")
-    found = recommend(task(), None, [chosen], chosen, None, stopped="nothing listens there")
-    assert (found.rung, found.withheld) == (None, "nothing listens there")
+    found = recommend(task(), None, [chosen], chosen, None, stopped="nothing listens")
+    assert (found.rung, found.withheld) == (None, "nothing listens")
 
 
 @pytest.mark.parametrize("word", ["pass", "undecided"])

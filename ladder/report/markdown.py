@@ -106,11 +106,11 @@ def _row(attempt: Attempt) -> tuple[str, str, str, str, str, str]:
     m = attempt.measurement
     if m is None:
         untold = attempt.status == "no verdict"
-        words = f"no verdict: {attempt.reason}" if untold else attempt.reason
+        words = "no verdict" if untold else attempt.reason
         return (attempt.rung, "–" if untold else "not climbed", "", "", "", words)
     word: str = attempt.verdict.status if attempt.verdict else attempt.status
     if attempt.status == "no verdict":
-        word = f"no verdict: {attempt.reason}, "
+        word = "no verdict"
     if word == "undecided" and attempt.verdict:
         word += ", leans to a " + ("pass" if attempt.verdict.unproven else "fail")
     verdict = f"{word} after {m.score.n} rows"

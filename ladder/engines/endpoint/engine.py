@@ -38,7 +38,7 @@ from ladder.engines.endpoint.pacing import START_CONCURRENCY, Pace
 from ladder.errors import EndpointDownError, EngineError
 from ladder.keys import how_to_send, key_for, place_at
 from ladder.redaction import hide_from_logs, keep_url_secrets, redact
-from ladder.wording import harmless
+from ladder.wording import counted, harmless
 
 CONNECT_SECONDS = 10.0
 """A host that takes longer to accept a connection is taken as not there."""
@@ -473,16 +473,15 @@ class EndpointEngine:
         lately = dict(self.breaker.lately) or {last.kind: 1}
         kinds = sorted(lately.items(), key=lambda item: -item[1])
         commonest = kinds[0][0]
-        listed = ", ".join(f"{count} x {kind}" for kind, count in kinds)
         silent = commonest == NO_CONNECTION and not self.breaker.heard
-        state = "nothing listens there" if silent else f"no answers from {self.model}"
+        state = "nothing listens" if silent else f"no answers from {self.model}"
         since = self.breaker.since.astimezone().strftime("%H:%M:%S")
         said = self.words(commonest)
         advice = f"{ADVICE.get(commonest, OTHER_ADVICE)}."
         if commonest == "HTTP 403":
             advice = self._key_advice()
         message = (
-            f"{self._shown}: {state}: {listed}, and no answer since {since}"
+            f"{state} at {self._shown} since {since}: {counted(lately)}"
             + (f" ({said})" if said else "")
             + f". {advice} What was answered is kept: run the same command again to go on."
         )
