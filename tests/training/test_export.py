@@ -184,4 +184,5 @@ def test_a_gguf_file_is_what_the_converter_of_llama_cpp_wrote(smollm, tmp_path):
         wanted = torch.from_numpy(gguf.dequantize(tensor.data, tensor.tensor_type))
         mine = rows[tensor.name]
         got = torch.from_numpy(gguf.dequantize(mine.data, mine.tensor_type))
-        assert torch.equal(got, wanted.to(engine.model.dtype).float()), tensor.name
+        # The folder was written in bfloat16, whatever this machine loads it in.
+        assert torch.equal(got, wanted.to(torch.bfloat16).float()), tensor.name
