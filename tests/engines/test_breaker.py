@@ -233,7 +233,7 @@ def test_all_that_was_billed_is_told_before_the_limit_is() -> None:
     broken = saying("x", usage=(100, 7), error={"message": "overloaded"})
 
     def script(request: Seen) -> Step:
-        return replace(broken, delay_s=0.05) if request.question == "q0" else Step(delay_s=0.3)
+        return replace(broken, delay_s=0.05) if request.question == "q0" else Step(delay_s=1.0)
 
     def enough(request: Request) -> None:
         sent.append(request)
@@ -242,7 +242,7 @@ def test_all_that_was_billed_is_told_before_the_limit_is() -> None:
 
     sent: list[Request] = []
     with FaultyServer(script) as server:
-        engine = engine_for(server.url, concurrency=4)
+        engine = engine_for(server.url, concurrency=4, timeout_s=20.0)
         engine.ahead = enough
         told, error = collect(engine, asked(50))
     assert error == "enough"
