@@ -112,6 +112,8 @@ def trust(
     lines, codes = code_lines(loaded)
     for line in lines:
         _tell(line)
+    if codes and not yes and not sys.stdin.isatty():
+        raise typer.BadParameter("nobody is there to be asked: read it, then add --yes")
     if codes and (yes or typer.confirm("Have you read it, and may it run?")):
         _tell(f"written to {trust_all(loaded, codes)}")
 

@@ -197,7 +197,7 @@ def _why_none(
 ) -> list[str]:
     reasons = [_line(attempt) for attempt in attempts]
     if withheld:
-        above = "Nothing is concluded from requests that failed, and no rung above is climbed to."
+        above = "Nothing is concluded from this, and no rung above is climbed to."
         return [*reasons, above, *([control.sentence] if control else [])]
     refused = [a for a in attempts if a.diagnosis and "lora" in a.diagnosis.refuses]
     if refused:

@@ -15,6 +15,7 @@ from ladder.checking import check_task
 from ladder.errors import EngineError, SettingsError, TaskError
 from ladder.keys import about_key, how_to_send, key_for, place_at
 from ladder.scorers import Score, make_scorer
+from ladder.scorers.own import own_scorer
 from ladder.settings import Settings, read_settings, settings_file, trust_code
 from ladder.starter import write_starter
 from ladder.task import ScorerChoice
@@ -320,3 +321,21 @@ def test_check_names_the_variable_of_each_endpoint(
     assert f"base: m at my.host: key: $MY_KEY by {settings_at}" in said
     assert "teacher: m at other.host: no key" in said
     assert KEY not in said
+
+
+@pytest.mark.parametrize(
+    ("says", "value"), [("True", 1.0), ("0.25", 0.25), ("0", 0.0), ("Score(0.5, 'half')", 0.5)]
+)
+def test_a_plain_function_of_an_answer_and_a_target_scores(says, value, tmp_path):
+    text = f"from ladder.scorers.base import Score\ndef near(answer, target):\n    return {says}\n"
+    (tmp_path / "mine.py").write_text(text)
+    consent = Consent(tmp_path / "task.yaml", "all")
+    assert own_scorer("mine:near", {}, consent, "score")("a", "b").value == value
+
+
+@pytest.mark.parametrize("says", ["2", "-0.1", "float('nan')", "'yes'", "None", "1 / 0"])
+def test_what_is_no_score_is_told_as_the_scorers_mistake(says, tmp_path):
+    (tmp_path / "mine.py").write_text(f"def near(answer, target):\n    return {says}\n")
+    scorer = own_scorer("mine:near", {}, Consent(tmp_path / "task.yaml", "all"), "score")
+    with pytest.raises(TaskError, match="mine:near"):
+        scorer("a", "b")

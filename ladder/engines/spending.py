@@ -73,10 +73,13 @@ class Spending:
             self._total = self._store.add(self._key, rest) if rest else self._total
 
     def _reached(self, next_one: str) -> SpendLimitError:
+        aside = sum(self._under_way.values())
+        under_way = f"; {aside:.2g} USD set aside for {len(self._under_way)} under way"
         return SpendLimitError(
-            f"spent {self._total:.4g} USD of rules.max_spend_usd {self.limit_usd:g} over all runs "
-            f"of this task, {self._here:.4g} of it in this run{next_one}: stopped. What was "
-            "answered is kept; raise the limit and run again to go on from here."
+            f"spent {self._total + self._uncounted:.4g} USD of rules.max_spend_usd "
+            f"{self.limit_usd:g} over all runs of this task, {self._here + self._uncounted:.4g} of "
+            f"it in this run{under_way if aside else ''}{next_one}: stopped. What was answered is "
+            "kept; raise the limit and run again to go on from here."
         )
 
 

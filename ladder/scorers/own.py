@@ -17,7 +17,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from ladder.errors import LadderError, Problem, TaskError
-from ladder.scorers.base import ModelScorer, Scorer
+from ladder.scorers.base import ModelScorer, Score, Scorer
 from ladder.settings import read_settings, settings_file, shown
 from ladder.trust import Code, Consent, load_module, read_code
 from ladder.wording import harmless
@@ -79,6 +79,8 @@ def own_scorer(
             fix = "A file beside it is imported so: from .its_name import …"
         raise TaskError([_problem(where, name, error, "code that can be imported", fix)]) from error
     factory = _declared(loaded, attribute, name, where)
+    if not parameters and isinstance(factory, FunctionType) and _takes_two(factory):
+        return _checked(factory, name, where)  # it scores by itself, and makes nothing
     try:
         inspect.signature(factory).bind(**parameters)
         made = factory(**parameters)
@@ -118,16 +120,37 @@ def _declared(module: ModuleType, attribute: str, name: str, where: str) -> Call
 def _scorer(made: object, name: str, where: str) -> Scorer | ModelScorer:
     if isinstance(made, ModelScorer):
         return made
-    try:
-        if callable(made):
-            inspect.signature(made).bind("an answer", "a target")
-            scorer: Scorer = made
-            return scorer
-    except (TypeError, ValueError):
-        pass
+    if callable(made) and _takes_two(made):
+        return _checked(made, name, where)
     got = f"`{name}`, which returns {type(made).__name__}"
     wanted = "a function that returns (answer, target) -> Score, or a ModelScorer"
     raise TaskError([Problem(where, got, wanted)])
+
+
+def _takes_two(scorer: Callable[..., object]) -> bool:
+    try:
+        inspect.signature(scorer).bind("an answer", "a target")
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _checked(scorer: Callable[..., object], name: str, where: str) -> Scorer:
+    """Return a scorer whose mistakes are told as such, and whose numbers and truths are scores."""
+
+    def score(answer: str, target: str) -> Score:
+        try:
+            found = scorer(answer, target)
+        except Exception as error:  # code of one's own may raise anything
+            wanted = "a score for every answer and target"
+            raise TaskError([_problem(where, name, error, wanted, "")]) from error
+        value = found.value if isinstance(found, Score) else found
+        if isinstance(value, bool | int | float) and 0 <= value <= 1:
+            return found if isinstance(found, Score) else Score(float(value))
+        got = f"`{name}`, which gave {harmless(repr(value), 60)} for an answer"
+        raise TaskError([Problem(where, got, "a number from 0 to 1, or a Score of one")])
+
+    return score
 
 
 def _signature(factory: Callable[..., object]) -> str:

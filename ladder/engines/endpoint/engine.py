@@ -49,7 +49,8 @@ ADVICE = {
     NO_CONNECTION: "Start the server, or mend the URL",
     NOT_SECURE: "Mend the server's certificate, or the URL's scheme",
     TIME_OUT: "See whether the server is at work, or raise rules.request_timeout_s",
-    CUT_SHORT: "Raise answer.max_tokens: the model uses them all before it answers",
+    CUT_SHORT: "The model uses all the tokens it is given before it answers: have it answer "
+    "without thinking first, or name another one",
     THROTTLED: "Wait until the key's limit is open again, or raise it",
     "no quota": "Pay the account up, or use another key",
     "HTTP 402": "Pay the account up, or use another key",
