@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
 
 from ladder import __version__
 from ladder.costing import economics
 from ladder.data_report import describe_data, headline, refuse_untestable
-from ladder.economy.asked import since
+from ladder.economy.asked import since, together
 from ladder.errors import EndpointDownError, SpendLimitError, UnheardError
 from ladder.evidence import (
     AgainstTeacher,
+    Asked,
     Assessment,
     Attempt,
     Candidate,
@@ -26,6 +26,7 @@ from ladder.evidence import (
     JudgeAgreement,
     Measurement,
     RaceLine,
+    Status,
     TaskRecord,
     Verdict,
 )
@@ -59,7 +60,6 @@ from ladder.wording import counted, in_json
 
 ENDED = (EndpointDownError, SpendLimitError)
 """What ends a run before its answer; what was measured so far is written down."""
-Status = Literal["passed", "failed", "undecided", "skipped", "no verdict"]
 
 
 def climb_rungs(
@@ -74,10 +74,16 @@ def climb_rungs(
     """
     for rung in rungs:
         reason = refusal(climb, rung, every=every)
+        before = climb.asked
         try:
             attempt = _skipped(rung, reason) if reason else attempt_rung(climb, rung, every=every)
         except ENDED as error:
-            climb.attempts.append(_untold(rung, str(error)))
+            # The requests that ended the run never became answers: the endpoint has counted them.
+            failed = Asked(errors=error.counts if isinstance(error, EndpointDownError) else {})
+            asked = together(since(before, climb.asked), failed)
+            climb.attempts.append(
+                _without_verdict(rung, str(error)).model_copy(update={"asked": asked})
+            )
             raise
         climb.attempts.append(attempt)
         climb.watch.say(outcome_line(attempt))
@@ -95,7 +101,7 @@ def attempt_rung(climb: Climb, rung: Rung, *, every: bool = False) -> Attempt:
     try:
         attempt = _attempted(climb, rung, every=every)
     except UnheardError as error:
-        attempt = _untold(rung, str(error))
+        attempt = _without_verdict(rung, str(error))
     seconds = round(time.perf_counter() - started, 2)
     return attempt.model_copy(update={"asked": since(before, climb.asked), "seconds": seconds})
 
@@ -249,7 +255,7 @@ def _skipped(rung: Rung, reason: str) -> Attempt:
     return Attempt(rung=rung.NAME, status="skipped", reason=reason)
 
 
-def _untold(rung: Rung, reason: str) -> Attempt:
+def _without_verdict(rung: Rung, reason: str) -> Attempt:
     return Attempt(rung=rung.NAME, status="no verdict", reason=reason)
 
 

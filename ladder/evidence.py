@@ -429,11 +429,14 @@ class ContextCosts(Record):
     """In the best place, against in the worst; beside real texts."""
 
 
+Status = Literal["passed", "failed", "undecided", "skipped", "no verdict"]
+
+
 class Attempt(Record):
     """One rung of the ladder."""
 
     rung: RungName
-    status: Literal["passed", "failed", "undecided", "skipped", "no verdict"]
+    status: Status
     """`no verdict`: too many requests failed to tell; nothing is concluded from it."""
     reason: str
     candidate: Candidate | None = None

@@ -148,6 +148,7 @@ def _attempt_lines(attempt: Attempt) -> Iterator[str]:
     m = attempt.measurement
     if m is None or attempt.candidate is None:
         yield attempt.reason
+        yield from _failed_lines(attempt)
         return
     yield f"Winner: {attempt.candidate.technique}. {attempt.reason}.\n"
     yield from _limit_lines(attempt)

@@ -10,7 +10,7 @@ from engines.faulty_server import FaultyServer, Seen, Step, failing
 from rungs.asked_server import chat, climb_at, saying
 
 from ladder.assess import climb_rungs
-from ladder.errors import UnheardError
+from ladder.errors import EndpointDownError, UnheardError
 from ladder.evidence import Candidate
 from ladder.rungs.asking import answer
 from ladder.rungs.base import Climb
@@ -173,6 +173,17 @@ def test_a_rung_that_cannot_be_heard_has_no_verdict_and_is_not_climbed_past(tmp_
     assert attempt.measurement.score.mean == 1.0, "what failed does not count as wrong"
     assert attempt.measurement.error_kinds.keys() == {"HTTP 500"}
     assert attempt.asked.errors["HTTP 500"] > attempt.measurement.errors
+
+
+def test_a_dead_endpoint_ends_the_climb_and_its_failures_are_in_the_record(tmp_path):
+    with FaultyServer([failing(404, "no such model")]) as server:
+        climb = climb_of(server.url, tmp_path)
+        with pytest.raises(EndpointDownError) as caught:
+            climb_rungs(climb, [OneWave("a", "b"), Above("other")])
+    (attempt,) = climb.attempts
+    assert (attempt.status, attempt.reason) == ("no verdict", str(caught.value))
+    assert attempt.asked.errors["HTTP 404"] >= caught.value.counts["HTTP 404"] > 1
+    assert "no such model" in attempt.reason
 
 
 def test_a_rung_that_fails_without_a_lost_candidate_has_no_verdict(tmp_path):
