@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from ladder.economy.cost import usd_per_month
 from ladder.evidence import (
     CONTROL,
     Attempt,
+    Candidate,
     Confirmation,
     Control,
     DataReport,
+    Measurement,
     Recommendation,
     Savings,
     Technique,
@@ -55,46 +58,41 @@ def recommend(
             reasons=tuple(_why_not_confirmed(attempts, chosen, control, withheld)),
             techniques=ways,
         )
-    unproven = chosen.status != "passed"
-    measured = chosen.measurement
-    reasons = [_measured(chosen)]
-    reasons += _mended(chosen)
-    below = list(attempts)[: list(attempts).index(chosen)]
-    reasons += [f"{attempt.rung} {attempt.status}: {_short(attempt)}" for attempt in below]
-    if unproven and chosen.verdict:
-        more = [limit.more_rows for limit in chosen.verdict.limits if limit.more_rows]
-        rows = f"; about {max(more):,} more rows would settle it" if more else ""
-        reasons.append(f"Unproven: the estimates hold every limit, the evidence does not{rows}.")
-    if control:
-        reasons.append(control.sentence)
-    volume = task.use.requests_per_month
-    per_1k = measured.cost_usd_per_1k
     return Recommendation(
         rung=chosen.rung,
         technique=chosen.candidate.technique,
         tested=chosen.rung,
-        unproven=unproven,
+        unproven=chosen.status != "passed",
         confirmed=confirmed.score if confirmed else None,
         confirmed_verdict=confirmed.verdict.verdict if confirmed else None,
         with_leaked_rows=confirmed.leaky if confirmed else None,
-        reasons=tuple(reasons),
+        reasons=tuple(_why(attempts, chosen, control)),
         instead=control_instead(chosen, control, task.gate.min_score),
         techniques=ways,
-        cost={
-            "usd_per_1k": per_1k,
-            "usd_per_month": None if per_1k is None else usd_per_month(per_1k, volume),
-            "build_usd": measured.build.usd,
-            "requests_per_month": float(volume),
-        },
-        deployment={
-            "model": chosen.candidate.model,
-            "adapter": chosen.candidate.adapter,
-            "form": chosen.candidate.form,
-            "instruction": chosen.candidate.instruction or task.goal,
-            "reads": chosen.candidate.retrieval and chosen.candidate.retrieval.model_dump(),
-            "fingerprint": measured.fingerprint,
-        },
+        cost=_cost(task, chosen.measurement),
+        deployment=_deployment(task, chosen.candidate, chosen.measurement),
     )
+
+
+def _cost(task: Task, measured: Measurement) -> dict[str, float | None]:
+    volume, per_1k = task.use.requests_per_month, measured.cost_usd_per_1k
+    return {
+        "usd_per_1k": per_1k,
+        "usd_per_month": None if per_1k is None else usd_per_month(per_1k, volume),
+        "build_usd": measured.build.usd,
+        "requests_per_month": float(volume),
+    }
+
+
+def _deployment(task: Task, candidate: Candidate, measured: Measurement) -> dict[str, Any]:
+    return {
+        "model": candidate.model,
+        "adapter": candidate.adapter,
+        "form": candidate.form,
+        "instruction": candidate.instruction or task.goal,
+        "reads": candidate.retrieval and candidate.retrieval.model_dump(),
+        "fingerprint": measured.fingerprint,
+    }
 
 
 def savings(task: Task, data: DataReport, attempts: Sequence[Attempt], confirming: int) -> Savings:
@@ -162,6 +160,18 @@ def _short(attempt: Attempt) -> str:
     if attempt.diagnosis:
         return attempt.diagnosis.sentence
     return attempt.reason
+
+
+def _why(attempts: Sequence[Attempt], chosen: Attempt, control: Control | None) -> list[str]:
+    """Say why a rung is recommended: what it scored, and why those below it are not."""
+    reasons = [_measured(chosen), *_mended(chosen)]
+    below = list(attempts)[: list(attempts).index(chosen)]
+    reasons += [_line(attempt) for attempt in below]
+    if chosen.status != "passed" and chosen.verdict:
+        more = [limit.more_rows for limit in chosen.verdict.limits if limit.more_rows]
+        rows = f"; about {max(more):,} more rows would settle it" if more else ""
+        reasons.append(f"Unproven: the estimates hold every limit, the evidence does not{rows}.")
+    return [*reasons, *([control.sentence] if control else [])]
 
 
 def _withheld(
