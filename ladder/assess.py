@@ -22,6 +22,7 @@ from ladder.evidence import (
     Confirmation,
     ContextCosts,
     Control,
+    DataReport,
     Diagnosis,
     JudgeAgreement,
     Measurement,
@@ -33,7 +34,7 @@ from ladder.evidence import (
 from ladder.files import write_json_lines, write_whole
 from ladder.gate.verdict import score_holds
 from ladder.hardware import hardware, versions
-from ladder.lifecycle.plan import make_plan
+from ladder.lifecycle.plan import PLAN, make_plan
 from ladder.recommend import recommend, savings
 from ladder.redaction import redact_in
 from ladder.report.markdown import as_markdown
@@ -331,14 +332,25 @@ def assess(
     watch.say(headline(task, report))
     refuse_untestable(task, report)
     found = _climb(climb, until=until, every=every)
-    chosen, confirmed = found.chosen, found.confirmed
     plan = None
-    if chosen and confirmed and found.certified:
-        plan = make_plan(climb, chosen, confirmed.score)
-    costs = economics(task, len(climb.splits.observed), len(climb.splits.gate), climb.attempts)
-    rows_to_learn, memory = len(climb.splits.train), climb.training_memory()
-    ways = techniques(task, climb.attempts, chosen, rows_to_learn, memory)
-    assessment = Assessment(
+    if found.chosen and found.confirmed and found.certified:
+        plan = make_plan(climb, found.chosen, found.confirmed.score)
+    seconds = round(time.perf_counter() - started, 2)
+    assessment = _assessment(climb, report, found, seconds).model_copy(
+        update={"every_rung": every, "plan": PLAN if plan else None}
+    )
+    # What is shown and kept names no password or key that a model's address may hold.
+    assessment = Assessment.model_validate(redact_in(assessment.model_dump(mode="json")))
+    _write(climb, assessment, plan)
+    climb.store.close()
+    return assessment, climb.folder
+
+
+def _assessment(climb: Climb, report: DataReport, found: Climbed, seconds: float) -> Assessment:
+    task, attempts = climb.task, tuple(climb.attempts)
+    confirmed, rows = found.confirmed, len(climb.splits.train)
+    ways = techniques(task, attempts, found.chosen, rows, climb.training_memory())
+    return Assessment(
         ladder_version=__version__,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         task=TaskRecord(
@@ -354,32 +366,33 @@ def assess(
         data=report,
         control=found.control,
         judge=found.judge,
-        attempts=tuple(climb.attempts),
+        attempts=attempts,
         recommendation=recommend(
-            task, found.control, climb.attempts, chosen, confirmed, ways, found.stopped
+            task, found.control, attempts, found.chosen, confirmed, ways, found.stopped
         ),
-        economics=costs,
-        savings=savings(task, report, climb.attempts, confirmed.rows if confirmed else 0),
+        economics=economics(task, len(climb.splits.observed), len(climb.splits.gate), attempts),
+        savings=savings(task, report, attempts, confirmed.rows if confirmed else 0),
         hardware=hardware(),
         versions=versions(),
-        seconds=round(time.perf_counter() - started, 2),
+        seconds=seconds,
         stopped=found.stopped,
-        every_rung=every,
-        plan="revalidation.yaml" if plan else None,
+        plan=None,
     )
-    assessment = Assessment.model_validate(redact_in(assessment.model_dump(mode="json")))
+
+
+def _write(climb: Climb, assessment: Assessment, plan: str | None) -> None:
+    """Write the record, the report, the picture of costs, the plan and the cards of artefacts."""
+    folder = climb.folder
     record = in_json(assessment.model_dump_json(indent=2))
-    write_whole(climb.folder / "assessment.json", f"{record}\n")
-    write_whole(climb.folder / "report.md", as_markdown(assessment))
-    if costs.bills:
-        write_whole(climb.folder / "costs.svg", costs_svg(costs))
+    write_whole(folder / "assessment.json", f"{record}\n")
+    write_whole(folder / "report.md", as_markdown(assessment))
+    if assessment.economics and assessment.economics.bills:
+        write_whole(folder / "costs.svg", costs_svg(assessment.economics))
     if plan:
-        write_whole(climb.folder / "revalidation.yaml", plan)
+        write_whole(folder / PLAN, plan)
     for attempt in climb.attempts:
         if attempt.candidate is not None and attempt.candidate.build.folder:
             write_card(Path(attempt.candidate.build.folder), assessment, attempt)
-    climb.store.close()
-    return assessment, climb.folder
 
 
 def _keep_outcomes(climb: Climb, rung: Rung, outcomes: Sequence[Outcome]) -> None:

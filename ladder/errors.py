@@ -38,6 +38,9 @@ class Problem:
         return f"{text} {fix}" if fix else text
 
 
+GO_ON = "What was answered is kept: run the same command again to go on."
+
+
 class LadderError(Exception):
     """The base of every error that a user can meet; shown as one line, whatever is quoted in it."""
 

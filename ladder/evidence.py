@@ -621,7 +621,7 @@ class Recommendation(Record):
     instead: str = ""
     """Where the control is not proven worse: what speaks for taking it."""
     techniques: tuple[Technique, ...] = ()
-    """Every way of training, one of them (or none at all) chosen."""
+    """Every way of training; one is chosen where there is an answer, and it may be `none`."""
     cost: dict[str, float | None] = {}
     deployment: dict[str, Any] = {}
 

@@ -8,7 +8,7 @@ from ladder.economy.asked import together
 from ladder.evidence import Asked
 from ladder.rehearsal import rehearse
 from ladder.report.watch import Watch
-from ladder.task import RungName, Task
+from ladder.task import RungName, Task, model_parts
 from ladder.wording import MOST_SAID, MOST_SHOWN, duration, harmless
 
 HEADS = ("calls", "tokens", "time", "USD")
@@ -26,6 +26,11 @@ def forecast(task: Task, runs: Path, watch: Watch, *, until: RungName | None) ->
             total = together(total, asked)
             lines.append(_row(name, *_texts(asked)))
     lines.append(_row("in all", *_texts(total)))
+    limit = task.rules.max_spend_usd
+    if model_parts(task.models.base)[0] == "openai" and total.usd > limit:
+        lines.append(
+            f"That is more than rules.max_spend_usd ({limit:g}): the run would stop there."
+        )
     lines.append(
         "Estimated, with every rung measured in full. The climb stops at the first rung that "
         "passes, usually well before this."

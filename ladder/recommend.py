@@ -44,7 +44,7 @@ def recommend(
             technique="none of the rungs",
             withheld=withheld,
             reasons=tuple(_why_none(task, attempts, control, withheld)),
-            techniques=ways,
+            techniques=_none_chosen(ways) if withheld else ways,
         )
     if withheld or refuted:
         return Recommendation(
@@ -56,7 +56,7 @@ def recommend(
             withheld=withheld,
             with_leaked_rows=confirmed.leaky if confirmed else None,
             reasons=tuple(_why_not_confirmed(attempts, chosen, control, withheld)),
-            techniques=ways,
+            techniques=_none_chosen(ways),
         )
     return Recommendation(
         rung=chosen.rung,
@@ -72,6 +72,10 @@ def recommend(
         cost=_cost(task, chosen.measurement),
         deployment=_deployment(task, chosen.candidate, chosen.measurement),
     )
+
+
+def _none_chosen(ways: Sequence[Technique]) -> tuple[Technique, ...]:
+    return tuple(way.model_copy(update={"chosen": False}) for way in ways)
 
 
 def _cost(task: Task, measured: Measurement) -> dict[str, float | None]:

@@ -80,6 +80,9 @@ class Consent:
         if code is None:
             return Problem(where, got, wanted, f"If you trust it, {flag}.")
         got += f" in {shown(code.place)}"
+        head = f"{code.place.name}, named by "
+        if any(comment.startswith(head) for comment in read_settings().trusted_code.values()):
+            got += ", other code than was trusted under that name"
         fix = f"Read it; then type `{self.command}` once, or {flag}."
         return Problem(where, got, wanted, fix)
 

@@ -71,6 +71,9 @@ class Completion:
     """Log-probability of each choice, its end included, in the order of the request."""
     greedy_choice: int | None = None
     """The choice that decoding token by token within the choices arrives at."""
+    lost_tokens: tuple[int, int] = (0, 0)
+    """Of prompts and answers, billed in tries that gave no answer before this one came: they were
+    paid, and are no part of what an answer costs."""
     first_s: float | None = None
     """Seconds until the first token came, where the answer was streamed."""
     cached: bool = False

@@ -262,7 +262,7 @@ class CachedEngine:
             completion = _written(answered)
             self.calls += 1
             if completion.error is None:
-                self.store.put(keys[index], asdict(completion))
+                self.store.put(keys[index], asdict(replace(completion, lost_tokens=(0, 0))))
             if self.tell:
                 self.tell(completion)
             yield keys[index], completion
@@ -290,7 +290,8 @@ def _at_their_places(
 def _completion(kept: Any, request: Request) -> Completion | None:
     """Return a kept answer; None where it is no answer to this request."""
     try:
-        found = Completion(**{**kept, "choice_logprobs": tuple(kept["choice_logprobs"])})
+        scored = tuple(kept["choice_logprobs"])
+        found = Completion(**{**kept, "choice_logprobs": scored, "lost_tokens": (0, 0)})
         numbers = [found.tokens_in, found.tokens_out, found.seconds, found.first_s or 0.0]
         choices, scores = len(request.choices), found.choice_logprobs
         whole = (

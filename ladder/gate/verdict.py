@@ -69,27 +69,37 @@ def judge_in_looks(
     counts: Sequence[int],
     limit: float,
     budget: float,
-    hopeless: Callable[[], bool] = lambda: False,
+    failed: Callable[[], int] = lambda: 0,
+    most_failed: float = 0.0,
 ) -> tuple[LimitVerdict, tuple[int, ...]]:
     """Look at more and more rows until the score's verdict is clear.
+
+    A clear verdict stands (each look has its own share of the budget), but rows are read on while
+    too many of those read so far have failed: among more rows the same failures may be few.
 
     Args:
         read: row count -> the scores of that many first rows, and their weights if they have any.
         counts: row counts at which to look.
         limit: the least score wanted.
         budget: the error that all looks together may spend.
-        hopeless: whether so many requests failed that further rows give no verdict either.
+        failed: how many of the rows read so far gave no score.
+        most_failed: share of the rows that may fail; where all rows together cannot come below it
+            any more, no further ones are read.
 
     Returns:
         the verdict, and the counts that were looked at.
     """
+    clear = None
     for number, count in enumerate(counts, start=1):
         scores, weights = read(count)
         error = error_at_look(number - 1, len(counts), budget)
         verdict = judge_score(scores, limit, error, weights)
-        if verdict.verdict in ("pass", "fail") or hopeless():
+        if clear is None and verdict.verdict in ("pass", "fail"):
+            clear = verdict
+        hopeless = failed() > most_failed * counts[-1]
+        if hopeless or (clear and failed() <= most_failed * count):
             break
-    return verdict, tuple(counts[:number])
+    return clear or verdict, tuple(counts[:number])
 
 
 def rows_to_settle(scores: Sequence[float], limit: float, error: float) -> int | None:

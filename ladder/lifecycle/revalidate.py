@@ -12,14 +12,13 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from ladder.engines.local import LocalEngine
-from ladder.errors import PassportError, Problem, StateError, TaskError, UnheardError
+from ladder.errors import GO_ON, PassportError, Problem, StateError, TaskError, UnheardError
 from ladder.evidence import Attempt, Measurement, RevalidationPlan, Verdict
 from ladder.files import alone_in, append_line, clear_disk_errors, private_folder, read_text
 from ladder.lifecycle.passport import canary_finding
 from ladder.lifecycle.plan import day_of, load_plan, pins, with_secrets
 from ladder.report.watch import Watch
 from ladder.rungs.base import Climb
-from ladder.rungs.failures import AGAIN
 from ladder.rungs.measuring import measure
 from ladder.rungs.opening import STORE, open_climb
 from ladder.task import Task, load_task
@@ -152,7 +151,7 @@ def _measured_again(climb: Climb, plan: RevalidationPlan) -> Revalidation:
     if verdict.status == "none":
         reason = "; ".join(limit.reason for limit in verdict.limits if limit.verdict == "none")
         words = f" (most often: {measurement.commonest_error})" if measurement.errors else ""
-        raise UnheardError(f"No verdict: {reason}{words}. This does not count as a check. {AGAIN}")
+        raise UnheardError(f"No verdict: {reason}{words}. This does not count as a check. {GO_ON}")
     changed = changed_pins(climb, plan)
     found = findings(plan, measurement, verdict, changed)
     engine = climb.engine_of(plan.candidate).engine

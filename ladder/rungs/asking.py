@@ -18,7 +18,7 @@ from ladder.errors import UnheardError
 from ladder.evidence import Candidate, Retrieval
 from ladder.rungs.base import Climb
 from ladder.rungs.exchanges import Exchange, carry_out, once
-from ladder.rungs.judging import NoScore, Scored, score_all
+from ladder.rungs.judging import TIMES_ASKED, NoScore, Scored, score_all
 from ladder.rungs.rewriting import fault_of, rewritten
 from ladder.rungs.voting import ballot, vote
 from ladder.samples.rows import Document, Sample
@@ -26,8 +26,6 @@ from ladder.samples.rows import Document, Sample
 MANY_LABELS = 30
 """From here on the labels are a page of their own: listing or scoring them all is dear."""
 BATCH_CALIBRATION_ROWS = 32
-TIMES_ASKED = 2
-"""A row that failed is asked again once all others have been: the trouble may have passed."""
 CHARACTERS_PER_TOKEN = 2
 """Fewer than prose has, so that what fits by this count fits the model's context."""
 

@@ -172,10 +172,12 @@ class Climb:
     def one_call(self, model: str, completion: Completion) -> Asked:
         """Return what an answer took, with its price where a model has one."""
         prices, usd = self.prices(model), 0.0
+        lost_in, lost_out = completion.lost_tokens
+        tokens_in, tokens_out = completion.tokens_in + lost_in, completion.tokens_out + lost_out
         if prices is not None:
-            usd += completion.tokens_in * prices.input_usd_per_1m / 1e6
-            usd += completion.tokens_out * prices.output_usd_per_1m / 1e6
-        tokens = completion.tokens_in + completion.tokens_out
+            usd += tokens_in * prices.input_usd_per_1m / 1e6
+            usd += tokens_out * prices.output_usd_per_1m / 1e6
+        tokens = tokens_in + tokens_out
         errors = {completion.kind or "error": 1} if completion.error is not None else {}
         return Asked(calls=1, tokens=tokens, seconds=completion.seconds, usd=usd, errors=errors)
 

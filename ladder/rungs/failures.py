@@ -10,13 +10,11 @@ from collections import Counter
 from collections.abc import Sequence
 
 from ladder.engines.base import Completion
-from ladder.errors import UnheardError
+from ladder.errors import GO_ON, UnheardError
 from ladder.gate.verdict import too_many_failed
 from ladder.rungs.asking import Outcome
 from ladder.task import GateLimits
 from ladder.wording import counted
-
-AGAIN = "What was answered is kept: run the same command again to go on from here."
 
 
 def unheard(outcomes: Sequence[Outcome], gate: GateLimits) -> bool:
@@ -66,5 +64,5 @@ def commonest(outcomes: Sequence[Outcome]) -> str:
 def _sentence(what: str, kinds: Counter[str], of: int, words: str) -> str:
     return (
         f"{what}: {sum(kinds.values()):,} of {of:,} requests failed ({counted(kinds)}: {words}). "
-        f"{AGAIN}"
+        f"{GO_ON}"
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from ladder.engines.base import Completion, Request
-from ladder.errors import UnheardError
+from ladder.errors import GO_ON, UnheardError
 from ladder.evidence import Estimate, JudgeAgreement
 from ladder.gate.bounds import estimate
 from ladder.gate.judged import kappa, prediction_powered_mean, too_few
@@ -19,7 +19,7 @@ from ladder.scorers import ModelScorer, Score
 from ladder.task import model_parts
 
 TIMES_ASKED = 2
-"""A question to the judge that failed is asked again once all others have been."""
+"""What failed is asked again once all else has been asked: the trouble may have passed."""
 RIGHT_FROM = 0.5
 """A graded score counts as right from here on, where right and wrong are compared."""
 REPLY_SHOWN = 60
@@ -81,7 +81,7 @@ def gated_scores(climb: Climb, given: Sequence[Given]) -> list[float | None]:
     lost = [one for one in found if isinstance(one, NoScore) and not one.is_own_fault]
     if too_many_failed(len(lost), len(found), climb.task.gate.max_error_rate):
         count = f"{len(lost):,} of {len(found):,} requests failed"
-        raise UnheardError(f"judging: {count} ({lost[0].reason}). Run again to go on from here.")
+        raise UnheardError(f"judging: {count} ({lost[0].reason}). {GO_ON}")
     return [None if isinstance(score, NoScore) else score.value for score in found]
 
 

@@ -66,12 +66,12 @@ def measure(
         found = units_of(climb, outcomes)
         return found.scores, found.weights
 
-    def hopeless() -> bool:
-        return sum(not outcome.scores for outcome in outcomes) > gate.max_error_rate * len(rows)
+    def failed() -> int:
+        return sum(not outcome.scores for outcome in outcomes)
 
-    score, seen = judge_in_looks(read, counts, gate.min_score, budget, hopeless)
+    score, seen = judge_in_looks(read, counts, gate.min_score, budget, failed, gate.max_error_rate)
     units = units_of(climb, outcomes)
-    errors = sum(not outcome.scores for outcome in outcomes)
+    errors = failed()
     limits = [score, judge_errors(errors, len(outcomes), gate.max_error_rate)]
     answered = [outcome for outcome in outcomes if outcome.scores]
     latency, latency_limit, untimed = judged_latency(

@@ -21,7 +21,7 @@ from ladder.gate.verdict import too_many_failed
 from ladder.report.watch import Watch
 from ladder.rungs.asking import Outcome, answer
 from ladder.rungs.base import Climb, Rung, Wave
-from ladder.rungs.failures import describe
+from ladder.rungs.failures import describe, unheard
 from ladder.rungs.proving import compare_unseen, proving_rows
 
 ROUNDS = (16, 48, 120)
@@ -101,7 +101,7 @@ def race(climb: Climb, candidates: Sequence[Candidate]) -> tuple[Candidate, list
             n=readings[at].n,
             dropped=at != winner,
             errors=len(readings[at].scores) - readings[at].n,
-            unheard=_is_unheard(heard[at], climb.task.gate.max_error_rate),
+            unheard=unheard(heard[at], climb.task.gate),
         )
         for at, candidate in enumerate(candidates)
     ]
@@ -110,11 +110,6 @@ def race(climb: Climb, candidates: Sequence[Candidate]) -> tuple[Candidate, list
 
 def _out(outcomes: Sequence[Outcome], limit: float) -> bool:
     return too_many_failed(sum(not o.scores for o in outcomes), len(outcomes), limit)
-
-
-def _is_unheard(outcomes: Sequence[Outcome], limit: float) -> bool:
-    by_chance = sum(outcome.failed_by_chance for outcome in outcomes)
-    return too_many_failed(by_chance, len(outcomes), limit)
 
 
 @dataclass(frozen=True)

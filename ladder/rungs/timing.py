@@ -14,9 +14,10 @@ from ladder.files import digest_of
 from ladder.gate.quantiles import percentile, quantile_interval
 from ladder.gate.verdict import error_at_look, judge_latency
 from ladder.hardware import hardware
-from ladder.rungs.asking import TIMES_ASKED, exchange, request_for
+from ladder.rungs.asking import exchange, request_for
 from ladder.rungs.base import Climb
 from ladder.rungs.exchanges import carry_out
+from ladder.rungs.judging import TIMES_ASKED
 from ladder.rungs.voting import draws_wanted
 from ladder.samples.rows import Sample
 

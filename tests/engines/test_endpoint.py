@@ -421,7 +421,8 @@ def test_failed_tries_that_were_billed_add_up() -> None:
     with FaultyServer([broken, broken, Step()]) as server:
         completion = answer_of(server)
     assert completion.text == "hello"
-    assert (completion.tokens_in, completion.tokens_out) == (211, 17)
+    assert (completion.tokens_in, completion.tokens_out) == (11, 3)
+    assert completion.lost_tokens == (200, 14)
 
 
 def test_missing_usage_is_estimated_with_one_warning() -> None:

@@ -18,6 +18,7 @@ from ladder.gate.verdict import (
     error_at_look,
     judge_cost,
     judge_errors,
+    judge_in_looks,
     judge_latency,
     judge_score,
     looks,
@@ -314,3 +315,31 @@ def test_a_percentile_is_the_smallest_value_that_covers_the_share(values, share)
     assert found in values
     assert sum(value <= found for value in values) >= share * len(values) - 1e-9
     assert sum(value < found for value in values) < share * len(values) + 1e-9
+
+
+def looked(failed_at: dict[int, int], scores: list[float], most_failed: float = 0.02):
+    """Look at rows of which so many have failed at each count."""
+    counts = looks(len(scores))
+    now = [0]
+
+    def read(count: int):
+        now[0] = failed_at.get(count, max([0, *(n for at, n in failed_at.items() if at < count)]))
+        return scores[: count - now[0]], None
+
+    return judge_in_looks(read, counts, 0.5, 0.05, lambda: now[0], most_failed)
+
+
+def test_a_clear_verdict_waits_until_the_failures_are_few() -> None:
+    """One of 25 rows failed, 4 %: among 50 it is the 2 % that may fail."""
+    verdict, seen = looked({25: 1}, [1.0] * 400)
+    assert (verdict.verdict, seen) == ("pass", (25, 50))
+    assert verdict.reason.startswith("24 rows"), "the verdict of the look that was clear stands"
+
+
+def test_no_further_rows_are_read_where_too_many_have_failed_for_all_of_them() -> None:
+    _, seen = looked({25: 9}, [1.0] * 400)
+    assert seen == (25,)
+
+
+def test_without_failures_the_first_clear_look_is_the_last() -> None:
+    assert looked({}, [1.0] * 400)[1] == (25,)

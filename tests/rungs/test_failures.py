@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -273,3 +274,21 @@ def test_what_was_heard_is_told_from_what_was_not():
 
     assert best_of(2, 4, lambda at, count: seen[at], Quiet())[0] == 1
     assert best_of(1, 4, lambda at, count: seen[0], Quiet())[0] is None
+
+
+def test_what_failed_tries_were_billed_is_paid_and_no_part_of_what_an_answer_costs(tmp_path):
+    """A fault must not make a system look dear: its cost is a limit of the gate."""
+    tries: dict[int, int] = {}
+    billed = {"error": {"message": "overloaded"}, "choices": [], "usage": {"prompt_tokens": 9000}}
+
+    def script(request: Seen) -> Step:
+        tries[number(request)] = tries.get(number(request), 0) + 1
+        once = number(request) % 5 == 0 and tries[number(request)] == 1
+        return Step(body=json.dumps(billed).encode()) if once else good(request)
+
+    with FaultyServer(script) as server:
+        climb = climb_of(server.url, tmp_path)
+        measured, _, _ = measure(climb, chat(climb), ROWS, all_rows=True)
+    assert measured.tokens.input_mean == 11
+    assert measured.cost_usd_per_1k == pytest.approx(14e-3)
+    assert climb.asked.usd >= 10 * 9000 / 1e6

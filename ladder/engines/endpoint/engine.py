@@ -35,7 +35,7 @@ from ladder.engines.endpoint.failure import (
 )
 from ladder.engines.endpoint.loop import Loop, Put
 from ladder.engines.endpoint.pacing import START_CONCURRENCY, Pace
-from ladder.errors import EndpointDownError, EngineError
+from ladder.errors import GO_ON, EndpointDownError, EngineError
 from ladder.keys import how_to_send, key_for, place_at
 from ladder.redaction import hide_from_logs, keep_url_secrets, redact
 from ladder.wording import counted, harmless
@@ -382,14 +382,7 @@ class EndpointEngine:
         first_s = completion.first_s
         if first_s is not None:
             first_s += seconds - completion.seconds
-        more_in, more_out = asked.tokens
-        return replace(
-            completion,
-            seconds=seconds,
-            first_s=first_s,
-            tokens_in=completion.tokens_in + more_in,
-            tokens_out=completion.tokens_out + more_out,
-        )
+        return replace(completion, seconds=seconds, first_s=first_s, lost_tokens=asked.tokens)
 
     async def _sent(
         self, call: _Call, asked: _Asked, limit_s: float, *, stream: bool
@@ -484,6 +477,6 @@ class EndpointEngine:
         message = (
             f"{state} at {self._shown} since {since}: {counted(lately)}"
             + (f" ({said})" if said else "")
-            + f". {advice} What was answered is kept: run the same command again to go on."
+            + f". {advice} {GO_ON}"
         )
         return EndpointDownError(redact(message), lately)
