@@ -22,7 +22,7 @@ from ladder.gate.bounds import estimate
 from ladder.gate.paired import mcnemar, paired
 from ladder.gate.verdict import error_of_limit, judge_in_looks, looks
 from ladder.report.watch import Quiet
-from ladder.rungs.racing import Reading, best_of
+from ladder.rungs.racing import Standing, best_of
 from ladder.task import GateLimits
 
 GATE = GateLimits(min_score=0.85)
@@ -108,8 +108,11 @@ def false_improvements(times: int, candidates: int = 20, dev: int = 120, gate: i
     for _ in range(times):
         truth = [0.7] * candidates
         seen = draw_scores(truth, dev, False, draw)
-        winner, readings = best_of(
-            candidates, dev, lambda at, count, s=seen: Reading(s[at, :count].tolist(), 1.0), Quiet()
+        winner, standings = best_of(
+            candidates,
+            dev,
+            lambda at, count, s=seen: Standing(s[at, :count].tolist(), 1.0),
+            Quiet(),
         )
         unseen = draw_scores(truth, gate, False, draw)
         won = int(((seen[winner] == 1) & (seen[0] == 0)).sum())
@@ -117,7 +120,7 @@ def false_improvements(times: int, candidates: int = 20, dev: int = 120, gate: i
         on_dev += won > lost and mcnemar(won, lost) < 0.05
         gap, _, _, p_value = paired(unseen[winner].tolist(), unseen[0].tolist(), 0.95)
         on_gate += gap > 0 and p_value < 0.05
-        flattered += readings[winner].mean - 0.7
+        flattered += standings[winner].mean - 0.7
     print(f"\n{candidates} equal candidates, raced on {dev} rows, {times} times")
     print(f"  called better on the rows that chose them   {rate(on_dev, times)}")
     print(f"  called better on unseen rows (the program)  {rate(on_gate, times)}")

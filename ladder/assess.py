@@ -12,7 +12,7 @@ from ladder import __version__
 from ladder.costing import economics
 from ladder.data_report import describe_data, headline, refuse_untestable
 from ladder.economy.asked import since, together
-from ladder.errors import EndpointDownError, SpendLimitError, UnheardError
+from ladder.errors import EndpointDownError, NoVerdictError, SpendLimitError
 from ladder.evidence import (
     AgainstTeacher,
     Asked,
@@ -101,7 +101,7 @@ def attempt_rung(climb: Climb, rung: Rung, *, every: bool = False) -> Attempt:
     before, started = climb.asked, time.perf_counter()
     try:
         attempt = _attempted(climb, rung, every=every)
-    except UnheardError as error:
+    except NoVerdictError as error:
         attempt = _without_verdict(rung, str(error))
     seconds = round(time.perf_counter() - started, 2)
     return attempt.model_copy(update={"asked": since(before, climb.asked), "seconds": seconds})
@@ -122,7 +122,7 @@ def _attempted(climb: Climb, rung: Rung, *, every: bool) -> Attempt:
     status, reason = status_of(measurement, verdict, lines)
     try:
         parts = _explained(climb, rung, winner, measurement, verdict, outcomes)
-    except UnheardError as error:
+    except NoVerdictError as error:
         if status != "passed":
             status, reason = "no verdict", str(error)
     return Attempt(
@@ -162,7 +162,7 @@ def _explained(
     """Say why a rung did not pass, and how a student does beside its teacher.
 
     Raises:
-        UnheardError: too many requests failed to say so.
+        NoVerdictError: too many requests failed to say so.
     """
     if verdict.status == "none":
         return Parts()
@@ -190,7 +190,7 @@ def status_of(
         kinds = counted(measured.error_kinds)
         words = f" ({kinds}: {measured.commonest_error})" if kinds else ""
         return "no verdict", f"{reason}{words}"
-    lost = [line for line in lines if line.unheard]
+    lost = [line for line in lines if line.inconclusive]
     if lost and verdict.status != "pass" and not verdict.unproven:
         names = ", ".join(line.technique for line in lost)
         return "no verdict", f"too many requests failed to race {names}; what was raced: {reason}"
@@ -245,9 +245,9 @@ def ends(climb: Climb, attempt: Attempt) -> bool:
 
 def choose(task: Task, attempts: Sequence[Attempt]) -> Attempt | None:
     """Return the lowest rung that passed or, unproven, holds every limit by its estimate."""
-    told = [a for a in attempts if a.status != "no verdict"]
-    passed = [a for a in told if a.status == "passed"]
-    holding = [a for a in told if a in passed or (a.verdict and a.verdict.unproven)]
+    judged = [a for a in attempts if a.status != "no verdict"]
+    passed = [a for a in judged if a.status == "passed"]
+    holding = [a for a in judged if a in passed or (a.verdict and a.verdict.unproven)]
     climbs_on = task.gate.when_undecided == "climb"
     return next(iter(passed if passed and climbs_on else holding), None)
 
@@ -296,7 +296,7 @@ def _climb(climb: Climb, *, until: RungName | None, every: bool) -> Climbed:
             found.confirmed = confirm(climb, found.chosen.candidate)
             leaky = score_with_leaks(climb, found.chosen.candidate)
             found.confirmed = found.confirmed.model_copy(update={"leaky": leaky})
-    except (*ENDED, UnheardError) as error:
+    except (*ENDED, NoVerdictError) as error:
         found.stopped = str(error)
     finally:
         climb.spending.count_rest()

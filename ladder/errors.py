@@ -8,7 +8,7 @@ LadderError
 ├── EngineError        no answers can be had from a model or an endpoint
 │   ├── PassportError      a trained artefact, or its base, is not what its passport says
 │   ├── EndpointDownError  an endpoint fails again and again: nothing more is sent there
-│   └── UnheardError       too many requests failed for a choice or a comparison to be made
+│   └── NoVerdictError     too many requests failed to choose, to compare or to explain
 ├── TrainingError      a recipe's program failed; names its log
 ├── SpendLimitError    rules.max_spend_usd is reached
 └── StateError         a run folder or the cache cannot be read or written
@@ -95,7 +95,7 @@ class EndpointDownError(EngineError):
         self.counts = dict(counts)
 
 
-class UnheardError(EngineError):
+class NoVerdictError(EngineError):
     """Too many requests failed to choose, to compare or to explain: there is no verdict."""
 
 

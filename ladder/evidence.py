@@ -386,7 +386,7 @@ class RaceLine(Record):
     dropped: bool
     errors: int = 0
     """Rows that it gave no answer to."""
-    unheard: bool = False
+    inconclusive: bool = False
     """Too many of its requests failed: it neither won nor lost."""
 
 

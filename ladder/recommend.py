@@ -191,8 +191,8 @@ def _withheld(
         if confirmed is not None and confirmed.verdict.verdict == "none":
             return f"{chosen.rung} is not confirmed: {confirmed.verdict.reason}"
         return ""
-    untold = [attempt for attempt in attempts if attempt.status == "no verdict"]
-    return f"{untold[0].rung}: {untold[0].reason}" if untold else ""
+    without = [attempt for attempt in attempts if attempt.status == "no verdict"]
+    return f"{without[0].rung}: {without[0].reason}" if without else ""
 
 
 def _why_not_confirmed(

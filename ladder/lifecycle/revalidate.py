@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from ladder.engines.local import LocalEngine
-from ladder.errors import GO_ON, PassportError, Problem, StateError, TaskError, UnheardError
+from ladder.errors import GO_ON, NoVerdictError, PassportError, Problem, StateError, TaskError
 from ladder.evidence import Attempt, Measurement, RevalidationPlan, Verdict
 from ladder.files import alone_in, append_line, clear_disk_errors, private_folder, read_text
 from ladder.lifecycle.passport import canary_finding
@@ -92,7 +92,7 @@ def revalidate(path: Path, watch: Watch, granted: Granted = "trusted") -> Revali
         granted: what of the code that the task names may run (`ladder.trust`).
 
     Raises:
-        UnheardError: too many requests failed to tell; nothing is recorded.
+        NoVerdictError: too many requests failed to tell; nothing is recorded.
         TaskError: the plan or its task is wrong, or the plan asks a model that the task does not.
     """
     plan = load_plan(path)
@@ -151,7 +151,9 @@ def _measured_again(climb: Climb, plan: RevalidationPlan) -> Revalidation:
     if verdict.status == "none":
         reason = "; ".join(limit.reason for limit in verdict.limits if limit.verdict == "none")
         words = f" (most often: {measurement.commonest_error})" if measurement.errors else ""
-        raise UnheardError(f"No verdict: {reason}{words}. This does not count as a check. {GO_ON}")
+        raise NoVerdictError(
+            f"No verdict: {reason}{words}. This does not count as a check. {GO_ON}"
+        )
     changed = changed_pins(climb, plan)
     found = findings(plan, measurement, verdict, changed)
     engine = climb.engine_of(plan.candidate).engine

@@ -105,9 +105,9 @@ def table_rows(a: Assessment) -> Iterator[tuple[str, str, str, str, str, str]]:
 def _row(attempt: Attempt) -> tuple[str, str, str, str, str, str]:
     m = attempt.measurement
     if m is None:
-        untold = attempt.status == "no verdict"
-        words = "no verdict" if untold else attempt.reason
-        return (attempt.rung, "–" if untold else "not climbed", "", "", "", words)
+        if attempt.status == "no verdict":
+            return (attempt.rung, "–", "", "", "", "no verdict")
+        return (attempt.rung, "not climbed", "", "", "", attempt.reason)
     word: str = attempt.verdict.status if attempt.verdict else attempt.status
     if attempt.status == "no verdict":
         word = "no verdict"
@@ -174,7 +174,7 @@ def _attempt_lines(attempt: Attempt) -> Iterator[str]:
         for line in attempt.race:
             mark = "" if line.dropped else " ← won"
             score = f"{line.score:.2f}" if line.n else "–"
-            lost = f"{line.errors}: neither won nor lost" if line.unheard else str(line.errors)
+            lost = f"{line.errors}: neither won nor lost" if line.inconclusive else str(line.errors)
             yield _cells((f"{line.technique}{mark}", score, str(line.n), lost))
         yield "\n</details>"
 

@@ -11,7 +11,7 @@ from ladder.gate.verdict import score_holds
 from ladder.rungs.asking import Outcome, answer
 from ladder.rungs.base import Climb
 from ladder.rungs.changes import changes, diagnostic_arms
-from ladder.rungs.failures import refuse_unheard
+from ladder.rungs.failures import require_conclusive
 from ladder.rungs.library import DEPTH
 from ladder.samples.rows import Sample
 from ladder.scorers import ModelScorer
@@ -28,7 +28,7 @@ def explain(
     """Return why a candidate did not pass.
 
     Raises:
-        UnheardError: too many requests of an arm failed to say so.
+        NoVerdictError: too many requests of an arm failed to say so.
     """
     before = climb.asked
     gate = climb.task.gate
@@ -83,7 +83,7 @@ def _scores(climb: Climb, arm: Arm, way: Candidate, rows: Sequence[Sample]) -> d
     if way.retrieval is not None and way.retrieval.source == "gold":
         rows = [row for row in rows if climb.library.right_passages(row)]
     outcomes = answer(climb, way, rows, f"why: {arm}")
-    refuse_unheard(outcomes, climb.task.gate, f"the {arm} arm of the diagnosis")
+    require_conclusive(outcomes, climb.task.gate, f"the {arm} arm of the diagnosis")
     return {outcome.sample.id: outcome.scores[0] for outcome in outcomes if outcome.scores}
 
 

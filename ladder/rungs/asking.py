@@ -14,7 +14,7 @@ from statistics import fmean
 
 from ladder.engines.base import Completion, Request
 from ladder.engines.cache import CachedEngine
-from ladder.errors import UnheardError
+from ladder.errors import NoVerdictError
 from ladder.evidence import Candidate, Retrieval
 from ladder.rungs.base import Climb
 from ladder.rungs.exchanges import Exchange, carry_out, once
@@ -55,7 +55,7 @@ class Outcome:
         return (self.completion.kind or "error") if self.error is not None else ""
 
     @property
-    def failed_by_chance(self) -> bool:
+    def failed_externally(self) -> bool:
         """Whether there is no score for a reason that is not this system's own."""
         if self.unjudged is not None:
             return not self.unjudged.is_own_fault
@@ -156,7 +156,7 @@ def _prior(climb: Climb, candidate: Candidate, engine: CachedEngine) -> tuple[fl
     completions = [completion for _, completion in engine.complete(requests)]
     lost = [c for c in completions if c.error is not None and not c.is_own_fault]
     if lost:  # another prior is another system
-        raise UnheardError(f"calibrating {candidate.technique}: {lost[0].error}")
+        raise NoVerdictError(f"calibrating {candidate.technique}: {lost[0].error}")
     found = [c.choice_logprobs for c in completions if c.choice_logprobs]
     return tuple(map(fmean, zip(*found, strict=True)))
 

@@ -12,7 +12,7 @@ from ladder.evidence import Build
 from ladder.report.watch import Watch
 from ladder.rungs.asking import answer
 from ladder.rungs.base import Climb
-from ladder.rungs.failures import refuse_unheard
+from ladder.rungs.failures import require_conclusive
 from ladder.rungs.opening import open_climb
 from ladder.rungs.preferences import preference_rows
 from ladder.rungs.r3_lora import plain_candidate, training_rows
@@ -142,7 +142,7 @@ def _answered(climb: Climb, recipe: Recipe) -> Answered:
     if climb.task.models.teacher is None or reads or not _teaches(recipe):
         return [(sample, sample.target) for sample in samples]
     outcomes = answer(climb, teacher_of(climb), samples, "teacher answers", scored=False)
-    refuse_unheard(outcomes, climb.task.gate, "the teacher's answers")
+    require_conclusive(outcomes, climb.task.gate, "the teacher's answers")
     return [(o.sample, o.text) for o in outcomes if not o.error and o.text]
 
 

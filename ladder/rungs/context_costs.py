@@ -20,7 +20,7 @@ from ladder.gate.bounds import estimate
 from ladder.rungs.asking import answer
 from ladder.rungs.base import Climb
 from ladder.rungs.comparing import comparison, together
-from ladder.rungs.failures import refuse_unheard
+from ladder.rungs.failures import require_conclusive
 from ladder.samples.rows import Sample
 
 BUDGETS = (1, 2, 4, 8, 16)
@@ -39,7 +39,7 @@ def context_costs(
     """Return the curve and the split; None where no right documents are known or none are read.
 
     Raises:
-        UnheardError: too many requests failed to tell.
+        NoVerdictError: too many requests failed to tell.
     """
     known = [row for row in rows if climb.library.right_passages(row)][:MOST_ROWS]
     retrieval = candidate.retrieval
@@ -49,7 +49,7 @@ def context_costs(
     def scores(changed: Retrieval) -> dict[str, float]:
         way = candidate.model_copy(update={"retrieval": changed})
         outcomes = answer(climb, way, known, "what context costs")
-        refuse_unheard(outcomes, climb.task.gate, "what context costs")
+        require_conclusive(outcomes, climb.task.gate, "what context costs")
         return {o.sample.id: o.scores[0] for o in outcomes if o.scores}
 
     there = [k for k in BUDGETS if k <= len(climb.splits.documents)]

@@ -1,4 +1,4 @@
-"""When too many requests failed for a choice, a comparison or an explanation to be made.
+"""When too many requests failed to choose, to compare or to explain.
 
 A request that failed is no answer: its row is left out where systems are compared. Above the
 gate's `max_error_rate` nothing is concluded at all, since what is left may be another kind of rows.
@@ -10,35 +10,35 @@ from collections import Counter
 from collections.abc import Sequence
 
 from ladder.engines.base import Completion
-from ladder.errors import GO_ON, UnheardError
+from ladder.errors import GO_ON, NoVerdictError
 from ladder.gate.verdict import too_many_failed
 from ladder.rungs.asking import Outcome
 from ladder.task import GateLimits
 from ladder.wording import counted
 
 
-def unheard(outcomes: Sequence[Outcome], gate: GateLimits) -> bool:
-    """Tell whether too many rows failed for reasons that are not the system's own."""
-    failed = sum(outcome.failed_by_chance for outcome in outcomes)
+def inconclusive(outcomes: Sequence[Outcome], gate: GateLimits) -> bool:
+    """Tell whether too many rows failed for reasons outside the system that was asked."""
+    failed = sum(outcome.failed_externally for outcome in outcomes)
     return too_many_failed(failed, len(outcomes), gate.max_error_rate)
 
 
-def refuse_unheard(outcomes: Sequence[Outcome], gate: GateLimits, what: str) -> None:
+def require_conclusive(outcomes: Sequence[Outcome], gate: GateLimits, what: str) -> None:
     """Conclude nothing from answers of which too many failed.
 
     Raises:
-        UnheardError: with what was to be found out, the counts, and the commonest error's words.
+        NoVerdictError: with what was to be found out, the counts, and the commonest error's words.
     """
-    if unheard(outcomes, gate):
-        raise UnheardError(describe(what, outcomes))
+    if inconclusive(outcomes, gate):
+        raise NoVerdictError(describe(what, outcomes))
 
 
-def refuse_failed(completions: Sequence[Completion], gate: GateLimits, what: str) -> None:
-    """Conclude nothing from completions of which too many failed (`refuse_unheard`)."""
+def require_answers(completions: Sequence[Completion], gate: GateLimits, what: str) -> None:
+    """Conclude nothing from completions of which too many failed (`require_conclusive`)."""
     failed = [c for c in completions if c.error is not None and not c.is_own_fault]
     if too_many_failed(len(failed), len(completions), gate.max_error_rate):
         kinds = Counter(c.kind or "error" for c in failed)
-        raise UnheardError(_sentence(what, kinds, len(completions), str(failed[0].error)))
+        raise NoVerdictError(_sentence(what, kinds, len(completions), str(failed[0].error)))
 
 
 def describe(what: str, outcomes: Sequence[Outcome]) -> str:

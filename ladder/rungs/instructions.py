@@ -17,7 +17,7 @@ from ladder.errors import TaskError
 from ladder.evidence import Candidate
 from ladder.rungs.asking import MANY_LABELS, Outcome
 from ladder.rungs.base import Climb
-from ladder.rungs.failures import refuse_failed
+from ladder.rungs.failures import require_answers
 from ladder.samples.rows import Sample
 from ladder.task import model_parts
 
@@ -143,7 +143,7 @@ def proposals(
     ]
     texts = [""] * len(requests)
     found = dict(climb.engine(model).complete(requests))
-    refuse_failed(list(found.values()), climb.task.gate, "writing instructions")
+    require_answers(list(found.values()), climb.task.gate, "writing instructions")
     for at, completion in found.items():
         texts[at] = completion.text.strip()[:INSTRUCTION_CHARACTERS]
     return [

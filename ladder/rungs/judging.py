@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from ladder.engines.base import Completion, Request
-from ladder.errors import GO_ON, UnheardError
+from ladder.errors import GO_ON, NoVerdictError
 from ladder.evidence import Estimate, JudgeAgreement
 from ladder.gate.bounds import estimate
 from ladder.gate.judged import kappa, prediction_powered_mean, too_few
@@ -72,7 +72,7 @@ def gated_scores(climb: Climb, given: Sequence[Given]) -> list[float | None]:
     """Return the gated score of each answer; None where the judge gave none.
 
     Raises:
-        UnheardError: too many requests to the judge failed.
+        NoVerdictError: too many requests to the judge failed.
     """
     _, scorer = climb.scorers[0]
     if not isinstance(scorer, ModelScorer):
@@ -81,7 +81,7 @@ def gated_scores(climb: Climb, given: Sequence[Given]) -> list[float | None]:
     lost = [one for one in found if isinstance(one, NoScore) and not one.is_own_fault]
     if too_many_failed(len(lost), len(found), climb.task.gate.max_error_rate):
         count = f"{len(lost):,} of {len(found):,} requests failed"
-        raise UnheardError(f"judging: {count} ({lost[0].reason}). {GO_ON}")
+        raise NoVerdictError(f"judging: {count} ({lost[0].reason}). {GO_ON}")
     return [None if isinstance(score, NoScore) else score.value for score in found]
 
 

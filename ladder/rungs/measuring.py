@@ -23,7 +23,7 @@ from ladder.gate.verdict import (
 )
 from ladder.rungs.asking import Outcome, answer
 from ladder.rungs.base import Climb
-from ladder.rungs.failures import commonest, describe, kinds_of, unheard
+from ladder.rungs.failures import commonest, describe, inconclusive, kinds_of
 from ladder.rungs.judging import human_score
 from ladder.rungs.timing import judged_latency
 from ladder.rungs.units import Units, as_units
@@ -186,7 +186,7 @@ def score_with_leaks(climb: Climb, candidate: Candidate) -> Estimate | None:
     if not leaked:
         return None
     outcomes = answer(climb, candidate, leaked, "the rows that repeat training rows")
-    if unheard(outcomes, climb.task.gate):
+    if inconclusive(outcomes, climb.task.gate):
         return None
     scored = [(outcome.sample, outcome.scores[0]) for outcome in outcomes if outcome.scores]
     counted = climb.gate_scores[candidate.rung]

@@ -17,7 +17,7 @@ from ladder.rungs.asking import Outcome, answer
 from ladder.rungs.base import Climb
 from ladder.rungs.changes import IN_WORDS, SHOWS, changes, oracle
 from ladder.rungs.comparing import compare_outcomes, together
-from ladder.rungs.failures import refuse_unheard
+from ladder.rungs.failures import require_conclusive
 from ladder.rungs.proving import compare_unseen
 from ladder.rungs.r1_prompt import named
 from ladder.rungs.r2_rag import DOCUMENT_COUNTS
@@ -33,7 +33,7 @@ def mend(climb: Climb, candidate: Candidate) -> tuple[Candidate, tuple[Mend, ...
     what the documents need is more than one change, the documents have another chance.
 
     Raises:
-        UnheardError: too many requests failed to tell what helps.
+        NoVerdictError: too many requests failed to tell what helps.
     """
     trained = candidate.adapter is not None or candidate.build.folder is not None
     if candidate.retrieval is None or trained:  # training rows prove nothing of what learnt them
@@ -59,7 +59,7 @@ def _context_could_hold(climb: Climb, candidate: Candidate) -> bool:
         return True
     rows = [row for row in climb.splits.dev[:MOST_ROWS] if climb.library.right_passages(row)]
     outcomes = answer(climb, given, rows, "mending: the right documents")
-    refuse_unheard(outcomes, climb.task.gate, "mending")
+    require_conclusive(outcomes, climb.task.gate, "mending")
     return _mean(outcomes) >= climb.task.gate.min_score
 
 
@@ -116,7 +116,7 @@ def _mean(outcomes: Sequence[Outcome]) -> float:
 
 def _answers(climb: Climb, candidate: Candidate, title: str) -> list[Outcome]:
     outcomes = answer(climb, candidate, climb.splits.dev[:MOST_ROWS], f"mending: {title}")
-    refuse_unheard(outcomes, climb.task.gate, f"mending, {title}")
+    require_conclusive(outcomes, climb.task.gate, f"mending, {title}")
     return outcomes
 
 

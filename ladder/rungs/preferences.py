@@ -10,7 +10,7 @@ from ladder.errors import DataError, Problem
 from ladder.evidence import Candidate
 from ladder.rungs.asking import read, request_for
 from ladder.rungs.base import Climb
-from ladder.rungs.failures import refuse_failed
+from ladder.rungs.failures import require_answers
 from ladder.rungs.judging import RIGHT_FROM, gated_scores
 from ladder.rungs.r3_lora import prompt_of, reply_to
 from ladder.samples.preferences import Preference
@@ -87,7 +87,7 @@ def _wrong_answers(
             if completion.error is None and text:
                 given.append((samples[at], text))
             advance(done)
-    refuse_failed(completions, climb.task.gate, "wrong answers to learn from")
+    require_answers(completions, climb.task.gate, "wrong answers to learn from")
     for (sample, text), score in zip(given, gated_scores(climb, given), strict=True):
         differs = text.split() != sample.target.split()
         if score is not None and score < RIGHT_FROM and differs:

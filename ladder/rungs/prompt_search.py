@@ -19,7 +19,7 @@ from ladder.evidence import Candidate
 from ladder.rungs.asking import answer
 from ladder.rungs.base import Climb
 from ladder.rungs.demonstrations import Shown, demonstrations
-from ladder.rungs.failures import refuse_unheard
+from ladder.rungs.failures import require_conclusive
 from ladder.rungs.instructions import TIPS, Instruction, instructions, proposals, proposer
 from ladder.rungs.proving import learning_rows
 from ladder.samples.rows import Sample
@@ -77,7 +77,7 @@ def better_prompts(climb: Climb, leader: Candidate) -> list[Candidate]:
     The leader's own dev rows, where no race has read them yet, come on top.
 
     Raises:
-        UnheardError: too many requests failed to tell which prompt is better.
+        NoVerdictError: too many requests failed to tell which prompt is better.
     """
     calls, dev = climb.task.search.prompt_calls, climb.splits.dev
     if not calls or len(dev) < LEAST_DEV or not worth_it(climb, leader):
@@ -92,7 +92,7 @@ def better_prompts(climb: Climb, leader: Candidate) -> list[Candidate]:
         climb.watch.say(f"  no search: {calls} calls are too few for {len(dev)} dev rows")
         return []
     outcomes = answer(climb, leader, rows[:learnt], TITLE) if learnt else []
-    refuse_unheard(outcomes, climb.task.gate, TITLE)
+    require_conclusive(outcomes, climb.task.gate, TITLE)
     failures = [outcome for outcome in outcomes if outcome.scores and outcome.scores[0] < 1]
     options = instructions(climb, leader, rows)
     if model and failures:
@@ -125,7 +125,7 @@ def worth_it(climb: Climb, leader: Candidate) -> bool:
 def _dev_scores(climb: Climb, candidate: Candidate) -> list[float]:
     """Return the scores of the dev rows that were answered."""
     outcomes = answer(climb, candidate, climb.splits.dev, TITLE)
-    refuse_unheard(outcomes, climb.task.gate, TITLE)
+    require_conclusive(outcomes, climb.task.gate, TITLE)
     return [outcome.scores[0] for outcome in outcomes if outcome.scores]
 
 
@@ -206,10 +206,10 @@ def _read(climb: Climb, leader: Candidate, found: Combination, rows: int) -> Rea
     dev = climb.splits.dev[:rows]
     if candidate.answer != "scored":
         outcomes = answer(climb, candidate, dev, TITLE)
-        refuse_unheard(outcomes, climb.task.gate, TITLE)
+        require_conclusive(outcomes, climb.task.gate, TITLE)
         return Reading(_mean([o.scores[0] for o in outcomes if o.scores]), "none")
     *outcomes, empty = answer(climb, candidate, [*dev, EMPTY_INPUT], TITLE, scored=False)
-    refuse_unheard([*outcomes, empty], climb.task.gate, TITLE)
+    require_conclusive([*outcomes, empty], climb.task.gate, TITLE)
     values = [outcome.completion.choice_logprobs for outcome in outcomes]
     priors: dict[Calibration, Sequence[float]] = {
         "batch": [fmean(column) for column in zip(*filter(None, values), strict=True)],

@@ -10,7 +10,7 @@ from ladder.evidence import Candidate, Comparison
 from ladder.rungs.asking import answer
 from ladder.rungs.base import Climb
 from ladder.rungs.comparing import compare_outcomes
-from ladder.rungs.failures import refuse_unheard
+from ladder.rungs.failures import require_conclusive
 from ladder.samples.rows import Sample
 from ladder.samples.splits import group_end
 
@@ -39,13 +39,13 @@ def compare_unseen(climb: Climb, leader: Candidate, challenger: Candidate) -> Co
     """Compare a challenger with the leader on unseen rows; None without such rows.
 
     Raises:
-        UnheardError: too many requests failed to tell.
+        NoVerdictError: too many requests failed to tell.
     """
     rows = proving_rows(climb, leader, challenger)
     old = answer(climb, leader, rows, "unseen rows, as it is")
     new = answer(climb, challenger, rows, "unseen rows, the challenger")
     for outcomes in (old, new):
-        refuse_unheard(outcomes, climb.task.gate, "comparing on unseen rows")
+        require_conclusive(outcomes, climb.task.gate, "comparing on unseen rows")
     if not any(a.scores and b.scores for a, b in zip(new, old, strict=True)):
         return None
     return compare_outcomes(leader.technique, new, old, climb.task.gate.confidence)

@@ -10,7 +10,7 @@ from ladder.economy.cost import machine_usd
 from ladder.evidence import Build, Candidate
 from ladder.rungs.asking import Outcome, answer
 from ladder.rungs.base import Climb, Wave
-from ladder.rungs.failures import refuse_unheard
+from ladder.rungs.failures import require_conclusive
 from ladder.rungs.r1_prompt import named
 from ladder.rungs.r3_lora import plain_candidate, training_rows
 from ladder.rungs.teaching import teacher_of
@@ -42,7 +42,7 @@ def first_wave(climb: Climb, leader: Candidate | None) -> list[Candidate]:
     teacher = teacher_of(climb)
     inputs = (*climb.splits.train, *climb.splits.unlabeled)[: climb.task.training.max_rows]
     outcomes = answer(climb, teacher, inputs, "teacher answers", scored=False)
-    refuse_unheard(outcomes, climb.task.gate, "the teacher's answers")
+    require_conclusive(outcomes, climb.task.gate, "the teacher's answers")
     taught = [outcome for outcome in outcomes if not outcome.error and outcome.text]
     students = [_generating_student(climb, teacher, taught)] if _has_student(climb) else []
     if climb.splits.labels and len(Counter(o.text for o in taught)) > 1:

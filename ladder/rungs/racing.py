@@ -15,13 +15,13 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ladder.errors import UnheardError
+from ladder.errors import NoVerdictError
 from ladder.evidence import Candidate, RaceLine
 from ladder.gate.verdict import too_many_failed
 from ladder.report.watch import Watch
 from ladder.rungs.asking import Outcome, answer
 from ladder.rungs.base import Climb, Rung, Wave
-from ladder.rungs.failures import describe, unheard
+from ladder.rungs.failures import describe, inconclusive
 from ladder.rungs.proving import compare_unseen, proving_rows
 
 ROUNDS = (16, 48, 120)
@@ -36,7 +36,7 @@ def race_rung(climb: Climb, rung: Rung) -> tuple[Candidate | None, tuple[RaceLin
     A challenge's winner, costlier or found by much searching, must also be better on unseen rows.
 
     Raises:
-        UnheardError: of every candidate's requests too many failed.
+        NoVerdictError: of every candidate's requests too many failed.
     """
     leader: Candidate | None = None
     lines: dict[str, RaceLine] = {}
@@ -53,10 +53,10 @@ def race_rung(climb: Climb, rung: Rung) -> tuple[Candidate | None, tuple[RaceLin
             if before is not None and leader is not None and leader != before:
                 unseen = compare_unseen(climb, before, leader)
                 leader = leader if unseen and unseen.claim == "better" else before
-        except UnheardError as error:  # it may have won: the rung cannot fail without it
+        except NoVerdictError as error:  # it may have won: the rung cannot fail without it
             climb.watch.say(f"  {error}")
             leader, name = before, f"challenge {number}: {error}"
-            lines[name] = RaceLine(technique=name, score=0.0, n=0, dropped=True, unheard=True)
+            lines[name] = RaceLine(technique=name, score=0.0, n=0, dropped=True, inconclusive=True)
     won = leader.technique if leader else ""
     last = [line.model_copy(update={"dropped": line.technique != won}) for line in lines.values()]
     return leader, tuple(sorted(last, key=lambda line: (-line.n, -line.score)))
@@ -75,33 +75,33 @@ def race(climb: Climb, candidates: Sequence[Candidate]) -> tuple[Candidate, list
     """Return the winner and how each candidate did. Of equals the one with fewer tokens wins.
 
     Raises:
-        UnheardError: of every candidate's requests too many failed.
+        NoVerdictError: of every candidate's requests too many failed.
     """
     dev = climb.splits.dev
     if len(candidates) == 1:
         return candidates[0], []
     heard: dict[int, list[Outcome]] = {}
 
-    def read(at: int, count: int) -> Reading:
+    def read(at: int, count: int) -> Standing:
         outcomes = heard[at] = answer(climb, candidates[at], dev[:count])
         scores = [o.scores[0] if o.scores else None for o in outcomes]
         tokens = sum(o.completion.tokens_in for o in outcomes) / max(1, count)
-        return Reading(scores, tokens, _out(outcomes, climb.task.gate.max_error_rate))
+        return Standing(scores, tokens, _out(outcomes, climb.task.gate.max_error_rate))
 
-    winner, readings = best_of(len(candidates), len(dev), read, climb.watch)
+    winner, standings = best_of(len(candidates), len(dev), read, climb.watch)
     if winner is None:
         worst = max(heard.values(), key=lambda outcomes: sum(not o.scores for o in outcomes))
-        raise UnheardError(
+        raise NoVerdictError(
             describe("no candidate could be compared with another on the dev rows", worst)
         )
     lines = [
         RaceLine(
             technique=candidate.technique,
-            score=readings[at].mean,
-            n=readings[at].n,
+            score=standings[at].mean,
+            n=standings[at].n,
             dropped=at != winner,
-            errors=len(readings[at].scores) - readings[at].n,
-            unheard=unheard(heard[at], climb.task.gate),
+            errors=len(standings[at].scores) - standings[at].n,
+            inconclusive=inconclusive(heard[at], climb.task.gate),
         )
         for at, candidate in enumerate(candidates)
     ]
@@ -113,7 +113,7 @@ def _out(outcomes: Sequence[Outcome], limit: float) -> bool:
 
 
 @dataclass(frozen=True)
-class Reading:
+class Standing:
     """How a candidate did on the first rows."""
 
     scores: Sequence[float | None]
@@ -136,8 +136,8 @@ class Reading:
 
 
 def best_of(
-    candidates: int, rows: int, read: Callable[[int, int], Reading], watch: Watch
-) -> tuple[int | None, dict[int, Reading]]:
+    candidates: int, rows: int, read: Callable[[int, int], Standing], watch: Watch
+) -> tuple[int | None, dict[int, Standing]]:
     """Return the winner among numbered candidates, and what each one was seen with last.
 
     No winner: of every candidate's requests too many failed.
@@ -149,7 +149,7 @@ def best_of(
         watch: sees the rounds.
     """
     alive = list(range(candidates))
-    seen: dict[int, Reading] = {}
+    seen: dict[int, Standing] = {}
     rounds = [count for count in ROUNDS if count < rows] + [rows]
     order: list[int] = []
     for number, count in enumerate(rounds, start=1):
@@ -168,9 +168,9 @@ def best_of(
     return order[0], seen
 
 
-def _by_merit(seen: Mapping[int, Reading]) -> list[int]:
+def _by_merit(seen: Mapping[int, Standing]) -> list[int]:
     """Order candidates by their score on the rows that all of them answered, then by tokens."""
-    columns = zip(*(reading.scores for reading in seen.values()), strict=True)
+    columns = zip(*(standing.scores for standing in seen.values()), strict=True)
     shared = [row for row, column in enumerate(columns) if None not in column]
 
     def total(at: int) -> float:

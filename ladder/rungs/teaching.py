@@ -10,7 +10,7 @@ from ladder.evidence import AgainstTeacher, Candidate, Measurement
 from ladder.rungs.asking import Outcome
 from ladder.rungs.base import Climb
 from ladder.rungs.comparing import comparison
-from ladder.rungs.failures import refuse_unheard
+from ladder.rungs.failures import require_conclusive
 from ladder.rungs.measuring import measure
 from ladder.task import RungName, model_parts
 
@@ -47,7 +47,7 @@ def against_teacher(
         measured, _, answered = measure(
             climb, teacher_of(climb), rows, all_rows=True, title="measuring the teacher"
         )
-        refuse_unheard(answered, climb.task.gate, "measuring the teacher")
+        require_conclusive(answered, climb.task.gate, "measuring the teacher")
         other = {outcome.sample.id: outcome.scores[0] for outcome in answered if outcome.scores}
         return beside(climb, ":".join(model_parts(named)[:2]), (student, own), (measured, other))
     if best is None or best.measurement is None:

@@ -10,7 +10,7 @@ from ladder.engines.cache import CachedEngine
 from ladder.evidence import Candidate, Retrieval
 from ladder.rungs.asking import read, request_for
 from ladder.rungs.base import Climb
-from ladder.rungs.failures import refuse_failed
+from ladder.rungs.failures import require_answers
 from ladder.rungs.r1_prompt import wordings
 from ladder.rungs.r3_lora import plain_candidate
 from ladder.rungs.rewriting import fault_of
@@ -106,7 +106,7 @@ def ask(
     """Return the completions of requests, in their order.
 
     Raises:
-        UnheardError: too many failed: what is left is what the outage let through.
+        NoVerdictError: too many failed: what is left is what the outage let through.
     """
     found: dict[int, Completion] = {}
     with climb.watch.step(title, len(requests)) as advance:
@@ -114,5 +114,5 @@ def ask(
             found[at] = completion
             advance(len(found))
     completions = [found[at] for at in range(len(requests))]
-    refuse_failed(completions, climb.task.gate, title)
+    require_answers(completions, climb.task.gate, title)
     return completions

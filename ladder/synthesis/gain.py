@@ -12,7 +12,7 @@ from ladder.rungs.asking import answer
 from ladder.rungs.base import Climb
 from ladder.rungs.comparing import comparison
 from ladder.rungs.control import linear
-from ladder.rungs.failures import refuse_unheard
+from ladder.rungs.failures import require_conclusive
 from ladder.rungs.judging import gated_scores
 from ladder.rungs.r3_lora import plain_candidate, unavailable, with_adapter
 from ladder.samples.rows import Sample
@@ -97,7 +97,7 @@ def _lora(climb: Climb) -> Scores:
 
 def _answered(climb: Climb, candidate: Candidate) -> Scores:
     outcomes = answer(climb, candidate, climb.splits.dev, "dev rows")
-    refuse_unheard(outcomes, climb.task.gate, "measuring the gain")
+    require_conclusive(outcomes, climb.task.gate, "measuring the gain")
     return [outcome.scores[0] if outcome.scores else None for outcome in outcomes]
 
 

@@ -11,7 +11,7 @@ from engines.faulty_server import FaultyServer, Seen, Step, failing
 from rungs.asked_server import chat, climb_at, saying
 
 from ladder.assess import climb_rungs
-from ladder.errors import EndpointDownError, UnheardError
+from ladder.errors import EndpointDownError, NoVerdictError
 from ladder.evidence import Candidate
 from ladder.rungs.asking import answer
 from ladder.rungs.base import Climb
@@ -81,10 +81,10 @@ def test_a_request_that_is_refused_as_it_is_is_not_asked_again(tmp_path):
         climb = climb_of(server.url, tmp_path)
         outcomes = answer(climb, chat(climb), ROWS)
         assert sum(number(request) == 3 for request in server.seen) == 1
-    assert (outcomes[3].kind, outcomes[3].failed_by_chance) == ("HTTP 400", False)
+    assert (outcomes[3].kind, outcomes[3].failed_externally) == ("HTTP 400", False)
 
 
-def test_a_candidate_that_failed_by_chance_neither_wins_nor_loses(tmp_path):
+def test_a_candidate_that_failed_externally_neither_wins_nor_loses(tmp_path):
     def script(request: Seen) -> Step:
         if instructed(request) == "lost":
             return failing(503) if often(request) else good(request)
@@ -95,9 +95,9 @@ def test_a_candidate_that_failed_by_chance_neither_wins_nor_loses(tmp_path):
         winner, lines = race(climb, candidates(climb, "half", "lost"))
     assert winner.technique == "half"
     by_name = {line.technique: line for line in lines}
-    assert (by_name["lost"].unheard, by_name["lost"].score) == (True, 1.0)
+    assert (by_name["lost"].inconclusive, by_name["lost"].score) == (True, 1.0)
     assert by_name["lost"].errors > 1
-    assert not by_name["half"].unheard
+    assert not by_name["half"].inconclusive
 
 
 def test_a_candidate_that_is_refused_for_itself_loses(tmp_path):
@@ -111,7 +111,7 @@ def test_a_candidate_that_is_refused_for_itself_loses(tmp_path):
         climb = climb_of(server.url, tmp_path)
         winner, lines = race(climb, candidates(climb, "long", "short"))
     assert winner.technique == "short"
-    assert [line.unheard for line in lines] == [False, False]
+    assert [line.inconclusive for line in lines] == [False, False]
 
 
 def test_rows_that_somebody_did_not_answer_compare_nobody(tmp_path):
@@ -133,7 +133,7 @@ def test_rows_that_somebody_did_not_answer_compare_nobody(tmp_path):
 def test_where_nobody_was_heard_nothing_is_chosen(tmp_path):
     with FaultyServer(lambda r: failing(500) if often(r, 2) else good(r)) as server:
         climb = climb_of(server.url, tmp_path)
-        with pytest.raises(UnheardError, match=r"8 of 16 requests failed \(8 x HTTP 500"):
+        with pytest.raises(NoVerdictError, match=r"8 of 16 requests failed \(8 x HTTP 500"):
             race(climb, candidates(climb, "a", "b"))
 
 
@@ -207,7 +207,7 @@ def test_a_rung_that_passes_without_a_lost_candidate_passes(tmp_path):
     with FaultyServer(script) as server:
         (attempt,) = climbed(server, tmp_path, "right", "lost")
     assert attempt.status == "passed"
-    assert [line.technique for line in attempt.race if line.unheard] == ["lost"]
+    assert [line.technique for line in attempt.race if line.inconclusive] == ["lost"]
 
 
 def test_a_failure_that_could_not_be_explained_has_no_verdict(tmp_path):
@@ -249,7 +249,7 @@ def test_unseen_rows_that_failed_prove_nothing(tmp_path):
         climb = climb_of(server.url, tmp_path)
         climb.splits = replace(climb.splits, train=ROWS)
         old, new = candidates(climb, "old", "new")
-        with pytest.raises(UnheardError, match="unseen rows"):
+        with pytest.raises(NoVerdictError, match="unseen rows"):
             compare_unseen(climb, old, new)
 
 
@@ -265,9 +265,9 @@ def test_a_vote_that_an_outage_took_part_in_is_none(tmp_path):
 
 def test_what_was_heard_is_told_from_what_was_not():
     def reading(*scores: float | None):
-        from ladder.rungs.racing import Reading
+        from ladder.rungs.racing import Standing
 
-        return Reading(scores, 1.0, out=scores.count(None) > 1)
+        return Standing(scores, 1.0, out=scores.count(None) > 1)
 
     seen = [reading(1.0, 1.0, None, None), reading(0.0, 1.0, 0.0, 0.0)]
     from ladder.report.watch import Quiet
