@@ -21,8 +21,8 @@ from scipy.special import ndtr, ndtri
 from ladder.gate.bounds import estimate
 from ladder.gate.paired import mcnemar, paired
 from ladder.gate.verdict import error_of_limit, judge_in_looks, looks
-from ladder.report.watch import Quiet
-from ladder.rungs.racing import Standing, best_of
+from ladder.progress import Quiet
+from ladder.selection.race import Standing, best_of
 from ladder.task import GateLimits
 
 GATE = GateLimits(min_score=0.85)

@@ -27,19 +27,19 @@ from typing import Any
 import yaml
 from rich.progress import Progress
 
+from ladder.climb.opening import open_climb
+from ladder.diagnosis.ablations import run_arms
 from ladder.diagnosis.faults import FAULTS, Fault, Pipeline
 from ladder.diagnosis.rules import Arms, diagnose
 from ladder.engines.bundled import bundled_folder
 from ladder.evidence import Candidate, Retrieval
 from ladder.gate.bounds import estimate
 from ladder.gate.verdict import combine, judge_score
-from ladder.report.watch import Quiet
+from ladder.inference.answer import answer
+from ladder.inference.evaluator import Climb
+from ladder.progress import Quiet
+from ladder.retrieval.library import Library
 from ladder.retrieval.search import make_index
-from ladder.rungs.arms import run_arms
-from ladder.rungs.asking import answer
-from ladder.rungs.base import Climb
-from ladder.rungs.library import Library
-from ladder.rungs.opening import open_climb
 from ladder.task import load_task
 from ladder.training.prune import pruned_copy
 

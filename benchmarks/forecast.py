@@ -13,11 +13,11 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from ladder.assess import assess
+from ladder.climb.rehearsal import rehearse
+from ladder.commands.assess import assess
 from ladder.economy.asked import together
 from ladder.evidence import Asked, Attempt
-from ladder.rehearsal import rehearse
-from ladder.report.watch import Quiet
+from ladder.progress import Quiet
 from ladder.task import load_task
 
 GOAL = 1.5

@@ -18,17 +18,17 @@ from pathlib import Path
 
 import yaml
 
+from ladder.climb.opening import open_climb
 from ladder.economy.asked import since
 from ladder.evidence import Candidate
 from ladder.gate.paired import paired
-from ladder.report.watch import Quiet
+from ladder.inference.answer import answer
+from ladder.inference.evaluator import Climb
+from ladder.progress import Quiet
 from ladder.rungs import r1_prompt
-from ladder.rungs.asking import answer
-from ladder.rungs.base import Climb
-from ladder.rungs.opening import open_climb
-from ladder.rungs.prompt_search import worth_it
-from ladder.rungs.proving import compare_unseen
-from ladder.rungs.racing import race
+from ladder.selection.prompt_search import worth_it
+from ladder.selection.proving import compare_unseen
+from ladder.selection.race import race
 from ladder.task import load_task
 
 GOALS = {

@@ -18,14 +18,14 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from ladder.climb.opening import open_climb
+from ladder.commands.train import train_task
 from ladder.economy.cost import machine_usd
 from ladder.engines.passport import read_passport
 from ladder.evidence import Build, Candidate
-from ladder.report.watch import Quiet
-from ladder.rungs.asking import answer
-from ladder.rungs.base import Climb
-from ladder.rungs.by_hand import train_task
-from ladder.rungs.opening import open_climb
+from ladder.inference.answer import answer
+from ladder.inference.evaluator import Climb
+from ladder.progress import Quiet
 from ladder.rungs.r3_lora import answering, plain_candidate
 from ladder.task import Task, load_task
 

@@ -26,19 +26,19 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from ladder.climb.opening import open_climb
+from ladder.diagnosis.changes import changes
 from ladder.economy.cost import machine_usd_per_1k
 from ladder.engines.bundled import bundled_folder
+from ladder.evaluation.comparing import compare_outcomes
+from ladder.evaluation.measure import token_use
 from ladder.evidence import Candidate, Retrieval
-from ladder.report.watch import Quiet
+from ladder.inference.answer import Outcome, answer
+from ladder.inference.evaluator import Climb
+from ladder.progress import Quiet
 from ladder.retrieval.health import recall
+from ladder.retrieval.pool import Pool, in_order, ways
 from ladder.retrieval.search import LexicalIndex, make_index
-from ladder.retrieval.selection import Pool, in_order, ways
-from ladder.rungs.asking import Outcome, answer
-from ladder.rungs.base import Climb
-from ladder.rungs.changes import changes
-from ladder.rungs.comparing import compare_outcomes
-from ladder.rungs.measuring import token_use
-from ladder.rungs.opening import open_climb
 from ladder.rungs.r1_prompt import wordings
 from ladder.task import load_task
 

@@ -23,7 +23,7 @@ from random import Random
 from typing import Any
 
 from ladder.retrieval.search import LexicalIndex
-from ladder.retrieval.store import Row, open_store, rank_in_store
+from ladder.retrieval.stores.store import Row, open_store, rank_in_store
 
 CHANGED = 500
 DEPTH = 17

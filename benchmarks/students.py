@@ -26,16 +26,16 @@ from pathlib import Path
 
 import yaml
 
+from ladder.climb.opening import open_climb
+from ladder.evaluation.against_teacher import beside, teacher_of
+from ladder.evaluation.control import measure_control
+from ladder.evaluation.measure import measure
 from ladder.evidence import Attempt, Candidate, Measurement
-from ladder.report.watch import Quiet
+from ladder.inference.answer import Outcome, answer
+from ladder.inference.evaluator import Climb
+from ladder.progress import Quiet
 from ladder.rungs import r1_prompt, r2_rag, r4_distill
-from ladder.rungs.asking import Outcome, answer
-from ladder.rungs.base import Climb
-from ladder.rungs.control import measure_control
-from ladder.rungs.measuring import measure
-from ladder.rungs.opening import open_climb
-from ladder.rungs.racing import race
-from ladder.rungs.teaching import beside, teacher_of
+from ladder.selection.race import race
 from ladder.task import load_task
 
 SETS = {

@@ -27,14 +27,14 @@ from typing import Any
 
 import yaml
 
+from ladder.climb.opening import open_climb
+from ladder.evaluation.units import as_units
 from ladder.files import shipped, write_json_lines
 from ladder.hardware import hardware, precision
-from ladder.report.watch import Quiet
-from ladder.rungs.asking import answer
-from ladder.rungs.base import Climb
-from ladder.rungs.opening import open_climb
+from ladder.inference.answer import answer
+from ladder.inference.evaluator import Climb
+from ladder.progress import Quiet
 from ladder.rungs.r3_lora import plain_candidate, training_rows
-from ladder.rungs.units import as_units
 from ladder.samples.rows import Sample
 from ladder.task import load_task
 from ladder.training.estimate import shape_of

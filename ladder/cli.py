@@ -24,7 +24,7 @@ from ladder.redaction import hide_from_output
 from ladder.wording import MOST_SAID, harmless, harmless_lines, in_json, indented
 
 if TYPE_CHECKING:
-    from ladder.trust import Granted
+    from ladder.trust.code import Granted
 
 NO_VERDICT = 2
 SIGNALLED = 128
@@ -84,7 +84,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing els
 @app.command()
 def init(folder: Annotated[Path, typer.Argument(help="A new folder.")] = Path("my-task")) -> None:
     """Write a small task to start from."""
-    from ladder.starter import write_starter
+    from ladder.commands.init import write_starter
 
     write_starter(folder)
     _tell(f"Wrote {folder / 'task.yaml'} and its rows. Next: ladder check {folder}/task.yaml")
@@ -93,7 +93,7 @@ def init(folder: Annotated[Path, typer.Argument(help="A new folder.")] = Path("m
 @app.command()
 def check(task: TaskFile, data: DataFolder = None) -> None:
     """Read a task and its rows; report every mistake, and what the rows can tell."""
-    from ladder.checking import check_task
+    from ladder.commands.check import check_task
 
     for line in check_task(task, data):
         _tell(line)
@@ -105,7 +105,7 @@ def trust(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Show the code that a task names, and write down that it may run."""
-    from ladder.granting import code_lines, trust_all
+    from ladder.commands.trust import code_lines, trust_all
     from ladder.task import load_task
 
     loaded = load_task(task)
@@ -138,7 +138,7 @@ def assess(  # noqa: PLR0913 - each is an option of the command line
     from rich.console import Console
 
     from ladder.files import whole_path
-    from ladder.report.watch import Live, Quiet
+    from ladder.progress import Live, Quiet
     from ladder.task import load_task
 
     granted: Granted = "nothing" if dry_run else _granted(allow_code)
@@ -149,12 +149,12 @@ def assess(  # noqa: PLR0913 - each is an option of the command line
     if dry_run and json:
         raise typer.BadParameter("the forecast is a table: leave --json out", param_hint="--json")
     if dry_run:
-        from ladder.forecast import forecast
+        from ladder.commands.forecast import forecast
 
         seen = Live(Console(stderr=True))
         typer.echo(forecast(loaded, whole_path(runs), seen, until=until))
         return
-    from ladder.assess import assess as climb
+    from ladder.commands.assess import assess as climb
     from ladder.report.terminal import show
 
     console = Console()
@@ -239,9 +239,9 @@ def train(
     """Run one recipe on a task's training rows."""
     from rich.console import Console
 
+    from ladder.commands.train import train_task
     from ladder.files import whole_path
-    from ladder.report.watch import Live
-    from ladder.rungs.by_hand import train_task
+    from ladder.progress import Live
     from ladder.task import load_task
 
     pairs = [entry.partition("=") for entry in change or []]
@@ -272,7 +272,7 @@ def synth(
     from rich.console import Console
 
     from ladder.files import whole_path
-    from ladder.report.watch import Live
+    from ladder.progress import Live
     from ladder.synthesis.gain import WAYS
     from ladder.synthesis.synth import describe, synthesise
     from ladder.task import load_task
@@ -298,8 +298,8 @@ def export(
     base: BaseModel = None,
 ) -> None:
     """Write an artefact as a whole model or as a GGUF file; proven by its canaries."""
-    from ladder.lifecycle.passport import hand_on
-    from ladder.training.export import TARGETS
+    from ladder.artefacts.export import TARGETS
+    from ladder.artefacts.inspection import hand_on
 
     if to not in TARGETS:
         raise typer.BadParameter(f"{to}: forms are {', '.join(TARGETS)}", param_hint="--to")
@@ -310,7 +310,7 @@ def export(
 @app.command()
 def passport(folder: Artefact, base: BaseModel = None) -> None:
     """Check that an artefact is what it was and answers as it did; exit 1 when not."""
-    from ladder.lifecycle.passport import inspect
+    from ladder.artefacts.inspection import inspect
 
     found = inspect(folder, base)
     for line in found.lines:
@@ -333,7 +333,7 @@ def revalidate(
     from ladder.lifecycle.plan import find_plan, load_plan
     from ladder.lifecycle.revalidate import from_the_future, is_due
     from ladder.lifecycle.revalidate import revalidate as measure_again
-    from ladder.report.watch import Live
+    from ladder.progress import Live
     from ladder.wording import span
 
     plan = find_plan(plan)

@@ -42,7 +42,7 @@ from ladder.files import (
     read_text,
 )
 from ladder.redaction import keep_secrets_in
-from ladder.trust import Consent, Granted
+from ladder.trust.code import Consent, Granted
 
 RungName = Literal["prompt", "rag", "lora", "distill"]
 RUNGS: tuple[RungName, ...] = get_args(RungName)
@@ -310,7 +310,7 @@ def load_task(path: Path, data_root: Path | None = None, granted: Granted = "tru
         data_root: a further folder in which data files may lie. Files outside the task's own
             folder and this one are refused, so that a task file from elsewhere cannot make
             `ladder` read what its user did not mean to show.
-        granted: what of the code that the task names may run (`ladder.trust`).
+        granted: what of the code that the task names may run (`ladder.trust.code`).
 
     Raises:
         TaskError: with every mistake found.

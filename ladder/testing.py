@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from ladder.engines.base import Engine, Request
 from ladder.files import canonical
-from ladder.rungs.base import Climb, Rung
+from ladder.inference.evaluator import Climb
+from ladder.rungs.protocol import Rung
 from ladder.scorers.base import ModelScorer, Scorer
 from ladder.task import RUNGS
 

@@ -419,7 +419,7 @@ def test_a_working_folder_that_is_gone(task, tmp_path):
 
 def test_a_bug_whose_log_cannot_be_written_is_printed(ladder, monkeypatch, task):
     monkeypatch.setenv("LADDER_CACHE", "/dev/null/cache")
-    monkeypatch.setattr("ladder.checking.check_task", lambda *_: 1 / 0)  # a bug is forced
+    monkeypatch.setattr("ladder.commands.check.check_task", lambda *_: 1 / 0)  # a bug is forced
     said = ladder("check", task)
     assert said.code == 3
     assert "ZeroDivisionError" in said.errors
@@ -432,7 +432,9 @@ def test_no_memory_and_too_many_files_are_the_machine_s(ladder, monkeypatch, tas
         def fail(*_: object, error: BaseException = error) -> None:
             raise error
 
-        monkeypatch.setattr("ladder.checking.check_task", fail)  # the machine's fault is forced
+        monkeypatch.setattr(
+            "ladder.commands.check.check_task", fail
+        )  # the machine's fault is forced
         ladder("check", task).refused(words)
 
 

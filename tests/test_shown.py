@@ -10,7 +10,7 @@ import pytest
 import yaml
 from conftest import ladder
 from engines.faulty_server import FaultyServer, Seen, Step, failing
-from hostile import ACTING, HOSTILE, acting, headings, live
+from harmful import ACTING, HOSTILE, acting, headings, live
 from rungs.asked_server import saying
 
 PLANTED = HOSTILE.replace("\ud800", "")  # half a character is refused in rows and in YAML

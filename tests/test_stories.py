@@ -14,9 +14,9 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from ladder.assess import assess
+from ladder.commands.assess import assess
 from ladder.evidence import Assessment
-from ladder.report.watch import Quiet
+from ladder.progress import Quiet
 from ladder.task import load_task
 
 pytestmark = pytest.mark.long

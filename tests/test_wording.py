@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hostile import ACTING, HOSTILE, acting, headings, live, tokens
+from harmful import ACTING, HOSTILE, acting, headings, live, tokens
 from hypothesis import example, given
 from hypothesis import strategies as st
 

@@ -57,7 +57,7 @@ def _replay(
 def _head(
     name: str, suffix: str | None, adapter: Path | None, beside: Path, own_code: bool
 ) -> Engine:
-    from ladder.engines.head import HeadEngine
+    from ladder.engines.classifier import HeadEngine
 
     return HeadEngine(beside / name)
 

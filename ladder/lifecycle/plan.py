@@ -14,9 +14,9 @@ from ladder.errors import Problem, TaskError
 from ladder.evidence import Attempt, Baseline, Estimate, RevalidationPlan
 from ladder.files import file_digest, odd_values, read_text
 from ladder.hardware import hardware, versions
+from ladder.inference.evaluator import Climb
+from ladder.inference.judge import judge_pins
 from ladder.redaction import HIDDEN, redact_in, stands_for
-from ladder.rungs.base import Climb
-from ladder.rungs.judging import judge_pins
 from ladder.task import Task, read_yaml
 from ladder.wording import acts
 

@@ -11,18 +11,18 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+from ladder.artefacts.inspection import canary_finding
+from ladder.climb.opening import STORE, open_climb
 from ladder.engines.local import LocalEngine
 from ladder.errors import GO_ON, NoVerdictError, PassportError, Problem, StateError, TaskError
+from ladder.evaluation.measure import measure
 from ladder.evidence import Attempt, Measurement, RevalidationPlan, Verdict
 from ladder.files import alone_in, append_line, clear_disk_errors, private_folder, read_text
-from ladder.lifecycle.passport import canary_finding
+from ladder.inference.evaluator import Climb
 from ladder.lifecycle.plan import day_of, load_plan, pins, with_secrets
-from ladder.report.watch import Watch
-from ladder.rungs.base import Climb
-from ladder.rungs.measuring import measure
-from ladder.rungs.opening import STORE, open_climb
+from ladder.progress import Watch
 from ladder.task import Task, load_task
-from ladder.trust import Granted
+from ladder.trust.code import Granted
 from ladder.wording import harmless
 
 RECORD = "revalidations.jsonl"
@@ -89,7 +89,7 @@ def revalidate(path: Path, watch: Watch, granted: Granted = "trusted") -> Revali
     Args:
         path: the plan.
         watch: sees progress.
-        granted: what of the code that the task names may run (`ladder.trust`).
+        granted: what of the code that the task names may run (`ladder.trust.code`).
 
     Raises:
         NoVerdictError: too many requests failed to tell; nothing is recorded.

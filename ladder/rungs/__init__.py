@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ladder.rungs import r1_prompt, r2_rag, r3_lora, r4_distill
-from ladder.rungs.base import Rung
+from ladder.rungs.protocol import Rung
 
 LADDER: tuple[Rung, ...] = (r1_prompt, r2_rag, r3_lora, r4_distill)
 

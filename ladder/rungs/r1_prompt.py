@@ -10,9 +10,10 @@ from itertools import product
 from typing import Literal, get_args
 
 from ladder.evidence import Candidate
-from ladder.rungs.asking import MANY_LABELS, spread_shots
-from ladder.rungs.base import Climb, Wave
-from ladder.rungs.prompt_search import better_prompts, worth_it
+from ladder.inference.answer import MANY_LABELS, spread_shots
+from ladder.inference.evaluator import Climb
+from ladder.rungs.protocol import Wave
+from ladder.selection.prompt_search import better_prompts, worth_it
 from ladder.task import RungName
 
 NAME: RungName = "prompt"

@@ -6,8 +6,9 @@ from itertools import product
 from typing import Literal
 
 from ladder.evidence import Candidate, Retrieval
-from ladder.rungs.asking import MANY_LABELS, spread_shots
-from ladder.rungs.base import Climb, Wave
+from ladder.inference.answer import MANY_LABELS, spread_shots
+from ladder.inference.evaluator import Climb
+from ladder.rungs.protocol import Wave
 from ladder.rungs.r1_prompt import CALIBRATIONS, held_to_schema, named, wordings
 from ladder.task import RungName
 

@@ -10,8 +10,9 @@ from ladder.economy.cost import machine_usd
 from ladder.engines.base import Request
 from ladder.errors import Problem, TaskError
 from ladder.evidence import Attempt, Build, Candidate
-from ladder.rungs.asking import request_for
-from ladder.rungs.base import Climb, Wave
+from ladder.inference.answer import request_for
+from ladder.inference.evaluator import Climb
+from ladder.rungs.protocol import Wave
 from ladder.rungs.r1_prompt import LABEL_WORDINGS, TEXT_WORDINGS, named
 from ladder.samples.rows import Sample
 from ladder.task import RungName, Task

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ladder.economy.cost import machine_usd
+from ladder.evaluation.against_teacher import teacher_of
 from ladder.evidence import Build, Candidate
-from ladder.rungs.asking import Outcome, answer
-from ladder.rungs.base import Climb, Wave
-from ladder.rungs.failures import require_conclusive
+from ladder.inference.answer import Outcome, answer
+from ladder.inference.evaluator import Climb
+from ladder.inference.failures import require_conclusive
+from ladder.rungs.protocol import Wave
 from ladder.rungs.r1_prompt import named
 from ladder.rungs.r3_lora import plain_candidate, training_rows
-from ladder.rungs.teaching import teacher_of
 from ladder.samples.rows import Sample
 from ladder.task import RungName
 from ladder.training.launch import training_missing

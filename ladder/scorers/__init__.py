@@ -16,7 +16,7 @@ from ladder.scorers.number import number
 from ladder.scorers.own import code_of, own_scorer
 from ladder.scorers.token_f1 import token_f1
 from ladder.task import ScorerChoice
-from ladder.trust import Code, Consent
+from ladder.trust.code import Code, Consent
 
 SCORERS: dict[str, Callable[..., Scorer]] = {
     "exact_match": exact_match,

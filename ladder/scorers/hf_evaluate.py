@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ladder.errors import MissingExtraError, Problem, TaskError
 from ladder.scorers.base import Score, Scorer
-from ladder.trust import Code, Consent, read_code
+from ladder.trust.code import Code, Consent, read_code
 from ladder.wording import harmless
 
 

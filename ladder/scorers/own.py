@@ -1,6 +1,6 @@
 """A scorer of one's own: `module:name`, from a file beside the task or from a trusted package.
 
-Nothing is imported before there is consent (`ladder.trust`), and nothing is called that is not
+Nothing is imported before there is consent (`ladder.trust.code`), and nothing is called that is not
 declared in the very module that is named: an imported `subprocess.run` is no scorer.
 """
 
@@ -18,8 +18,8 @@ from typing import Any
 
 from ladder.errors import LadderError, Problem, TaskError
 from ladder.scorers.base import ModelScorer, Score, Scorer
-from ladder.settings import read_settings, settings_file, shown
-from ladder.trust import Code, Consent, load_module, read_code
+from ladder.trust.code import Code, Consent, load_module, read_code
+from ladder.trust.settings import read_settings, settings_file, shown
 from ladder.wording import harmless
 
 NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z]\w*", re.ASCII)

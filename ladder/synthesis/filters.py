@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from ladder.engines.base import Completion, Request
 from ladder.engines.cache import CachedEngine
 from ladder.evidence import Candidate, Retrieval
-from ladder.rungs.asking import read, request_for
-from ladder.rungs.base import Climb
-from ladder.rungs.failures import require_answers
+from ladder.inference.answer import read, request_for
+from ladder.inference.evaluator import Climb
+from ladder.inference.failures import require_answers
+from ladder.inference.rewriting import fault_of
+from ladder.inference.voting import TEMPERATURE, ballot
 from ladder.rungs.r1_prompt import wordings
 from ladder.rungs.r3_lora import plain_candidate
-from ladder.rungs.rewriting import fault_of
-from ladder.rungs.voting import TEMPERATURE, ballot
 from ladder.samples.duplicates import clusters, like_pairs
 from ladder.samples.rows import Sample
 from ladder.samples.synthetic import held_out, too_near

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 
 from ladder.errors import Problem, TaskError
+from ladder.evaluation.comparing import comparison
+from ladder.evaluation.control import linear
 from ladder.evidence import Candidate, Comparison
-from ladder.rungs.asking import answer
-from ladder.rungs.base import Climb
-from ladder.rungs.comparing import comparison
-from ladder.rungs.control import linear
-from ladder.rungs.failures import require_conclusive
-from ladder.rungs.judging import gated_scores
+from ladder.inference.answer import answer
+from ladder.inference.evaluator import Climb
+from ladder.inference.failures import require_conclusive
+from ladder.inference.judge import gated_scores
 from ladder.rungs.r3_lora import plain_candidate, unavailable, with_adapter
 from ladder.samples.rows import Sample
 from ladder.synthesis.filters import answerer

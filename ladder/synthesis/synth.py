@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ladder.climb.opening import open_climb
 from ladder.engines.cache import CachedEngine
 from ladder.errors import DataError, Problem, TaskError
 from ladder.evidence import SyntheticCounts, SyntheticRecord
@@ -17,9 +18,8 @@ from ladder.files import (
     write_json_lines,
     write_whole,
 )
-from ladder.report.watch import Watch
-from ladder.rungs.base import Climb
-from ladder.rungs.opening import open_climb
+from ladder.inference.evaluator import Climb
+from ladder.progress import Watch
 from ladder.samples.rows import Sample
 from ladder.samples.synthetic import record_path
 from ladder.synthesis.filters import agreed, ask, away_from_held_out, describe_check, unlike

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 from ladder.engines.base import Completion, Request
 from ladder.engines.cache import CachedEngine
-from ladder.rungs.asking import one_line
-from ladder.rungs.base import Climb
+from ladder.inference.answer import one_line
+from ladder.inference.evaluator import Climb
 from ladder.rungs.r1_prompt import wordings
 from ladder.samples.rows import Sample
 

@@ -19,9 +19,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TextIO
 
+from ladder.artefacts.card import RECORD as RECORD
+from ladder.artefacts.card import read_training, write_card
+from ladder.artefacts.issue import issue
 from ladder.engines.passport import PASSPORT
 from ladder.errors import DataError, MissingExtraError, TrainingError
 from ladder.evidence import Build, Foreseen
+from ladder.figures import loss_svg
 from ladder.files import (
     clear_disk_errors,
     digest_of,
@@ -32,12 +36,8 @@ from ladder.files import (
     write_json_lines,
     write_whole,
 )
+from ladder.progress import Watch
 from ladder.redaction import without_keys
-from ladder.report.picture import loss_svg
-from ladder.report.watch import Watch
-from ladder.training.card import RECORD as RECORD
-from ladder.training.card import read_training, write_card
-from ladder.training.passport import issue
 from ladder.training.recipes import Recipe
 
 FORESEEN, PICTURE = "foreseen.json", "loss.svg"

@@ -8,15 +8,15 @@ from random import Random
 import pytest
 from conftest import ROOT
 
+from ladder.climb.opening import open_climb
+from ladder.diagnosis.ablations import places
 from ladder.diagnosis.faults import COPIES, FAULTS, FLIPPED, Pipeline
 from ladder.diagnosis.rules import NOT_THERE
 from ladder.evidence import Candidate, Retrieval
-from ladder.report.watch import Quiet
+from ladder.inference.evaluator import Climb
+from ladder.progress import Quiet
+from ladder.retrieval.library import Library
 from ladder.retrieval.search import make_index
-from ladder.rungs.arms import places
-from ladder.rungs.base import Climb
-from ladder.rungs.library import Library
-from ladder.rungs.opening import open_climb
 from ladder.task import load_task
 
 BY_NAME = {fault.name: fault for fault in FAULTS}

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from faulty_server import (
+from engines.faulty_server import (
     CUT_SHORT,
     NO_CHOICES,
     RESET,

@@ -20,7 +20,7 @@ from typing import Any
 
 import httpx
 import pytest
-from faulty_server import (
+from engines.faulty_server import (
     BROKEN_GZIP,
     CUT_SHORT,
     ERROR_BESIDE,

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from faulty_server import RESET, FaultyServer, Step, failing
+from engines.faulty_server import RESET, FaultyServer, Step, failing
 
 PROGRAM = """
 import signal, sys, threading

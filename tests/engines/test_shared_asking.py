@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
-from faulty_server import FaultyServer, Step
+from engines.faulty_server import FaultyServer, Step
 
 from ladder.engines.base import Abilities, Completion, Request
 from ladder.engines.cache import CachedEngine, Store

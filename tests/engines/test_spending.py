@@ -13,8 +13,8 @@ from ladder.engines.cache import Store
 from ladder.engines.spending import Spending
 from ladder.errors import SpendLimitError
 from ladder.evidence import Candidate
-from ladder.rungs.asking import answer
-from ladder.rungs.base import Climb
+from ladder.inference.answer import answer
+from ladder.inference.evaluator import Climb
 from ladder.samples.rows import Sample
 
 ROWS = tuple(Sample(id=f"r{at}", input=f"number {at:04}", target="right") for at in range(400))

@@ -10,16 +10,16 @@ import sys
 from pathlib import Path
 
 import pytest
-from hostile_tasks import CASES, REFUSED_FIELDS, SECRET, World, build
+from hostile.hostile_tasks import CASES, REFUSED_FIELDS, SECRET, World, build
 
-from ladder.checking import check_task
+from ladder.climb.opening import open_climb
+from ladder.commands.check import check_task
 from ladder.engines import open_engine
 from ladder.engines.base import Request
 from ladder.engines.embedding import open_embedder
 from ladder.errors import LadderError, StateError, TaskError, TrainingError
-from ladder.report.watch import Quiet
-from ladder.retrieval.store import Row, open_store
-from ladder.rungs.opening import open_climb
+from ladder.progress import Quiet
+from ladder.retrieval.stores.store import Row, open_store
 from ladder.task import load_task
 
 SECONDS = 60

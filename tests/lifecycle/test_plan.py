@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 import yaml
-from artefacts import write_plan
 from conftest import train_head
+from trained import write_plan
 
+from ladder.climb.opening import open_climb
 from ladder.errors import StateError, TaskError
+from ladder.evaluation.measure import measure
 from ladder.evidence import (
     Attempt,
     Candidate,
@@ -25,9 +27,7 @@ from ladder.evidence import (
 from ladder.gate.verdict import combine
 from ladder.lifecycle.plan import load_plan, make_plan
 from ladder.lifecycle.revalidate import RECORD, findings, is_due, revalidate
-from ladder.report.watch import Quiet
-from ladder.rungs.measuring import measure
-from ladder.rungs.opening import open_climb
+from ladder.progress import Quiet
 from ladder.task import load_task
 
 CREATED = date(2026, 1, 10)

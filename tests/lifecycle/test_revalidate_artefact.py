@@ -6,14 +6,14 @@ import json
 from pathlib import Path
 
 import pytest
-from artefacts import perturb, write_plan
+from trained import perturb, write_plan
 
+from ladder.climb.opening import open_climb
 from ladder.engines.passport import PASSPORT, read_passport
+from ladder.evaluation.measure import measure
 from ladder.evidence import Candidate
 from ladder.lifecycle.revalidate import RECORD, Revalidation, revalidate
-from ladder.report.watch import Quiet
-from ladder.rungs.measuring import measure
-from ladder.rungs.opening import open_climb
+from ladder.progress import Quiet
 from ladder.task import load_task
 
 pytest.importorskip("torch")

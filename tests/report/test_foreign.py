@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from conftest import ladder
-from hostile import HOSTILE, acting, headings, live
+from harmful import HOSTILE, acting, headings, live
 from pydantic import ValidationError
 from report.test_markdown import assessment, attempt, failed
 from rich.console import Console

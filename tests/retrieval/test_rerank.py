@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
+from ladder.climb.opening import open_climb
 from ladder.engines.bundled import bundled_folder
 from ladder.evidence import Retrieval
-from ladder.report.watch import Quiet
+from ladder.progress import Quiet
+from ladder.retrieval.library import Library
+from ladder.retrieval.pair_scores import PairScores
 from ladder.retrieval.rerank import Reranker
-from ladder.rungs.library import Library
-from ladder.rungs.opening import open_climb
-from ladder.rungs.pair_scores import PairScores
 from ladder.task import load_task
 
 PAIRS = [("who mends the pier bulbs", "The Galley Circle does."), ("who", "Dogs stay on a lead.")]

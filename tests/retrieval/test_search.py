@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from ladder.engines.bundled import bundled_folder
 from ladder.errors import MissingExtraError
 from ladder.evidence import Retrieval
+from ladder.retrieval.pool import in_order, ways
 from ladder.retrieval.search import make_index
-from ladder.retrieval.selection import in_order, ways
 
 TEXTS = [
     "The ferry leaves the harbour at nine in the morning.",

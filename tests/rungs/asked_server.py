@@ -10,7 +10,7 @@ from engines.faulty_server import FaultyServer, Seen, Step
 
 from ladder.engines.cache import Store
 from ladder.evidence import Candidate
-from ladder.rungs.base import Climb
+from ladder.inference.evaluator import Climb
 from ladder.samples.rows import Sample
 from ladder.samples.splits import Splits
 from ladder.task import Task

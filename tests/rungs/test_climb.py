@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ladder.assess import choose, climb_rungs, ends, refusal
+from ladder.commands.assess import choose, climb_rungs, ends, refusal
 from ladder.engines.cache import Store
 from ladder.evidence import (
     Attempt,
@@ -19,9 +19,9 @@ from ladder.evidence import (
     TokenUse,
 )
 from ladder.gate.verdict import combine, score_holds
-from ladder.report.watch import Quiet
+from ladder.inference.evaluator import Climb
+from ladder.progress import Quiet
 from ladder.rungs import LADDER
-from ladder.rungs.base import Climb
 from ladder.samples.splits import Splits
 from ladder.task import RUNGS, Task
 
@@ -79,7 +79,7 @@ def attempt(rung: str, score: str = "pass", latency: str = "pass", **more: objec
 def climbed(climb: Climb, monkeypatch: pytest.MonkeyPatch, outcomes: dict[str, Attempt], **how):
     """Climb over fixed outcomes: only measuring is replaced."""
     monkeypatch.setattr(
-        "ladder.assess.attempt_rung", lambda climb, rung, *, every: outcomes[rung.NAME]
+        "ladder.commands.assess.attempt_rung", lambda climb, rung, *, every: outcomes[rung.NAME]
     )
     return climb_rungs(climb, [FixedRung(name) for name in RUNGS], **how)
 

@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 from conftest import ROOT
 
+from ladder.climb.opening import open_climb
 from ladder.evidence import Candidate, Retrieval
-from ladder.report.watch import Quiet
-from ladder.rungs.asking import answer, request_for
-from ladder.rungs.base import Climb
-from ladder.rungs.library import Library
-from ladder.rungs.opening import open_climb
+from ladder.inference.answer import answer, request_for
+from ladder.inference.evaluator import Climb
+from ladder.progress import Quiet
+from ladder.retrieval.library import Library
 from ladder.task import load_task
 
 HOSTILE = [

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from ladder.checking import check_task
+from ladder.climb.opening import open_climb
+from ladder.commands.check import check_task
 from ladder.engines.base import Abilities
+from ladder.evaluation.retrieval_health import retrieval_health
 from ladder.evidence import Candidate, Retrieval
-from ladder.report.watch import Quiet
-from ladder.rungs.asking import request_for
-from ladder.rungs.base import Climb
-from ladder.rungs.handed_over import retrieval_health
-from ladder.rungs.opening import open_climb
+from ladder.inference.answer import request_for
+from ladder.inference.evaluator import Climb
+from ladder.progress import Quiet
 from ladder.task import load_task
 
 SOURCE = ROOT / "evalsets/r2_ferry_handbook"

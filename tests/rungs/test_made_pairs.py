@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from asked_server import chat, climb_at, saying
 from engines.faulty_server import Seen
+from rungs.asked_server import chat, climb_at, saying
 
 from ladder.errors import DataError
-from ladder.rungs.preferences import made_pairs, preference_rows
 from ladder.samples.preferences import Preference
 from ladder.samples.rows import Sample
+from ladder.training.preferences import made_pairs, preference_rows
 
 TRAIN = tuple(Sample(id=f"t{at}", input=f"question {at}", target=f"right {at}") for at in range(4))
 HELD = (Sample(id="g", input="held", target="x"),)

@@ -6,11 +6,11 @@ import json
 from statistics import fmean
 
 import pytest
-from asked_server import chat, climb_at
+from rungs.asked_server import chat, climb_at
 
 from ladder.evidence import Candidate
+from ladder.inference.answer import answer, request_for, spread_shots
 from ladder.rungs import r1_prompt, r2_rag
-from ladder.rungs.asking import answer, request_for, spread_shots
 from ladder.samples.answer_schema import fault_in
 from ladder.samples.rows import Sample
 

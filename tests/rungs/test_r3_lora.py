@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from asked_server import chat, climb_at, saying
+from rungs.asked_server import chat, climb_at, saying
 
 from ladder.errors import TaskError
 from ladder.evidence import Build

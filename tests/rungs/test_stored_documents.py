@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
+from ladder.climb.opening import open_climb
+from ladder.climb.rehearsal import Rehearsal
 from ladder.errors import DataError, TaskError
 from ladder.evidence import Retrieval
-from ladder.rehearsal import Rehearsal
-from ladder.report.watch import Quiet
-from ladder.retrieval.store import open_store
-from ladder.rungs.base import Climb
-from ladder.rungs.opening import open_climb
+from ladder.inference.evaluator import Climb
+from ladder.progress import Quiet
+from ladder.retrieval.stores.store import open_store
 from ladder.task import load_task
 
 SOURCE = ROOT / "evalsets/r2_ferry_handbook"

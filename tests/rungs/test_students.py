@@ -13,16 +13,16 @@ import pytest
 import yaml
 from engines.faulty_server import FaultyServer, Seen, Step, failing
 
+from ladder.climb.opening import open_climb
+from ladder.commands.train import train_task
 from ladder.engines.base import Request
-from ladder.engines.head import HeadEngine
+from ladder.engines.classifier import HeadEngine
 from ladder.errors import EngineError, TrainingError
+from ladder.evaluation.against_teacher import beside
 from ladder.evidence import Estimate, Latency, Measurement, TokenUse
-from ladder.report.watch import Quiet
+from ladder.inference.answer import answer
+from ladder.progress import Quiet
 from ladder.rungs import r4_distill
-from ladder.rungs.asking import answer
-from ladder.rungs.by_hand import train_task
-from ladder.rungs.opening import open_climb
-from ladder.rungs.teaching import beside
 from ladder.task import Task, load_task
 
 IN_FLIGHT = 16

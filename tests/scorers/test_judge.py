@@ -15,19 +15,19 @@ from engines.faulty_server import FaultyServer, Seen, Step, failing
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ladder.assess import assess
-from ladder.checking import check_task
+from ladder.commands.assess import assess
+from ladder.commands.check import check_task
 from ladder.engines.cache import Store
 from ladder.errors import DataError, EngineError, SpendLimitError, TaskError
+from ladder.evaluation.measure import measure
 from ladder.evidence import Assessment, Candidate
 from ladder.gate.judged import LEAST_GOLD
+from ladder.inference.answer import answer
+from ladder.inference.evaluator import Climb
+from ladder.inference.judge import Scored, gated_scores, human_score, judge_agreement, score_all
 from ladder.lifecycle.plan import load_plan
+from ladder.progress import Quiet
 from ladder.report.markdown import as_markdown
-from ladder.report.watch import Quiet
-from ladder.rungs.asking import answer
-from ladder.rungs.base import Climb
-from ladder.rungs.judging import Scored, gated_scores, human_score, judge_agreement, score_all
-from ladder.rungs.measuring import measure
 from ladder.samples.rows import Graded, Sample, read_rows
 from ladder.samples.splits import Splits
 from ladder.scorers import ModelScorer, Score, make_scorer

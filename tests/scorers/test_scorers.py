@@ -22,7 +22,7 @@ from ladder.scorers.number import last_number, number
 from ladder.scorers.token_f1 import token_f1
 from ladder.task import ScorerChoice
 from ladder.testing import check_scorer
-from ladder.trust import Consent
+from ladder.trust.code import Consent
 
 PAIRS = {
     "exact_match": (("a b", "a b"), ("a c", "a b")),
@@ -362,7 +362,7 @@ import json, sys
 from ladder.errors import LadderError
 from ladder.scorers import make_scorer
 from ladder.task import ScorerChoice
-from ladder.trust import Consent
+from ladder.trust.code import Consent
 folder = sys.argv[1]
 allowed = Consent(granted="all")
 found = []

@@ -14,17 +14,17 @@ from conftest import ROOT, ladder
 from engines.faulty_server import Seen
 from rungs.asked_server import saying
 
+from ladder.climb.opening import open_climb
 from ladder.engines.base import Completion, Request
 from ladder.engines.replay import record
 from ladder.errors import DataError, TaskError
 from ladder.evidence import SyntheticRecord
-from ladder.report.watch import Quiet
-from ladder.rungs.asking import request_for
-from ladder.rungs.base import Climb
-from ladder.rungs.opening import open_climb
-from ladder.rungs.proving import learning_rows, proving_rows
+from ladder.inference.answer import request_for
+from ladder.inference.evaluator import Climb
+from ladder.progress import Quiet
 from ladder.samples.rows import Sample, read_rows
 from ladder.samples.synthetic import record_path, refuse_unproven
+from ladder.selection.proving import learning_rows, proving_rows
 from ladder.synthesis.filters import answerer
 from ladder.synthesis.synth import describe, synthesise
 from ladder.synthesis.writing import drafts

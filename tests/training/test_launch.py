@@ -17,7 +17,7 @@ import pytest
 from ladder.errors import EngineError, MissingExtraError, TrainingError
 from ladder.evidence import Build, Foreseen
 from ladder.files import shipped
-from ladder.report.watch import Quiet
+from ladder.progress import Quiet
 from ladder.training.launch import otherwise, read_build, training_missing
 from ladder.training.launch import train as launch
 from ladder.training.prune import kept_layers
@@ -198,7 +198,7 @@ class TestTrain:
         names = ", ".join(repr(str(place)) for place in (recipe, base, made))
         code = f"""
 from pathlib import Path
-from ladder.report.watch import Quiet
+from ladder.progress import Quiet
 from ladder.training.launch import train
 from ladder.training.recipes import read_recipe
 recipe, base, made = map(Path, ({names}))
@@ -230,7 +230,7 @@ train(read_recipe(recipe, own=True), base, {ROWS!r}, made, Quiet(), {wait!r})
 import signal
 from pathlib import Path
 from ladder.ending import end_on_signals
-from ladder.report.watch import Quiet
+from ladder.progress import Quiet
 from ladder.training.launch import train
 from ladder.training.recipes import read_recipe
 recipe, base, made = map(Path, ({names}))

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 from conftest import ROOT
-from programs import started
+from training.programs import started
 
 from ladder import hardware
 from ladder.training.estimate import computed_in, memory_mb, shape_of, slowdown

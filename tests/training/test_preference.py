@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from conftest import ROOT, ladder
-from programs import largest_change, started
+from training.programs import largest_change, started
 
 sys.path.insert(0, str(ROOT / "recipes"))
 preference = importlib.import_module("preference")

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from conftest import ROOT
-from programs import largest_change, started
+from training.programs import largest_change, started
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 
 from ladder.errors import EngineError
-from ladder.keys import Place
+from ladder.trust.keys import Place
 
 
 def headers_with(key: str | None) -> dict[str, str]:

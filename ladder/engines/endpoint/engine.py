@@ -36,8 +36,8 @@ from ladder.engines.endpoint.failure import (
 from ladder.engines.endpoint.loop import Loop, Put
 from ladder.engines.endpoint.pacing import START_CONCURRENCY, Pace
 from ladder.errors import GO_ON, EndpointDownError, EngineError
-from ladder.keys import how_to_send, key_for, place_at
 from ladder.redaction import hide_from_logs, keep_url_secrets, redact
+from ladder.trust.keys import how_to_send, key_for, place_at
 from ladder.wording import counted, harmless
 
 CONNECT_SECONDS = 10.0

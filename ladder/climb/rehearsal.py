@@ -1,0 +1,334 @@
+"""A rehearsal of the climb: the climb's own code over the task's own rows, asking nobody.
+
+Its engine counts what it is asked and answers by a draw, so the rehearsal knows every candidate,
+round, look and arm. What it has to assume is how long free answers get, and how far apart the
+candidates are: those that fall behind early are asked less.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from hashlib import sha256
+from pathlib import Path
+from random import Random
+from statistics import fmean
+from typing import Any, Protocol
+
+import yaml
+
+from ladder.climb.opening import open_climb
+from ladder.commands.assess import attempt_rung
+from ladder.economy.asked import since, together
+from ladder.economy.cost import machine_usd
+from ladder.engines import open_engine
+from ladder.engines.base import Abilities, Completion, Request
+from ladder.engines.bundled import first_use
+from ladder.engines.cache import CachedEngine, Store
+from ladder.engines.speed import TWO_CORES, Speed
+from ladder.errors import MissingExtraError
+from ladder.evaluation.control import measure_control
+from ladder.evaluation.measure import confirm
+from ladder.evidence import Asked, Build, Candidate
+from ladder.inference.evaluator import Climb, keep_here, texts_of
+from ladder.inference.judge import judge_agreement
+from ladder.progress import Watch
+from ladder.retrieval.library import Library
+from ladder.rungs import LADDER
+from ladder.samples.describe import describe_data, headline, refuse_untestable
+from ladder.scorers import make_scorer, runs_code
+from ladder.scorers.base import ModelScorer, Score, Scorer
+from ladder.task import Task, model_parts
+from ladder.training.estimate import START_SECONDS, slowdown
+from ladder.training.prune import KEPT_SHARE
+from ladder.training.recipes import Recipe
+
+CHARACTERS_PER_TOKEN = 4
+SHARE_OF_MOST = 0.6
+"""Free answers use about so much of the tokens they may have."""
+ENDPOINT_SECONDS = 1.0 / 8
+"""Seconds an endpoint's answer takes, with eight under way at once."""
+HEAD_SECONDS = 15.0
+"""A linear head: starting, features of some thousand texts, and the solver."""
+EFFICIENCY = 0.85
+"""Rows of mixed lengths, a few at a time, reach so much of the probed speed."""
+PLAYS = 3
+"""Rehearsals whose mean is the forecast: who stands out in a race is chance."""
+MESSAGE_TOKENS = 4
+"""What a chat template adds to a message."""
+DRAWN_LABEL_TOKENS = 3
+REHEARSED = "rehearsed"
+SEALED, JUDGE = "sealed", "judge"
+
+
+class Stands(Protocol):
+    """What the rehearsal needs to know of the engine that it stands for."""
+
+    @property
+    def abilities(self) -> Abilities:
+        """What the engine can do."""
+        ...
+
+    def count_tokens(self, text: str) -> int:
+        """Return the engine's count."""
+        ...
+
+
+class Absent:
+    """A model of this machine that is not there yet: it is not fetched or converted to guess."""
+
+    abilities = Abilities(plain=True, scores_choices=True, json_schema=True)
+
+    def count_tokens(self, text: str) -> int:
+        """Return an estimate."""
+        return len(text) // CHARACTERS_PER_TOKEN
+
+
+class RehearsedEngine:
+    """Counts what it is asked and answers by a draw."""
+
+    def __init__(
+        self,
+        name: str,
+        stands_for: Stands,
+        speed: Speed,
+        texts: Sequence[str],
+    ) -> None:
+        self.name = name
+        self.abilities = stands_for.abilities
+        self.count_tokens = stands_for.count_tokens
+        self.speed = speed
+        self.texts = texts or ("",)
+
+    def fingerprint(self) -> dict[str, str]:
+        """Return a name of its own: its answers are nobody's."""
+        return {"rehearsal": self.name}
+
+    def complete(self, requests: Sequence[Request]) -> Iterator[tuple[int, Completion]]:
+        """Yield drawn answers with the tokens and seconds that real ones would take."""
+        prompts = [_as_text(request) for request in requests]
+        shared = len(_common_prefix(prompts)) if len(prompts) > 1 else 0
+        shared_tokens = self.count_tokens(prompts[0][:shared]) if shared else 0
+        alone = len(requests) == 1
+        read = self.speed.read_alone if alone else self.speed.read
+        write = self.speed.write_alone if alone else self.speed.write
+        for at, (request, prompt) in enumerate(zip(requests, prompts, strict=True)):
+            tokens_in = self.count_tokens(prompt) + MESSAGE_TOKENS * len(request.messages)
+            drawn = _draw(f"{prompt}{request.sample or ''}")  # draws differ: a vote takes its most
+            if request.choices:
+                tokens_out, written = DRAWN_LABEL_TOKENS, 0.0
+                scored = DRAWN_LABEL_TOKENS * len(request.choices)
+                text = request.choices[int(drawn * len(request.choices))]
+            else:
+                tokens_out = max(1, round(SHARE_OF_MOST * request.max_tokens))
+                written, scored = float(tokens_out), 0
+                text = self.texts[int(drawn * len(self.texts))]
+            seconds = ENDPOINT_SECONDS
+            if self.abilities.scores_choices:  # a model of this machine
+                own = tokens_in - shared_tokens + scored + shared_tokens / len(requests)
+                seconds = (own / read + written / write) / EFFICIENCY
+            logprobs = tuple(float(-(choice != text)) for choice in request.choices)
+            yield at, Completion(text, tokens_in, tokens_out, seconds, choice_logprobs=logprobs)
+
+
+@dataclass
+class Rehearsal(Climb):
+    """A climb that asks and trains nothing."""
+
+    speed: Speed = TWO_CORES
+    skill: float = 1.0
+    """The share of answers that the candidate now asked gets right."""
+    luck: Random = field(default_factory=Random)
+    deal: int = 0
+    """Another one draws other candidates to be good."""
+    _rehearsed: dict[str, CachedEngine] = field(default_factory=dict)
+
+    def engine(self, model: str, adapter: str | None = None) -> CachedEngine:
+        """Return the engine that counts instead of answering."""
+        name = f"{model} {adapter}"
+        if name not in self._rehearsed:
+            opened = _stands_for(self.task, model)
+            keep_here(self.task, model, opened)
+            texts = [sample.target for sample in self.splits.train[:200]]
+            engine = RehearsedEngine(name, opened, self.speed, texts)
+            self._rehearsed[name] = CachedEngine(engine, self.store, partial(self.count, model))
+        return self._rehearsed[name]
+
+    def engine_of(self, candidate: Candidate) -> CachedEngine:
+        """Return the engine, and draw how good the candidate is: nobody has seen it answer yet."""
+        self.luck = Random(f"{self.deal} {candidate.model_dump_json()}")
+        self.skill = self.luck.random()
+        return super().engine_of(candidate)
+
+    @cached_property
+    def scorers(self) -> tuple[tuple[str, Scorer | ModelScorer], ...]:
+        """Scorers that find as many answers right as the candidate is good; judges are asked.
+
+        Code that the task brings is not run.
+        """
+
+        def drawn(answer: str, target: str) -> Score:
+            return Score(float(self.luck.random() < self.skill))
+
+        found: list[tuple[str, Scorer | ModelScorer]] = []
+        for choice in self.task.score:
+            by = drawn if runs_code(choice) else make_scorer(choice, f"{self.task.source}: score")
+            found.append((choice.name, by if isinstance(by, ModelScorer) else drawn))
+        return tuple(found)
+
+    @cached_property
+    def library(self) -> Library:
+        """Search in memory: a rehearsal writes to no store."""
+        return Library(self.task, self.splits, self.store, self.watch, stored=False)
+
+    def count(self, model: str, completion: Completion) -> None:
+        """Add what would be asked; no limit stops a rehearsal."""
+        self.asked = together(self.asked, self.one_call(model, completion))
+
+    def base_folder(self) -> Path:
+        """Return a name for the base."""
+        return Path("base")
+
+    def training_memory(self) -> None:
+        """Return nothing: the shapes are not read."""
+
+    def student_folder(self) -> Path:
+        """Return a name for the student."""
+        return Path("student")
+
+    def narrowed(self, student: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
+        """Return the student's name."""
+        return student
+
+    def train(
+        self,
+        recipe: Recipe,
+        base: Path | None,
+        rows: Sequence[Mapping[str, Any]],
+        overrides: Mapping[str, str] | None = None,
+    ) -> Build:
+        """Count what the recipe would read."""
+        if recipe.rows == "labels":  # a linear head
+            self.asked = together(self.asked, Asked(seconds=HEAD_SECONDS))
+            return Build(seconds=HEAD_SECONDS, folder=REHEARSED)
+        depth = KEPT_SHARE if base and base.name == "student" else 1.0
+        settings = yaml.safe_load(recipe.path.read_text(encoding="utf-8"))
+        engine = self.engine(self.task.models.base)
+        read = sum(engine.count_tokens(text) for row in rows for text in texts_of(row))
+        tokens = round(read * float(settings.get("num_train_epochs", 3)))
+        seconds = START_SECONDS + depth * slowdown(settings) * tokens / self.speed.read
+        self.asked = together(self.asked, Asked(tokens=tokens, seconds=seconds))
+        return Build(seconds=seconds, train_tokens=tokens, folder=REHEARSED)
+
+
+def rehearse(
+    task: Task, runs: Path, watch: Watch, *, until: str | None = None
+) -> tuple[list[str], dict[str, Asked | str]]:
+    """Return what the rows can tell, and what each rung would take (or why it is not tried).
+
+    Every rung is taken as measured on all gate rows; the last one is confirmed on sealed rows. A
+    judge is asked about the answers that people graded, and about the control's.
+    """
+    climb, rows = open_climb(task, runs, watch)
+    report = describe_data(task, climb.splits, rows)
+    refuse_untestable(task, report)
+    speed = climb.base_speed()
+    played = []
+    with watch.step("rehearsing the climb", PLAYS) as advance:
+        for deal in range(PLAYS):
+            with tempfile.TemporaryDirectory() as scratch:
+                folder = Path(scratch)
+                store = Store(folder / "rehearsal.sqlite")
+                play = Rehearsal(
+                    task,
+                    climb.splits,
+                    store,
+                    folder,
+                    folder / "artefacts",
+                    graded=rows.graded,
+                    speed=speed,
+                    deal=deal,
+                )
+                played.append(_play(play, until))
+                store.close()
+            advance(deal + 1)
+    climb.store.close()
+    found = {name: _mean([play[name] for play in played]) for name in played[0]}
+    return [headline(task, report)], found
+
+
+def _play(play: Rehearsal, until: str | None) -> dict[str, Asked | str]:
+    """Return what each part of one rehearsed climb takes."""
+    found: dict[str, Asked | str] = {}
+    if judge_agreement(play):
+        measure_control(play)
+        found[JUDGE] = _since(Asked(), play)
+    for rung in LADDER:
+        if rung.NAME not in play.task.rungs:
+            continue
+        reason = rung.unavailable(play)
+        before = play.asked
+        if reason is None:
+            play.attempts.append(attempt_rung(play, rung, every=True))
+        found[rung.NAME] = reason or _since(before, play)
+        if until == rung.NAME:
+            break
+    last = play.attempts[-1].candidate if play.attempts else None
+    if last is not None:
+        before = play.asked
+        confirm(play, last)
+        found[SEALED] = _since(before, play)
+    return found
+
+
+def _mean(found: Sequence[Asked | str]) -> Asked | str:
+    """Return the mean of what several plays took, or why it is not tried."""
+    asked = [one for one in found if isinstance(one, Asked)]
+    if not asked:
+        return found[0]
+    return Asked(
+        calls=round(fmean(one.calls for one in asked)),
+        tokens=round(fmean(one.tokens for one in asked)),
+        seconds=fmean(one.seconds for one in asked),
+        usd=fmean(one.usd for one in asked),
+    )
+
+
+def _stands_for(task: Task, model: str) -> Stands:
+    """Return the engine that a rehearsal counts with. Trained models count like their base."""
+    trained = model == f"hf:{REHEARSED}" or model.startswith("head:")
+    name = task.models.base if trained else model
+    kind, place, _ = model_parts(name)
+    folders = (Path(place), task.folder / place)
+    if first_use(name) or (kind == "hf" and not any(folder.is_dir() for folder in folders)):
+        return Absent()
+    try:
+        return open_engine(name, None, task.folder)
+    except MissingExtraError:
+        return Absent()
+
+
+def _since(before: Asked, play: Rehearsal) -> Asked:
+    """Return what would be asked since, with its price: an endpoint's tokens, or machine time."""
+    asked = since(before, play.asked)
+    if play.prices(play.task.models.base) is None:
+        usd = asked.usd + machine_usd(asked.seconds, play.task.hardware.usd_per_hour)
+        return asked.model_copy(update={"usd": usd})
+    return asked
+
+
+def _draw(seed: str) -> float:
+    """Return a number in [0, 1) that depends on the text alone."""
+    return int.from_bytes(sha256(seed.encode(errors="replace")).digest()[:7]) / 256**7
+
+
+def _as_text(request: Request) -> str:
+    return request.text or "\n".join(f"{role}\n{content}" for role, content in request.messages)
+
+
+def _common_prefix(texts: Sequence[str]) -> str:
+    low, high = min(texts), max(texts)
+    size = next((at for at, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), len(low))
+    return low[:size]

@@ -1,0 +1,220 @@
+"""`ladder check`: everything that can be known about a task before anything is spent."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import fmean
+
+from ladder.climb.opening import refuse_schema
+from ladder.climb.own_code import named_code
+from ladder.commands.trust import how_named
+from ladder.engines import ENGINES, open_engine
+from ladder.engines.bundled import MODELS
+from ladder.errors import Problem, TaskError
+from ladder.inference.evaluator import may_be_asked, may_be_kept, must_stay
+from ladder.report.markdown import documents, train_rows
+from ladder.retrieval.stores.qdrant import KEY_VARIABLE, qdrant_place
+from ladder.rungs.r2_rag import LEAST_EXAMPLES
+from ladder.rungs.r3_lora import LEAST_ROWS, named_recipe
+from ladder.samples.answer_schema import fault_in, schema_of
+from ladder.samples.describe import describe_data, headline, refuse_untestable
+from ladder.samples.duplicates import like_pairs
+from ladder.samples.rows import read_rows
+from ladder.samples.splits import Splits, all_samples, split
+from ladder.samples.synthetic import refuse_unproven, with_synthetic
+from ladder.scorers import MODEL_SCORERS, ModelScorer, Scorer, make_scorer, runs_code
+from ladder.task import Task, is_url, load_task, model_parts, store_parts
+from ladder.trust.keys import about_key, place_at
+from ladder.wording import harmless
+
+TERSE_WORDS = 6
+
+
+def check_task(path: Path, data_root: Path | None) -> list[str]:
+    """Return what is known about a task, line by line.
+
+    Raises:
+        TaskError, DataError: with every mistake found.
+    """
+    task = load_task(path, data_root)
+    _check_store(task)
+    _check_models(task)
+    _check_remote_code(task)
+    named_recipe(task)
+    refuse_schema(task)
+    refuse_unproven(task)
+    where = f"{task.source}: score"
+    scorers = [None if runs_code(each) else make_scorer(each, where) for each in task.score]
+    code = named_code(task)
+    rows = read_rows(task)
+    pairs = like_pairs([sample.input for sample in all_samples(rows)])
+    splits = with_synthetic(task, rows, split(task, rows, pairs))
+    report = describe_data(task, splits, rows)
+    refuse_untestable(task, report)
+    return [
+        f"{task.source}: no mistake found",
+        f"{train_rows(report)} · {report.dev} dev · {report.gate} gate · {report.sealed} sealed · "
+        f"{report.reserve} in reserve · {documents(report)}",
+        headline(task, report),
+        *_keys(task),
+        *(how_named(named, task.consent) for named in code),
+        *(f"set aside, like an earlier row: {pair}" for pair in report.set_aside[:5]),
+        *(f"repeats a training row: {pair}" for pair in report.contaminated[:5]),
+        *([f"… and {more} more"] if (more := len(report.contaminated) - 5) > 0 else []),
+        *_optional_columns(task, splits),
+        *_blind_spots(task, splits, scorers[0]),
+        *_shape(task, splits),
+    ]
+
+
+def _check_store(task: Task) -> None:
+    if not may_be_kept(task):
+        raise TaskError([must_stay(f"{task.source}: data.store", str(task.data.store))])
+
+
+def _check_remote_code(task: Task) -> None:
+    where, named = f"{task.source}: rules.remote_code", task.models.model_dump().values()
+    wanted = "an hf: model, word for word as it is named under models"
+    problems = [
+        Problem(where, f"`{reference}`", wanted)
+        for reference in task.rules.remote_code
+        if reference not in named or not reference.startswith("hf:")
+    ]
+    if problems:
+        raise TaskError(problems)
+
+
+def _check_models(task: Task) -> None:
+    problems = []
+    named = {f"models.{role}": name for role, name in task.models.model_dump().items()}
+    asking = [choice for choice in task.score if choice.name in MODEL_SCORERS]
+    named |= {f"score.{choice.name}.model": choice.parameters.get("model") for choice in asking}
+    for place, reference in named.items():
+        if reference is None:
+            continue
+        where = f"{task.source}: {place}"
+        try:
+            kind, name, address = model_parts(reference)
+        except ValueError as error:
+            problems.append(Problem(where, f"`{reference}`", str(error)))
+            continue
+        if kind == "openai" and not (address or "").startswith(("http://", "https://")):
+            wanted = "openai:MODEL@https://HOST/v1"
+            problems.append(Problem(where, f"`{reference}`, without an address", wanted))
+        elif kind == "openai" and not may_be_asked(task, open_engine(reference)):
+            problems.append(must_stay(where, reference))
+        if kind == "bundled" and name not in MODELS:
+            problems.append(
+                Problem(where, f"`{reference}`", f"bundled:{' or bundled:'.join(MODELS)}")
+            )
+        there = any(folder.is_dir() for folder in (Path(name), task.folder / name))
+        if kind == "hf" and name.startswith((".", "/")) and not there:
+            problems.append(Problem(where, f"`{reference}`", "a folder that is there"))
+        if kind not in ENGINES:
+            problems.append(Problem(where, f"the kind `{kind}`", f"one of {', '.join(ENGINES)}"))
+    if problems:
+        raise TaskError(problems)
+
+
+def _optional_columns(task: Task, splits: Splits) -> Iterator[str]:
+    """Say what kinds of rows there are, and which mapped column no held-out row has."""
+    held = [*splits.dev, *splits.gate, *splits.sealed]
+    kinds = Counter(sample.stratum for sample in held if sample.stratum)
+    if kinds:
+        counted = ", ".join(f"{kind} {count}" for kind, count in kinds.most_common(8))
+        yield f"kinds of rows (dev, gate and sealed): {counted}"
+    there = {
+        "stratum": bool(kinds),
+        "group": any(sample.group for sample in held),
+        "time": any(sample.time for sample in held),
+        "doc_ids": any(sample.doc_ids for sample in held),
+    }
+    for name, column in task.data.columns.items():
+        if not there.get(name, True):
+            yield f"warning: data.columns.{name}: no held-out row has `{column}`"
+
+
+def _keys(task: Task) -> Iterator[str]:
+    """Say of each endpoint which key would be sent, by the name of its variable."""
+    asking = [choice for choice in task.score if choice.name in MODEL_SCORERS]
+    judges = {f"score.{each.name}.model": each.parameters.get("model") for each in asking}
+    for role, reference in {**task.models.model_dump(), **judges}.items():
+        kind, name, address = model_parts(reference) if reference else ("", "", None)
+        if kind == "openai" and address:
+            place = place_at(address)
+            yield f"{role}: {harmless(name, 80)} at {place}: {about_key(place)}"
+    store = store_parts(task.data.store)[1] if task.data.store else ""
+    if is_url(store):
+        place = qdrant_place(store)
+        yield f"data.store: {place}: {about_key(place, KEY_VARIABLE)}"
+
+
+def _blind_spots(task: Task, splits: Splits, scorer: Scorer | ModelScorer | None) -> Iterator[str]:
+    """Say when the score cannot see what the task asks; code of the task's own is not run."""
+    targets = [sample.target for sample in (*splits.dev, *splits.gate)]
+    if isinstance(scorer, ModelScorer):
+        if not task.data.graded:
+            yield "warning: a judge scores; without data.graded nobody knows if people agree"
+    else:
+        if task.data.graded:
+            yield "note: data.graded is used only where `judge` is the first scorer"
+        if scorer and not all(scorer(target, target).value == 1 for target in targets):
+            yield "warning: the scorer does not give a target full marks against itself"
+    if task.answer.type == "text" and task.score[0].name == "exact_match":
+        words = fmean(len(target.split()) for target in targets)
+        if words > TERSE_WORDS:
+            yield (
+                f"warning: targets have {words:.0f} words on average and exact_match wants every "
+                "one of them; token_f1 sees partly right answers"
+            )
+        else:
+            yield (
+                "note: exact_match counts a right answer inside a sentence as wrong; "
+                "contains or token_f1 sees it"
+            )
+    there = {document.source for document in splits.documents}
+    named = [sample for sample in splits.gate if sample.doc_ids]
+    lost = [sample for sample in named if not there & set(sample.doc_ids)]
+    if lost:
+        yield (
+            f"warning: {len(lost)} of the {len(named)} gate rows with doc_ids name no document "
+            f"that is there, e.g. row {lost[0].id}: {lost[0].doc_ids[0]}; of these nothing can "
+            "tell whether search or skill is to blame"
+        )
+    yield from _nothing_to_try(task, splits)
+
+
+def _nothing_to_try(task: Task, splits: Splits) -> Iterator[str]:
+    """Say that no rung of the task can be tried with these rows."""
+    train, reads = len(splits.train), bool(splits.documents)
+    can = {
+        "prompt": True,
+        "rag": reads or train >= LEAST_EXAMPLES,
+        "lora": train >= LEAST_ROWS,
+        "distill": train >= LEAST_ROWS,
+    }
+    if not any(can[rung] for rung in task.rungs):
+        yield (
+            f"warning: no rung of this task can be tried ({', '.join(task.rungs)}): there are "
+            f"{train} training rows and {'' if reads else 'no '}documents"
+        )
+
+
+def _shape(task: Task, splits: Splits) -> Iterator[str]:
+    """Say how many right answers could not be given by a model that is held to the schema."""
+    if task.answer.type != "json":
+        return
+    held = [*splits.dev, *splits.gate, *splits.sealed]
+    schema, source = task.answer.json_schema, "answer.schema"
+    if schema is None:
+        schema, source = schema_of(row.target for row in splits.train), "the training rows' shape"
+    if schema is None:
+        yield "note: no training target is JSON: answers are not held to a schema"
+        return
+    faults = [(row.id, fault) for row in held if (fault := fault_in(row.target, schema))]
+    if faults:
+        row, fault = faults[0]
+        many = f"{len(faults)} of {len(held)} held-out targets"
+        yield f"warning: {many} are not in {source}, e.g. {row}: {fault}"

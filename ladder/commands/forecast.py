@@ -1,0 +1,47 @@
+"""`ladder assess --dry-run`: what a climb would take, before anything is asked or trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ladder.climb.rehearsal import rehearse
+from ladder.economy.asked import together
+from ladder.evidence import Asked
+from ladder.progress import Watch
+from ladder.task import RungName, Task, model_parts
+from ladder.wording import MOST_SAID, MOST_SHOWN, duration, harmless
+
+HEADS = ("calls", "tokens", "time", "USD")
+
+
+def forecast(task: Task, runs: Path, watch: Watch, *, until: RungName | None) -> str:
+    """Return what a climb would take, rung by rung, if no rung passed."""
+    lines, found = rehearse(task, runs, watch, until=until)
+    lines = [*(harmless(line, MOST_SAID) for line in lines), "", _row("rung", *HEADS)]
+    total = Asked()
+    for name, asked in found.items():
+        if isinstance(asked, str):
+            lines.append(_row(name, "-", "-", "-", f"skipped: {harmless(asked, MOST_SHOWN)}"))
+        else:
+            total = together(total, asked)
+            lines.append(_row(name, *_texts(asked)))
+    lines.append(_row("in all", *_texts(total)))
+    limit = task.rules.max_spend_usd
+    if model_parts(task.models.base)[0] == "openai" and total.usd > limit:
+        lines.append(
+            f"That is more than rules.max_spend_usd ({limit:g}): the run would stop there."
+        )
+    lines.append(
+        "Estimated, with every rung measured in full. The climb stops at the first rung that "
+        "passes, usually well before this."
+    )
+    return "\n".join(lines)
+
+
+def _texts(asked: Asked) -> tuple[str, str, str, str]:
+    time, usd = duration(asked.seconds), f"{asked.usd:.4f}"
+    return f"{asked.calls:,}", f"{asked.tokens:,}", time, usd
+
+
+def _row(*cells: str) -> str:
+    return f"{cells[0]:10}{cells[1]:>10}{cells[2]:>14}{cells[3]:>10}  {cells[4]}"

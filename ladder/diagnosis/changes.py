@@ -1,0 +1,113 @@
+"""The arms of a diagnosis as candidates: a system with one thing changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ladder.diagnosis.rules import Arm
+from ladder.evidence import Candidate, CauseName, Retrieval
+from ladder.inference.evaluator import Climb
+
+FEWER, MORE = 3, 3
+"""How many times fewer, and more, texts an arm hands over."""
+MOST_TEXTS = 12
+RERANK_DEPTH = 30
+LOOKED_AT = 200
+"""Rows that are asked for a known right document before there is said to be none."""
+
+SHOWS: dict[Arm, CauseName] = {
+    "constrained": "format",
+    "unique": "redundancy",
+    "rerank": "ranking",
+    "more": "ranking",
+    "fewer": "distraction",
+    "compress": "distraction",
+    "reorder": "position",
+    "other source": "routing",
+}
+"""Changes that a system can be shipped with, and the cause that each shows when it helps."""
+
+IN_WORDS: dict[Arm, str] = {
+    "constrained": "held to the labels",
+    "unique": "repeats left out",
+    "rerank": "reranked",
+    "more": "more texts handed over",
+    "fewer": "fewer texts handed over",
+    "compress": "sentences that hardly ever answer left out",
+    "reorder": "documents in another order",
+    "other source": "the other source read",
+}
+
+
+def changes(climb: Climb, candidate: Candidate) -> dict[Arm, Candidate]:
+    """Return what a candidate could be shipped as instead, by the one thing that is changed."""
+    found: dict[Arm, Candidate] = {}
+    can = climb.engine_of(candidate).abilities
+    if candidate.answer == "free" and climb.splits.labels and can.scores_choices:
+        once = {"answer": "constrained", "votes": 1, "rewrite": False}
+        found["constrained"] = candidate.model_copy(update=once)
+    retrieval = candidate.retrieval
+    if retrieval is None or retrieval.source == "gold":
+        return found
+    for arm, changed in _other_retrievals(climb, retrieval):
+        found[arm] = candidate.model_copy(update={"retrieval": changed})
+    return found
+
+
+def _other_retrievals(climb: Climb, old: Retrieval) -> Iterator[tuple[Arm, Retrieval]]:
+    def changed(**update: object) -> Retrieval:
+        return old.model_copy(update=update)
+
+    reads_documents = old.source != "examples"
+    if not old.unique and old.k > 1:
+        yield "unique", changed(unique=True)
+    if not old.rerank and climb.task.models.reranker:
+        yield "rerank", changed(rerank=RERANK_DEPTH)
+    if old.k * MORE <= MOST_TEXTS:
+        yield "more", changed(k=old.k * MORE)
+    if old.k > 1:
+        yield "fewer", changed(k=max(1, old.k // FEWER))
+    if reads_documents and not old.compress and climb.library.cuts:
+        yield "compress", changed(compress=True)
+    if reads_documents and old.k > 1:
+        other = "best first" if old.order == "best last" else "best last"
+        yield "reorder", changed(order=other)
+    if climb.splits.documents and climb.splits.train and old.source != "both":
+        other = "documents" if old.source == "examples" else "examples"
+        yield "other source", changed(source=other, narrow=False)
+
+
+def diagnostic_arms(climb: Climb, candidate: Candidate) -> dict[Arm, Candidate]:
+    """Return the arms that explain and cannot be shipped."""
+    arms: dict[Arm, Candidate] = {"placebo": candidate.model_copy(update={"placebo": True})}
+    gold = oracle(climb, candidate)
+    if gold is not None:
+        arms["oracle"] = gold
+    if candidate.retrieval is not None:
+        arms["no context"] = candidate.model_copy(update={"retrieval": None})
+    teacher = climb.task.models.teacher
+    if teacher is not None and teacher != candidate.model:
+        arms["strong"] = _by(climb, teacher, candidate)
+        if gold is not None:
+            arms["strong oracle"] = _by(climb, teacher, gold)
+    return arms
+
+
+def oracle(climb: Climb, candidate: Candidate) -> Candidate | None:
+    """Return the same system, given the documents that hold the answer; None: none is known."""
+    rows = (*climb.splits.dev, *climb.splits.gate)[:LOOKED_AT]
+    if not any(climb.library.right_passages(row) for row in rows):
+        return None
+    return candidate.model_copy(update={"retrieval": Retrieval(source="gold", k=1)})
+
+
+def _by(climb: Climb, model: str, candidate: Candidate) -> Candidate:
+    """Return the same system with another model, in a form that this model takes."""
+    once = {"model": model, "adapter": None, "votes": 1, "rewrite": False}
+    strong = candidate.model_copy(update=once)
+    can = climb.engine_of(strong).abilities
+    if not can.plain:
+        strong = strong.model_copy(update={"form": "chat"})
+    if not can.scores_choices and candidate.answer in ("scored", "constrained"):
+        strong = strong.model_copy(update={"answer": "free", "calibration": "none"})
+    return strong

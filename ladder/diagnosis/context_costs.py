@@ -1,0 +1,122 @@
+"""What context costs this model on this task: how much to read, and what lies beside the answer.
+
+The curve reads nested contexts: each larger one is a smaller one with further texts. The split
+puts the right document alone, beside as many words that say nothing, and beside what the search
+really brings, each with the evidence first, in the middle and last. What filler takes away is the
+cost of length, what real texts take away beyond that is distraction, and what the worst place
+takes away, against the best, is position ("Lost in the middle", Liu et al., 2024; smaller models
+lose elsewhere).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from statistics import fmean, stdev
+
+from ladder.evaluation.comparing import comparison, together
+from ladder.evidence import Candidate, Comparison, ContextCosts, Order, Retrieval
+from ladder.gate.bounds import estimate
+from ladder.inference.answer import answer
+from ladder.inference.evaluator import Climb
+from ladder.inference.failures import require_conclusive
+from ladder.samples.rows import Sample
+
+BUDGETS = (1, 2, 4, 8, 16)
+MOST_ROWS = 40
+LEAST_BESIDE = 3
+"""Texts in all, where the split would otherwise have nothing beside the evidence."""
+ROUNDING = 1e-9
+PLACES: tuple[Order, ...] = ("best first", "best in the middle", "best last")
+
+Scores = Mapping[str, float]
+
+
+def context_costs(
+    climb: Climb, candidate: Candidate, rows: Sequence[Sample]
+) -> ContextCosts | None:
+    """Return the curve and the split; None where no right documents are known or none are read.
+
+    Raises:
+        NoVerdictError: too many requests failed to tell.
+    """
+    known = [row for row in rows if climb.library.right_passages(row)][:MOST_ROWS]
+    retrieval = candidate.retrieval
+    if retrieval is None or retrieval.source != "documents" or len(known) < 2:
+        return None
+
+    def scores(changed: Retrieval) -> dict[str, float]:
+        way = candidate.model_copy(update={"retrieval": changed})
+        outcomes = answer(climb, way, known, "what context costs")
+        require_conclusive(outcomes, climb.task.gate, "what context costs")
+        return {o.sample.id: o.scores[0] for o in outcomes if o.scores}
+
+    there = [k for k in BUDGETS if k <= len(climb.splits.documents)]
+    tried = {k: scores(retrieval.model_copy(update={"k": k})) for k in there}
+    curve = {k: found for k, found in tried.items() if found}  # too long for the model: no answer
+    count = max(LEAST_BESIDE, retrieval.k)
+    gold = Retrieval(source="gold", method=retrieval.method, k=count)
+    alone = scores(gold)
+    beside = {
+        (what, place): scores(gold.model_copy(update={"beside": what, "order": place}))
+        for what in ("filler", "distractors")
+        for place in PLACES
+    }
+    if not (curve and alone and all(beside.values())):
+        return None
+    whole = {w: _mean([beside[w, place] for place in PLACES]) for w in ("filler", "distractors")}
+    confidence = climb.task.gate.confidence
+    return ContextCosts(
+        rows=len(known),
+        texts=count,
+        curve={k: estimate(list(found.values()), confidence) for k, found in curve.items()},
+        knee=knee(curve),
+        alone=estimate(list(alone.values()), confidence),
+        split={
+            f"{what}, {place}": estimate(list(found.values()), confidence)
+            for (what, place), found in beside.items()
+        },
+        length=_cost(alone, whole["filler"], "beside filler", confidence),
+        distraction=_cost(whole["filler"], whole["distractors"], "beside real texts", confidence),
+        position=position({place: beside["distractors", place] for place in PLACES}, confidence),
+    )
+
+
+def knee(curve: Mapping[int, Scores]) -> int:
+    """Return the smallest budget within one standard error of the best, row by row.
+
+    The one-standard-error rule (Breiman et al., 1984): of budgets that cannot be told apart the
+    smallest is the best advice.
+    """
+    best = max(curve, key=lambda k: (fmean(curve[k].values()), -k))
+    for k in sorted(curve):
+        gaps = [curve[best][row] - curve[k][row] for row in curve[k] if row in curve[best]]
+        if not gaps:
+            continue
+        error = stdev(gaps) / math.sqrt(len(gaps)) if len(gaps) > 1 else 0.0
+        if fmean(gaps) <= error * (1 + ROUNDING):  # one row's difference is one standard error
+            return k
+    return best
+
+
+def position(at: Mapping[Order, Scores], confidence: float) -> Comparison:
+    """Compare the best place with the worst.
+
+    Which two these are is seen on the same rows: the interval and p are made for all the pairs.
+    """
+    best_first = sorted(at, key=lambda place: -fmean(at[place].values()))
+    pairs = list(combinations(best_first, 2))
+    each = 1 - (1 - confidence) / len(pairs)
+    found = [_cost(at[a], at[b], f"{b} instead of {a}", each) for a, b in pairs]
+    return max(together(found, confidence), key=lambda one: one.difference)
+
+
+def _mean(found: Sequence[Scores]) -> dict[str, float]:
+    shared = set.intersection(*(set(scores) for scores in found))
+    return {row: fmean(scores[row] for scores in found) for row in sorted(shared)}
+
+
+def _cost(better: Scores, worse: Scores, name: str, confidence: float) -> Comparison:
+    rows = [row for row in better if row in worse]
+    return comparison(name, [better[r] for r in rows], [worse[r] for r in rows], confidence)

@@ -1,0 +1,90 @@
+"""A student beside its teacher: what it keeps of the score, and what it saves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from ladder.errors import MissingExtraError
+from ladder.evaluation.comparing import comparison
+from ladder.evaluation.measure import measure
+from ladder.evidence import AgainstTeacher, Candidate, Measurement
+from ladder.inference.answer import Outcome
+from ladder.inference.evaluator import Climb
+from ladder.inference.failures import require_conclusive
+from ladder.task import RungName, model_parts
+
+DISTILL: RungName = "distill"
+
+
+def teacher_of(climb: Climb) -> Candidate:
+    """Return the system to learn from: the task's, or the best measured so far."""
+    best = climb.best()
+    if climb.task.models.teacher is None:
+        if best is None or best.candidate is None:
+            raise MissingExtraError("a teacher", "naming one in the task: models: {teacher: …}")
+        return best.candidate
+    chat = Candidate(
+        rung=DISTILL, technique="teacher", model=climb.task.models.teacher, form="chat"
+    )
+    retrieval = best.candidate.retrieval if best and best.candidate else None
+    return chat.model_copy(update={"retrieval": retrieval})
+
+
+def against_teacher(
+    climb: Climb, student: Measurement, outcomes: Sequence[Outcome]
+) -> AgainstTeacher | None:
+    """Compare a measured student with its teacher, on the gate rows that both answered.
+
+    A teacher that the task names is measured on the student's rows; its answers are kept.
+    """
+    best, named = climb.best(), climb.task.models.teacher
+    own = {outcome.sample.id: outcome.scores[0] for outcome in outcomes if outcome.scores}
+    if named is not None:
+        rows = [outcome.sample for outcome in outcomes if outcome.scores]
+        if not rows:
+            return None
+        measured, _, answered = measure(
+            climb, teacher_of(climb), rows, all_rows=True, title="measuring the teacher"
+        )
+        require_conclusive(answered, climb.task.gate, "measuring the teacher")
+        other = {outcome.sample.id: outcome.scores[0] for outcome in answered if outcome.scores}
+        return beside(climb, ":".join(model_parts(named)[:2]), (student, own), (measured, other))
+    if best is None or best.measurement is None:
+        return None
+    scores = climb.gate_scores.get(best.rung, {})
+    return beside(climb, best.rung, (student, own), (best.measurement, scores))
+
+
+Measured = tuple[Measurement, Mapping[str, float]]
+"""A measurement, and the score of each row that was answered."""
+
+
+def beside(climb: Climb, name: str, student: Measured, teacher: Measured) -> AgainstTeacher | None:
+    """Return what a student keeps and saves; None where the teacher has nothing right."""
+    witness = {sample.id: sample.witness for sample in climb.splits.gate}
+    grouped = any(sample.group for sample in climb.splits.gate)
+    both = [row for row in student[1] if row in teacher[1]]
+    first, second = ([scores[row] for row in both] for scores in (student[1], teacher[1]))
+    whole = math.fsum(second) / max(1, len(second))
+    if not whole:
+        return None
+    groups = [witness[row] for row in both] if grouped else ()
+    gap = comparison(name, first, second, climb.task.gate.confidence, groups)
+    own, other = student[0], teacher[0]
+    return AgainstTeacher(
+        teacher=name,
+        kept=1 + gap.difference / whole,
+        low=1 + gap.low / whole,
+        high=1 + gap.high / whole,
+        n=gap.n,
+        cheaper=_ratio(other.cost_usd_per_1k, own.cost_usd_per_1k),
+        faster=_ratio(
+            other.latency_ms.p50 if other.latency_ms else None,
+            own.latency_ms.p50 if own.latency_ms else None,
+        ),
+    )
+
+
+def _ratio(teacher: float | None, student: float | None) -> float | None:
+    return teacher / student if teacher is not None and student else None

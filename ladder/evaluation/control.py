@@ -1,0 +1,128 @@
+"""The reference without a language model: always printed, never a rung."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ladder.economy.cost import machine_usd_per_1k
+from ladder.evaluation.units import as_units
+from ladder.evidence import CONTROL, Control, ControlLine
+from ladder.files import digest_of
+from ladder.inference.evaluator import Climb
+from ladder.inference.judge import gated_scores
+from ladder.retrieval.search import LexicalIndex
+from ladder.samples.rows import Sample
+
+VOTERS = 5
+
+Predictor = Callable[[Sequence[Sample], Sequence[str]], list[str]]
+"""(training rows, inputs) -> answers."""
+
+
+def measure_control(climb: Climb) -> Control | None:
+    """Answer the gate rows without a model; None where there are no training rows to go by."""
+    train, gate = climb.splits.train, climb.splits.gate
+    if not train:
+        return None
+    ways: dict[str, Predictor] = {"nearest example": _nearest}
+    if climb.splits.labels:
+        ways = {"majority": _majority, "nearest example": _vote}
+        if len({sample.target for sample in train}) > 1:
+            ways["TF-IDF + logistic regression"] = linear
+    about = ["stems", digest_of([(s.id, s.input, s.target) for s in (*train, *gate)]), sorted(ways)]
+
+    def compute() -> dict[str, Any]:
+        found = {}
+        for name, predict in ways.items():
+            started = time.perf_counter()
+            answers = predict(train, [sample.input for sample in gate])
+            seconds = (time.perf_counter() - started) / len(gate)
+            found[name] = {"answers": answers, "seconds": seconds}
+        return found
+
+    kept = climb.store.remember("control", about, compute)
+    scores = {
+        name: gated_scores(climb, list(zip(gate, kept[name]["answers"], strict=True)))
+        for name in ways
+    }
+    lines = tuple(_line(climb, name, kept[name]["seconds"], scores[name]) for name in ways)
+    best = max(lines, key=lambda line: line.score.mean)
+    climb.gate_scores[CONTROL] = {
+        sample.id: score
+        for sample, score in zip(gate, scores[best.name], strict=True)
+        if score is not None
+    }
+    return Control(lines=lines, sentence=_sentence(climb, best))
+
+
+def _line(climb: Climb, name: str, seconds: float, scores: Sequence[float | None]) -> ControlLine:
+    pairs = zip(climb.splits.gate, scores, strict=True)
+    known = [(sample, score) for sample, score in pairs if score is not None]
+    return ControlLine(
+        name=name,
+        score=as_units(known, climb.task.use.strata).estimate(climb.task.gate.confidence),
+        latency_ms=1000 * seconds,
+        cost_usd_per_1k=machine_usd_per_1k(seconds, climb.task.hardware.usd_per_hour),
+    )
+
+
+def _sentence(climb: Climb, best: ControlLine) -> str:
+    reached, wanted = best.score.mean, climb.task.gate.min_score
+    if best.score.n == 0:
+        return "What answers without a language model score is unknown: the judge graded none."
+    if reached >= wanted:
+        return (
+            f"{best.name}, without any language model, scores {reached:.2f} and the gate asks for "
+            f"{wanted:.2f}: consider it first."
+        )
+    return (
+        f"Without a language model the best is {best.name} at {reached:.2f}: a rung that does not "
+        "clearly beat this is not worth its model."
+    )
+
+
+def _majority(train: Sequence[Sample], inputs: Sequence[str]) -> list[str]:
+    (label, _), *_ = Counter(sample.target for sample in train).most_common(1)
+    return [label] * len(inputs)
+
+
+def _nearest(train: Sequence[Sample], inputs: Sequence[str]) -> list[str]:
+    found = LexicalIndex([sample.input for sample in train]).search(inputs, 1)
+    return [train[ranking[0][0]].target for ranking in found]
+
+
+def _vote(train: Sequence[Sample], inputs: Sequence[str]) -> list[str]:
+    """Let the nearest rows vote; of labels with equal votes the nearest row's wins."""
+    found = LexicalIndex([sample.input for sample in train]).search(inputs, VOTERS)
+    answers = []
+    for ranking in found:
+        votes = Counter(train[at].target for at, _ in ranking)
+        answers.append(max(votes, key=lambda label: votes[label]))
+    return answers
+
+
+def linear(train: Sequence[Sample], inputs: Sequence[str]) -> list[str]:
+    """Answer with a logistic regression on TF-IDF of words and word pairs.
+
+    Args:
+        train: rows of at least two labels.
+        inputs: to answer.
+    """
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    model = make_pipeline(
+        TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True),
+        LogisticRegression(C=10.0, max_iter=300),
+    )
+    model.fit([sample.input for sample in train], [sample.target for sample in train])
+    return [str(label) for label in model.predict(inputs)]
+
+
+def mean_score(control: Control | None) -> float:
+    """Return the best control's score, or 0 without a control."""
+    return max((line.score.mean for line in control.lines), default=0.0) if control else 0.0

@@ -1,0 +1,142 @@
+"""Mend a system before it is measured: try what would show a cause, keep what is proven to help.
+
+Each change is tried alone on the rows that choose; the cheapest with which the score holds, else
+the one that helps most, is kept when it is better than chance allows (paired, Holm over all that
+were tried) and also wins on rows that chose nothing. Where the score is still missed, the others
+are tried again on top of it: mends hang together, so gains are what each adds in this order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import fmean
+
+from ladder.diagnosis.changes import IN_WORDS, SHOWS, changes, oracle
+from ladder.diagnosis.rules import Arm
+from ladder.evaluation.comparing import compare_outcomes, together
+from ladder.evidence import Candidate, Comparison, Mend, Retrieval
+from ladder.inference.answer import Outcome, answer
+from ladder.inference.evaluator import Climb
+from ladder.inference.failures import require_conclusive
+from ladder.rungs.r1_prompt import named
+from ladder.rungs.r2_rag import DOCUMENT_COUNTS
+from ladder.selection.proving import compare_unseen
+
+MOST_ROWS = 60
+
+
+def mend(climb: Climb, candidate: Candidate) -> tuple[Candidate, tuple[Mend, ...]]:
+    """Return a candidate with the changes that help it, and what was tried.
+
+    Nothing is tried where it holds the score on the rows that choose, reads nothing, or where the
+    right documents alone would not hold the score either. Where examples won the race only because
+    what the documents need is more than one change, the documents have another chance.
+
+    Raises:
+        NoVerdictError: too many requests failed to tell what helps.
+    """
+    trained = candidate.adapter is not None or candidate.build.folder is not None
+    if candidate.retrieval is None or trained:  # training rows prove nothing of what learnt them
+        return candidate, ()
+    if _score(climb, candidate) >= climb.task.gate.min_score:
+        return candidate, ()
+    if not _context_could_hold(climb, candidate):
+        return candidate, ()
+    found, mends = _mended(climb, candidate)
+    if candidate.retrieval.source == "examples" and climb.splits.documents:
+        other, others = _mended(climb, _reading_documents(candidate))
+        if any(mend.kept for mend in others):
+            unseen = compare_unseen(climb, found, other)
+            if unseen and unseen.difference > 0 and _score(climb, other) > _score(climb, found):
+                return other, others
+    return found, mends
+
+
+def _context_could_hold(climb: Climb, candidate: Candidate) -> bool:
+    """Tell whether the right documents would hold the score, as far as they are known."""
+    given = oracle(climb, candidate)
+    if given is None:
+        return True
+    rows = [row for row in climb.splits.dev[:MOST_ROWS] if climb.library.right_passages(row)]
+    outcomes = answer(climb, given, rows, "mending: the right documents")
+    require_conclusive(outcomes, climb.task.gate, "mending")
+    return _mean(outcomes) >= climb.task.gate.min_score
+
+
+def _reading_documents(candidate: Candidate) -> Candidate:
+    method = candidate.retrieval.method if candidate.retrieval else "bm25"
+    retrieval = Retrieval(source="documents", method=method, k=DOCUMENT_COUNTS[-1])
+    (reading,) = named([candidate.model_copy(update={"retrieval": retrieval})])
+    return reading
+
+
+def _mended(climb: Climb, candidate: Candidate) -> tuple[Candidate, tuple[Mend, ...]]:
+    mends: list[Mend] = []
+    applied: set[Arm] = set()
+    while _score(climb, candidate) < climb.task.gate.min_score:
+        usual = _answers(climb, candidate, "as it is")
+        ways = {a: way for a, way in changes(climb, candidate).items() if a not in applied}
+        if not ways:
+            break
+        arm, tried, compared = _best(climb, usual, ways)
+        if compared.claim != "better":
+            break
+        unseen = compare_unseen(climb, candidate, ways[arm])
+        kept = unseen is not None and unseen.difference > 0
+        mends.append(
+            Mend(
+                cause=SHOWS[arm],
+                change=IN_WORDS[arm],
+                on_dev=compared,
+                unseen=unseen,
+                tokens=(_tokens(usual), _tokens(tried)),
+                kept=kept,
+            )
+        )
+        if not kept:
+            break
+        applied.add(arm)
+        words = f"{candidate.technique}, {IN_WORDS[arm]}"
+        candidate = ways[arm].model_copy(update={"technique": words})
+    return candidate, tuple(mends)
+
+
+def _score(climb: Climb, candidate: Candidate) -> float:
+    return _mean(_answers(climb, candidate, "as it is"))
+
+
+def _mean(outcomes: Sequence[Outcome]) -> float:
+    """Return the mean score of what was answered.
+
+    1 where nothing was asked; 0 where nothing was answered, for a reason of the system's own.
+    """
+    scores = [outcome.scores[0] for outcome in outcomes if outcome.scores]
+    return fmean(scores) if scores else float(not outcomes)
+
+
+def _answers(climb: Climb, candidate: Candidate, title: str) -> list[Outcome]:
+    outcomes = answer(climb, candidate, climb.splits.dev[:MOST_ROWS], f"mending: {title}")
+    require_conclusive(outcomes, climb.task.gate, f"mending, {title}")
+    return outcomes
+
+
+def _best(
+    climb: Climb, usual: list[Outcome], ways: dict[Arm, Candidate]
+) -> tuple[Arm, list[Outcome], Comparison]:
+    """Try every change; return the one to make, and how sure it is that it helps."""
+    confidence, least = climb.task.gate.confidence, climb.task.gate.min_score
+    tried = {arm: _answers(climb, way, arm) for arm, way in ways.items()}
+    each = [
+        compare_outcomes("without the change", new, usual, confidence) for new in tried.values()
+    ]
+    gains = dict(zip(tried, together(each, confidence), strict=True))
+    # The cheapest change with which the score holds is enough, and says more: reading three times
+    # as much hides whatever crowds the window. Where none holds it, the one that helps most.
+    holding = [a for a in gains if gains[a].claim == "better" and _mean(tried[a]) >= least]
+    most = max(gains, key=lambda a: gains[a].difference)
+    arm = min(holding, key=lambda a: _tokens(tried[a]), default=most)
+    return arm, tried[arm], gains[arm]
+
+
+def _tokens(outcomes: list[Outcome]) -> float:
+    return fmean(outcome.completion.tokens_in for outcome in outcomes) if outcomes else 0.0

@@ -1,0 +1,263 @@
+"""Search for a better prompt within a stated number of calls: instructions x examples shown.
+
+As in MIPROv2 (Opsahl-Ong et al., 2024): instructions and sets of examples are proposed first, then
+their combinations are tried on few dev rows at a time. In place of its surrogate model the search
+halves (Karnin et al., 2013) and crosses: after the first round the instructions and sets that did
+well apart are put together. What it finds is a challenger: it was chosen among many on the dev
+rows, so it must still win on rows that chose nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from random import Random
+from statistics import fmean, stdev
+from typing import Literal, NamedTuple
+
+from ladder.evidence import Candidate
+from ladder.inference.answer import answer
+from ladder.inference.evaluator import Climb
+from ladder.inference.failures import require_conclusive
+from ladder.samples.rows import Sample
+from ladder.scorers import ModelScorer
+from ladder.selection.demonstrations import Shown, demonstrations
+from ladder.selection.instructions import TIPS, Instruction, instructions, proposals, proposer
+from ladder.selection.proving import learning_rows
+
+ROUNDS = (12, 36)
+"""Dev rows read in the first and in the second round; the finalists then race on all."""
+FINALISTS = 3
+REACH = 0.25
+"""Score that a search may be hoped to add. MIPROv2 and GEPA report less on nearly all tasks."""
+LEAST_DEV = 24
+"""A choice among many prompts on fewer rows is a lottery."""
+FAILURES_READ = 32
+"""Training rows that the leader answers, so that its mistakes are known."""
+EMPTY_INPUT = Sample(id="", input="N/A", target="")
+TITLE = "searching for a better prompt"
+
+Calibration = Literal["none", "empty", "batch"]
+
+
+class Combination(NamedTuple):
+    """One prompt of the search space."""
+
+    instruction: Instruction
+    shown: Shown
+
+    @property
+    def prompt(self) -> tuple[str, bool, tuple[str, ...]]:
+        """What the model sees of it."""
+        return self.instruction.text, self.instruction.with_goal, self.shown.shots
+
+
+class Reading(NamedTuple):
+    """How good a prompt looks, and with which calibration."""
+
+    value: float
+    calibration: Calibration
+
+
+class Plan(NamedTuple):
+    """How many prompts each round reads. Never dearer than the calls that are allowed."""
+
+    first: int
+    crossed: int
+    second: int
+    """The crossed ones among them."""
+    calls: int
+
+
+def better_prompts(climb: Climb, leader: Candidate) -> list[Candidate]:
+    """Return the best prompt found; none where none can decide, or none is better.
+
+    The calls of the search are `search.prompt_calls` in the task at most: every row that a prompt
+    answers. The winner has then been read on all dev rows, so that its race costs nothing more.
+    The leader's own dev rows, where no race has read them yet, come on top.
+
+    Raises:
+        NoVerdictError: too many requests failed to tell which prompt is better.
+    """
+    calls, dev = climb.task.search.prompt_calls, climb.splits.dev
+    if not calls or len(dev) < LEAST_DEV or not worth_it(climb, leader):
+        return []
+    rows = learning_rows(climb)
+    model = proposer(climb) if rows else None
+    learnt = min(FAILURES_READ, len(rows))
+    price = 1 + sum(isinstance(scorer, ModelScorer) for _, scorer in climb.scorers)
+    spent = learnt * price + (len(TIPS) if model else 0)
+    plan = planned(calls, len(dev), spent, price)
+    if plan is None:
+        climb.watch.say(f"  no search: {calls} calls are too few for {len(dev)} dev rows")
+        return []
+    outcomes = answer(climb, leader, rows[:learnt], TITLE) if learnt else []
+    require_conclusive(outcomes, climb.task.gate, TITLE)
+    failures = [outcome for outcome in outcomes if outcome.scores and outcome.scores[0] < 1]
+    options = instructions(climb, leader, rows)
+    if model and failures:
+        options += proposals(climb, leader, model, failures)
+    seed = f"{climb.task.seed} prompt search"
+    plain = [Shown("no rows", ())]
+    plain += [Shown("the same rows", leader.shots)] if leader.shots else []
+    wrong = [failure.sample for failure in failures]
+    sets = [*plain, *demonstrations(climb, rows, wrong, seed)]
+    own = (leader.instruction, leader.with_goal, leader.shots)
+    every = [c for c in combinations(options, sets, len(plain), seed) if c.prompt != own]
+    if not every:
+        return []
+    return _halve(climb, leader, every, plan)
+
+
+def worth_it(climb: Climb, leader: Candidate) -> bool:
+    """Tell whether a better prompt could decide: the leader neither holds the gate nor is far off.
+
+    It holds it when its dev score is a standard error above the limit, or more. What a model does
+    not know, no wording teaches it: such gaps are for the rungs above.
+    """
+    scores = _dev_scores(climb, leader)
+    if len(scores) < 2:
+        return False
+    mean, limit = fmean(scores), climb.task.gate.min_score
+    return limit - REACH <= mean < limit + stdev(scores) / math.sqrt(len(scores))
+
+
+def _dev_scores(climb: Climb, candidate: Candidate) -> list[float]:
+    """Return the scores of the dev rows that were answered."""
+    outcomes = answer(climb, candidate, climb.splits.dev, TITLE)
+    require_conclusive(outcomes, climb.task.gate, TITLE)
+    return [outcome.scores[0] for outcome in outcomes if outcome.scores]
+
+
+def planned(calls: int, dev: int, spent: int, price: int) -> Plan | None:
+    """Return the widest plan that the calls pay for; None where they pay for none.
+
+    Args:
+        calls: allowed in all.
+        dev: dev rows.
+        spent: calls that do not depend on the plan.
+        price: calls that one row takes: 1, and 1 for each judge.
+    """
+    few, more = (min(count, dev) for count in ROUNDS)
+    best = None
+    for first in range(2 * FINALISTS, calls + 1):
+        second = max(FINALISTS, first // 2)
+        crossed = second // 2
+        rows = first * few + (second - crossed) * (more - few) + crossed * more
+        rows += FINALISTS * (dev - more)
+        rows += first + crossed  # the empty input of each
+        if spent + price * rows > calls:
+            break
+        best = Plan(first, crossed, second, spent + price * rows)
+    return best
+
+
+def combinations(
+    options: Sequence[Instruction], sets: Sequence[Shown], plain: int, seed: str
+) -> list[Combination]:
+    """Return all combinations in the order in which they are worth a try.
+
+    The first `plain` sets meet every instruction: no rows at all is often best for a small model.
+    Then each other set meets one instruction, then the next one, …
+    """
+    others = list(sets[plain:])
+    Random(seed).shuffle(others)
+    return [Combination(option, shown) for shown in sets[:plain] for option in options] + [
+        Combination(options[(at + turn) % len(options)], shown)
+        for turn in range(len(options))
+        for at, shown in enumerate(others)
+    ]
+
+
+def _halve(
+    climb: Climb, leader: Candidate, every: Sequence[Combination], plan: Plan
+) -> list[Candidate]:
+    """Return the best on all dev rows, if it is better there than the leader."""
+    few, more = (min(count, len(climb.splits.dev)) for count in ROUNDS)
+    first = {found: _read(climb, leader, found, few) for found in every[: plan.first]}
+    kept = sorted(first, key=lambda found: -first[found].value)[: plan.second - plan.crossed]
+    kept += _crossed(first, every)[: plan.crossed]
+    second = {found: _read(climb, leader, found, more) for found in kept}
+    best = sorted(second, key=lambda found: -second[found].value)[:FINALISTS]
+    finalists = [_candidate(leader, found, second[found].calibration) for found in best]
+    won = max([leader, *finalists], key=lambda found: _mean(_dev_scores(climb, found)))
+    return [won] if won is not leader else []
+
+
+def _crossed(read: dict[Combination, Reading], every: Sequence[Combination]) -> list[Combination]:
+    """Return prompts not read yet, those first whose two parts did best (their main effects)."""
+    parts: dict[Instruction | Shown, list[float]] = {}
+    for found, reading in read.items():
+        for part in found:
+            parts.setdefault(part, []).append(reading.value)
+    usual = fmean(reading.value for reading in read.values())
+    gain = {part: fmean(values) - usual for part, values in parts.items()}
+    new = [found for found in every if found not in read]
+    return sorted(new, key=lambda found: -sum(gain.get(part, 0.0) for part in found))
+
+
+def _read(climb: Climb, leader: Candidate, found: Combination, rows: int) -> Reading:
+    """Read a prompt on the first dev rows.
+
+    Where labels are scored the value is the mean probability of the right label: it tells prompts
+    apart on fewer rows than right-or-wrong does, and one answer is read with every calibration.
+    """
+    candidate = _candidate(leader, found, "none")
+    dev = climb.splits.dev[:rows]
+    if candidate.answer != "scored":
+        outcomes = answer(climb, candidate, dev, TITLE)
+        require_conclusive(outcomes, climb.task.gate, TITLE)
+        return Reading(_mean([o.scores[0] for o in outcomes if o.scores]), "none")
+    *outcomes, empty = answer(climb, candidate, [*dev, EMPTY_INPUT], TITLE, scored=False)
+    require_conclusive([*outcomes, empty], climb.task.gate, TITLE)
+    values = [outcome.completion.choice_logprobs for outcome in outcomes]
+    priors: dict[Calibration, Sequence[float]] = {
+        "batch": [fmean(column) for column in zip(*filter(None, values), strict=True)],
+        "empty": empty.completion.choice_logprobs,
+        "none": (),
+    }
+    places = [climb.splits.labels.index(sample.target) for sample in dev]
+    readings = [
+        Reading(right_label(values, places, prior), calibration)
+        for calibration, prior in priors.items()
+    ]
+    return max(readings, key=lambda reading: reading.value)
+
+
+def right_label(
+    values: Sequence[Sequence[float]], places: Sequence[int], prior: Sequence[float] = ()
+) -> float:
+    """Return the mean probability of the right label, in 0..1, over the rows with an answer.
+
+    Args:
+        values: of each row, the log-probability of each label; empty where no answer came.
+        places: of each row, which label is right.
+        prior: of each label, the log-probability that it has whatever the input is.
+    """
+    import numpy as np
+    from scipy.special import softmax
+
+    found = [
+        softmax(np.subtract(row, prior) if prior else np.asarray(row))[place]
+        for row, place in zip(values, places, strict=True)
+        if row
+    ]
+    return float(np.mean(found)) if found else 0.0
+
+
+def _mean(scores: Sequence[float]) -> float:
+    """Return the mean; 0 where no row was answered: such a prompt cannot be used."""
+    return fmean(scores) if scores else 0.0
+
+
+def _candidate(leader: Candidate, found: Combination, calibration: Calibration) -> Candidate:
+    text, with_goal, shots = found.prompt
+    return leader.model_copy(
+        update={
+            "technique": f"{found.instruction.name}, {found.shown.name}",
+            "instruction": text,
+            "with_goal": with_goal,
+            "shots": shots,
+            "calibration": calibration,
+        }
+    )

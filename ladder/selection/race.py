@@ -1,0 +1,191 @@
+"""Choose among candidates on the dev split, dropping the hopeless ones early.
+
+All candidates see the same rows, so they are compared pair by pair; after each round those that
+are clearly behind the leader leave, and at most half stay (successive halving, Karnin et al.,
+2013). The winner's dev score is flattered by the choice: it is measured anew on the gate rows.
+
+A row that somebody gave no answer to tells nothing of who is better, so it is left out for all. A
+candidate of whose requests too many failed leaves: refused by itself (its prompt is too long) it
+has lost, otherwise it has neither won nor lost, and the rung cannot fail without it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ladder.errors import NoVerdictError
+from ladder.evidence import Candidate, RaceLine
+from ladder.gate.verdict import too_many_failed
+from ladder.inference.answer import Outcome, answer
+from ladder.inference.evaluator import Climb
+from ladder.inference.failures import describe, inconclusive
+from ladder.progress import Watch
+from ladder.rungs.protocol import Rung, Wave
+from ladder.selection.proving import compare_unseen, proving_rows
+
+ROUNDS = (16, 48, 120)
+CLEARLY_BEHIND = 1.64
+"""Standard errors of the paired difference: one-sided 5 %."""
+LEAST_KEPT = 3
+
+
+def race_rung(climb: Climb, rung: Rung) -> tuple[Candidate | None, tuple[RaceLine, ...]]:
+    """Race a rung's waves; each wave's candidates meet the winner of those before.
+
+    A challenge's winner, costlier or found by much searching, must also be better on unseen rows.
+
+    Raises:
+        NoVerdictError: of every candidate's requests too many failed.
+    """
+    leader: Candidate | None = None
+    lines: dict[str, RaceLine] = {}
+    for wave in rung.WAVES:
+        leader, found = _race_wave(climb, wave, leader)
+        lines |= {line.technique: line for line in found}
+    # Without rows that chose nothing no challenger can win: none is tried.
+    challenges = rung.CHALLENGES if rung.CHALLENGES and proving_rows(climb) else ()
+    for number, wave in enumerate(challenges, start=1):
+        before = leader
+        try:
+            leader, found = _race_wave(climb, wave, before)
+            lines |= {line.technique: line for line in found}
+            if before is not None and leader is not None and leader != before:
+                unseen = compare_unseen(climb, before, leader)
+                leader = leader if unseen and unseen.claim == "better" else before
+        except NoVerdictError as error:  # it may have won: the rung cannot fail without it
+            climb.watch.say(f"  {error}")
+            leader, name = before, f"challenge {number}: {error}"
+            lines[name] = RaceLine(technique=name, score=0.0, n=0, dropped=True, inconclusive=True)
+    won = leader.technique if leader else ""
+    last = [line.model_copy(update={"dropped": line.technique != won}) for line in lines.values()]
+    return leader, tuple(sorted(last, key=lambda line: (-line.n, -line.score)))
+
+
+def _race_wave(
+    climb: Climb, wave: Wave, leader: Candidate | None
+) -> tuple[Candidate | None, list[RaceLine]]:
+    candidates = wave(climb, leader)
+    if leader is not None and candidates:
+        candidates = [leader, *candidates]
+    return race(climb, candidates) if candidates else (leader, [])
+
+
+def race(climb: Climb, candidates: Sequence[Candidate]) -> tuple[Candidate, list[RaceLine]]:
+    """Return the winner and how each candidate did. Of equals the one with fewer tokens wins.
+
+    Raises:
+        NoVerdictError: of every candidate's requests too many failed.
+    """
+    dev = climb.splits.dev
+    if len(candidates) == 1:
+        return candidates[0], []
+    heard: dict[int, list[Outcome]] = {}
+
+    def read(at: int, count: int) -> Standing:
+        outcomes = heard[at] = answer(climb, candidates[at], dev[:count])
+        scores = [o.scores[0] if o.scores else None for o in outcomes]
+        tokens = sum(o.completion.tokens_in for o in outcomes) / max(1, count)
+        return Standing(scores, tokens, _out(outcomes, climb.task.gate.max_error_rate))
+
+    winner, standings = best_of(len(candidates), len(dev), read, climb.watch)
+    if winner is None:
+        worst = max(heard.values(), key=lambda outcomes: sum(not o.scores for o in outcomes))
+        raise NoVerdictError(
+            describe("no candidate could be compared with another on the dev rows", worst)
+        )
+    lines = [
+        RaceLine(
+            technique=candidate.technique,
+            score=standings[at].mean,
+            n=standings[at].n,
+            dropped=at != winner,
+            errors=len(standings[at].scores) - standings[at].n,
+            inconclusive=inconclusive(heard[at], climb.task.gate),
+        )
+        for at, candidate in enumerate(candidates)
+    ]
+    return candidates[winner], lines
+
+
+def _out(outcomes: Sequence[Outcome], limit: float) -> bool:
+    return too_many_failed(sum(not o.scores for o in outcomes), len(outcomes), limit)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a candidate did on the first rows."""
+
+    scores: Sequence[float | None]
+    """Of each row; None where it gave no answer."""
+    tokens: float
+    """Of a row, on average."""
+    out: bool = False
+    """Too many of its requests failed: it leaves."""
+
+    @property
+    def n(self) -> int:
+        """Rows that it answered."""
+        return sum(score is not None for score in self.scores)
+
+    @property
+    def mean(self) -> float:
+        """Its mean score over the rows that it answered; 0 where there are none."""
+        known = [score for score in self.scores if score is not None]
+        return math.fsum(known) / max(1, len(known))
+
+
+def best_of(
+    candidates: int, rows: int, read: Callable[[int, int], Standing], watch: Watch
+) -> tuple[int | None, dict[int, Standing]]:
+    """Return the winner among numbered candidates, and what each one was seen with last.
+
+    No winner: of every candidate's requests too many failed.
+
+    Args:
+        candidates: how many there are.
+        rows: how many rows there are to read.
+        read: (candidate, count) -> how it does on the first `count` rows.
+        watch: sees the rounds.
+    """
+    alive = list(range(candidates))
+    seen: dict[int, Standing] = {}
+    rounds = [count for count in ROUNDS if count < rows] + [rows]
+    order: list[int] = []
+    for number, count in enumerate(rounds, start=1):
+        with watch.step(f"racing, round {number} of {len(rounds)}", len(alive)) as advance:
+            for done, at in enumerate(alive, start=1):
+                seen[at] = read(at, count)
+                advance(done)
+        alive = [at for at in alive if not seen[at].out]
+        if not alive:
+            return None, seen
+        order = _by_merit({at: seen[at] for at in alive})
+        if number < len(rounds):
+            most = max(LEAST_KEPT, math.ceil(len(alive) / 2))
+            leader = seen[order[0]].scores
+            alive = [at for at in order[:most] if not _clearly_behind(leader, seen[at].scores)]
+    return order[0], seen
+
+
+def _by_merit(seen: Mapping[int, Standing]) -> list[int]:
+    """Order candidates by their score on the rows that all of them answered, then by tokens."""
+    columns = zip(*(standing.scores for standing in seen.values()), strict=True)
+    shared = [row for row, column in enumerate(columns) if None not in column]
+
+    def total(at: int) -> float:
+        return math.fsum(seen[at].scores[row] or 0.0 for row in shared)
+
+    return sorted(seen, key=lambda at: (-total(at), seen[at].tokens))
+
+
+def _clearly_behind(leader: Sequence[float | None], other: Sequence[float | None]) -> bool:
+    pairs = zip(leader, other, strict=True)
+    differences = [a - b for a, b in pairs if a is not None and b is not None]
+    n = len(differences)
+    if not n:
+        return False
+    mean = math.fsum(differences) / n
+    variance = math.fsum((d - mean) ** 2 for d in differences) / max(1, n - 1)
+    return mean > 0 and mean > CLEARLY_BEHIND * math.sqrt(variance / n)

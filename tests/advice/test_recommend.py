@@ -1,0 +1,313 @@
+"""From attempts to the answer and its reasons."""
+
+from __future__ import annotations
+
+import pytest
+
+from ladder.advice.recommend import recommend, savings
+from ladder.evidence import (
+    Attempt,
+    Build,
+    Candidate,
+    Comparison,
+    Confirmation,
+    Control,
+    ControlLine,
+    DataReport,
+    Diagnosis,
+    Estimate,
+    LimitVerdict,
+    Measurement,
+    Mend,
+    TokenUse,
+    VerdictWord,
+)
+from ladder.gate.verdict import combine
+from ladder.task import RungName, Task
+
+CONTROL = Control(
+    lines=(
+        ControlLine(
+            name="majority",
+            score=Estimate(mean=0.5, low=0.4, high=0.6, n=100),
+            latency_ms=0.1,
+            cost_usd_per_1k=0,
+        ),
+    ),
+    sentence="Without a language model the best is majority at 0.50.",
+)
+
+
+def task(**more: object) -> Task:
+    values = {
+        "name": "t",
+        "goal": "Sort the mail.",
+        "data": {"test": "t.jsonl"},
+        "score": "exact_match",
+        "gate": {"min_score": 0.8},
+        "use": {"requests_per_month": 250_000},
+    }
+    return Task.model_validate({**values, **more})
+
+
+def limit(word: VerdictWord, mean: float = 0.85, more_rows: int | None = None) -> LimitVerdict:
+    return LimitVerdict(
+        limit="min_score",
+        wanted=0.8,
+        got=mean,
+        distance=mean - 0.8,
+        verdict=word,
+        reason="r",
+        more_rows=more_rows,
+    )
+
+
+def attempt(
+    rung: RungName, word: VerdictWord, cost: float | None = 0.04, more_rows: int | None = None
+) -> Attempt:
+    mean = 0.7 if word == "fail" else 0.85
+    status = {"pass": "passed", "fail": "failed"}.get(word, "undecided")
+    return Attempt.model_validate(
+        {
+            "rung": rung,
+            "status": status,
+            "reason": f"the reason of {rung}",
+            "candidate": Candidate(rung=rung, technique=f"best {rung}", model="replay:x"),
+            "measurement": Measurement(
+                score=Estimate(mean=mean, low=mean - 0.05, high=mean + 0.05, n=200),
+                cost_usd_per_1k=cost,
+                tokens=TokenUse(input_mean=1, output_mean=1),
+                requests=200,
+                build=Build(usd=0.25),
+                fingerprint={"weights": "abc"},
+            ),
+            "verdict": combine([limit(word, mean, more_rows)]),
+        }
+    )
+
+
+def skipped(rung: RungName) -> Attempt:
+    return Attempt(rung=rung, status="skipped", reason="no documents are given")
+
+
+def explained(found: Attempt, sentence: str, *refuses: RungName) -> Attempt:
+    diagnosis = Diagnosis(causes=(), refuses=refuses, sentence=sentence)
+    return found.model_copy(update={"diagnosis": diagnosis})
+
+
+def test_the_rung_that_passes_is_recommended_with_its_reasons() -> None:
+    attempts = [
+        explained(attempt("prompt", "fail"), "It does not know the mail."),
+        skipped("rag"),
+        attempt("lora", "pass"),
+    ]
+    found = recommend(task(), CONTROL, attempts, attempts[2], None)
+    assert (found.rung, found.technique, found.unproven) == ("lora", "best lora", False)
+    assert found.reasons == (
+        "lora is the first rung that passes: score 0.85 (0.80–0.90, n = 200).",
+        "prompt failed: It does not know the mail.",
+        "rag skipped: no documents are given",
+        CONTROL.sentence,
+    )
+    assert (found.confirmed, found.confirmed_verdict) == (None, None)
+
+
+def test_costs_are_those_of_the_users_volume() -> None:
+    chosen = attempt("prompt", "pass", cost=0.04)
+    found = recommend(task(), None, [chosen], chosen, None)
+    assert found.cost == {
+        "usd_per_1k": 0.04,
+        "usd_per_month": pytest.approx(10),
+        "build_usd": 0.25,
+        "requests_per_month": 250_000.0,
+    }
+    assert found.deployment["model"] == "replay:x"
+    assert found.deployment["fingerprint"] == {"weights": "abc"}
+
+
+def test_an_unknown_price_stays_unknown() -> None:
+    chosen = attempt("prompt", "pass", cost=None)
+    found = recommend(task(), None, [chosen], chosen, None)
+    assert found.cost["usd_per_1k"] is None
+    assert found.cost["usd_per_month"] is None
+
+
+def test_rungs_above_the_chosen_one_are_no_reason() -> None:
+    attempts = [attempt("prompt", "pass"), attempt("rag", "fail")]
+    found = recommend(task(), None, attempts, attempts[0], None)
+    assert len(found.reasons) == 1
+    assert "prompt" in found.reasons[0]
+
+
+def test_unproven_says_so_and_how_many_rows_would_settle_it() -> None:
+    chosen = attempt("prompt", "undecided", more_rows=1234)
+    found = recommend(task(), None, [chosen], chosen, None)
+    assert found.unproven
+    assert found.reasons[0].startswith("prompt leads, unproven: score 0.85")
+    [reason] = [reason for reason in found.reasons if reason.startswith("Unproven")]
+    assert "about 1,234 more rows would settle it" in reason
+    chosen = attempt("prompt", "undecided")
+    [reason] = recommend(task(), None, [chosen], chosen, None).reasons[1:]
+    assert reason == "Unproven: the estimates hold every limit, the evidence does not."
+
+
+def test_sealed_rows_that_miss_the_gate_are_said_aloud() -> None:
+    chosen = attempt("prompt", "pass")
+    low = Estimate(mean=0.6, low=0.5, high=0.7, n=100)
+    sealed = Confirmation(score=low, verdict=limit("fail", 0.6), rows=100)
+    found = recommend(task(), None, [chosen], chosen, sealed)
+    assert (found.rung, found.tested, found.withheld) == (None, "prompt", "")
+    assert (found.confirmed, found.confirmed_verdict) == (low, "fail")
+    assert any("do not ship" in reason for reason in found.reasons)
+
+
+def test_sealed_rows_that_could_not_be_asked_withhold_the_answer() -> None:
+    chosen = attempt("prompt", "pass")
+    none = Estimate(mean=0.0, low=0.0, high=1.0, n=0)
+    lost = limit("none").model_copy(update={"reason": "60 of 60 requests failed"})
+    sealed = Confirmation(score=none, verdict=lost, rows=60)
+    found = recommend(task(), None, [chosen], chosen, sealed)
+    assert (found.rung, found.tested) == (None, "prompt")
+    assert found.withheld == "prompt is not confirmed: 60 of 60 requests failed"
+
+
+def test_a_rung_without_a_verdict_withholds_the_answer() -> None:
+    lost = Attempt(rung="rag", status="no verdict", reason="9 of 16 requests failed")
+    found = recommend(task(), CONTROL, [attempt("prompt", "fail"), lost], None, None)
+    assert (found.rung, found.withheld) == (None, "rag: 9 of 16 requests failed")
+    assert not any("stronger base" in reason for reason in found.reasons)
+
+
+def test_a_run_that_was_stopped_says_why() -> None:
+    chosen = attempt("prompt", "pass")
+    found = recommend(task(), None, [chosen], chosen, None, stopped="nothing listens")
+    assert (found.rung, found.withheld) == (None, "nothing listens")
+
+
+@pytest.mark.parametrize("word", ["pass", "undecided"])
+def test_sealed_rows_that_do_not_refute_are_no_warning(word: VerdictWord) -> None:
+    chosen = attempt("prompt", "pass")
+    same = Estimate(mean=0.84, low=0.75, high=0.9, n=100)
+    sealed = Confirmation(score=same, verdict=limit(word), rows=100)
+    found = recommend(task(), None, [chosen], chosen, sealed)
+    assert (found.confirmed, found.confirmed_verdict) == (same, word)
+    assert not any("confirmed" in reason for reason in found.reasons)
+
+
+def test_no_rung_passes() -> None:
+    attempts = [attempt("prompt", "fail"), skipped("rag"), attempt("lora", "fail")]
+    attempts.append(skipped("distill"))
+    found = recommend(task(), CONTROL, attempts, None, None)
+    assert (found.rung, found.cost, found.deployment) == (None, {}, {})
+    assert found.reasons == (
+        "prompt failed: the reason of prompt",
+        "rag skipped: no documents are given",
+        "lora failed: the reason of lora",
+        "distill skipped: no documents are given",
+        "No rung passes this gate with this base model: try a stronger base first.",
+        CONTROL.sentence,
+    )
+
+
+def test_rungs_that_were_left_out_are_not_said_to_fail() -> None:
+    found = recommend(task(), CONTROL, [attempt("prompt", "fail"), skipped("rag")], None, None)
+    assert any("Not measured: lora, distill" in reason for reason in found.reasons)
+    assert not any("No rung passes" in reason for reason in found.reasons)
+
+
+def test_where_training_is_refused_a_stronger_base_is_not_the_advice() -> None:
+    attempts = [explained(attempt("rag", "fail"), "The gap is retrieval.", "lora", "distill")]
+    found = recommend(task(), None, attempts, None, None)
+    assert found.rung is None
+    assert found.reasons[0] == "rag failed: The gap is retrieval."
+    assert found.reasons[1].startswith("Do not train for this")
+    assert len(found.reasons) == 2
+
+
+def data(gate: int = 400, sealed: int = 150) -> DataReport:
+    return DataReport(
+        train=0,
+        dev=0,
+        gate=gate,
+        sealed=sealed,
+        reserve=0,
+        documents=0,
+        unlabeled=0,
+        duplicates=0,
+        contaminated=(),
+        detectable=None,
+        digests={},
+    )
+
+
+def test_savings_count_calls_and_trainings() -> None:
+    attempts = [attempt("prompt", "fail"), attempt("rag", "pass")]
+    found = savings(task(), data(), attempts, confirming=150)
+    assert found.calls_made == 550
+    assert found.calls_if_exhaustive == 2200
+    assert found.training_avoided == ("lora", "distill")
+
+
+def test_only_trainings_that_were_asked_for_and_not_made_are_avoided() -> None:
+    attempts = [attempt("prompt", "fail"), attempt("lora", "pass")]
+    found = savings(task(rungs=["prompt", "lora"]), data(), attempts, 0)
+    assert found.training_avoided == ()
+    assert found.calls_if_exhaustive == 1100
+    attempts = [attempt("prompt", "pass"), skipped("lora")]
+    assert savings(task(rungs=["prompt", "lora"]), data(), attempts, 0).training_avoided == (
+        "lora",
+    )
+
+
+@pytest.mark.parametrize(
+    ("reached", "said"), [(0.82, "Take majority instead"), (0.7, "misses the gate by 0.10")]
+)
+def test_a_rung_not_proven_better_than_the_control_says_so(reached: float, said: str) -> None:
+    found = Comparison(
+        other="control",
+        difference=0.03,
+        low=-0.01,
+        high=0.07,
+        n=200,
+        p_value=0.2,
+        claim="no difference proven",
+    )
+    line = CONTROL.lines[0]
+    score = line.score.model_copy(update={"mean": reached})
+    control = CONTROL.model_copy(update={"lines": (line.model_copy(update={"score": score}),)})
+    lora = attempt("lora", "pass").model_copy(update={"comparisons": (found,)})
+    advice = recommend(task(), control, [lora], lora, None)
+    assert "lora is not proven better than majority" in advice.instead
+    assert said in advice.instead
+    better = lora.model_copy(
+        update={"comparisons": (found.model_copy(update={"claim": "better"}),)}
+    )
+    assert recommend(task(), control, [better], better, None).instead == ""
+    assert recommend(task(), None, [lora], lora, None).instead == ""
+
+
+def test_what_was_mended_is_a_reason() -> None:
+    found = Comparison(
+        other="without the change",
+        difference=0.61,
+        low=0.5,
+        high=0.7,
+        n=54,
+        p_value=0.001,
+        claim="better",
+    )
+    mend = Mend(
+        cause="redundancy",
+        change="repeats left out",
+        on_dev=found,
+        unseen=found,
+        tokens=(119.0, 140.0),
+        kept=True,
+    )
+    rag = attempt("rag", "pass").model_copy(
+        update={"mends": (mend, mend.model_copy(update={"cause": "position", "kept": False}))}
+    )
+    reasons = recommend(task(), CONTROL, [rag], rag, None).reasons
+    (said,) = [reason for reason in reasons if reason.startswith("Mended first")]
+    assert "redundancy (repeats left out: +0.61)" in said
+    assert "position" not in said, "what was not kept is not in the answer"

@@ -1,0 +1,154 @@
+"""What `ladder check` says of JSON answers and their schema."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ladder.commands.check import check_task
+from ladder.errors import LadderError, TaskError
+
+CLOSED = {
+    "type": "object",
+    "properties": {"intent": {"type": "string"}},
+    "additionalProperties": False,
+}
+
+
+def task_in(folder: Path, target: str = '{{"intent": "play", "n": {n}}}', **answer: object) -> Path:
+    for name, count in (("train", 60), ("test", 300)):
+        rows = (
+            {"id": f"{name} {n}", "input": f"{name} {n * 7919} words", "target": target.format(n=n)}
+            for n in range(count)
+        )
+        (folder / f"{name}.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    values = {
+        "name": "commands",
+        "goal": "Turn the command into JSON.",
+        "data": {"train": "train.jsonl", "test": "test.jsonl"},
+        "answer": {"type": "json", **answer},
+        "score": "json_fields",
+        "gate": {"min_score": 0.5},
+    }
+    (folder / "task.yaml").write_text(yaml.safe_dump(values))
+    return folder / "task.yaml"
+
+
+@pytest.mark.parametrize(
+    ("schema", "why"),
+    [
+        ({"type": "strin"}, "'strin' is not valid"),
+        ({"type": "object", "required": "intent"}, "is not of type 'array'"),
+        ({"enum": [yaml.safe_load("2026-01-01")]}, "date is not JSON serializable"),
+    ],
+)
+def test_what_is_no_schema_is_refused(tmp_path, schema, why):
+    with pytest.raises(TaskError, match=why) as caught:
+        check_task(task_in(tmp_path, schema=schema), None)
+    [problem] = caught.value.problems
+    assert problem.where.endswith("task.yaml: answer.schema")
+    assert "JSON Schema" in problem.got
+
+
+@pytest.mark.parametrize(
+    ("schema", "why"),
+    [
+        ({"type": "object", "properties": {"a": {"pattern": "(?=a)b"}}}, "look-around"),
+        ({"type": "array", "uniqueItems": True}, "uniqueItems"),
+        ({"$ref": "https://example.invalid/schema"}, "does not fetch"),
+    ],
+)
+def test_what_no_answer_can_be_held_to_is_refused_before_anything_is_spent(tmp_path, schema, why):
+    pytest.importorskip("llguidance")
+    with pytest.raises(TaskError, match=why) as caught:
+        check_task(task_in(tmp_path, schema=schema), None)
+    assert len(caught.value.problems) == 1
+    assert len(str(caught.value)) < 500
+
+
+def test_targets_that_leave_the_schema_are_counted(tmp_path):
+    lines = check_task(task_in(tmp_path, schema=CLOSED), None)
+    [line] = [line for line in lines if "held-out targets" in line]
+    assert "are not in answer.schema" in line
+    assert "'n' was unexpected" in line
+
+
+def test_so_are_those_that_leave_the_shape_of_the_training_rows(tmp_path):
+    path = task_in(tmp_path)
+    assert not [line for line in check_task(path, None) if "held-out targets" in line]
+    rows = (tmp_path / "test.jsonl").read_text().replace('n\\": 7}', 'n\\": \\"seven\\"}')
+    (tmp_path / "test.jsonl").write_text(rows)
+    [line] = [line for line in check_task(path, None) if "held-out targets" in line]
+    assert line.startswith("warning: 1 of ")
+    assert "the training rows' shape, e.g. test 7: $.n: 'seven' is not of type" in line
+
+
+def test_targets_without_json_have_no_schema(tmp_path):
+    lines = check_task(task_in(tmp_path, target="number {n}"), None)
+    assert "note: no training target is JSON: answers are not held to a schema" in lines
+
+
+def labelled(folder: Path, train: int, **more: object) -> Path:
+    """Write a task of labels; its test rows name a document."""
+    data = {"test": "test.jsonl"}
+    for name, count in (("train", train), ("test", 200)):
+        rows = (
+            {
+                "id": f"{name} {n}",
+                "input": f"{name} {n * 7919} words",
+                "target": "ab"[n % 2],
+                "doc_ids": ["nowhere"],
+            }
+            for n in range(count)
+        )
+        (folder / f"{name}.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+        data |= {name: f"{name}.jsonl"} if count else {}
+    values = {
+        "name": "letters",
+        "goal": "Name the letter.",
+        "data": data,
+        "answer": {"type": "label", "labels": ["a", "b"]},
+        "score": "exact_match",
+        "gate": {"min_score": 0.5},
+        **more,
+    }
+    (folder / "task.yaml").write_text(yaml.safe_dump(values))
+    return folder / "task.yaml"
+
+
+def test_rows_whose_document_is_not_there_are_counted(tmp_path):
+    said = "\n".join(check_task(labelled(tmp_path, 60), None))
+    assert "gate rows with doc_ids name no document that is there" in said
+    assert "nowhere" in said
+
+
+def test_a_task_without_a_rung_to_try_is_warned_of(tmp_path):
+    said = "\n".join(check_task(labelled(tmp_path, 0, rungs=["rag"]), None))
+    assert "no rung of this task can be tried (rag): there are 0 training rows" in said
+    said = "\n".join(check_task(labelled(tmp_path, 60, rungs=["rag"]), None))
+    assert "no rung" not in said
+
+
+def test_code_may_only_be_allowed_to_a_model_of_the_task(tmp_path):
+    path = task_in(tmp_path)
+    values = yaml.safe_load(path.read_text())
+    values |= {"models": {"base": "bundled:smollm2-135m"}}
+    values |= {"rules": {"remote_code": ["hf:someone/model", "bundled:smollm2-135m"]}}
+    path.write_text(yaml.safe_dump(values))
+    with pytest.raises(TaskError, match="word for word as it is named under models") as caught:
+        check_task(path, None)
+    assert [problem.got for problem in caught.value.problems] == [
+        "`hf:someone/model`", "`bundled:smollm2-135m`",
+    ]  # fmt: skip
+
+
+def test_a_recipe_that_the_lora_rung_cannot_run_is_found_before_the_climb(tmp_path):
+    path = task_in(tmp_path)
+    values = yaml.safe_load(path.read_text())
+    for name, why in (("dpo", "ladder train dpo --task"), ("lorra", "no recipe `lorra`")):
+        path.write_text(yaml.safe_dump({**values, "training": {"recipe": name}}))
+        with pytest.raises(LadderError, match=why):
+            check_task(path, None)

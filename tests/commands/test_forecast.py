@@ -1,0 +1,157 @@
+"""The rehearsal: it counts what a climb asks, and asks and trains nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ROOT
+
+from ladder.climb.rehearsal import EFFICIENCY, RehearsedEngine, rehearse
+from ladder.commands.forecast import forecast
+from ladder.engines.base import Abilities, Completion, Request
+from ladder.engines.speed import Speed
+from ladder.errors import DataError, TaskError
+from ladder.evidence import Asked
+from ladder.progress import Quiet
+from ladder.rungs import r1_prompt
+from ladder.task import Prices, Task, load_task
+
+SOURCE = ROOT / "evalsets/r1_guest_feedback"
+SPEED = Speed(read=1000, write=100, read_alone=500, write_alone=10)
+
+
+def task_in(folder: Path, **more: object) -> Task:
+    """Return r1's task with other values, read from r1's rows."""
+    values = yaml.safe_load((SOURCE / "task.yaml").read_text())
+    (folder / "task.yaml").write_text(yaml.safe_dump({**values, **more}))
+    return load_task(folder / "task.yaml", SOURCE)
+
+
+@pytest.fixture
+def absent(tmp_path, monkeypatch) -> Path:
+    """A user's cache without the converted model: nothing may be loaded to guess."""
+    monkeypatch.setenv("LADDER_CACHE", str(tmp_path / "cache"))
+    return tmp_path
+
+
+def test_every_rung_has_its_figures_and_nothing_is_made(absent):
+    _, found = rehearse(task_in(absent), absent / "runs", Quiet())
+    assert list(found) == ["prompt", "rag", "lora", "distill", "sealed"]
+    for spent in found.values():
+        assert isinstance(spent, Asked)
+        assert spent.calls >= 100
+        assert spent.tokens > 10 * spent.calls
+        assert spent.seconds > 0
+        assert spent.usd > 0
+    assert not (absent / "cache").exists()
+    assert not list((absent / "runs").glob("artefacts/*"))
+
+
+def test_the_same_rehearsal_gives_the_same_figures(absent):
+    task = task_in(absent)
+    first, again = (rehearse(task, absent / "runs", Quiet(), until="rag")[1] for _ in range(2))
+    assert first == again
+    assert list(first) == ["prompt", "rag", "sealed"]
+
+
+def test_the_total_is_the_sum_of_its_lines(absent):
+    text = forecast(task_in(absent, rungs=["prompt"]), absent / "runs", Quiet(), until=None)
+    calls = {
+        words[0]: int(words[1].replace(",", ""))
+        for line in text.splitlines()[2:]
+        if (words := line.replace("in all", "all").split())[0] in ("prompt", "sealed", "all")
+    }
+    assert calls["all"] == calls["prompt"] + calls["sealed"] > calls["sealed"] > 0
+
+
+def test_candidates_differ_so_a_race_drops_some_early(absent, monkeypatch):
+    """All as good as each other, they would all be asked about every row of each round."""
+    task = task_in(absent, rungs=["prompt"])
+    _, differing = rehearse(task, absent / "runs", Quiet())
+    monkeypatch.setattr("ladder.selection.race.CLEARLY_BEHIND", 1e9)
+    _, kept = rehearse(task, absent / "runs", Quiet())
+    assert isinstance(differing["prompt"], Asked)
+    assert isinstance(kept["prompt"], Asked)
+    assert differing["prompt"].calls < kept["prompt"].calls
+
+
+def test_an_endpoint_is_priced_and_not_asked(absent):
+    task = task_in(
+        absent,
+        models={"base": "openai:any@https://example.invalid/v1"},
+        prices={"input_usd_per_1m": 1.0, "output_usd_per_1m": 1.0},
+        rules={"data_may_leave": True},
+    )
+    _, found = rehearse(task, absent / "runs", Quiet())
+    prompt = found["prompt"]
+    assert isinstance(prompt, Asked)
+    assert prompt.usd == pytest.approx(prompt.tokens / 1e6, abs=1e-6)  # tokens are rounded
+    dearer = task.model_copy(update={"prices": Prices(input_usd_per_1m=1, output_usd_per_1m=5)})
+    again = rehearse(dearer, absent / "runs", Quiet())[1]["prompt"]
+    assert isinstance(again, Asked)
+    assert again.usd > 1.1 * prompt.usd
+    assert "endpoint" in str(found["lora"])
+
+
+def test_rows_that_may_not_leave_are_not_even_reckoned_with(absent):
+    task = task_in(absent, models={"base": "openai:any@https://example.invalid/v1"})
+    with pytest.raises(TaskError, match="data_may_leave"):
+        rehearse(task, absent / "runs", Quiet())
+
+
+def test_a_judge_is_asked_about_graded_answers_and_the_control(absent):
+    rows = [
+        {"input": f"question {at}", "answer": "yes", "human": at % 2, "target": "yes"}
+        for at in range(40)
+    ]
+    (absent / "graded.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    data = {"train": "train.jsonl", "test": "test.jsonl", "graded": "graded.jsonl"}
+    task = task_in(absent, data=data, score={"judge": {"rubric": "right"}}, rungs=["prompt"])
+    _, found = rehearse(task, absent / "runs", Quiet())
+    assert list(found) == ["judge", "prompt", "sealed"]
+    assert isinstance(found["judge"], Asked)
+    assert found["judge"].calls > 100
+
+
+def test_votes_and_rewrites_are_rehearsed_at_their_most(absent, monkeypatch):
+    """Drawn answers differ, so a vote takes all it may."""
+    task = task_in(absent, answer={"type": "json"}, score="json_fields", rungs=["prompt"])
+    _, both = rehearse(task, absent / "runs", Quiet())
+    monkeypatch.setattr(r1_prompt, "CHALLENGES", ())
+    _, plain = rehearse(task, absent / "runs", Quiet())
+    assert isinstance(plain["prompt"], Asked)
+    assert isinstance(both["prompt"], Asked)
+    assert both["prompt"].calls > plain["prompt"].calls + 4 * 16
+    assert both["prompt"].tokens > plain["prompt"].tokens
+
+
+def test_a_gate_that_the_rows_cannot_prove_is_refused(absent):
+    gate = {"min_score": 0.99}
+    with pytest.raises(DataError, match=r"too few to prove 0\.99"):
+        rehearse(task_in(absent, gate=gate), absent / "runs", Quiet())
+    undecided = task_in(absent, gate={**gate, "when_undecided": "stop"})
+    _, found = rehearse(undecided, absent / "runs", Quiet(), until="prompt")
+    assert "prompt" in found
+
+
+class Words:
+    """An engine that counts words."""
+
+    abilities = Abilities(plain=True, scores_choices=True)
+
+    def count_tokens(self, text: str) -> int:
+        return len(text.split())
+
+
+def test_a_shared_prefix_is_read_once():
+    engine = RehearsedEngine("w", Words(), SPEED, ["yes"])
+    requests = [Request(text=f"{'same ' * 90}{word}", max_tokens=10) for word in ("a", "b", "c")]
+    answers: list[Completion] = [completion for _, completion in engine.complete(requests)]
+    assert [answer.tokens_in for answer in answers] == [91, 91, 91]
+    assert [answer.tokens_out for answer in answers] == [6, 6, 6]
+    assert sum(answer.seconds for answer in answers) == pytest.approx(
+        ((90 + 3) / 1000 + 3 * 6 / 100) / EFFICIENCY
+    )

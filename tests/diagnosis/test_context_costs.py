@@ -1,0 +1,31 @@
+"""What a place in the context costs; the scores are given."""
+
+from __future__ import annotations
+
+import pytest
+
+from ladder.diagnosis.context_costs import position
+
+FIRST, MIDDLE, LAST = "best first", "best in the middle", "best last"
+
+
+def scores(*values: float) -> dict[str, float]:
+    return {str(row): value for row, value in enumerate(values)}
+
+
+def test_the_best_place_is_compared_with_the_worst() -> None:
+    found = position({FIRST: scores(*[0, 0, 1, 0] * 6), MIDDLE: scores(*[0, 1, 1, 0] * 6),
+                      LAST: scores(*[1, 1, 1, 0] * 6)}, 0.95)  # fmt: skip
+    assert found.other == "best first instead of best last"
+    assert found.difference == pytest.approx(0.5)
+    assert found.low > 0
+    assert found.claim == "better"
+
+
+def test_which_two_were_taken_is_paid_for() -> None:
+    """Of three places that differ by chance, the widest pair alone would look like a difference."""
+    one = scores(*[1, 1, 1, 1, 1, 1, 0, 0, 0, 0])
+    none = scores(*[0] * 10)
+    found = position({FIRST: none, MIDDLE: none, LAST: one}, 0.95)
+    assert found.p_value == pytest.approx(3 * 2 * 0.5**6)
+    assert found.claim == "no difference proven"

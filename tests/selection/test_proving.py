@@ -1,0 +1,62 @@
+"""A challenger must also win on rows that did not choose it."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from conftest import ROOT
+
+from ladder.climb.opening import open_climb
+from ladder.evidence import Candidate, Comparison
+from ladder.inference.evaluator import Climb
+from ladder.progress import Quiet
+from ladder.selection import proving
+from ladder.selection import race as racing
+from ladder.selection.race import race_rung
+from ladder.task import load_task
+
+
+@pytest.fixture
+def climb(tmp_path) -> Climb:
+    task = load_task(ROOT / "evalsets/r2_ferry_handbook/task.yaml")
+    return open_climb(task, tmp_path, Quiet())[0]
+
+
+def candidate(name: str, shots: tuple[str, ...] = ()) -> Candidate:
+    return Candidate(rung="prompt", technique=name, model="bundled:smollm2-135m", shots=shots)
+
+
+def comparison(claim: str) -> Comparison:
+    numbers = {"difference": 0.1, "low": 0.0, "high": 0.2, "n": 50, "p_value": 0.01}
+    return Comparison.model_validate({"other": "old", "claim": claim, **numbers})
+
+
+@pytest.mark.parametrize(
+    ("claim", "wins"), [("better", "new"), ("no difference proven", "old"), ("worse", "old")]
+)
+def test_a_challenger_is_kept_only_if_it_wins_unseen(climb, monkeypatch, claim, wins) -> None:
+    old, new = candidate("old"), candidate("new")
+    monkeypatch.setattr(racing, "race", lambda climb, found: (found[-1], []))
+    monkeypatch.setattr(racing, "compare_unseen", lambda climb, a, b: comparison(claim))
+    rung = SimpleNamespace(WAVES=(lambda c, top: [old],), CHALLENGES=(lambda c, top: [new],))
+    leader, _ = race_rung(climb, rung)
+    assert leader is not None
+    assert leader.technique == wins
+
+
+def test_no_unseen_rows_no_challenger(climb, monkeypatch) -> None:
+    old, new = candidate("old"), candidate("new")
+    monkeypatch.setattr(racing, "race", lambda climb, found: (found[-1], []))
+    monkeypatch.setattr(racing, "compare_unseen", lambda climb, a, b: None)
+    rung = SimpleNamespace(WAVES=(lambda c, top: [old],), CHALLENGES=(lambda c, top: [new],))
+    assert race_rung(climb, rung)[0] == old
+
+
+def test_rows_that_are_shown_prove_nothing(climb) -> None:
+    shown = climb.splits.train[0].id
+    rows = proving.proving_rows(climb, candidate("a", shots=(shown,)), candidate("b"))
+    assert shown not in {row.id for row in rows}
+    held = {row.id for row in (*climb.splits.dev, *climb.splits.gate, *climb.splits.sealed)}
+    assert rows
+    assert not held & {row.id for row in rows}
