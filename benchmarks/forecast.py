@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ladder.climb.rehearsal import rehearse
 from ladder.commands.assess import assess
-from ladder.economy.asked import together
+from ladder.economy.cost import together
 from ladder.evidence import Asked, Attempt
 from ladder.progress import Quiet
 from ladder.task import load_task

@@ -19,7 +19,7 @@ from pathlib import Path
 import yaml
 
 from ladder.climb.opening import open_climb
-from ladder.economy.asked import since
+from ladder.economy.cost import since
 from ladder.evidence import Candidate
 from ladder.gate.paired import paired
 from ladder.inference.answer import answer

@@ -26,8 +26,10 @@ from ladder.evidence import Build, Candidate
 from ladder.inference.answer import answer
 from ladder.inference.evaluator import Climb
 from ladder.progress import Quiet
-from ladder.rungs.r3_lora import answering, plain_candidate
+from ladder.rungs import r3_lora
+from ladder.rungs.r3_lora import answering
 from ladder.task import Task, load_task
+from ladder.training.rows import plain_candidate
 
 HELD_OUT = 100
 """Rows answered before and after, at most."""
@@ -81,7 +83,7 @@ def moved(task: Task, runs: Path, folder: Path, record: dict[str, Any]) -> str:
         )
     climb, _ = open_climb(task, runs, Quiet())
     rows = climb.splits.gate[:HELD_OUT]
-    plain = plain_candidate(climb)
+    plain = plain_candidate(climb, r3_lora.NAME)
     trained = plain.model_copy(update=answering(Build(folder=str(folder))))
     passport = read_passport(folder)
     start = passport.base_folder if passport else ""  # a student starts from a student

@@ -31,15 +31,15 @@ from ladder.diagnosis.changes import changes
 from ladder.economy.cost import machine_usd_per_1k
 from ladder.engines.bundled import bundled_folder
 from ladder.evaluation.comparing import compare_outcomes
-from ladder.evaluation.measure import token_use
+from ladder.evaluation.cost import token_use
 from ladder.evidence import Candidate, Retrieval
 from ladder.inference.answer import Outcome, answer
 from ladder.inference.evaluator import Climb
+from ladder.inference.forms import wordings
 from ladder.progress import Quiet
 from ladder.retrieval.health import recall
 from ladder.retrieval.pool import Pool, in_order, ways
 from ladder.retrieval.search import LexicalIndex, make_index
-from ladder.rungs.r1_prompt import wordings
 from ladder.task import load_task
 
 ROOT = Path(__file__).parent.parent

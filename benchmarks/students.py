@@ -27,7 +27,7 @@ from pathlib import Path
 import yaml
 
 from ladder.climb.opening import open_climb
-from ladder.evaluation.against_teacher import beside, teacher_of
+from ladder.evaluation.against_teacher import beside
 from ladder.evaluation.control import measure_control
 from ladder.evaluation.measure import measure
 from ladder.evidence import Attempt, Candidate, Measurement
@@ -37,6 +37,7 @@ from ladder.progress import Quiet
 from ladder.rungs import r1_prompt, r2_rag, r4_distill
 from ladder.selection.race import race
 from ladder.task import load_task
+from ladder.training.teacher import teacher_of
 
 SETS = {
     "banking77": "Name the intent of the bank customer's message.",

@@ -34,10 +34,11 @@ from ladder.hardware import hardware, precision
 from ladder.inference.answer import answer
 from ladder.inference.evaluator import Climb
 from ladder.progress import Quiet
-from ladder.rungs.r3_lora import plain_candidate, training_rows
+from ladder.rungs import r3_lora
 from ladder.samples.rows import Sample
 from ladder.task import load_task
 from ladder.training.estimate import shape_of
+from ladder.training.rows import plain_candidate, training_rows
 
 SHAPES: dict[str, dict[str, int]] = {
     "tiny": {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2},
@@ -124,7 +125,7 @@ def stock(
 
 def held_out(climb: Climb, folder: Path, samples: Sequence[Sample]) -> str:
     """Return the score of an adapter on rows it has not seen."""
-    candidate = plain_candidate(climb).model_copy(update={"adapter": str(folder)})
+    candidate = plain_candidate(climb, r3_lora.NAME).model_copy(update={"adapter": str(folder)})
     outcomes = answer(climb, candidate, samples)
     scored = [(o.sample, o.scores[0]) for o in outcomes if o.scores]
     found = as_units(scored, {}).estimate(0.95)
@@ -150,7 +151,7 @@ def main() -> None:
         samples = climb.splits.train[: given.rows]
         file = here / "rows.jsonl"
         shown = [(sample, sample.target) for sample in samples]
-        write_json_lines(file, training_rows(climb, plain_candidate(climb), shown))
+        write_json_lines(file, training_rows(climb, plain_candidate(climb, r3_lora.NAME), shown))
         base = climb.base_folder()
         if given.shape:
             base = random_base(base, given.shape, here / "base")

@@ -138,7 +138,8 @@ def assess(  # noqa: PLR0913 - each is an option of the command line
     from rich.console import Console
 
     from ladder.files import whole_path
-    from ladder.progress import Live, Quiet
+    from ladder.progress import Quiet
+    from ladder.report.live import Live
     from ladder.task import load_task
 
     granted: Granted = "nothing" if dry_run else _granted(allow_code)
@@ -241,7 +242,7 @@ def train(
 
     from ladder.commands.train import train_task
     from ladder.files import whole_path
-    from ladder.progress import Live
+    from ladder.report.live import Live
     from ladder.task import load_task
 
     pairs = [entry.partition("=") for entry in change or []]
@@ -272,7 +273,7 @@ def synth(
     from rich.console import Console
 
     from ladder.files import whole_path
-    from ladder.progress import Live
+    from ladder.report.live import Live
     from ladder.synthesis.gain import WAYS
     from ladder.synthesis.synth import describe, synthesise
     from ladder.task import load_task
@@ -333,7 +334,7 @@ def revalidate(
     from ladder.lifecycle.plan import find_plan, load_plan
     from ladder.lifecycle.revalidate import from_the_future, is_due
     from ladder.lifecycle.revalidate import revalidate as measure_again
-    from ladder.progress import Live
+    from ladder.report.live import Live
     from ladder.wording import span
 
     plan = find_plan(plan)

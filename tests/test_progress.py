@@ -9,7 +9,7 @@ import sys
 from harmful import HOSTILE, acting
 from rich.console import Console
 
-from ladder.progress import Live
+from ladder.report.live import Live
 
 
 def written(quiet_s: float) -> str:

@@ -230,3 +230,12 @@ def _why_none(
     if control:
         reasons.append(control.sentence)
     return reasons
+
+
+def choose(task: Task, attempts: Sequence[Attempt]) -> Attempt | None:
+    """Return the lowest rung that passed or, unproven, holds every limit by its estimate."""
+    judged = [a for a in attempts if a.status != "no verdict"]
+    passed = [a for a in judged if a.status == "passed"]
+    holding = [a for a in judged if a in passed or (a.verdict and a.verdict.unproven)]
+    climbs_on = task.gate.when_undecided == "climb"
+    return next(iter(passed if passed and climbs_on else holding), None)

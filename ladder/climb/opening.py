@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 
 from ladder.climb.own_code import refuse_untrusted
-from ladder.engines import open_engine
+from ladder.climb.preflight import refuse_schema, refuse_teacher
 from ladder.engines.cache import Store
-from ladder.engines.json_schema import refusal
-from ladder.errors import MissingExtraError, Problem, TaskError
 from ladder.files import digest_of, refuse_unwritable
-from ladder.inference.evaluator import Climb, keep_here
+from ladder.inference.evaluator import Climb
 from ladder.progress import Watch
-from ladder.samples.answer_schema import fault_of_schema
 from ladder.samples.duplicates import like_pairs
-from ladder.samples.rows import Rows, read_rows
+from ladder.samples.reading import read_rows
+from ladder.samples.rows import Rows
 from ladder.samples.splits import all_samples, split
 from ladder.samples.synthetic import refuse_unproven, with_synthetic
-from ladder.task import Task, model_parts
+from ladder.task import Task
 
 STORE = "completions.sqlite"
 
@@ -59,40 +56,3 @@ def open_climb(
     splits = with_synthetic(task, rows, split(task, rows, found))
     climb = Climb(task, splits, kept, folder, runs / "artefacts", watch, graded=rows.graded)
     return climb, rows
-
-
-def refuse_teacher(task: Task) -> None:
-    """Refuse a teacher that may not be asked, before anything is spent: a diagnosis asks it too.
-
-    Raises:
-        TaskError: it is elsewhere, and the task keeps its rows here.
-    """
-    teacher = task.models.teacher
-    if teacher is not None and model_parts(teacher)[0] == "openai":
-        keep_here(task, teacher, open_engine(teacher, None, task.folder))
-
-
-def refuse_schema(task: Task) -> None:
-    """Refuse an `answer.schema` that is no JSON Schema or that answers cannot be held to.
-
-    What an endpoint can be asked for is the endpoint's to say.
-
-    Raises:
-        TaskError: with the reason.
-    """
-    schema = task.answer.json_schema
-    if schema is None:
-        return
-    where, got = f"{task.source}: answer.schema", fault_of_schema(schema)
-    if got:
-        raise TaskError([Problem(where, f"no JSON Schema ({got})", "one of draft 2020-12")])
-    if task.answer.type != "json" or model_parts(task.models.base)[0] == "openai":
-        return
-    try:
-        got = refusal(json.dumps(schema)) or ""
-    except MissingExtraError:  # said when a model of this machine is first asked
-        return
-    if got:
-        fix = "Write it without that, or leave it out: it is then read off the training rows."
-        wanted = "a schema that llguidance can follow token by token"
-        raise TaskError([Problem(where, f"one that cannot be followed ({got})", wanted, fix)])

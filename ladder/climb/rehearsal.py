@@ -19,21 +19,21 @@ from typing import Any, Protocol
 
 import yaml
 
+from ladder.climb.attempt import attempt_rung
 from ladder.climb.opening import open_climb
-from ladder.commands.assess import attempt_rung
-from ladder.economy.asked import since, together
-from ladder.economy.cost import machine_usd
+from ladder.economy.cost import machine_usd, since, together
 from ladder.engines import open_engine
 from ladder.engines.base import Abilities, Completion, Request
 from ladder.engines.bundled import first_use
 from ladder.engines.cache import CachedEngine, Store
+from ladder.engines.models import keep_here
 from ladder.engines.speed import TWO_CORES, Speed
 from ladder.errors import MissingExtraError
+from ladder.evaluation.confirm import confirm
 from ladder.evaluation.control import measure_control
-from ladder.evaluation.measure import confirm
+from ladder.evaluation.people import judge_agreement
 from ladder.evidence import Asked, Build, Candidate
-from ladder.inference.evaluator import Climb, keep_here, texts_of
-from ladder.inference.judge import judge_agreement
+from ladder.inference.evaluator import Climb
 from ladder.progress import Watch
 from ladder.retrieval.library import Library
 from ladder.rungs import LADDER
@@ -44,6 +44,7 @@ from ladder.task import Task, model_parts
 from ladder.training.estimate import START_SECONDS, slowdown
 from ladder.training.prune import KEPT_SHARE
 from ladder.training.recipes import Recipe
+from ladder.training.trainer import texts_of
 
 CHARACTERS_PER_TOKEN = 4
 SHARE_OF_MOST = 0.6

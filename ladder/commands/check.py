@@ -7,21 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import fmean
 
-from ladder.climb.opening import refuse_schema
 from ladder.climb.own_code import named_code
+from ladder.climb.preflight import check_models, check_remote_code, check_store, refuse_schema
 from ladder.commands.trust import how_named
-from ladder.engines import ENGINES, open_engine
-from ladder.engines.bundled import MODELS
-from ladder.errors import Problem, TaskError
-from ladder.inference.evaluator import may_be_asked, may_be_kept, must_stay
-from ladder.report.markdown import documents, train_rows
+from ladder.report.data import documents, train_rows
 from ladder.retrieval.stores.qdrant import KEY_VARIABLE, qdrant_place
 from ladder.rungs.r2_rag import LEAST_EXAMPLES
 from ladder.rungs.r3_lora import LEAST_ROWS, named_recipe
 from ladder.samples.answer_schema import fault_in, schema_of
 from ladder.samples.describe import describe_data, headline, refuse_untestable
 from ladder.samples.duplicates import like_pairs
-from ladder.samples.rows import read_rows
+from ladder.samples.reading import read_rows
 from ladder.samples.splits import Splits, all_samples, split
 from ladder.samples.synthetic import refuse_unproven, with_synthetic
 from ladder.scorers import MODEL_SCORERS, ModelScorer, Scorer, make_scorer, runs_code
@@ -39,9 +35,9 @@ def check_task(path: Path, data_root: Path | None) -> list[str]:
         TaskError, DataError: with every mistake found.
     """
     task = load_task(path, data_root)
-    _check_store(task)
-    _check_models(task)
-    _check_remote_code(task)
+    check_store(task)
+    check_models(task)
+    check_remote_code(task)
     named_recipe(task)
     refuse_schema(task)
     refuse_unproven(task)
@@ -67,55 +63,6 @@ def check_task(path: Path, data_root: Path | None) -> list[str]:
         *_blind_spots(task, splits, scorers[0]),
         *_shape(task, splits),
     ]
-
-
-def _check_store(task: Task) -> None:
-    if not may_be_kept(task):
-        raise TaskError([must_stay(f"{task.source}: data.store", str(task.data.store))])
-
-
-def _check_remote_code(task: Task) -> None:
-    where, named = f"{task.source}: rules.remote_code", task.models.model_dump().values()
-    wanted = "an hf: model, word for word as it is named under models"
-    problems = [
-        Problem(where, f"`{reference}`", wanted)
-        for reference in task.rules.remote_code
-        if reference not in named or not reference.startswith("hf:")
-    ]
-    if problems:
-        raise TaskError(problems)
-
-
-def _check_models(task: Task) -> None:
-    problems = []
-    named = {f"models.{role}": name for role, name in task.models.model_dump().items()}
-    asking = [choice for choice in task.score if choice.name in MODEL_SCORERS]
-    named |= {f"score.{choice.name}.model": choice.parameters.get("model") for choice in asking}
-    for place, reference in named.items():
-        if reference is None:
-            continue
-        where = f"{task.source}: {place}"
-        try:
-            kind, name, address = model_parts(reference)
-        except ValueError as error:
-            problems.append(Problem(where, f"`{reference}`", str(error)))
-            continue
-        if kind == "openai" and not (address or "").startswith(("http://", "https://")):
-            wanted = "openai:MODEL@https://HOST/v1"
-            problems.append(Problem(where, f"`{reference}`, without an address", wanted))
-        elif kind == "openai" and not may_be_asked(task, open_engine(reference)):
-            problems.append(must_stay(where, reference))
-        if kind == "bundled" and name not in MODELS:
-            problems.append(
-                Problem(where, f"`{reference}`", f"bundled:{' or bundled:'.join(MODELS)}")
-            )
-        there = any(folder.is_dir() for folder in (Path(name), task.folder / name))
-        if kind == "hf" and name.startswith((".", "/")) and not there:
-            problems.append(Problem(where, f"`{reference}`", "a folder that is there"))
-        if kind not in ENGINES:
-            problems.append(Problem(where, f"the kind `{kind}`", f"one of {', '.join(ENGINES)}"))
-    if problems:
-        raise TaskError(problems)
 
 
 def _optional_columns(task: Task, splits: Splits) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ladder.climb.rehearsal import rehearse
-from ladder.economy.asked import together
+from ladder.economy.cost import together
 from ladder.evidence import Asked
 from ladder.progress import Watch
 from ladder.task import RungName, Task, model_parts

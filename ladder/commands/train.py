@@ -11,19 +11,19 @@ from ladder.artefacts.issue import kind_of, name_of
 from ladder.climb.opening import open_climb
 from ladder.engines import model_folder
 from ladder.errors import TrainingError
-from ladder.evaluation.against_teacher import teacher_of
 from ladder.evidence import Build
 from ladder.inference.answer import answer
 from ladder.inference.evaluator import Climb
 from ladder.inference.failures import require_conclusive
 from ladder.progress import Watch
-from ladder.rungs.r3_lora import plain_candidate, training_rows
-from ladder.rungs.r4_distill import label_rows, unseen_labels
+from ladder.rungs import r3_lora
 from ladder.samples.rows import Sample
 from ladder.task import Task
 from ladder.training.launch import PICTURE, TEACHER
 from ladder.training.preferences import preference_rows
 from ladder.training.recipes import Recipe, RowKind, find_recipe
+from ladder.training.rows import label_rows, plain_candidate, training_rows, unseen_labels
+from ladder.training.teacher import teacher_of
 from ladder.wording import duration
 
 Answered = Sequence[tuple[Sample, str]]
@@ -49,7 +49,7 @@ def train_task(
     rows: Rows
     told = ""
     if found.rows in ("pairs", "graded"):
-        candidate = plain_candidate(climb)
+        candidate = plain_candidate(climb, r3_lora.NAME)
         rows, told = preference_rows(climb, candidate, read.preferences, found.rows)
     else:
         answered = _answered(climb, found)
@@ -173,7 +173,7 @@ def _teacher(climb: Climb, recipe: Recipe) -> dict[str, str]:
 
 
 def _answers(climb: Climb, answered: Answered) -> list[dict[str, Any]]:
-    return training_rows(climb, plain_candidate(climb), answered)
+    return training_rows(climb, plain_candidate(climb, r3_lora.NAME), answered)
 
 
 def _prompts(climb: Climb, answered: Answered) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from ladder.diagnosis.changes import changes, diagnostic_arms
 from ladder.diagnosis.rules import NOT_FOUND, NOT_THERE, WRONG_BELOW, Arm, Arms, diagnose
-from ladder.economy.asked import since
+from ladder.economy.cost import since
 from ladder.evidence import Candidate, Diagnosis, Retrieval, Verdict
 from ladder.gate.verdict import score_holds
 from ladder.inference.answer import Outcome, answer

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
+from ladder.evidence import Asked
 from ladder.task import Prices
 
 SECONDS_PER_HOUR = 3600
@@ -28,3 +31,26 @@ def tokens_usd_per_1k(input_mean: float, output_mean: float, prices: Prices) -> 
 def usd_per_month(usd_per_1k: float, requests_per_month: int) -> float:
     """Return the price of a month at the user's volume."""
     return usd_per_1k * requests_per_month / 1000
+
+
+def together(first: Asked, second: Asked) -> Asked:
+    """Return both."""
+    return _each(first, second, 1)
+
+
+def since(before: Asked, now: Asked) -> Asked:
+    """Return what was asked after `before`."""
+    return _each(now, before, -1)
+
+
+def _each(first: Asked, second: Asked, sign: int) -> Asked:
+    errors = Counter(first.errors)
+    for kind, count in second.errors.items():
+        errors[kind] += sign * count
+    return Asked(
+        calls=first.calls + sign * second.calls,
+        tokens=first.tokens + sign * second.tokens,
+        seconds=first.seconds + sign * second.seconds,
+        usd=first.usd + sign * second.usd,
+        errors={kind: count for kind, count in errors.items() if count},
+    )

@@ -5,30 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from ladder.errors import MissingExtraError
 from ladder.evaluation.comparing import comparison
 from ladder.evaluation.measure import measure
-from ladder.evidence import AgainstTeacher, Candidate, Measurement
+from ladder.evidence import AgainstTeacher, Measurement
 from ladder.inference.answer import Outcome
 from ladder.inference.evaluator import Climb
 from ladder.inference.failures import require_conclusive
-from ladder.task import RungName, model_parts
-
-DISTILL: RungName = "distill"
-
-
-def teacher_of(climb: Climb) -> Candidate:
-    """Return the system to learn from: the task's, or the best measured so far."""
-    best = climb.best()
-    if climb.task.models.teacher is None:
-        if best is None or best.candidate is None:
-            raise MissingExtraError("a teacher", "naming one in the task: models: {teacher: …}")
-        return best.candidate
-    chat = Candidate(
-        rung=DISTILL, technique="teacher", model=climb.task.models.teacher, form="chat"
-    )
-    retrieval = best.candidate.retrieval if best and best.candidate else None
-    return chat.model_copy(update={"retrieval": retrieval})
+from ladder.task import model_parts
+from ladder.training.teacher import teacher_of
 
 
 def against_teacher(

@@ -14,10 +14,11 @@ from ladder.files import digest_of
 from ladder.gate.quantiles import percentile, quantile_interval
 from ladder.gate.verdict import error_at_look, judge_latency
 from ladder.hardware import hardware
-from ladder.inference.answer import exchange, request_for
+from ladder.inference.answer import exchange
 from ladder.inference.evaluator import Climb
 from ladder.inference.exchanges import carry_out
 from ladder.inference.judge import TIMES_ASKED
+from ladder.inference.prompts import request_for
 from ladder.inference.voting import draws_wanted
 from ladder.samples.rows import Sample
 

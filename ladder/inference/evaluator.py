@@ -7,26 +7,25 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property, partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from ladder.artefacts.issue import OWN_CODE
-from ladder.climb.own_code import may_run
-from ladder.economy.asked import together
+from ladder.economy.cost import together
 from ladder.economy.prices import listed_prices
 from ladder.engines import Completion, model_folder, open_engine
-from ladder.engines.base import Abilities
 from ladder.engines.bundled import first_use
 from ladder.engines.cache import CachedEngine, Store
 from ladder.engines.endpoint import EndpointEngine
 from ladder.engines.local import LocalEngine
+from ladder.engines.models import keep_here, model_name, must_stay
+from ladder.engines.own_code import may_run
 from ladder.engines.speed import Speed, probe, two_cores
 from ladder.engines.spending import Meter, Spending
-from ladder.errors import MissingExtraError, Problem, TaskError
+from ladder.errors import MissingExtraError, TaskError
 from ladder.evidence import Asked, Attempt, Build, Candidate, Foreseen, Memory
 from ladder.hardware import hardware, memory_there_mb, precision
 from ladder.progress import Quiet, Watch
-from ladder.retrieval.library import Library
-from ladder.retrieval.stores.store import stays_here
+from ladder.retrieval.library import Library, may_be_kept
 from ladder.samples.answer_schema import Schema, schema_of
 from ladder.samples.rows import Graded, Sample
 from ladder.samples.splits import Splits
@@ -36,6 +35,7 @@ from ladder.training.estimate import SLOWDOWN, TOKENS_AT_ONCE, foresee, memory_m
 from ladder.training.launch import train
 from ladder.training.prune import pruned_copy
 from ladder.training.recipes import Recipe
+from ladder.training.trainer import texts_of
 from ladder.training.vocabulary import refusal, trimmed_copy
 
 INSTALLED_EMBEDDING = "bundled:all-minilm-l6-v2"
@@ -294,55 +294,6 @@ class Climb:
     def base_is_local(self) -> bool:
         """Tell whether the base model's weights are on this machine."""
         return model_parts(self.task.models.base)[0] in ("bundled", "hf")
-
-
-class _Able(Protocol):
-    @property
-    def abilities(self) -> Abilities: ...
-
-
-def may_be_asked(task: Task, engine: _Able) -> bool:
-    """Tell whether the rows may be sent to an engine."""
-    return engine.abilities.local or task.rules.data_may_leave
-
-
-def may_be_kept(task: Task) -> bool:
-    """Tell whether the documents may be sent to the task's store, if it has one."""
-    place = task.data.store
-    return place is None or task.rules.data_may_leave or stays_here(place)
-
-
-def keep_here(task: Task, model: str, engine: _Able) -> None:
-    """Keep the rows on this machine unless the task lets them go.
-
-    Raises:
-        TaskError: the engine is elsewhere, and rules.data_may_leave is not set.
-    """
-    if not may_be_asked(task, engine):
-        raise TaskError([must_stay(f"{task.source}: models", model)])
-
-
-def model_name(reference: str) -> str:
-    """Return kind and name of a model, without the address: it may hold a password."""
-    return ":".join(model_parts(reference)[:2])
-
-
-def must_stay(where: str, model: str) -> Problem:
-    """Return what is wrong with a model or a store that is elsewhere."""
-    fix = "Set `rules: {data_may_leave: true}` if the rows may be sent there."
-    return Problem(where, f"the remote endpoint {model}", "one on this machine", fix)
-
-
-def texts_of(row: Mapping[str, Any]) -> list[str]:
-    """Return every text that is read with a training row: of turns, what is said in them.
-
-    The prompt of a pair is read with each of its answers.
-    """
-    found = texts_of({"prompt": row["prompt"]}) if "rejected" in row else []
-    for value in row.values():
-        turns = value if isinstance(value, list) else [value]
-        found += [str(turn["content"] if isinstance(turn, dict) else turn) for turn in turns]
-    return found
 
 
 def _score(attempt: Attempt) -> float:

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ladder.evidence import Assessment
-from ladder.report.markdown import answer_line, assumed, table_rows
+from ladder.report.summary import answer_line, assumed, table_rows
 from ladder.report.texts import each_text
 from ladder.wording import MOST_SHOWN, counted, harmless
 

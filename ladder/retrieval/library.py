@@ -24,10 +24,10 @@ from ladder.hardware import hardware
 from ladder.progress import Watch
 from ladder.retrieval.compress import cut_for, rarity, sentences, share_of_words, shortened
 from ladder.retrieval.packing import merged, ordered, within
-from ladder.retrieval.pair_scores import PairScores, files_digest
 from ladder.retrieval.pool import Pool, in_order, ways
+from ladder.retrieval.rerank import PairScores, files_digest
 from ladder.retrieval.search import Index, Ranking, Way, make_index, words
-from ladder.retrieval.stores.store import StoredIndex, open_store
+from ladder.retrieval.stores.store import StoredIndex, open_store, stays_here
 from ladder.samples.rows import Document, Sample
 from ladder.samples.splits import Splits
 from ladder.task import Task
@@ -395,3 +395,9 @@ def sources(retrieval: Retrieval | None) -> tuple[Source, ...]:
         "both": ("documents", "examples"),
     }
     return found.get(retrieval.source, ()) if retrieval else ()
+
+
+def may_be_kept(task: Task) -> bool:
+    """Tell whether the documents may be sent to the task's store, if it has one."""
+    place = task.data.store
+    return place is None or task.rules.data_may_leave or stays_here(place)

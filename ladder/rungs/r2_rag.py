@@ -6,15 +6,15 @@ from itertools import product
 from typing import Literal
 
 from ladder.evidence import Candidate, Retrieval
-from ladder.inference.answer import MANY_LABELS, spread_shots
 from ladder.inference.evaluator import Climb
+from ladder.inference.forms import CALIBRATIONS, DOCUMENT_COUNTS, held_to_schema, named, wordings
+from ladder.inference.prompts import MANY_LABELS
 from ladder.rungs.protocol import Wave
-from ladder.rungs.r1_prompt import CALIBRATIONS, held_to_schema, named, wordings
+from ladder.selection.demonstrations import spread_shots
 from ladder.task import RungName
 
 NAME: RungName = "rag"
 
-DOCUMENT_COUNTS = (1, 3)
 EXAMPLE_COUNTS = (4, 8)
 MORE_EXAMPLES = 14
 LEAST_EXAMPLES = 8

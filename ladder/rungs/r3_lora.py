@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from ladder.economy.cost import machine_usd
-from ladder.engines.base import Request
 from ladder.errors import Problem, TaskError
 from ladder.evidence import Attempt, Build, Candidate
-from ladder.inference.answer import request_for
 from ladder.inference.evaluator import Climb
+from ladder.inference.forms import named
 from ladder.rungs.protocol import Wave
-from ladder.rungs.r1_prompt import LABEL_WORDINGS, TEXT_WORDINGS, named
 from ladder.samples.rows import Sample
 from ladder.task import RungName, Task
 from ladder.training.estimate import fits
 from ladder.training.launch import training_missing
 from ladder.training.recipes import Recipe, task_recipe
+from ladder.training.rows import plain_candidate, training_rows
 
 NAME: RungName = "lora"
 LEAST_ROWS = 40
@@ -36,7 +34,7 @@ def unavailable(climb: Climb) -> str | None:
 
 def first_wave(climb: Climb, leader: Candidate | None) -> list[Candidate]:
     """Train without context and, where documents helped, with it; race each both ways."""
-    plain = plain_candidate(climb)
+    plain = plain_candidate(climb, NAME)
     samples = climb.splits.train[: climb.task.training.max_rows]
     adapted = with_adapter(climb, plain, samples)
     rag = climb.attempt_at("rag")
@@ -58,20 +56,6 @@ def first_wave(climb: Climb, leader: Candidate | None) -> list[Candidate]:
 
 WAVES = (first_wave,)
 CHALLENGES: tuple[Wave, ...] = ()
-
-
-def plain_candidate(climb: Climb) -> Candidate:
-    """Return the form that is trained: short, because every row pays for it again."""
-    several_lines = any("\n" in sample.target for sample in climb.splits.train)
-    return Candidate(
-        rung=NAME,
-        technique="",
-        model=climb.task.models.base,
-        form="chat" if several_lines else "plain",  # a plain answer ends with its line
-        wording=(LABEL_WORDINGS if climb.splits.labels else TEXT_WORDINGS)[0],
-        with_goal=False,
-        answer="scored" if climb.splits.labels else "free",
-    )
 
 
 def with_adapter(climb: Climb, candidate: Candidate, samples: Sequence[Sample]) -> Candidate:
@@ -111,33 +95,6 @@ def named_recipe(task: Task, usual: str = "lora") -> Recipe:
         wanted = "lora, qlora, dora, full, or your own over sft.py"
         raise TaskError([Problem(where, got, wanted, fix)])
     return recipe
-
-
-def training_rows(
-    climb: Climb, candidate: Candidate, answered: Sequence[tuple[Sample, str]]
-) -> list[dict[str, Any]]:
-    """Return prompt/completion rows: the very prompts that the candidate will be asked with."""
-    engine = climb.engine(climb.task.models.base)
-    climb.library.prepare(candidate.retrieval, [sample for sample, _ in answered])
-    rows: list[dict[str, Any]] = []
-    for sample, text in answered:
-        request = request_for(climb, candidate, sample, engine)
-        rows.append({"prompt": prompt_of(request), "completion": reply_to(request, text)})
-    return rows
-
-
-def prompt_of(request: Request) -> Any:
-    """Return a request's prompt as training programs read it: text, or turns of a chat."""
-    if not request.messages:
-        return request.text
-    return [{"role": role, "content": content} for role, content in request.messages]
-
-
-def reply_to(request: Request, text: str) -> Any:
-    """Return an answer as what follows a request's prompt; a plain one ends with its line."""
-    if request.messages:
-        return [{"role": "assistant", "content": text}]
-    return f" {' '.join(text.split())}\n"
 
 
 def _helped(climb: Climb) -> bool:

@@ -7,22 +7,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ladder.economy.cost import machine_usd
-from ladder.evaluation.against_teacher import teacher_of
 from ladder.evidence import Build, Candidate
 from ladder.inference.answer import Outcome, answer
 from ladder.inference.evaluator import Climb
 from ladder.inference.failures import require_conclusive
+from ladder.inference.forms import named
 from ladder.rungs.protocol import Wave
-from ladder.rungs.r1_prompt import named
-from ladder.rungs.r3_lora import plain_candidate, training_rows
-from ladder.samples.rows import Sample
 from ladder.task import RungName
 from ladder.training.launch import training_missing
 from ladder.training.recipes import find_recipe
+from ladder.training.rows import label_rows, plain_candidate, training_rows, unseen_labels
+from ladder.training.teacher import teacher_of
 
 NAME: RungName = "distill"
 LEAST_INPUTS = 40
-LABELS_NAMED = 5
 
 
 def unavailable(climb: Climb) -> str | None:
@@ -72,8 +70,8 @@ def _generating_student(climb: Climb, teacher: Candidate, taught: Sequence[Outco
         reads_documents = reads.source in ("documents", "both")
         documents = reads.model_copy(update={"source": "documents"})
         reads = documents if reads_documents else None
-    candidate = plain_candidate(climb).model_copy(
-        update={"rung": NAME, "model": f"hf:{folder}", "retrieval": reads}
+    candidate = plain_candidate(climb, NAME).model_copy(
+        update={"model": f"hf:{folder}", "retrieval": reads}
     )
     rows = training_rows(climb, candidate, [(o.sample, o.text) for o in taught])
     recipe = find_recipe("distill_sequence", climb.task.folder)
@@ -117,18 +115,6 @@ def _linear_student(
         answer="free",
         build=_with_costs(climb, build, taught),
     )
-
-
-def label_rows(answered: Sequence[tuple[Sample, str]]) -> list[dict[str, str]]:
-    """Return what a label student learns from."""
-    return [{"text": sample.input, "label": text} for sample, text in answered]
-
-
-def unseen_labels(climb: Climb, answers: Sequence[str]) -> str:
-    """Name the task's labels that no row to learn from has."""
-    never = [label for label in climb.splits.labels if label not in set(answers)]
-    more = f" and {len(never) - LABELS_NAMED} more" if len(never) > LABELS_NAMED else ""
-    return ", ".join(f"`{label}`" for label in never[:LABELS_NAMED]) + more
 
 
 def _with_costs(climb: Climb, build: Build, taught: Sequence[Outcome]) -> Build:

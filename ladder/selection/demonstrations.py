@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from random import Random
 from typing import NamedTuple
 
-from ladder.inference.answer import spread_shots
 from ladder.inference.evaluator import Climb
 from ladder.samples.rows import Sample
 
@@ -116,3 +115,17 @@ def _fitting(climb: Climb, shots: Sequence[str]) -> list[str]:
             kept.append(shot)
             room -= size
     return kept
+
+
+def spread_shots(climb: Climb, count: int, rows: Sequence[Sample] = ()) -> tuple[str, ...]:
+    """Choose training samples to show: one label after the other, in the order of the rows."""
+    by_label: dict[str, list[Sample]] = {}
+    for sample in rows or climb.splits.train:
+        key = sample.target if climb.splits.labels else ""
+        by_label.setdefault(key, []).append(sample)
+    chosen: list[str] = []
+    depth = 0
+    while len(chosen) < count and any(len(rows) > depth for rows in by_label.values()):
+        chosen += [rows[depth].id for rows in by_label.values() if len(rows) > depth]
+        depth += 1
+    return tuple(chosen[:count])

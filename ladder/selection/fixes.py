@@ -18,8 +18,7 @@ from ladder.evidence import Candidate, Comparison, Mend, Retrieval
 from ladder.inference.answer import Outcome, answer
 from ladder.inference.evaluator import Climb
 from ladder.inference.failures import require_conclusive
-from ladder.rungs.r1_prompt import named
-from ladder.rungs.r2_rag import DOCUMENT_COUNTS
+from ladder.inference.forms import DOCUMENT_COUNTS, named
 from ladder.selection.proving import compare_unseen
 
 MOST_ROWS = 60

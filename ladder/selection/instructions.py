@@ -15,9 +15,10 @@ from typing import NamedTuple
 from ladder.engines.base import Request
 from ladder.errors import TaskError
 from ladder.evidence import Candidate
-from ladder.inference.answer import MANY_LABELS, Outcome
+from ladder.inference.answer import Outcome
 from ladder.inference.evaluator import Climb
 from ladder.inference.failures import require_answers
+from ladder.inference.prompts import MANY_LABELS
 from ladder.samples.rows import Sample
 from ladder.task import model_parts
 

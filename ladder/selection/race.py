@@ -22,54 +22,11 @@ from ladder.inference.answer import Outcome, answer
 from ladder.inference.evaluator import Climb
 from ladder.inference.failures import describe, inconclusive
 from ladder.progress import Watch
-from ladder.rungs.protocol import Rung, Wave
-from ladder.selection.proving import compare_unseen, proving_rows
 
 ROUNDS = (16, 48, 120)
 CLEARLY_BEHIND = 1.64
 """Standard errors of the paired difference: one-sided 5 %."""
 LEAST_KEPT = 3
-
-
-def race_rung(climb: Climb, rung: Rung) -> tuple[Candidate | None, tuple[RaceLine, ...]]:
-    """Race a rung's waves; each wave's candidates meet the winner of those before.
-
-    A challenge's winner, costlier or found by much searching, must also be better on unseen rows.
-
-    Raises:
-        NoVerdictError: of every candidate's requests too many failed.
-    """
-    leader: Candidate | None = None
-    lines: dict[str, RaceLine] = {}
-    for wave in rung.WAVES:
-        leader, found = _race_wave(climb, wave, leader)
-        lines |= {line.technique: line for line in found}
-    # Without rows that chose nothing no challenger can win: none is tried.
-    challenges = rung.CHALLENGES if rung.CHALLENGES and proving_rows(climb) else ()
-    for number, wave in enumerate(challenges, start=1):
-        before = leader
-        try:
-            leader, found = _race_wave(climb, wave, before)
-            lines |= {line.technique: line for line in found}
-            if before is not None and leader is not None and leader != before:
-                unseen = compare_unseen(climb, before, leader)
-                leader = leader if unseen and unseen.claim == "better" else before
-        except NoVerdictError as error:  # it may have won: the rung cannot fail without it
-            climb.watch.say(f"  {error}")
-            leader, name = before, f"challenge {number}: {error}"
-            lines[name] = RaceLine(technique=name, score=0.0, n=0, dropped=True, inconclusive=True)
-    won = leader.technique if leader else ""
-    last = [line.model_copy(update={"dropped": line.technique != won}) for line in lines.values()]
-    return leader, tuple(sorted(last, key=lambda line: (-line.n, -line.score)))
-
-
-def _race_wave(
-    climb: Climb, wave: Wave, leader: Candidate | None
-) -> tuple[Candidate | None, list[RaceLine]]:
-    candidates = wave(climb, leader)
-    if leader is not None and candidates:
-        candidates = [leader, *candidates]
-    return race(climb, candidates) if candidates else (leader, [])
 
 
 def race(climb: Climb, candidates: Sequence[Candidate]) -> tuple[Candidate, list[RaceLine]]:

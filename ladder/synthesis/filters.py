@@ -8,16 +8,18 @@ from dataclasses import dataclass, replace
 from ladder.engines.base import Completion, Request
 from ladder.engines.cache import CachedEngine
 from ladder.evidence import Candidate, Retrieval
-from ladder.inference.answer import read, request_for
+from ladder.inference.answer import read
 from ladder.inference.evaluator import Climb
 from ladder.inference.failures import require_answers
+from ladder.inference.forms import wordings
+from ladder.inference.prompts import request_for
 from ladder.inference.rewriting import fault_of
 from ladder.inference.voting import TEMPERATURE, ballot
-from ladder.rungs.r1_prompt import wordings
-from ladder.rungs.r3_lora import plain_candidate
+from ladder.rungs import r3_lora
 from ladder.samples.duplicates import clusters, like_pairs
 from ladder.samples.rows import Sample
 from ladder.samples.synthetic import held_out, too_near
+from ladder.training.rows import plain_candidate
 
 NEAREST = 8
 """Training rows that are shown to whoever answers a written input."""
@@ -55,7 +57,7 @@ def answerer(climb: Climb, teacher: str) -> Candidate:
         rung="rag",
         technique="answers to written inputs",
         model=teacher,
-        form=plain_candidate(climb).form if can.plain else "chat",
+        form=plain_candidate(climb, r3_lora.NAME).form if can.plain else "chat",
         wording=wordings(climb)[0],
         answer="scored" if scores else "json" if held else "free",
         retrieval=Retrieval(source="examples", k=NEAREST),

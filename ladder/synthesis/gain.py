@@ -14,9 +14,11 @@ from ladder.inference.answer import answer
 from ladder.inference.evaluator import Climb
 from ladder.inference.failures import require_conclusive
 from ladder.inference.judge import gated_scores
-from ladder.rungs.r3_lora import plain_candidate, unavailable, with_adapter
+from ladder.rungs import r3_lora
+from ladder.rungs.r3_lora import unavailable, with_adapter
 from ladder.samples.rows import Sample
 from ladder.synthesis.filters import answerer
+from ladder.training.rows import plain_candidate
 
 Scores = list[float | None]
 """Of the dev rows, in their order; none where a row got no score."""
@@ -92,7 +94,7 @@ def _rag(climb: Climb) -> Scores:
 
 def _lora(climb: Climb) -> Scores:
     samples = climb.splits.train[: climb.task.training.max_rows]
-    return _answered(climb, with_adapter(climb, plain_candidate(climb), samples))
+    return _answered(climb, with_adapter(climb, plain_candidate(climb, r3_lora.NAME), samples))
 
 
 def _answered(climb: Climb, candidate: Candidate) -> Scores:

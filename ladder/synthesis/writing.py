@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 from ladder.engines.base import Completion, Request
 from ladder.engines.cache import CachedEngine
-from ladder.inference.answer import one_line
 from ladder.inference.evaluator import Climb
-from ladder.rungs.r1_prompt import wordings
+from ladder.inference.forms import wordings
+from ladder.inference.prompts import one_line
 from ladder.samples.rows import Sample
 
 TEMPERATURE = 0.9

@@ -7,15 +7,17 @@ from dataclasses import replace
 from typing import Any
 
 from ladder.errors import DataError, Problem
+from ladder.evaluation.people import RIGHT_FROM
 from ladder.evidence import Candidate
-from ladder.inference.answer import read, request_for
+from ladder.inference.answer import read
 from ladder.inference.evaluator import Climb
 from ladder.inference.failures import require_answers
-from ladder.inference.judge import RIGHT_FROM, gated_scores
-from ladder.rungs.r3_lora import prompt_of, reply_to
+from ladder.inference.judge import gated_scores
+from ladder.inference.prompts import request_for
 from ladder.samples.preferences import Preference
 from ladder.samples.rows import Sample
 from ladder.training.recipes import RowKind
+from ladder.training.rows import prompt_of, reply_to
 
 DRAWS = 3
 """Answers that a row's wrong one is looked for in: the likeliest, then drawn ones."""

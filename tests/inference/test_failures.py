@@ -10,9 +10,10 @@ import pytest
 from engines.faulty_server import FaultyServer, Seen, Step, failing
 from rungs.asked_server import chat, climb_at, saying
 
-from ladder.commands.assess import climb_rungs
+from ladder.climb.loop import climb_rungs
 from ladder.errors import EndpointDownError, NoVerdictError
-from ladder.evaluation.measure import confirm, measure
+from ladder.evaluation.confirm import confirm
+from ladder.evaluation.measure import measure
 from ladder.evidence import Candidate
 from ladder.inference.answer import answer
 from ladder.inference.evaluator import Climb

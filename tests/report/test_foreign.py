@@ -26,7 +26,7 @@ from ladder.evidence import (
     RetrievalHealth,
     Technique,
     WordOverlap,
-)  # fmt: skip
+)
 from ladder.report.markdown import as_markdown
 from ladder.report.reading import COST, read_assessment
 from ladder.report.terminal import show

@@ -30,8 +30,10 @@ from ladder.evidence import (
     TokenUse,
 )
 from ladder.gate.verdict import combine
-from ladder.report.markdown import answer_line, as_markdown, duration, span
+from ladder.report.markdown import as_markdown
+from ladder.report.summary import answer_line
 from ladder.report.terminal import show
+from ladder.wording import duration, span
 
 NASTY = ["a | b", "a\nb", "a\r\nb", "| --- |", "`a | b`", "<!-- a", "a\\|b"]
 

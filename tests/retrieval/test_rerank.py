@@ -12,8 +12,7 @@ from ladder.engines.bundled import bundled_folder
 from ladder.evidence import Retrieval
 from ladder.progress import Quiet
 from ladder.retrieval.library import Library
-from ladder.retrieval.pair_scores import PairScores
-from ladder.retrieval.rerank import Reranker
+from ladder.retrieval.rerank import PairScores, Reranker
 from ladder.task import load_task
 
 PAIRS = [("who mends the pier bulbs", "The Galley Circle does."), ("who", "Dogs stay on a lead.")]

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ladder.commands.assess import choose, climb_rungs, ends, refusal
+from ladder.advice.recommend import choose
+from ladder.climb.loop import climb_rungs, ends, refusal
 from ladder.engines.cache import Store
 from ladder.evidence import (
     Attempt,

@@ -9,8 +9,9 @@ from conftest import ROOT
 
 from ladder.climb.opening import open_climb
 from ladder.evidence import Candidate, Retrieval
-from ladder.inference.answer import answer, request_for
+from ladder.inference.answer import answer
 from ladder.inference.evaluator import Climb
+from ladder.inference.prompts import request_for
 from ladder.progress import Quiet
 from ladder.retrieval.library import Library
 from ladder.task import load_task

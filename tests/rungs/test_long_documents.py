@@ -13,8 +13,8 @@ from ladder.commands.check import check_task
 from ladder.engines.base import Abilities
 from ladder.evaluation.retrieval_health import retrieval_health
 from ladder.evidence import Candidate, Retrieval
-from ladder.inference.answer import request_for
 from ladder.inference.evaluator import Climb
+from ladder.inference.prompts import request_for
 from ladder.progress import Quiet
 from ladder.task import load_task
 

@@ -9,10 +9,12 @@ import pytest
 from rungs.asked_server import chat, climb_at
 
 from ladder.evidence import Candidate
-from ladder.inference.answer import answer, request_for, spread_shots
+from ladder.inference.answer import answer
+from ladder.inference.prompts import request_for
 from ladder.rungs import r1_prompt, r2_rag
 from ladder.samples.answer_schema import fault_in
 from ladder.samples.rows import Sample
+from ladder.selection.demonstrations import spread_shots
 
 URL = "http://127.0.0.1:1/v1"
 JSON_ROWS = tuple(

@@ -8,7 +8,7 @@ import pytest
 
 from ladder.engines.cache import Store
 from ladder.errors import DataError
-from ladder.evaluation.measure import score_with_leaks
+from ladder.evaluation.confirm import score_with_leaks
 from ladder.evidence import Candidate
 from ladder.inference.evaluator import Climb
 from ladder.samples.describe import describe_data, headline, refuse_untestable

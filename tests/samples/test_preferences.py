@@ -12,7 +12,7 @@ import pytest
 
 from ladder.errors import DataError, Problem, TaskError
 from ladder.samples.preferences import Preference
-from ladder.samples.rows import read_rows
+from ladder.samples.reading import read_rows
 from ladder.task import Task, load_task
 
 PAIR = {"input": "q", "chosen": "good", "rejected": "bad"}

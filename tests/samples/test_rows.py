@@ -11,7 +11,8 @@ import pytest
 
 from ladder.errors import DataError, LadderError, Problem
 from ladder.files import file_digest
-from ladder.samples.rows import MOST_PROBLEMS_SHOWN, Rows, read_rows
+from ladder.samples.reading import MOST_PROBLEMS_SHOWN, read_rows
+from ladder.samples.rows import Rows
 from ladder.samples.splits import split
 from ladder.task import Task, load_task
 

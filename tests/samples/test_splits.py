@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from ladder.errors import DataError, Problem
 from ladder.samples.duplicates import folded, like_pairs
-from ladder.samples.rows import Rows, Sample, read_rows
+from ladder.samples.reading import read_rows
+from ladder.samples.rows import Rows, Sample
 from ladder.samples.splits import EXAMPLE_SHARES, Splits, all_samples, shared_groups, split
 from ladder.task import Task, load_task
 

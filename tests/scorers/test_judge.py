@@ -20,15 +20,17 @@ from ladder.commands.check import check_task
 from ladder.engines.cache import Store
 from ladder.errors import DataError, EngineError, SpendLimitError, TaskError
 from ladder.evaluation.measure import measure
+from ladder.evaluation.people import human_score, judge_agreement
 from ladder.evidence import Assessment, Candidate
 from ladder.gate.judged import LEAST_GOLD
 from ladder.inference.answer import answer
 from ladder.inference.evaluator import Climb
-from ladder.inference.judge import Scored, gated_scores, human_score, judge_agreement, score_all
+from ladder.inference.judge import Scored, gated_scores, score_all
 from ladder.lifecycle.plan import load_plan
 from ladder.progress import Quiet
 from ladder.report.markdown import as_markdown
-from ladder.samples.rows import Graded, Sample, read_rows
+from ladder.samples.reading import read_rows
+from ladder.samples.rows import Graded, Sample
 from ladder.samples.splits import Splits
 from ladder.scorers import ModelScorer, Score, make_scorer
 from ladder.scorers.exact_match import exact_match

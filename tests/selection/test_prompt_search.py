@@ -19,7 +19,7 @@ from ladder.engines.base import Request
 from ladder.engines.cache import Store
 from ladder.engines.speed import TWO_CORES
 from ladder.evidence import Asked, Candidate
-from ladder.inference.answer import request_for
+from ladder.inference.prompts import request_for
 from ladder.progress import Quiet
 from ladder.rungs import r1_prompt
 from ladder.samples.rows import Sample

@@ -7,13 +7,13 @@ from types import SimpleNamespace
 import pytest
 from conftest import ROOT
 
+from ladder.climb.attempt import race_rung
 from ladder.climb.opening import open_climb
 from ladder.evidence import Candidate, Comparison
 from ladder.inference.evaluator import Climb
 from ladder.progress import Quiet
 from ladder.selection import proving
 from ladder.selection import race as racing
-from ladder.selection.race import race_rung
 from ladder.task import load_task
 
 

@@ -19,10 +19,11 @@ from ladder.engines.base import Completion, Request
 from ladder.engines.replay import record
 from ladder.errors import DataError, TaskError
 from ladder.evidence import SyntheticRecord
-from ladder.inference.answer import request_for
 from ladder.inference.evaluator import Climb
+from ladder.inference.prompts import request_for
 from ladder.progress import Quiet
-from ladder.samples.rows import Sample, read_rows
+from ladder.samples.reading import read_rows
+from ladder.samples.rows import Sample
 from ladder.samples.synthetic import record_path, refuse_unproven
 from ladder.selection.proving import learning_rows, proving_rows
 from ladder.synthesis.filters import answerer

@@ -1,0 +1,206 @@
+"""One rung of the climb: race its candidates, measure the winner, explain a failure."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ladder.diagnosis.ablations import explain
+from ladder.diagnosis.context_costs import context_costs
+from ladder.economy.cost import since
+from ladder.errors import NoVerdictError
+from ladder.evaluation.against_teacher import against_teacher
+from ladder.evaluation.comparing import compare
+from ladder.evaluation.measure import measure
+from ladder.evaluation.retrieval_health import retrieval_health
+from ladder.evidence import (
+    AgainstTeacher,
+    Attempt,
+    Candidate,
+    ContextCosts,
+    Diagnosis,
+    Measurement,
+    RaceLine,
+    Status,
+    Verdict,
+)
+from ladder.files import write_json_lines
+from ladder.inference.answer import Outcome
+from ladder.inference.evaluator import Climb
+from ladder.rungs.protocol import Rung, Wave
+from ladder.selection.fixes import mend
+from ladder.selection.proving import compare_unseen, proving_rows
+from ladder.selection.race import race
+from ladder.training.teacher import DISTILL
+from ladder.wording import counted
+
+
+def race_rung(climb: Climb, rung: Rung) -> tuple[Candidate | None, tuple[RaceLine, ...]]:
+    """Race a rung's waves; each wave's candidates meet the winner of those before.
+
+    A challenge's winner, costlier or found by much searching, must also be better on unseen rows.
+
+    Raises:
+        NoVerdictError: of every candidate's requests too many failed.
+    """
+    leader: Candidate | None = None
+    lines: dict[str, RaceLine] = {}
+    for wave in rung.WAVES:
+        leader, found = _race_wave(climb, wave, leader)
+        lines |= {line.technique: line for line in found}
+    # Without rows that chose nothing no challenger can win: none is tried.
+    challenges = rung.CHALLENGES if rung.CHALLENGES and proving_rows(climb) else ()
+    for number, wave in enumerate(challenges, start=1):
+        before = leader
+        try:
+            leader, found = _race_wave(climb, wave, before)
+            lines |= {line.technique: line for line in found}
+            if before is not None and leader is not None and leader != before:
+                unseen = compare_unseen(climb, before, leader)
+                leader = leader if unseen and unseen.claim == "better" else before
+        except NoVerdictError as error:  # it may have won: the rung cannot fail without it
+            climb.watch.say(f"  {error}")
+            leader, name = before, f"challenge {number}: {error}"
+            lines[name] = RaceLine(technique=name, score=0.0, n=0, dropped=True, inconclusive=True)
+    won = leader.technique if leader else ""
+    last = [line.model_copy(update={"dropped": line.technique != won}) for line in lines.values()]
+    return leader, tuple(sorted(last, key=lambda line: (-line.n, -line.score)))
+
+
+def _race_wave(
+    climb: Climb, wave: Wave, leader: Candidate | None
+) -> tuple[Candidate | None, list[RaceLine]]:
+    candidates = wave(climb, leader)
+    if leader is not None and candidates:
+        candidates = [leader, *candidates]
+    return race(climb, candidates) if candidates else (leader, [])
+
+
+def attempt_rung(climb: Climb, rung: Rung, *, every: bool = False) -> Attempt:
+    """Build and race a rung's candidates, measure the winner, and explain a failure."""
+    climb.watch.say(rung.NAME)
+    before, started = climb.asked, time.perf_counter()
+    try:
+        attempt = _attempted(climb, rung, every=every)
+    except NoVerdictError as error:
+        attempt = without_verdict(rung, str(error))
+    seconds = round(time.perf_counter() - started, 2)
+    return attempt.model_copy(update={"asked": since(before, climb.asked), "seconds": seconds})
+
+
+def _attempted(climb: Climb, rung: Rung, *, every: bool) -> Attempt:
+    winner, lines = race_rung(climb, rung)
+    if winner is None:
+        return skipped(rung, "no candidate could be built")
+    winner, mends = mend(climb, winner)
+    rows = climb.splits.gate
+    measurement, verdict, outcomes = measure(
+        climb, winner, rows, all_rows=every, title=f"measuring {rung.NAME}"
+    )
+    climb.gate_scores[rung.NAME] = {o.sample.id: o.scores[0] for o in outcomes if o.scores}
+    _keep_outcomes(climb, rung, outcomes)
+    parts = Parts()
+    status, reason = status_of(measurement, verdict, lines)
+    try:
+        parts = _explained(climb, rung, winner, measurement, verdict, outcomes)
+    except NoVerdictError as error:
+        if status != "passed":
+            status, reason = "no verdict", str(error)
+    return Attempt(
+        rung=rung.NAME,
+        status=status,
+        reason=reason,
+        candidate=winner,
+        race=lines,
+        measurement=measurement,
+        verdict=verdict,
+        diagnosis=parts.diagnosis,
+        mends=mends,
+        context=parts.context,
+        retrieval=retrieval_health(climb, winner.retrieval, rows),
+        comparisons=compare(climb, rung.NAME),
+        against_teacher=parts.taught,
+    )
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What is found out beside the measurement."""
+
+    diagnosis: Diagnosis | None = None
+    context: ContextCosts | None = None
+    taught: AgainstTeacher | None = None
+
+
+def _explained(
+    climb: Climb,
+    rung: Rung,
+    winner: Candidate,
+    measurement: Measurement,
+    verdict: Verdict,
+    outcomes: Sequence[Outcome],
+) -> Parts:
+    """Say why a rung did not pass, and how a student does beside its teacher.
+
+    Raises:
+        NoVerdictError: too many requests failed to say so.
+    """
+    if verdict.status == "none":
+        return Parts()
+    diagnosis, context, taught = None, None, None
+    if verdict.status != "pass":
+        diagnosis = explain(climb, winner, verdict, outcomes)
+    if diagnosis and diagnosis.arms:  # they are run where the score is missed
+        context = context_costs(climb, winner, [outcome.sample for outcome in outcomes])
+    if rung.NAME == DISTILL:
+        taught = against_teacher(climb, measurement, outcomes)
+    return Parts(diagnosis, context, taught)
+
+
+def status_of(
+    measured: Measurement, verdict: Verdict, lines: Sequence[RaceLine]
+) -> tuple[Status, str]:
+    """Return the status of a measured rung, and the reason.
+
+    A rung fails only where each of its candidates was heard: one that failed by chance might have
+    passed.
+    """
+    decisive = [limit for limit in verdict.limits if limit.verdict == verdict.status]
+    reason = "; ".join(f"{limit.limit}: {limit.reason}" for limit in decisive)
+    if verdict.status == "none":
+        kinds = counted(measured.error_kinds)
+        words = f" ({kinds}: {measured.commonest_error})" if kinds else ""
+        return "no verdict", f"{reason}{words}"
+    lost = [line for line in lines if line.inconclusive]
+    if lost and verdict.status != "pass" and not verdict.unproven:
+        names = ", ".join(line.technique for line in lost)
+        return "no verdict", f"too many requests failed to race {names}; what was raced: {reason}"
+    known: dict[str, Status] = {"pass": "passed", "fail": "failed"}
+    return known.get(verdict.status, "undecided"), reason
+
+
+def skipped(rung: Rung, reason: str) -> Attempt:
+    """Return the attempt at a rung that was not climbed."""
+    return Attempt(rung=rung.NAME, status="skipped", reason=reason)
+
+
+def without_verdict(rung: Rung, reason: str) -> Attempt:
+    """Return the attempt at a rung that too many failed requests left without a verdict."""
+    return Attempt(rung=rung.NAME, status="no verdict", reason=reason)
+
+
+def _keep_outcomes(climb: Climb, rung: Rung, outcomes: Sequence[Outcome]) -> None:
+    write_json_lines(
+        climb.folder / rung.NAME / "samples.jsonl",
+        (
+            {
+                "id": outcome.sample.id,
+                "answer": outcome.text,
+                "target": outcome.sample.target,
+                "score": outcome.scores[0] if outcome.scores else None,
+                "error": outcome.error,
+            }
+            for outcome in outcomes
+        ),
+    )

@@ -1,0 +1,105 @@
+"""Everything that can be refused before anything is spent."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from ladder.engines import ENGINES, open_engine
+from ladder.engines.bundled import MODELS
+from ladder.engines.json_schema import refusal
+from ladder.engines.models import keep_here, may_be_asked, must_stay
+from ladder.errors import MissingExtraError, Problem, TaskError
+from ladder.retrieval.library import may_be_kept
+from ladder.samples.answer_schema import fault_of_schema
+from ladder.scorers import MODEL_SCORERS
+from ladder.task import Task, model_parts
+
+
+def refuse_teacher(task: Task) -> None:
+    """Refuse a teacher that may not be asked, before anything is spent: a diagnosis asks it too.
+
+    Raises:
+        TaskError: it is elsewhere, and the task keeps its rows here.
+    """
+    teacher = task.models.teacher
+    if teacher is not None and model_parts(teacher)[0] == "openai":
+        keep_here(task, teacher, open_engine(teacher, None, task.folder))
+
+
+def refuse_schema(task: Task) -> None:
+    """Refuse an `answer.schema` that is no JSON Schema or that answers cannot be held to.
+
+    What an endpoint can be asked for is the endpoint's to say.
+
+    Raises:
+        TaskError: with the reason.
+    """
+    schema = task.answer.json_schema
+    if schema is None:
+        return
+    where, got = f"{task.source}: answer.schema", fault_of_schema(schema)
+    if got:
+        raise TaskError([Problem(where, f"no JSON Schema ({got})", "one of draft 2020-12")])
+    if task.answer.type != "json" or model_parts(task.models.base)[0] == "openai":
+        return
+    try:
+        got = refusal(json.dumps(schema)) or ""
+    except MissingExtraError:  # said when a model of this machine is first asked
+        return
+    if got:
+        fix = "Write it without that, or leave it out: it is then read off the training rows."
+        wanted = "a schema that llguidance can follow token by token"
+        raise TaskError([Problem(where, f"one that cannot be followed ({got})", wanted, fix)])
+
+
+def check_store(task: Task) -> None:
+    """Refuse a store that is elsewhere where the task keeps its documents here."""
+    if not may_be_kept(task):
+        raise TaskError([must_stay(f"{task.source}: data.store", str(task.data.store))])
+
+
+def check_remote_code(task: Task) -> None:
+    """Refuse `rules.remote_code` entries that name none of the task's models."""
+    where, named = f"{task.source}: rules.remote_code", task.models.model_dump().values()
+    wanted = "an hf: model, word for word as it is named under models"
+    problems = [
+        Problem(where, f"`{reference}`", wanted)
+        for reference in task.rules.remote_code
+        if reference not in named or not reference.startswith("hf:")
+    ]
+    if problems:
+        raise TaskError(problems)
+
+
+def check_models(task: Task) -> None:
+    """Refuse model references that no engine can open, or that the rules forbid."""
+    problems = []
+    named = {f"models.{role}": name for role, name in task.models.model_dump().items()}
+    asking = [choice for choice in task.score if choice.name in MODEL_SCORERS]
+    named |= {f"score.{choice.name}.model": choice.parameters.get("model") for choice in asking}
+    for place, reference in named.items():
+        if reference is None:
+            continue
+        where = f"{task.source}: {place}"
+        try:
+            kind, name, address = model_parts(reference)
+        except ValueError as error:
+            problems.append(Problem(where, f"`{reference}`", str(error)))
+            continue
+        if kind == "openai" and not (address or "").startswith(("http://", "https://")):
+            wanted = "openai:MODEL@https://HOST/v1"
+            problems.append(Problem(where, f"`{reference}`, without an address", wanted))
+        elif kind == "openai" and not may_be_asked(task, open_engine(reference)):
+            problems.append(must_stay(where, reference))
+        if kind == "bundled" and name not in MODELS:
+            problems.append(
+                Problem(where, f"`{reference}`", f"bundled:{' or bundled:'.join(MODELS)}")
+            )
+        there = any(folder.is_dir() for folder in (Path(name), task.folder / name))
+        if kind == "hf" and name.startswith((".", "/")) and not there:
+            problems.append(Problem(where, f"`{reference}`", "a folder that is there"))
+        if kind not in ENGINES:
+            problems.append(Problem(where, f"the kind `{kind}`", f"one of {', '.join(ENGINES)}"))
+    if problems:
+        raise TaskError(problems)

@@ -1,0 +1,54 @@
+"""What a candidate's requests cost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from statistics import fmean, stdev
+
+from ladder.economy.cost import machine_usd_per_1k, tokens_usd_per_1k
+from ladder.evidence import Candidate, TokenUse
+from ladder.inference.answer import Outcome
+from ladder.inference.evaluator import Climb
+
+
+def throughput(candidate: Candidate, answered: Sequence[Outcome]) -> float | None:
+    """Return requests a second of a machine kept busy; an endpoint's limits are not ours to see."""
+    seconds = [outcome.completion.seconds for outcome in answered]
+    if candidate.model.startswith("openai:") or not any(seconds):
+        return None
+    return len(seconds) / math.fsum(seconds)
+
+
+def token_use(answered: Sequence[Outcome]) -> TokenUse:
+    """Return the mean tokens of requests that were answered."""
+    if not answered:
+        return TokenUse(input_mean=0.0, output_mean=0.0)
+    return TokenUse(
+        input_mean=fmean(o.completion.tokens_in for o in answered),
+        output_mean=fmean(o.completion.tokens_out for o in answered),
+    )
+
+
+def cost_of(
+    climb: Climb, candidate: Candidate, answered: Sequence[Outcome]
+) -> tuple[float | None, float, str]:
+    """Return USD per 1,000 requests, its standard error, and where the figure comes from."""
+    if not answered:
+        return None, 0.0, "no answers"
+    machine = climb.task.hardware
+    done = [outcome.completion for outcome in answered]
+    searching = climb.library.seconds(candidate.retrieval, [o.sample for o in answered])
+    if candidate.model.startswith("openai:"):
+        prices = climb.prices(candidate.model)
+        if prices is None:
+            return None, 0.0, "no prices given for the endpoint"
+        here = machine_usd_per_1k(searching, machine.usd_per_hour, machine.utilisation)
+        each = [tokens_usd_per_1k(c.tokens_in, c.tokens_out, prices) + here for c in done]
+        source = prices.source
+    else:
+        hourly, busy = machine.usd_per_hour, machine.utilisation
+        each = [machine_usd_per_1k(c.seconds + searching, hourly, busy) for c in done]
+        source = f"machine busy for {busy:.0%} of its time at {hourly:g} USD an hour"
+    error = stdev(each) / math.sqrt(len(each)) if len(each) > 1 else 0.0
+    return fmean(each), error, source

@@ -1,0 +1,130 @@
+"""What people say of the answers: how far the judge agrees with them, and what they would score."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import fmean
+
+from ladder.evidence import Estimate, JudgeAgreement
+from ladder.gate.bounds import estimate
+from ladder.gate.judged import kappa, prediction_powered_mean, too_few
+from ladder.inference.evaluator import Climb
+from ladder.inference.judge import Given, ask_judge, judge_model
+from ladder.samples.rows import Sample
+from ladder.scorers import ModelScorer, Score
+from ladder.task import model_parts
+
+RIGHT_FROM = 0.5
+"""A graded score counts as right from here on, where right and wrong are compared."""
+
+
+def judge_agreement(climb: Climb) -> JudgeAgreement | None:
+    """Let the judge grade what people have graded; None where no judge is gated.
+
+    Opens the judge's engine, so that a judge the rules forbid is refused before anything is spent.
+    """
+    _, scorer = climb.scorers[0]
+    if not isinstance(scorer, ModelScorer):
+        return None
+    reference = judge_model(climb, scorer)
+    engine = climb.engine(reference)
+    kind, name, _ = model_parts(reference)  # without the address: it may hold a password
+    model = f"{kind}:{name}"
+    found = ask_judge(climb, scorer, _graded(climb))
+    pairs = [
+        (row.human >= RIGHT_FROM, score.value >= RIGHT_FROM)
+        for row, score in zip(climb.graded, found, strict=True)
+        if isinstance(score, Score)
+    ]
+    confidence = climb.task.gate.confidence
+    agree = estimate([float(human == judge) for human, judge in pairs], confidence)
+    same = kappa([float(h) for h, _ in pairs], [float(j) for _, j in pairs], confidence)
+    unjudged = len(climb.graded) - len(pairs)
+    alone = reference == climb.task.models.base
+    return JudgeAgreement(
+        model=model,
+        n=len(pairs),
+        unjudged=unjudged,
+        agree=agree if pairs else None,
+        kappa=same,
+        fingerprint=engine.fingerprint(),
+        sentence=_sentence(model, agree, same, unjudged) + (_OWN_ANSWERS if alone else ""),
+    )
+
+
+_OWN_ANSWERS = (
+    " It is the base model itself, and models favour their own answers: name another one under "
+    "score.judge.model."
+)
+
+
+def _sentence(model: str, agree: Estimate, same: Estimate | None, unjudged: int) -> str:
+    """Say how far the judge can be trusted."""
+    if agree.n == 0:
+        why = (
+            f"it gave none of the {unjudged} answers that people graded a grade"
+            if unjudged
+            else "no answers graded by people are given (data.graded)"
+        )
+        return (
+            f"The score is the opinion of a judge, {model}; its agreement with people is unknown: "
+            f"{why}."
+        )
+    text = (
+        f"The score is the opinion of a judge, {model}. It agrees with people on {agree.mean:.2f} "
+        f"({agree.low:.2f}–{agree.high:.2f}) of {agree.n} answers that they graded; "
+    )
+    if same is None:
+        text += "both graded all of them alike, which says nothing of chance (no kappa)."
+    else:
+        text += f"Cohen's kappa {same.mean:.2f} ({same.low:.2f}–{same.high:.2f})."
+    return text + (f" It gave {unjudged} more no grade." if unjudged else "")
+
+
+def _graded(climb: Climb) -> list[Given]:
+    """Return what people graded as the judge sees it in the climb: with the row's own target."""
+    splits = climb.splits
+    rows = (*splits.train, *splits.dev, *splits.gate, *splits.sealed, *splits.reserve)
+    targets = {sample.input: sample.target for sample in rows}
+    return [
+        (Sample("", row.input, row.target or targets.get(row.input, "")), row.answer)
+        for row in climb.graded
+    ]
+
+
+def human_score(
+    climb: Climb, scored: Sequence[tuple[Sample, str, float]]
+) -> tuple[Estimate | None, str]:
+    """Return what people would score a candidate, or why too few of their labels say so.
+
+    An answer is labelled where people graded this very answer to this very input. A group counts
+    once, and as labelled where all of its answers are. Kinds of row are not weighed.
+
+    Args:
+        climb: the assessment under way.
+        scored: rows with the candidate's answers and the judge's scores.
+
+    Returns:
+        the estimate and no reason, or none and the reason; neither where no judge is gated.
+    """
+    if not isinstance(climb.scorers[0][1], ModelScorer):
+        return None, ""
+    human = {(row.input, row.answer): row.human for row in climb.graded}
+    groups: dict[tuple[str, str], list[tuple[float, float | None]]] = {}
+    for sample, text, score in scored:
+        label = human.get((sample.input, text.strip()))
+        groups.setdefault(sample.witness, []).append((score, label))
+    labels, labelled, unlabelled = [], [], []
+    for members in groups.values():
+        judged = fmean(score for score, _ in members)
+        known = [label for _, label in members if label is not None]
+        if len(known) == len(members):
+            labels.append(fmean(known))
+            labelled.append(judged)
+        else:
+            unlabelled.append(judged)
+    refusal = too_few(len(labels))
+    if refusal:
+        return None, refusal
+    confidence = climb.task.gate.confidence
+    return prediction_powered_mean(labels, labelled, unlabelled, confidence), ""

@@ -1,0 +1,95 @@
+"""What is measured: a model, asked in one way, and what building it took."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ladder.evidence.values import Record
+from ladder.task import RungName
+
+
+class Foreseen(Record):
+    """What a training was expected to take, before it began."""
+
+    seconds: float
+    memory_mb: float
+    there_mb: float
+    """Memory that was free."""
+    tokens: int = 0
+    """That are learnt from, all epochs together."""
+    precision: str = ""
+    """In which it computes."""
+
+
+class Build(Record):
+    """What it cost to make a candidate, before its first answer."""
+
+    seconds: float = 0.0
+    train_tokens: int = 0
+    teacher_tokens: int = 0
+    usd: float = 0.0
+    peak_memory_mb: float = 0.0
+    folder: str | None = None
+    """Where the trained artefact and its training.json are."""
+    foreseen: Foreseen | None = None
+
+
+Order = Literal["best last", "best first", "best at both ends", "best in the middle"]
+
+
+class Retrieval(Record):
+    """What is put before the question."""
+
+    source: Literal["documents", "examples", "both", "gold"]
+    """`gold`: the documents that are known to hold the answer; an arm of the diagnosis."""
+    method: Literal["bm25", "dense", "hybrid"] = "bm25"
+    k: int = 4
+    narrow: bool = False
+    """Offer only the labels that the retrieved examples carry."""
+    lexical_weight: float = 0.5
+    """Of a hybrid search: how much the ranks by words count against those by meaning."""
+    unique: bool = False
+    """Leave out what a text before it has said."""
+    rerank: int = 0
+    """How many of the first texts the reranker orders anew."""
+    diversity: float = 0.0
+    """Weight of being unlike the texts before, against being relevant (MMR)."""
+    compress: bool = False
+    """Leave out sentences that hardly ever hold an answer."""
+    most_tokens: int | None = None
+    """Budget of the documents in a prompt."""
+    order: Order = "best last"
+    """Of the documents; the question stands after them."""
+    beside: Literal["nothing", "filler", "distractors"] = "nothing"
+    """What stands beside the gold documents, up to `k` in all: arms that measure what length and
+    distraction cost."""
+
+
+class Candidate(Record):
+    """One concrete system, written down fully: the same record gives the same system."""
+
+    rung: RungName
+    technique: str
+    """The candidate in a few words."""
+    model: str
+    """An engine reference: bundled:…, hf:…, openai:… or head:<folder> (a linear label student)."""
+    adapter: str | None = None
+    form: Literal["chat", "plain"] = "plain"
+    wording: tuple[str, str] = ("Input", "Answer")
+    """What the input and the answer are called in a plain prompt."""
+    with_goal: bool = True
+    instruction: str = ""
+    """What stands in the goal's place; empty: the goal itself."""
+    shots: tuple[str, ...] = ()
+    """Ids of the training samples shown before the question."""
+    answer: Literal["free", "scored", "constrained", "json"] = "free"
+    """`json`: free, and held to the schema of the answers."""
+    calibration: Literal["none", "empty", "batch"] = "none"
+    retrieval: Retrieval | None = None
+    votes: int = 1
+    """Answers drawn for a request at most; the most frequent one is given (`rungs.voting`)."""
+    rewrite: bool = False
+    """An answer that a check finds fault with is asked for once more (`rungs.rewriting`)."""
+    placebo: bool = False
+    """One blank line more, and nothing else: how much answers change by chance."""
+    build: Build = Build()

@@ -1,0 +1,100 @@
+"""What is known about a task's data."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ladder.evidence.measurement import Comparison
+from ladder.evidence.values import Record
+
+
+class WordOverlap(Record):
+    """Runs of words that held-out rows share with training rows and documents."""
+
+    words: int
+    """In a run."""
+    rows: int
+    checkable: int
+    """Rows long enough to hold such a run: the others are unchecked, not clean."""
+    overlapping: int
+    top: tuple[str, ...]
+    """The rows that share most, as `row ~ row or document: share`."""
+
+
+class DataReport(Record):
+    """What the rows are, and what they can tell."""
+
+    train: int
+    synthetic: int = 0
+    """Of the training rows: those that a teacher wrote."""
+    dev: int
+    gate: int
+    witnesses: int = 0
+    """Independent ones among the gate rows: a group counts once."""
+    sealed: int
+    reserve: int
+    documents: int
+    passages: int = 0
+    """What the documents are read as: long ones are cut."""
+    unlabeled: int
+    duplicates: int
+    """Rows set aside because a like row stands in an earlier split."""
+    set_aside: tuple[str, ...] = ()
+    """The first of them, as `row ~ row`."""
+    contaminated: tuple[str, ...]
+    """Held-out rows that repeat a training row, as `row ~ row`; they are not counted."""
+    look_alikes: tuple[str, ...] = ()
+    """Held-out rows that are a training row with another number or name in it: a person should
+    look at them. Not counted either, but not called leaks."""
+    overlap: WordOverlap | None = None
+    detectable: float | None
+    """The smallest true score that these gate rows can be expected to prove."""
+    rows_needed: dict[str, int | None] = {}
+    """True score -> gate rows that prove the gate with it, at 80 % power."""
+    shared_groups: int = 0
+    """Groups with rows in training and in held-out rows: what was learnt of one helps the other."""
+    digests: dict[str, str]
+
+
+class SyntheticCounts(Record):
+    """What became of the rows that a teacher was asked to write; each is counted once."""
+
+    asked: int
+    unanswered: int
+    """The engine gave an error."""
+    form: int
+    """Empty, cut off, or an answer that is not of the task's form."""
+    duplicates: int
+    """Near-duplicates of training rows, or of a row written before."""
+    held_out: int
+    """Too near a held-out row."""
+    disagreed: int
+    """The check of the answer came to another one."""
+    kept: int
+
+
+class SyntheticRecord(Record):
+    """What is known of a file of synthetic rows: stands beside it, and carries no date."""
+
+    schema_version: Literal[1] = 1
+    task: str
+    """The name of the task that the rows were written for."""
+    teacher: str
+    """Kind and name."""
+    fingerprint: dict[str, str]
+    """What the teacher's words depend on."""
+    seed: int
+    counts: SyntheticCounts
+    check: str
+    """How answers were checked."""
+    measured: str = ""
+    """What was built with the rows and without them; empty: no row was left to measure."""
+    scores: tuple[float, float] | None = None
+    """Mean scores on the dev rows, with and without."""
+    gain: Comparison | None = None
+    """With, against without."""
+    accepted: bool
+    """The gain is proven, so a task may train on the rows."""
+    reason: str
+    digest: str
+    """The sha256 of the file."""

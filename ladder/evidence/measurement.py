@@ -1,0 +1,183 @@
+"""What a candidate did on held-out examples, and what the gate says of it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ladder.evidence.candidate import Build
+from ladder.evidence.values import Estimate, Latency, Record, TokenUse
+
+VerdictWord = Literal["pass", "fail", "undecided", "none"]
+
+
+class Measurement(Record):
+    """What one candidate does on one set of rows."""
+
+    score: Estimate
+    """Over independent units: rows, or groups of rows; weighted where the task knows shares."""
+    unweighted: Estimate | None = None
+    """Beside a weighted score."""
+    slices: dict[str, Estimate] = {}
+    """Kind of row (stratum) -> its score."""
+    human_score: Estimate | None = None
+    """What people would score it, from their labels and the judge's: `gate.judged`, unweighted."""
+    human_refusal: str = ""
+    """Why a judge's score is given alone: too few human labels."""
+    unjudged: int = 0
+    """Of the errors: answers that came, and that the judge gave no score."""
+    others: dict[str, Estimate] = {}
+    macro_f1: float | None = None
+    cost_usd_per_1k: float | None = None
+    cost_source: str = ""
+    cost_error_usd_per_1k: float = 0.0
+    """Standard error of the cost, from how much requests differ."""
+    latency_ms: Latency | None = None
+    untimed: int = 0
+    """Requests that were timed and got no answer."""
+    requests_per_second: float | None = None
+    """At saturation: what the machine answers when it is kept busy with full batches."""
+    tokens: TokenUse
+    errors: int = 0
+    error_kinds: dict[str, int] = {}
+    """Kind -> how many of the errors."""
+    commonest_error: str = ""
+    """The words of the commonest kind."""
+    requests: int = 0
+    looks: tuple[int, ...] = ()
+    """Row counts at which the gate was looked at."""
+    seconds: float = 0.0
+    build: Build = Build()
+    fingerprint: dict[str, str] = {}
+
+
+class LimitVerdict(Record):
+    """One limit of the gate against what was measured."""
+
+    limit: Literal["min_score", "max_cost_usd_per_1k", "max_p95_ms", "max_error_rate"]
+    wanted: float
+    got: float | None
+    distance: float | None
+    """Positive: on the good side of the limit."""
+    verdict: VerdictWord
+    reason: str
+    more_rows: int | None = None
+    """Further rows that would settle it if the score stays as observed."""
+
+
+class Verdict(Record):
+    """pass, fail or undecided over all limits; `none` where too many requests failed."""
+
+    status: VerdictWord
+    limits: tuple[LimitVerdict, ...]
+    unproven: bool = False
+    """The estimates hold every limit but the evidence does not prove it."""
+
+
+class Confirmation(Record):
+    """What the sealed rows say of the chosen rung."""
+
+    score: Estimate
+    verdict: LimitVerdict
+    """`none`: too many requests failed, so nothing is confirmed."""
+    rows: int
+    leaky: Estimate | None = None
+    """The score had the rows that repeat training rows been counted."""
+
+
+CONTROL = "control"
+
+
+class Comparison(Record):
+    """Two systems on the same held-out rows."""
+
+    other: str
+    """A lower rung, or `control`."""
+    difference: float
+    """This one's mean score minus the other's."""
+    low: float
+    high: float
+    n: int
+    p_value: float
+    """Two-sided, adjusted for the number of comparisons (Holm)."""
+    claim: Literal["better", "worse", "no difference proven"]
+
+
+class AgainstTeacher(Record):
+    """A student beside the system whose answers it learnt: both measured on the same machine."""
+
+    teacher: str
+    """A lower rung, or the task's `models.teacher`."""
+    kept: float
+    """The student's mean score over the teacher's, on the rows that both answered."""
+    low: float
+    """Of the interval of the paired difference, over the teacher's mean as it was measured."""
+    high: float
+    n: int
+    cheaper: float | None = None
+    """The teacher's cost of a request over the student's."""
+    faster: float | None = None
+    """The teacher's median latency over the student's."""
+
+
+class RaceLine(Record):
+    """How one candidate did on the dev split."""
+
+    technique: str
+    score: float
+    """Over the rows that it answered."""
+    n: int
+    dropped: bool
+    errors: int = 0
+    """Rows that it gave no answer to."""
+    inconclusive: bool = False
+    """Too many of its requests failed: it neither won nor lost."""
+
+
+class RetrievalHealth(Record):
+    """What the search handed over for the gate rows."""
+
+    source: Literal["documents", "examples"]
+    k: int
+    """Texts handed over for a row."""
+    recall: dict[int, Estimate] = {}
+    """k -> share of the rows with a right document among the first k, where that is known."""
+    redundancy: float
+    """Share of the words handed over that an earlier text of the same row had said already."""
+    inequality: float
+    """Gini coefficient of how often each text is handed over; near 1: the same few for all."""
+    calibration_error: float | None = None
+    """How far off the chances are that one reads from the scores (ECE), where right texts are
+    known: 0 is exact."""
+
+
+class JudgeAgreement(Record):
+    """The model that scores the answers, and how far people agree with it."""
+
+    model: str
+    """Kind and name."""
+    n: int
+    """Answers that both a person and the judge graded; 0: the agreement is unknown."""
+    unjudged: int = 0
+    """Answers that a person graded and the judge could not."""
+    agree: Estimate | None = None
+    """Share of answers that both call right, or both wrong; graded scores are right from 0.5 on."""
+    kappa: Estimate | None = None
+    """Cohen's kappa of the same, -1..1: 0 is what chance alone agrees on."""
+    fingerprint: dict[str, str] = {}
+    sentence: str
+
+
+class ControlLine(Record):
+    """One way to answer without a language model."""
+
+    name: str
+    score: Estimate
+    latency_ms: float
+    cost_usd_per_1k: float
+
+
+class Control(Record):
+    """The reference that is always printed and never a rung."""
+
+    lines: tuple[ControlLine, ...]
+    sentence: str

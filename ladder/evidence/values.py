@@ -1,0 +1,65 @@
+"""The small records that others are made of."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Record(BaseModel):
+    """A frozen value that crosses a file boundary."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Estimate(Record):
+    """A mean score in 0..1 with its two-sided interval."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+
+class Latency(Record):
+    """Milliseconds of requests after warm-up, at the task's concurrency, queueing included."""
+
+    p50: float
+    p95: float
+    p99: float
+    n: int
+    intervals: dict[str, tuple[float | None, float | None]] = {}
+    """p50, p95, p99 -> order-statistic interval; none where the requests are too few for an end."""
+    clients: int = 1
+    """Requests under way at once."""
+    first_token_p50: float | None = None
+    first_token_p95: float | None = None
+    """Until the first token, where the endpoint streams."""
+    queue_p95: float = 0.0
+    """Of the wait before the model begins, on a machine that answers one request at a time."""
+
+
+class TokenUse(Record):
+    """Mean tokens of a request."""
+
+    input_mean: float
+    output_mean: float
+
+
+class Asked(Record):
+    """What models were asked, of which nothing was kept from before."""
+
+    calls: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    """Of this machine, or of waiting for an endpoint."""
+    usd: float = 0.0
+    """Paid to endpoints."""
+    errors: dict[str, int] = {}
+    """Kind of error -> requests that ended with it; they are asked again, then left out."""
+
+
+class Memory(Record):
+    """What each technique needs on a machine, and what there is."""
+
+    needed_mb: dict[str, float]
+    there_mb: float

@@ -1,0 +1,110 @@
+"""The ways in which a model can be asked, and how they are described."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+from ladder.evidence import Candidate
+from ladder.inference.evaluator import Climb
+from ladder.inference.prompts import MANY_LABELS
+
+Calibration = Literal["batch", "empty", "none"]
+
+
+CALIBRATIONS: tuple[Calibration, ...] = get_args(Calibration)
+"""Of candidates that score alike the first is kept: a calibrated one travels better."""
+
+
+READ = {
+    "documents": "{k} document{s}",
+    "examples": "{k} nearest example{s}",
+    "both": "{k} document{s} and {k} nearest example{s}",
+    "gold": "the right document",
+}
+
+
+LABEL_WORDINGS = (
+    ("Text", "Label"),
+    ("Input", "Answer"),
+    ("Message", "Intent"),
+    ("Review", "Sentiment"),
+    ("Sentence", "Category"),
+    ("Question", "Answer"),
+)
+
+
+TEXT_WORDINGS = (("Input", "Output"), ("Question", "Answer"))
+
+
+WORDINGS_OF_MANY_LABELS = 3
+
+
+def wordings(climb: Climb) -> tuple[tuple[str, str], ...]:
+    """Return what input and answer may be called; the user's own column names come first."""
+    columns = climb.task.data.columns
+    names = [columns.get(name, "") for name in ("input", "target")]
+    own = [name.rpartition(".")[2].replace("_", " ").capitalize() for name in names]
+    usual: tuple[tuple[str, str], ...]
+    usual = LABEL_WORDINGS if climb.splits.labels else TEXT_WORDINGS
+    if len(climb.splits.labels) > MANY_LABELS:
+        usual = usual[:WORDINGS_OF_MANY_LABELS]
+    return ((own[0], own[1]), *usual) if all(own) else usual
+
+
+def held_to_schema(climb: Climb, candidate: Candidate) -> list[Candidate]:
+    """Return a free candidate held to the schema of the answers; none where it cannot be."""
+    can = climb.engine_of(candidate).abilities
+    if candidate.answer != "free" or not can.json_schema or climb.answer_schema is None:
+        return []
+    return [candidate.model_copy(update={"answer": "json"})]
+
+
+def scored(candidate: Candidate) -> list[Candidate]:
+    """Return the ways to read a label from scores; all of them share the same requests."""
+    by_calibration = [
+        candidate.model_copy(update={"answer": "scored", "calibration": calibration})
+        for calibration in CALIBRATIONS
+    ]
+    constrained = {"answer": "constrained", "calibration": "none"}
+    return [*by_calibration, candidate.model_copy(update=constrained)]
+
+
+def named(candidates: list[Candidate]) -> list[Candidate]:
+    """Give each candidate its description."""
+    return [c.model_copy(update={"technique": describe(c)}) for c in candidates]
+
+
+def describe(candidate: Candidate) -> str:
+    """Put a candidate into a few words."""
+    if candidate.form == "chat":
+        words = ["chat" + (" after an own instruction" if candidate.instruction else "")]
+    else:
+        before = "an own instruction" if candidate.instruction else "the goal"
+        words = ["/".join(candidate.wording) + (f" after {before}" if candidate.with_goal else "")]
+    if candidate.retrieval is not None:
+        found = candidate.retrieval
+        words.append(READ[found.source].format(k=found.k, s="" if found.k == 1 else "s"))
+        if found.method != "bm25":
+            words.append(found.method)
+    if candidate.shots:
+        words.append(f"{len(candidate.shots)} shots")
+    words.append(_answered(candidate))
+    if candidate.calibration != "none":
+        on = "empty input" if candidate.calibration == "empty" else "dev"
+        words.append(f"calibrated on {on}")
+    if candidate.votes > 1:
+        words.append(f"majority of up to {candidate.votes} draws")
+    if candidate.rewrite:
+        words.append("checked and rewritten once")
+    return ", ".join(words)
+
+
+def _answered(candidate: Candidate) -> str:
+    if candidate.answer == "scored":
+        narrow = candidate.retrieval is not None and candidate.retrieval.narrow
+        return "retrieved labels scored" if narrow else "labels scored"
+    words = {"constrained": "held to the labels", "json": "held to the schema", "free": "free text"}
+    return words[candidate.answer]
+
+
+DOCUMENT_COUNTS = (1, 3)

@@ -1,0 +1,188 @@
+"""What a rung showed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ladder.evidence import AgainstTeacher, Attempt, Measurement
+from ladder.report.causes import cause_lines, context_lines, mend_lines
+from ladder.report.summary import table_cells
+from ladder.report.training import build_lines
+from ladder.wording import counted, span
+
+SUSPECT_TAIL = 5
+"""A p95 of so many times the p50 is worth a word."""
+
+
+def attempt_lines(attempt: Attempt) -> Iterator[str]:
+    """Yield the section of a rung: what was measured, raced, compared, and why it failed."""
+    yield f"\n### {attempt.rung}: {attempt.status}\n"
+    m = attempt.measurement
+    if m is None or attempt.candidate is None:
+        yield attempt.reason
+        yield from _failed_lines(attempt)
+        return
+    yield f"Winner: {attempt.candidate.technique}. {attempt.reason}.\n"
+    yield from _limit_lines(attempt)
+    yield from _failed_lines(attempt)
+    yield from mend_lines(attempt.mends)
+    if m.macro_f1 is not None:
+        yield f"\nMacro-F1 {m.macro_f1:.3f} beside a score of {m.score.mean:.3f}."
+    yield from _latency_lines(m)
+    for name, other in m.others.items():
+        yield f"\nAlso {name}: {span(other)}."
+    yield from _retrieval_lines(attempt)
+    yield from _human_lines(m)
+    yield from _slice_lines(m)
+    yield from _comparison_lines(attempt)
+    yield from _teacher_lines(attempt.against_teacher)
+    yield from build_lines(m.build)
+    yield from cause_lines(attempt.diagnosis)
+    yield from context_lines(attempt.context)
+    if attempt.race:
+        yield "\n<details><summary>The race on dev rows</summary>\n"
+        yield "| candidate | score | rows | failed requests |"
+        yield "|---|---|---|---|"
+        for line in attempt.race:
+            mark = "" if line.dropped else " ← won"
+            score = f"{line.score:.2f}" if line.n else "–"
+            lost = f"{line.errors}: neither won nor lost" if line.inconclusive else str(line.errors)
+            yield table_cells((f"{line.technique}{mark}", score, str(line.n), lost))
+        yield "\n</details>"
+
+
+def _failed_lines(attempt: Attempt) -> Iterator[str]:
+    """Say which requests failed, from the race to the explanation, and what became of them."""
+    m, failed = attempt.measurement, attempt.asked.errors
+    if failed:
+        yield (
+            f"\nRequests that failed, from the race on: {counted(failed)}. "
+            "They were asked again, and left out where they failed again; none counts as wrong."
+        )
+    if m and m.errors:
+        yield (
+            f"\n{m.errors} of the {m.requests} gate rows have no score; the commonest error: "
+            f"{m.commonest_error}"
+        )
+
+
+def _latency_lines(m: Measurement) -> Iterator[str]:
+    if m.latency_ms is None:
+        if m.untimed:
+            yield f"\nLatency: none of {m.untimed} timed requests was answered."
+        return
+    found = m.latency_ms
+    parts = []
+    for name, value in (("p50", found.p50), ("p95", found.p95), ("p99", found.p99)):
+        low, high = found.intervals.get(name, (None, None))
+        # So few requests may set no upper end: the slowest is yet to come.
+        ends = f"{low or 0:.0f} " + ("or more" if high is None else f"to {high:.0f}")
+        parts.append(f"{name} {value:.0f} ms ({ends})")
+    text = f"\nLatency over {found.n} requests, {found.clients} at once: {', '.join(parts)}"
+    if found.queue_p95:
+        text += f"; waiting in line: p95 {found.queue_p95:.0f} ms"
+    if found.first_token_p50 is not None:
+        text += (
+            f"; first token: p50 {found.first_token_p50:.0f} ms, "
+            f"p95 {found.first_token_p95 or 0:.0f} ms"
+        )
+    if m.requests_per_second:
+        text += f". Kept busy with full batches: {m.requests_per_second:.1f} requests a second"
+    if m.untimed:
+        text += f". {m.untimed} more timed requests got no answer"
+    yield f"{text}."
+    if found.p95 > SUSPECT_TAIL * found.p50:
+        yield (
+            f"\nThe p95 is {found.p95 / found.p50:.0f} times the p50: a few far longer inputs, or "
+            "other work on the machine. If nothing else should have run, measure again."
+        )
+
+
+def _retrieval_lines(attempt: Attempt) -> Iterator[str]:
+    for found in attempt.retrieval:
+        text = f"\nThe search handed over {found.k} of the {found.source} for each row"
+        if found.recall:
+            n = next(iter(found.recall.values())).n
+            at = ", ".join(f"{share.mean:.2f} at {k}" for k, share in found.recall.items())
+            text += f"; recall, on the {n} rows whose right document is known: {at}"
+        yield (
+            f"{text}. {100 * found.redundancy:.0f} % of the words handed over had been said by an "
+            f"earlier text of the same row; Gini of the hits {found.inequality:.2f} (near 1: the "
+            "same few texts for every row)." + _calibration(found.calibration_error)
+        )
+
+
+def _calibration(error: float | None) -> str:
+    if error is None:
+        return ""
+    return (
+        f" Chances of being right that are read from the scores are off by {error:.2f} (expected "
+        "calibration error)."
+    )
+
+
+def _human_lines(m: Measurement) -> Iterator[str]:
+    if m.human_score:
+        yield (
+            f"\nBy people: {span(m.human_score)}, from {m.human_score.n} human labels and the "
+            f"judge's scores{', unweighted' if m.unweighted else ''} (PPI++, a normal "
+            "approximation; the labelled answers must be a random sample)."
+        )
+    elif m.human_refusal:
+        yield f"\nNo score by people: {m.human_refusal}. The score here is the judge's opinion."
+    if m.unjudged:
+        yield f"\n{m.unjudged} answers got no grade from the judge and count as errors."
+
+
+def _slice_lines(m: Measurement) -> Iterator[str]:
+    if m.unweighted:
+        yield f"\nWeighted to the shares in production; unweighted {span(m.unweighted)}."
+    if m.slices:
+        yield "\n| kind of row | score | n |"
+        yield "|---|---|---|"
+        for kind, score in m.slices.items():
+            yield table_cells((kind, span(score), str(score.n)))
+
+
+def _comparison_lines(attempt: Attempt) -> Iterator[str]:
+    chose = next((line for line in attempt.race if not line.dropped), None)
+    mended = any(mend.kept for mend in attempt.mends)  # what raced is not what was measured
+    if chose and attempt.measurement and not mended:
+        seen, unseen = chose.score, attempt.measurement.score.mean
+        yield (
+            f"\nOn the {chose.n} dev rows that chose it: {seen:.2f}; on unseen rows: {unseen:.2f} "
+            f"({unseen - seen:+.2f})."
+        )
+    of = len(attempt.comparisons)
+    corrected = f" (of {of} comparisons, Holm)" if of > 1 else ""
+    for c in attempt.comparisons:
+        yield (
+            f"\nAgainst {c.other}, on the {c.n} rows that both answered: {c.difference:+.2f} "
+            f"({c.low:+.2f} to {c.high:+.2f}), p = {c.p_value:.2g}{corrected}: **{c.claim}**."
+        )
+
+
+def _teacher_lines(found: AgainstTeacher | None) -> Iterator[str]:
+    if found is None:
+        return
+    text = (
+        f"\nBeside its teacher, {found.teacher}, on the {found.n} rows that both answered: "
+        f"{found.kept:.0%} of the score kept ({found.low:.0%} to {found.high:.0%})"
+    )
+    if found.cheaper:
+        text += f"; a request costs 1/{found.cheaper:.3g}"
+    if found.faster:
+        text += f", and takes 1/{found.faster:.3g} of the time (p50)"
+    yield f"{text}."
+
+
+def _limit_lines(attempt: Attempt) -> Iterator[str]:
+    yield "| limit | wanted | measured | distance | verdict |"
+    yield "|---|---|---|---|---|"
+    for limit in attempt.verdict.limits if attempt.verdict else ():
+        got = "?" if limit.got is None else f"{limit.got:.4g}"
+        distance = "?" if limit.distance is None else f"{limit.distance:+.4g}"
+        rows = limit.more_rows
+        more = f", about {rows:,} more rows would settle it" if rows else ""
+        cells = (limit.limit, f"{limit.wanted:g}", got, distance, f"{limit.verdict}{more}")
+        yield table_cells(cells)

@@ -1,0 +1,56 @@
+"""What each system costs to build and to run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ladder.evidence import Assessment
+from ladder.report.summary import table_cells
+from ladder.report.training import technique_lines
+
+
+def cost_lines(a: Assessment) -> Iterator[str]:
+    """Yield the section on costs: techniques, what a month costs, and what was saved."""
+    cost, saved = a.recommendation.cost, a.savings
+    yield from technique_lines(a.recommendation.techniques)
+    yield "\n## Cost\n"
+    if cost and cost["usd_per_1k"] is not None:
+        yield (
+            f"{cost['usd_per_1k']:.4f} USD per 1,000 requests, {cost['usd_per_month']:.2f} USD a "
+            f"month at {cost['requests_per_month']:,.0f} requests; built once for "
+            f"{cost['build_usd']:.4f} USD."
+        )
+    yield from _bill_lines(a)
+    spared = f"; not trained: {', '.join(saved.training_avoided)}" if saved.training_avoided else ""
+    yield (
+        f"The decision took {saved.calls_made:,} calls on held-out rows"
+        + (f" ({saved.tokens_made:,} tokens)" if saved.tokens_made else "")
+        + f", trained rungs: {saved.trainings_made}; measuring every rung on every row takes "
+        f"{saved.calls_if_exhaustive:,} calls"
+        + (f" ({saved.tokens_if_exhaustive:,} tokens)" if saved.tokens_if_exhaustive else "")
+        + f"{spared}."
+    )
+    calls = sum(attempt.asked.calls for attempt in a.attempts)
+    tokens = sum(attempt.asked.tokens for attempt in a.attempts)
+    if calls:
+        yield (
+            f"With races, searches and explanations, the rungs asked {calls:,} calls, "
+            f"{tokens:,} tokens in this run; what was kept from earlier ones is not in it."
+        )
+
+
+def _bill_lines(a: Assessment) -> Iterator[str]:
+    found = a.economics
+    if found is None or not found.bills:
+        return
+    yield f"\nTo own, with what is paid once spread over {found.months} months:\n"
+    yield "| rung | build | labels | revalidation a quarter | per 1k | a month |"
+    yield "|---|---|---|---|---|---|"
+    for b in found.bills:
+        figures = (b.build, b.labels, b.revalidation_per_quarter, b.per_1k, b.per_month)
+        name = b.rung if b.passed else f"{b.rung} (does not pass)"
+        yield table_cells((name, *(f"{usd:.4f}" for usd in figures)))
+    yield ""
+    for crossing in found.break_evens:
+        yield f"- {crossing.sentence}"
+    yield "\n![USD a month over requests a month](costs.svg)\n"

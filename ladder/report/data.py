@@ -1,0 +1,69 @@
+"""The data of an assessment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ladder.evidence import Assessment, DataReport, WordOverlap
+from ladder.wording import span
+
+
+def data_lines(a: Assessment) -> Iterator[str]:
+    """Yield the section on the data: the splits, what was set aside, and what leaks."""
+    d = a.data
+    yield "\n## The rows\n"
+    yield (
+        f"{train_rows(d)}, {d.dev} dev (they chose), {d.gate} gate (they judged), "
+        f"{d.sealed} sealed (read once), {d.reserve} in reserve; "
+        f"{documents(d)}, {d.unlabeled} unlabelled. "
+        f"{d.duplicates} near-duplicates were set aside"
+        + (f": {_first(', ', d.set_aside)}." if d.set_aside else ".")
+    )
+    if d.detectable is None:
+        yield "These gate rows cannot prove this gate even without a mistake: add rows."
+    else:
+        yield f"These gate rows can prove a true score of {d.detectable:.3f} or more."
+    needed = [f"{rows:,} if it is {score}" for score, rows in d.rows_needed.items() if rows]
+    if needed:
+        yield f"Gate rows that prove the gate, by the true score: {', '.join(needed)}."
+    if d.contaminated:
+        shown = _first(", ", d.contaminated)
+        yield f"\n{len(d.contaminated)} held-out rows repeat training rows, not counted: {shown}."
+    if d.look_alikes:
+        shown = _first("; ", d.look_alikes)
+        yield (
+            f"\n{len(d.look_alikes)} held-out rows differ from a training row in a number or a "
+            f"name only; they are not counted, and worth a look: {shown}."
+        )
+    yield from _overlap_lines(d.overlap)
+    if a.recommendation.with_leaked_rows:
+        yield f"\nWith those rows the score would be {span(a.recommendation.with_leaked_rows)}."
+
+
+def train_rows(d: DataReport) -> str:
+    """Say how many training rows there are, and how many of them a teacher wrote."""
+    written = f" ({d.synthetic} of them synthetic)" if d.synthetic else ""
+    return f"{d.train} train{written}"
+
+
+def documents(d: DataReport) -> str:
+    """Say how many documents there are, and into how many passages the long ones were cut."""
+    cut = f", read as {d.passages:,} passages" if d.passages > d.documents else ""
+    return f"{d.documents:,} documents{cut}"
+
+
+def _first(mark: str, texts: Sequence[str], most: int = 5) -> str:
+    rest = len(texts) - most
+    return mark.join(texts[:most]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _overlap_lines(found: WordOverlap | None) -> Iterator[str]:
+    if found is None:
+        return
+    yield (
+        f"\n{found.overlapping} of the {found.checkable} held-out rows of {found.words} words or "
+        f"more share so many in a row with a training row or a document; "
+        f"{found.rows - found.checkable} shorter ones cannot be checked so."
+    )
+    if found.top:
+        yield f"\nThe rows that share most: {_first('; ', found.top)}."

@@ -1,0 +1,93 @@
+"""The answer in one line and the table of rungs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ladder.evidence import Assessment, Attempt
+from ladder.wording import duration, span
+
+
+def table_cells(texts: Sequence[str]) -> str:
+    """Return one row of a table."""
+    return "| " + " | ".join(texts) + " |"
+
+
+def answer_line(a: Assessment) -> str:
+    """Return the answer in one sentence."""
+    found = a.recommendation
+    if found.withheld:
+        return f"Answer: no verdict. {found.withheld}"
+    c = found.confirmed
+    if found.rung is None and found.tested and c:
+        return (
+            f"Answer: none of the rungs. {found.tested} ({found.technique}) passed the gate and is "
+            f"NOT confirmed on {c.n} sealed rows: {span(c)}. Do not ship it."
+        )
+    if found.rung is None:
+        return "Answer: none of the rungs."
+    text = f"Answer: {found.rung} ({found.technique})"
+    if found.unproven:
+        text += ", unproven"
+    if c:
+        passed = found.confirmed_verdict == "pass"
+        word = "confirmed" if passed else "neither confirmed nor refuted"
+        text += f", {word} on {c.n} sealed rows: {span(c)}"
+    return text + "."
+
+
+def table_rows(a: Assessment) -> Iterator[tuple[str, str, str, str, str, str]]:
+    """Yield the cells of the table of rungs, the control first."""
+    if a.control:
+        best = max(a.control.lines, key=lambda line: line.score.mean)
+        yield (
+            "control",
+            span(best.score),
+            f"{best.latency_ms:.1f} ms",
+            f"{best.cost_usd_per_1k:.4f}",
+            "–",
+            f"reference: {best.name}, no model",
+        )
+    for attempt in a.attempts:
+        yield _row(attempt)
+
+
+def _row(attempt: Attempt) -> tuple[str, str, str, str, str, str]:
+    m = attempt.measurement
+    if m is None:
+        if attempt.status == "no verdict":
+            return (attempt.rung, "–", "", "", "", "no verdict")
+        return (attempt.rung, "not climbed", "", "", "", attempt.reason)
+    word: str = attempt.verdict.status if attempt.verdict else attempt.status
+    if attempt.status == "no verdict":
+        word = "no verdict"
+    if word == "undecided" and attempt.verdict:
+        word += ", leans to a " + ("pass" if attempt.verdict.unproven else "fail")
+    verdict = f"{word} after {m.score.n} rows"
+    more = [limit.more_rows for limit in attempt.verdict.limits] if attempt.verdict else []
+    if word.startswith("undecided") and any(more):
+        verdict += f" · about {max(filter(None, more)):,} more rows would settle it"
+    if attempt.diagnosis:
+        verdict += f" · {attempt.diagnosis.sentence}"
+    elif attempt.candidate:
+        mended = ", ".join(mend.cause for mend in attempt.mends if mend.kept)
+        verdict += f" · mended: {mended}" if mended else ""
+        verdict += f" · {attempt.candidate.technique}"
+    return (
+        attempt.rung,
+        span(m.score),
+        f"{m.latency_ms.p95:.0f} ms" if m.latency_ms else "–",
+        "?" if m.cost_usd_per_1k is None else f"{m.cost_usd_per_1k:.4f}",
+        duration(m.build.seconds),
+        verdict,
+    )
+
+
+def assumed(a: Assessment) -> str:
+    """Say what the figures of the table rest on."""
+    sources = {m.cost_source for m in (x.measurement for x in a.attempts) if m and m.cost_source}
+    asked_at = {m.latency_ms.n for m in (x.measurement for x in a.attempts) if m and m.latency_ms}
+    text = f"score: mean ({100 * float(a.task.gate['confidence'] or 0):g} % interval)"
+    if asked_at:
+        text += f" · p95: of {' or '.join(f'{n:,}' for n in sorted(asked_at))} timed requests"
+    return text + (f" · $: {'; '.join(sorted(sources))}" if sources else "")

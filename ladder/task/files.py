@@ -1,0 +1,104 @@
+"""Check the files that a task names, before they are read."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from ladder.errors import Problem
+from ladder.files import open_file, problem_of
+from ladder.task.places import Location, line_of, short
+from ladder.task.references import DATASETS_PREFIX, is_url, store_parts
+from ladder.task.schema import Task
+
+DATA_SUFFIXES = (".jsonl", ".csv", ".parquet")
+
+
+LEARNT_OR_JUDGED = ("train", "unlabeled", "preferences", "synthetic", "test")
+
+
+def check_data(task: Task, lines: Mapping[Location, int]) -> Iterator[Problem]:
+    """Yield what is wrong with the files that a task names."""
+    given = task.data.files()
+
+    def at(role: str) -> str:
+        return f"{task.source}:{line_of(lines, ('data', role))}: data.{role}"
+
+    if "examples" in given and ("train" in given or "test" in given):
+        fix = "Keep `examples` alone (it is split for you), or name `train` and `test`."
+        yield Problem(at("examples"), "`examples` beside `train` or `test`", "one way", fix)
+    if "examples" not in given and "test" not in given:
+        fix = "Without held-out rows nothing can be measured."
+        yield Problem(at("test"), "neither `test` nor `examples`", "one of them", fix)
+    roles_of: dict[str, str] = {}
+    for role, value in given.items():
+        saved = value.startswith(DATASETS_PREFIX)  # each role reads its own split
+        learnt_or_judged = role in LEARNT_OR_JUDGED and not saved
+        first = roles_of.setdefault(os.path.normpath(value), role) if learnt_or_judged else role
+        if first != role:
+            fix = "What a model learns from cannot measure it: name another file."
+            yield Problem(at(role), f"the file of `{first}` again", "a file of its own", fix)
+        problem = _check_file(task, at(role), value)
+        if problem:
+            yield problem
+    if task.data.store is not None:
+        yield from _check_store(task, at("store"), task.data.store)
+
+
+def _check_store(task: Task, where: str, value: str) -> Iterator[Problem]:
+    if "documents" not in task.data.files():
+        fix = "Name them under `documents`, or take `store` out."
+        yield Problem(where, "a store without documents", "documents to keep in it", fix)
+    address = store_parts(value)[1]
+    if is_url(address):
+        if "@" in address:  # not shown: it may hold a password
+            fix = "A key stands in the environment, e.g. QDRANT_API_KEY, never in an address."
+            yield Problem(where, "an address with `@`", "qdrant:http://HOST:PORT", fix)
+        return
+    try:
+        inside = (task.folder / address).resolve().is_relative_to(task.folder.resolve())
+    except (OSError, ValueError, RuntimeError) as error:
+        yield Problem(where, f"{short(value)} ({str(error)[:40]})", "the name of a folder")
+        return
+    if not inside:
+        fix = "A task may write beside itself only."
+        yield Problem(where, f"`{value}`, outside the task's folder", "a folder inside it", fix)
+
+
+def _check_file(task: Task, where: str, value: str) -> Problem | None:
+    name = value.removeprefix(DATASETS_PREFIX)
+    saved = name != value
+    if saved:
+        name = re.split("[@#]", name)[0]  # without the revision and the split
+    elif Path(name).suffix not in DATA_SUFFIXES:
+        wanted = f"a file ending in {', '.join(DATA_SUFFIXES)}, or {DATASETS_PREFIX}<id-or-folder>"
+        return Problem(where, f"`{value}`", wanted, "Convert the file, or name another one.")
+    try:
+        roots = [root.resolve() for root in (task.folder, task.data_root) if root is not None]
+        path = task.find_data(name)
+        inside = any(path.resolve().is_relative_to(root) for root in roots)
+        there = saved or path.exists()
+    except (OSError, ValueError, RuntimeError) as error:  # a name too long, a NUL, a link to itself
+        return Problem(where, f"{short(value)} ({str(error)[:40]})", "the name of a file")
+    if not inside:
+        fix = "Put the file beside the task, or name its folder on the command line: --data FOLDER"
+        return Problem(where, f"`{value}`, outside the task's folder", "a file inside it", fix)
+    if not there:
+        looked = " and ".join(str(root) for root in (task.folder, task.data_root) if root)
+        fix = "Mend the name, or give the folder of the data: --data FOLDER"
+        if where.endswith("data.synthetic"):
+            fix = "Take the key out, run `ladder synth`, and name the file that it accepts."
+        return Problem(where, f"no file `{value}` (looked in {looked})", "a file that exists", fix)
+    return None if saved else _unreadable(where, value, path)
+
+
+def _unreadable(where: str, value: str, path: Path) -> Problem | None:
+    try:
+        open_file(path).close()
+    except OSError as error:
+        found = problem_of(path, error, "a file that can be read")
+        return replace(found, where=where, got=f"`{value}`, {found.got}")
+    return None

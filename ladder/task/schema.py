@@ -1,0 +1,266 @@
+"""task.yaml -> Task: the user's job, with every mistake reported at once.
+
+Only the form is checked here. Names of scorers, engines and rungs are looked up by the room that
+owns their table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+)
+
+from ladder.task.references import store_parts
+from ladder.trust.code import Consent, Granted
+
+RungName = Literal["prompt", "rag", "lora", "distill"]
+RUNGS: tuple[RungName, ...] = get_args(RungName)
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+ColumnName = Literal[
+    "id",
+    "input",
+    "target",
+    "doc_ids",
+    "group",
+    "stratum",
+    "time",
+    "text",
+    "title",
+    "answer",
+    "human",
+    "chosen",
+    "rejected",
+    "desirable",
+]
+
+
+def _store_place(value: str) -> str:
+    store_parts(value)
+    return value
+
+
+class DataFiles(_Section):
+    """Where the rows are. Either `examples` alone, or `test` with an optional `train`."""
+
+    train: str | None = None
+    test: str | None = None
+    examples: str | None = None
+    documents: str | None = None
+    store: Annotated[str, AfterValidator(_store_place)] | None = None
+    """Where the documents are kept and searched; default: in memory, anew in each run."""
+    unlabeled: str | None = None
+    synthetic: str | None = None
+    """Training rows that a teacher wrote (`ladder synth`); they teach, and never judge."""
+    graded: str | None = None
+    """Answers that people have graded: what the `judge` scorer is compared with."""
+    preferences: str | None = None
+    """Better and worse answers, or answers that are wanted or not: what dpo, orpo and kto learn."""
+    columns: dict[ColumnName, str] = {}
+    """Our field name -> the name of the column in the user's files, e.g. {input: text}."""
+
+    def files(self) -> dict[str, str]:
+        """Return the role and value of every file that is given."""
+        roles = ("train", "test", "examples", "documents", "unlabeled", "synthetic", "graded")
+        named = (*roles, "preferences")
+        return {role: value for role in named if (value := getattr(self, role))}
+
+
+class AnswerForm(_Section):
+    """What an answer looks like."""
+
+    type: Literal["label", "text", "number", "json"] = "text"
+    labels: tuple[str, ...] = ()
+    """The closed answer set; taken from the training rows when it is not given."""
+    json_schema: dict[str, Any] | None = Field(None, alias="schema")
+    max_tokens: int = Field(64, ge=1, le=4096)
+
+
+class GateLimits(_Section):
+    """The limits a rung must hold to pass."""
+
+    min_score: float = Field(gt=0, le=1)
+    max_cost_usd_per_1k: float | None = Field(None, gt=0)
+    max_p95_ms: float | None = Field(None, gt=0)
+    max_error_rate: float = Field(0.02, ge=0, lt=1)
+    """Above this share of engine errors there is no verdict."""
+    confidence: float = Field(0.95, ge=0.5, lt=1)
+    when_undecided: Literal["lean", "climb", "stop", "ask"] = "lean"
+    """What to do when the rows settle nothing: go by the estimate and say so (lean), try the next
+    rung, stop, or ask the person at the terminal."""
+
+
+class ModelNames(_Section):
+    """Which models take part.
+
+    Each is `bundled:<name>`, `hf:<id-or-folder>@<revision>` or `openai:<model>@<base-url>`.
+    """
+
+    base: str = "bundled:smollm2-135m"
+    teacher: str | None = None
+    student: str | None = None
+    embedding: str | None = None
+    reranker: str | None = None
+    """A cross-encoder that orders anew what a search found."""
+
+
+class Use(_Section):
+    """How the answer will be used."""
+
+    requests_per_month: int = Field(100_000, ge=1, le=10**12)
+    concurrency: int = Field(1, ge=1, le=10_000)
+    months: int = Field(12, ge=1, le=600)
+    """Over which what is paid once is spread."""
+    usd_per_label: float = Field(0.0, ge=0, le=1e6)
+    """What one labelled row costs to make."""
+    strata: dict[str, Annotated[float, Field(gt=0)]] = {}
+    """Kind of row (the `stratum` column) -> its share of the requests in production."""
+
+
+class Hardware(_Section):
+    """What this machine costs."""
+
+    usd_per_hour: float = Field(0.20, ge=0, le=1e6)
+    utilisation: float = Field(1.0, gt=0, le=1)
+    """The share of the paid hours in which it answers; the rest is paid all the same."""
+
+
+class Prices(_Section):
+    """What an endpoint charges, and where the figures come from."""
+
+    input_usd_per_1m: float = Field(ge=0, le=1e6)
+    output_usd_per_1m: float = Field(ge=0, le=1e6)
+    source: str = "task.yaml"
+
+
+class Rules(_Section):
+    """What the run may do."""
+
+    data_may_leave: bool = False
+    max_spend_usd: float = Field(5.0, ge=0, le=1e9)
+    request_timeout_s: float = Field(45.0, gt=0, le=3600)
+    """Seconds that one request to an endpoint may take in all."""
+    remote_code: list[str] = []
+    """Models, by the name they have under `models`, whose own Python code may run here."""
+
+
+class Training(_Section):
+    """How the lora and distill rungs train."""
+
+    recipe: str | None = None
+    """A shipped recipe's name (lora, qlora, dora, full), or a recipe file beside the task; unnamed,
+    lora where the memory is there, else qlora."""
+    max_rows: int = Field(2000, ge=1)
+    """Train on at most so many rows; the report says when rows were left out."""
+
+
+class Search(_Section):
+    """How hard the prompt rung looks for a better prompt when its usual ones do not pass."""
+
+    prompt_calls: int = Field(600, ge=0, le=1_000_000)
+    """Rows answered while searching, at most; 0: no search."""
+
+
+class ScorerChoice(_Section):
+    """A scorer's name and its parameters."""
+
+    name: str
+    parameters: dict[str, Any] = {}
+
+
+def _scorer_choices(value: object) -> object:
+    """Accept `name`, `{name: {parameters}}`, or a list of either."""
+    entries = value if isinstance(value, list) else [value]
+    choices: list[object] = []
+    for entry in entries:
+        if isinstance(entry, str):
+            choices.append({"name": entry})
+        elif isinstance(entry, Mapping) and len(entry) == 1:
+            name, parameters = next(iter(entry.items()))
+            choices.append({"name": name, "parameters": parameters or {}})
+        else:
+            raise ValueError("a name, or {name: {parameter: value}}, or a list of them")
+    if not choices:
+        raise ValueError("at least one scorer")
+    return choices
+
+
+def _rung_names(value: object) -> object:
+    """Accept a list of rungs; name those that there are."""
+    names = value if isinstance(value, list | tuple) else [value]
+    unknown = [name for name in names if name not in RUNGS]
+    if unknown:
+        raise ValueError(f"a list of some of {', '.join(RUNGS)}, not `{unknown[0]}`")
+    return names
+
+
+class Task(_Section):
+    """The user's job, as written in task.yaml."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+    goal: str = Field(min_length=3)
+    data: DataFiles
+    answer: AnswerForm = AnswerForm()
+    score: Annotated[tuple[ScorerChoice, ...], BeforeValidator(_scorer_choices)]
+    gate: GateLimits
+    models: ModelNames = ModelNames()
+    use: Use = Use()
+    hardware: Hardware = Hardware()
+    prices: Prices | None = None
+    rules: Rules = Rules()
+    search: Search = Search()
+    training: Training = Training()
+    rungs: Annotated[tuple[RungName, ...], BeforeValidator(_rung_names)] = Field(
+        RUNGS, min_length=1
+    )
+    seed: int = Field(0, ge=0, lt=2**31)
+
+    _source: Path = PrivateAttr(Path("task.yaml"))
+    _data_root: Path | None = PrivateAttr(None)
+    _digest: str = PrivateAttr("")
+    _granted: Granted = PrivateAttr("trusted")
+
+    @property
+    def source(self) -> Path:
+        """The task file."""
+        return self._source
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the task file."""
+        return self._source.parent
+
+    @property
+    def data_root(self) -> Path | None:
+        """The folder given with --data, if any."""
+        return self._data_root
+
+    @property
+    def digest(self) -> str:
+        """The sha256 of the task file."""
+        return self._digest
+
+    @property
+    def consent(self) -> Consent:
+        """What of the code that the task names may run: a person says so, outside of the task."""
+        return Consent(self._source, self._granted)
+
+    def find_data(self, value: str) -> Path:
+        """Return the file that a data value names: beside the task file, or under --data."""
+        beside = self.folder / value
+        if self._data_root is None or beside.exists():
+            return beside
+        return self._data_root / value

@@ -1,0 +1,70 @@
+"""The rows that a training program reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ladder.engines.base import Request
+from ladder.evidence import Candidate
+from ladder.inference.evaluator import Climb
+from ladder.inference.forms import LABEL_WORDINGS, TEXT_WORDINGS
+from ladder.inference.prompts import request_for
+from ladder.samples.rows import Sample
+from ladder.task import RungName
+
+
+def plain_candidate(climb: Climb, rung: RungName) -> Candidate:
+    """Return the form that is trained: short, because every row pays for it again."""
+    several_lines = any("\n" in sample.target for sample in climb.splits.train)
+    return Candidate(
+        rung=rung,
+        technique="",
+        model=climb.task.models.base,
+        form="chat" if several_lines else "plain",  # a plain answer ends with its line
+        wording=(LABEL_WORDINGS if climb.splits.labels else TEXT_WORDINGS)[0],
+        with_goal=False,
+        answer="scored" if climb.splits.labels else "free",
+    )
+
+
+def training_rows(
+    climb: Climb, candidate: Candidate, answered: Sequence[tuple[Sample, str]]
+) -> list[dict[str, Any]]:
+    """Return prompt/completion rows: the very prompts that the candidate will be asked with."""
+    engine = climb.engine(climb.task.models.base)
+    climb.library.prepare(candidate.retrieval, [sample for sample, _ in answered])
+    rows: list[dict[str, Any]] = []
+    for sample, text in answered:
+        request = request_for(climb, candidate, sample, engine)
+        rows.append({"prompt": prompt_of(request), "completion": reply_to(request, text)})
+    return rows
+
+
+def prompt_of(request: Request) -> Any:
+    """Return a request's prompt as training programs read it: text, or turns of a chat."""
+    if not request.messages:
+        return request.text
+    return [{"role": role, "content": content} for role, content in request.messages]
+
+
+def reply_to(request: Request, text: str) -> Any:
+    """Return an answer as what follows a request's prompt; a plain one ends with its line."""
+    if request.messages:
+        return [{"role": "assistant", "content": text}]
+    return f" {' '.join(text.split())}\n"
+
+
+LABELS_NAMED = 5
+
+
+def label_rows(answered: Sequence[tuple[Sample, str]]) -> list[dict[str, str]]:
+    """Return what a label student learns from."""
+    return [{"text": sample.input, "label": text} for sample, text in answered]
+
+
+def unseen_labels(climb: Climb, answers: Sequence[str]) -> str:
+    """Name the task's labels that no row to learn from has."""
+    never = [label for label in climb.splits.labels if label not in set(answers)]
+    more = f" and {len(never) - LABELS_NAMED} more" if len(never) > LABELS_NAMED else ""
+    return ", ".join(f"`{label}`" for label in never[:LABELS_NAMED]) + more
