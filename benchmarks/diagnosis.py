@@ -27,7 +27,7 @@ from typing import Any
 import yaml
 from rich.progress import Progress
 
-from ladder.climb.opening import open_climb
+from ladder.climb.opening import open_bench
 from ladder.diagnosis.ablations import run_arms
 from ladder.diagnosis.faults import FAULTS, Fault, Pipeline
 from ladder.diagnosis.rules import Arms, diagnose
@@ -36,10 +36,10 @@ from ladder.evidence import Candidate, Retrieval
 from ladder.gate.bounds import estimate
 from ladder.gate.verdict import combine, judge_score
 from ladder.inference.answer import answer
-from ladder.inference.evaluator import Climb
 from ladder.progress import Quiet
 from ladder.retrieval.library import Library
 from ladder.retrieval.search import make_index
+from ladder.rungs.protocol import Bench
 from ladder.task import load_task
 from ladder.training.prune import pruned_copy
 
@@ -125,7 +125,7 @@ def write(folder: Path, given: dict[str, Any]) -> Path:
     return folder / "task.yaml"
 
 
-def healthy(climb: Climb) -> Candidate:
+def healthy(bench: Bench) -> Candidate:
     """Return the pipeline that is broken: three texts, and the labels scored."""
     return Candidate(
         rung="rag",
@@ -138,13 +138,19 @@ def healthy(climb: Climb) -> Candidate:
     )
 
 
-def broken(climb: Climb, fault: Fault | None, seed: int, rows: int, weaker: str) -> Arms:
+def broken(bench: Bench, fault: Fault | None, seed: int, rows: int, weaker: str) -> Arms:
     """Return what the arms measure once a fault is injected."""
-    splits = replace(climb.splits, gate=climb.splits.gate[:rows])
-    pipeline = Pipeline(splits, healthy(climb), make_index, weaker)
+    splits = replace(bench.data, gate=bench.data.gate[:rows])
+    pipeline = Pipeline(splits, healthy(bench), make_index, weaker)
     if fault:
         pipeline = fault.inject(pipeline, Random(seed))
-    here = Climb(climb.task, pipeline.splits, climb.store, climb.folder, climb.artefacts)
+    here = Bench(
+        bench.task,
+        pipeline.splits,
+        bench.evaluator.models.cache,
+        bench.folder,
+        bench.trainer.artefacts,
+    )
     here.library = Library(here.task, here.splits, here.store, Quiet(), pipeline.make_index)
     outcomes = answer(here, pipeline.candidate, here.splits.gate)
     return run_arms(here, pipeline.candidate, outcomes, every=True)
@@ -195,12 +201,12 @@ def main() -> None:
         for name, given in tasks.items():
             folder = Path(scratch) / name
             folder.mkdir()
-            climb, _ = open_climb(load_task(write(folder, given)), runs, Quiet())
-            weaker = f"hf:{pruned_copy(climb.base_folder(), runs)}"
+            bench = open_bench(load_task(write(folder, given)), runs, Quiet())
+            weaker = f"hf:{pruned_copy(bench.trainer.base(), runs)}"
             for fault in (None, *FAULTS):
                 key = (name, fault.name if fault else "healthy")
                 for seed in range(options.seeds):
-                    arms = broken(climb, fault, seed, options.rows, weaker)
+                    arms = broken(bench, fault, seed, options.rows, weaker)
                     scores[key] += arms.production.values()
                     matrix[key].update(cases(arms, options.cases, seed))
                     progress.advance(bar)
@@ -210,7 +216,7 @@ def main() -> None:
                 if held:
                     del matrix[key]
                 print(f"{name:13}{key[1]:20}score {mean:.2f}  {found}", flush=True)
-            climb.store.close()
+            bench.evaluator.models.cache.close()
     report(matrix, time.perf_counter() - started)
 
 

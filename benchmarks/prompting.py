@@ -18,14 +18,14 @@ from pathlib import Path
 
 import yaml
 
-from ladder.climb.opening import open_climb
+from ladder.climb.opening import open_bench
 from ladder.economy.cost import since
 from ladder.evidence import Candidate
 from ladder.gate.paired import paired
 from ladder.inference.answer import answer
-from ladder.inference.evaluator import Climb
 from ladder.progress import Quiet
 from ladder.rungs import r1_prompt
+from ladder.rungs.protocol import Bench
 from ladder.selection.prompt_search import worth_it
 from ladder.selection.proving import compare_unseen
 from ladder.selection.race import race
@@ -70,18 +70,20 @@ def cut(folder: Path, name: str, target: Path, calls: int) -> Path:
     return target / "task.yaml"
 
 
-def usual_winner(climb: Climb) -> Candidate:
+def usual_winner(bench: Bench) -> Candidate:
     """Race the usual waves."""
     leader: Candidate | None = None
     for wave in r1_prompt.WAVES:
-        leader, _ = race(climb, [*([leader] if leader else []), *wave(climb, leader)])
+        leader, _ = race(bench.evaluator, [*([leader] if leader else []), *wave(bench, leader)])
     assert leader is not None
     return leader
 
 
-def scores(climb: Climb, candidate: Candidate, rows: str) -> list[float]:
+def scores(bench: Bench, candidate: Candidate, rows: str) -> list[float]:
     """Return a candidate's scores on one part of the rows."""
-    return [outcome.scores[0] for outcome in answer(climb, candidate, getattr(climb.splits, rows))]
+    return [
+        outcome.score for outcome in answer(bench.evaluator, candidate, getattr(bench.data, rows))
+    ]
 
 
 def mean(values: list[float]) -> str:
@@ -93,25 +95,25 @@ def measure(folder: Path, name: str, calls: int) -> None:
     """Print one set's lines."""
     with tempfile.TemporaryDirectory() as scratch:
         path = cut(folder, name, Path(scratch), calls)
-        climb, _ = open_climb(load_task(path), Path(scratch) / "runs", Quiet())
-        usual = usual_winner(climb)
-        asked = climb.asked
-        found = r1_prompt.search_wave(climb, usual)
-        winner = race(climb, [usual, *found])[0] if found else usual
-        searched = since(asked, climb.asked)
-        proof = compare_unseen(climb, usual, winner) if winner != usual else None
-        old, new = scores(climb, usual, "gate"), scores(climb, winner, "gate")
+        bench = open_bench(load_task(path), Path(scratch) / "runs", Quiet())
+        usual = usual_winner(bench)
+        asked = bench.evaluator.models.asked
+        found = r1_prompt.search_wave(bench, usual)
+        winner = race(bench.evaluator, [usual, *found])[0] if found else usual
+        searched = since(asked, bench.evaluator.models.asked)
+        proof = compare_unseen(bench.evaluator, usual, winner) if winner != usual else None
+        old, new = scores(bench, usual, "gate"), scores(bench, winner, "gate")
         gap, low, high, p_value = paired(new, old, 0.95)
         kept = proof is not None and proof.claim == "better"
-        gate = climb.task.gate.model_copy(update={"min_score": USUAL_GATE})
-        climb.task = climb.task.model_copy(update={"gate": gate})
-        runs = "would run" if worth_it(climb, usual) else "would not run"
+        gate = bench.task.gate.model_copy(update={"min_score": USUAL_GATE})
+        bench.task = bench.task.model_copy(update={"gate": gate})
+        runs = "would run" if worth_it(bench.evaluator, usual) else "would not run"
         print(
-            f"{name}: {len(climb.splits.train)} train, {len(climb.splits.dev)} dev, "
+            f"{name}: {len(bench.data.train)} train, {len(bench.data.dev)} dev, "
             f"{len(old)} gate rows; at a gate of {USUAL_GATE} the search {runs}\n"
-            f"  usual   dev {mean(scores(climb, usual, 'dev'))} gate {mean(old)}  "
+            f"  usual   dev {mean(scores(bench, usual, 'dev'))} gate {mean(old)}  "
             f"{asked.calls:5} calls {asked.seconds:4.0f} s  {usual.technique}\n"
-            f"  search  dev {mean(scores(climb, winner, 'dev'))} gate {mean(new)}  "
+            f"  search  dev {mean(scores(bench, winner, 'dev'))} gate {mean(new)}  "
             f"{searched.calls:5} calls {searched.seconds:4.0f} s  {winner.technique}\n"
             f"  gate rows: {gap:+.3f} ({low:+.3f} to {high:+.3f}), p {p_value:.3f}\n"
             f"  unseen training rows: "
@@ -119,7 +121,7 @@ def measure(folder: Path, name: str, calls: int) -> None:
             + f"{'kept' if kept else 'not kept'}",
             flush=True,
         )
-        climb.store.close()
+        bench.evaluator.models.cache.close()
 
 
 def main() -> None:

@@ -18,15 +18,15 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from ladder.climb.opening import open_climb
+from ladder.climb.opening import open_bench
 from ladder.commands.train import train_task
 from ladder.economy.cost import machine_usd
 from ladder.engines.passport import read_passport
 from ladder.evidence import Build, Candidate
 from ladder.inference.answer import answer
-from ladder.inference.evaluator import Climb
 from ladder.progress import Quiet
 from ladder.rungs import r3_lora
+from ladder.rungs.protocol import Bench
 from ladder.rungs.r3_lora import answering
 from ladder.task import Task, load_task
 from ladder.training.rows import plain_candidate
@@ -81,25 +81,25 @@ def moved(task: Task, runs: Path, folder: Path, record: dict[str, Any]) -> str:
             f"{record['margin_before']:+.2f} -> {record['margin_after']:+.2f} nats, "
             f"n = {record['held_out']}"
         )
-    climb, _ = open_climb(task, runs, Quiet())
-    rows = climb.splits.gate[:HELD_OUT]
-    plain = plain_candidate(climb, r3_lora.NAME)
+    bench = open_bench(task, runs, Quiet())
+    rows = bench.data.gate[:HELD_OUT]
+    plain = plain_candidate(bench.evaluator, r3_lora.NAME)
     trained = plain.model_copy(update=answering(Build(folder=str(folder))))
     passport = read_passport(folder)
     start = passport.base_folder if passport else ""  # a student starts from a student
     untrained = plain.model_copy(update={"model": f"hf:{start}"}) if start else plain
-    before, after = (score(climb, each, rows) for each in (untrained, trained))
-    climb.store.close()
-    return f"{climb.scorers[0][0]} {before:.2f} -> {after:.2f}, n = {len(rows)}"
+    before, after = (score(bench, each, rows) for each in (untrained, trained))
+    bench.evaluator.models.cache.close()
+    return f"{bench.evaluator.scorers[0][0]} {before:.2f} -> {after:.2f}, n = {len(rows)}"
 
 
-def score(climb: Climb, candidate: Candidate, rows: Sequence[Any]) -> float:
+def score(bench: Bench, candidate: Candidate, rows: Sequence[Any]) -> float:
     """Return the mean score of a candidate; a row without an answer ends the benchmark."""
-    outcomes = answer(climb, candidate, rows)
+    outcomes = answer(bench.evaluator, candidate, rows)
     faults = [outcome.error for outcome in outcomes if outcome.error]
     if faults:
         raise SystemExit(f"{len(faults)} rows without an answer: {faults[0]}")
-    return fmean(outcome.scores[0] for outcome in outcomes)
+    return fmean(outcome.score for outcome in outcomes)
 
 
 if __name__ == "__main__":

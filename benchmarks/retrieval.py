@@ -26,20 +26,21 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from ladder.climb.opening import open_climb
+from ladder.climb.opening import open_bench
 from ladder.diagnosis.changes import changes
 from ladder.economy.cost import machine_usd_per_1k
 from ladder.engines.bundled import bundled_folder
 from ladder.evaluation.comparing import compare_outcomes
 from ladder.evaluation.cost import token_use
 from ladder.evidence import Candidate, Retrieval
-from ladder.inference.answer import Outcome, answer
-from ladder.inference.evaluator import Climb
+from ladder.inference.answer import answer
 from ladder.inference.forms import wordings
+from ladder.inference.outcome import Outcome
 from ladder.progress import Quiet
 from ladder.retrieval.health import recall
 from ladder.retrieval.pool import Pool, in_order, ways
 from ladder.retrieval.search import LexicalIndex, make_index
+from ladder.rungs.protocol import Bench
 from ladder.task import load_task
 
 ROOT = Path(__file__).parent.parent
@@ -161,62 +162,62 @@ def print_mends(folder: Path, rows: int, store: Path | None) -> None:
             task = load_task(ROOT / f"evalsets/public/{name}.yaml", folder)
             models = task.models.model_copy(update={"embedding": EMBEDDING})
             task = task.model_copy(update={"models": models})
-            climb, _ = open_climb(task, store or Path(scratch), Quiet())
-            judged = climb.splits.gate[:rows]
-            usual = plain_system(climb)
-            before = answer(climb, usual, judged)
+            bench = open_bench(task, store or Path(scratch), Quiet())
+            judged = bench.data.gate[:rows]
+            usual = plain_system(bench)
+            before = answer(bench.evaluator, usual, judged)
             first = f"{_mean(before):6.2f}{'':34}{_tokens(before):8.0f}"
-            print(f"{name:18}{'as it is':14}{first}{_usd(climb, usual, before):10.4f}")
-            for change, way in variants(climb, usual):
-                after = answer(climb, way, judged)
+            print(f"{name:18}{'as it is':14}{first}{_usd(bench, usual, before):10.4f}")
+            for change, way in variants(bench, usual):
+                after = answer(bench.evaluator, way, judged)
                 gain = compare_outcomes("as it is", after, before, 0.95)
                 span = f"{gain.difference:+.2f} ({gain.low:+.2f} to {gain.high:+.2f})"
                 cells = f"{_mean(after):6.2f}  {span:24}{gain.p_value:8.3f}{_tokens(after):8.0f}"
-                print(f"{'':18}{change:14}{cells}{_usd(climb, way, after):10.4f}", flush=True)
-            climb.store.close()
+                print(f"{'':18}{change:14}{cells}{_usd(bench, way, after):10.4f}", flush=True)
+            bench.evaluator.models.cache.close()
 
 
-def plain_system(climb: Climb) -> Candidate:
+def plain_system(bench: Bench) -> Candidate:
     """Return what a team starts with: three documents, or eight examples, best last."""
-    documents = bool(climb.splits.documents)
+    documents = bool(bench.data.documents)
     return Candidate(
         rung="rag",
         technique="plain",
-        model=climb.task.models.base,
-        wording=wordings(climb)[-1] if documents else wordings(climb)[0],
-        answer="scored" if climb.splits.labels else "free",
+        model=bench.task.models.base,
+        wording=wordings(bench.evaluator)[-1] if documents else wordings(bench.evaluator)[0],
+        answer="scored" if bench.data.labels else "free",
         retrieval=Retrieval(source="documents", k=3)
         if documents
-        else Retrieval(source="examples", k=8, narrow=bool(climb.splits.labels)),
+        else Retrieval(source="examples", k=8, narrow=bool(bench.data.labels)),
     )
 
 
-def variants(climb: Climb, usual: Candidate) -> Iterator[tuple[str, Candidate]]:
+def variants(bench: Bench, usual: Candidate) -> Iterator[tuple[str, Candidate]]:
     """Yield every change, and the other ways to search."""
-    yield from changes(climb, usual).items()
+    yield from changes(bench.evaluator, usual).items()
     assert usual.retrieval is not None
     ways_to_search: list[tuple[str, dict[str, object]]] = [("unlike (MMR)", {"diversity": 0.3})]
-    if len(climb.splits.documents or climb.splits.train) <= MOST_EMBEDDED:
+    if len(bench.data.documents or bench.data.train) <= MOST_EMBEDDED:
         ways_to_search += [("dense", {"method": "dense"}), ("hybrid", {"method": "hybrid"})]
     for name, update in ways_to_search:
         changed = usual.retrieval.model_copy(update=update)
         yield name, usual.model_copy(update={"retrieval": changed})
 
 
-def _usd(climb: Climb, way: Candidate, outcomes: Sequence[Outcome]) -> float:
+def _usd(bench: Bench, way: Candidate, outcomes: Sequence[Outcome]) -> float:
     """Return USD per 1,000 requests of this machine: the model's seconds, and the search's."""
-    seconds = [o.completion.seconds for o in outcomes if o.scores]
-    searching = climb.library.seconds(way.retrieval, [o.sample for o in outcomes])
-    hourly = climb.task.hardware.usd_per_hour
+    seconds = [o.completion.seconds for o in outcomes if o.score is not None]
+    searching = bench.evaluator.library.seconds(way.retrieval, [o.sample for o in outcomes])
+    hourly = bench.task.hardware.usd_per_hour
     return machine_usd_per_1k(sum(seconds) / max(1, len(seconds)) + searching, hourly, 1.0)
 
 
 def _mean(outcomes: Sequence[Outcome]) -> float:
-    return sum(o.scores[0] for o in outcomes if o.scores) / max(1, len(outcomes))
+    return sum(o.score for o in outcomes if o.score is not None) / max(1, len(outcomes))
 
 
 def _tokens(outcomes: Sequence[Outcome]) -> float:
-    return token_use([outcome for outcome in outcomes if outcome.scores]).input_mean
+    return token_use([outcome for outcome in outcomes if outcome.score is not None]).input_mean
 
 
 def main() -> None:

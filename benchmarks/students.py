@@ -26,15 +26,16 @@ from pathlib import Path
 
 import yaml
 
-from ladder.climb.opening import open_climb
+from ladder.climb.opening import open_bench
 from ladder.evaluation.against_teacher import beside
 from ladder.evaluation.control import measure_control
 from ladder.evaluation.measure import measure
 from ladder.evidence import Attempt, Candidate, Measurement
-from ladder.inference.answer import Outcome, answer
-from ladder.inference.evaluator import Climb
+from ladder.inference.answer import answer
+from ladder.inference.outcome import Outcome
 from ladder.progress import Quiet
 from ladder.rungs import r1_prompt, r2_rag, r4_distill
+from ladder.rungs.protocol import Bench
 from ladder.selection.race import race
 from ladder.task import load_task
 from ladder.training.teacher import teacher_of
@@ -84,29 +85,31 @@ def cut(folder: Path, name: str, target: Path) -> Path:
     return target / "task.yaml"
 
 
-def teacher_for(climb: Climb, name: str) -> Attempt:
+def teacher_for(bench: Bench, name: str) -> Attempt:
     """Race the forms of the set's teacher on dev rows, and measure the winner on the gate rows."""
     if name in PROMPTED:
-        forms = r1_prompt.WAVES[0](climb, None)
+        forms = r1_prompt.WAVES[0](bench, None)
     else:
-        read = [(form, form.retrieval) for form in r2_rag.first_wave(climb, None)]
+        read = [(form, form.retrieval) for form in r2_rag.first_wave(bench, None)]
         forms = [form for form, how in read if how and how.narrow and how.k == EXAMPLES]
-    winner, _ = race(climb, forms)
-    measured, _, outcomes = measure(climb, winner, climb.splits.gate, all_rows=True)
-    climb.gate_scores[winner.rung] = by_row(outcomes)
+    winner, _ = race(bench.evaluator, forms)
+    measured, _, outcomes = measure(bench.evaluator, winner, bench.data.gate, all_rows=True)
+    bench.history.scores[winner.rung] = by_row(outcomes)
     return Attempt(
         rung=winner.rung, status="passed", reason="", candidate=winner, measurement=measured
     )
 
 
-def students(climb: Climb, generating: bool) -> list[Candidate]:
+def students(bench: Bench, generating: bool) -> list[Candidate]:
     """Let the teacher answer the training rows, and train the students."""
     if generating:
-        return r4_distill.first_wave(climb, None)
-    rows = climb.splits.train[:TAUGHT_ROWS]
-    outcomes = answer(climb, teacher_of(climb), rows, "teacher answers", scored=False)
+        return r4_distill.first_wave(bench, None)
+    rows = bench.data.train[:TAUGHT_ROWS]
+    outcomes = answer(
+        bench.evaluator, teacher_of(bench.evaluator), rows, "teacher answers", scored=False
+    )
     taught = [outcome for outcome in outcomes if outcome.completion.error is None and outcome.text]
-    return r4_distill.label_students(climb, taught)
+    return r4_distill.label_students(bench, taught)
 
 
 def line(name: str, m: Measurement) -> str:
@@ -121,7 +124,7 @@ def line(name: str, m: Measurement) -> str:
 
 def by_row(outcomes: Sequence[Outcome]) -> dict[str, float]:
     """Return the score of each row that was answered."""
-    return {outcome.sample.id: outcome.scores[0] for outcome in outcomes if outcome.scores}
+    return scores_of(outcomes)
 
 
 def run(folder: Path, name: str, generating: bool) -> None:
@@ -129,18 +132,18 @@ def run(folder: Path, name: str, generating: bool) -> None:
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as scratch:
         path = cut(folder, name, Path(scratch))
-        climb, _ = open_climb(load_task(path), Path(scratch) / "runs", Quiet())
-        few = {"dev": climb.splits.dev[:DEV_ROWS], "gate": climb.splits.gate[:GATE_ROWS]}
-        climb.splits = replace(climb.splits, **few)
-        control = measure_control(climb)
-        best = teacher_for(climb, name)
-        climb.attempts.append(best)
+        bench = open_bench(load_task(path), Path(scratch) / "runs", Quiet())
+        few = {"dev": bench.data.dev[:DEV_ROWS], "gate": bench.data.gate[:GATE_ROWS]}
+        bench.data = replace(bench.data, **few)
+        control = measure_control(bench.evaluator)
+        best = teacher_for(bench, name)
+        bench.history.attempts.append(best)
         assert best.measurement is not None
-        made = students(climb, generating)
-        rows = climb.splits.gate
+        made = students(bench, generating)
+        rows = bench.data.gate
         print(
-            f"{name}: {len(climb.splits.labels)} labels, {len(climb.splits.train)} training rows, "
-            f"{min(len(climb.splits.train), TAUGHT_ROWS)} of them answered by the teacher, "
+            f"{name}: {len(bench.data.labels)} labels, {len(bench.data.train)} training rows, "
+            f"{min(len(bench.data.train), TAUGHT_ROWS)} of them answered by the teacher, "
             f"{len(rows)} gate rows"
         )
         for reference in control.lines if control else ():
@@ -149,17 +152,17 @@ def run(folder: Path, name: str, generating: bool) -> None:
                   f"({score.low:.3f}–{score.high:.3f})")  # fmt: skip
         technique = best.candidate.technique if best.candidate else ""
         print(line(f"teacher: {best.rung}, {technique}"[:44], best.measurement))
-        teacher = best.measurement, climb.gate_scores[best.rung]
+        teacher = best.measurement, bench.history.scores[best.rung]
         for student in made:
-            measured, _, outcomes = measure(climb, student, rows, all_rows=True)
-            found = beside(climb, best.rung, (measured, by_row(outcomes)), teacher)
+            measured, _, outcomes = measure(bench.evaluator, student, rows, all_rows=True)
+            found = beside(bench.evaluator, best.rung, (measured, by_row(outcomes)), teacher)
             print(line(student.technique[:44], measured))
             if found:
                 print(
                     f"    kept {found.kept:.1%} ({found.low:.1%} to {found.high:.1%}), "
                     f"{found.cheaper or 0:.0f} x cheaper, {found.faster or 0:.0f} x faster"
                 )
-        climb.store.close()
+        bench.evaluator.models.cache.close()
     print(f"  {time.perf_counter() - started:.0f} s in all", flush=True)
 
 

@@ -27,14 +27,14 @@ from typing import Any
 
 import yaml
 
-from ladder.climb.opening import open_climb
+from ladder.climb.opening import open_bench
 from ladder.evaluation.units import as_units
 from ladder.files import shipped, write_json_lines
 from ladder.hardware import hardware, precision
 from ladder.inference.answer import answer
-from ladder.inference.evaluator import Climb
 from ladder.progress import Quiet
 from ladder.rungs import r3_lora
+from ladder.rungs.protocol import Bench
 from ladder.samples.rows import Sample
 from ladder.task import load_task
 from ladder.training.estimate import shape_of
@@ -123,11 +123,13 @@ def stock(
     return {"seconds": seconds, "peak": peak, "loss": losses[-1]}
 
 
-def held_out(climb: Climb, folder: Path, samples: Sequence[Sample]) -> str:
+def held_out(bench: Bench, folder: Path, samples: Sequence[Sample]) -> str:
     """Return the score of an adapter on rows it has not seen."""
-    candidate = plain_candidate(climb, r3_lora.NAME).model_copy(update={"adapter": str(folder)})
-    outcomes = answer(climb, candidate, samples)
-    scored = [(o.sample, o.scores[0]) for o in outcomes if o.scores]
+    candidate = plain_candidate(bench.evaluator, r3_lora.NAME).model_copy(
+        update={"adapter": str(folder)}
+    )
+    outcomes = answer(bench.evaluator, candidate, samples)
+    scored = [(o.sample, o.score) for o in outcomes if o.score is not None]
     found = as_units(scored, {}).estimate(0.95)
     return f"{found.mean:.3f} ({found.low:.3f}-{found.high:.3f}), n {found.n}"
 
@@ -147,12 +149,15 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         here = Path(scratch)
-        climb, _ = open_climb(load_task(given.task, given.data), here / "runs", Quiet())
-        samples = climb.splits.train[: given.rows]
+        bench = open_bench(load_task(given.task, given.data), here / "runs", Quiet())
+        samples = bench.data.train[: given.rows]
         file = here / "rows.jsonl"
         shown = [(sample, sample.target) for sample in samples]
-        write_json_lines(file, training_rows(climb, plain_candidate(climb, r3_lora.NAME), shown))
-        base = climb.base_folder()
+        write_json_lines(
+            file,
+            training_rows(bench.evaluator, plain_candidate(bench.evaluator, r3_lora.NAME), shown),
+        )
+        base = bench.trainer.base()
         if given.shape:
             base = random_base(base, given.shape, here / "base")
         recipe = shipped("recipes") / f"{given.recipe}.yaml"
@@ -163,7 +168,7 @@ def main() -> None:
             return
         os.environ["HF_DATASETS_CACHE"] = str(here / "datasets")
         changed = {"num_train_epochs": given.epochs, "save_strategy": "no"}
-        print(f"{climb.task.name}: {len(samples)} rows, {given.epochs:g} epochs, {hardware()}")
+        print(f"{bench.task.name}: {len(samples)} rows, {given.epochs:g} epochs, {hardware()}")
         print(f"{'':12}tokens/s  seconds  peak MB  last loss  held-out score")
         fastest: dict[str, float] = {}
         tokens, weights = 0.0, shape_of(base).linear
@@ -174,10 +179,10 @@ def main() -> None:
                 tokens = found.get("tokens", tokens)  # the same rows, epochs and base
                 rate = tokens / found["seconds"]
                 fastest[name] = max(fastest.get(name, 0.0), rate)
-                unseen = climb.splits.gate[: given.held_out]
+                unseen = bench.data.gate[: given.held_out]
                 score = "as before" if at else "-"
                 if not (at or given.shape):
-                    score = held_out(climb, folder, unseen)
+                    score = held_out(bench, folder, unseen)
                 print(
                     f"{name:10} {rate:9.0f} {found['seconds']:8.1f} "
                     f"{found['peak']:8.0f} {found['loss']:9.3f}  {score}",
@@ -186,7 +191,7 @@ def main() -> None:
         mine, theirs = fastest["ladder"], fastest["trl sft"]
         print(f"{mine / theirs:.1f} times the tokens a second, each side's least disturbed round")
         print(f"{4e-12 * weights * mine:.3f} and {4e-12 * weights * theirs:.3f} TFLOP/s")
-        climb.store.close()
+        bench.evaluator.models.cache.close()
 
 
 if __name__ == "__main__":

@@ -126,7 +126,7 @@ def assess(  # noqa: PLR0913 - each is an option of the command line
     every: Annotated[bool, typer.Option("--all", help="Measure every rung.")] = False,
     until: Annotated[
         str | None,
-        typer.Option(help="Climb no higher than this rung: prompt, rag, lora or distill."),
+        typer.Option(help="Bench no higher than this rung: prompt, rag, lora or distill."),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what it would take, and stop.")
@@ -134,7 +134,7 @@ def assess(  # noqa: PLR0913 - each is an option of the command line
     json: AsJson = False,
     allow_code: AllowCode = False,
 ) -> None:
-    """Climb until a rung passes; leave a recommendation and a revalidation plan."""
+    """Bench until a rung passes; leave a recommendation and a revalidation plan."""
     from rich.console import Console
 
     from ladder.files import whole_path

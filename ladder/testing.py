@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from ladder.engines.base import Engine, Request
 from ladder.files import canonical
-from ladder.inference.evaluator import Climb
-from ladder.rungs.protocol import Rung
+from ladder.rungs.protocol import Bench, Rung
 from ladder.scorers.base import ModelScorer, Scorer
 from ladder.task import RUNGS
 
@@ -78,12 +77,12 @@ def check_engine(engine: Engine) -> None:
         assert scored.error or len(scored.choice_logprobs) == len(choices), "choices not scored"
 
 
-def check_rung(rung: Rung, climb: Climb) -> None:
+def check_rung(rung: Rung, bench: Bench) -> None:
     """Check a rung on an open climb: its name, and that its first wave gives whole candidates."""
     assert rung.NAME in RUNGS, f"{rung.NAME} is not in task.RUNGS"
-    if rung.unavailable(climb) is not None:
+    if rung.unavailable(bench) is not None:
         return
-    candidates = rung.WAVES[0](climb, None)
+    candidates = rung.WAVES[0](bench, None)
     assert candidates, "the first wave is empty although the rung is available"
     for candidate in candidates:
         assert candidate.rung == rung.NAME, "a candidate names another rung"

@@ -8,8 +8,8 @@ from typing import Any
 
 from ladder.artefacts.issue import issue
 from ladder.evidence import Attempt, Candidate, Measurement, Passport
-from ladder.inference.evaluator import Climb
 from ladder.lifecycle.plan import make_plan
+from ladder.rungs.protocol import Bench
 from ladder.training.recipes import find_recipe
 
 ROWS: list[dict[str, Any]] = [
@@ -59,14 +59,14 @@ def perturb(path: Path, name: str, by: float) -> None:
     save_file(weights, path, {"format": "pt"})
 
 
-def write_plan(climb: Climb, candidate: Candidate, measurement: Measurement) -> Path:
+def write_plan(bench: Bench, candidate: Candidate, measurement: Measurement) -> Path:
     """The plan that an assessment leaves in its run folder, of a candidate that passed."""
     chosen = Attempt(
         rung=candidate.rung, status="passed", reason="", candidate=candidate,
         measurement=measurement,
     )  # fmt: skip
-    climb.folder.mkdir(parents=True)
-    path = climb.folder / "revalidation.yaml"
-    path.write_text(make_plan(climb, chosen, None), encoding="utf-8")
-    climb.store.close()
+    bench.folder.mkdir(parents=True)
+    path = bench.folder / "revalidation.yaml"
+    path.write_text(make_plan(bench, chosen, None), encoding="utf-8")
+    bench.evaluator.models.cache.close()
     return path

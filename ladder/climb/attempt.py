@@ -26,17 +26,18 @@ from ladder.evidence import (
     Verdict,
 )
 from ladder.files import write_json_lines
-from ladder.inference.answer import Outcome
-from ladder.inference.evaluator import Climb
-from ladder.rungs.protocol import Rung, Wave
+from ladder.inference.outcome import Outcome, Scores, scores_of
+from ladder.rungs.protocol import Bench, Rung, Wave
 from ladder.selection.fixes import mend
 from ladder.selection.proving import compare_unseen, proving_rows
 from ladder.selection.race import race
 from ladder.training.teacher import DISTILL
 from ladder.wording import counted
 
+NO_SCORES: Scores = {}
 
-def race_rung(climb: Climb, rung: Rung) -> tuple[Candidate | None, tuple[RaceLine, ...]]:
+
+def race_rung(bench: Bench, rung: Rung) -> tuple[Candidate | None, tuple[RaceLine, ...]]:
     """Race a rung's waves; each wave's candidates meet the winner of those before.
 
     A challenge's winner, costlier or found by much searching, must also be better on unseen rows.
@@ -47,20 +48,20 @@ def race_rung(climb: Climb, rung: Rung) -> tuple[Candidate | None, tuple[RaceLin
     leader: Candidate | None = None
     lines: dict[str, RaceLine] = {}
     for wave in rung.WAVES:
-        leader, found = _race_wave(climb, wave, leader)
+        leader, found = _race_wave(bench, wave, leader)
         lines |= {line.technique: line for line in found}
     # Without rows that chose nothing no challenger can win: none is tried.
-    challenges = rung.CHALLENGES if rung.CHALLENGES and proving_rows(climb) else ()
+    challenges = rung.CHALLENGES if rung.CHALLENGES and proving_rows(bench.evaluator) else ()
     for number, wave in enumerate(challenges, start=1):
         before = leader
         try:
-            leader, found = _race_wave(climb, wave, before)
+            leader, found = _race_wave(bench, wave, before)
             lines |= {line.technique: line for line in found}
             if before is not None and leader is not None and leader != before:
-                unseen = compare_unseen(climb, before, leader)
+                unseen = compare_unseen(bench.evaluator, before, leader)
                 leader = leader if unseen and unseen.claim == "better" else before
         except NoVerdictError as error:  # it may have won: the rung cannot fail without it
-            climb.watch.say(f"  {error}")
+            bench.evaluator.watch.say(f"  {error}")
             leader, name = before, f"challenge {number}: {error}"
             lines[name] = RaceLine(technique=name, score=0.0, n=0, dropped=True, inconclusive=True)
     won = leader.technique if leader else ""
@@ -69,45 +70,51 @@ def race_rung(climb: Climb, rung: Rung) -> tuple[Candidate | None, tuple[RaceLin
 
 
 def _race_wave(
-    climb: Climb, wave: Wave, leader: Candidate | None
+    bench: Bench, wave: Wave, leader: Candidate | None
 ) -> tuple[Candidate | None, list[RaceLine]]:
-    candidates = wave(climb, leader)
+    candidates = wave(bench, leader)
     if leader is not None and candidates:
         candidates = [leader, *candidates]
-    return race(climb, candidates) if candidates else (leader, [])
+    return race(bench.evaluator, candidates) if candidates else (leader, [])
 
 
-def attempt_rung(climb: Climb, rung: Rung, *, every: bool = False) -> Attempt:
-    """Build and race a rung's candidates, measure the winner, and explain a failure."""
-    climb.watch.say(rung.NAME)
-    before, started = climb.asked, time.perf_counter()
+def attempt_rung(bench: Bench, rung: Rung, *, every: bool = False) -> tuple[Attempt, Scores]:
+    """Build and race a rung's candidates, measure the winner, and explain a failure.
+
+    Returns:
+        the attempt, and the winner's scores on the eval set; none where it was not measured.
+    """
+    bench.evaluator.watch.say(rung.NAME)
+    models, scores = bench.evaluator.models, NO_SCORES
+    before, started = models.asked, time.perf_counter()
     try:
-        attempt = _attempted(climb, rung, every=every)
+        attempt, scores = _attempted(bench, rung, every=every)
     except NoVerdictError as error:
         attempt = without_verdict(rung, str(error))
     seconds = round(time.perf_counter() - started, 2)
-    return attempt.model_copy(update={"asked": since(before, climb.asked), "seconds": seconds})
+    asked = since(before, models.asked)
+    return attempt.model_copy(update={"asked": asked, "seconds": seconds}), scores
 
 
-def _attempted(climb: Climb, rung: Rung, *, every: bool) -> Attempt:
-    winner, lines = race_rung(climb, rung)
+def _attempted(bench: Bench, rung: Rung, *, every: bool) -> tuple[Attempt, Scores]:
+    winner, lines = race_rung(bench, rung)
     if winner is None:
-        return skipped(rung, "no candidate could be built")
-    winner, mends = mend(climb, winner)
-    rows = climb.splits.gate
+        return skipped(rung, "no candidate could be built"), NO_SCORES
+    winner, mends = mend(bench.evaluator, winner)
+    rows = bench.data.gate
     measurement, verdict, outcomes = measure(
-        climb, winner, rows, all_rows=every, title=f"measuring {rung.NAME}"
+        bench.evaluator, winner, rows, all_rows=every, title=f"measuring {rung.NAME}"
     )
-    climb.gate_scores[rung.NAME] = {o.sample.id: o.scores[0] for o in outcomes if o.scores}
-    _keep_outcomes(climb, rung, outcomes)
+    scores = scores_of(outcomes)
+    _keep_outcomes(bench, rung, outcomes)
     parts = Parts()
     status, reason = status_of(measurement, verdict, lines)
     try:
-        parts = _explained(climb, rung, winner, measurement, verdict, outcomes)
+        parts = _explained(bench, rung, winner, measurement, verdict, outcomes)
     except NoVerdictError as error:
         if status != "passed":
             status, reason = "no verdict", str(error)
-    return Attempt(
+    attempt = Attempt(
         rung=rung.NAME,
         status=status,
         reason=reason,
@@ -118,10 +125,13 @@ def _attempted(climb: Climb, rung: Rung, *, every: bool) -> Attempt:
         diagnosis=parts.diagnosis,
         mends=mends,
         context=parts.context,
-        retrieval=retrieval_health(climb, winner.retrieval, rows),
-        comparisons=compare(climb, rung.NAME),
+        retrieval=retrieval_health(bench.evaluator, winner.retrieval, rows),
+        comparisons=compare(
+            rung.NAME, scores, bench.history.scores, rows, bench.task.gate.confidence
+        ),
         against_teacher=parts.taught,
     )
+    return attempt, scores
 
 
 @dataclass(frozen=True)
@@ -134,7 +144,7 @@ class Parts:
 
 
 def _explained(
-    climb: Climb,
+    bench: Bench,
     rung: Rung,
     winner: Candidate,
     measurement: Measurement,
@@ -150,11 +160,13 @@ def _explained(
         return Parts()
     diagnosis, context, taught = None, None, None
     if verdict.status != "pass":
-        diagnosis = explain(climb, winner, verdict, outcomes)
+        diagnosis = explain(bench.evaluator, winner, verdict, outcomes)
     if diagnosis and diagnosis.arms:  # they are run where the score is missed
-        context = context_costs(climb, winner, [outcome.sample for outcome in outcomes])
+        context = context_costs(bench.evaluator, winner, [outcome.sample for outcome in outcomes])
     if rung.NAME == DISTILL:
-        taught = against_teacher(climb, measurement, outcomes)
+        taught = against_teacher(
+            bench.evaluator, measurement, outcomes, bench.history.best(), bench.history.scores
+        )
     return Parts(diagnosis, context, taught)
 
 
@@ -190,15 +202,15 @@ def without_verdict(rung: Rung, reason: str) -> Attempt:
     return Attempt(rung=rung.NAME, status="no verdict", reason=reason)
 
 
-def _keep_outcomes(climb: Climb, rung: Rung, outcomes: Sequence[Outcome]) -> None:
+def _keep_outcomes(bench: Bench, rung: Rung, outcomes: Sequence[Outcome]) -> None:
     write_json_lines(
-        climb.folder / rung.NAME / "samples.jsonl",
+        bench.folder / rung.NAME / "samples.jsonl",
         (
             {
                 "id": outcome.sample.id,
                 "answer": outcome.text,
                 "target": outcome.sample.target,
-                "score": outcome.scores[0] if outcome.scores else None,
+                "score": outcome.score,
                 "error": outcome.error,
             }
             for outcome in outcomes

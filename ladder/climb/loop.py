@@ -6,17 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ladder.advice.recommend import choose
-from ladder.climb.attempt import attempt_rung, skipped, without_verdict
+from ladder.climb.attempt import NO_SCORES, attempt_rung, skipped, without_verdict
 from ladder.economy.cost import since, together
 from ladder.errors import EndpointDownError, NoVerdictError, SpendLimitError
 from ladder.evaluation.confirm import confirm, score_with_leaks
 from ladder.evaluation.control import measure_control
 from ladder.evaluation.people import judge_agreement
-from ladder.evidence import Asked, Attempt, Confirmation, Control, JudgeAgreement
+from ladder.evidence import CONTROL, Asked, Attempt, Confirmation, Control, JudgeAgreement
 from ladder.gate.verdict import score_holds
-from ladder.inference.evaluator import Climb
 from ladder.rungs import LADDER
-from ladder.rungs.protocol import Rung
+from ladder.rungs.protocol import Bench, Rung
 from ladder.task import RungName
 from ladder.wording import counted
 
@@ -25,7 +24,7 @@ ENDED = (EndpointDownError, SpendLimitError)
 
 
 def climb_rungs(
-    climb: Climb, rungs: Sequence[Rung], *, until: RungName | None = None, every: bool = False
+    bench: Bench, rungs: Sequence[Rung], *, until: RungName | None = None, every: bool = False
 ) -> list[Attempt]:
     """Go up rung by rung; stop at the first that passes, unless every rung is asked for.
 
@@ -35,25 +34,27 @@ def climb_rungs(
         EndpointDownError, SpendLimitError: the run ends; the rung has no verdict.
     """
     for rung in rungs:
-        reason = refusal(climb, rung, every=every)
-        before = climb.asked
+        reason = refusal(bench, rung, every=every)
+        before = bench.evaluator.models.asked
         try:
-            attempt = skipped(rung, reason) if reason else attempt_rung(climb, rung, every=every)
+            if reason:
+                attempt, scores = skipped(rung, reason), NO_SCORES
+            else:
+                attempt, scores = attempt_rung(bench, rung, every=every)
         except ENDED as error:
             # The requests that ended the run never became answers: the endpoint has counted them.
             failed = Asked(errors=error.counts if isinstance(error, EndpointDownError) else {})
-            asked = together(since(before, climb.asked), failed)
-            climb.attempts.append(
-                without_verdict(rung, str(error)).model_copy(update={"asked": asked})
-            )
+            asked = together(since(before, bench.evaluator.models.asked), failed)
+            ended = without_verdict(rung, str(error))
+            bench.history.add(ended.model_copy(update={"asked": asked}))
             raise
-        climb.attempts.append(attempt)
-        climb.watch.say(outcome_line(attempt))
+        bench.history.add(attempt, scores)
+        bench.evaluator.watch.say(outcome_line(attempt))
         if until == rung.NAME or attempt.status == "no verdict":
             break
-        if not every and ends(climb, attempt):
+        if not every and ends(bench, attempt):
             break
-    return climb.attempts
+    return bench.history.attempts
 
 
 def outcome_line(attempt: Attempt) -> str:
@@ -70,22 +71,22 @@ def outcome_line(attempt: Attempt) -> str:
     )
 
 
-def refusal(climb: Climb, rung: Rung, *, every: bool) -> str | None:
+def refusal(bench: Bench, rung: Rung, *, every: bool) -> str | None:
     """Return why a rung is not climbed: it cannot be tried, or cannot mend what failed."""
-    missing = rung.unavailable(climb)
+    missing = rung.unavailable(bench)
     if missing or every:
         return missing
-    for attempt in climb.attempts:
+    for attempt in bench.history.attempts:
         if attempt.diagnosis and rung.NAME in attempt.diagnosis.refuses:
             return f"refused after {attempt.rung}: {attempt.diagnosis.sentence}"
-    teachable = [a for a in climb.attempts if a.verdict and score_holds(a.verdict)]
-    asked = climb.task.models.teacher is not None or climb.task.rungs[0] == rung.NAME
+    teachable = [a for a in bench.history.attempts if a.verdict and score_holds(a.verdict)]
+    asked = bench.task.models.teacher is not None or bench.task.rungs[0] == rung.NAME
     if rung.NAME == "distill" and not teachable and not asked:
         return "no system holds the score yet, so there is nothing worth teaching to a student"
     return None
 
 
-def ends(climb: Climb, attempt: Attempt) -> bool:
+def ends(bench: Bench, attempt: Attempt) -> bool:
     """Tell whether the climb ends at an attempt: it passed, or the task stops at undecided ones.
 
     By default an undecided rung leans by the estimate and the report says so: going up on noise
@@ -94,10 +95,10 @@ def ends(climb: Climb, attempt: Attempt) -> bool:
     if attempt.status != "undecided":
         return attempt.status == "passed"
     holds = bool(attempt.verdict and attempt.verdict.unproven)
-    way = climb.task.gate.when_undecided
+    way = bench.task.gate.when_undecided
     if way == "ask":
-        question = f"{attempt.rung} is undecided ({attempt.reason}). Climb on?"
-        return not climb.watch.ask(question, default=not holds)
+        question = f"{attempt.rung} is undecided ({attempt.reason}). Bench on?"
+        return not bench.evaluator.watch.ask(question, default=not holds)
     return {"lean": holds, "climb": False, "stop": True}[way]
 
 
@@ -122,23 +123,26 @@ class Climbed:
         )
 
 
-def climb_task(climb: Climb, *, until: RungName | None, every: bool) -> Climbed:
+def climb_task(bench: Bench, *, until: RungName | None, every: bool) -> Climbed:
     """Measure the control, climb, and put the chosen rung to the sealed rows."""
     found = Climbed()
     try:
-        found.judge = judge_agreement(climb)
+        found.judge = judge_agreement(bench.evaluator)
         if found.judge:
-            climb.watch.say(found.judge.sentence)
-        found.control = measure_control(climb)
-        rungs = [rung for rung in LADDER if rung.NAME in climb.task.rungs]
-        climb_rungs(climb, rungs, until=until, every=every)
-        found.chosen = choose(climb.task, climb.attempts)
+            bench.evaluator.watch.say(found.judge.sentence)
+        found.control, scores = measure_control(bench.evaluator)
+        bench.history.scores[CONTROL] = scores
+        rungs = [rung for rung in LADDER if rung.NAME in bench.task.rungs]
+        climb_rungs(bench, rungs, until=until, every=every)
+        found.chosen = choose(bench.task, bench.history.attempts)
         if found.chosen and found.chosen.candidate:
-            found.confirmed = confirm(climb, found.chosen.candidate)
-            leaky = score_with_leaks(climb, found.chosen.candidate)
+            found.confirmed = confirm(bench.evaluator, found.chosen.candidate)
+            leaky = score_with_leaks(
+                bench.evaluator, found.chosen.candidate, bench.history.scores[found.chosen.rung]
+            )
             found.confirmed = found.confirmed.model_copy(update={"leaky": leaky})
     except (*ENDED, NoVerdictError) as error:
         found.stopped = str(error)
     finally:
-        climb.spending.count_rest()
+        bench.evaluator.models.spending.count_rest()
     return found

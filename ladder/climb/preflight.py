@@ -1,19 +1,59 @@
-"""Everything that can be refused before anything is spent."""
+"""What is wrong with a task, all of it at once, before anything is spent."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from ladder.climb.own_code import refuse_untrusted
 from ladder.engines import ENGINES, open_engine
 from ladder.engines.bundled import MODELS
 from ladder.engines.json_schema import refusal
 from ladder.engines.models import keep_here, may_be_asked, must_stay
 from ladder.errors import MissingExtraError, Problem, TaskError
 from ladder.retrieval.library import may_be_kept
+from ladder.rungs.r3_lora import named_recipe
 from ladder.samples.answer_schema import fault_of_schema
-from ladder.scorers import MODEL_SCORERS
+from ladder.samples.synthetic import refuse_unproven
+from ladder.scorers import MODEL_SCORERS, make_scorer, runs_code
 from ladder.task import Task, model_parts
+
+
+def preflight(task: Task) -> list[Problem]:
+    """Return everything that is wrong with a task, as far as it can be known without asking a model.
+
+    `ladder check`, `assess`, `train`, `synth` and `revalidate` all run this first: a wrong recipe
+    is not found an hour into the climb. No code that the task names is run.
+    """
+    return _problems(task, CHECKS)
+
+
+def refuse_at_once(task: Task) -> None:
+    """Refuse a task with mistakes, or with code that no person has consented to.
+
+    Raises:
+        TaskError: with every problem.
+    """
+    problems = _problems(task, (refuse_untrusted, *CHECKS))
+    if problems:
+        raise TaskError(problems)
+
+
+def _problems(task: Task, checks: Sequence[Callable[[Task], object]]) -> list[Problem]:
+    found: list[Problem] = []
+    for check in checks:
+        try:
+            check(task)
+        except TaskError as error:
+            found += error.problems
+    return list(dict.fromkeys(found))
+
+
+def check_scorers(task: Task) -> None:
+    """Refuse scorers that cannot be made; those that would run code of the task's own are not."""
+    where = f"{task.source}: score"
+    _ = [make_scorer(each, where) for each in task.score if not runs_code(each)]
 
 
 def refuse_teacher(task: Task) -> None:
@@ -103,3 +143,16 @@ def check_models(task: Task) -> None:
             problems.append(Problem(where, f"the kind `{kind}`", f"one of {', '.join(ENGINES)}"))
     if problems:
         raise TaskError(problems)
+
+
+CHECKS: tuple[Callable[[Task], object], ...] = (
+    check_store,
+    check_models,
+    check_remote_code,
+    check_scorers,
+    named_recipe,
+    refuse_schema,
+    refuse_teacher,
+    refuse_unproven,
+)
+"""Each raises a TaskError with what it finds wrong."""

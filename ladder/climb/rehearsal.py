@@ -10,33 +10,34 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from random import Random
 from statistics import fmean
-from typing import Any, Protocol
+from typing import Protocol
 
 import yaml
 
 from ladder.climb.attempt import attempt_rung
-from ladder.climb.opening import open_climb
-from ladder.economy.cost import machine_usd, since, together
+from ladder.climb.opening import open_bench
+from ladder.economy.cost import machine_usd, since
 from ladder.engines import open_engine
 from ladder.engines.base import Abilities, Completion, Request
 from ladder.engines.bundled import first_use
-from ladder.engines.cache import CachedEngine, Store
-from ladder.engines.models import keep_here
-from ladder.engines.speed import TWO_CORES, Speed
+from ladder.engines.cache import Cache, CachedEngine
+from ladder.engines.models import Models
+from ladder.engines.speed import Speed
 from ladder.errors import MissingExtraError
 from ladder.evaluation.confirm import confirm
 from ladder.evaluation.control import measure_control
 from ladder.evaluation.people import judge_agreement
-from ladder.evidence import Asked, Build, Candidate
-from ladder.inference.evaluator import Climb
-from ladder.progress import Watch
+from ladder.evidence import Asked, Build, Candidate, Memory
+from ladder.inference.evaluator import Evaluator, Scorers
+from ladder.progress import Quiet, Watch
 from ladder.retrieval.library import Library
 from ladder.rungs import LADDER
+from ladder.rungs.protocol import Bench
 from ladder.samples.describe import describe_data, headline, refuse_untestable
 from ladder.scorers import make_scorer, runs_code
 from ladder.scorers.base import ModelScorer, Score, Scorer
@@ -44,7 +45,7 @@ from ladder.task import Task, model_parts
 from ladder.training.estimate import START_SECONDS, slowdown
 from ladder.training.prune import KEPT_SHARE
 from ladder.training.recipes import Recipe
-from ladder.training.trainer import texts_of
+from ladder.training.trainer import Rows, Trainer, texts_of
 
 CHARACTERS_PER_TOKEN = 4
 SHARE_OF_MOST = 0.6
@@ -135,152 +136,172 @@ class RehearsedEngine:
 
 
 @dataclass
-class Rehearsal(Climb):
-    """A climb that asks and trains nothing."""
+class Luck:
+    """Who answers now, and how good it is: nobody has seen a candidate answer yet."""
 
-    speed: Speed = TWO_CORES
+    deal: int
+    """Another one draws other candidates to be good."""
     skill: float = 1.0
     """The share of answers that the candidate now asked gets right."""
-    luck: Random = field(default_factory=Random)
-    deal: int = 0
-    """Another one draws other candidates to be good."""
-    _rehearsed: dict[str, CachedEngine] = field(default_factory=dict)
+    draws: Random = field(default_factory=Random)
 
-    def engine(self, model: str, adapter: str | None = None) -> CachedEngine:
-        """Return the engine that counts instead of answering."""
-        name = f"{model} {adapter}"
-        if name not in self._rehearsed:
-            opened = _stands_for(self.task, model)
-            keep_here(self.task, model, opened)
-            texts = [sample.target for sample in self.splits.train[:200]]
-            engine = RehearsedEngine(name, opened, self.speed, texts)
-            self._rehearsed[name] = CachedEngine(engine, self.store, partial(self.count, model))
-        return self._rehearsed[name]
+    def turn_to(self, candidate: Candidate) -> None:
+        """Draw how good a candidate is: the same whenever it is asked in this deal."""
+        self.draws = Random(f"{self.deal} {candidate.model_dump_json()}")
+        self.skill = self.draws.random()
 
-    def engine_of(self, candidate: Candidate) -> CachedEngine:
-        """Return the engine, and draw how good the candidate is: nobody has seen it answer yet."""
-        self.luck = Random(f"{self.deal} {candidate.model_dump_json()}")
-        self.skill = self.luck.random()
-        return super().engine_of(candidate)
+    def score(self, answer: str, target: str) -> Score:
+        """Find as many answers right as the candidate is good."""
+        return Score(float(self.draws.random() < self.skill))
 
-    @cached_property
-    def scorers(self) -> tuple[tuple[str, Scorer | ModelScorer], ...]:
-        """Scorers that find as many answers right as the candidate is good; judges are asked.
 
-        Code that the task brings is not run.
+@dataclass(frozen=True)
+class RehearsedEvaluator(Evaluator):
+    """Knows whose turn it is: each candidate draws its own luck."""
+
+    luck: Luck = field(default_factory=partial(Luck, 0))
+
+    def engine(self, candidate: Candidate) -> CachedEngine:
+        """Return the engine that counts, and let the candidate draw."""
+        self.luck.turn_to(candidate)
+        return super().engine(candidate)
+
+
+class RehearsedTrainer:
+    """Counts what a training would read; the shapes of models are not read."""
+
+    def __init__(self, real: Trainer, models: Models, speed: Speed) -> None:
+        """Count nothing yet.
+
+        Args:
+            real: what would train.
+            models: count.
+            speed: of the base on this machine.
         """
+        self.real, self.models, self.speed = real, models, speed
 
-        def drawn(answer: str, target: str) -> Score:
-            return Score(float(self.luck.random() < self.skill))
-
-        found: list[tuple[str, Scorer | ModelScorer]] = []
-        for choice in self.task.score:
-            by = drawn if runs_code(choice) else make_scorer(choice, f"{self.task.source}: score")
-            found.append((choice.name, by if isinstance(by, ModelScorer) else drawn))
-        return tuple(found)
-
-    @cached_property
-    def library(self) -> Library:
-        """Search in memory: a rehearsal writes to no store."""
-        return Library(self.task, self.splits, self.store, self.watch, stored=False)
-
-    def count(self, model: str, completion: Completion) -> None:
-        """Add what would be asked; no limit stops a rehearsal."""
-        self.asked = together(self.asked, self.one_call(model, completion))
-
-    def base_folder(self) -> Path:
+    def base(self) -> Path:
         """Return a name for the base."""
         return Path("base")
 
-    def training_memory(self) -> None:
-        """Return nothing: the shapes are not read."""
-
-    def student_folder(self) -> Path:
+    def student(self) -> Path:
         """Return a name for the student."""
         return Path("student")
 
-    def narrowed(self, student: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
+    def narrowed(self, student: Path, rows: Rows) -> Path:
         """Return the student's name."""
         return student
+
+    def embedding(self) -> Path | None:
+        """Return the folder that a training would read: it is only named."""
+        return self.real.embedding()
+
+    def memory(self) -> Memory | None:
+        """Return nothing."""
+        return None
 
     def train(
         self,
         recipe: Recipe,
-        base: Path | None,
-        rows: Sequence[Mapping[str, Any]],
+        start: Path | None,
+        rows: Rows,
         overrides: Mapping[str, str] | None = None,
     ) -> Build:
         """Count what the recipe would read."""
-        if recipe.rows == "labels":  # a linear head
-            self.asked = together(self.asked, Asked(seconds=HEAD_SECONDS))
+        if recipe.rows == "labels":  # a linear classifier
+            self.models.add(Asked(seconds=HEAD_SECONDS))
             return Build(seconds=HEAD_SECONDS, folder=REHEARSED)
-        depth = KEPT_SHARE if base and base.name == "student" else 1.0
+        depth = KEPT_SHARE if start and start.name == "student" else 1.0
         settings = yaml.safe_load(recipe.path.read_text(encoding="utf-8"))
-        engine = self.engine(self.task.models.base)
+        engine = self.models.engine(self.models.task.models.base)
         read = sum(engine.count_tokens(text) for row in rows for text in texts_of(row))
         tokens = round(read * float(settings.get("num_train_epochs", 3)))
         seconds = START_SECONDS + depth * slowdown(settings) * tokens / self.speed.read
-        self.asked = together(self.asked, Asked(tokens=tokens, seconds=seconds))
+        self.models.add(Asked(tokens=tokens, seconds=seconds))
         return Build(seconds=seconds, train_tokens=tokens, folder=REHEARSED)
+
+
+def _scorers(task: Task, luck: Luck) -> Scorers:
+    """Return scorers that go by luck; judges are asked. Code that the task brings is not run."""
+    found: list[tuple[str, Scorer | ModelScorer]] = []
+    for choice in task.score:
+        made = None if runs_code(choice) else make_scorer(choice, f"{task.source}: score")
+        found.append((choice.name, made if isinstance(made, ModelScorer) else luck.score))
+    return tuple(found)
+
+
+def _rehearsed(bench: Bench, speed: Speed, deal: int, folder: Path) -> Bench:
+    """Return the bench with parts that count: engines, scorers, search in memory, a trainer.
+
+    Args:
+        bench: the real one.
+        speed: of the base on this machine.
+        deal: draws which candidates are good.
+        folder: for what is written, and thrown away.
+    """
+    task, data, watch = bench.task, bench.data, Quiet()
+    texts = [sample.target for sample in data.train[:200]]
+
+    def opener(model: str, adapter: str | None) -> RehearsedEngine:
+        return RehearsedEngine(f"{model} {adapter}", _stands_for(task, model), speed, texts)
+
+    cache = Cache(folder / "rehearsal.sqlite")
+    models = Models(task, cache, watch, opener)
+    library = Library(task, data, cache, watch, stored=False)  # it writes to no store
+    luck = Luck(deal)
+    evaluator = RehearsedEvaluator(
+        task, data, models, library, _scorers(task, luck), watch, luck=luck
+    )
+    return Bench(evaluator, RehearsedTrainer(bench.trainer, models, speed), folder)
 
 
 def rehearse(
     task: Task, runs: Path, watch: Watch, *, until: str | None = None
 ) -> tuple[list[str], dict[str, Asked | str]]:
-    """Return what the rows can tell, and what each rung would take (or why it is not tried).
+    """Return what the examples can tell, and what each rung would take (or why it is not tried).
 
-    Every rung is taken as measured on all gate rows; the last one is confirmed on sealed rows. A
-    judge is asked about the answers that people graded, and about the control's.
+    Every rung is taken as measured on the whole eval set; the last one is confirmed on the test
+    set. A judge is asked about the answers that people graded, and about the control's.
     """
-    climb, rows = open_climb(task, runs, watch)
-    report = describe_data(task, climb.splits, rows)
+    bench = open_bench(task, runs, watch)
+    report = describe_data(task, bench.data)
     refuse_untestable(task, report)
-    speed = climb.base_speed()
+    speed = bench.evaluator.models.speed()
     played = []
     with watch.step("rehearsing the climb", PLAYS) as advance:
         for deal in range(PLAYS):
             with tempfile.TemporaryDirectory() as scratch:
-                folder = Path(scratch)
-                store = Store(folder / "rehearsal.sqlite")
-                play = Rehearsal(
-                    task,
-                    climb.splits,
-                    store,
-                    folder,
-                    folder / "artefacts",
-                    graded=rows.graded,
-                    speed=speed,
-                    deal=deal,
-                )
+                play = _rehearsed(bench, speed, deal, Path(scratch))
                 played.append(_play(play, until))
-                store.close()
+                play.evaluator.models.cache.close()
             advance(deal + 1)
-    climb.store.close()
+    bench.evaluator.models.cache.close()
     found = {name: _mean([play[name] for play in played]) for name in played[0]}
     return [headline(task, report)], found
 
 
-def _play(play: Rehearsal, until: str | None) -> dict[str, Asked | str]:
+def _play(play: Bench, until: str | None) -> dict[str, Asked | str]:
     """Return what each part of one rehearsed climb takes."""
     found: dict[str, Asked | str] = {}
-    if judge_agreement(play):
-        measure_control(play)
-        found[JUDGE] = _since(Asked(), play)
+    models = play.evaluator.models
+    if judge_agreement(play.evaluator):
+        measure_control(play.evaluator)
+        found[JUDGE] = _since(Asked(), models)
     for rung in LADDER:
         if rung.NAME not in play.task.rungs:
             continue
         reason = rung.unavailable(play)
-        before = play.asked
+        before = models.asked
         if reason is None:
-            play.attempts.append(attempt_rung(play, rung, every=True))
-        found[rung.NAME] = reason or _since(before, play)
+            play.history.add(*attempt_rung(play, rung, every=True))
+        found[rung.NAME] = reason or _since(before, models)
         if until == rung.NAME:
             break
-    last = play.attempts[-1].candidate if play.attempts else None
+    last = play.history.attempts[-1].candidate if play.history.attempts else None
     if last is not None:
-        before = play.asked
-        confirm(play, last)
-        found[SEALED] = _since(before, play)
+        before = models.asked
+        confirm(play.evaluator, last)
+        found[SEALED] = _since(before, models)
     return found
 
 
@@ -311,11 +332,11 @@ def _stands_for(task: Task, model: str) -> Stands:
         return Absent()
 
 
-def _since(before: Asked, play: Rehearsal) -> Asked:
+def _since(before: Asked, models: Models) -> Asked:
     """Return what would be asked since, with its price: an endpoint's tokens, or machine time."""
-    asked = since(before, play.asked)
-    if play.prices(play.task.models.base) is None:
-        usd = asked.usd + machine_usd(asked.seconds, play.task.hardware.usd_per_hour)
+    asked = since(before, models.asked)
+    if models.prices(models.task.models.base) is None:
+        usd = asked.usd + machine_usd(asked.seconds, models.task.hardware.usd_per_hour)
         return asked.model_copy(update={"usd": usd})
     return asked
 

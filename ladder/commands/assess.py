@@ -11,7 +11,7 @@ from ladder.advice.recommend import recommend, savings
 from ladder.advice.techniques import techniques
 from ladder.artefacts.card import write_card
 from ladder.climb.loop import Climbed, climb_task
-from ladder.climb.opening import open_climb
+from ladder.climb.opening import open_bench
 from ladder.economy.bills import economics
 from ladder.evidence import (
     Assessment,
@@ -21,11 +21,11 @@ from ladder.evidence import (
 from ladder.figures import costs_svg
 from ladder.files import write_whole
 from ladder.hardware import hardware, versions
-from ladder.inference.evaluator import Climb
 from ladder.lifecycle.plan import PLAN, make_plan
 from ladder.progress import Watch
 from ladder.redaction import redact_in
 from ladder.report.markdown import as_markdown
+from ladder.rungs.protocol import Bench
 from ladder.samples.describe import describe_data, headline, refuse_untestable
 from ladder.task import RungName, Task
 from ladder.wording import in_json
@@ -55,29 +55,29 @@ def assess(
         the assessment, and the folder that holds it.
     """
     started = time.perf_counter()
-    climb, rows = open_climb(task, runs, watch)
-    report = describe_data(task, climb.splits, rows)
+    bench = open_bench(task, runs, watch)
+    report = describe_data(task, bench.data)
     watch.say(headline(task, report))
     refuse_untestable(task, report)
-    found = climb_task(climb, until=until, every=every)
+    found = climb_task(bench, until=until, every=every)
     plan = None
     if found.chosen and found.confirmed and found.certified:
-        plan = make_plan(climb, found.chosen, found.confirmed.score)
+        plan = make_plan(bench, found.chosen, found.confirmed.score)
     seconds = round(time.perf_counter() - started, 2)
-    assessment = _assessment(climb, report, found, seconds).model_copy(
+    assessment = _assessment(bench, report, found, seconds).model_copy(
         update={"every_rung": every, "plan": PLAN if plan else None}
     )
     # What is shown and kept names no password or key that a model's address may hold.
     assessment = Assessment.model_validate(redact_in(assessment.model_dump(mode="json")))
-    _write(climb, assessment, plan)
-    climb.store.close()
-    return assessment, climb.folder
+    _write(bench, assessment, plan)
+    bench.evaluator.models.cache.close()
+    return assessment, bench.folder
 
 
-def _assessment(climb: Climb, report: DataReport, found: Climbed, seconds: float) -> Assessment:
-    task, attempts = climb.task, tuple(climb.attempts)
-    confirmed, rows = found.confirmed, len(climb.splits.train)
-    ways = techniques(task, attempts, found.chosen, rows, climb.training_memory())
+def _assessment(bench: Bench, report: DataReport, found: Climbed, seconds: float) -> Assessment:
+    task, attempts = bench.task, tuple(bench.history.attempts)
+    confirmed, rows = found.confirmed, len(bench.data.train)
+    ways = techniques(task, attempts, found.chosen, rows, bench.trainer.memory())
     return Assessment(
         ladder_version=__version__,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -98,7 +98,7 @@ def _assessment(climb: Climb, report: DataReport, found: Climbed, seconds: float
         recommendation=recommend(
             task, found.control, attempts, found.chosen, confirmed, ways, found.stopped
         ),
-        economics=economics(task, len(climb.splits.observed), len(climb.splits.gate), attempts),
+        economics=economics(task, len(bench.data.observed), len(bench.data.gate), attempts),
         savings=savings(task, report, attempts, confirmed.rows if confirmed else 0),
         hardware=hardware(),
         versions=versions(),
@@ -108,9 +108,9 @@ def _assessment(climb: Climb, report: DataReport, found: Climbed, seconds: float
     )
 
 
-def _write(climb: Climb, assessment: Assessment, plan: str | None) -> None:
+def _write(bench: Bench, assessment: Assessment, plan: str | None) -> None:
     """Write the record, the report, the picture of costs, the plan and the cards of artefacts."""
-    folder = climb.folder
+    folder = bench.folder
     record = in_json(assessment.model_dump_json(indent=2))
     write_whole(folder / "assessment.json", f"{record}\n")
     write_whole(folder / "report.md", as_markdown(assessment))
@@ -118,6 +118,6 @@ def _write(climb: Climb, assessment: Assessment, plan: str | None) -> None:
         write_whole(folder / "costs.svg", costs_svg(assessment.economics))
     if plan:
         write_whole(folder / PLAN, plan)
-    for attempt in climb.attempts:
+    for attempt in bench.history.attempts:
         if attempt.candidate is not None and attempt.candidate.build.folder:
             write_card(Path(attempt.candidate.build.folder), assessment, attempt)

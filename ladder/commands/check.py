@@ -8,18 +8,20 @@ from pathlib import Path
 from statistics import fmean
 
 from ladder.climb.own_code import named_code
-from ladder.climb.preflight import check_models, check_remote_code, check_store, refuse_schema
+from ladder.climb.preflight import (
+    preflight,
+)
 from ladder.commands.trust import how_named
+from ladder.errors import TaskError
+from ladder.progress import Quiet
 from ladder.report.data import documents, train_rows
 from ladder.retrieval.stores.qdrant import KEY_VARIABLE, qdrant_place
 from ladder.rungs.r2_rag import LEAST_EXAMPLES
-from ladder.rungs.r3_lora import LEAST_ROWS, named_recipe
+from ladder.rungs.r3_lora import LEAST_ROWS
 from ladder.samples.answer_schema import fault_in, schema_of
+from ladder.samples.data import Data
 from ladder.samples.describe import describe_data, headline, refuse_untestable
-from ladder.samples.duplicates import like_pairs
-from ladder.samples.reading import read_rows
-from ladder.samples.splits import Splits, all_samples, split
-from ladder.samples.synthetic import refuse_unproven, with_synthetic
+from ladder.samples.loading import load_data
 from ladder.scorers import MODEL_SCORERS, ModelScorer, Scorer, make_scorer, runs_code
 from ladder.task import Task, is_url, load_task, model_parts, store_parts
 from ladder.trust.keys import about_key, place_at
@@ -35,19 +37,14 @@ def check_task(path: Path, data_root: Path | None) -> list[str]:
         TaskError, DataError: with every mistake found.
     """
     task = load_task(path, data_root)
-    check_store(task)
-    check_models(task)
-    check_remote_code(task)
-    named_recipe(task)
-    refuse_schema(task)
-    refuse_unproven(task)
+    problems = preflight(task)
+    if problems:
+        raise TaskError(problems)
     where = f"{task.source}: score"
     scorers = [None if runs_code(each) else make_scorer(each, where) for each in task.score]
     code = named_code(task)
-    rows = read_rows(task)
-    pairs = like_pairs([sample.input for sample in all_samples(rows)])
-    splits = with_synthetic(task, rows, split(task, rows, pairs))
-    report = describe_data(task, splits, rows)
+    data = load_data(task, None, Quiet())
+    report = describe_data(task, data)
     refuse_untestable(task, report)
     return [
         f"{task.source}: no mistake found",
@@ -59,15 +56,15 @@ def check_task(path: Path, data_root: Path | None) -> list[str]:
         *(f"set aside, like an earlier row: {pair}" for pair in report.set_aside[:5]),
         *(f"repeats a training row: {pair}" for pair in report.contaminated[:5]),
         *([f"… and {more} more"] if (more := len(report.contaminated) - 5) > 0 else []),
-        *_optional_columns(task, splits),
-        *_blind_spots(task, splits, scorers[0]),
-        *_shape(task, splits),
+        *_optional_columns(task, data),
+        *_blind_spots(task, data, scorers[0]),
+        *_shape(task, data),
     ]
 
 
-def _optional_columns(task: Task, splits: Splits) -> Iterator[str]:
+def _optional_columns(task: Task, data: Data) -> Iterator[str]:
     """Say what kinds of rows there are, and which mapped column no held-out row has."""
-    held = [*splits.dev, *splits.gate, *splits.sealed]
+    held = [*data.dev, *data.gate, *data.sealed]
     kinds = Counter(sample.stratum for sample in held if sample.stratum)
     if kinds:
         counted = ", ".join(f"{kind} {count}" for kind, count in kinds.most_common(8))
@@ -98,9 +95,9 @@ def _keys(task: Task) -> Iterator[str]:
         yield f"data.store: {place}: {about_key(place, KEY_VARIABLE)}"
 
 
-def _blind_spots(task: Task, splits: Splits, scorer: Scorer | ModelScorer | None) -> Iterator[str]:
+def _blind_spots(task: Task, data: Data, scorer: Scorer | ModelScorer | None) -> Iterator[str]:
     """Say when the score cannot see what the task asks; code of the task's own is not run."""
-    targets = [sample.target for sample in (*splits.dev, *splits.gate)]
+    targets = [sample.target for sample in (*data.dev, *data.gate)]
     if isinstance(scorer, ModelScorer):
         if not task.data.graded:
             yield "warning: a judge scores; without data.graded nobody knows if people agree"
@@ -121,8 +118,8 @@ def _blind_spots(task: Task, splits: Splits, scorer: Scorer | ModelScorer | None
                 "note: exact_match counts a right answer inside a sentence as wrong; "
                 "contains or token_f1 sees it"
             )
-    there = {document.source for document in splits.documents}
-    named = [sample for sample in splits.gate if sample.doc_ids]
+    there = {document.source for document in data.documents}
+    named = [sample for sample in data.gate if sample.doc_ids]
     lost = [sample for sample in named if not there & set(sample.doc_ids)]
     if lost:
         yield (
@@ -130,12 +127,12 @@ def _blind_spots(task: Task, splits: Splits, scorer: Scorer | ModelScorer | None
             f"that is there, e.g. row {lost[0].id}: {lost[0].doc_ids[0]}; of these nothing can "
             "tell whether search or skill is to blame"
         )
-    yield from _nothing_to_try(task, splits)
+    yield from _nothing_to_try(task, data)
 
 
-def _nothing_to_try(task: Task, splits: Splits) -> Iterator[str]:
+def _nothing_to_try(task: Task, data: Data) -> Iterator[str]:
     """Say that no rung of the task can be tried with these rows."""
-    train, reads = len(splits.train), bool(splits.documents)
+    train, reads = len(data.train), bool(data.documents)
     can = {
         "prompt": True,
         "rag": reads or train >= LEAST_EXAMPLES,
@@ -149,14 +146,14 @@ def _nothing_to_try(task: Task, splits: Splits) -> Iterator[str]:
         )
 
 
-def _shape(task: Task, splits: Splits) -> Iterator[str]:
+def _shape(task: Task, data: Data) -> Iterator[str]:
     """Say how many right answers could not be given by a model that is held to the schema."""
     if task.answer.type != "json":
         return
-    held = [*splits.dev, *splits.gate, *splits.sealed]
+    held = [*data.dev, *data.gate, *data.sealed]
     schema, source = task.answer.json_schema, "answer.schema"
     if schema is None:
-        schema, source = schema_of(row.target for row in splits.train), "the training rows' shape"
+        schema, source = schema_of(row.target for row in data.train), "the training rows' shape"
     if schema is None:
         yield "note: no training target is JSON: answers are not held to a schema"
         return

@@ -8,15 +8,16 @@ from typing import Any
 
 from ladder.artefacts.card import read_training
 from ladder.artefacts.issue import kind_of, name_of
-from ladder.climb.opening import open_climb
+from ladder.climb.opening import open_bench
 from ladder.engines import model_folder
 from ladder.errors import TrainingError
 from ladder.evidence import Build
 from ladder.inference.answer import answer
-from ladder.inference.evaluator import Climb
+from ladder.inference.evaluator import Evaluator
 from ladder.inference.failures import require_conclusive
 from ladder.progress import Watch
 from ladder.rungs import r3_lora
+from ladder.rungs.protocol import Bench
 from ladder.samples.rows import Sample
 from ladder.task import Task
 from ladder.training.launch import PICTURE, TEACHER
@@ -41,28 +42,32 @@ def train_task(
     Raises:
         TrainingError: the recipe cannot learn from this task's rows, or its program failed.
     """
-    climb, read = open_climb(task, runs, watch)
+    bench = open_bench(task, runs, watch)
     found = find_recipe(recipe, task.folder, own=True)
-    if not climb.splits.train:
+    if not bench.data.train:
         raise TrainingError(f"{task.source}: no training rows; name some under `data: train`")
     answered: Answered = ()
     rows: Rows
     told = ""
     if found.rows in ("pairs", "graded"):
-        candidate = plain_candidate(climb, r3_lora.NAME)
-        rows, told = preference_rows(climb, candidate, read.preferences, found.rows)
+        candidate = plain_candidate(bench.evaluator, r3_lora.NAME)
+        rows, told = preference_rows(bench.evaluator, candidate, bench.data.preferences, found.rows)
     else:
-        answered = _answered(climb, found)
-        rows = ROWS[found.rows](climb, answered)
-    fields = {**_teacher(climb, found), **overrides}
-    build = climb.train(found, _start(climb, found, rows), rows, fields)
-    climb.store.close()
+        answered = _answered(bench, found)
+        rows = ROWS[found.rows](bench.evaluator, answered)
+    fields = {**_teacher(bench, found), **overrides}
+    build = bench.trainer.train(found, _start(bench, found, rows), rows, fields)
+    bench.evaluator.models.cache.close()
     record = read_training(Path(str(build.folder)))
     curve = record.get("loss_curve") or []
-    never = unseen_labels(climb, [text for _, text in answered]) if found.rows == "labels" else ""
+    never = (
+        unseen_labels(bench.evaluator, [text for _, text in answered])
+        if found.rows == "labels"
+        else ""
+    )
     return [
         _trained(found.name, record, build),
-        *([told] if told else _learnt_from(climb, found)),
+        *([told] if told else _learnt_from(bench, found)),
         *_as_foreseen(build),
         *_losses(curve),
         *_measured(record),
@@ -81,19 +86,19 @@ def _trained(name: str, record: Mapping[str, Any], build: Build) -> str:
     return f"{name}: {counts}{tokens} in {took}{computed}"
 
 
-def _learnt_from(climb: Climb, recipe: Recipe) -> Iterator[str]:
+def _learnt_from(bench: Bench, recipe: Recipe) -> Iterator[str]:
     """Say which rows were learnt, and whose answers."""
-    splits = climb.splits
+    splits = bench.data
     kept = len(splits.dev) + len(splits.gate) + len(splits.sealed) + len(splits.reserve)
     yield (
         f"learnt: {len(splits.train)} rows; {kept} are kept to choose and to measure by, "
         f"{len(splits.duplicates)} repeat others"
     )
     if recipe.rows == "labels":
-        embedding = climb.embedding_folder()
+        embedding = bench.trainer.embedding()
         yield f"reads: {f'the embedding {name_of(embedding)}' if embedding else 'n-grams'}"
     if _teaches(recipe) and not recipe.about.reads_teacher:
-        teacher = climb.task.models.teacher
+        teacher = bench.task.models.teacher
         own = "the rows' own targets; a teacher is named with models: {teacher: …}"
         yield f"answers: {f'those of {teacher}' if teacher else own}"
 
@@ -135,14 +140,20 @@ def _as_foreseen(build: Build) -> list[str]:
     ]
 
 
-def _answered(climb: Climb, recipe: Recipe) -> Answered:
+def _answered(bench: Bench, recipe: Recipe) -> Answered:
     """Return the training rows with the answers to learn: the teacher's, or their own."""
-    samples = climb.splits.train
+    samples = bench.data.train
     reads = recipe.about.reads_teacher
-    if climb.task.models.teacher is None or reads or not _teaches(recipe):
+    if bench.task.models.teacher is None or reads or not _teaches(recipe):
         return [(sample, sample.target) for sample in samples]
-    outcomes = answer(climb, teacher_of(climb), samples, "teacher answers", scored=False)
-    require_conclusive(outcomes, climb.task.gate, "the teacher's answers")
+    outcomes = answer(
+        bench.evaluator,
+        teacher_of(bench.task, bench.history.best()),
+        samples,
+        "teacher answers",
+        scored=False,
+    )
+    require_conclusive(outcomes, bench.task.gate, "the teacher's answers")
     return [(o.sample, o.text) for o in outcomes if not o.error and o.text]
 
 
@@ -151,42 +162,44 @@ def _teaches(recipe: Recipe) -> bool:
     return recipe.starts_from == "student" or recipe.rows == "labels"
 
 
-def _start(climb: Climb, recipe: Recipe, rows: Rows) -> Path | None:
+def _start(bench: Bench, recipe: Recipe, rows: Rows) -> Path | None:
     """Return the model that a recipe starts from: base, student, or embedding.
 
     Logits are compared token by token, so a student that reads a teacher's keeps its vocabulary.
     """
     if recipe.rows == "labels":
-        return climb.embedding_folder()
+        return bench.trainer.embedding()
     if recipe.starts_from == "base":
-        return climb.base_folder()
-    student = climb.student_folder()
-    return student if recipe.about.reads_teacher else climb.narrowed(student, rows)
+        return bench.trainer.base()
+    student = bench.trainer.student()
+    return student if recipe.about.reads_teacher else bench.trainer.narrowed(student, rows)
 
 
-def _teacher(climb: Climb, recipe: Recipe) -> dict[str, str]:
+def _teacher(bench: Bench, recipe: Recipe) -> dict[str, str]:
     """Return the field that names the teacher, where a recipe reads a teacher's weights."""
     if not recipe.about.reads_teacher:
         return {}
-    models = climb.task.models
-    return {TEACHER: str(model_folder(models.teacher or models.base, climb.task.folder))}
+    models = bench.task.models
+    return {TEACHER: str(model_folder(models.teacher or models.base, bench.task.folder))}
 
 
-def _answers(climb: Climb, answered: Answered) -> list[dict[str, Any]]:
-    return training_rows(climb, plain_candidate(climb, r3_lora.NAME), answered)
+def _answers(evaluator: Evaluator, answered: Answered) -> list[dict[str, Any]]:
+    return training_rows(evaluator, plain_candidate(evaluator, r3_lora.NAME), answered)
 
 
-def _prompts(climb: Climb, answered: Answered) -> list[dict[str, Any]]:
-    return [{"prompt": row["prompt"]} for row in _answers(climb, answered)]
+def _prompts(evaluator: Evaluator, answered: Answered) -> list[dict[str, Any]]:
+    return [{"prompt": row["prompt"]} for row in _answers(evaluator, answered)]
 
 
-def _labels(climb: Climb, answered: Answered) -> list[dict[str, Any]]:
-    if not climb.splits.labels:
-        raise TrainingError(f"{climb.task.source}: a label student needs `answer: {{type: label}}`")
+def _labels(evaluator: Evaluator, answered: Answered) -> list[dict[str, Any]]:
+    if not evaluator.data.labels:
+        raise TrainingError(
+            f"{evaluator.task.source}: a label student needs `answer: {{type: label}}`"
+        )
     return [dict(row) for row in label_rows(answered)]
 
 
-ROWS: Mapping[RowKind, Callable[[Climb, Answered], list[dict[str, Any]]]] = {
+ROWS: Mapping[RowKind, Callable[[Evaluator, Answered], list[dict[str, Any]]]] = {
     "answers": _answers,
     "prompts": _prompts,
     "labels": _labels,

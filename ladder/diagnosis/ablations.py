@@ -9,9 +9,10 @@ from ladder.diagnosis.rules import NOT_FOUND, NOT_THERE, WRONG_BELOW, Arm, Arms,
 from ladder.economy.cost import since
 from ladder.evidence import Candidate, Diagnosis, Retrieval, Verdict
 from ladder.gate.verdict import score_holds
-from ladder.inference.answer import Outcome, answer
-from ladder.inference.evaluator import Climb
+from ladder.inference.answer import answer
+from ladder.inference.evaluator import Evaluator
 from ladder.inference.failures import require_conclusive
+from ladder.inference.outcome import Outcome, scores_of
 from ladder.retrieval.library import DEPTH
 from ladder.samples.rows import Sample
 from ladder.scorers import ModelScorer
@@ -23,45 +24,47 @@ too: each arm asks about these rows and no others."""
 
 
 def explain(
-    climb: Climb, candidate: Candidate, verdict: Verdict, outcomes: Sequence[Outcome]
+    evaluator: Evaluator, candidate: Candidate, verdict: Verdict, outcomes: Sequence[Outcome]
 ) -> Diagnosis:
     """Return why a candidate did not pass.
 
     Raises:
         NoVerdictError: too many requests of an arm failed to say so.
     """
-    before = climb.asked
-    gate = climb.task.gate
+    before = evaluator.models.asked
+    gate = evaluator.task.gate
     missed = any(v.limit == "min_score" and v.verdict != "pass" for v in verdict.limits)
-    production = {o.sample.id: o.scores[0] for o in outcomes if o.scores}
+    production = scores_of(outcomes)
     # Arms cost calls: none is run where nothing is missed, or the score holds so far.
     asked = missed and not score_holds(verdict)
-    arms = run_arms(climb, candidate, outcomes) if asked else Arms(production)
+    arms = run_arms(evaluator, candidate, outcomes) if asked else Arms(production)
     found = diagnose(candidate.rung, verdict, arms, gate.min_score, gate.confidence)
-    return found.model_copy(update={"asked": since(before, climb.asked)})
+    return found.model_copy(update={"asked": since(before, evaluator.models.asked)})
 
 
 def run_arms(
-    climb: Climb, candidate: Candidate, outcomes: Sequence[Outcome], *, every: bool = False
+    evaluator: Evaluator, candidate: Candidate, outcomes: Sequence[Outcome], *, every: bool = False
 ) -> Arms:
     """Answer the first rows, or every row, in each way that tells causes apart."""
-    answered = [outcome for outcome in outcomes if outcome.scores]
+    answered = [outcome for outcome in outcomes if outcome.score is not None]
     judged = answered if every else enough(answered)
     rows = [outcome.sample for outcome in judged]
     changed: dict[Arm, Mapping[str, float]] = {
-        "lenient": {o.sample.id: _lenient(climb, o) for o in judged}
+        "lenient": {
+            o.sample.id: _lenient(evaluator, o, o.score) for o in judged if o.score is not None
+        }
     }
     if not candidate.model.startswith("head:"):
-        ways = diagnostic_arms(climb, candidate) | changes(climb, candidate)
+        ways = diagnostic_arms(evaluator, candidate) | changes(evaluator, candidate)
         for arm, way in ways.items():
-            scores = _scores(climb, arm, way, rows)
+            scores = _scores(evaluator, arm, way, rows)
             if scores:
                 changed[arm] = scores
     retrieval = candidate.retrieval
     return Arms(
-        production={o.sample.id: o.scores[0] for o in judged},
+        production=scores_of(judged),
         changed=changed,
-        places=places(climb, retrieval, rows) if retrieval else {},
+        places=places(evaluator, retrieval, rows) if retrieval else {},
         k=retrieval.k if retrieval else 0,
         guessed="oracle" in changed and not any(row.doc_ids for row in rows),
     )
@@ -73,25 +76,27 @@ def enough(outcomes: Sequence[Outcome]) -> list[Outcome]:
     misses = 0
     for outcome in outcomes[:MOST_ROWS]:
         taken.append(outcome)
-        misses += outcome.scores[0] < WRONG_BELOW
+        misses += outcome.score is not None and outcome.score < WRONG_BELOW
         if misses >= ENOUGH_MISSES:
             break
     return taken
 
 
-def _scores(climb: Climb, arm: Arm, way: Candidate, rows: Sequence[Sample]) -> dict[str, float]:
+def _scores(
+    evaluator: Evaluator, arm: Arm, way: Candidate, rows: Sequence[Sample]
+) -> dict[str, float]:
     if way.retrieval is not None and way.retrieval.source == "gold":
-        rows = [row for row in rows if climb.library.right_passages(row)]
-    outcomes = answer(climb, way, rows, f"why: {arm}")
-    require_conclusive(outcomes, climb.task.gate, f"the {arm} arm of the diagnosis")
-    return {outcome.sample.id: outcome.scores[0] for outcome in outcomes if outcome.scores}
+        rows = [row for row in rows if evaluator.library.right_passages(row)]
+    outcomes = answer(evaluator, way, rows, f"why: {arm}")
+    require_conclusive(outcomes, evaluator.task.gate, f"the {arm} arm of the diagnosis")
+    return scores_of(outcomes)
 
 
-def places(climb: Climb, retrieval: Retrieval, rows: Sequence[Sample]) -> dict[str, int]:
+def places(evaluator: Evaluator, retrieval: Retrieval, rows: Sequence[Sample]) -> dict[str, int]:
     """Return where the search ranks the best right document of each row that names one."""
     if retrieval.source not in ("documents", "both"):
         return {}
-    library = climb.library
+    library = evaluator.library
     found = {}
     for row in rows:
         if not row.doc_ids:
@@ -104,22 +109,22 @@ def places(climb: Climb, retrieval: Retrieval, rows: Sequence[Sample]) -> dict[s
         right = (
             place
             for place, at in enumerate(handed, start=1)
-            if at in there and climb.splits.documents[at].source in row.doc_ids
+            if at in there and evaluator.data.documents[at].source in row.doc_ids
         )
         found[row.id] = next(right, NOT_FOUND)
     return found
 
 
-def _lenient(climb: Climb, outcome: Outcome) -> float:
+def _lenient(evaluator: Evaluator, outcome: Outcome, score: float) -> float:
     """Score an answer read leniently: the one label it names, or the target inside it."""
-    text, scorer = outcome.text, climb.scorers[0][1]
+    text, scorer = outcome.text, evaluator.scorers[0][1]
     if isinstance(scorer, ModelScorer):  # a judge reads leniently as it is
-        return outcome.scores[0]
-    labels = [label for label in climb.splits.labels if label.casefold() in text.casefold()]
+        return score
+    labels = [label for label in evaluator.data.labels if label.casefold() in text.casefold()]
     # A label that is part of a longer one that is named too does not count as named.
     named = [a for a in labels if not any(a != b and a in b for b in labels)]
     if len(named) == 1:
         return scorer(named[0], outcome.sample.target).value
-    if climb.splits.labels:
-        return outcome.scores[0]
-    return max(outcome.scores[0], contains()(text, outcome.sample.target).value)
+    if evaluator.data.labels:
+        return score
+    return max(score, contains()(text, outcome.sample.target).value)

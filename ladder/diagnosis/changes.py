@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ladder.diagnosis.rules import Arm
 from ladder.evidence import Candidate, CauseName, Retrieval
-from ladder.inference.evaluator import Climb
+from ladder.inference.evaluator import Evaluator
 
 FEWER, MORE = 3, 3
 """How many times fewer, and more, texts an arm hands over."""
@@ -39,73 +39,73 @@ IN_WORDS: dict[Arm, str] = {
 }
 
 
-def changes(climb: Climb, candidate: Candidate) -> dict[Arm, Candidate]:
+def changes(evaluator: Evaluator, candidate: Candidate) -> dict[Arm, Candidate]:
     """Return what a candidate could be shipped as instead, by the one thing that is changed."""
     found: dict[Arm, Candidate] = {}
-    can = climb.engine_of(candidate).abilities
-    if candidate.answer == "free" and climb.splits.labels and can.scores_choices:
+    can = evaluator.engine(candidate).abilities
+    if candidate.answer == "free" and evaluator.data.labels and can.scores_choices:
         once = {"answer": "constrained", "votes": 1, "rewrite": False}
         found["constrained"] = candidate.model_copy(update=once)
     retrieval = candidate.retrieval
     if retrieval is None or retrieval.source == "gold":
         return found
-    for arm, changed in _other_retrievals(climb, retrieval):
+    for arm, changed in _other_retrievals(evaluator, retrieval):
         found[arm] = candidate.model_copy(update={"retrieval": changed})
     return found
 
 
-def _other_retrievals(climb: Climb, old: Retrieval) -> Iterator[tuple[Arm, Retrieval]]:
+def _other_retrievals(evaluator: Evaluator, old: Retrieval) -> Iterator[tuple[Arm, Retrieval]]:
     def changed(**update: object) -> Retrieval:
         return old.model_copy(update=update)
 
     reads_documents = old.source != "examples"
     if not old.unique and old.k > 1:
         yield "unique", changed(unique=True)
-    if not old.rerank and climb.task.models.reranker:
+    if not old.rerank and evaluator.task.models.reranker:
         yield "rerank", changed(rerank=RERANK_DEPTH)
     if old.k * MORE <= MOST_TEXTS:
         yield "more", changed(k=old.k * MORE)
     if old.k > 1:
         yield "fewer", changed(k=max(1, old.k // FEWER))
-    if reads_documents and not old.compress and climb.library.cuts:
+    if reads_documents and not old.compress and evaluator.library.cuts:
         yield "compress", changed(compress=True)
     if reads_documents and old.k > 1:
         other = "best first" if old.order == "best last" else "best last"
         yield "reorder", changed(order=other)
-    if climb.splits.documents and climb.splits.train and old.source != "both":
+    if evaluator.data.documents and evaluator.data.train and old.source != "both":
         other = "documents" if old.source == "examples" else "examples"
         yield "other source", changed(source=other, narrow=False)
 
 
-def diagnostic_arms(climb: Climb, candidate: Candidate) -> dict[Arm, Candidate]:
+def diagnostic_arms(evaluator: Evaluator, candidate: Candidate) -> dict[Arm, Candidate]:
     """Return the arms that explain and cannot be shipped."""
     arms: dict[Arm, Candidate] = {"placebo": candidate.model_copy(update={"placebo": True})}
-    gold = oracle(climb, candidate)
+    gold = oracle(evaluator, candidate)
     if gold is not None:
         arms["oracle"] = gold
     if candidate.retrieval is not None:
         arms["no context"] = candidate.model_copy(update={"retrieval": None})
-    teacher = climb.task.models.teacher
+    teacher = evaluator.task.models.teacher
     if teacher is not None and teacher != candidate.model:
-        arms["strong"] = _by(climb, teacher, candidate)
+        arms["strong"] = _by(evaluator, teacher, candidate)
         if gold is not None:
-            arms["strong oracle"] = _by(climb, teacher, gold)
+            arms["strong oracle"] = _by(evaluator, teacher, gold)
     return arms
 
 
-def oracle(climb: Climb, candidate: Candidate) -> Candidate | None:
+def oracle(evaluator: Evaluator, candidate: Candidate) -> Candidate | None:
     """Return the same system, given the documents that hold the answer; None: none is known."""
-    rows = (*climb.splits.dev, *climb.splits.gate)[:LOOKED_AT]
-    if not any(climb.library.right_passages(row) for row in rows):
+    rows = (*evaluator.data.dev, *evaluator.data.gate)[:LOOKED_AT]
+    if not any(evaluator.library.right_passages(row) for row in rows):
         return None
     return candidate.model_copy(update={"retrieval": Retrieval(source="gold", k=1)})
 
 
-def _by(climb: Climb, model: str, candidate: Candidate) -> Candidate:
+def _by(evaluator: Evaluator, model: str, candidate: Candidate) -> Candidate:
     """Return the same system with another model, in a form that this model takes."""
     once = {"model": model, "adapter": None, "votes": 1, "rewrite": False}
     strong = candidate.model_copy(update=once)
-    can = climb.engine_of(strong).abilities
+    can = evaluator.engine(strong).abilities
     if not can.plain:
         strong = strong.model_copy(update={"form": "chat"})
     if not can.scores_choices and candidate.answer in ("scored", "constrained"):

@@ -19,8 +19,9 @@ from ladder.evaluation.comparing import comparison, together
 from ladder.evidence import Candidate, Comparison, ContextCosts, Order, Retrieval
 from ladder.gate.bounds import estimate
 from ladder.inference.answer import answer
-from ladder.inference.evaluator import Climb
+from ladder.inference.evaluator import Evaluator
 from ladder.inference.failures import require_conclusive
+from ladder.inference.outcome import scores_of
 from ladder.samples.rows import Sample
 
 BUDGETS = (1, 2, 4, 8, 16)
@@ -34,25 +35,25 @@ Scores = Mapping[str, float]
 
 
 def context_costs(
-    climb: Climb, candidate: Candidate, rows: Sequence[Sample]
+    evaluator: Evaluator, candidate: Candidate, rows: Sequence[Sample]
 ) -> ContextCosts | None:
     """Return the curve and the split; None where no right documents are known or none are read.
 
     Raises:
         NoVerdictError: too many requests failed to tell.
     """
-    known = [row for row in rows if climb.library.right_passages(row)][:MOST_ROWS]
+    known = [row for row in rows if evaluator.library.right_passages(row)][:MOST_ROWS]
     retrieval = candidate.retrieval
     if retrieval is None or retrieval.source != "documents" or len(known) < 2:
         return None
 
     def scores(changed: Retrieval) -> dict[str, float]:
         way = candidate.model_copy(update={"retrieval": changed})
-        outcomes = answer(climb, way, known, "what context costs")
-        require_conclusive(outcomes, climb.task.gate, "what context costs")
-        return {o.sample.id: o.scores[0] for o in outcomes if o.scores}
+        outcomes = answer(evaluator, way, known, "what context costs")
+        require_conclusive(outcomes, evaluator.task.gate, "what context costs")
+        return scores_of(outcomes)
 
-    there = [k for k in BUDGETS if k <= len(climb.splits.documents)]
+    there = [k for k in BUDGETS if k <= len(evaluator.data.documents)]
     tried = {k: scores(retrieval.model_copy(update={"k": k})) for k in there}
     curve = {k: found for k, found in tried.items() if found}  # too long for the model: no answer
     count = max(LEAST_BESIDE, retrieval.k)
@@ -66,7 +67,7 @@ def context_costs(
     if not (curve and alone and all(beside.values())):
         return None
     whole = {w: _mean([beside[w, place] for place in PLACES]) for w in ("filler", "distractors")}
-    confidence = climb.task.gate.confidence
+    confidence = evaluator.task.gate.confidence
     return ContextCosts(
         rows=len(known),
         texts=count,

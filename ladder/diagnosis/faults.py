@@ -12,8 +12,8 @@ from random import Random
 from typing import Any
 
 from ladder.evidence import Candidate, CauseName
+from ladder.samples.data import Data
 from ladder.samples.rows import Sample
-from ladder.samples.splits import Splits
 
 COPIES = 5
 PADDED_TEXTS = 12
@@ -30,7 +30,7 @@ MakeIndex = Callable[..., Any]
 class Pipeline:
     """What answers, and what it is judged on."""
 
-    splits: Splits
+    splits: Data
     candidate: Candidate
     make_index: MakeIndex
     weaker: str = ""

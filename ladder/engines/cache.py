@@ -35,7 +35,7 @@ LONGEST_WAIT_SECONDS = 900
 """Another run that has answered nothing for so long is not waited for."""
 
 
-class Store:
+class Cache:
     """What has been answered and measured so far."""
 
     def __init__(self, path: Path) -> None:
@@ -170,7 +170,7 @@ def _sum(value: str) -> str:
     return f"{crc32(value.encode()):08x}"
 
 
-class Forgetful(Store):
+class Forgetful(Cache):
     """Keeps nothing: what is asked of it is worked out each time."""
 
     def __init__(self) -> None:
@@ -204,7 +204,7 @@ class CachedEngine:
     """An engine that asks the store first, and tells of every answer that it had to ask for."""
 
     def __init__(
-        self, engine: Engine, store: Store, tell: Callable[[Completion], None] | None = None
+        self, engine: Engine, store: Cache, tell: Callable[[Completion], None] | None = None
     ) -> None:
         self.engine = engine
         self.store = store

@@ -1,12 +1,167 @@
-"""The models of a task: opened once, counted, and kept to the rules."""
+"""The models of a task: each opened once, behind the cache, counted, and kept to the rules."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import cached_property, partial
+from importlib.util import find_spec
 from typing import Protocol
 
-from ladder.engines.base import Abilities
-from ladder.errors import Problem, TaskError
-from ladder.task import Task, model_parts
+from ladder.economy.cost import together
+from ladder.economy.prices import listed_prices
+from ladder.engines import open_engine
+from ladder.engines.base import Abilities, Completion, Engine
+from ladder.engines.bundled import first_use
+from ladder.engines.cache import Cache, CachedEngine
+from ladder.engines.endpoint import EndpointEngine
+from ladder.engines.own_code import may_run
+from ladder.engines.speed import Speed, probe, two_cores
+from ladder.engines.spending import Meter, Spending
+from ladder.errors import MissingExtraError, Problem, TaskError
+from ladder.evidence import Asked
+from ladder.hardware import hardware
+from ladder.progress import Watch
+from ladder.task import Prices, ScorerChoice, Task, model_parts
+
+ENGINES_KEPT = 2
+"""Engines held in memory at once: a base and one built on it."""
+
+Opener = Callable[[str, str | None], Engine]
+"""(model reference, adapter folder) -> engine."""
+
+
+class Models:
+    """Opens a task's models, caches their completions, and counts what they were asked."""
+
+    def __init__(
+        self, task: Task, cache: Cache, watch: Watch, opener: Opener | None = None
+    ) -> None:
+        """Open nothing yet.
+
+        Args:
+            task: names the models, their prices, and the rules.
+            cache: keeps completions.
+            watch: is told of what takes long.
+            opener: opens an engine; default: the engine itself. A rehearsal's only counts.
+        """
+        self.task, self.cache, self.watch = task, cache, watch
+        self._open = opener or self._opened
+        self._rehearses = opener is not None
+        self._engines: dict[tuple[str, str | None], CachedEngine] = {}
+        self.asked = Asked()
+        """What models were asked in this run; cached completions are not in it."""
+
+    def engine(self, model: str, adapter: str | None = None) -> CachedEngine:
+        """Return the engine of a model reference, behind the cache.
+
+        Raises:
+            TaskError: the engine is not on this machine and the task keeps its data here.
+        """
+        key = (model, adapter)
+        if key not in self._engines:
+            opened = self._open(model, adapter)
+            keep_here(self.task, model, opened)
+            if isinstance(opened, EndpointEngine):
+                self._limit(model, opened)
+            self._make_room()
+            self._engines[key] = CachedEngine(opened, self.cache, partial(self.count, model))
+        return self._engines[key]
+
+    def _opened(self, model: str, adapter: str | None) -> Engine:
+        if first_use(model):
+            self.watch.say("converting the bundled model, once: about 20 s")
+        return open_engine(model, adapter, self.task.folder, may_run(self.task, model))
+
+    def _limit(self, model: str, engine: EndpointEngine) -> None:
+        """Hold an endpoint to the time limit, and its requests to the spending limit."""
+        engine.timeout_s = self.task.rules.request_timeout_s
+        prices = self.prices(model)
+        if prices is not None:
+            meter = Meter(self.spending, prices, engine.count_tokens)
+            engine.ahead, engine.ended = meter.ahead, meter.ended
+        elif not engine.abilities.local:
+            self.watch.say(
+                f"no price is known for {model_name(model)}: rules.max_spend_usd cannot be held; "
+                "give `prices:` in the task file"
+            )
+
+    def _make_room(self) -> None:
+        """Let go of the models that were opened first; an endpoint holds no memory, and stays."""
+        # A judge answers after every candidate: it must not push the next one's engine out.
+        named = {str(each.parameters["model"]) for each in self.task.score if _asks(each)}
+        judges = [model for model in named if model_parts(model)[0] != "openai"]
+        held = [
+            key
+            for key, opened in self._engines.items()
+            if not isinstance(opened.engine, EndpointEngine)
+        ]
+        for key in held[: max(0, len(held) + 1 - ENGINES_KEPT - len(judges))]:
+            self._engines.pop(key)
+
+    def count(self, model: str, completion: Completion) -> None:
+        """Count an answer and what it cost, also one without text that was billed.
+
+        Raises:
+            SpendLimitError: the limit is passed. Every answer so far is cached.
+        """
+        call = self._call(model, completion)
+        self.asked = together(self.asked, call)
+        if not self._rehearses:  # nothing is paid
+            self.spending.add(call.usd)
+
+    def _call(self, model: str, completion: Completion) -> Asked:
+        """Return what an answer took, with its price where a model has one."""
+        prices, usd = self.prices(model), 0.0
+        lost_in, lost_out = completion.lost_tokens
+        tokens_in, tokens_out = completion.tokens_in + lost_in, completion.tokens_out + lost_out
+        if prices is not None:
+            usd += tokens_in * prices.input_usd_per_1m / 1e6
+            usd += tokens_out * prices.output_usd_per_1m / 1e6
+        tokens = tokens_in + tokens_out
+        errors = {completion.kind or "error": 1} if completion.error is not None else {}
+        return Asked(calls=1, tokens=tokens, seconds=completion.seconds, usd=usd, errors=errors)
+
+    def add(self, asked: Asked) -> None:
+        """Count what was not asked of an engine: a training that a rehearsal foresees."""
+        self.asked = together(self.asked, asked)
+
+    @cached_property
+    def spending(self) -> Spending:
+        """What the task has paid, and may pay."""
+        return Spending(self.cache, self.task.name, self.task.rules.max_spend_usd)
+
+    def prices(self, model: str) -> Prices | None:
+        """Return what a model's tokens cost: as the task says, else as the public table says."""
+        kind, name, place = model_parts(model)
+        if kind != "openai":
+            return None
+        return self.task.prices or listed_prices(name, place or "")
+
+    def speed(self) -> Speed:
+        """Return how fast the base answers here: probed once, kept with the completions."""
+        base = self.task.models.base
+        untried = base in self.task.rules.remote_code and not may_run(self.task, base)
+        if not base_is_local(self.task) or first_use(base) or not find_spec("torch") or untried:
+            return two_cores()
+        engine = self.engine(base)
+        try:
+            about = [engine.identity, hardware()]
+            return Speed(
+                **self.cache.remember("speed", about, lambda: asdict(probe(engine.engine)))
+            )
+        except MissingExtraError:
+            return two_cores()
+
+
+def _asks(choice: ScorerChoice) -> bool:
+    """Tell whether a scorer asks a model."""
+    return bool(choice.parameters.get("model"))
+
+
+def base_is_local(task: Task) -> bool:
+    """Tell whether the base model's weights are on this machine."""
+    return model_parts(task.models.base)[0] in ("bundled", "hf")
 
 
 class _Able(Protocol):
@@ -15,12 +170,12 @@ class _Able(Protocol):
 
 
 def may_be_asked(task: Task, engine: _Able) -> bool:
-    """Tell whether the rows may be sent to an engine."""
+    """Tell whether the examples may be sent to an engine."""
     return engine.abilities.local or task.rules.data_may_leave
 
 
 def keep_here(task: Task, model: str, engine: _Able) -> None:
-    """Keep the rows on this machine unless the task lets them go.
+    """Keep the examples on this machine unless the task lets them go.
 
     Raises:
         TaskError: the engine is elsewhere, and rules.data_may_leave is not set.

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 
 from ladder.engines.base import Request
-from ladder.engines.cache import Store
+from ladder.engines.cache import Cache
 from ladder.errors import SpendLimitError
 from ladder.task import Prices
 
@@ -17,7 +17,7 @@ MESSAGE_TOKENS = 8
 class Spending:
     """What a task has paid to endpoints in this run and in those before it."""
 
-    def __init__(self, store: Store, task: str, limit_usd: float) -> None:
+    def __init__(self, store: Cache, task: str, limit_usd: float) -> None:
         """Take the limit; what earlier runs have paid stands in the store.
 
         Args:

@@ -7,54 +7,73 @@ from collections.abc import Mapping, Sequence
 
 from ladder.evaluation.comparing import comparison
 from ladder.evaluation.measure import measure
-from ladder.evidence import AgainstTeacher, Measurement
-from ladder.inference.answer import Outcome
-from ladder.inference.evaluator import Climb
+from ladder.evidence import AgainstTeacher, Attempt, Measurement
+from ladder.inference.evaluator import Evaluator
 from ladder.inference.failures import require_conclusive
+from ladder.inference.outcome import Outcome, Scores, scores_of
 from ladder.task import model_parts
 from ladder.training.teacher import teacher_of
 
 
 def against_teacher(
-    climb: Climb, student: Measurement, outcomes: Sequence[Outcome]
+    evaluator: Evaluator,
+    student: Measurement,
+    outcomes: Sequence[Outcome],
+    best: Attempt | None,
+    scores: Mapping[str, Scores],
 ) -> AgainstTeacher | None:
     """Compare a measured student with its teacher, on the gate rows that both answered.
 
-    A teacher that the task names is measured on the student's rows; its answers are kept.
+    A teacher that the task names is measured on the student's rows; its answers are cached.
+
+    Args:
+        evaluator: the task, its data, models and scorers.
+        student: how it was measured.
+        outcomes: its answers.
+        best: the best attempt before it, who teaches where the task names no teacher.
+        scores: rung -> its scores on the eval set.
     """
-    best, named = climb.best(), climb.task.models.teacher
-    own = {outcome.sample.id: outcome.scores[0] for outcome in outcomes if outcome.scores}
+    named = evaluator.task.models.teacher
+    own = scores_of(outcomes)
     if named is not None:
-        rows = [outcome.sample for outcome in outcomes if outcome.scores]
+        rows = [outcome.sample for outcome in outcomes if outcome.score is not None]
         if not rows:
             return None
         measured, _, answered = measure(
-            climb, teacher_of(climb), rows, all_rows=True, title="measuring the teacher"
+            evaluator,
+            teacher_of(evaluator.task, best),
+            rows,
+            all_rows=True,
+            title="measuring the teacher",
         )
-        require_conclusive(answered, climb.task.gate, "measuring the teacher")
-        other = {outcome.sample.id: outcome.scores[0] for outcome in answered if outcome.scores}
-        return beside(climb, ":".join(model_parts(named)[:2]), (student, own), (measured, other))
+        require_conclusive(answered, evaluator.task.gate, "measuring the teacher")
+        theirs = scores_of(answered)
+        return beside(
+            evaluator, ":".join(model_parts(named)[:2]), (student, own), (measured, theirs)
+        )
     if best is None or best.measurement is None:
         return None
-    scores = climb.gate_scores.get(best.rung, {})
-    return beside(climb, best.rung, (student, own), (best.measurement, scores))
+    other = scores.get(best.rung, {})
+    return beside(evaluator, best.rung, (student, own), (best.measurement, other))
 
 
-Measured = tuple[Measurement, Mapping[str, float]]
+Measured = tuple[Measurement, Scores]
 """A measurement, and the score of each row that was answered."""
 
 
-def beside(climb: Climb, name: str, student: Measured, teacher: Measured) -> AgainstTeacher | None:
+def beside(
+    evaluator: Evaluator, name: str, student: Measured, teacher: Measured
+) -> AgainstTeacher | None:
     """Return what a student keeps and saves; None where the teacher has nothing right."""
-    witness = {sample.id: sample.witness for sample in climb.splits.gate}
-    grouped = any(sample.group for sample in climb.splits.gate)
+    witness = {sample.id: sample.witness for sample in evaluator.data.gate}
+    grouped = any(sample.group for sample in evaluator.data.gate)
     both = [row for row in student[1] if row in teacher[1]]
     first, second = ([scores[row] for row in both] for scores in (student[1], teacher[1]))
     whole = math.fsum(second) / max(1, len(second))
     if not whole:
         return None
     groups = [witness[row] for row in both] if grouped else ()
-    gap = comparison(name, first, second, climb.task.gate.confidence, groups)
+    gap = comparison(name, first, second, evaluator.task.gate.confidence, groups)
     own, other = student[0], teacher[0]
     return AgainstTeacher(
         teacher=name,

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 from ladder.evidence import Comparison
 from ladder.gate.paired import holm, paired
-from ladder.inference.answer import Outcome
-from ladder.inference.evaluator import Climb
+from ladder.inference.outcome import Outcome, Scores
+from ladder.samples.rows import Sample
 from ladder.task import RungName
 
 
-def compare(climb: Climb, rung: RungName) -> tuple[Comparison, ...]:
+def compare(
+    rung: RungName,
+    own: Scores,
+    measured: Mapping[str, Scores],
+    samples: Sequence[Sample],
+    confidence: float,
+) -> tuple[Comparison, ...]:
     """Compare a measured rung with the control and every rung below it.
 
-    The winners were chosen on the dev rows and these are gate rows, so the choice among many
-    candidates flatters nobody here.
+    The winners were chosen on the dev set and these are examples of the eval set, so the choice
+    among many candidates flatters nobody here.
+
+    Args:
+        rung: its name.
+        own: its scores.
+        measured: rung, or `control` -> its scores.
+        samples: the eval set.
+        confidence: of the intervals; 1 - confidence is the error of all comparisons together.
     """
-    own = climb.gate_scores[rung]
-    witness = {sample.id: sample.witness for sample in climb.splits.gate}
-    grouped = any(sample.group for sample in climb.splits.gate)
-    confidence = climb.task.gate.confidence
+    witness = {sample.id: sample.witness for sample in samples}
+    grouped = any(sample.group for sample in samples)
     found = []
-    for other, scores in climb.gate_scores.items():
+    for other, scores in measured.items():
         both = [row for row in own if row in scores]
         if other == rung or not both:
             continue
@@ -36,10 +47,12 @@ def compare_outcomes(
     other: str, new: Sequence[Outcome], old: Sequence[Outcome], confidence: float
 ) -> Comparison:
     """Compare two systems on the rows that both answered, given in the same order."""
-    both = [(a, b) for a, b in zip(new, old, strict=True) if a.scores and b.scores]
-    grouped = any(a.sample.group for a, _ in both)
-    groups = [a.sample.witness for a, _ in both] if grouped else ()
-    first, second = [a.scores[0] for a, _ in both], [b.scores[0] for _, b in both]
+    pairs = zip(new, old, strict=True)
+    both = [(a.sample, a.score, b.score) for a, b in pairs if a.score is not None]
+    known = [(sample, a, b) for sample, a, b in both if b is not None]
+    grouped = any(sample.group for sample, _, _ in known)
+    groups = [sample.witness for sample, _, _ in known] if grouped else ()
+    first, second = [a for _, a, _ in known], [b for _, _, b in known]
     return comparison(other, first, second, confidence, groups)
 
 

@@ -7,41 +7,48 @@ from ladder.evaluation.units import as_units
 from ladder.evidence import Candidate, Confirmation, Estimate
 from ladder.gate.verdict import judge_score, too_many_failed
 from ladder.inference.answer import answer
-from ladder.inference.evaluator import Climb
+from ladder.inference.evaluator import Evaluator
 from ladder.inference.failures import describe, inconclusive
+from ladder.inference.outcome import Scores
 
 MOST_LEAKED = 200
 
 
-def score_with_leaks(climb: Climb, candidate: Candidate) -> Estimate | None:
+def score_with_leaks(
+    evaluator: Evaluator, candidate: Candidate, counted: Scores
+) -> Estimate | None:
     """Return the score over the rows that were counted and the leaked rows.
 
     None without leaks, or where too many requests failed.
+
+    Args:
+        evaluator: the task, its data, models and scorers.
+        candidate: what is measured.
+        counted: its scores on the eval set, without the leaked examples.
     """
-    shares = climb.task.use.strata
-    known = [row for row in climb.splits.leaked if not shares or row.stratum in shares]
+    shares = evaluator.task.use.strata
+    known = [row for row in evaluator.data.leaked if not shares or row.stratum in shares]
     leaked = known[:MOST_LEAKED]
     if not leaked:
         return None
-    outcomes = answer(climb, candidate, leaked, "the rows that repeat training rows")
-    if inconclusive(outcomes, climb.task.gate):
+    outcomes = answer(evaluator, candidate, leaked, "the rows that repeat training rows")
+    if inconclusive(outcomes, evaluator.task.gate):
         return None
-    scored = [(outcome.sample, outcome.scores[0]) for outcome in outcomes if outcome.scores]
-    counted = climb.gate_scores[candidate.rung]
-    scored += [(row, counted[row.id]) for row in climb.splits.gate if row.id in counted]
-    return as_units(scored, climb.task.use.strata).estimate(climb.task.gate.confidence)
+    scored = [(outcome.sample, outcome.score) for outcome in outcomes if outcome.score is not None]
+    scored += [(row, counted[row.id]) for row in evaluator.data.gate if row.id in counted]
+    return as_units(scored, evaluator.task.use.strata).estimate(evaluator.task.gate.confidence)
 
 
-def confirm(climb: Climb, candidate: Candidate) -> Confirmation:
+def confirm(evaluator: Evaluator, candidate: Candidate) -> Confirmation:
     """Answer the sealed rows once.
 
     The verdict is `none` where too many requests failed: then nothing is confirmed.
     """
-    outcomes = answer(climb, candidate, climb.splits.sealed, "confirming on the sealed rows")
-    units = units_of(climb, outcomes)
-    gate = climb.task.gate
+    outcomes = answer(evaluator, candidate, evaluator.data.sealed, "confirming on the sealed rows")
+    units = units_of(evaluator, outcomes)
+    gate = evaluator.task.gate
     verdict = judge_score(units.scores, gate.min_score, 1 - gate.confidence, units.weights)
-    failed = sum(not outcome.scores for outcome in outcomes)
+    failed = sum(outcome.score is None for outcome in outcomes)
     if failed and (not units.scores or too_many_failed(failed, len(outcomes), gate.max_error_rate)):
         reason = describe("the sealed rows", outcomes)
         verdict = verdict.model_copy(update={"verdict": "none", "reason": reason})

@@ -9,10 +9,11 @@ from typing import Any
 
 from ladder.economy.cost import machine_usd_per_1k
 from ladder.evaluation.units import as_units
-from ladder.evidence import CONTROL, Control, ControlLine
+from ladder.evidence import Control, ControlLine
 from ladder.files import digest_of
-from ladder.inference.evaluator import Climb
+from ladder.inference.evaluator import Evaluator
 from ladder.inference.judge import gated_scores
+from ladder.inference.outcome import Scores
 from ladder.retrieval.search import LexicalIndex
 from ladder.samples.rows import Sample
 
@@ -22,13 +23,13 @@ Predictor = Callable[[Sequence[Sample], Sequence[str]], list[str]]
 """(training rows, inputs) -> answers."""
 
 
-def measure_control(climb: Climb) -> Control | None:
+def measure_control(evaluator: Evaluator) -> tuple[Control | None, Scores]:
     """Answer the gate rows without a model; None where there are no training rows to go by."""
-    train, gate = climb.splits.train, climb.splits.gate
+    train, gate = evaluator.data.train, evaluator.data.gate
     if not train:
-        return None
+        return None, {}
     ways: dict[str, Predictor] = {"nearest example": _nearest}
-    if climb.splits.labels:
+    if evaluator.data.labels:
         ways = {"majority": _majority, "nearest example": _vote}
         if len({sample.target for sample in train}) > 1:
             ways["TF-IDF + logistic regression"] = linear
@@ -43,34 +44,36 @@ def measure_control(climb: Climb) -> Control | None:
             found[name] = {"answers": answers, "seconds": seconds}
         return found
 
-    kept = climb.store.remember("control", about, compute)
+    kept = evaluator.models.cache.remember("control", about, compute)
     scores = {
-        name: gated_scores(climb, list(zip(gate, kept[name]["answers"], strict=True)))
+        name: gated_scores(evaluator, list(zip(gate, kept[name]["answers"], strict=True)))
         for name in ways
     }
-    lines = tuple(_line(climb, name, kept[name]["seconds"], scores[name]) for name in ways)
+    lines = tuple(_line(evaluator, name, kept[name]["seconds"], scores[name]) for name in ways)
     best = max(lines, key=lambda line: line.score.mean)
-    climb.gate_scores[CONTROL] = {
+    measured = {
         sample.id: score
         for sample, score in zip(gate, scores[best.name], strict=True)
         if score is not None
     }
-    return Control(lines=lines, sentence=_sentence(climb, best))
+    return Control(lines=lines, sentence=_sentence(evaluator, best)), measured
 
 
-def _line(climb: Climb, name: str, seconds: float, scores: Sequence[float | None]) -> ControlLine:
-    pairs = zip(climb.splits.gate, scores, strict=True)
+def _line(
+    evaluator: Evaluator, name: str, seconds: float, scores: Sequence[float | None]
+) -> ControlLine:
+    pairs = zip(evaluator.data.gate, scores, strict=True)
     known = [(sample, score) for sample, score in pairs if score is not None]
     return ControlLine(
         name=name,
-        score=as_units(known, climb.task.use.strata).estimate(climb.task.gate.confidence),
+        score=as_units(known, evaluator.task.use.strata).estimate(evaluator.task.gate.confidence),
         latency_ms=1000 * seconds,
-        cost_usd_per_1k=machine_usd_per_1k(seconds, climb.task.hardware.usd_per_hour),
+        cost_usd_per_1k=machine_usd_per_1k(seconds, evaluator.task.hardware.usd_per_hour),
     )
 
 
-def _sentence(climb: Climb, best: ControlLine) -> str:
-    reached, wanted = best.score.mean, climb.task.gate.min_score
+def _sentence(evaluator: Evaluator, best: ControlLine) -> str:
+    reached, wanted = best.score.mean, evaluator.task.gate.min_score
     if best.score.n == 0:
         return "What answers without a language model score is unknown: the judge graded none."
     if reached >= wanted:

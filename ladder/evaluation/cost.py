@@ -8,8 +8,8 @@ from statistics import fmean, stdev
 
 from ladder.economy.cost import machine_usd_per_1k, tokens_usd_per_1k
 from ladder.evidence import Candidate, TokenUse
-from ladder.inference.answer import Outcome
-from ladder.inference.evaluator import Climb
+from ladder.inference.evaluator import Evaluator
+from ladder.inference.outcome import Outcome
 
 
 def throughput(candidate: Candidate, answered: Sequence[Outcome]) -> float | None:
@@ -31,16 +31,16 @@ def token_use(answered: Sequence[Outcome]) -> TokenUse:
 
 
 def cost_of(
-    climb: Climb, candidate: Candidate, answered: Sequence[Outcome]
+    evaluator: Evaluator, candidate: Candidate, answered: Sequence[Outcome]
 ) -> tuple[float | None, float, str]:
     """Return USD per 1,000 requests, its standard error, and where the figure comes from."""
     if not answered:
         return None, 0.0, "no answers"
-    machine = climb.task.hardware
+    machine = evaluator.task.hardware
     done = [outcome.completion for outcome in answered]
-    searching = climb.library.seconds(candidate.retrieval, [o.sample for o in answered])
+    searching = evaluator.library.seconds(candidate.retrieval, [o.sample for o in answered])
     if candidate.model.startswith("openai:"):
-        prices = climb.prices(candidate.model)
+        prices = evaluator.models.prices(candidate.model)
         if prices is None:
             return None, 0.0, "no prices given for the endpoint"
         here = machine_usd_per_1k(searching, machine.usd_per_hour, machine.utilisation)

@@ -15,7 +15,7 @@ from ladder.gate.quantiles import percentile, quantile_interval
 from ladder.gate.verdict import error_at_look, judge_latency
 from ladder.hardware import hardware
 from ladder.inference.answer import exchange
-from ladder.inference.evaluator import Climb
+from ladder.inference.evaluator import Evaluator
 from ladder.inference.exchanges import carry_out
 from ladder.inference.judge import TIMES_ASKED
 from ladder.inference.prompts import request_for
@@ -34,7 +34,7 @@ Timing = tuple[float, float | None]
 
 
 def judged_latency(
-    climb: Climb, candidate: Candidate, samples: Sequence[Sample], budget: float
+    evaluator: Evaluator, candidate: Candidate, samples: Sequence[Sample], budget: float
 ) -> tuple[Latency | None, LimitVerdict | None, int]:
     """Return the latency at the task's concurrency, its limit's verdict, and what is untimed.
 
@@ -42,45 +42,47 @@ def judged_latency(
     requests that got no answer.
 
     Args:
-        climb: the assessment under way.
+        evaluator: the task, its data, models and scorers.
         candidate: what is timed.
         samples: what it is asked, over and over where they are few.
         budget: the error that all looks at the limit together may spend.
     """
-    limit = climb.task.gate.max_p95_ms
+    limit = evaluator.task.gate.max_p95_ms
     counts = LATENCY_LOOKS if limit and samples else (LATENCY_REQUESTS,) if samples else ()
     endpoint = candidate.model.startswith("openai:")
     # On this machine the first requests only fill the line in which the others wait.
-    ahead = 0 if endpoint else climb.task.use.concurrency - 1
+    ahead = 0 if endpoint else evaluator.task.use.concurrency - 1
     timed: list[Timing] = []
     found, verdict = None, None
     for number, count in enumerate(counts):
         places = range(len(timed), count + ahead)
         timed += (_at_endpoint if endpoint else _on_this_machine)(
-            climb, candidate, [samples[at % len(samples)] for at in places]
+            evaluator, candidate, [samples[at % len(samples)] for at in places]
         )
-        total = _total(climb, timed, in_line=not endpoint)
-        found = _summary(climb, timed, total)
+        total = _total(evaluator, timed, in_line=not endpoint)
+        found = _summary(evaluator, timed, total)
         if limit is None:
             break
         error = error_at_look(number, len(counts), budget)
-        verdict = judge_latency(total, limit, error, climb.task.gate.max_error_rate)
+        verdict = judge_latency(total, limit, error, evaluator.task.gate.max_error_rate)
         if verdict.verdict != "undecided":
             break
     return found, verdict, sum(math.isinf(seconds) for seconds, _ in timed)
 
 
-def _total(climb: Climb, timed: Sequence[Timing], *, in_line: bool) -> list[float]:
+def _total(evaluator: Evaluator, timed: Sequence[Timing], *, in_line: bool) -> list[float]:
     """Return milliseconds of each request, with its wait where they are answered in a line."""
     service = [1000 * seconds for seconds, _ in timed]
     if not in_line:
         return service
-    clients = climb.task.use.concurrency
+    clients = evaluator.task.use.concurrency
     queued = waits(service, clients)
     return [wait + own for wait, own in zip(queued, service[clients - 1 :], strict=True)]
 
 
-def _summary(climb: Climb, timed: Sequence[Timing], total: Sequence[float]) -> Latency | None:
+def _summary(
+    evaluator: Evaluator, timed: Sequence[Timing], total: Sequence[float]
+) -> Latency | None:
     """Return the quantiles of the requests that were answered; None where none was."""
     answered = [value for value in total if math.isfinite(value)]
     if not answered:
@@ -88,7 +90,7 @@ def _summary(climb: Climb, timed: Sequence[Timing], total: Sequence[float]) -> L
     own = [1000 * seconds for seconds, _ in timed[len(timed) - len(total) :]]
     queued = [value - alone for value, alone in zip(total, own, strict=True) if value < math.inf]
     first = [1000 * seconds for _, seconds in timed if seconds is not None]
-    confidence = climb.task.gate.confidence
+    confidence = evaluator.task.gate.confidence
     shares = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
     return Latency(
         **{name: percentile(answered, share) for name, share in shares.items()},
@@ -96,76 +98,82 @@ def _summary(climb: Climb, timed: Sequence[Timing], total: Sequence[float]) -> L
         intervals={
             name: quantile_interval(answered, share, confidence) for name, share in shares.items()
         },
-        clients=climb.task.use.concurrency,
+        clients=evaluator.task.use.concurrency,
         queue_p95=percentile(queued, 0.95),
         first_token_p50=percentile(first, 0.50) if first else None,
         first_token_p95=percentile(first, 0.95) if first else None,
     )
 
 
-def _on_this_machine(climb: Climb, candidate: Candidate, samples: Sequence[Sample]) -> list[Timing]:
+def _on_this_machine(
+    evaluator: Evaluator, candidate: Candidate, samples: Sequence[Sample]
+) -> list[Timing]:
     """Time requests one at a time, after warm-up. Kept with the machine they ran on."""
-    engine = climb.engine_of(candidate)
-    count = partial(climb.count, candidate.model)
+    engine = evaluator.engine(candidate)
+    count = partial(evaluator.models.count, candidate.model)
 
     def timings() -> Iterator[tuple[float, None]]:
         asked = [*samples[:WARM_UP], *samples]
-        with climb.watch.step("latency, one request at a time", len(asked)) as advance:
+        with evaluator.watch.step("latency, one request at a time", len(asked)) as advance:
             for done, sample in enumerate(asked):
-                request = request_for(climb, candidate, sample, engine)
+                request = request_for(evaluator, candidate, sample, engine)
                 started = time.perf_counter()
-                climb.library.search_anew(candidate.retrieval, sample)
-                list(carry_out(engine.engine, [exchange(climb, candidate, request)], count))
+                evaluator.library.search_anew(candidate.retrieval, sample)
+                list(carry_out(engine.engine, [exchange(evaluator, candidate, request)], count))
                 if done >= WARM_UP:
                     yield time.perf_counter() - started, None
                 advance(done + 1)
 
-    about = [*_what_is_timed(climb, candidate, samples), hardware()]
+    about = [*_what_is_timed(evaluator, candidate, samples), hardware()]
     kept: list[tuple[float, None]]
-    kept = climb.store.remember("service time", about, lambda: list(timings()))
+    kept = evaluator.models.cache.remember("service time", about, lambda: list(timings()))
     return [(seconds, None) for seconds, _ in kept]
 
 
-def _at_endpoint(climb: Climb, candidate: Candidate, samples: Sequence[Sample]) -> list[Timing]:
+def _at_endpoint(
+    evaluator: Evaluator, candidate: Candidate, samples: Sequence[Sample]
+) -> list[Timing]:
     """Time requests sent anew, as many at once as the task says, streamed, after warm-up.
 
     The answers themselves were asked for at another pace, or are kept from another day.
     """
-    cached, clients = climb.engine_of(candidate), climb.task.use.concurrency
+    cached, clients = evaluator.engine(candidate), evaluator.task.use.concurrency
     engine = cached.engine
     if not isinstance(engine, EndpointEngine):  # a rehearsal counts
-        return _on_this_machine(climb, candidate, samples)
+        return _on_this_machine(evaluator, candidate, samples)
 
-    about = [*_what_is_timed(climb, candidate, samples), clients]
+    about = [*_what_is_timed(evaluator, candidate, samples), clients]
     keys = [digest_of(["endpoint time", about, number]) for number in range(len(samples))]
     for _ in range(TIMES_ASKED):  # what failed is timed once more
-        kept = climb.store.get(keys)
+        kept = evaluator.models.cache.get(keys)
         missing = [number for number, key in enumerate(keys) if key not in kept]
         if missing:
-            _time_anew(climb, candidate, engine, {keys[n]: samples[n] for n in missing})
-    kept = climb.store.get(keys)
-    searching = climb.library.seconds(candidate.retrieval, samples)
+            _time_anew(evaluator, candidate, engine, {keys[n]: samples[n] for n in missing})
+    kept = evaluator.models.cache.get(keys)
+    searching = evaluator.library.seconds(candidate.retrieval, samples)
     return [_searched(kept.get(key), searching) for key in keys]
 
 
 def _time_anew(
-    climb: Climb, candidate: Candidate, engine: EndpointEngine, wanted: Mapping[str, Sample]
+    evaluator: Evaluator, candidate: Candidate, engine: EndpointEngine, wanted: Mapping[str, Sample]
 ) -> None:
     """Send requests and keep under their keys how long each took; those that fail are not kept."""
-    clients = climb.task.use.concurrency
-    cached = climb.engine_of(candidate)
+    clients = evaluator.task.use.concurrency
+    cached = evaluator.engine(candidate)
     keys = list(wanted)
-    requests = [request_for(climb, candidate, sample, cached) for sample in wanted.values()]
+    requests = [request_for(evaluator, candidate, sample, cached) for sample in wanted.values()]
     # The first ones open the connections; they are asked, and not timed.
     warm_up = min(len(requests), max(WARM_UP, clients))
-    exchanges = [exchange(climb, candidate, r) for r in [*requests[:warm_up], *requests]]
+    exchanges = [exchange(evaluator, candidate, r) for r in [*requests[:warm_up], *requests]]
     at_once = clients * draws_wanted((), 0, candidate.votes)  # each client's draws go side by side
-    count = partial(climb.count, candidate.model)
-    with climb.watch.step(f"latency, {clients} at once", warm_up + len(requests)) as advance:
+    count = partial(evaluator.models.count, candidate.model)
+    with evaluator.watch.step(f"latency, {clients} at once", warm_up + len(requests)) as advance:
         answers = carry_out(engine.streaming(at_once), exchanges, count)
         for done, (at, completion) in enumerate(answers, start=1):
             if at >= warm_up and completion.error is None:
-                climb.store.put(keys[at - warm_up], [completion.seconds, completion.first_s])
+                evaluator.models.cache.put(
+                    keys[at - warm_up], [completion.seconds, completion.first_s]
+                )
             advance(done)
 
 
@@ -177,8 +185,10 @@ def _searched(kept: tuple[float, float | None] | None, searching: float) -> Timi
     return seconds + searching, None if first is None else first + searching
 
 
-def _what_is_timed(climb: Climb, candidate: Candidate, samples: Sequence[Sample]) -> list[object]:
+def _what_is_timed(
+    evaluator: Evaluator, candidate: Candidate, samples: Sequence[Sample]
+) -> list[object]:
     unset = {name for name, value in LATER.items() if getattr(candidate, name) == value}
     fresh = candidate.model_dump(exclude={"build", "technique", *unset})
-    read = climb.library.about if candidate.retrieval else []
-    return [climb.engine_of(candidate).identity, fresh, [sample.id for sample in samples], *read]
+    read = evaluator.library.about if candidate.retrieval else []
+    return [evaluator.engine(candidate).identity, fresh, [sample.id for sample in samples], *read]

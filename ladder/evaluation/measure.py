@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
 from statistics import fmean
+from typing import Any
 
 from ladder.evaluation.cost import cost_of, throughput, token_use
 from ladder.evaluation.latency import judged_latency
@@ -22,14 +22,15 @@ from ladder.gate.verdict import (
     judge_in_looks,
     looks,
 )
-from ladder.inference.answer import Outcome, answer
-from ladder.inference.evaluator import Climb
+from ladder.inference.answer import answer
+from ladder.inference.evaluator import Evaluator
 from ladder.inference.failures import commonest, kinds_of
+from ladder.inference.outcome import Outcome
 from ladder.samples.rows import Sample
 
 
 def measure(
-    climb: Climb,
+    evaluator: Evaluator,
     candidate: Candidate,
     rows: Sequence[Sample],
     *,
@@ -40,7 +41,7 @@ def measure(
     """Measure a candidate against the task's gate.
 
     Args:
-        climb: the assessment under way.
+        evaluator: the task, its data, models and scorers.
         candidate: what is measured.
         rows: held-out rows; read from the front, in looks.
         all_rows: read all of them, even when the verdict is clear before.
@@ -50,48 +51,34 @@ def measure(
     Returns:
         the measurement, the verdict, and the outcomes of the rows that were read.
     """
-    gate = climb.task.gate
+    gate = evaluator.task.gate
     counts = (len(rows),) if all_rows else looks(len(rows))
-    budget = error_of_limit(gate, len(climb.task.rungs) if rungs is None else rungs)
+    budget = error_of_limit(gate, len(evaluator.task.rungs) if rungs is None else rungs)
     outcomes: list[Outcome] = []
     started = time.perf_counter()
 
     def read(count: int) -> tuple[Sequence[float], Sequence[float] | None]:
         asked = f"{title}, rows to {count}"
-        outcomes.extend(answer(climb, candidate, rows[len(outcomes) : count], asked))
-        found = units_of(climb, outcomes)
+        outcomes.extend(answer(evaluator, candidate, rows[len(outcomes) : count], asked))
+        found = units_of(evaluator, outcomes)
         return found.scores, found.weights
 
     def failed() -> int:
-        return sum(not outcome.scores for outcome in outcomes)
+        return sum(outcome.score is None for outcome in outcomes)
 
     score, seen = judge_in_looks(read, counts, gate.min_score, budget, failed, gate.max_error_rate)
-    units = units_of(climb, outcomes)
     errors = failed()
     limits = [score, judge_errors(errors, len(outcomes), gate.max_error_rate)]
-    answered = [outcome for outcome in outcomes if outcome.scores]
+    answered = [outcome for outcome in outcomes if outcome.score is not None]
     latency, latency_limit, untimed = judged_latency(
-        climb, candidate, [outcome.sample for outcome in answered], budget
+        evaluator, candidate, [outcome.sample for outcome in answered], budget
     )
     limits += [latency_limit] if latency_limit else []
-    cost, cost_error, source = cost_of(climb, candidate, answered)
+    cost, cost_error, source = cost_of(evaluator, candidate, answered)
     if gate.max_cost_usd_per_1k is not None:
         limits.append(judge_cost(cost, gate.max_cost_usd_per_1k))
-    names = [name for name, _ in climb.scorers]
-    by_people, refusal = human_score(climb, [(o.sample, o.text, o.scores[0]) for o in answered])
-    columns = list(zip(*(outcome.scores for outcome in answered), strict=True))
     measurement = Measurement(
-        score=units.estimate(gate.confidence),
-        unweighted=units.unweighted(gate.confidence),
-        slices=units.slices(gate.confidence),
-        others={
-            n: estimate([score for score in c if not math.isnan(score)], gate.confidence)
-            for n, c in zip(names[1:], columns[1:], strict=False)
-        },
-        human_score=by_people,
-        human_refusal=refusal,
-        unjudged=sum(bool(outcome.unjudged) for outcome in outcomes),
-        macro_f1=macro_f1(answered) if climb.splits.labels and answered else None,
+        **_scored(evaluator, outcomes),
         cost_usd_per_1k=cost,
         cost_error_usd_per_1k=cost_error,
         cost_source=source,
@@ -106,15 +93,37 @@ def measure(
         looks=seen,
         seconds=round(time.perf_counter() - started, 3),
         build=candidate.build,
-        fingerprint=climb.engine_of(candidate).fingerprint(),
+        fingerprint=evaluator.engine(candidate).fingerprint(),
     )
     return measurement, combine(limits), outcomes
 
 
-def units_of(climb: Climb, outcomes: Sequence[Outcome]) -> Units:
+def _scored(evaluator: Evaluator, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """Return the fields of a measurement that say how good the answers are."""
+    confidence, units = evaluator.task.gate.confidence, units_of(evaluator, outcomes)
+    known = [(o.sample, o.text, o.score) for o in outcomes if o.score is not None]
+    answered = [outcome for outcome in outcomes if outcome.score is not None]
+    by_people, refusal = human_score(evaluator, known)
+    others = {}
+    for name, _ in evaluator.scorers[1:] if answered else ():
+        scores = [o.others[name] for o in answered]
+        others[name] = estimate([score for score in scores if score is not None], confidence)
+    return {
+        "score": units.estimate(confidence),
+        "unweighted": units.unweighted(confidence),
+        "slices": units.slices(confidence),
+        "others": others,
+        "human_score": by_people,
+        "human_refusal": refusal,
+        "unjudged": sum(bool(outcome.unjudged) for outcome in outcomes),
+        "macro_f1": macro_f1(answered) if evaluator.data.labels and answered else None,
+    }
+
+
+def units_of(evaluator: Evaluator, outcomes: Sequence[Outcome]) -> Units:
     """Return the witnesses among outcomes; those without a score are none."""
-    scored = ((o.sample, o.scores[0]) for o in outcomes if o.scores)
-    return as_units(scored, climb.task.use.strata)
+    scored = ((o.sample, o.score) for o in outcomes if o.score is not None)
+    return as_units(scored, evaluator.task.use.strata)
 
 
 def macro_f1(answered: Sequence[Outcome]) -> float:

@@ -8,7 +8,7 @@ from statistics import fmean
 from ladder.evidence import Estimate, JudgeAgreement
 from ladder.gate.bounds import estimate
 from ladder.gate.judged import kappa, prediction_powered_mean, too_few
-from ladder.inference.evaluator import Climb
+from ladder.inference.evaluator import Evaluator
 from ladder.inference.judge import Given, ask_judge, judge_model
 from ladder.samples.rows import Sample
 from ladder.scorers import ModelScorer, Score
@@ -18,29 +18,29 @@ RIGHT_FROM = 0.5
 """A graded score counts as right from here on, where right and wrong are compared."""
 
 
-def judge_agreement(climb: Climb) -> JudgeAgreement | None:
+def judge_agreement(evaluator: Evaluator) -> JudgeAgreement | None:
     """Let the judge grade what people have graded; None where no judge is gated.
 
     Opens the judge's engine, so that a judge the rules forbid is refused before anything is spent.
     """
-    _, scorer = climb.scorers[0]
+    _, scorer = evaluator.scorers[0]
     if not isinstance(scorer, ModelScorer):
         return None
-    reference = judge_model(climb, scorer)
-    engine = climb.engine(reference)
+    reference = judge_model(evaluator, scorer)
+    engine = evaluator.models.engine(reference)
     kind, name, _ = model_parts(reference)  # without the address: it may hold a password
     model = f"{kind}:{name}"
-    found = ask_judge(climb, scorer, _graded(climb))
+    found = ask_judge(evaluator, scorer, _graded(evaluator))
     pairs = [
         (row.human >= RIGHT_FROM, score.value >= RIGHT_FROM)
-        for row, score in zip(climb.graded, found, strict=True)
+        for row, score in zip(evaluator.data.graded, found, strict=True)
         if isinstance(score, Score)
     ]
-    confidence = climb.task.gate.confidence
+    confidence = evaluator.task.gate.confidence
     agree = estimate([float(human == judge) for human, judge in pairs], confidence)
     same = kappa([float(h) for h, _ in pairs], [float(j) for _, j in pairs], confidence)
-    unjudged = len(climb.graded) - len(pairs)
-    alone = reference == climb.task.models.base
+    unjudged = len(evaluator.data.graded) - len(pairs)
+    alone = reference == evaluator.task.models.base
     return JudgeAgreement(
         model=model,
         n=len(pairs),
@@ -81,19 +81,19 @@ def _sentence(model: str, agree: Estimate, same: Estimate | None, unjudged: int)
     return text + (f" It gave {unjudged} more no grade." if unjudged else "")
 
 
-def _graded(climb: Climb) -> list[Given]:
+def _graded(evaluator: Evaluator) -> list[Given]:
     """Return what people graded as the judge sees it in the climb: with the row's own target."""
-    splits = climb.splits
+    splits = evaluator.data
     rows = (*splits.train, *splits.dev, *splits.gate, *splits.sealed, *splits.reserve)
     targets = {sample.input: sample.target for sample in rows}
     return [
         (Sample("", row.input, row.target or targets.get(row.input, "")), row.answer)
-        for row in climb.graded
+        for row in evaluator.data.graded
     ]
 
 
 def human_score(
-    climb: Climb, scored: Sequence[tuple[Sample, str, float]]
+    evaluator: Evaluator, scored: Sequence[tuple[Sample, str, float]]
 ) -> tuple[Estimate | None, str]:
     """Return what people would score a candidate, or why too few of their labels say so.
 
@@ -101,15 +101,15 @@ def human_score(
     once, and as labelled where all of its answers are. Kinds of row are not weighed.
 
     Args:
-        climb: the assessment under way.
+        evaluator: the task, its data, models and scorers.
         scored: rows with the candidate's answers and the judge's scores.
 
     Returns:
         the estimate and no reason, or none and the reason; neither where no judge is gated.
     """
-    if not isinstance(climb.scorers[0][1], ModelScorer):
+    if not isinstance(evaluator.scorers[0][1], ModelScorer):
         return None, ""
-    human = {(row.input, row.answer): row.human for row in climb.graded}
+    human = {(row.input, row.answer): row.human for row in evaluator.data.graded}
     groups: dict[tuple[str, str], list[tuple[float, float | None]]] = {}
     for sample, text, score in scored:
         label = human.get((sample.input, text.strip()))
@@ -126,5 +126,5 @@ def human_score(
     refusal = too_few(len(labels))
     if refusal:
         return None, refusal
-    confidence = climb.task.gate.confidence
+    confidence = evaluator.task.gate.confidence
     return prediction_powered_mean(labels, labelled, unlabelled, confidence), ""

@@ -7,7 +7,6 @@ string, and each is folded onto one line so that none can pass for the prompt's 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from statistics import fmean
 
@@ -15,9 +14,10 @@ from ladder.engines.base import Completion, Request
 from ladder.engines.cache import CachedEngine
 from ladder.errors import NoVerdictError
 from ladder.evidence import Candidate
-from ladder.inference.evaluator import Climb
+from ladder.inference.evaluator import Evaluator
 from ladder.inference.exchanges import Exchange, carry_out, once
-from ladder.inference.judge import TIMES_ASKED, NoScore, Scored, score_all
+from ladder.inference.judge import TIMES_ASKED, Scored, score_all
+from ladder.inference.outcome import Outcome
 from ladder.inference.prompts import request_for
 from ladder.inference.rewriting import fault_of, rewritten
 from ladder.inference.voting import ballot, vote
@@ -26,40 +26,8 @@ from ladder.samples.rows import Sample
 BATCH_CALIBRATION_ROWS = 32
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """One sample answered and scored."""
-
-    sample: Sample
-    text: str
-    completion: Completion
-    scores: tuple[float, ...]
-    """One per scorer; empty where the engine gave no answer, or the judge no score."""
-    unjudged: NoScore | None = None
-    """Why an answer has no score: the judge's fault, never the answer's."""
-
-    @property
-    def error(self) -> str | None:
-        """Why there is no score."""
-        return self.completion.error or (self.unjudged.reason if self.unjudged else None)
-
-    @property
-    def kind(self) -> str:
-        """What errors of this kind have in common; empty where there is a score."""
-        if self.unjudged is not None:
-            return f"judge: {self.unjudged.kind}"
-        return (self.completion.kind or "error") if self.error is not None else ""
-
-    @property
-    def failed_externally(self) -> bool:
-        """Whether there is no score for a reason that is not this system's own."""
-        if self.unjudged is not None:
-            return not self.unjudged.is_own_fault
-        return self.completion.error is not None and not self.completion.is_own_fault
-
-
 def answer(
-    climb: Climb,
+    evaluator: Evaluator,
     candidate: Candidate,
     samples: Sequence[Sample],
     title: str = "",
@@ -70,34 +38,35 @@ def answer(
 
     With `scored` off the answers alone are wanted: no judge is asked, and there are no scores.
     """
-    engine = climb.engine_of(candidate)
-    climb.library.prepare(candidate.retrieval, samples)
-    requests = [request_for(climb, candidate, sample, engine) for sample in samples]
-    prior = _prior(climb, candidate, engine)
-    completions = _answered(climb, candidate, requests, title or candidate.technique)
+    engine = evaluator.engine(candidate)
+    evaluator.library.prepare(candidate.retrieval, samples)
+    requests = [request_for(evaluator, candidate, sample, engine) for sample in samples]
+    prior = _prior(evaluator, candidate, engine)
+    completions = _answered(evaluator, candidate, requests, title or candidate.technique)
     answered = [at for at in range(len(samples)) if completions[at].error is None]
     texts = {at: read(candidate, requests[at], completions[at], prior) for at in answered}
     found: dict[int, Scored] = {}
     if scored:
         given = [(samples[at], texts[at]) for at in answered]
-        found = dict(zip(answered, score_all(climb, given), strict=True))
+        found = dict(zip(answered, score_all(evaluator, given), strict=True))
     outcomes = []
     for at, sample in enumerate(samples):
         by = found.get(at, Scored())
-        outcomes.append(Outcome(sample, texts.get(at, ""), completions[at], by.scores, by.fault))
+        text, said = texts.get(at, ""), completions[at]
+        outcomes.append(Outcome(sample, text, said, by.score, by.others, by.fault))
     return outcomes
 
 
 def _answered(
-    climb: Climb, candidate: Candidate, requests: Sequence[Request], title: str
+    evaluator: Evaluator, candidate: Candidate, requests: Sequence[Request], title: str
 ) -> list[Completion]:
     """Carry out the exchanges of requests; what failed and may pass is asked once more, last."""
-    engine = climb.engine_of(candidate)
+    engine = evaluator.engine(candidate)
     found: dict[int, Completion] = {}
     wanted = list(range(len(requests)))
-    with climb.watch.step(title, len(requests)) as advance:
+    with evaluator.watch.step(title, len(requests)) as advance:
         for _ in range(TIMES_ASKED):
-            exchanges = [exchange(climb, candidate, requests[at]) for at in wanted]
+            exchanges = [exchange(evaluator, candidate, requests[at]) for at in wanted]
             for number, completion in carry_out(engine, exchanges):
                 found[wanted[number]] = completion
                 failed = sum(one.error is not None for one in found.values())
@@ -108,15 +77,15 @@ def _answered(
     return [found[at] for at in range(len(requests))]
 
 
-def exchange(climb: Climb, candidate: Candidate, request: Request) -> Exchange:
+def exchange(evaluator: Evaluator, candidate: Candidate, request: Request) -> Exchange:
     """Return how a candidate comes to its answer: by one request, by votes, after a check."""
-    form, labels = climb.task.answer, climb.splits.labels
+    form, labels = evaluator.task.answer, evaluator.data.labels
     asked = once(request)
     if candidate.votes > 1:
         endpoint = candidate.model.startswith("openai:")
         asked = vote(request, candidate.votes, partial(ballot, form, labels), in_parallel=endpoint)
     if candidate.rewrite:
-        check = partial(fault_of, form, labels, climb.answer_schema)
+        check = partial(fault_of, form, labels, evaluator.answer_schema)
         asked = rewritten(asked, request, check)
     return asked
 
@@ -135,7 +104,7 @@ def read(
     return request.choices[max(range(len(values)), key=values.__getitem__)]
 
 
-def _prior(climb: Climb, candidate: Candidate, engine: CachedEngine) -> tuple[float, ...]:
+def _prior(evaluator: Evaluator, candidate: Candidate, engine: CachedEngine) -> tuple[float, ...]:
     """Return what each label scores whatever the input is.
 
     `empty`: on an input without content (contextual calibration, Zhao et al., 2021). `batch`: the
@@ -146,9 +115,9 @@ def _prior(climb: Climb, candidate: Candidate, engine: CachedEngine) -> tuple[fl
     if candidate.calibration == "empty":
         samples: Sequence[Sample] = [Sample(id="", input="N/A", target="")]
     else:
-        samples = climb.splits.dev[:BATCH_CALIBRATION_ROWS]
-    climb.library.prepare(candidate.retrieval, samples)
-    requests = [request_for(climb, candidate, sample, engine) for sample in samples]
+        samples = evaluator.data.dev[:BATCH_CALIBRATION_ROWS]
+    evaluator.library.prepare(candidate.retrieval, samples)
+    requests = [request_for(evaluator, candidate, sample, engine) for sample in samples]
     completions = [completion for _, completion in engine.complete(requests)]
     lost = [c for c in completions if c.error is not None and not c.is_own_fault]
     if lost:  # another prior is another system

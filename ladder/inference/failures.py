@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from ladder.engines.base import Completion
 from ladder.errors import GO_ON, NoVerdictError
 from ladder.gate.verdict import too_many_failed
-from ladder.inference.answer import Outcome
+from ladder.inference.outcome import Outcome
 from ladder.task import GateLimits
 from ladder.wording import counted
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 from ladder.evidence import Candidate
-from ladder.inference.evaluator import Climb
+from ladder.inference.evaluator import Evaluator
 from ladder.inference.prompts import MANY_LABELS
 
 Calibration = Literal["batch", "empty", "none"]
@@ -39,22 +39,22 @@ TEXT_WORDINGS = (("Input", "Output"), ("Question", "Answer"))
 WORDINGS_OF_MANY_LABELS = 3
 
 
-def wordings(climb: Climb) -> tuple[tuple[str, str], ...]:
+def wordings(evaluator: Evaluator) -> tuple[tuple[str, str], ...]:
     """Return what input and answer may be called; the user's own column names come first."""
-    columns = climb.task.data.columns
+    columns = evaluator.task.data.columns
     names = [columns.get(name, "") for name in ("input", "target")]
     own = [name.rpartition(".")[2].replace("_", " ").capitalize() for name in names]
     usual: tuple[tuple[str, str], ...]
-    usual = LABEL_WORDINGS if climb.splits.labels else TEXT_WORDINGS
-    if len(climb.splits.labels) > MANY_LABELS:
+    usual = LABEL_WORDINGS if evaluator.data.labels else TEXT_WORDINGS
+    if len(evaluator.data.labels) > MANY_LABELS:
         usual = usual[:WORDINGS_OF_MANY_LABELS]
     return ((own[0], own[1]), *usual) if all(own) else usual
 
 
-def held_to_schema(climb: Climb, candidate: Candidate) -> list[Candidate]:
+def held_to_schema(evaluator: Evaluator, candidate: Candidate) -> list[Candidate]:
     """Return a free candidate held to the schema of the answers; none where it cannot be."""
-    can = climb.engine_of(candidate).abilities
-    if candidate.answer != "free" or not can.json_schema or climb.answer_schema is None:
+    can = evaluator.engine(candidate).abilities
+    if candidate.answer != "free" or not can.json_schema or evaluator.answer_schema is None:
         return []
     return [candidate.model_copy(update={"answer": "json"})]
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from ladder.engines.base import Completion, Request
 from ladder.errors import GO_ON, NoVerdictError
 from ladder.gate.verdict import too_many_failed
-from ladder.inference.evaluator import Climb
+from ladder.inference.evaluator import Evaluator
+from ladder.inference.outcome import NoScore
 from ladder.samples.rows import Sample
 from ladder.scorers import ModelScorer, Score
 
@@ -22,69 +22,64 @@ Given = tuple[Sample, str]
 
 
 @dataclass(frozen=True)
-class NoScore:
-    """Why a judge gave an answer no score."""
-
-    reason: str
-    kind: str
-    is_own_fault: bool
-    """It replied, and the reply is no grade: asked again it would say the same."""
-
-
-@dataclass(frozen=True)
 class Scored:
     """What the task's scorers say of one answer."""
 
-    scores: tuple[float, ...] = ()
-    """One per scorer; empty where the gated one, a judge, gave none. Not a number where one beside
-    it gave none."""
+    score: float | None = None
+    """Of the gated scorer; None where it is a judge and gave none."""
+    others: Mapping[str, float | None] = field(default_factory=dict)
+    """Scorer beside the gated one -> its score; None where a judge gave none."""
     fault: NoScore | None = None
     """Why there is no score."""
 
 
-def score_all(climb: Climb, given: Sequence[Given]) -> list[Scored]:
+def score_all(evaluator: Evaluator, given: Sequence[Given]) -> list[Scored]:
     """Score answers with every scorer of the task."""
-    columns = []
-    for _, scorer in climb.scorers:
+    columns: dict[str, list[Score | NoScore]] = {}
+    for name, scorer in evaluator.scorers:
         if isinstance(scorer, ModelScorer):
-            columns.append(ask_judge(climb, scorer, given))
+            columns[name] = ask_judge(evaluator, scorer, given)
         else:
-            columns.append([scorer(text, sample.target) for sample, text in given])
-    return [_scored(found) for found in zip(*columns, strict=True)]
+            columns[name] = [scorer(text, sample.target) for sample, text in given]
+    names = list(columns)
+    rows = zip(*columns.values(), strict=True)
+    return [_scored(dict(zip(names, found, strict=True))) for found in rows]
 
 
-def _scored(found: Sequence[Score | NoScore]) -> Scored:
-    gated, *others = found
+def _scored(found: Mapping[str, Score | NoScore]) -> Scored:
+    (_, gated), *others = found.items()
     if isinstance(gated, NoScore):
         return Scored(fault=gated)
-    beside = (math.nan if isinstance(score, NoScore) else score.value for score in others)
-    return Scored((gated.value, *beside))
+    beside = {name: None if isinstance(by, NoScore) else by.value for name, by in others}
+    return Scored(gated.value, beside)
 
 
-def gated_scores(climb: Climb, given: Sequence[Given]) -> list[float | None]:
+def gated_scores(evaluator: Evaluator, given: Sequence[Given]) -> list[float | None]:
     """Return the gated score of each answer; None where the judge gave none.
 
     Raises:
         NoVerdictError: too many requests to the judge failed.
     """
-    _, scorer = climb.scorers[0]
+    _, scorer = evaluator.scorers[0]
     if not isinstance(scorer, ModelScorer):
         return [scorer(text, sample.target).value for sample, text in given]
-    found = ask_judge(climb, scorer, given)
+    found = ask_judge(evaluator, scorer, given)
     lost = [one for one in found if isinstance(one, NoScore) and not one.is_own_fault]
-    if too_many_failed(len(lost), len(found), climb.task.gate.max_error_rate):
+    if too_many_failed(len(lost), len(found), evaluator.task.gate.max_error_rate):
         count = f"{len(lost):,} of {len(found):,} requests failed"
         raise NoVerdictError(f"judging: {count} ({lost[0].reason}). {GO_ON}")
     return [None if isinstance(score, NoScore) else score.value for score in found]
 
 
-def ask_judge(climb: Climb, scorer: ModelScorer, given: Sequence[Given]) -> list[Score | NoScore]:
+def ask_judge(
+    evaluator: Evaluator, scorer: ModelScorer, given: Sequence[Given]
+) -> list[Score | NoScore]:
     """Let a model score answers; where it gives no score, return why.
 
     Equal questions are asked once, and kept like every other completion.
     """
-    model = judge_model(climb, scorer)
-    engine = climb.engine(model)
+    model = judge_model(evaluator, scorer)
+    engine = evaluator.models.engine(model)
     requests = [
         Request(
             messages=scorer.messages(sample.input, sample.target, text),
@@ -95,7 +90,7 @@ def ask_judge(climb: Climb, scorer: ModelScorer, given: Sequence[Given]) -> list
     ]
     scores: dict[int, Score | NoScore] = {}
     wanted = list(range(len(given)))
-    with climb.watch.step("judging", len(requests)) as advance:
+    with evaluator.watch.step("judging", len(requests)) as advance:
         for _ in range(TIMES_ASKED):
             for number, completion in engine.complete([requests[at] for at in wanted]):
                 at = wanted[number]
@@ -125,16 +120,18 @@ def _read(scorer: ModelScorer, request: Request, completion: Completion) -> Scor
     return score
 
 
-def judge_model(climb: Climb, scorer: ModelScorer) -> str:
+def judge_model(evaluator: Evaluator, scorer: ModelScorer) -> str:
     """Return the engine reference that a judge is asked at."""
-    return scorer.model or climb.task.models.base
+    return scorer.model or evaluator.task.models.base
 
 
-def judge_pins(climb: Climb) -> dict[str, str]:
+def judge_pins(evaluator: Evaluator) -> dict[str, str]:
     """Return what the judge's scores depend on: another judge is another scale."""
-    judges = [scorer for _, scorer in climb.scorers if isinstance(scorer, ModelScorer)]
+    judges = [scorer for _, scorer in evaluator.scorers if isinstance(scorer, ModelScorer)]
     return {
         f"judge: {name}": value
         for judge in judges
-        for name, value in climb.engine(judge_model(climb, judge)).fingerprint().items()
+        for name, value in evaluator.models.engine(judge_model(evaluator, judge))
+        .fingerprint()
+        .items()
     }

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ladder.engines.base import Request
 from ladder.engines.cache import CachedEngine
 from ladder.evidence import Candidate, Retrieval
-from ladder.inference.evaluator import Climb
+from ladder.inference.evaluator import Evaluator
 from ladder.samples.rows import Document, Sample
 
 MANY_LABELS = 30
@@ -20,38 +20,44 @@ CHARACTERS_PER_TOKEN = 2
 
 
 def request_for(
-    climb: Climb, candidate: Candidate, sample: Sample, engine: CachedEngine
+    evaluator: Evaluator, candidate: Candidate, sample: Sample, engine: CachedEngine
 ) -> Request:
     """Build the request of a sample."""
     if candidate.model.startswith("head:"):
         return Request(text=sample.input)
     choices: tuple[str, ...] = ()
     if candidate.answer in ("scored", "constrained"):
-        choices = _choices(climb, candidate.retrieval, sample)
-    held = candidate.answer == "json" and climb.answer_schema
-    schema = json.dumps(climb.answer_schema, ensure_ascii=False) if held else ""
-    limit = answer_tokens(climb, candidate, engine)
-    shots = [climb.train_by_id[shot] for shot in candidate.shots if shot in climb.train_by_id]
+        choices = _choices(evaluator, candidate.retrieval, sample)
+    held = candidate.answer == "json" and evaluator.answer_schema
+    schema = json.dumps(evaluator.answer_schema, ensure_ascii=False) if held else ""
+    limit = answer_tokens(evaluator, candidate, engine)
+    shots = [
+        evaluator.train_by_id[shot] for shot in candidate.shots if shot in evaluator.train_by_id
+    ]
     room = (engine.abilities.context - limit) * CHARACTERS_PER_TOKEN
-    examples, documents = _retrieved(climb, candidate.retrieval, sample, engine, room)
+    examples, documents = _retrieved(evaluator, candidate.retrieval, sample, engine, room)
     if candidate.form == "chat":
-        messages = _chat(climb, candidate, sample, [*shots, *examples], documents)
+        messages = _chat(evaluator, candidate, sample, [*shots, *examples], documents)
         return Request(messages=messages, choices=choices, max_tokens=limit, schema=schema)
-    text = _plain(climb, candidate, sample, [*shots, *examples], documents)
+    text = _plain(evaluator, candidate, sample, [*shots, *examples], documents)
     return Request(text=text, choices=choices, max_tokens=limit, stop=("\n",), schema=schema)
 
 
-def _choices(climb: Climb, retrieval: Retrieval | None, sample: Sample) -> tuple[str, ...]:
-    labels = climb.splits.labels
+def _choices(evaluator: Evaluator, retrieval: Retrieval | None, sample: Sample) -> tuple[str, ...]:
+    labels = evaluator.data.labels
     if retrieval is None or not retrieval.narrow:
         return labels
-    near = climb.library.nearest(retrieval, "examples", sample)
-    seen = {climb.splits.train[at].target for at in near}
+    near = evaluator.library.nearest(retrieval, "examples", sample)
+    seen = {evaluator.data.train[at].target for at in near}
     return tuple(label for label in labels if label in seen) or labels
 
 
 def _retrieved(
-    climb: Climb, retrieval: Retrieval | None, sample: Sample, engine: CachedEngine, room: int
+    evaluator: Evaluator,
+    retrieval: Retrieval | None,
+    sample: Sample,
+    engine: CachedEngine,
+    room: int,
 ) -> tuple[list[Sample], list[Document]]:
     """Return examples, the best last: nearest to the question; and documents as they are read.
 
@@ -61,24 +67,24 @@ def _retrieved(
         return [], []
     examples, documents = [], []
     if retrieval.source in ("examples", "both"):
-        found = climb.library.nearest(retrieval, "examples", sample)
-        examples = [climb.splits.train[at] for at in reversed(found)]
+        found = evaluator.library.nearest(retrieval, "examples", sample)
+        examples = [evaluator.data.train[at] for at in reversed(found)]
     if retrieval.source != "examples":
-        documents = climb.library.documents(retrieval, sample, engine.count_tokens, room)
+        documents = evaluator.library.documents(retrieval, sample, engine.count_tokens, room)
     return examples, documents
 
 
 def _plain(
-    climb: Climb,
+    evaluator: Evaluator,
     candidate: Candidate,
     sample: Sample,
     shots: Sequence[Sample],
     documents: Sequence[Document],
 ) -> str:
     asks, answers = candidate.wording
-    blocks = [candidate.instruction or climb.task.goal] if candidate.with_goal else []
+    blocks = [candidate.instruction or evaluator.task.goal] if candidate.with_goal else []
     for shot in shots:
-        lines = [_document_line(document) for document in _known(climb, candidate, shot)]
+        lines = [_document_line(document) for document in _known(evaluator, candidate, shot)]
         lines += [f"{asks}: {one_line(shot.input)}", f"{answers}: {one_line(shot.target)}"]
         blocks.append("\n".join(lines))
     lines = [_document_line(document) for document in documents]
@@ -88,29 +94,29 @@ def _plain(
 
 
 def _chat(
-    climb: Climb,
+    evaluator: Evaluator,
     candidate: Candidate,
     sample: Sample,
     shots: Sequence[Sample],
     documents: Sequence[Document],
 ) -> tuple[tuple[str, str], ...]:
-    instruction = candidate.instruction or climb.task.goal
-    labels = climb.splits.labels
+    instruction = candidate.instruction or evaluator.task.goal
+    labels = evaluator.data.labels
     if labels and len(labels) <= MANY_LABELS:
         instruction += f"\nAnswer with one of: {', '.join(labels)}."
     turns = [("system", f"{instruction}\n" if candidate.placebo else instruction)]
     for shot in shots:
-        known = [_document_line(document) for document in _known(climb, candidate, shot)]
+        known = [_document_line(document) for document in _known(evaluator, candidate, shot)]
         turns += [("user", "\n".join([*known, shot.input])), ("assistant", shot.target)]
     lines = [_document_line(document) for document in documents]
     return (*turns, ("user", "\n".join([*lines, sample.input])))
 
 
-def _known(climb: Climb, candidate: Candidate, shot: Sample) -> list[Document]:
+def _known(evaluator: Evaluator, candidate: Candidate, shot: Sample) -> list[Document]:
     """Return a shot's own documents, where the candidate reads documents."""
     if candidate.retrieval is None or candidate.retrieval.source == "examples":
         return []
-    return climb.library.right_passages(shot)[:1]
+    return evaluator.library.right_passages(shot)[:1]
 
 
 def _document_line(document: Document) -> str:
@@ -123,13 +129,13 @@ def one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def answer_tokens(climb: Climb, candidate: Candidate, engine: CachedEngine) -> int:
+def answer_tokens(evaluator: Evaluator, candidate: Candidate, engine: CachedEngine) -> int:
     """Return how many tokens an answer may have: what the training answers need, and some more.
 
     A chat model answers in sentences, so it is given twice as much.
     """
-    most = climb.task.answer.max_tokens
-    longest = climb.longest_target(engine)
+    most = evaluator.task.answer.max_tokens
+    longest = evaluator.longest_target(engine)
     if longest is None:
         return most
     chatty = candidate.form == "chat"

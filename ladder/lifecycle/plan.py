@@ -14,9 +14,9 @@ from ladder.errors import Problem, TaskError
 from ladder.evidence import Attempt, Baseline, Estimate, RevalidationPlan
 from ladder.files import file_digest, odd_values, read_text
 from ladder.hardware import hardware, versions
-from ladder.inference.evaluator import Climb
 from ladder.inference.judge import judge_pins
 from ladder.redaction import HIDDEN, redact_in, stands_for
+from ladder.rungs.protocol import Bench
 from ladder.task import Task, read_yaml
 from ladder.wording import acts
 
@@ -36,16 +36,16 @@ HEADER = """\
 """
 
 
-def make_plan(climb: Climb, chosen: Attempt, confirmed: Estimate | None) -> str:
+def make_plan(bench: Bench, chosen: Attempt, confirmed: Estimate | None) -> str:
     """Return the text of revalidation.yaml for the chosen attempt."""
     measured, candidate = chosen.measurement, chosen.candidate
     if measured is None or candidate is None:
         raise ValueError("only a measured attempt can be planned for")
     created = datetime.now(UTC)
-    task = climb.task
+    task = bench.task
     plan = RevalidationPlan(
-        task=_relative(task.source, climb.folder),
-        data_root=_relative(task.data_root, climb.folder) if task.data_root else None,
+        task=_relative(task.source, bench.folder),
+        data_root=_relative(task.data_root, bench.folder) if task.data_root else None,
         created=created.isoformat(timespec="seconds"),
         candidate=candidate,
         baseline=Baseline(
@@ -56,7 +56,7 @@ def make_plan(climb: Climb, chosen: Attempt, confirmed: Estimate | None) -> str:
             hardware=hardware(),
         ),
         gate=task.gate.model_dump(),
-        pinned=pins(climb, chosen),
+        pinned=pins(bench, chosen),
         every_days=EVERY_DAYS,
         due=tuple(
             (created + timedelta(days=EVERY_DAYS * number)).date().isoformat()
@@ -72,18 +72,18 @@ def make_plan(climb: Climb, chosen: Attempt, confirmed: Estimate | None) -> str:
     return HEADER + text
 
 
-def pins(climb: Climb, chosen: Attempt) -> dict[str, str]:
+def pins(bench: Bench, chosen: Attempt) -> dict[str, str]:
     """Return the digests of everything the answers depend on."""
     candidate = chosen.candidate
     if candidate is None:
         return {}
-    pinned = {f"model: {k}": v for k, v in climb.engine_of(candidate).fingerprint().items()}
-    for role, value in climb.task.data.files().items():
-        path = climb.task.find_data(value)
+    pinned = {f"model: {k}": v for k, v in bench.evaluator.engine(candidate).fingerprint().items()}
+    for role, value in bench.task.data.files().items():
+        path = bench.task.find_data(value)
         if path.is_file():
             pinned[f"data: {role}"] = file_digest(path)
-    pinned.update(judge_pins(climb))
-    pinned["task"] = climb.task.digest
+    pinned.update(judge_pins(bench.evaluator))
+    pinned["task"] = bench.task.digest
     pinned.update((f"version: {name}", value) for name, value in versions().items())
     return pinned
 

@@ -12,15 +12,15 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from ladder.artefacts.inspection import canary_finding
-from ladder.climb.opening import STORE, open_climb
+from ladder.climb.opening import COMPLETIONS, open_bench
 from ladder.engines.local import LocalEngine
 from ladder.errors import GO_ON, NoVerdictError, PassportError, Problem, StateError, TaskError
 from ladder.evaluation.measure import measure
 from ladder.evidence import Attempt, Measurement, RevalidationPlan, Verdict
 from ladder.files import alone_in, append_line, clear_disk_errors, private_folder, read_text
-from ladder.inference.evaluator import Climb
 from ladder.lifecycle.plan import day_of, load_plan, pins, with_secrets
 from ladder.progress import Watch
+from ladder.rungs.protocol import Bench
 from ladder.task import Task, load_task
 from ladder.trust.code import Granted
 from ladder.wording import harmless
@@ -102,12 +102,12 @@ def revalidate(path: Path, watch: Watch, granted: Granted = "trusted") -> Revali
     _refuse_other_endpoint(path, plan, task)
     stamp = datetime.now(UTC)
     with _own_folder(path.parent / CHECKS, stamp) as folder:
-        climb, _ = open_climb(task, folder, watch, store=folder / STORE)
+        bench = open_bench(task, folder, watch, cache=folder / COMPLETIONS)
         try:
-            result = _measured_again(climb, plan)
+            result = _measured_again(bench, plan)
         except PassportError as error:
             result = Revalidation(None, None, (), (f"the artefact is refused: {error}",))
-        climb.store.close()
+        bench.evaluator.models.cache.close()
     _record(path, result, stamp)
     return result
 
@@ -144,9 +144,14 @@ def _own_folder(checks: Path, now: datetime) -> Iterator[Path]:
         os.close(held)
 
 
-def _measured_again(climb: Climb, plan: RevalidationPlan) -> Revalidation:
+def _measured_again(bench: Bench, plan: RevalidationPlan) -> Revalidation:
     measurement, verdict, _ = measure(
-        climb, plan.candidate, climb.splits.gate, all_rows=True, rungs=1, title="revalidating"
+        bench.evaluator,
+        plan.candidate,
+        bench.data.gate,
+        all_rows=True,
+        rungs=1,
+        title="revalidating",
     )
     if verdict.status == "none":
         reason = "; ".join(limit.reason for limit in verdict.limits if limit.verdict == "none")
@@ -154,17 +159,17 @@ def _measured_again(climb: Climb, plan: RevalidationPlan) -> Revalidation:
         raise NoVerdictError(
             f"No verdict: {reason}{words}. This does not count as a check. {GO_ON}"
         )
-    changed = changed_pins(climb, plan)
+    changed = changed_pins(bench, plan)
     found = findings(plan, measurement, verdict, changed)
-    engine = climb.engine_of(plan.candidate).engine
+    engine = bench.evaluator.engine(plan.candidate).engine
     moved = canary_finding(engine) if isinstance(engine, LocalEngine) else None
     return Revalidation(measurement, verdict, changed, (*found, *([moved] if moved else [])))
 
 
-def changed_pins(climb: Climb, plan: RevalidationPlan) -> tuple[str, ...]:
+def changed_pins(bench: Bench, plan: RevalidationPlan) -> tuple[str, ...]:
     """Return the names of pinned things that differ now."""
     chosen = Attempt(rung=plan.candidate.rung, status="passed", reason="", candidate=plan.candidate)
-    now = pins(climb, chosen)
+    now = pins(bench, chosen)
     names = sorted(plan.pinned.keys() | now.keys())
     return tuple(name for name in names if plan.pinned.get(name) != now.get(name))
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from ladder.engines import model_folder
-from ladder.engines.cache import Forgetful, Store
+from ladder.engines.cache import Cache, Forgetful
 from ladder.errors import DataError, Problem
 from ladder.evidence import Retrieval
 from ladder.files import digest_of
@@ -28,8 +28,8 @@ from ladder.retrieval.pool import Pool, in_order, ways
 from ladder.retrieval.rerank import PairScores, files_digest
 from ladder.retrieval.search import Index, Ranking, Way, make_index, words
 from ladder.retrieval.stores.store import StoredIndex, open_store, stays_here
+from ladder.samples.data import Data
 from ladder.samples.rows import Document, Sample
-from ladder.samples.splits import Splits
 from ladder.task import Task
 
 DEPTH = 100
@@ -53,8 +53,8 @@ class Library:
     def __init__(
         self,
         task: Task,
-        splits: Splits,
-        store: Store,
+        splits: Data,
+        store: Cache,
         watch: Watch,
         make: MakeIndex = make_index,
         *,

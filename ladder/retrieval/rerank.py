@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ladder.engines.cache import Store
+from ladder.engines.cache import Cache
 from ladder.engines.embedding import own_classes_refused
 from ladder.engines.passport import refuse_pickle
 from ladder.errors import MissingExtraError
@@ -45,7 +45,7 @@ SCORED_AT_ONCE = 64
 class PairScores:
     """The scores of the cross-encoder in a folder."""
 
-    def __init__(self, folder: Path, store: Store, watch: Watch) -> None:
+    def __init__(self, folder: Path, store: Cache, watch: Watch) -> None:
         self.folder = folder
         self.store = store
         self.watch = watch

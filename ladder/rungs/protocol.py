@@ -1,16 +1,72 @@
-"""What a rung is."""
+"""What a rung is, and what it is given."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
-from ladder.evidence import Candidate
-from ladder.inference.evaluator import Climb
-from ladder.task import RungName
+from ladder.evidence import Attempt, Candidate
+from ladder.inference.evaluator import Evaluator
+from ladder.inference.outcome import Scores
+from ladder.samples.data import Data
+from ladder.task import RungName, Task
+from ladder.training.trainer import Trainer
 
-Wave = Callable[[Climb, Candidate | None], list[Candidate]]
-"""Candidates to race next, given the winner of the waves before (none at first)."""
+
+@dataclass
+class History:
+    """What was measured so far, in the order of the climb."""
+
+    attempts: list[Attempt] = field(default_factory=list)
+    scores: dict[str, Scores] = field(default_factory=dict)
+    """Rung, or `control` -> its scores on the same eval set."""
+
+    def add(self, attempt: Attempt, scores: Scores | None = None) -> None:
+        """Append an attempt, and its scores where it was measured."""
+        self.attempts.append(attempt)
+        if scores:
+            self.scores[attempt.rung] = scores
+
+    def best(self) -> Attempt | None:
+        """Return the measured attempt with the highest score so far."""
+        measured = [attempt for attempt in self.attempts if attempt.measurement]
+        return max(measured, key=_score, default=None)
+
+    def at(self, rung: RungName) -> Attempt | None:
+        """Return the attempt at a rung, if it was measured."""
+        found = [a for a in self.attempts if a.rung == rung and a.measurement]
+        return found[0] if found else None
+
+
+def _score(attempt: Attempt) -> float:
+    return attempt.measurement.score.mean if attempt.measurement else -1.0
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What a rung is given."""
+
+    evaluator: Evaluator
+    trainer: Trainer
+    folder: Path
+    """The run's own folder: runs/<task>/<utc>/."""
+    history: History = field(default_factory=History)
+
+    @property
+    def task(self) -> Task:
+        """The user's job."""
+        return self.evaluator.task
+
+    @property
+    def data(self) -> Data:
+        """Its examples and documents."""
+        return self.evaluator.data
+
+
+Wave = Callable[[Bench, Candidate | None], list[Candidate]]
+"""Candidates to race next, given the incumbent: the winner of the stages before (None at first)."""
 
 
 class Rung(Protocol):
@@ -28,9 +84,9 @@ class Rung(Protocol):
 
     @property
     def CHALLENGES(self) -> tuple[Wave, ...]:  # noqa: N802 - a module's constant
-        """Further waves, whose winner must also be better on rows that chose nothing."""
+        """Further waves, whose winner must also be better on fresh training examples."""
         ...
 
-    def unavailable(self, climb: Climb) -> str | None:
+    def unavailable(self, bench: Bench) -> str | None:
         """Return why this rung cannot be tried at all on this task, or None."""
         ...

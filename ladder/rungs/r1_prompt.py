@@ -9,9 +9,8 @@ from __future__ import annotations
 from itertools import product
 
 from ladder.evidence import Candidate
-from ladder.inference.evaluator import Climb
 from ladder.inference.forms import describe, held_to_schema, named, scored, wordings
-from ladder.rungs.protocol import Wave
+from ladder.rungs.protocol import Bench, Wave
 from ladder.selection.demonstrations import spread_shots
 from ladder.selection.prompt_search import better_prompts, worth_it
 from ladder.task import RungName
@@ -25,23 +24,23 @@ SHORT_WORDS = 6
 """Longer answers are hardly ever given twice in the same words: they cannot be voted on."""
 
 
-def unavailable(climb: Climb) -> str | None:
+def unavailable(bench: Bench) -> str | None:
     """A prompt can always be tried."""
     return None
 
 
-def first_wave(climb: Climb, leader: Candidate | None) -> list[Candidate]:
+def first_wave(bench: Bench, leader: Candidate | None) -> list[Candidate]:
     """Return the zero-shot forms: how the question is put, and how the answer is read."""
-    base = Candidate(rung=NAME, technique="", model=climb.task.models.base)
-    can = climb.engine_of(base).abilities
+    base = Candidate(rung=NAME, technique="", model=bench.task.models.base)
+    can = bench.evaluator.engine(base).abilities
     chat = base.model_copy(update={"form": "chat"})
     asked = [chat]
     if can.plain:
         asked += [
             base.model_copy(update={"wording": wording, "with_goal": with_goal})
-            for wording, with_goal in product(wordings(climb), (True, False))
+            for wording, with_goal in product(wordings(bench.evaluator), (True, False))
         ]
-    if not (climb.splits.labels and can.scores_choices):
+    if not (bench.data.labels and can.scores_choices):
         return named(asked)
     found = [chat]
     for candidate in asked:
@@ -49,42 +48,44 @@ def first_wave(climb: Climb, leader: Candidate | None) -> list[Candidate]:
     return named(found)
 
 
-def second_wave(climb: Climb, leader: Candidate | None) -> list[Candidate]:
+def second_wave(bench: Bench, leader: Candidate | None) -> list[Candidate]:
     """Return the winner's form, and the chat form, with examples of the training rows.
 
     JSON answers are tried free and held to their schema: which one scores better is not known.
     """
     if leader is None:
         return []
-    if not climb.splits.train:
-        return named(held_to_schema(climb, leader))
+    if not bench.data.train:
+        return named(held_to_schema(bench.evaluator, leader))
     chat = leader.model_copy(update={"form": "chat", "answer": "free", "calibration": "none"})
     forms = [leader] if leader.form == "chat" else [leader, chat]
-    found = held_to_schema(climb, leader)
+    found = held_to_schema(bench.evaluator, leader)
     for form, count in product(forms, SHOTS):
-        shown = form.model_copy(update={"shots": spread_shots(climb, count), "with_goal": True})
+        shown = form.model_copy(
+            update={"shots": spread_shots(bench.evaluator, count), "with_goal": True}
+        )
         found += scored(shown) if form.answer != "free" else [shown]
-        found += held_to_schema(climb, shown)
+        found += held_to_schema(bench.evaluator, shown)
     return named(found)
 
 
-def search_wave(climb: Climb, leader: Candidate | None) -> list[Candidate]:
+def search_wave(bench: Bench, leader: Candidate | None) -> list[Candidate]:
     """Return what a search over instructions and examples finds, where the leader does not do."""
-    found = better_prompts(climb, leader) if leader is not None else []
+    found = better_prompts(bench.evaluator, leader) if leader is not None else []
     return [c.model_copy(update={"technique": f"{describe(c)}; {c.technique}"}) for c in found]
 
 
-def variants_wave(climb: Climb, leader: Candidate | None) -> list[Candidate]:
+def variants_wave(bench: Bench, leader: Candidate | None) -> list[Candidate]:
     """Return dearer ways to ask the winner: more than one request for an answer.
 
     Votes need answers that can be equal, and a rewrite an answer that can be checked from outside.
     """
-    if leader is None or leader.answer != "free" or not worth_it(climb, leader):
+    if leader is None or leader.answer != "free" or not worth_it(bench.evaluator, leader):
         return []
     found = []
-    if _can_be_equal(climb):
+    if _can_be_equal(bench):
         found.append(leader.model_copy(update={"votes": VOTES}))
-    if climb.task.answer.type in ("json", "number") or climb.splits.labels:
+    if bench.task.answer.type in ("json", "number") or bench.data.labels:
         found.append(leader.model_copy(update={"rewrite": True}))
     return named(found)
 
@@ -94,10 +95,10 @@ CHALLENGES: tuple[Wave, ...] = (search_wave, variants_wave)
 """The search comes first: it asks once for an answer, so its winner is what is asked dearly."""
 
 
-def _can_be_equal(climb: Climb) -> bool:
+def _can_be_equal(bench: Bench) -> bool:
     """Tell whether two right answers are likely to be the same text, number or value."""
-    if climb.task.answer.type != "text":
+    if bench.task.answer.type != "text":
         return True
-    targets = [sample.target for sample in climb.splits.train]
+    targets = [sample.target for sample in bench.data.train]
     short = sum(len(target.split()) <= SHORT_WORDS for target in targets)
     return bool(targets) and 2 * short > len(targets)

@@ -6,10 +6,9 @@ from itertools import product
 from typing import Literal
 
 from ladder.evidence import Candidate, Retrieval
-from ladder.inference.evaluator import Climb
 from ladder.inference.forms import CALIBRATIONS, DOCUMENT_COUNTS, held_to_schema, named, wordings
 from ladder.inference.prompts import MANY_LABELS
-from ladder.rungs.protocol import Wave
+from ladder.rungs.protocol import Bench, Wave
 from ladder.selection.demonstrations import spread_shots
 from ladder.task import RungName
 
@@ -21,20 +20,20 @@ LEAST_EXAMPLES = 8
 SHOTS = (2, 4)
 
 
-def unavailable(climb: Climb) -> str | None:
+def unavailable(bench: Bench) -> str | None:
     """Reading needs something to read."""
-    if climb.splits.documents or len(climb.splits.train) >= LEAST_EXAMPLES:
+    if bench.data.documents or len(bench.data.train) >= LEAST_EXAMPLES:
         return None
     return "there is nothing to read: no documents, and too few training rows to show as examples"
 
 
-def first_wave(climb: Climb, leader: Candidate | None) -> list[Candidate]:
+def first_wave(bench: Bench, leader: Candidate | None) -> list[Candidate]:
     """Return what is read and how much of it, in the form that won the prompt rung."""
-    forms = _forms(climb)
+    forms = _forms(bench)
     found = []
-    for form, retrieval in product(forms, _retrievals(climb)):
+    for form, retrieval in product(forms, _retrievals(bench)):
         narrow = retrieval.source == "examples" and form.answer == "scored"
-        if not (narrow and len(climb.splits.labels) > MANY_LABELS):
+        if not (narrow and len(bench.data.labels) > MANY_LABELS):
             found.append(form.model_copy(update={"retrieval": retrieval}))
         if narrow:
             update = {"retrieval": retrieval.model_copy(update={"narrow": True})}
@@ -42,20 +41,22 @@ def first_wave(climb: Climb, leader: Candidate | None) -> list[Candidate]:
     return named(found)
 
 
-def second_wave(climb: Climb, leader: Candidate | None) -> list[Candidate]:
+def second_wave(bench: Bench, leader: Candidate | None) -> list[Candidate]:
     """Return the winner with more examples, shots, both sources, calibration, schema, no goal."""
     if leader is None or leader.retrieval is None:
         return []
-    found = held_to_schema(climb, leader)
+    found = held_to_schema(bench.evaluator, leader)
     retrieval = leader.retrieval
     if retrieval.source == "examples":
         more = retrieval.model_copy(update={"k": MORE_EXAMPLES})
         found.append(leader.model_copy(update={"retrieval": more}))
-        if climb.splits.documents:
+        if bench.data.documents:
             both = retrieval.model_copy(update={"source": "both", "narrow": False, "k": 3})
             found.append(leader.model_copy(update={"retrieval": both}))
-    elif climb.splits.train:
-        found += [leader.model_copy(update={"shots": spread_shots(climb, k)}) for k in SHOTS]
+    elif bench.data.train:
+        found += [
+            leader.model_copy(update={"shots": spread_shots(bench.evaluator, k)}) for k in SHOTS
+        ]
     if leader.form == "plain":
         found.append(leader.model_copy(update={"with_goal": not leader.with_goal}))
     if leader.answer == "scored" and not retrieval.narrow:
@@ -71,35 +72,35 @@ WAVES = (first_wave, second_wave)
 CHALLENGES: tuple[Wave, ...] = ()
 
 
-def _forms(climb: Climb) -> list[Candidate]:
+def _forms(bench: Bench) -> list[Candidate]:
     """Return the forms to read in: the prompt rung's winner, and the other of chat and plain."""
-    base = Candidate(rung=NAME, technique="", model=climb.task.models.base)
-    can = climb.engine_of(base).abilities
-    prompt = climb.attempt_at("prompt")
+    base = Candidate(rung=NAME, technique="", model=bench.task.models.base)
+    can = bench.evaluator.engine(base).abilities
+    prompt = bench.history.at("prompt")
     won = prompt.candidate if prompt else None
-    scoring = bool(climb.splits.labels) and can.scores_choices
+    scoring = bool(bench.data.labels) and can.scores_choices
     answer: Literal["scored", "free"] = "scored" if scoring else "free"
     update: dict[str, object] = {"answer": answer, "with_goal": bool(won and won.with_goal)}
     if won and won.instruction:
         update["instruction"] = won.instruction
     forms = [base.model_copy(update={**update, "form": "chat"})]
     if can.plain:
-        wording = won.wording if won and won.form == "plain" else wordings(climb)[0]
+        wording = won.wording if won and won.form == "plain" else wordings(bench.evaluator)[0]
         forms.append(base.model_copy(update={**update, "form": "plain", "wording": wording}))
-        usual = wordings(climb)[0]
+        usual = wordings(bench.evaluator)[0]
         if wording != usual:
             forms.append(base.model_copy(update={**update, "form": "plain", "wording": usual}))
     return forms
 
 
-def _retrievals(climb: Climb) -> list[Retrieval]:
+def _retrievals(bench: Bench) -> list[Retrieval]:
     methods: tuple[Literal["bm25", "dense", "hybrid"], ...] = ("bm25",)
-    if climb.task.models.embedding:
+    if bench.task.models.embedding:
         methods = ("bm25", "dense", "hybrid")
     found = []
     for method in methods:
-        if climb.splits.documents:
+        if bench.data.documents:
             found += [Retrieval(source="documents", method=method, k=k) for k in DOCUMENT_COUNTS]
-        if len(climb.splits.train) >= LEAST_EXAMPLES:
+        if len(bench.data.train) >= LEAST_EXAMPLES:
             found += [Retrieval(source="examples", method=method, k=k) for k in EXAMPLE_COUNTS]
     return found

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ladder.economy.cost import machine_usd
+from ladder.engines.models import base_is_local
 from ladder.errors import Problem, TaskError
 from ladder.evidence import Attempt, Build, Candidate
-from ladder.inference.evaluator import Climb
 from ladder.inference.forms import named
-from ladder.rungs.protocol import Wave
+from ladder.rungs.protocol import Bench, Wave
 from ladder.samples.rows import Sample
 from ladder.task import RungName, Task
 from ladder.training.estimate import fits
@@ -22,48 +22,48 @@ NAME: RungName = "lora"
 LEAST_ROWS = 40
 
 
-def unavailable(climb: Climb) -> str | None:
+def unavailable(bench: Bench) -> str | None:
     """Training needs rows, weights on this machine, and the training libraries."""
-    if len(climb.splits.train) < LEAST_ROWS:
-        return f"{len(climb.splits.train)} training rows are too few to train on ({LEAST_ROWS})"
-    if not climb.base_is_local():
+    if len(bench.data.train) < LEAST_ROWS:
+        return f"{len(bench.data.train)} training rows are too few to train on ({LEAST_ROWS})"
+    if not base_is_local(bench.task):
         return "the base model is an endpoint: its weights are not here to be trained"
     missing = training_missing()
     return f"the training libraries are not installed; {missing}" if missing else None
 
 
-def first_wave(climb: Climb, leader: Candidate | None) -> list[Candidate]:
+def first_wave(bench: Bench, leader: Candidate | None) -> list[Candidate]:
     """Train without context and, where documents helped, with it; race each both ways."""
-    plain = plain_candidate(climb, NAME)
-    samples = climb.splits.train[: climb.task.training.max_rows]
-    adapted = with_adapter(climb, plain, samples)
-    rag = climb.attempt_at("rag")
+    plain = plain_candidate(bench.evaluator, NAME)
+    samples = bench.data.train[: bench.task.training.max_rows]
+    adapted = with_adapter(bench, plain, samples)
+    rag = bench.history.at("rag")
     if rag is None or rag.candidate is None or rag.candidate.retrieval is None:
-        return _described(climb, [adapted])
+        return _described(bench, [adapted])
     retrieval = rag.candidate.retrieval.model_copy(update={"narrow": False})
     reading = plain.model_copy(update={"retrieval": retrieval})
-    if retrieval.source == "examples" or not _helped(climb):
+    if retrieval.source == "examples" or not _helped(bench):
         # The examples are the training rows: the adapter has learnt them and may look at them.
         shown = {"model": adapted.model, "adapter": adapted.adapter, "build": adapted.build}
         found = [adapted, reading.model_copy(update=shown)]
         if retrieval.source == "examples" and _documents_hold_more(rag):
             documents = retrieval.model_copy(update={"source": "documents"})
             knowing = plain.model_copy(update={"retrieval": documents})
-            found.append(with_adapter(climb, knowing, samples))
-        return _described(climb, found)
-    return _described(climb, [adapted, with_adapter(climb, reading, samples)])
+            found.append(with_adapter(bench, knowing, samples))
+        return _described(bench, found)
+    return _described(bench, [adapted, with_adapter(bench, reading, samples)])
 
 
 WAVES = (first_wave,)
 CHALLENGES: tuple[Wave, ...] = ()
 
 
-def with_adapter(climb: Climb, candidate: Candidate, samples: Sequence[Sample]) -> Candidate:
+def with_adapter(bench: Bench, candidate: Candidate, samples: Sequence[Sample]) -> Candidate:
     """Train an adapter on samples as the candidate would ask about them."""
-    recipe = _recipe(climb)
-    rows = training_rows(climb, candidate, [(s, s.target) for s in samples])
-    build = climb.train(recipe, climb.base_folder(), rows)
-    usd = machine_usd(build.seconds, climb.task.hardware.usd_per_hour)
+    recipe = _recipe(bench)
+    rows = training_rows(bench.evaluator, candidate, [(s, s.target) for s in samples])
+    build = bench.trainer.train(recipe, bench.trainer.base(), rows)
+    usd = machine_usd(build.seconds, bench.task.hardware.usd_per_hour)
     build = build.model_copy(update={"usd": usd})
     return candidate.model_copy(update={**answering(build), "build": build})
 
@@ -74,10 +74,10 @@ def answering(build: Build) -> dict[str, str | None]:
     return {"model": f"hf:{build.folder}"} if whole else {"adapter": build.folder}
 
 
-def _recipe(climb: Climb) -> Recipe:
+def _recipe(bench: Bench) -> Recipe:
     """Return the task's recipe; unnamed, lora, or qlora where memory is short."""
-    fitting = "lora" if fits(climb.training_memory(), "lora") else "qlora"
-    return named_recipe(climb.task, fitting)
+    fitting = "lora" if fits(bench.trainer.memory(), "lora") else "qlora"
+    return named_recipe(bench.task, fitting)
 
 
 def named_recipe(task: Task, usual: str = "lora") -> Recipe:
@@ -97,9 +97,9 @@ def named_recipe(task: Task, usual: str = "lora") -> Recipe:
     return recipe
 
 
-def _helped(climb: Climb) -> bool:
+def _helped(bench: Bench) -> bool:
     """Tell whether reading beat the bare prompt."""
-    prompt, rag = climb.attempt_at("prompt"), climb.attempt_at("rag")
+    prompt, rag = bench.history.at("prompt"), bench.history.at("rag")
     if prompt is None or rag is None or not prompt.measurement or not rag.measurement:
         return rag is not None
     return rag.measurement.score.mean > prompt.measurement.score.mean
@@ -115,10 +115,10 @@ def _documents_hold_more(rag: Attempt) -> bool:
     )
 
 
-def _described(climb: Climb, candidates: list[Candidate]) -> list[Candidate]:
-    recipe = _recipe(climb).name
-    there = len(climb.splits.train)
-    trained = min(there, climb.task.training.max_rows)
+def _described(bench: Bench, candidates: list[Candidate]) -> list[Candidate]:
+    recipe = _recipe(bench).name
+    there = len(bench.data.train)
+    trained = min(there, bench.task.training.max_rows)
     of = f" ({trained:,} of {there:,} rows)" if trained < there else ""
     return [
         c.model_copy(update={"technique": f"{recipe} adapter{of}, {c.technique}"})

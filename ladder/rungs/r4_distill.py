@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ladder.economy.cost import machine_usd
+from ladder.engines.models import base_is_local
 from ladder.evidence import Build, Candidate
-from ladder.inference.answer import Outcome, answer
-from ladder.inference.evaluator import Climb
+from ladder.inference.answer import answer
 from ladder.inference.failures import require_conclusive
 from ladder.inference.forms import named
-from ladder.rungs.protocol import Wave
+from ladder.inference.outcome import Outcome
+from ladder.rungs.protocol import Bench, Wave
 from ladder.task import RungName
 from ladder.training.launch import training_missing
 from ladder.training.recipes import find_recipe
@@ -23,103 +24,103 @@ NAME: RungName = "distill"
 LEAST_INPUTS = 40
 
 
-def unavailable(climb: Climb) -> str | None:
+def unavailable(bench: Bench) -> str | None:
     """A student needs inputs to learn on, and a teacher."""
-    inputs = len(climb.splits.train) + len(climb.splits.unlabeled)
+    inputs = len(bench.data.train) + len(bench.data.unlabeled)
     if inputs < LEAST_INPUTS:
         return f"{inputs} inputs are too few for a student to learn from ({LEAST_INPUTS})"
-    if climb.best() is None and climb.task.models.teacher is None:
+    if bench.history.best() is None and bench.task.models.teacher is None:
         return "there is no teacher: no system has been measured, and models.teacher is not given"
-    if not _has_student(climb) and not climb.splits.labels:
+    if not _has_student(bench) and not bench.data.labels:
         return "the base's weights are not on this machine; name a model to teach in models.student"
     missing = training_missing()
     return f"the training libraries are not installed; {missing}" if missing else None
 
 
-def first_wave(climb: Climb, leader: Candidate | None) -> list[Candidate]:
+def first_wave(bench: Bench, leader: Candidate | None) -> list[Candidate]:
     """Let the teacher answer the inputs, then teach a small language model and linear heads."""
-    teacher = teacher_of(climb)
-    inputs = (*climb.splits.train, *climb.splits.unlabeled)[: climb.task.training.max_rows]
-    outcomes = answer(climb, teacher, inputs, "teacher answers", scored=False)
-    require_conclusive(outcomes, climb.task.gate, "the teacher's answers")
+    teacher = teacher_of(bench.task, bench.history.best())
+    inputs = (*bench.data.train, *bench.data.unlabeled)[: bench.task.training.max_rows]
+    outcomes = answer(bench.evaluator, teacher, inputs, "teacher answers", scored=False)
+    require_conclusive(outcomes, bench.task.gate, "the teacher's answers")
     taught = [outcome for outcome in outcomes if not outcome.error and outcome.text]
-    students = [_generating_student(climb, teacher, taught)] if _has_student(climb) else []
-    if climb.splits.labels and len(Counter(o.text for o in taught)) > 1:
-        students += label_students(climb, taught)
+    students = [_generating_student(bench, teacher, taught)] if _has_student(bench) else []
+    if bench.data.labels and len(Counter(o.text for o in taught)) > 1:
+        students += label_students(bench, taught)
     return students
 
 
-def _has_student(climb: Climb) -> bool:
+def _has_student(bench: Bench) -> bool:
     """Tell whether there are weights to teach: the task's student, or what is cut from the base."""
-    return climb.task.models.student is not None or climb.base_is_local()
+    return bench.task.models.student is not None or base_is_local(bench.task)
 
 
 WAVES = (first_wave,)
 CHALLENGES: tuple[Wave, ...] = ()
 
 
-def _generating_student(climb: Climb, teacher: Candidate, taught: Sequence[Outcome]) -> Candidate:
+def _generating_student(bench: Bench, teacher: Candidate, taught: Sequence[Outcome]) -> Candidate:
     """Train the task's student, or a layer-pruned copy of the base, on the teacher's answers.
 
     Facts that the teacher reads in documents are not in the student's weights: it reads them too.
     Examples only show how to answer, which is what the student learns.
     """
-    folder = climb.student_folder()
+    folder = bench.trainer.student()
     reads = teacher.retrieval
     if reads is not None:
         reads_documents = reads.source in ("documents", "both")
         documents = reads.model_copy(update={"source": "documents"})
         reads = documents if reads_documents else None
-    candidate = plain_candidate(climb, NAME).model_copy(
+    candidate = plain_candidate(bench.evaluator, NAME).model_copy(
         update={"model": f"hf:{folder}", "retrieval": reads}
     )
-    rows = training_rows(climb, candidate, [(o.sample, o.text) for o in taught])
-    recipe = find_recipe("distill_sequence", climb.task.folder)
-    build = climb.train(recipe, climb.narrowed(folder, rows), rows)
-    words = "student of the base" if climb.task.models.student is None else "given student"
+    rows = training_rows(bench.evaluator, candidate, [(o.sample, o.text) for o in taught])
+    recipe = find_recipe("distill_sequence", bench.task.folder)
+    build = bench.trainer.train(recipe, bench.trainer.narrowed(folder, rows), rows)
+    words = "student of the base" if bench.task.models.student is None else "given student"
     described = named([candidate])[0].technique
     return candidate.model_copy(
         update={
             "model": f"hf:{build.folder}",
             "technique": f"{words}, {described}",
-            "build": _with_costs(climb, build, taught),
+            "build": _with_costs(bench, build, taught),
         }
     )
 
 
-def label_students(climb: Climb, taught: Sequence[Outcome]) -> list[Candidate]:
+def label_students(bench: Bench, taught: Sequence[Outcome]) -> list[Candidate]:
     """Fit linear heads on the teacher's labels: no language model is left in them.
 
     One reads character n-grams; where an embedding model is at hand, another reads its vectors.
     """
-    never = unseen_labels(climb, [o.text for o in taught])
+    never = unseen_labels(bench.evaluator, [o.text for o in taught])
     if never:
-        climb.watch.say(f"  the label students cannot answer: {never}")
-    students = [_linear_student(climb, taught, None, "character n-grams")]
-    embedding = climb.embedding_folder()
+        bench.evaluator.watch.say(f"  the label students cannot answer: {never}")
+    students = [_linear_student(bench, taught, None, "character n-grams")]
+    embedding = bench.trainer.embedding()
     if embedding is not None:
-        students.append(_linear_student(climb, taught, embedding, "an embedding"))
+        students.append(_linear_student(bench, taught, embedding, "an embedding"))
     return students
 
 
 def _linear_student(
-    climb: Climb, taught: Sequence[Outcome], embedding: Path | None, reads: str
+    bench: Bench, taught: Sequence[Outcome], embedding: Path | None, reads: str
 ) -> Candidate:
     rows = label_rows([(o.sample, o.text) for o in taught])
-    recipe = find_recipe("student_label", climb.task.folder)
-    build = climb.train(recipe, embedding, rows)
+    recipe = find_recipe("student_label", bench.task.folder)
+    build = bench.trainer.train(recipe, embedding, rows)
     return Candidate(
         rung=NAME,
         technique=f"linear head on {reads}",
         model=f"head:{build.folder}",
         answer="free",
-        build=_with_costs(climb, build, taught),
+        build=_with_costs(bench, build, taught),
     )
 
 
-def _with_costs(climb: Climb, build: Build, taught: Sequence[Outcome]) -> Build:
+def _with_costs(bench: Bench, build: Build, taught: Sequence[Outcome]) -> Build:
     """Add what the teacher's answers took."""
     tokens = sum(o.completion.tokens_in + o.completion.tokens_out for o in taught)
     seconds = build.seconds + sum(o.completion.seconds for o in taught)
-    usd = machine_usd(seconds, climb.task.hardware.usd_per_hour)
+    usd = machine_usd(seconds, bench.task.hardware.usd_per_hour)
     return build.model_copy(update={"teacher_tokens": tokens, "seconds": seconds, "usd": usd})

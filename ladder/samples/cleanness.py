@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from ladder.evidence import WordOverlap
+from ladder.samples.data import Data
 from ladder.samples.duplicates import describe_pairs
 from ladder.samples.overlap import find_overlap
-from ladder.samples.rows import Rows
-from ladder.samples.splits import Splits, all_samples
 
 MOST_LISTED = 20
 LEAST_SHARE = 0.5
 """Of a row's runs of words: below this a shared run is a phrase, not a copy."""
 
 
-def leaks_and_look_alikes(rows: Rows, splits: Splits) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def leaks_and_look_alikes(data: Data) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the held-out rows that repeat training rows, and those that are a template's.
 
     Each is listed as `held-out row ~ training row (kind, Jaccard)`, the likest first.
     """
-    text = {sample.id: sample.input for sample in all_samples(rows)}
-    pairs = splits.contaminated
+    known = (*data.train, *data.dev, *data.leaked)
+    text = {sample.id: sample.input for sample in known}
+    pairs = data.contaminated
     texts = [text[one] for pair in pairs for one in pair]
     found = describe_pairs(texts, [(2 * at, 2 * at + 1) for at in range(len(pairs))])
     leaks: list[str] = []
@@ -32,7 +32,7 @@ def leaks_and_look_alikes(rows: Rows, splits: Splits) -> tuple[tuple[str, ...], 
     return tuple(leaks), tuple(alikes)
 
 
-def overlap_with_known(splits: Splits) -> WordOverlap:
+def overlap_with_known(splits: Data) -> WordOverlap:
     """Return the runs of words that held-out rows share with training rows and documents."""
     held = (*splits.gate, *splits.sealed)
     known = [(sample.id, sample.input) for sample in (*splits.train, *splits.dev)]

@@ -6,14 +6,14 @@ from ladder.errors import DataError, Problem
 from ladder.evidence import DataReport
 from ladder.gate.verdict import detectable_score, plausible_scores, rows_needed
 from ladder.samples.cleanness import MOST_LISTED, leaks_and_look_alikes, overlap_with_known
-from ladder.samples.rows import Rows
-from ladder.samples.splits import Splits, shared_groups
+from ladder.samples.data import Data
+from ladder.samples.splits import shared_groups
 from ladder.task import Task
 
 
-def describe_data(task: Task, splits: Splits, rows: Rows) -> DataReport:
+def describe_data(task: Task, splits: Data) -> DataReport:
     """Return what the rows are, and what they can tell before anything is spent."""
-    leaks, alikes = leaks_and_look_alikes(rows, splits)
+    leaks, alikes = leaks_and_look_alikes(splits)
     witnesses = len({sample.witness for sample in splits.gate})
     return DataReport(
         train=len(splits.train),
@@ -39,7 +39,7 @@ def describe_data(task: Task, splits: Splits, rows: Rows) -> DataReport:
             for score in plausible_scores(task.gate.min_score)
         },
         shared_groups=shared_groups(splits),
-        digests=dict(rows.digests),
+        digests=dict(splits.digests),
     )
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ladder.errors import DataError, Problem
+from ladder.samples.data import Data
 from ladder.samples.duplicates import clusters
 from ladder.samples.passages import passages
 from ladder.samples.rows import Document, Rows, Sample
@@ -26,39 +27,12 @@ GATE_SHARE_OF_TEST = 0.6
 EXAMPLE_SHARES = {"train": 0.5, "dev": 0.15, "gate": 0.2, "sealed": 0.15}
 
 
-@dataclass(frozen=True)
-class Splits:
-    """The rows by what they are for."""
-
-    train: tuple[Sample, ...]
-    dev: tuple[Sample, ...]
-    gate: tuple[Sample, ...]
-    sealed: tuple[Sample, ...]
-    reserve: tuple[Sample, ...] = ()
-    documents: tuple[Document, ...] = ()
-    unlabeled: tuple[Sample, ...] = ()
-    labels: tuple[str, ...] = ()
-    duplicates: tuple[tuple[str, str], ...] = ()
-    """(row set aside, earlier row that says the same)."""
-    contaminated: tuple[tuple[str, str], ...] = ()
-    """(held-out row, training row) that are near-duplicates; the gate does not count such rows."""
-    leaked: tuple[Sample, ...] = ()
-    """The contaminated rows themselves."""
-    synthetic: tuple[Sample, ...] = ()
-    """The last of the training rows: a teacher's, which may teach and never judge."""
-
-    @property
-    def observed(self) -> tuple[Sample, ...]:
-        """The training rows that no model wrote."""
-        return self.train[: len(self.train) - len(self.synthetic)]
-
-
 def all_samples(rows: Rows) -> tuple[Sample, ...]:
     """Return the labelled rows in the order in which `split` expects their pairs."""
     return (*rows.examples, *rows.train, *rows.test)
 
 
-def split(task: Task, rows: Rows, pairs: Sequence[tuple[int, int]]) -> Splits:
+def split(task: Task, rows: Rows, pairs: Sequence[tuple[int, int]]) -> Data:
     """Split the rows.
 
     Args:
@@ -90,8 +64,12 @@ def split(task: Task, rows: Rows, pairs: Sequence[tuple[int, int]]) -> Splits:
     parts = _cut_examples(learn) if rows.examples else _cut_given(learn, held)
     _check_strata(task, (*parts["gate"], *parts["sealed"]))
     labels = _labels(task, rows, samples[:train_size], samples)
-    return Splits(
-        **{name: tuple(part) for name, part in parts.items()},
+    return Data(
+        train=tuple(parts["train"]),
+        dev=tuple(parts["dev"]),
+        gate=tuple(parts["gate"]),
+        sealed=tuple(parts["sealed"]),
+        reserve=tuple(parts.get("reserve", ())),
         documents=tuple(part for document in rows.documents for part in _parts(document)),
         unlabeled=rows.unlabeled,
         labels=labels,
@@ -191,7 +169,7 @@ def _check_strata(task: Task, held: Sequence[Sample]) -> None:
         raise DataError(problems)
 
 
-def shared_groups(splits: Splits) -> int:
+def shared_groups(splits: Data) -> int:
     """Return how many groups stand among the training rows and among the held-out rows."""
     learnt = {sample.group for sample in splits.train if sample.group}
     return len(learnt & {sample.group for sample in (*splits.gate, *splits.sealed)})

@@ -14,10 +14,10 @@ from ladder.errors import DataError, Problem, TaskError
 from ladder.evidence import SyntheticRecord
 from ladder.files import file_digest, read_record
 from ladder.samples.cleanness import LEAST_SHARE
+from ladder.samples.data import Data
 from ladder.samples.duplicates import folded, like_pairs
 from ladder.samples.overlap import LEAST_WORDS, most_held
 from ladder.samples.rows import Rows, Sample
-from ladder.samples.splits import Splits
 from ladder.task import Task
 
 REWRITE = "Write them anew: ladder synth TASK"
@@ -57,7 +57,7 @@ def refuse_unproven(task: Task) -> None:
         raise TaskError([Problem(where, got, "rows that were measured and accepted", REWRITE)])
 
 
-def with_synthetic(task: Task, rows: Rows, splits: Splits) -> Splits:
+def with_synthetic(task: Task, rows: Rows, splits: Data) -> Data:
     """Return the splits with the synthetic rows behind the training rows.
 
     Raises:
@@ -83,7 +83,7 @@ def with_synthetic(task: Task, rows: Rows, splits: Splits) -> Splits:
     return replace(splits, train=train, synthetic=rows.synthetic)
 
 
-def held_out(splits: Splits) -> tuple[Sample, ...]:
+def held_out(splits: Data) -> tuple[Sample, ...]:
     """Return every row that chooses, judges, confirms or may come to, and those set aside."""
     return (*splits.dev, *splits.gate, *splits.sealed, *splits.reserve, *splits.leaked)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from random import Random
 from typing import NamedTuple
 
-from ladder.inference.evaluator import Climb
+from ladder.inference.evaluator import Evaluator
 from ladder.samples.rows import Sample
 
 COUNTS = (4, 8, 16)
@@ -33,20 +33,20 @@ class Shown(NamedTuple):
 
 
 def demonstrations(
-    climb: Climb, rows: Sequence[Sample], wrong: Sequence[Sample], seed: str
+    evaluator: Evaluator, rows: Sequence[Sample], wrong: Sequence[Sample], seed: str
 ) -> list[Shown]:
     """Return sets of rows to show, each once; the same seed gives the same sets.
 
     Args:
-        climb: knows the labels; each set goes round them.
+        evaluator: knows the labels; each set goes round them.
         rows: what may be shown.
         wrong: those that the system got wrong: the hard ones.
         seed: of the draws and the orders.
     """
     found: dict[tuple[str, ...], str] = {}
     for name, ranked, orders in _rankings(rows[:MOST_RANKED], wrong, seed):
-        for count in _counts(len(climb.splits.labels)):
-            shots = _fitting(climb, spread_shots(climb, count, ranked))
+        for count in _counts(len(evaluator.data.labels)):
+            shots = _fitting(evaluator, spread_shots(evaluator, count, ranked))
             for order in range(orders):
                 arranged = list(shots)
                 Random(f"{seed} {name} {count} {order}").shuffle(arranged)
@@ -105,11 +105,11 @@ def _typical(rows: Sequence[Sample]) -> list[Sample]:
     return [rows[at] for at in sorted(near, key=lambda at: (-near[at], at))]
 
 
-def _fitting(climb: Climb, shots: Sequence[str]) -> list[str]:
+def _fitting(evaluator: Evaluator, shots: Sequence[str]) -> list[str]:
     """Leave out what would make the set too long."""
     kept, room = [], SHOWN_CHARACTERS
     for shot in shots:
-        row = climb.train_by_id[shot]
+        row = evaluator.train_by_id[shot]
         size = len(row.input) + len(row.target)
         if size <= room:
             kept.append(shot)
@@ -117,11 +117,11 @@ def _fitting(climb: Climb, shots: Sequence[str]) -> list[str]:
     return kept
 
 
-def spread_shots(climb: Climb, count: int, rows: Sequence[Sample] = ()) -> tuple[str, ...]:
+def spread_shots(evaluator: Evaluator, count: int, rows: Sequence[Sample] = ()) -> tuple[str, ...]:
     """Choose training samples to show: one label after the other, in the order of the rows."""
     by_label: dict[str, list[Sample]] = {}
-    for sample in rows or climb.splits.train:
-        key = sample.target if climb.splits.labels else ""
+    for sample in rows or evaluator.data.train:
+        key = sample.target if evaluator.data.labels else ""
         by_label.setdefault(key, []).append(sample)
     chosen: list[str] = []
     depth = 0

@@ -15,16 +15,17 @@ from ladder.diagnosis.changes import IN_WORDS, SHOWS, changes, oracle
 from ladder.diagnosis.rules import Arm
 from ladder.evaluation.comparing import compare_outcomes, together
 from ladder.evidence import Candidate, Comparison, Mend, Retrieval
-from ladder.inference.answer import Outcome, answer
-from ladder.inference.evaluator import Climb
+from ladder.inference.answer import answer
+from ladder.inference.evaluator import Evaluator
 from ladder.inference.failures import require_conclusive
 from ladder.inference.forms import DOCUMENT_COUNTS, named
+from ladder.inference.outcome import Outcome
 from ladder.selection.proving import compare_unseen
 
 MOST_ROWS = 60
 
 
-def mend(climb: Climb, candidate: Candidate) -> tuple[Candidate, tuple[Mend, ...]]:
+def mend(evaluator: Evaluator, candidate: Candidate) -> tuple[Candidate, tuple[Mend, ...]]:
     """Return a candidate with the changes that help it, and what was tried.
 
     Nothing is tried where it holds the score on the rows that choose, reads nothing, or where the
@@ -37,29 +38,33 @@ def mend(climb: Climb, candidate: Candidate) -> tuple[Candidate, tuple[Mend, ...
     trained = candidate.adapter is not None or candidate.build.folder is not None
     if candidate.retrieval is None or trained:  # training rows prove nothing of what learnt them
         return candidate, ()
-    if _score(climb, candidate) >= climb.task.gate.min_score:
+    if _score(evaluator, candidate) >= evaluator.task.gate.min_score:
         return candidate, ()
-    if not _context_could_hold(climb, candidate):
+    if not _context_could_hold(evaluator, candidate):
         return candidate, ()
-    found, mends = _mended(climb, candidate)
-    if candidate.retrieval.source == "examples" and climb.splits.documents:
-        other, others = _mended(climb, _reading_documents(candidate))
+    found, mends = _mended(evaluator, candidate)
+    if candidate.retrieval.source == "examples" and evaluator.data.documents:
+        other, others = _mended(evaluator, _reading_documents(candidate))
         if any(mend.kept for mend in others):
-            unseen = compare_unseen(climb, found, other)
-            if unseen and unseen.difference > 0 and _score(climb, other) > _score(climb, found):
+            unseen = compare_unseen(evaluator, found, other)
+            if (
+                unseen
+                and unseen.difference > 0
+                and _score(evaluator, other) > _score(evaluator, found)
+            ):
                 return other, others
     return found, mends
 
 
-def _context_could_hold(climb: Climb, candidate: Candidate) -> bool:
+def _context_could_hold(evaluator: Evaluator, candidate: Candidate) -> bool:
     """Tell whether the right documents would hold the score, as far as they are known."""
-    given = oracle(climb, candidate)
+    given = oracle(evaluator, candidate)
     if given is None:
         return True
-    rows = [row for row in climb.splits.dev[:MOST_ROWS] if climb.library.right_passages(row)]
-    outcomes = answer(climb, given, rows, "mending: the right documents")
-    require_conclusive(outcomes, climb.task.gate, "mending")
-    return _mean(outcomes) >= climb.task.gate.min_score
+    rows = [row for row in evaluator.data.dev[:MOST_ROWS] if evaluator.library.right_passages(row)]
+    outcomes = answer(evaluator, given, rows, "mending: the right documents")
+    require_conclusive(outcomes, evaluator.task.gate, "mending")
+    return _mean(outcomes) >= evaluator.task.gate.min_score
 
 
 def _reading_documents(candidate: Candidate) -> Candidate:
@@ -69,18 +74,18 @@ def _reading_documents(candidate: Candidate) -> Candidate:
     return reading
 
 
-def _mended(climb: Climb, candidate: Candidate) -> tuple[Candidate, tuple[Mend, ...]]:
+def _mended(evaluator: Evaluator, candidate: Candidate) -> tuple[Candidate, tuple[Mend, ...]]:
     mends: list[Mend] = []
     applied: set[Arm] = set()
-    while _score(climb, candidate) < climb.task.gate.min_score:
-        usual = _answers(climb, candidate, "as it is")
-        ways = {a: way for a, way in changes(climb, candidate).items() if a not in applied}
+    while _score(evaluator, candidate) < evaluator.task.gate.min_score:
+        usual = _answers(evaluator, candidate, "as it is")
+        ways = {a: way for a, way in changes(evaluator, candidate).items() if a not in applied}
         if not ways:
             break
-        arm, tried, compared = _best(climb, usual, ways)
+        arm, tried, compared = _best(evaluator, usual, ways)
         if compared.claim != "better":
             break
-        unseen = compare_unseen(climb, candidate, ways[arm])
+        unseen = compare_unseen(evaluator, candidate, ways[arm])
         kept = unseen is not None and unseen.difference > 0
         mends.append(
             Mend(
@@ -100,8 +105,8 @@ def _mended(climb: Climb, candidate: Candidate) -> tuple[Candidate, tuple[Mend, 
     return candidate, tuple(mends)
 
 
-def _score(climb: Climb, candidate: Candidate) -> float:
-    return _mean(_answers(climb, candidate, "as it is"))
+def _score(evaluator: Evaluator, candidate: Candidate) -> float:
+    return _mean(_answers(evaluator, candidate, "as it is"))
 
 
 def _mean(outcomes: Sequence[Outcome]) -> float:
@@ -109,22 +114,22 @@ def _mean(outcomes: Sequence[Outcome]) -> float:
 
     1 where nothing was asked; 0 where nothing was answered, for a reason of the system's own.
     """
-    scores = [outcome.scores[0] for outcome in outcomes if outcome.scores]
+    scores = [outcome.score for outcome in outcomes if outcome.score is not None]
     return fmean(scores) if scores else float(not outcomes)
 
 
-def _answers(climb: Climb, candidate: Candidate, title: str) -> list[Outcome]:
-    outcomes = answer(climb, candidate, climb.splits.dev[:MOST_ROWS], f"mending: {title}")
-    require_conclusive(outcomes, climb.task.gate, f"mending, {title}")
+def _answers(evaluator: Evaluator, candidate: Candidate, title: str) -> list[Outcome]:
+    outcomes = answer(evaluator, candidate, evaluator.data.dev[:MOST_ROWS], f"mending: {title}")
+    require_conclusive(outcomes, evaluator.task.gate, f"mending, {title}")
     return outcomes
 
 
 def _best(
-    climb: Climb, usual: list[Outcome], ways: dict[Arm, Candidate]
+    evaluator: Evaluator, usual: list[Outcome], ways: dict[Arm, Candidate]
 ) -> tuple[Arm, list[Outcome], Comparison]:
     """Try every change; return the one to make, and how sure it is that it helps."""
-    confidence, least = climb.task.gate.confidence, climb.task.gate.min_score
-    tried = {arm: _answers(climb, way, arm) for arm, way in ways.items()}
+    confidence, least = evaluator.task.gate.confidence, evaluator.task.gate.min_score
+    tried = {arm: _answers(evaluator, way, arm) for arm, way in ways.items()}
     each = [
         compare_outcomes("without the change", new, usual, confidence) for new in tried.values()
     ]

@@ -15,9 +15,9 @@ from typing import NamedTuple
 from ladder.engines.base import Request
 from ladder.errors import TaskError
 from ladder.evidence import Candidate
-from ladder.inference.answer import Outcome
-from ladder.inference.evaluator import Climb
+from ladder.inference.evaluator import Evaluator
 from ladder.inference.failures import require_answers
+from ladder.inference.outcome import Outcome
 from ladder.inference.prompts import MANY_LABELS
 from ladder.samples.rows import Sample
 from ladder.task import model_parts
@@ -49,9 +49,11 @@ class Instruction(NamedTuple):
     with_goal: bool = True
 
 
-def instructions(climb: Climb, leader: Candidate, rows: Sequence[Sample]) -> list[Instruction]:
+def instructions(
+    evaluator: Evaluator, leader: Candidate, rows: Sequence[Sample]
+) -> list[Instruction]:
     """Return instructions that need no second model: the goal, and what the rows add to it."""
-    goal, labels = climb.task.goal, climb.splits.labels
+    goal, labels = evaluator.task.goal, evaluator.data.labels
     found = [Instruction("the goal")]
     few = 0 < len(labels) <= MANY_LABELS
     listed = goal
@@ -120,31 +122,33 @@ def form_of(targets: Sequence[str]) -> str:
     return "Answer with one word." if usual <= 1 else f"Answer in at most {usual} words."
 
 
-def proposer(climb: Climb) -> str | None:
+def proposer(evaluator: Evaluator) -> str | None:
     """Return the model that may write instructions: the teacher, or a base behind an endpoint."""
-    models = climb.task.models
+    models = evaluator.task.models
     remote_base = model_parts(models.base)[0] == "openai"
     name = models.teacher or (models.base if remote_base else None)
     if name is None:
         return None
     try:
-        climb.engine(name)
+        evaluator.models.engine(name)
     except TaskError:  # the rows may not be sent to it
         return None
     return name
 
 
 def proposals(
-    climb: Climb, leader: Candidate, model: str, failures: Sequence[Outcome]
+    evaluator: Evaluator, leader: Candidate, model: str, failures: Sequence[Outcome]
 ) -> list[Instruction]:
     """Let a model read a handful of failures on training rows and write instructions."""
     requests = [
-        Request(messages=_reflection(climb, leader, failures, tip), max_tokens=INSTRUCTION_TOKENS)
+        Request(
+            messages=_reflection(evaluator, leader, failures, tip), max_tokens=INSTRUCTION_TOKENS
+        )
         for tip in TIPS
     ]
     texts = [""] * len(requests)
-    found = dict(climb.engine(model).complete(requests))
-    require_answers(list(found.values()), climb.task.gate, "writing instructions")
+    found = dict(evaluator.models.engine(model).complete(requests))
+    require_answers(list(found.values()), evaluator.task.gate, "writing instructions")
     for at, completion in found.items():
         texts[at] = completion.text.strip()[:INSTRUCTION_CHARACTERS]
     return [
@@ -155,10 +159,13 @@ def proposals(
 
 
 def _reflection(
-    climb: Climb, leader: Candidate, failures: Sequence[Outcome], tip: str
+    evaluator: Evaluator, leader: Candidate, failures: Sequence[Outcome], tip: str
 ) -> tuple[tuple[str, str], ...]:
-    lines = ["A language model was given this instruction:", leader.instruction or climb.task.goal]
-    labels = climb.splits.labels
+    lines = [
+        "A language model was given this instruction:",
+        leader.instruction or evaluator.task.goal,
+    ]
+    labels = evaluator.data.labels
     if 0 < len(labels) <= MANY_LABELS:
         lines.append(f"The answers it may give: {', '.join(map(_line, labels))}.")
     lines += ["", "It got these wrong:"]

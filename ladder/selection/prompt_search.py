@@ -17,7 +17,7 @@ from typing import Literal, NamedTuple
 
 from ladder.evidence import Candidate
 from ladder.inference.answer import answer
-from ladder.inference.evaluator import Climb
+from ladder.inference.evaluator import Evaluator
 from ladder.inference.failures import require_conclusive
 from ladder.samples.rows import Sample
 from ladder.scorers import ModelScorer
@@ -69,7 +69,7 @@ class Plan(NamedTuple):
     calls: int
 
 
-def better_prompts(climb: Climb, leader: Candidate) -> list[Candidate]:
+def better_prompts(evaluator: Evaluator, leader: Candidate) -> list[Candidate]:
     """Return the best prompt found; none where none can decide, or none is better.
 
     The calls of the search are `search.prompt_calls` in the task at most: every row that a prompt
@@ -79,54 +79,54 @@ def better_prompts(climb: Climb, leader: Candidate) -> list[Candidate]:
     Raises:
         NoVerdictError: too many requests failed to tell which prompt is better.
     """
-    calls, dev = climb.task.search.prompt_calls, climb.splits.dev
-    if not calls or len(dev) < LEAST_DEV or not worth_it(climb, leader):
+    calls, dev = evaluator.task.search.prompt_calls, evaluator.data.dev
+    if not calls or len(dev) < LEAST_DEV or not worth_it(evaluator, leader):
         return []
-    rows = learning_rows(climb)
-    model = proposer(climb) if rows else None
+    rows = learning_rows(evaluator)
+    model = proposer(evaluator) if rows else None
     learnt = min(FAILURES_READ, len(rows))
-    price = 1 + sum(isinstance(scorer, ModelScorer) for _, scorer in climb.scorers)
+    price = 1 + sum(isinstance(scorer, ModelScorer) for _, scorer in evaluator.scorers)
     spent = learnt * price + (len(TIPS) if model else 0)
     plan = planned(calls, len(dev), spent, price)
     if plan is None:
-        climb.watch.say(f"  no search: {calls} calls are too few for {len(dev)} dev rows")
+        evaluator.watch.say(f"  no search: {calls} calls are too few for {len(dev)} dev rows")
         return []
-    outcomes = answer(climb, leader, rows[:learnt], TITLE) if learnt else []
-    require_conclusive(outcomes, climb.task.gate, TITLE)
-    failures = [outcome for outcome in outcomes if outcome.scores and outcome.scores[0] < 1]
-    options = instructions(climb, leader, rows)
+    outcomes = answer(evaluator, leader, rows[:learnt], TITLE) if learnt else []
+    require_conclusive(outcomes, evaluator.task.gate, TITLE)
+    failures = [outcome for outcome in outcomes if outcome.score is not None and outcome.score < 1]
+    options = instructions(evaluator, leader, rows)
     if model and failures:
-        options += proposals(climb, leader, model, failures)
-    seed = f"{climb.task.seed} prompt search"
+        options += proposals(evaluator, leader, model, failures)
+    seed = f"{evaluator.task.seed} prompt search"
     plain = [Shown("no rows", ())]
     plain += [Shown("the same rows", leader.shots)] if leader.shots else []
     wrong = [failure.sample for failure in failures]
-    sets = [*plain, *demonstrations(climb, rows, wrong, seed)]
+    sets = [*plain, *demonstrations(evaluator, rows, wrong, seed)]
     own = (leader.instruction, leader.with_goal, leader.shots)
     every = [c for c in combinations(options, sets, len(plain), seed) if c.prompt != own]
     if not every:
         return []
-    return _halve(climb, leader, every, plan)
+    return _halve(evaluator, leader, every, plan)
 
 
-def worth_it(climb: Climb, leader: Candidate) -> bool:
+def worth_it(evaluator: Evaluator, leader: Candidate) -> bool:
     """Tell whether a better prompt could decide: the leader neither holds the gate nor is far off.
 
     It holds it when its dev score is a standard error above the limit, or more. What a model does
     not know, no wording teaches it: such gaps are for the rungs above.
     """
-    scores = _dev_scores(climb, leader)
+    scores = _dev_scores(evaluator, leader)
     if len(scores) < 2:
         return False
-    mean, limit = fmean(scores), climb.task.gate.min_score
+    mean, limit = fmean(scores), evaluator.task.gate.min_score
     return limit - REACH <= mean < limit + stdev(scores) / math.sqrt(len(scores))
 
 
-def _dev_scores(climb: Climb, candidate: Candidate) -> list[float]:
+def _dev_scores(evaluator: Evaluator, candidate: Candidate) -> list[float]:
     """Return the scores of the dev rows that were answered."""
-    outcomes = answer(climb, candidate, climb.splits.dev, TITLE)
-    require_conclusive(outcomes, climb.task.gate, TITLE)
-    return [outcome.scores[0] for outcome in outcomes if outcome.scores]
+    outcomes = answer(evaluator, candidate, evaluator.data.dev, TITLE)
+    require_conclusive(outcomes, evaluator.task.gate, TITLE)
+    return [outcome.score for outcome in outcomes if outcome.score is not None]
 
 
 def planned(calls: int, dev: int, spent: int, price: int) -> Plan | None:
@@ -170,17 +170,17 @@ def combinations(
 
 
 def _halve(
-    climb: Climb, leader: Candidate, every: Sequence[Combination], plan: Plan
+    evaluator: Evaluator, leader: Candidate, every: Sequence[Combination], plan: Plan
 ) -> list[Candidate]:
     """Return the best on all dev rows, if it is better there than the leader."""
-    few, more = (min(count, len(climb.splits.dev)) for count in ROUNDS)
-    first = {found: _read(climb, leader, found, few) for found in every[: plan.first]}
+    few, more = (min(count, len(evaluator.data.dev)) for count in ROUNDS)
+    first = {found: _read(evaluator, leader, found, few) for found in every[: plan.first]}
     kept = sorted(first, key=lambda found: -first[found].value)[: plan.second - plan.crossed]
     kept += _crossed(first, every)[: plan.crossed]
-    second = {found: _read(climb, leader, found, more) for found in kept}
+    second = {found: _read(evaluator, leader, found, more) for found in kept}
     best = sorted(second, key=lambda found: -second[found].value)[:FINALISTS]
     finalists = [_candidate(leader, found, second[found].calibration) for found in best]
-    won = max([leader, *finalists], key=lambda found: _mean(_dev_scores(climb, found)))
+    won = max([leader, *finalists], key=lambda found: _mean(_dev_scores(evaluator, found)))
     return [won] if won is not leader else []
 
 
@@ -196,27 +196,27 @@ def _crossed(read: dict[Combination, Reading], every: Sequence[Combination]) -> 
     return sorted(new, key=lambda found: -sum(gain.get(part, 0.0) for part in found))
 
 
-def _read(climb: Climb, leader: Candidate, found: Combination, rows: int) -> Reading:
+def _read(evaluator: Evaluator, leader: Candidate, found: Combination, rows: int) -> Reading:
     """Read a prompt on the first dev rows.
 
     Where labels are scored the value is the mean probability of the right label: it tells prompts
     apart on fewer rows than right-or-wrong does, and one answer is read with every calibration.
     """
     candidate = _candidate(leader, found, "none")
-    dev = climb.splits.dev[:rows]
+    dev = evaluator.data.dev[:rows]
     if candidate.answer != "scored":
-        outcomes = answer(climb, candidate, dev, TITLE)
-        require_conclusive(outcomes, climb.task.gate, TITLE)
-        return Reading(_mean([o.scores[0] for o in outcomes if o.scores]), "none")
-    *outcomes, empty = answer(climb, candidate, [*dev, EMPTY_INPUT], TITLE, scored=False)
-    require_conclusive([*outcomes, empty], climb.task.gate, TITLE)
+        outcomes = answer(evaluator, candidate, dev, TITLE)
+        require_conclusive(outcomes, evaluator.task.gate, TITLE)
+        return Reading(_mean([o.score for o in outcomes if o.score is not None]), "none")
+    *outcomes, empty = answer(evaluator, candidate, [*dev, EMPTY_INPUT], TITLE, scored=False)
+    require_conclusive([*outcomes, empty], evaluator.task.gate, TITLE)
     values = [outcome.completion.choice_logprobs for outcome in outcomes]
     priors: dict[Calibration, Sequence[float]] = {
         "batch": [fmean(column) for column in zip(*filter(None, values), strict=True)],
         "empty": empty.completion.choice_logprobs,
         "none": (),
     }
-    places = [climb.splits.labels.index(sample.target) for sample in dev]
+    places = [evaluator.data.labels.index(sample.target) for sample in dev]
     readings = [
         Reading(right_label(values, places, prior), calibration)
         for calibration, prior in priors.items()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from ladder.evaluation.comparing import compare_outcomes
 from ladder.evidence import Candidate, Comparison
 from ladder.inference.answer import answer
-from ladder.inference.evaluator import Climb
+from ladder.inference.evaluator import Evaluator
 from ladder.inference.failures import require_conclusive
 from ladder.samples.rows import Sample
 from ladder.samples.splits import group_end
@@ -19,33 +19,36 @@ MOST_SHOWN = 16
 """Rows that a leader may show of those at the front, beside the ones that prove."""
 
 
-def learning_rows(climb: Climb) -> tuple[Sample, ...]:
+def learning_rows(evaluator: Evaluator) -> tuple[Sample, ...]:
     """Return the training rows that a search may read: those behind the ones that prove."""
-    train = climb.splits.observed
+    train = evaluator.data.observed
     return train[group_end(train, min(MOST_PROVING_ROWS + MOST_SHOWN, len(train) // 2)) :]
 
 
-def proving_rows(climb: Climb, *candidates: Candidate) -> list[Sample]:
+def proving_rows(evaluator: Evaluator, *candidates: Candidate) -> list[Sample]:
     """Return rows that chose nothing and are shown by none of the candidates."""
     shown = {shot for candidate in candidates for shot in candidate.shots}
     if any(candidate.instruction for candidate in candidates):  # it may be written from these
-        shown |= {sample.id for sample in learning_rows(climb)}
-    return [sample for sample in climb.splits.observed if sample.id not in shown][
+        shown |= {sample.id for sample in learning_rows(evaluator)}
+    return [sample for sample in evaluator.data.observed if sample.id not in shown][
         :MOST_PROVING_ROWS
     ]
 
 
-def compare_unseen(climb: Climb, leader: Candidate, challenger: Candidate) -> Comparison | None:
+def compare_unseen(
+    evaluator: Evaluator, leader: Candidate, challenger: Candidate
+) -> Comparison | None:
     """Compare a challenger with the leader on unseen rows; None without such rows.
 
     Raises:
         NoVerdictError: too many requests failed to tell.
     """
-    rows = proving_rows(climb, leader, challenger)
-    old = answer(climb, leader, rows, "unseen rows, as it is")
-    new = answer(climb, challenger, rows, "unseen rows, the challenger")
+    rows = proving_rows(evaluator, leader, challenger)
+    old = answer(evaluator, leader, rows, "unseen rows, as it is")
+    new = answer(evaluator, challenger, rows, "unseen rows, the challenger")
     for outcomes in (old, new):
-        require_conclusive(outcomes, climb.task.gate, "comparing on unseen rows")
-    if not any(a.scores and b.scores for a, b in zip(new, old, strict=True)):
+        require_conclusive(outcomes, evaluator.task.gate, "comparing on unseen rows")
+    both = zip(new, old, strict=True)
+    if not any(a.score is not None and b.score is not None for a, b in both):
         return None
-    return compare_outcomes(leader.technique, new, old, climb.task.gate.confidence)
+    return compare_outcomes(leader.technique, new, old, evaluator.task.gate.confidence)

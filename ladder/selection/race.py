@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from ladder.errors import NoVerdictError
 from ladder.evidence import Candidate, RaceLine
 from ladder.gate.verdict import too_many_failed
-from ladder.inference.answer import Outcome, answer
-from ladder.inference.evaluator import Climb
+from ladder.inference.answer import answer
+from ladder.inference.evaluator import Evaluator
 from ladder.inference.failures import describe, inconclusive
+from ladder.inference.outcome import Outcome
 from ladder.progress import Watch
 
 ROUNDS = (16, 48, 120)
@@ -29,26 +30,26 @@ CLEARLY_BEHIND = 1.64
 LEAST_KEPT = 3
 
 
-def race(climb: Climb, candidates: Sequence[Candidate]) -> tuple[Candidate, list[RaceLine]]:
+def race(evaluator: Evaluator, candidates: Sequence[Candidate]) -> tuple[Candidate, list[RaceLine]]:
     """Return the winner and how each candidate did. Of equals the one with fewer tokens wins.
 
     Raises:
         NoVerdictError: of every candidate's requests too many failed.
     """
-    dev = climb.splits.dev
+    dev = evaluator.data.dev
     if len(candidates) == 1:
         return candidates[0], []
     heard: dict[int, list[Outcome]] = {}
 
     def read(at: int, count: int) -> Standing:
-        outcomes = heard[at] = answer(climb, candidates[at], dev[:count])
-        scores = [o.scores[0] if o.scores else None for o in outcomes]
+        outcomes = heard[at] = answer(evaluator, candidates[at], dev[:count])
+        scores = [o.score for o in outcomes]
         tokens = sum(o.completion.tokens_in for o in outcomes) / max(1, count)
-        return Standing(scores, tokens, _out(outcomes, climb.task.gate.max_error_rate))
+        return Standing(scores, tokens, _out(outcomes, evaluator.task.gate.max_error_rate))
 
-    winner, standings = best_of(len(candidates), len(dev), read, climb.watch)
+    winner, standings = best_of(len(candidates), len(dev), read, evaluator.watch)
     if winner is None:
-        worst = max(heard.values(), key=lambda outcomes: sum(not o.scores for o in outcomes))
+        worst = max(heard.values(), key=lambda outcomes: sum(o.score is None for o in outcomes))
         raise NoVerdictError(
             describe("no candidate could be compared with another on the dev rows", worst)
         )
@@ -59,7 +60,7 @@ def race(climb: Climb, candidates: Sequence[Candidate]) -> tuple[Candidate, list
             n=standings[at].n,
             dropped=at != winner,
             errors=len(standings[at].scores) - standings[at].n,
-            inconclusive=inconclusive(heard[at], climb.task.gate),
+            inconclusive=inconclusive(heard[at], evaluator.task.gate),
         )
         for at, candidate in enumerate(candidates)
     ]
@@ -67,7 +68,7 @@ def race(climb: Climb, candidates: Sequence[Candidate]) -> tuple[Candidate, list
 
 
 def _out(outcomes: Sequence[Outcome], limit: float) -> bool:
-    return too_many_failed(sum(not o.scores for o in outcomes), len(outcomes), limit)
+    return too_many_failed(sum(o.score is None for o in outcomes), len(outcomes), limit)
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from ladder.evaluation.comparing import comparison
 from ladder.evaluation.control import linear
 from ladder.evidence import Candidate, Comparison
 from ladder.inference.answer import answer
-from ladder.inference.evaluator import Climb
 from ladder.inference.failures import require_conclusive
 from ladder.inference.judge import gated_scores
 from ladder.rungs import r3_lora
+from ladder.rungs.protocol import Bench
 from ladder.rungs.r3_lora import unavailable, with_adapter
 from ladder.samples.rows import Sample
 from ladder.synthesis.filters import answerer
@@ -22,7 +22,7 @@ from ladder.training.rows import plain_candidate
 
 Scores = list[float | None]
 """Of the dev rows, in their order; none where a row got no score."""
-Way = Callable[[Climb], Scores]
+Way = Callable[[Bench], Scores]
 
 
 @dataclass(frozen=True)
@@ -40,67 +40,70 @@ class Gain:
         return self.comparison.low > 0
 
 
-def measure_gain(climb: Climb, rows: Sequence[Sample], way: str) -> Gain:
+def measure_gain(bench: Bench, rows: Sequence[Sample], way: str) -> Gain:
     """Measure a way's system with the rows among its training rows and without.
 
     Args:
-        climb: without the rows.
+        bench: without the rows.
         rows: to add to its training rows.
         way: a key of WAYS; empty: the usual one of the task.
     """
-    name = way or ("linear" if _can_be_fitted(climb) else "rag")
-    train = (*climb.splits.train, *rows)
-    richer = replace(climb, splits=replace(climb.splits, train=train, synthetic=tuple(rows)))
+    name = way or ("linear" if _can_be_fitted(bench) else "rag")
+    train = (*bench.data.train, *rows)
+    data = replace(bench.data, train=train, synthetic=tuple(rows))
+    richer = replace(bench, evaluator=bench.evaluator.with_data(data))
     measured, scores_of = WAYS[name]
-    pairs = zip(climb.splits.dev, scores_of(richer), scores_of(climb), strict=True)
+    pairs = zip(bench.data.dev, scores_of(richer), scores_of(bench), strict=True)
     both = [(row, a, b) for row, a, b in pairs if a is not None and b is not None]
     groups = [row.witness for row, _, _ in both] if any(row.group for row, _, _ in both) else ()
     new, old = [a for _, a, _ in both], [b for _, _, b in both]
-    confidence = climb.task.gate.confidence
+    confidence = bench.task.gate.confidence
     found = comparison("without the synthetic rows", new, old, confidence, groups)
     means = (fmean(new), fmean(old)) if both else (0.0, 0.0)
     return Gain(measured, means, found)
 
 
-def refuse_way(climb: Climb, way: str) -> None:
+def refuse_way(bench: Bench, way: str) -> None:
     """Refuse a way to measure that this task has not, before anything is asked.
 
     Raises:
         TaskError: with the reason.
     """
     why = ""
-    if way == "linear" and not _can_be_fitted(climb):
+    if way == "linear" and not _can_be_fitted(bench):
         why = "training rows without two labels"
     if way == "lora":
-        why = unavailable(climb) or ""
+        why = unavailable(bench) or ""
     if why:
         fix = "Leave --measure out for the usual way, or name another one."
         raise TaskError([Problem(f"--measure {way}", why, "rows and models it can use", fix)])
 
 
-def _can_be_fitted(climb: Climb) -> bool:
-    return bool(climb.splits.labels) and len({row.target for row in climb.splits.train}) > 1
+def _can_be_fitted(bench: Bench) -> bool:
+    return bool(bench.data.labels) and len({row.target for row in bench.data.train}) > 1
 
 
-def _linear(climb: Climb) -> Scores:
-    dev = climb.splits.dev
-    answers = linear(climb.splits.train, [row.input for row in dev])
-    return gated_scores(climb, list(zip(dev, answers, strict=True)))
+def _linear(bench: Bench) -> Scores:
+    dev = bench.data.dev
+    answers = linear(bench.data.train, [row.input for row in dev])
+    return gated_scores(bench.evaluator, list(zip(dev, answers, strict=True)))
 
 
-def _rag(climb: Climb) -> Scores:
-    return _answered(climb, answerer(climb, climb.task.models.base))
+def _rag(bench: Bench) -> Scores:
+    return _answered(bench, answerer(bench, bench.task.models.base))
 
 
-def _lora(climb: Climb) -> Scores:
-    samples = climb.splits.train[: climb.task.training.max_rows]
-    return _answered(climb, with_adapter(climb, plain_candidate(climb, r3_lora.NAME), samples))
+def _lora(bench: Bench) -> Scores:
+    samples = bench.data.train[: bench.task.training.max_rows]
+    return _answered(
+        bench, with_adapter(bench, plain_candidate(bench.evaluator, r3_lora.NAME), samples)
+    )
 
 
-def _answered(climb: Climb, candidate: Candidate) -> Scores:
-    outcomes = answer(climb, candidate, climb.splits.dev, "dev rows")
-    require_conclusive(outcomes, climb.task.gate, "measuring the gain")
-    return [outcome.scores[0] if outcome.scores else None for outcome in outcomes]
+def _answered(bench: Bench, candidate: Candidate) -> Scores:
+    outcomes = answer(bench.evaluator, candidate, bench.data.dev, "dev rows")
+    require_conclusive(outcomes, bench.task.gate, "measuring the gain")
+    return [outcome.score for outcome in outcomes]
 
 
 WAYS: dict[str, tuple[str, Way]] = {

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ladder.climb.opening import open_climb
+from ladder.climb.opening import open_bench
 from ladder.engines.cache import CachedEngine
 from ladder.errors import DataError, Problem, TaskError
 from ladder.evidence import SyntheticCounts, SyntheticRecord
@@ -18,8 +18,8 @@ from ladder.files import (
     write_json_lines,
     write_whole,
 )
-from ladder.inference.evaluator import Climb
 from ladder.progress import Watch
+from ladder.rungs.protocol import Bench
 from ladder.samples.rows import Sample
 from ladder.samples.synthetic import record_path
 from ladder.synthesis.filters import agreed, ask, away_from_held_out, describe_check, unlike
@@ -60,20 +60,20 @@ def synthesise(
         refuse_unwritable_file(path)
     _refuse_strangers(out, _refused(out))
     alone = task.data.model_copy(update={"synthetic": None})
-    climb, _ = open_climb(task.model_copy(update={"data": alone}), runs, watch)
-    if len(climb.splits.observed) < LEAST_ROWS:
-        got = f"{len(climb.splits.observed)} training rows"
+    bench = open_bench(task.model_copy(update={"data": alone}), runs, watch)
+    if len(bench.data.observed) < LEAST_ROWS:
+        got = f"{len(bench.data.observed)} training rows"
         fix = "The teacher is shown training rows: give some under data.train."
         raise DataError([Problem(f"{task.source}: data", got, f"at least {LEAST_ROWS}", fix)])
-    refuse_way(climb, way)
+    refuse_way(bench, way)
     teacher = task.models.teacher or task.models.base
-    rows, asked, counts = _written(climb, teacher, count)
-    gain = measure_gain(climb, rows, way) if rows else None
+    rows, asked, counts = _written(bench, teacher, count)
+    gain = measure_gain(bench, rows, way) if rows else None
     path = out if gain and gain.proven else _refused(out)
-    write_json_lines(path, _as_lines(climb, teacher, rows, asked))
-    record = _record(climb, teacher, counts, gain, file_digest(path))
+    write_json_lines(path, _as_lines(bench, teacher, rows, asked))
+    record = _record(bench, teacher, counts, gain, file_digest(path))
     write_whole(record_path(path), in_json(record.model_dump_json(indent=2)) + "\n")
-    climb.store.close()
+    bench.evaluator.models.cache.close()
     return record, path
 
 
@@ -90,27 +90,27 @@ def _refuse_strangers(*paths: Path) -> None:
 
 
 def _written(
-    climb: Climb, teacher: str, count: int
+    bench: Bench, teacher: str, count: int
 ) -> tuple[list[Sample], dict[str, Draft], SyntheticCounts]:
     """Return the rows that are left, the drafts by row, and what became of the others."""
-    engine = climb.engine(teacher)
-    asked = {f"synth-{draft.number}": draft for draft in drafts(climb, engine, count)}
+    engine = bench.evaluator.models.engine(teacher)
+    asked = {f"synth-{draft.number}": draft for draft in drafts(bench, engine, count)}
     requests = [draft.request for draft in asked.values()]
-    replies = ask(climb, engine, requests, "writing inputs")
+    replies = ask(bench, engine, requests, "writing inputs")
     given = [(*one, reply) for one, reply in zip(asked.items(), replies, strict=True)]
     whole = [one for one in given if one[-1].error is None]
     rows = []
     for name, draft, reply in whole:
-        text = read_input(climb, draft, reply)
-        if text and climb.splits.labels:
+        text = read_input(bench, draft, reply)
+        if text and bench.data.labels:
             rows.append(Sample(name, text, draft.kind))
         elif text:
             rows.append(Sample(name, text, "", stratum=draft.kind))
     # What costs nothing comes first: only what is left is answered.
-    new = unlike(rows, climb.splits.observed)
-    away = away_from_held_out(climb, new)
-    sure = agreed(climb, teacher, away)
-    kept = away_from_held_out(climb, sure.rows)  # the answers are texts too
+    new = unlike(rows, bench.data.observed)
+    away = away_from_held_out(bench, new)
+    sure = agreed(bench, teacher, away)
+    kept = away_from_held_out(bench, sure.rows)  # the answers are texts too
     counts = SyntheticCounts(
         asked=count,
         unanswered=count - len(whole) + sure.unanswered,
@@ -124,11 +124,11 @@ def _written(
 
 
 def _as_lines(
-    climb: Climb, teacher: str, rows: Sequence[Sample], asked: dict[str, Draft]
+    bench: Bench, teacher: str, rows: Sequence[Sample], asked: dict[str, Draft]
 ) -> list[dict[str, Any]]:
     """Return the rows as lines of a training file of this task, with where they come from."""
-    columns: dict[str, str] = dict(climb.task.data.columns.items())
-    engine = climb.engine(teacher)
+    columns: dict[str, str] = dict(bench.task.data.columns.items())
+    engine = bench.evaluator.models.engine(teacher)
     lines = []
     for row in rows:
         values = {"id": row.id, "input": row.input, "target": row.target}
@@ -137,7 +137,7 @@ def _as_lines(
         meta = {
             "teacher": f"{_name(teacher)} {engine.identity[:16]}",
             "prompt_digest": digest_of(replace(asked[row.id].request, sample=0).as_json()),
-            "seed": climb.task.seed,
+            "seed": bench.task.seed,
             "draw": asked[row.id].number,
         }
         lines.append({**named, "meta": meta})
@@ -145,16 +145,16 @@ def _as_lines(
 
 
 def _record(
-    climb: Climb, teacher: str, counts: SyntheticCounts, gain: Gain | None, digest: str
+    bench: Bench, teacher: str, counts: SyntheticCounts, gain: Gain | None, digest: str
 ) -> SyntheticRecord:
-    engine: CachedEngine = climb.engine(teacher)
+    engine: CachedEngine = bench.evaluator.models.engine(teacher)
     return SyntheticRecord(
-        task=climb.task.name,
+        task=bench.task.name,
         teacher=_name(teacher),
         fingerprint=engine.fingerprint(),
-        seed=climb.task.seed,
+        seed=bench.task.seed,
         counts=counts,
-        check=describe_check(climb),
+        check=describe_check(bench),
         measured=gain.measured if gain else "",
         scores=gain.scores if gain else None,
         gain=gain.comparison if gain else None,

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 from ladder.engines.base import Completion, Request
 from ladder.engines.cache import CachedEngine
-from ladder.inference.evaluator import Climb
 from ladder.inference.forms import wordings
 from ladder.inference.prompts import one_line
+from ladder.rungs.protocol import Bench
 from ladder.samples.rows import Sample
 
 TEMPERATURE = 0.9
@@ -37,61 +37,61 @@ class Draft:
     """The training rows that stand in the request."""
 
 
-def drafts(climb: Climb, engine: CachedEngine, count: int) -> list[Draft]:
+def drafts(bench: Bench, engine: CachedEngine, count: int) -> list[Draft]:
     """Return what to ask for: each kind of row in turn, each with examples drawn by the seed.
 
     Args:
-        climb: gives the training rows; those of other splits are never looked at.
+        bench: gives the training rows; those of other splits are never looked at.
         engine: the teacher's.
         count: rows to ask for.
     """
     by_kind: dict[str, list[Sample]] = {}
-    for sample in climb.splits.observed:
-        by_kind.setdefault(kind_of(climb, sample), []).append(sample)
+    for sample in bench.data.observed:
+        by_kind.setdefault(kind_of(bench, sample), []).append(sample)
     kinds = sorted(by_kind)
-    random.Random(climb.task.seed).shuffle(kinds)
-    limit = _input_tokens(climb, engine)
+    random.Random(bench.task.seed).shuffle(kinds)
+    limit = _input_tokens(bench, engine)
     return [
-        _draft(climb, engine, by_kind, Draft(at, kinds[at % len(kinds)], Request(max_tokens=limit)))
+        _draft(bench, engine, by_kind, Draft(at, kinds[at % len(kinds)], Request(max_tokens=limit)))
         for at in range(count)
     ]
 
 
-def kind_of(climb: Climb, sample: Sample) -> str:
+def kind_of(bench: Bench, sample: Sample) -> str:
     """Return what the rows are spread over: the label, or else the stratum."""
-    return sample.target if climb.splits.labels else sample.stratum
+    return sample.target if bench.data.labels else sample.stratum
 
 
 def _draft(
-    climb: Climb, engine: CachedEngine, by_kind: dict[str, list[Sample]], bare: Draft
+    bench: Bench, engine: CachedEngine, by_kind: dict[str, list[Sample]], bare: Draft
 ) -> Draft:
     """Return a draft with its examples and its whole request."""
     kind, limit = bare.kind, bare.request.max_tokens
-    draw = random.Random(f"{climb.task.seed}:{bare.number}")
+    draw = random.Random(f"{bench.task.seed}:{bare.number}")
     like = by_kind[kind]
     shown = draw.sample(like, min(LIKE_SHOWN, len(like)))
-    if climb.splits.labels:
+    if bench.data.labels:
         others = [row for one, rows in by_kind.items() if one != kind for row in rows]
         shown = draw.sample(others, min(OTHERS_SHOWN, len(others))) + shown
-    text = _text(climb, kind, shown)
+    text = _text(bench, kind, shown)
     # The kind asked for stands last, so what does not fit is left out from the front.
     while len(shown) > 1 and engine.count_tokens(text) + limit > engine.abilities.context:
         shown = shown[1:]
-        text = _text(climb, kind, shown)
+        text = _text(bench, kind, shown)
     request = replace(bare.request, temperature=TEMPERATURE, sample=bare.number)
     if engine.abilities.plain:
         request = replace(request, text=text, stop=("\n",))
     else:
-        turns = (("system", f"{climb.task.goal}\n{MORE}"), ("user", text))
+        turns = (("system", f"{bench.task.goal}\n{MORE}"), ("user", text))
         request = replace(request, messages=turns)
     return replace(bare, request=request, shown=tuple(shown))
 
 
-def _text(climb: Climb, kind: str, shown: Sequence[Sample]) -> str:
+def _text(bench: Bench, kind: str, shown: Sequence[Sample]) -> str:
     """Return the examples in plain form; a label stands before its input, which is asked for."""
-    asks, answers = wordings(climb)[0]
-    blocks = [climb.task.goal]
-    if climb.splits.labels:
+    asks, answers = wordings(bench.evaluator)[0]
+    blocks = [bench.task.goal]
+    if bench.data.labels:
         blocks += [f"{answers}: {one_line(s.target)}\n{asks}: {one_line(s.input)}" for s in shown]
         blocks.append(f"{answers}: {one_line(kind)}\n{asks}:")
     else:
@@ -100,14 +100,14 @@ def _text(climb: Climb, kind: str, shown: Sequence[Sample]) -> str:
     return "\n\n".join(blocks)
 
 
-def _input_tokens(climb: Climb, engine: CachedEngine) -> int:
-    longest = max(engine.count_tokens(sample.input) for sample in climb.splits.observed[:500])
+def _input_tokens(bench: Bench, engine: CachedEngine) -> int:
+    longest = max(engine.count_tokens(sample.input) for sample in bench.data.observed[:500])
     return min(longest + longest // 4 + 8, engine.abilities.context // LONGEST_SHARE)
 
 
-def read_input(climb: Climb, draft: Draft, completion: Completion) -> str:
+def read_input(bench: Bench, draft: Draft, completion: Completion) -> str:
     """Return the written input; empty where it is none: nothing, cut off, or the prompt's lines."""
-    asks, answers = wordings(climb)[0]
+    asks, answers = wordings(bench.evaluator)[0]
     text = one_line(completion.text.strip().removeprefix(f"{asks}:"))
     cut = completion.tokens_out >= draft.request.max_tokens
     marked = any(f"{mark}:" in text for mark in (asks, answers))

@@ -10,7 +10,7 @@ from ladder.errors import DataError, Problem
 from ladder.evaluation.people import RIGHT_FROM
 from ladder.evidence import Candidate
 from ladder.inference.answer import read
-from ladder.inference.evaluator import Climb
+from ladder.inference.evaluator import Evaluator
 from ladder.inference.failures import require_answers
 from ladder.inference.judge import gated_scores
 from ladder.inference.prompts import request_for
@@ -26,12 +26,12 @@ TEMPERATURE = 1.0
 
 
 def preference_rows(
-    climb: Climb, candidate: Candidate, given: Sequence[Preference], kind: RowKind
+    evaluator: Evaluator, candidate: Candidate, given: Sequence[Preference], kind: RowKind
 ) -> tuple[list[dict[str, Any]], str]:
     """Return rows for a preference program, and a line that says where they come from.
 
     Args:
-        climb: the task and its rows.
+        evaluator: the task, its data, models and scorers.
         candidate: how the model will be asked.
         given: what the task's `data.preferences` holds; without any, pairs are made.
         kind: `pairs` or `graded`.
@@ -41,78 +41,82 @@ def preference_rows(
             there, or the base model gave no wrong answer.
     """
     if given:
-        preferences, told = _unseen(climb, given)
-        _enough(climb, preferences, kind)
+        preferences, told = _unseen(evaluator, given)
+        _enough(evaluator, preferences, kind)
     else:
-        preferences, told = made_pairs(climb, candidate)
-    return [row for each in preferences for row in _as_rows(climb, candidate, each, kind)], told
+        preferences, told = made_pairs(evaluator, candidate)
+    return [row for each in preferences for row in _as_rows(evaluator, candidate, each, kind)], told
 
 
-def made_pairs(climb: Climb, candidate: Candidate) -> tuple[list[Preference], str]:
+def made_pairs(evaluator: Evaluator, candidate: Candidate) -> tuple[list[Preference], str]:
     """Pair each training row's target with a wrong answer that the base model gives to it.
 
     Raises:
         DataError: the base model answers every row rightly.
     """
-    samples = climb.splits.train[: climb.task.training.max_rows]
+    samples = evaluator.data.train[: evaluator.task.training.max_rows]
     wrong: dict[str, str] = {}
     for draw in range(DRAWS if candidate.answer == "free" else 1):  # labels are not drawn
         left = [sample for sample in samples if sample.id not in wrong]
-        for sample, text in _wrong_answers(climb, candidate, left, draw):
+        for sample, text in _wrong_answers(evaluator, candidate, left, draw):
             wrong[sample.id] = text
     pairs = [Preference(s.input, s.target, wrong[s.id]) for s in samples if s.id in wrong]
     if not pairs:
-        got = f"no wrong answer of {climb.task.models.base} to {len(samples)} training rows"
+        got = f"no wrong answer of {evaluator.task.models.base} to {len(samples)} training rows"
         fix = "Give pairs of your own: data: {preferences: FILE}, with input, chosen, rejected."
-        raise DataError([Problem(f"{climb.task.source}: data", got, "pairs to learn from", fix)])
+        raise DataError(
+            [Problem(f"{evaluator.task.source}: data", got, "pairs to learn from", fix)]
+        )
     told = f"pairs: {len(pairs)} of {len(samples)} training rows; rejected is a wrong answer of"
-    return pairs, f"{told} {climb.task.models.base}"
+    return pairs, f"{told} {evaluator.task.models.base}"
 
 
 def _wrong_answers(
-    climb: Climb, candidate: Candidate, samples: Sequence[Sample], draw: int
+    evaluator: Evaluator, candidate: Candidate, samples: Sequence[Sample], draw: int
 ) -> Iterator[tuple[Sample, str]]:
     """Yield the answers that the scorer calls wrong; an empty one is no answer to learn from."""
-    engine = climb.engine_of(candidate)
-    climb.library.prepare(candidate.retrieval, samples)
+    engine = evaluator.engine(candidate)
+    evaluator.library.prepare(candidate.retrieval, samples)
     temperature = TEMPERATURE if draw else 0.0
     requests = [
-        replace(request_for(climb, candidate, sample, engine), temperature=temperature, sample=draw)
+        replace(
+            request_for(evaluator, candidate, sample, engine), temperature=temperature, sample=draw
+        )
         for sample in samples
     ]
     given: list[tuple[Sample, str]] = []
     completions = []
-    with climb.watch.step(f"wrong answers, draw {draw + 1}", len(samples)) as advance:
+    with evaluator.watch.step(f"wrong answers, draw {draw + 1}", len(samples)) as advance:
         for done, (at, completion) in enumerate(engine.complete(requests), start=1):
             completions.append(completion)
             text = read(candidate, requests[at], completion).strip()
             if completion.error is None and text:
                 given.append((samples[at], text))
             advance(done)
-    require_answers(completions, climb.task.gate, "wrong answers to learn from")
-    for (sample, text), score in zip(given, gated_scores(climb, given), strict=True):
+    require_answers(completions, evaluator.task.gate, "wrong answers to learn from")
+    for (sample, text), score in zip(given, gated_scores(evaluator, given), strict=True):
         differs = text.split() != sample.target.split()
         if score is not None and score < RIGHT_FROM and differs:
             yield sample, text
 
 
-def _unseen(climb: Climb, given: Sequence[Preference]) -> tuple[list[Preference], str]:
+def _unseen(evaluator: Evaluator, given: Sequence[Preference]) -> tuple[list[Preference], str]:
     """Leave out what asks a question of the held-out rows: it would be learnt and then measured."""
-    splits = climb.splits
+    splits = evaluator.data
     to_choose_by = {sample.input for sample in splits.dev}
     held = (*splits.gate, *splits.sealed, *splits.reserve, *splits.leaked)
     to_measure_by = {sample.input for sample in held}
     dev = sum(each.input in to_choose_by for each in given)
     kept = [each for each in given if each.input not in to_choose_by | to_measure_by]
     out = len(given) - len(kept)
-    told = f"preferences: {len(kept)} of {climb.task.data.preferences}"
+    told = f"preferences: {len(kept)} of {evaluator.task.data.preferences}"
     if out:
         told += f", {out} left out: {dev} ask what dev rows ask, {out - dev} what gate rows ask"
     return kept, told
 
 
-def _enough(climb: Climb, rows: Sequence[Preference], kind: RowKind) -> None:
-    where = f"{climb.task.source}: data.preferences"
+def _enough(evaluator: Evaluator, rows: Sequence[Preference], kind: RowKind) -> None:
+    where = f"{evaluator.task.source}: data.preferences"
     if kind == "pairs":
         single = sum(not row.is_pair for row in rows)
         if single or not rows:
@@ -128,11 +132,11 @@ def _enough(climb: Climb, rows: Sequence[Preference], kind: RowKind) -> None:
 
 
 def _as_rows(
-    climb: Climb, candidate: Candidate, row: Preference, kind: RowKind
+    evaluator: Evaluator, candidate: Candidate, row: Preference, kind: RowKind
 ) -> Iterator[dict[str, Any]]:
     """Yield what a program reads: one pair, or each of its answers with its mark."""
-    engine = climb.engine_of(candidate)
-    request = request_for(climb, candidate, Sample(id="", input=row.input, target=""), engine)
+    engine = evaluator.engine(candidate)
+    request = request_for(evaluator, candidate, Sample(id="", input=row.input, target=""), engine)
     prompt = prompt_of(request)
     chosen, rejected = reply_to(request, row.chosen), reply_to(request, row.rejected)
     if kind == "pairs":

@@ -7,36 +7,36 @@ from typing import Any
 
 from ladder.engines.base import Request
 from ladder.evidence import Candidate
-from ladder.inference.evaluator import Climb
+from ladder.inference.evaluator import Evaluator
 from ladder.inference.forms import LABEL_WORDINGS, TEXT_WORDINGS
 from ladder.inference.prompts import request_for
 from ladder.samples.rows import Sample
 from ladder.task import RungName
 
 
-def plain_candidate(climb: Climb, rung: RungName) -> Candidate:
+def plain_candidate(evaluator: Evaluator, rung: RungName) -> Candidate:
     """Return the form that is trained: short, because every row pays for it again."""
-    several_lines = any("\n" in sample.target for sample in climb.splits.train)
+    several_lines = any("\n" in sample.target for sample in evaluator.data.train)
     return Candidate(
         rung=rung,
         technique="",
-        model=climb.task.models.base,
+        model=evaluator.task.models.base,
         form="chat" if several_lines else "plain",  # a plain answer ends with its line
-        wording=(LABEL_WORDINGS if climb.splits.labels else TEXT_WORDINGS)[0],
+        wording=(LABEL_WORDINGS if evaluator.data.labels else TEXT_WORDINGS)[0],
         with_goal=False,
-        answer="scored" if climb.splits.labels else "free",
+        answer="scored" if evaluator.data.labels else "free",
     )
 
 
 def training_rows(
-    climb: Climb, candidate: Candidate, answered: Sequence[tuple[Sample, str]]
+    evaluator: Evaluator, candidate: Candidate, answered: Sequence[tuple[Sample, str]]
 ) -> list[dict[str, Any]]:
     """Return prompt/completion rows: the very prompts that the candidate will be asked with."""
-    engine = climb.engine(climb.task.models.base)
-    climb.library.prepare(candidate.retrieval, [sample for sample, _ in answered])
+    engine = evaluator.models.engine(evaluator.task.models.base)
+    evaluator.library.prepare(candidate.retrieval, [sample for sample, _ in answered])
     rows: list[dict[str, Any]] = []
     for sample, text in answered:
-        request = request_for(climb, candidate, sample, engine)
+        request = request_for(evaluator, candidate, sample, engine)
         rows.append({"prompt": prompt_of(request), "completion": reply_to(request, text)})
     return rows
 
@@ -63,8 +63,8 @@ def label_rows(answered: Sequence[tuple[Sample, str]]) -> list[dict[str, str]]:
     return [{"text": sample.input, "label": text} for sample, text in answered]
 
 
-def unseen_labels(climb: Climb, answers: Sequence[str]) -> str:
+def unseen_labels(evaluator: Evaluator, answers: Sequence[str]) -> str:
     """Name the task's labels that no row to learn from has."""
-    never = [label for label in climb.splits.labels if label not in set(answers)]
+    never = [label for label in evaluator.data.labels if label not in set(answers)]
     more = f" and {len(never) - LABELS_NAMED} more" if len(never) > LABELS_NAMED else ""
     return ", ".join(f"`{label}`" for label in never[:LABELS_NAMED]) + more

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from ladder.errors import MissingExtraError
-from ladder.evidence import Candidate
-from ladder.inference.evaluator import Climb
-from ladder.task import RungName
+from ladder.evidence import Attempt, Candidate
+from ladder.task import RungName, Task
 
 DISTILL: RungName = "distill"
 
 
-def teacher_of(climb: Climb) -> Candidate:
-    """Return the system to learn from: the task's, or the best measured so far."""
-    best = climb.best()
-    if climb.task.models.teacher is None:
+def teacher_of(task: Task, best: Attempt | None) -> Candidate:
+    """Return the system to learn from: the task's, or the best measured so far.
+
+    Raises:
+        MissingExtraError: there is neither.
+    """
+    if task.models.teacher is None:
         if best is None or best.candidate is None:
             raise MissingExtraError("a teacher", "naming one in the task: models: {teacher: …}")
         return best.candidate
-    chat = Candidate(
-        rung=DISTILL, technique="teacher", model=climb.task.models.teacher, form="chat"
-    )
+    chat = Candidate(rung=DISTILL, technique="teacher", model=task.models.teacher, form="chat")
     retrieval = best.candidate.retrieval if best and best.candidate else None
     return chat.model_copy(update={"retrieval": retrieval})

@@ -16,7 +16,7 @@ from ladder.artefacts.canaries import PROMPTS, check_canaries, choose_prompts
 from ladder.artefacts.card import write_card
 from ladder.artefacts.inspection import inspect
 from ladder.artefacts.issue import form_of
-from ladder.climb.opening import open_climb
+from ladder.climb.opening import open_bench
 from ladder.engines import open_engine
 from ladder.engines.local import LocalEngine
 from ladder.engines.passport import PASSPORT, PICKLES, parts_of, read_passport
@@ -211,23 +211,23 @@ def test_code_runs_for_a_model_that_the_task_names(tiny, tmp_path, monkeypatch):
     (tmp_path / "task.yaml").write_text(text + "score: exact_match\ngate: {min_score: 0.5}\n")
     silent = load_task(tmp_path / "task.yaml")
     with pytest.raises(EngineError, match=r"only where rules\.remote_code names the model"):
-        _ = open_climb(silent, tmp_path / "runs", Quiet())[0].engine(name).engine.model
+        _ = open_bench(silent, tmp_path / "runs", Quiet()).engine(name).engine.model
     (tmp_path / "task.yaml").write_text(
         text + f"score: exact_match\ngate: {{min_score: 0.5}}\nrules: {{remote_code: ['{name}']}}\n"
     )
     with pytest.raises(TaskError, match="consent that stands outside the task"):
-        open_climb(load_task(tmp_path / "task.yaml"), tmp_path / "runs", Quiet())
+        open_bench(load_task(tmp_path / "task.yaml"), tmp_path / "runs", Quiet())
     task = load_task(tmp_path / "task.yaml", granted="all")
-    climb = open_climb(task, tmp_path / "runs", Quiet())[0]
-    assert type(climb.engine(name).engine.model).__name__ == "OwnForCausalLM"
+    bench = open_bench(task, tmp_path / "runs", Quiet())
+    assert type(bench.evaluator.models.engine(name).engine.model).__name__ == "OwnForCausalLM"
     learnt = [{"prompt": row["input"], "completion": " " + row["target"]} for row in rows]
     recipe = find_recipe("lora", tmp_path)
     few = {"max_steps": "2", "dtype": "float32", "learning_rate": "1e-2"}
-    build = climb.train(recipe, own, learnt, few)
+    build = bench.trainer.train(recipe, own, learnt, few)
     passport = read_passport(Path(build.folder))
     assert passport.overrides["trust_remote_code"] == "true"
     assert passport.canaries is not None
-    assert climb.engine(name, build.folder).engine.model is not None
+    assert bench.evaluator.models.engine(name, build.folder).engine.model is not None
     (own / "modeling_own.py").write_text("raise SystemExit('another code')\n")
     with pytest.raises(PassportError, match="code: got"):
         open_engine(name, build.folder, own_code=True)

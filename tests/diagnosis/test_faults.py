@@ -8,28 +8,28 @@ from random import Random
 import pytest
 from conftest import ROOT
 
-from ladder.climb.opening import open_climb
+from ladder.climb.opening import open_bench
 from ladder.diagnosis.ablations import places
 from ladder.diagnosis.faults import COPIES, FAULTS, FLIPPED, Pipeline
 from ladder.diagnosis.rules import NOT_THERE
 from ladder.evidence import Candidate, Retrieval
-from ladder.inference.evaluator import Climb
 from ladder.progress import Quiet
 from ladder.retrieval.library import Library
 from ladder.retrieval.search import make_index
+from ladder.rungs.protocol import Bench
 from ladder.task import load_task
 
 BY_NAME = {fault.name: fault for fault in FAULTS}
 
 
 @pytest.fixture
-def climb(tmp_path) -> Climb:
+def bench(tmp_path) -> Bench:
     task = load_task(ROOT / "evalsets/r2_ferry_handbook/task.yaml")
-    return open_climb(task, tmp_path, Quiet())[0]
+    return open_bench(task, tmp_path, Quiet())
 
 
 @pytest.fixture
-def healthy(climb) -> Pipeline:
+def healthy(bench) -> Pipeline:
     candidate = Candidate(
         rung="rag",
         technique="healthy",
@@ -37,17 +37,17 @@ def healthy(climb) -> Pipeline:
         answer="scored",
         retrieval=Retrieval(source="documents", k=3),
     )
-    return Pipeline(climb.splits, candidate, make_index, weaker="hf:weak")
+    return Pipeline(bench.data, candidate, make_index, weaker="hf:weak")
 
 
-def broken(climb: Climb, pipeline: Pipeline) -> Climb:
-    here = replace(climb, splits=pipeline.splits)
+def broken(bench: Bench, pipeline: Pipeline) -> Bench:
+    here = replace(bench, splits=pipeline.splits)
     here.library = Library(here.task, here.splits, here.store, Quiet(), pipeline.make_index)
     return here
 
 
-def ranks(climb: Climb, pipeline: Pipeline) -> list[int]:
-    here = broken(climb, pipeline)
+def ranks(bench: Bench, pipeline: Pipeline) -> list[int]:
+    here = broken(bench, pipeline)
     found = places(here, pipeline.candidate.retrieval, here.splits.gate)
     assert len(found) == len(here.splits.gate)
     return list(found.values())
@@ -64,21 +64,21 @@ def test_a_fault_changes_something_and_the_same_seed_changes_the_same(healthy, f
     assert len(once.splits.gate) == len(healthy.splits.gate)
 
 
-def test_the_healthy_search_finds_nearly_every_page(climb, healthy):
-    found = ranks(climb, healthy)
+def test_the_healthy_search_finds_nearly_every_page(bench, healthy):
+    found = ranks(bench, healthy)
     assert sum(1 <= rank <= 3 for rank in found) > 0.95 * len(found)
 
 
-def test_deleted_pages_are_nowhere(climb, healthy):
+def test_deleted_pages_are_nowhere(bench, healthy):
     pipeline = BY_NAME["gold deleted"].inject(healthy, Random(0))
-    assert set(ranks(climb, pipeline)) == {NOT_THERE}
+    assert set(ranks(bench, pipeline)) == {NOT_THERE}
     assert 0 < len(pipeline.splits.documents) < len(healthy.splits.documents)
 
 
-def test_copies_fill_the_window(climb, healthy):
+def test_copies_fill_the_window(bench, healthy):
     pipeline = BY_NAME["copies x5"].inject(healthy, Random(0))
     assert len(pipeline.splits.documents) == COPIES * len(healthy.splits.documents)
-    here = broken(climb, pipeline)
+    here = broken(bench, pipeline)
     row = here.splits.gate[0]
     plain = Retrieval(source="documents", k=COPIES)
     handed = [here.splits.documents[at] for at in here.library.nearest(plain, "documents", row)]
@@ -88,14 +88,14 @@ def test_copies_fill_the_window(climb, healthy):
     assert len({document.text for document in handed}) == COPIES
 
 
-def test_shuffled_ranks_find_the_same_texts_in_another_order(climb, healthy):
+def test_shuffled_ranks_find_the_same_texts_in_another_order(bench, healthy):
     pipeline = BY_NAME["ranks shuffled"].inject(healthy, Random(0))
-    found = ranks(climb, pipeline)
+    found = ranks(bench, pipeline)
     assert sum(1 <= rank <= 3 for rank in found) < 0.2 * len(found)
     row = healthy.splits.gate[0]
     retrieval = healthy.candidate.retrieval
-    usual = broken(climb, healthy).library.ranked(retrieval, "documents", row)
-    shuffled = broken(climb, pipeline).library.ranked(retrieval, "documents", row)
+    usual = broken(bench, healthy).library.ranked(retrieval, "documents", row)
+    shuffled = broken(bench, pipeline).library.ranked(retrieval, "documents", row)
     assert usual != shuffled
     assert len(set(usual) ^ set(shuffled)) <= 2  # one more is found than is kept
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ladder.engines.base import Abilities, Completion, Request
-from ladder.engines.cache import CachedEngine, Store
+from ladder.engines.cache import Cache, CachedEngine
 from ladder.errors import StateError
 from ladder.files import digest_of
 
@@ -46,7 +46,7 @@ def ask(engine: CachedEngine, *texts: str) -> dict[int, Completion]:
 
 def test_nothing_is_asked_twice_not_even_within_one_call(tmp_path):
     echo = Echo()
-    engine = CachedEngine(echo, Store(tmp_path / "c.sqlite"))
+    engine = CachedEngine(echo, Cache(tmp_path / "c.sqlite"))
     first = ask(engine, "a", "b", "a")
     assert [first[at].text for at in range(3)] == ["a", "b", "a"]
     assert echo.asked == ["a", "b"]
@@ -59,7 +59,7 @@ def test_nothing_is_asked_twice_not_even_within_one_call(tmp_path):
 
 def test_errors_are_asked_again(tmp_path):
     echo = Echo()
-    engine = CachedEngine(echo, Store(tmp_path / "c.sqlite"))
+    engine = CachedEngine(echo, Cache(tmp_path / "c.sqlite"))
     assert ask(engine, "bad")[0].error == "no"
     ask(engine, "bad")
     assert echo.asked == ["bad", "bad"]
@@ -67,16 +67,16 @@ def test_errors_are_asked_again(tmp_path):
 
 def test_an_answer_is_kept_the_moment_it_comes(tmp_path):
     echo, path = Echo(), tmp_path / "c.sqlite"
-    stream = CachedEngine(echo, Store(path)).complete([Request(text="a"), Request(text="b")])
+    stream = CachedEngine(echo, Cache(path)).complete([Request(text="a"), Request(text="b")])
     next(stream)
     stream.close()  # the run ends here
     fresh = Echo()
-    ask(CachedEngine(fresh, Store(path)), "a", "b")
+    ask(CachedEngine(fresh, Cache(path)), "a", "b")
     assert fresh.asked == ["b"]
 
 
 def test_another_request_or_engine_is_another_answer(tmp_path):
-    store = Store(tmp_path / "c.sqlite")
+    store = Cache(tmp_path / "c.sqlite")
     echo = Echo()
     engine = CachedEngine(echo, store)
     list(engine.complete([Request(text="a", max_tokens=1), Request(text="a", max_tokens=2)]))
@@ -103,7 +103,7 @@ def test_answers_of_earlier_versions_are_found_again(request_, kept_as):
 
 
 def test_a_fact_is_computed_once(tmp_path):
-    store, counted = Store(tmp_path / "c.sqlite"), []
+    store, counted = Cache(tmp_path / "c.sqlite"), []
 
     def compute() -> dict[str, int]:
         counted.append(1)
@@ -115,7 +115,7 @@ def test_a_fact_is_computed_once(tmp_path):
 
 
 def test_two_runs_share_a_file(tmp_path):
-    left, right = (Store(tmp_path / "c.sqlite") for _ in range(2))
+    left, right = (Cache(tmp_path / "c.sqlite") for _ in range(2))
     left.put("a", 1)
     right.put("b", 2)
     assert left.get(["a", "b"]) == right.get(["a", "b"]) == {"a": 1, "b": 2}
@@ -124,20 +124,20 @@ def test_two_runs_share_a_file(tmp_path):
 def test_a_place_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StateError, match="file"):
-        Store(tmp_path / "file" / "c.sqlite")
+        Cache(tmp_path / "file" / "c.sqlite")
 
 
 def test_a_file_that_is_no_cache_is_named_with_what_to_do(tmp_path):
     path = tmp_path / "c.sqlite"
     path.write_bytes(b"not a database, and long enough to have a header " * 9)
     with pytest.raises(StateError, match="Move the file away") as caught:
-        Store(path)
+        Cache(path)
     assert str(path) in str(caught.value)
 
 
 def test_a_cache_that_is_damaged_inside_is_named(tmp_path):
     path = tmp_path / "c.sqlite"
-    store = Store(path)
+    store = Cache(path)
     for number in range(500):
         store.put(f"key {number}", "x" * 200)
     store.close()
@@ -145,30 +145,30 @@ def test_a_cache_that_is_damaged_inside_is_named(tmp_path):
     damaged[8192:] = b"\xff" * (len(damaged) - 8192)  # the header and the first pages stay
     path.write_bytes(damaged)
     with pytest.raises(StateError, match=r"c\.sqlite"):
-        Store(path).get([f"key {number}" for number in range(500)])
+        Cache(path).get([f"key {number}" for number in range(500)])
 
 
 def in_a_process(code: str, *words: object) -> subprocess.Popen[str]:
     start = "import os, resource, signal, sys\nfrom pathlib import Path\n"
-    start += "from ladder.engines.cache import Store\nfrom ladder.errors import StateError\n"
-    start += "store = Store(Path(sys.argv[1]))\n"
+    start += "from ladder.engines.cache import Cache\nfrom ladder.errors import StateError\n"
+    start += "store = Cache(Path(sys.argv[1]))\n"
     command = [sys.executable, "-c", start + code, *map(str, words)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def test_values_survive_reopening(tmp_path):
     values = {"a": [1, 2.5, None], "b": {"x": "é\u2028\ud800"}, "c": float("-inf"), "d": None}
-    store = Store(tmp_path / "runs" / "c.sqlite")
+    store = Cache(tmp_path / "runs" / "c.sqlite")
     for key, value in values.items():
         store.put(key, value)
     store.put("a", "new")
     store.close()
-    again = Store(tmp_path / "runs" / "c.sqlite")
+    again = Cache(tmp_path / "runs" / "c.sqlite")
     assert again.get([*values, "absent"]) == {**values, "a": "new"}
 
 
 def test_more_keys_than_one_query_takes(tmp_path):
-    store = Store(tmp_path / "c.sqlite")
+    store = Cache(tmp_path / "c.sqlite")
     for number in range(0, 1201, 3):
         store.put(f"k{number}", number)
     found = store.get([f"k{number}" for number in range(1201)])
@@ -180,7 +180,7 @@ def test_a_value_put_before_a_kill_is_there(tmp_path):
         "store.put('a', 1)\nos.kill(os.getpid(), signal.SIGKILL)", tmp_path / "c.sqlite"
     )
     assert process.wait(timeout=60) == -9, process.communicate()
-    assert Store(tmp_path / "c.sqlite").get(["a"]) == {"a": 1}
+    assert Cache(tmp_path / "c.sqlite").get(["a"]) == {"a": 1}
 
 
 def test_two_processes_write_at_once(tmp_path):
@@ -188,13 +188,13 @@ def test_two_processes_write_at_once(tmp_path):
     code = "for n in range(300): store.put(f'{sys.argv[2]}{n}', n)"
     started = [in_a_process(code, path, name) for name in "ab"]
     assert [process.wait(timeout=60) for process in started] == [0, 0]
-    assert len(Store(path).get([f"{name}{n}" for name in "ab" for n in range(300)])) == 600
+    assert len(Cache(path).get([f"{name}{n}" for name in "ab" for n in range(300)])) == 600
 
 
 def test_four_processes_open_a_new_file_in_the_same_moment(tmp_path):
     path = tmp_path / "c.sqlite"
     at = str(time.time() + 1.5)
-    start = "import sys, time\nfrom pathlib import Path\nfrom ladder.engines.cache import Store\n"
+    start = "import sys, time\nfrom pathlib import Path\nfrom ladder.engines.cache import Cache\n"
     start += "while time.time() < float(sys.argv[2]): pass\nStore(Path(sys.argv[1])).put('a', 1)"
     started = [
         subprocess.Popen([sys.executable, "-c", start, str(path), at], stderr=subprocess.PIPE)
@@ -221,17 +221,17 @@ def test_a_disk_that_fills_up_is_named_and_what_was_kept_stays(tmp_path):
     said, errors = process.communicate(timeout=60)
     assert process.returncode == 7, errors
     assert str(path) in said
-    assert Store(path).get(["first", "k0"]) == {"first": 1, "k0": "x" * 10_000}
+    assert Cache(path).get(["first", "k0"]) == {"first": 1, "k0": "x" * 10_000}
 
 
 @pytest.mark.parametrize("place", ["/dev/full/c.sqlite", "/dev/full", "/proc/none/c.sqlite"])
 def test_no_folder_at_all_is_named(place):
     with pytest.raises(StateError, match=place):
-        Store(Path(place))
+        Cache(Path(place))
 
 
 def test_no_value_is_a_fact_too_and_a_failure_is_none(tmp_path):
-    store = Store(tmp_path / "c.sqlite")
+    store = Cache(tmp_path / "c.sqlite")
     assert store.remember("none", 1, lambda: None) is None
     assert store.remember("none", 1, lambda: 5) is None
     with pytest.raises(ZeroDivisionError):

@@ -18,7 +18,7 @@ from conftest import ROOT
 from engines.faulty_server import FaultyServer, Step
 
 from ladder.engines.base import Abilities, Completion, Request
-from ladder.engines.cache import CachedEngine, Store
+from ladder.engines.cache import Cache, CachedEngine
 from ladder.files import digest_of
 
 WORDS = [digest_of(at)[:40] for at in range(160)]
@@ -45,7 +45,7 @@ def task_at(folder: Path, url: str) -> Path:
     return folder / "task.yaml"
 
 
-def climb(task: Path, runs: Path) -> subprocess.Popen[bytes]:
+def bench(task: Path, runs: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", "ladder", "assess", str(task), "--runs", str(runs), "--json"],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -67,7 +67,7 @@ def ended(process: subprocess.Popen[bytes]) -> dict[str, object]:
 
 def test_two_climbs_at_once_ask_nothing_twice(server, tmp_path):
     task, runs = task_at(tmp_path / "task", server.url), tmp_path / "runs"
-    first, second = climb(task, runs), climb(task, runs)
+    first, second = bench(task, runs), bench(task, runs)
     one, other = ended(first), ended(second)
     assert len(asked(server)) > 100
     assert len(asked(server)) == len(set(asked(server)))
@@ -82,11 +82,11 @@ def test_two_climbs_at_once_ask_nothing_twice(server, tmp_path):
 
 def test_what_a_killed_climb_was_asking_is_asked_by_the_other(server, tmp_path):
     task, runs = task_at(tmp_path / "task", server.url), tmp_path / "runs"
-    first = climb(task, runs)
+    first = bench(task, runs)
     while len(server.seen) < 30:
         time.sleep(0.02)
         assert first.poll() is None
-    second = climb(task, runs)
+    second = bench(task, runs)
     time.sleep(1.5)
     os.kill(first.pid, signal.SIGKILL)
     first.communicate()
@@ -126,9 +126,9 @@ def test_one_process_never_waits_for_itself(tmp_path):
     """Two engines over one file, one begun inside the other, and a third over another store."""
     path = tmp_path / "c.sqlite"
     outer, inner = Echo(), Echo()
-    open_one = CachedEngine(outer, Store(path)).complete(requests("a", "b", "c"))
+    open_one = CachedEngine(outer, Cache(path)).complete(requests("a", "b", "c"))
     next(open_one)
-    found = dict(CachedEngine(inner, Store(path)).complete(requests("c", "b", "d")))
+    found = dict(CachedEngine(inner, Cache(path)).complete(requests("c", "b", "d")))
     assert [found[at].text for at in range(3)] == ["c", "b", "d"]
     assert sorted(completion.text for _, completion in open_one) == ["b", "c"]
     assert list(tmp_path.glob(".*.alive"))
@@ -138,7 +138,7 @@ OTHER = """
 import sys, time
 from pathlib import Path
 from ladder.engines.base import Abilities, Completion, Request
-from ladder.engines.cache import CachedEngine, Store
+from ladder.engines.cache import CachedEngine, Cache
 
 class Slow:
     abilities = Abilities(plain=True)
@@ -150,7 +150,7 @@ class Slow:
             sys.stdin.readline()
             yield at, Completion(error="no") if request.text == "bad" else Completion("theirs")
 
-store = Store(Path(sys.argv[1]))
+store = Cache(Path(sys.argv[1]))
 engine = CachedEngine(Slow(), store)
 if sys.argv[2] == "fact":
     def compute():
@@ -193,7 +193,7 @@ def send(process: subprocess.Popen[str], lines: int = 1) -> None:
 def test_what_another_is_asking_is_waited_for(tmp_path, other):
     theirs = other("a", "b")
     mine = Echo()
-    answers = CachedEngine(mine, Store(tmp_path / "c.sqlite")).complete(requests("a", "z", "b"))
+    answers = CachedEngine(mine, Cache(tmp_path / "c.sqlite")).complete(requests("a", "z", "b"))
     assert next(answers) == (1, Completion("z"))  # its own comes first
     send(theirs, 2)
     rest = dict(answers)
@@ -211,7 +211,7 @@ def test_what_another_does_not_get_is_asked_here(tmp_path, other, way):
     else:
         send(theirs, 2 if way == "gives up" else 1)
     mine = Echo()
-    [(_, found)] = CachedEngine(mine, Store(tmp_path / "c.sqlite")).complete(requests("bad"))
+    [(_, found)] = CachedEngine(mine, Cache(tmp_path / "c.sqlite")).complete(requests("bad"))
     assert (found.text, mine.asked) == ("bad", ["bad"])
     assert len(list(tmp_path.glob(".*.alive"))) <= 2
 
@@ -219,20 +219,20 @@ def test_what_another_does_not_get_is_asked_here(tmp_path, other, way):
 def test_a_fact_is_worked_out_once_by_two_processes(tmp_path, other):
     theirs = other("fact")
     threading.Timer(0.5, send, [theirs]).start()
-    assert Store(tmp_path / "c.sqlite").remember("x", 1, lambda: 1 / 0) == "theirs"
+    assert Cache(tmp_path / "c.sqlite").remember("x", 1, lambda: 1 / 0) == "theirs"
 
 
 def test_who_holds_claims_does_not_wait(tmp_path, other):
     """Else two processes, each inside a call of its own, could wait for each other for ever."""
     other("b")
-    mine, store = Echo(), Store(tmp_path / "c.sqlite")
+    mine, store = Echo(), Cache(tmp_path / "c.sqlite")
     outer = CachedEngine(mine, store).complete(requests("a", "c"))
     next(outer)
     assert [found.text for _, found in CachedEngine(mine, store).complete(requests("b"))] == ["b"]
 
 
 def test_claims_end_with_their_call(tmp_path):
-    store = Store(tmp_path / "c.sqlite")
+    store = Cache(tmp_path / "c.sqlite")
     stream = CachedEngine(Echo(), store).complete(requests("a", "b"))
     next(stream)
     stream.close()
@@ -247,7 +247,7 @@ def test_an_older_store_and_half_characters(tmp_path):
     with sqlite3.connect(tmp_path / "c.sqlite") as base:
         base.execute("CREATE TABLE kept (key TEXT PRIMARY KEY, value TEXT NOT NULL)")
         base.execute("INSERT INTO kept VALUES ('k', '[1]')")
-    store = Store(tmp_path / "c.sqlite")
+    store = Cache(tmp_path / "c.sqlite")
     assert store.get(["k"]) == {"k": [1]}
 
     class Half(Echo):

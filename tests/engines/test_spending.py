@@ -9,12 +9,12 @@ import pytest
 from engines.faulty_server import FaultyServer, Seen, Step, failing
 from rungs.asked_server import chat, climb_at, saying
 
-from ladder.engines.cache import Store
+from ladder.engines.cache import Cache
 from ladder.engines.spending import Spending
 from ladder.errors import SpendLimitError
 from ladder.evidence import Candidate
 from ladder.inference.answer import answer
-from ladder.inference.evaluator import Climb
+from ladder.rungs.protocol import Bench
 from ladder.samples.rows import Sample
 
 ROWS = tuple(Sample(id=f"r{at}", input=f"number {at:04}", target="right") for at in range(400))
@@ -24,15 +24,15 @@ MOST = 1.5e-4
 """USD that one request may cost at most: its prompt, and 64 tokens of answer."""
 
 
-def limited(url: str, folder: Path, limit: float) -> tuple[Climb, Candidate]:
-    climb = climb_at(url, folder, ROWS)
-    rules = climb.task.rules.model_copy(update={"max_spend_usd": limit})
-    climb.task = climb.task.model_copy(update={"rules": rules})
-    return climb, chat(climb)
+def limited(url: str, folder: Path, limit: float) -> tuple[Bench, Candidate]:
+    bench = climb_at(url, folder, ROWS)
+    rules = bench.task.rules.model_copy(update={"max_spend_usd": limit})
+    bench.task = bench.task.model_copy(update={"rules": rules})
+    return bench, chat(bench)
 
 
-def answers(climb: Climb, candidate: Candidate, rows=ROWS) -> None:
-    answer(climb, candidate, rows)
+def answers(bench: Bench, candidate: Candidate, rows=ROWS) -> None:
+    answer(bench.evaluator, candidate, rows)
 
 
 def test_nothing_is_sent_that_the_limit_does_not_allow(tmp_path):
@@ -82,25 +82,25 @@ def test_tries_that_fail_unbilled_cost_nothing(tmp_path):
         return failing(500) if first else saying(lambda _: "right").script(request)
 
     with FaultyServer(script) as server:
-        climb, candidate = limited(server.url, tmp_path, 50 * PAID + 8 * MOST)
-        answers(climb, candidate, ROWS[:50])
-    assert climb.asked.usd == pytest.approx(50 * PAID)
+        bench, candidate = limited(server.url, tmp_path, 50 * PAID + 8 * MOST)
+        answers(bench, candidate, ROWS[:50])
+    assert bench.evaluator.models.asked.usd == pytest.approx(50 * PAID)
 
 
 def test_two_runs_at_once_share_the_limit(tmp_path):
     store = tmp_path / "kept.sqlite"
-    first, second = (Spending(Store(store), "t", 1.0) for _ in range(2))
+    first, second = (Spending(Cache(store), "t", 1.0) for _ in range(2))
     first.add(0.6)
     second.add(0.3)
     with pytest.raises(SpendLimitError):
         first.add(0.2)
     with pytest.raises(SpendLimitError):
-        Spending(Store(store), "t", 1.0).reserve(1, 0.01)
-    Spending(Store(store), "another task", 1.0).reserve(1, 0.9)
+        Spending(Cache(store), "t", 1.0).reserve(1, 0.01)
+    Spending(Cache(store), "another task", 1.0).reserve(1, 0.9)
 
 
 def test_what_is_under_way_is_set_aside(tmp_path):
-    spending = Spending(Store(tmp_path / "kept.sqlite"), "t", 1.0)
+    spending = Spending(Cache(tmp_path / "kept.sqlite"), "t", 1.0)
     spending.reserve(1, 0.6)
     with pytest.raises(SpendLimitError):
         spending.reserve(2, 0.6)

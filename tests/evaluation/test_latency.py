@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from engines.faulty_server import FaultyServer, Seen, Step, failing
 
-from ladder.engines.cache import Store
+from ladder.engines.cache import Cache
 from ladder.evaluation.latency import (
     LATENCY_REQUESTS,
     LATER,
@@ -17,9 +17,9 @@ from ladder.evaluation.latency import (
 )
 from ladder.evaluation.measure import measure
 from ladder.evidence import Candidate, Measurement, Verdict
-from ladder.inference.evaluator import Climb
+from ladder.rungs.protocol import Bench
+from ladder.samples.data import Data
 from ladder.samples.rows import Sample
-from ladder.samples.splits import Splits
 from ladder.task import Task
 
 GATE = tuple(Sample(id=f"g{at}", input=f"question {at}", target="question") for at in range(25))
@@ -40,18 +40,18 @@ def task_with(base: str, clients: int, **gate: float) -> Task:
     )
 
 
-def climb_of(task: Task, folder: Path) -> Climb:
-    return Climb(task, Splits((), (), GATE, ()), Store(folder / "kept.sqlite"), folder, folder)
+def climb_of(task: Task, folder: Path) -> Bench:
+    return Bench(task, Data((), (), GATE, ()), Cache(folder / "kept.sqlite"), folder, folder)
 
 
 def measured(
     url: str, folder: Path, clients: int, **gate: float
-) -> tuple[Measurement, Verdict, Climb]:
+) -> tuple[Measurement, Verdict, Bench]:
     task = task_with(f"openai:tiny@{url}", clients, **gate)
-    climb = climb_of(task, folder)
+    bench = climb_of(task, folder)
     candidate = Candidate(rung="prompt", technique="t", model=task.models.base, form="chat")
-    measurement, verdict, _ = measure(climb, candidate, GATE)
-    return measurement, verdict, climb
+    measurement, verdict, _ = measure(bench.evaluator, candidate, GATE)
+    return measurement, verdict, bench
 
 
 def streamed(server: FaultyServer) -> list[Seen]:
@@ -68,7 +68,7 @@ def test_as_many_at_once_as_the_task_says(tmp_path, clients):
         return Step(words_s=0.02)
 
     with FaultyServer(script) as server:
-        found, _, climb = measured(server.url, tmp_path, clients)
+        found, _, bench = measured(server.url, tmp_path, clients)
         asked = len(server.seen)
         again, _, _ = measured(server.url, tmp_path, clients)
     assert max(busy) == clients
@@ -78,8 +78,8 @@ def test_as_many_at_once_as_the_task_says(tmp_path, clients):
     # An empty event, two words and the usage, 20 ms before each.
     assert latency.p50 >= 80
     assert 40 <= latency.first_token_p50 <= latency.p50 - 35
-    assert climb.asked.calls == asked == 25 + len(streamed(server))
-    assert climb.asked.usd == pytest.approx(asked * 14e-6)
+    assert bench.evaluator.models.asked.calls == asked == 25 + len(streamed(server))
+    assert bench.evaluator.models.asked.usd == pytest.approx(asked * 14e-6)
     assert len(server.seen) == asked, "what was timed is kept"
     assert again.latency_ms == latency
 
@@ -104,12 +104,12 @@ def test_an_endpoint_that_refuses_to_stream_is_timed_without(tmp_path):
 
 def test_what_is_asked_once_is_kept_as_it_was_before_votes(tmp_path):
     """Timings of earlier versions are found again; those of votes and rewrites are others."""
-    climb = climb_of(task_with("openai:tiny@http://127.0.0.1:1/v1", 1), tmp_path)
-    candidate = Candidate(rung="prompt", technique="t", model=climb.task.models.base, form="chat")
-    _, fresh, _ = _what_is_timed(climb, candidate, GATE)
+    bench = climb_of(task_with("openai:tiny@http://127.0.0.1:1/v1", 1), tmp_path)
+    candidate = Candidate(rung="prompt", technique="t", model=bench.task.models.base, form="chat")
+    _, fresh, _ = _what_is_timed(bench.evaluator, candidate, GATE)
     assert set(fresh) == set(Candidate.model_fields) - {"build", "technique", *LATER}
     for later in ({"votes": 8}, {"rewrite": True}):
-        _, other, _ = _what_is_timed(climb, candidate.model_copy(update=later), GATE)
+        _, other, _ = _what_is_timed(bench.evaluator, candidate.model_copy(update=later), GATE)
         assert set(other) == {*fresh, *later}
 
 
@@ -161,9 +161,9 @@ def test_more_clients_than_requests_are_no_trouble(tmp_path):
     """On this machine the first ones only fill the line; every look has its full number."""
     (tmp_path / "said.jsonl").write_text("")
     task = task_with(f"replay:{tmp_path / 'said.jsonl'}", clients=70, max_p95_ms=1e9)
-    climb = climb_of(task, tmp_path)
+    bench = climb_of(task, tmp_path)
     candidate = Candidate(rung="prompt", technique="t", model=task.models.base, form="chat")
-    found, verdict, _ = judged_latency(climb, candidate, GATE, 0.01)
+    found, verdict, _ = judged_latency(bench.evaluator, candidate, GATE, 0.01)
     assert found.n == 200
     assert verdict.verdict == "pass"
-    assert climb.asked.calls == 200 + 69 + 3 * WARM_UP
+    assert bench.evaluator.models.asked.calls == 200 + 69 + 3 * WARM_UP

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hostile.hostile_tasks import CASES, REFUSED_FIELDS, SECRET, World, build
 
-from ladder.climb.opening import open_climb
+from ladder.climb.opening import open_bench
 from ladder.commands.check import check_task
 from ladder.engines import open_engine
 from ladder.engines.base import Request
@@ -179,7 +179,7 @@ def test_a_models_code_needs_more_than_the_tasks_word(tmp_path: Path) -> None:
     world = build(tmp_path / "home", "a_model_with_code")
     task = load_task(world.task / "task.yaml")
     with pytest.raises(TaskError, match="consent that stands outside the task"):
-        open_climb(task, tmp_path / "runs", Quiet())
+        open_bench(task, tmp_path / "runs", Quiet())
     with pytest.raises(LadderError):
         _ = open_engine("hf:model", None, world.task).model  # type: ignore[attr-defined]
     assert not world.pwned.exists()

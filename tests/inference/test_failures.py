@@ -16,7 +16,7 @@ from ladder.evaluation.confirm import confirm
 from ladder.evaluation.measure import measure
 from ladder.evidence import Candidate
 from ladder.inference.answer import answer
-from ladder.inference.evaluator import Climb
+from ladder.rungs.protocol import Bench
 from ladder.samples.rows import Sample
 from ladder.selection.proving import compare_unseen
 from ladder.selection.race import best_of, race
@@ -25,16 +25,16 @@ ROWS = tuple(Sample(id=f"r{at}", input=f"number {at}", target="right") for at in
 TOO_LONG = failing(400, "the prompt is longer than the context")
 
 
-def climb_of(url: str, folder: Path, rows: tuple[Sample, ...] = ROWS) -> Climb:
+def climb_of(url: str, folder: Path, rows: tuple[Sample, ...] = ROWS) -> Bench:
     """Return a climb whose dev, gate and sealed rows are the same; the engine does not wait."""
-    climb = climb_at(url, folder, rows)
-    climb.splits = replace(climb.splits, dev=rows, sealed=rows)
-    engine = climb.engine(climb.task.models.base).engine
+    bench = climb_at(url, folder, rows)
+    bench.data = replace(bench.data, dev=rows, sealed=rows)
+    engine = bench.evaluator.models.engine(bench.task.models.base).engine
     engine.attempts = 2
     engine.breaker.patience = replace(
         engine.breaker.patience, first_wait_s=0.001, first_probe_s=0.01, longest_probe_s=0.02
     )
-    return climb
+    return bench
 
 
 def good(request: Seen, text: str = "right") -> Step:
@@ -48,8 +48,8 @@ def instructed(request: Seen) -> str:
     return content
 
 
-def candidates(climb: Climb, *instructions: str) -> list[Candidate]:
-    return [chat(climb, technique=name, instruction=name) for name in instructions]
+def candidates(bench: Bench, *instructions: str) -> list[Candidate]:
+    return [chat(bench, technique=name, instruction=name) for name in instructions]
 
 
 def number(request: Seen) -> int:
@@ -70,17 +70,17 @@ def test_what_failed_once_is_asked_again_at_the_end(tmp_path):
         return failing(500) if early else good(request)
 
     with FaultyServer(script) as server:
-        climb = climb_of(server.url, tmp_path)
-        outcomes = answer(climb, chat(climb), ROWS)
+        bench = climb_of(server.url, tmp_path)
+        outcomes = answer(bench.evaluator, chat(bench), ROWS)
     assert [outcome.error for outcome in outcomes] == [None] * len(ROWS)
     assert tries[3] == 3
-    assert climb.asked.errors == {"HTTP 500": 1}
+    assert bench.evaluator.models.asked.errors == {"HTTP 500": 1}
 
 
 def test_a_request_that_is_refused_as_it_is_is_not_asked_again(tmp_path):
     with FaultyServer(lambda r: TOO_LONG if number(r) == 3 else good(r)) as server:
-        climb = climb_of(server.url, tmp_path)
-        outcomes = answer(climb, chat(climb), ROWS)
+        bench = climb_of(server.url, tmp_path)
+        outcomes = answer(bench.evaluator, chat(bench), ROWS)
         assert sum(number(request) == 3 for request in server.seen) == 1
     assert (outcomes[3].kind, outcomes[3].failed_externally) == ("HTTP 400", False)
 
@@ -92,8 +92,8 @@ def test_a_candidate_that_failed_externally_neither_wins_nor_loses(tmp_path):
         return good(request, "right" if number(request) % 2 else "wrong")
 
     with FaultyServer(script) as server:
-        climb = climb_of(server.url, tmp_path)
-        winner, lines = race(climb, candidates(climb, "half", "lost"))
+        bench = climb_of(server.url, tmp_path)
+        winner, lines = race(bench.evaluator, candidates(bench, "half", "lost"))
     assert winner.technique == "half"
     by_name = {line.technique: line for line in lines}
     assert (by_name["lost"].inconclusive, by_name["lost"].score) == (True, 1.0)
@@ -109,8 +109,8 @@ def test_a_candidate_that_is_refused_for_itself_loses(tmp_path):
         return TOO_LONG if long else good(request, "wrong")
 
     with FaultyServer(script) as server:
-        climb = climb_of(server.url, tmp_path)
-        winner, lines = race(climb, candidates(climb, "long", "short"))
+        bench = climb_of(server.url, tmp_path)
+        winner, lines = race(bench.evaluator, candidates(bench, "long", "short"))
     assert winner.technique == "short"
     assert [line.inconclusive for line in lines] == [False, False]
 
@@ -124,8 +124,8 @@ def test_rows_that_somebody_did_not_answer_compare_nobody(tmp_path):
         return good(request, "right" if number(request) < 16 else "wrong")
 
     with FaultyServer(script) as server:
-        climb = climb_of(server.url, tmp_path)
-        winner, lines = race(climb, candidates(climb, "worse", "better"))
+        bench = climb_of(server.url, tmp_path)
+        winner, lines = race(bench.evaluator, candidates(bench, "worse", "better"))
     assert winner.technique == "better"
     (line,) = [line for line in lines if line.technique == "better"]
     assert (line.score, line.n, line.errors) == (1.0, 47, 1)
@@ -133,9 +133,9 @@ def test_rows_that_somebody_did_not_answer_compare_nobody(tmp_path):
 
 def test_where_nobody_was_heard_nothing_is_chosen(tmp_path):
     with FaultyServer(lambda r: failing(500) if often(r, 2) else good(r)) as server:
-        climb = climb_of(server.url, tmp_path)
+        bench = climb_of(server.url, tmp_path)
         with pytest.raises(NoVerdictError, match=r"8 of 16 requests failed \(8 x HTTP 500"):
-            race(climb, candidates(climb, "a", "b"))
+            race(bench.evaluator, candidates(bench, "a", "b"))
 
 
 class OneWave:
@@ -145,9 +145,9 @@ class OneWave:
     CHALLENGES = ()
 
     def __init__(self, *instructions: str) -> None:
-        self.WAVES = (lambda climb, leader: candidates(climb, *instructions),)
+        self.WAVES = (lambda bench, leader: candidates(bench, *instructions),)
 
-    def unavailable(self, climb: Climb) -> None:
+    def unavailable(self, bench: Bench) -> None:
         return None
 
 
@@ -156,14 +156,14 @@ class Above(OneWave):
 
     NAME = "rag"
 
-    def unavailable(self, climb: Climb) -> None:
+    def unavailable(self, bench: Bench) -> None:
         raise AssertionError("climbed past a rung without a verdict")
 
 
 def climbed(server: FaultyServer, folder: Path, *instructions: str, every: bool = False):
-    climb = climb_of(server.url, folder)
+    bench = climb_of(server.url, folder)
     rungs = [OneWave(*instructions), Above("other")]
-    return climb_rungs(climb, rungs, every=every)
+    return climb_rungs(bench, rungs, every=every)
 
 
 @pytest.mark.parametrize("every", [False, True])
@@ -179,10 +179,10 @@ def test_a_rung_that_cannot_be_heard_has_no_verdict_and_is_not_climbed_past(tmp_
 
 def test_a_dead_endpoint_ends_the_climb_and_its_failures_are_in_the_record(tmp_path):
     with FaultyServer([failing(404, "no such model")]) as server:
-        climb = climb_of(server.url, tmp_path)
+        bench = climb_of(server.url, tmp_path)
         with pytest.raises(EndpointDownError) as caught:
-            climb_rungs(climb, [OneWave("a", "b"), Above("other")])
-    (attempt,) = climb.attempts
+            climb_rungs(bench, [OneWave("a", "b"), Above("other")])
+    (attempt,) = bench.history.attempts
     assert (attempt.status, attempt.reason) == ("no verdict", str(caught.value))
     assert attempt.asked.errors["HTTP 404"] >= caught.value.counts["HTTP 404"] > 1
     assert "no such model" in attempt.reason
@@ -228,16 +228,16 @@ def test_a_failure_that_could_not_be_explained_has_no_verdict(tmp_path):
 def test_measuring_ends_where_no_verdict_can_come(tmp_path):
     rows = tuple(Sample(id=f"r{at}", input=f"number {at}", target="right") for at in range(400))
     with FaultyServer(lambda r: failing(500) if often(r) else good(r, "wrong")) as server:
-        climb = climb_of(server.url, tmp_path, rows)
-        measured, verdict, _ = measure(climb, chat(climb), rows)
+        bench = climb_of(server.url, tmp_path, rows)
+        measured, verdict, _ = measure(bench.evaluator, chat(bench), rows)
     assert verdict.status == "none"
     assert measured.requests == 25, "8 failed of 25: 400 rows allow as many, and no more"
 
 
 def test_sealed_rows_that_failed_confirm_nothing(tmp_path):
     with FaultyServer(lambda r: failing(500) if often(r) else good(r)) as server:
-        climb = climb_of(server.url, tmp_path)
-        found = confirm(climb, chat(climb))
+        bench = climb_of(server.url, tmp_path)
+        found = confirm(bench.evaluator, chat(bench))
     assert found.verdict.verdict == "none"
     assert "16 of 48 requests failed (16 x HTTP 500" in found.verdict.reason
 
@@ -247,11 +247,11 @@ def test_unseen_rows_that_failed_prove_nothing(tmp_path):
         return failing(500) if instructed(request) == "old" and often(request) else good(request)
 
     with FaultyServer(script) as server:
-        climb = climb_of(server.url, tmp_path)
-        climb.splits = replace(climb.splits, train=ROWS)
-        old, new = candidates(climb, "old", "new")
+        bench = climb_of(server.url, tmp_path)
+        bench.data = replace(bench.data, train=ROWS)
+        old, new = candidates(bench, "old", "new")
         with pytest.raises(NoVerdictError, match="unseen rows"):
-            compare_unseen(climb, old, new)
+            compare_unseen(bench.evaluator, old, new)
 
 
 def test_a_vote_that_an_outage_took_part_in_is_none(tmp_path):
@@ -259,8 +259,8 @@ def test_a_vote_that_an_outage_took_part_in_is_none(tmp_path):
         return failing(500) if request.payload["seed"] == 1 else good(request)
 
     with FaultyServer(script) as server:
-        climb = climb_of(server.url, tmp_path)
-        (outcome,) = answer(climb, chat(climb, votes=5), ROWS[:1])
+        bench = climb_of(server.url, tmp_path)
+        (outcome,) = answer(bench.evaluator, chat(bench, votes=5), ROWS[:1])
     assert (outcome.kind, outcome.scores) == ("HTTP 500", ())
 
 
@@ -288,8 +288,8 @@ def test_what_failed_tries_were_billed_is_paid_and_no_part_of_what_an_answer_cos
         return Step(body=json.dumps(billed).encode()) if once else good(request)
 
     with FaultyServer(script) as server:
-        climb = climb_of(server.url, tmp_path)
-        measured, _, _ = measure(climb, chat(climb), ROWS, all_rows=True)
+        bench = climb_of(server.url, tmp_path)
+        measured, _, _ = measure(bench.evaluator, chat(bench), ROWS, all_rows=True)
     assert measured.tokens.input_mean == 11
     assert measured.cost_usd_per_1k == pytest.approx(14e-3)
-    assert climb.asked.usd >= 10 * 9000 / 1e6
+    assert bench.evaluator.models.asked.usd >= 10 * 9000 / 1e6

@@ -89,10 +89,10 @@ def test_what_an_answer_counts_as(form, labels, text, counts_as):
 
 def test_answers_that_agree_end_the_vote_and_all_draws_are_paid_for(tmp_path):
     with saying(lambda request: "yes") as server:
-        climb = climb_at(server.url, tmp_path, ROWS, type="text")
-        outcomes = answer(climb, chat(climb, votes=8), ROWS)
+        bench = climb_at(server.url, tmp_path, ROWS, type="text")
+        outcomes = answer(bench.evaluator, chat(bench, votes=8), ROWS)
     assert [o.text for o in outcomes] == ["yes"] * 4
-    assert len(server.seen) == climb.asked.calls == 4 * 4
+    assert len(server.seen) == bench.evaluator.models.asked.calls == 4 * 4
     for outcome in outcomes:
         assert (outcome.completion.tokens_in, outcome.completion.tokens_out) == (44, 12)
     for question in {request.question for request in server.seen}:
@@ -107,9 +107,9 @@ def test_the_majority_wins_and_only_rows_in_doubt_go_on(tmp_path):
         return "no" if doubtful and request.payload["seed"] in (0, 5) else "Yes"
 
     with saying(speak) as server:
-        climb = climb_at(server.url, tmp_path, ROWS, type="text")
-        outcomes = answer(climb, chat(climb, votes=8), ROWS)
-        again = answer(climb, chat(climb, votes=8), ROWS)
+        bench = climb_at(server.url, tmp_path, ROWS, type="text")
+        outcomes = answer(bench.evaluator, chat(bench, votes=8), ROWS)
+        again = answer(bench.evaluator, chat(bench, votes=8), ROWS)
     # 3 to 1, then 4 to 2, then 5 to 2 of at most 8.
     sent = Counter(request.question for request in server.seen)
     assert sent == {"question 0": 4, "question 1": 4, "question 2": 7, "question 3": 4}
@@ -125,8 +125,8 @@ def test_what_is_no_answer_abstains_and_errors_do_not_end_the_vote(tmp_path):
         return saying(lambda r: ["", "no idea", "7", "9"][r.payload["seed"] % 4]).script(request)
 
     with FaultyServer(script) as server:
-        climb = climb_at(server.url, tmp_path, ROWS, type="number")
-        [outcome] = answer(climb, chat(climb, votes=8), ROWS[:1])
+        bench = climb_at(server.url, tmp_path, ROWS, type="number")
+        [outcome] = answer(bench.evaluator, chat(bench, votes=8), ROWS[:1])
     assert outcome.error is None
     assert outcome.text == "7", "two 7, two 9: the one heard first"
     assert len(server.seen) == 8
@@ -134,8 +134,8 @@ def test_what_is_no_answer_abstains_and_errors_do_not_end_the_vote(tmp_path):
 
 def test_a_row_without_any_answer_is_an_error(tmp_path):
     with FaultyServer([Step(402, b"{}")]) as server:
-        climb = climb_at(server.url, tmp_path, ROWS, type="text")
-        [outcome] = answer(climb, chat(climb, votes=3), ROWS[:1])
+        bench = climb_at(server.url, tmp_path, ROWS, type="text")
+        [outcome] = answer(bench.evaluator, chat(bench, votes=3), ROWS[:1])
     assert "402" in str(outcome.error)
     assert outcome.text == ""
 
@@ -147,20 +147,20 @@ def test_latency_is_that_of_all_waves_one_after_the_other(tmp_path):
         return "no" if request.payload["seed"] in (0, 5) else "yes"
 
     with saying(speak, delay_s=0.1) as server:
-        climb = climb_at(server.url, tmp_path, ROWS, type="text")
-        latency, _, _ = judged_latency(climb, chat(climb, votes=8), ROWS, 0.01)
-        once_, _, _ = judged_latency(climb, chat(climb), ROWS, 0.01)
+        bench = climb_at(server.url, tmp_path, ROWS, type="text")
+        latency, _, _ = judged_latency(bench.evaluator, chat(bench, votes=8), ROWS, 0.01)
+        once_, _, _ = judged_latency(bench.evaluator, chat(bench), ROWS, 0.01)
     assert latency.n == 20
     assert 300 <= latency.p50 < 700
     assert 100 <= once_.p50 < 300
     assert latency.first_token_p50 is None
-    assert climb.asked.calls == 7 * 23 + 23
+    assert bench.evaluator.models.asked.calls == 7 * 23 + 23
 
 
 def test_exchanges_of_different_lengths_go_side_by_side(tmp_path):
     with saying(lambda request: str(request.payload["seed"])) as server:
-        climb = climb_at(server.url, tmp_path, ROWS)
-        engine = climb.engine(climb.task.models.base)
+        bench = climb_at(server.url, tmp_path, ROWS)
+        engine = bench.evaluator.models.engine(bench.task.models.base)
         requests = [Request(text=f"q {at}") for at in range(3)]
         votes = [vote(r, 8, lambda text: text, in_parallel=True) for r in requests[:2]]
         told: list[int] = []

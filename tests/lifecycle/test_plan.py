@@ -11,7 +11,7 @@ import yaml
 from conftest import train_head
 from trained import write_plan
 
-from ladder.climb.opening import open_climb
+from ladder.climb.opening import open_bench
 from ladder.errors import StateError, TaskError
 from ladder.evaluation.measure import measure
 from ladder.evidence import (
@@ -72,11 +72,11 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def plan_path(folder: Path) -> Path:
     """The plan that an assessment of the student would leave, in a run folder below."""
-    climb, _ = open_climb(load_task(folder / "task.yaml"), folder / "runs", Quiet())
+    bench = open_bench(load_task(folder / "task.yaml"), folder / "runs", Quiet())
     candidate = Candidate(rung="distill", technique="student", model="head:student")
-    measurement, found, _ = measure(climb, candidate, climb.splits.gate, all_rows=True)
+    measurement, found, _ = measure(bench.evaluator, candidate, bench.data.gate, all_rows=True)
     assert found.status == "pass"
-    return write_plan(climb, candidate, measurement)
+    return write_plan(bench, candidate, measurement)
 
 
 def aged(path: Path, days: int) -> RevalidationPlan:
@@ -204,9 +204,9 @@ def test_no_plan_there(tmp_path: Path) -> None:
 
 
 def test_only_a_measured_attempt_is_planned_for(folder: Path) -> None:
-    climb, _ = open_climb(load_task(folder / "task.yaml"), folder / "runs", Quiet())
+    bench = open_bench(load_task(folder / "task.yaml"), folder / "runs", Quiet())
     with pytest.raises(ValueError, match="measured"):
-        make_plan(climb, Attempt(rung="lora", status="skipped", reason=""), None)
+        make_plan(bench, Attempt(rung="lora", status="skipped", reason=""), None)
 
 
 def test_findings_name_what_got_worse(plan_path: Path) -> None:

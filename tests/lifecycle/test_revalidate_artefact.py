@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from trained import perturb, write_plan
 
-from ladder.climb.opening import open_climb
+from ladder.climb.opening import open_bench
 from ladder.engines.passport import PASSPORT, read_passport
 from ladder.evaluation.measure import measure
 from ladder.evidence import Candidate
@@ -28,11 +28,11 @@ def plan_path(student: Path, tmp_path: Path) -> Path:
         "answer: {type: label, labels: [bread, cake]}\nscore: exact_match\n"
         "gate: {min_score: 0.01}\n"
     )
-    climb, _ = open_climb(load_task(tmp_path / "task.yaml"), tmp_path / "runs", Quiet())
+    bench = open_bench(load_task(tmp_path / "task.yaml"), tmp_path / "runs", Quiet())
     candidate = Candidate(rung="distill", technique="student", model=f"hf:{student}",
                           answer="scored")  # fmt: skip
-    measurement, _, _ = measure(climb, candidate, climb.splits.gate, all_rows=True)
-    return write_plan(climb, candidate, measurement)
+    measurement, _, _ = measure(bench.evaluator, candidate, bench.data.gate, all_rows=True)
+    return write_plan(bench, candidate, measurement)
 
 
 def again(path: Path) -> Revalidation:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from ladder.climb.opening import open_climb
+from ladder.climb.opening import open_bench
 from ladder.engines.bundled import bundled_folder
 from ladder.evidence import Retrieval
 from ladder.progress import Quiet
@@ -49,18 +49,18 @@ def test_scores_are_the_model_s_own(cross_encoder: Path) -> None:
 def test_the_first_texts_are_read_and_ordered_and_kept(cross_encoder: Path, tmp_path: Path) -> None:
     task = load_task(ROOT / "evalsets/r2_ferry_handbook/task.yaml")
     models = task.models.model_copy(update={"reranker": f"hf:{cross_encoder}"})
-    climb, _ = open_climb(task.model_copy(update={"models": models}), tmp_path, Quiet())
-    row = climb.splits.gate[0]
-    usual = climb.library.nearest(Retrieval(source="documents", k=6), "documents", row)
+    bench = open_bench(task.model_copy(update={"models": models}), tmp_path, Quiet())
+    row = bench.data.gate[0]
+    usual = bench.evaluator.library.nearest(Retrieval(source="documents", k=6), "documents", row)
     how = Retrieval(source="documents", k=6, rerank=6)
-    found = climb.library.nearest(how, "documents", row)
-    texts = climb.library.read_texts["documents"]
+    found = bench.evaluator.library.nearest(how, "documents", row)
+    texts = bench.evaluator.library.read_texts["documents"]
     scores = Reranker(cross_encoder).scores([(row.input, texts[at]) for at in usual])
     order = sorted(range(6), key=lambda at: -scores[at])
     assert found == [usual[at] for at in order]
     assert found != usual
-    kept = Library(climb.task, climb.splits, climb.store, Quiet())
-    fresh = PairScores(cross_encoder, climb.store, Quiet())
+    kept = Library(bench.task, bench.data, bench.evaluator.models.cache, Quiet())
+    fresh = PairScores(cross_encoder, bench.evaluator.models.cache, Quiet())
     fresh._reranker = None  # nothing is asked again
     kept.pair_scores = fresh
     assert kept.nearest(how, "documents", row) == found

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from engines.faulty_server import FaultyServer, Seen, Step
 
-from ladder.engines.cache import Store
+from ladder.engines.cache import Cache
 from ladder.evidence import Candidate
-from ladder.inference.evaluator import Climb
+from ladder.rungs.protocol import Bench
+from ladder.samples.data import Data
 from ladder.samples.rows import Sample
-from ladder.samples.splits import Splits
 from ladder.task import Task
 
 
@@ -36,7 +36,7 @@ def climb_at(
     train: tuple[Sample, ...] = (),
     score: str = "exact_match",
     **answer: object,
-) -> Climb:
+) -> Bench:
     """Return a climb over rows, asking the server at a URL."""
     task = Task.model_validate(
         {
@@ -50,10 +50,10 @@ def climb_at(
             "prices": {"input_usd_per_1m": 1.0, "output_usd_per_1m": 1.0},
         }
     )
-    splits = Splits(train, (), rows, (), labels=labels)
-    return Climb(task, splits, Store(folder / "kept.sqlite"), folder, folder)
+    splits = Data(train, (), rows, (), labels=labels)
+    return Bench(task, splits, Cache(folder / "kept.sqlite"), folder, folder)
 
 
-def chat(climb: Climb, **more: object) -> Candidate:
-    base = Candidate(rung="prompt", technique="t", model=climb.task.models.base, form="chat")
+def chat(bench: Bench, **more: object) -> Candidate:
+    base = Candidate(rung="prompt", technique="t", model=bench.task.models.base, form="chat")
     return base.model_copy(update=more)

@@ -9,7 +9,7 @@ import pytest
 
 from ladder.advice.recommend import choose
 from ladder.climb.loop import climb_rungs, ends, refusal
-from ladder.engines.cache import Store
+from ladder.engines.cache import Cache
 from ladder.evidence import (
     Attempt,
     Candidate,
@@ -20,15 +20,15 @@ from ladder.evidence import (
     TokenUse,
 )
 from ladder.gate.verdict import combine, score_holds
-from ladder.inference.evaluator import Climb
 from ladder.progress import Quiet
 from ladder.rungs import LADDER
-from ladder.samples.splits import Splits
+from ladder.rungs.protocol import Bench
+from ladder.samples.data import Data
 from ladder.task import RUNGS, Task
 
 
 @pytest.fixture
-def climb(tmp_path: Path) -> Climb:
+def bench(tmp_path: Path) -> Bench:
     task = Task.model_validate(
         {
             "name": "t",
@@ -38,8 +38,8 @@ def climb(tmp_path: Path) -> Climb:
             "gate": {"min_score": 0.8, "max_p95_ms": 100},
         }
     )
-    store = Store(tmp_path / "s.sqlite")
-    return Climb(task, Splits((), (), (), ()), store, tmp_path / "run", tmp_path / "artefacts")
+    store = Cache(tmp_path / "s.sqlite")
+    return Bench(task, Data((), (), (), ()), store, tmp_path / "run", tmp_path / "artefacts")
 
 
 @dataclass
@@ -50,7 +50,7 @@ class FixedRung:
     WAVES: tuple[()] = ()
     CHALLENGES: tuple[()] = ()
 
-    def unavailable(self, climb: Climb) -> str | None:
+    def unavailable(self, bench: Bench) -> str | None:
         return None
 
 
@@ -77,12 +77,12 @@ def attempt(rung: str, score: str = "pass", latency: str = "pass", **more: objec
     )
 
 
-def climbed(climb: Climb, monkeypatch: pytest.MonkeyPatch, outcomes: dict[str, Attempt], **how):
-    """Climb over fixed outcomes: only measuring is replaced."""
+def climbed(bench: Bench, monkeypatch: pytest.MonkeyPatch, outcomes: dict[str, Attempt], **how):
+    """Bench over fixed outcomes: only measuring is replaced."""
     monkeypatch.setattr(
-        "ladder.commands.assess.attempt_rung", lambda climb, rung, *, every: outcomes[rung.NAME]
+        "ladder.commands.assess.attempt_rung", lambda bench, rung, *, every: outcomes[rung.NAME]
     )
-    return climb_rungs(climb, [FixedRung(name) for name in RUNGS], **how)
+    return climb_rungs(bench, [FixedRung(name) for name in RUNGS], **how)
 
 
 @pytest.mark.parametrize(
@@ -95,50 +95,50 @@ def climbed(climb: Climb, monkeypatch: pytest.MonkeyPatch, outcomes: dict[str, A
         (("undecided",), ["undecided"]),
     ],
 )
-def test_the_climb_stops_at_the_first_rung_that_passes(climb, monkeypatch, scores, stops):
+def test_the_climb_stops_at_the_first_rung_that_passes(bench, monkeypatch, scores, stops):
     outcomes = {name: attempt(name, score) for name, score in zip(RUNGS, scores, strict=False)}
-    found = climbed(climb, monkeypatch, outcomes)
+    found = climbed(bench, monkeypatch, outcomes)
     assert [a.status for a in found] == stops
 
 
-def test_every_rung_is_measured_when_asked(climb, monkeypatch):
+def test_every_rung_is_measured_when_asked(bench, monkeypatch):
     outcomes = {name: attempt(name) for name in RUNGS}
-    found = climbed(climb, monkeypatch, outcomes, every=True)
+    found = climbed(bench, monkeypatch, outcomes, every=True)
     assert [a.rung for a in found] == list(RUNGS)
 
 
-def test_until_is_the_last_rung(climb, monkeypatch):
+def test_until_is_the_last_rung(bench, monkeypatch):
     outcomes = {name: attempt(name, "fail") for name in RUNGS}
-    found = climbed(climb, monkeypatch, outcomes, until="rag")
+    found = climbed(bench, monkeypatch, outcomes, until="rag")
     assert [a.rung for a in found] == ["prompt", "rag"]
 
 
-def test_training_is_refused_when_the_gap_is_retrieval(climb, monkeypatch):
+def test_training_is_refused_when_the_gap_is_retrieval(bench, monkeypatch):
     gap = Diagnosis(causes=(), refuses=("lora", "distill"), sentence="the gap is retrieval")
     outcomes = {
         "prompt": attempt("prompt", "fail"),
         "rag": attempt("rag", "fail", diagnosis=gap),
     }
-    found = climbed(climb, monkeypatch, outcomes)
+    found = climbed(bench, monkeypatch, outcomes)
     assert [a.status for a in found] == ["failed", "failed", "skipped", "skipped"]
     assert "refused after rag: the gap is retrieval" in found[2].reason
 
 
-def test_latency_alone_goes_to_the_student(climb, monkeypatch):
+def test_latency_alone_goes_to_the_student(bench, monkeypatch):
     slow = Diagnosis(causes=(), refuses=("rag", "lora"), sentence="only latency fails")
     outcomes = {
         "prompt": attempt("prompt", "pass", "fail", diagnosis=slow),
         "distill": attempt("distill"),
     }
-    found = climbed(climb, monkeypatch, outcomes)
+    found = climbed(bench, monkeypatch, outcomes)
     assert [a.status for a in found] == ["failed", "skipped", "skipped", "passed"]
 
 
-def test_no_student_without_a_system_that_holds_the_score(climb):
-    climb.attempts.append(attempt("prompt", "fail"))
-    assert "nothing worth teaching" in str(refusal(climb, FixedRung("distill"), every=False))
-    climb.attempts.append(attempt("lora", "pass", "fail"))
-    assert refusal(climb, FixedRung("distill"), every=False) is None
+def test_no_student_without_a_system_that_holds_the_score(bench):
+    bench.history.attempts.append(attempt("prompt", "fail"))
+    assert "nothing worth teaching" in str(refusal(bench, FixedRung("distill"), every=False))
+    bench.history.attempts.append(attempt("lora", "pass", "fail"))
+    assert refusal(bench, FixedRung("distill"), every=False) is None
 
 
 def test_score_holds_looks_at_the_score_alone():
@@ -146,11 +146,11 @@ def test_score_holds_looks_at_the_score_alone():
     assert not score_holds(attempt("lora", "fail", "pass").verdict)
 
 
-def deciding(climb: Climb, when_undecided: str, watch: object = None) -> Climb:
-    gate = climb.task.gate.model_copy(update={"when_undecided": when_undecided})
-    climb.task = climb.task.model_copy(update={"gate": gate})
-    climb.watch = watch or climb.watch
-    return climb
+def deciding(bench: Bench, when_undecided: str, watch: object = None) -> Bench:
+    gate = bench.task.gate.model_copy(update={"when_undecided": when_undecided})
+    bench.task = bench.task.model_copy(update={"gate": gate})
+    bench.evaluator.watch = watch or bench.evaluator.watch
+    return bench
 
 
 def leaning_badly(rung: str) -> Attempt:
@@ -166,39 +166,39 @@ def leaning_badly(rung: str) -> Attempt:
     ("way", "if_it_holds", "if_it_does_not"),
     [("lean", True, False), ("climb", False, False), ("stop", True, True), ("ask", True, False)],
 )
-def test_what_an_undecided_rung_does_is_the_tasks_choice(climb, way, if_it_holds, if_it_does_not):
-    deciding(climb, way)
-    assert ends(climb, attempt("prompt", "undecided")) == if_it_holds
-    assert ends(climb, leaning_badly("prompt")) == if_it_does_not
-    assert ends(climb, attempt("prompt", "pass"))
-    assert not ends(climb, attempt("prompt", "undecided", "fail"))
+def test_what_an_undecided_rung_does_is_the_tasks_choice(bench, way, if_it_holds, if_it_does_not):
+    deciding(bench, way)
+    assert ends(bench, attempt("prompt", "undecided")) == if_it_holds
+    assert ends(bench, leaning_badly("prompt")) == if_it_does_not
+    assert ends(bench, attempt("prompt", "pass"))
+    assert not ends(bench, attempt("prompt", "undecided", "fail"))
 
 
-def test_a_person_who_is_asked_decides(climb):
+def test_a_person_who_is_asked_decides(bench):
     class Contrary(Quiet):
         def ask(self, question: str, default: bool) -> bool:
             assert "prompt is undecided" in question
             return not default
 
-    deciding(climb, "ask", Contrary())
-    assert not ends(climb, attempt("prompt", "undecided"))
-    assert ends(climb, leaning_badly("prompt"))
+    deciding(bench, "ask", Contrary())
+    assert not ends(bench, attempt("prompt", "undecided"))
+    assert ends(bench, leaning_badly("prompt"))
 
 
-def test_the_choice_prefers_proof_only_where_the_task_climbs_for_it(climb):
+def test_the_choice_prefers_proof_only_where_the_task_climbs_for_it(bench):
     attempts = [attempt("prompt", "undecided"), attempt("rag", "pass")]
-    assert choose(climb.task, attempts) is attempts[0]
-    assert choose(deciding(climb, "climb").task, attempts) is attempts[1]
-    assert choose(climb.task, attempts[:1]) is attempts[0]
-    assert choose(climb.task, [attempt("prompt", "fail"), leaning_badly("rag")]) is None
+    assert choose(bench.task, attempts) is attempts[0]
+    assert choose(deciding(bench, "climb").task, attempts) is attempts[1]
+    assert choose(bench.task, attempts[:1]) is attempts[0]
+    assert choose(bench.task, [attempt("prompt", "fail"), leaning_badly("rag")]) is None
 
 
 def test_the_ladder_is_in_the_order_of_the_task_file():
     assert tuple(rung.NAME for rung in LADDER) == RUNGS
 
 
-def test_rungs_say_why_they_cannot_be_tried(climb):
-    reasons = {rung.NAME: rung.unavailable(climb) for rung in LADDER}
+def test_rungs_say_why_they_cannot_be_tried(bench):
+    reasons = {rung.NAME: rung.unavailable(bench) for rung in LADDER}
     assert reasons["prompt"] is None
     assert "nothing to read" in reasons["rag"]
     assert "too few" in reasons["lora"]

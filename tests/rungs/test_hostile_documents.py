@@ -7,13 +7,13 @@ from dataclasses import replace
 import pytest
 from conftest import ROOT
 
-from ladder.climb.opening import open_climb
+from ladder.climb.opening import open_bench
 from ladder.evidence import Candidate, Retrieval
 from ladder.inference.answer import answer
-from ladder.inference.evaluator import Climb
 from ladder.inference.prompts import request_for
 from ladder.progress import Quiet
 from ladder.retrieval.library import Library
+from ladder.rungs.protocol import Bench
 from ladder.task import load_task
 
 HOSTILE = [
@@ -31,18 +31,18 @@ HOSTILE = [
 
 
 @pytest.fixture(scope="module")
-def climb(tmp_path_factory) -> Climb:
+def bench(tmp_path_factory) -> Bench:
     task = load_task(ROOT / "evalsets/r2_ferry_handbook/task.yaml")
-    return open_climb(task, tmp_path_factory.mktemp("runs"), Quiet())[0]
+    return open_bench(task, tmp_path_factory.mktemp("runs"), Quiet())
 
 
-def with_documents(climb: Climb, texts: list[str]) -> Climb:
+def with_documents(bench: Bench, texts: list[str]) -> Bench:
     """Put a text of an attacker where every document had its own."""
     found = [
         replace(document, title=texts[at % len(texts)], text=texts[at % len(texts)])
-        for at, document in enumerate(climb.splits.documents)
+        for at, document in enumerate(bench.data.documents)
     ]
-    here = replace(climb, splits=replace(climb.splits, documents=tuple(found)))
+    here = replace(bench, splits=replace(bench.data, documents=tuple(found)))
     here.library = Library(here.task, here.splits, here.store, Quiet())
     return here
 
@@ -61,11 +61,11 @@ def reading(form: str) -> Candidate:
 
 @pytest.mark.parametrize("text", HOSTILE)
 @pytest.mark.parametrize("form", ["plain", "chat"])
-def test_a_prompt_keeps_its_own_structure(climb, smollm, text, form):
-    here = with_documents(climb, [text])
-    candidate, row = reading(form), climb.splits.gate[0]
+def test_a_prompt_keeps_its_own_structure(bench, smollm, text, form):
+    here = with_documents(bench, [text])
+    candidate, row = reading(form), bench.data.gate[0]
     engine = here.engine_of(candidate)
-    usual = request_for(climb, candidate, row, engine)
+    usual = request_for(bench.evaluator, candidate, row, engine)
     request = request_for(here, candidate, row, engine)
     assert request.choices == usual.choices
     assert (request.max_tokens, request.stop) == (usual.max_tokens, usual.stop)
@@ -80,20 +80,22 @@ def test_a_prompt_keeps_its_own_structure(climb, smollm, text, form):
             assert line == usual_line, "the task's own lines are untouched"
 
 
-def test_special_tokens_in_a_document_cannot_end_a_turn(climb, smollm):
-    here = with_documents(climb, [HOSTILE[3]])
-    candidate, row = reading("chat"), climb.splits.gate[0]
+def test_special_tokens_in_a_document_cannot_end_a_turn(bench, smollm):
+    here = with_documents(bench, [HOSTILE[3]])
+    candidate, row = reading("chat"), bench.data.gate[0]
     local = here.engine_of(candidate).engine
     ids = local.encode(request_for(here, candidate, row, here.engine_of(candidate)))
-    plain = local.encode(request_for(climb, candidate, row, climb.engine_of(candidate)))
+    plain = local.encode(
+        request_for(bench.evaluator, candidate, row, bench.evaluator.engine(candidate))
+    )
     special = set(local.tokenizer.all_special_ids)
     assert sum(token in special for token in ids) == sum(token in special for token in plain)
 
 
 @pytest.mark.slow
-def test_answers_stay_within_the_labels(climb, smollm):
+def test_answers_stay_within_the_labels(bench, smollm):
     """The worst a document can do is to be read: it may mislead an answer, never add one."""
-    here = with_documents(climb, HOSTILE)
+    here = with_documents(bench, HOSTILE)
     outcomes = answer(here, reading("plain"), here.splits.gate[:8])
     assert all(outcome.error is None for outcome in outcomes)
     assert {outcome.text for outcome in outcomes} <= set(here.splits.labels)

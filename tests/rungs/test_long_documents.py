@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from ladder.climb.opening import open_climb
+from ladder.climb.opening import open_bench
 from ladder.commands.check import check_task
 from ladder.engines.base import Abilities
 from ladder.evaluation.retrieval_health import retrieval_health
 from ladder.evidence import Candidate, Retrieval
-from ladder.inference.evaluator import Climb
 from ladder.inference.prompts import request_for
 from ladder.progress import Quiet
+from ladder.rungs.protocol import Bench
 from ladder.task import load_task
 
 SOURCE = ROOT / "evalsets/r2_ferry_handbook"
@@ -37,8 +37,8 @@ def task_file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def climb(task_file, tmp_path) -> Climb:
-    return open_climb(load_task(task_file), tmp_path / "runs", Quiet())[0]
+def bench(task_file, tmp_path) -> Bench:
+    return open_bench(load_task(task_file), tmp_path / "runs", Quiet())
 
 
 class Words:
@@ -54,33 +54,35 @@ def test_check_says_how_it_is_read(task_file):
     assert "1 documents, read as" in line
 
 
-def test_every_passage_knows_where_it_stands(climb, task_file):
+def test_every_passage_knows_where_it_stands(bench, task_file):
     book = json.loads((task_file.parent / "documents.jsonl").read_text())["text"]
-    assert len(climb.splits.documents) > 5
-    for passage in climb.splits.documents:
+    assert len(bench.data.documents) > 5
+    for passage in bench.data.documents:
         assert book[passage.start :].startswith(passage.text)
         assert passage.source == "handbook"
         assert passage.id.startswith("handbook#")
 
 
-def test_the_right_passage_holds_the_answer(climb):
-    rows = [row for row in climb.splits.gate if row.target in book_text(climb)]
+def test_the_right_passage_holds_the_answer(bench):
+    rows = [row for row in bench.data.gate if row.target in book_text(bench)]
     assert len(rows) > 30
-    assert all(row.target in climb.library.right_passages(row)[0].text for row in rows)
+    assert all(row.target in bench.evaluator.library.right_passages(row)[0].text for row in rows)
 
 
-def test_a_request_carries_passages_and_not_the_book(climb):
-    row = climb.splits.gate[0]
+def test_a_request_carries_passages_and_not_the_book(bench):
+    row = bench.data.gate[0]
     for retrieval in (Retrieval(source="documents", k=1), Retrieval(source="gold", k=1)):
         candidate = Candidate(rung="rag", technique="t", model="bundled:none", retrieval=retrieval)
-        request = request_for(climb, candidate, row, Words())
+        request = request_for(bench.evaluator, candidate, row, Words())
         assert 50 < len(str(request.messages or request.text).split()) < 500
 
 
-def test_recall_counts_the_document_of_a_passage(climb):
-    (found,) = retrieval_health(climb, Retrieval(source="documents", k=1), climb.splits.gate)
+def test_recall_counts_the_document_of_a_passage(bench):
+    (found,) = retrieval_health(
+        bench.evaluator, Retrieval(source="documents", k=1), bench.data.gate
+    )
     assert found.recall[1].mean == 1
 
 
-def book_text(climb: Climb) -> str:
-    return " ".join(passage.text for passage in climb.splits.documents)
+def book_text(bench: Bench) -> str:
+    return " ".join(passage.text for passage in bench.data.documents)

@@ -30,11 +30,11 @@ def speaks(request: Seen) -> str:
 
 def test_a_wrong_answer_of_the_base_makes_a_pair(tmp_path: Path) -> None:
     with saying(speaks) as server:
-        climb = climb_at(server.url, tmp_path, HELD, train=TRAIN)
-        rows, told = preference_rows(climb, chat(climb), (), "pairs")
+        bench = climb_at(server.url, tmp_path, HELD, train=TRAIN)
+        rows, told = preference_rows(bench.evaluator, chat(bench), (), "pairs")
         asked = len(server.seen)
-        again, _ = preference_rows(climb, chat(climb), (), "pairs")
-        graded, _ = preference_rows(climb, chat(climb), (), "graded")
+        again, _ = preference_rows(bench.evaluator, chat(bench), (), "pairs")
+        graded, _ = preference_rows(bench.evaluator, chat(bench), (), "graded")
         later = {request.question for request in server.seen[asked:]}
         assert later == {"question 3"}  # answers are kept, and nothing is none
     assert told.startswith("pairs: 2 of 4 training rows; rejected is a wrong answer of openai:")
@@ -48,9 +48,9 @@ def test_a_wrong_answer_of_the_base_makes_a_pair(tmp_path: Path) -> None:
 
 def test_a_base_that_is_always_right_gives_no_pair(tmp_path: Path) -> None:
     with saying(lambda seen: f"right {seen.question.split()[-1]}") as server:
-        climb = climb_at(server.url, tmp_path, HELD, train=TRAIN)
+        bench = climb_at(server.url, tmp_path, HELD, train=TRAIN)
         with pytest.raises(DataError, match=r"no wrong answer .* to 4 training rows.*preferences"):
-            made_pairs(climb, chat(climb))
+            made_pairs(bench.evaluator, chat(bench))
 
 
 @pytest.mark.parametrize(
@@ -67,19 +67,19 @@ def test_what_a_program_cannot_learn_from_is_refused_and_nothing_else_taken(
     given: tuple[Preference, ...], kind: str, why: str, tmp_path: Path
 ) -> None:
     with saying(speaks) as server:
-        climb = climb_at(server.url, tmp_path, HELD, train=TRAIN)
+        bench = climb_at(server.url, tmp_path, HELD, train=TRAIN)
         with pytest.raises(DataError, match=why):
-            preference_rows(climb, chat(climb), given, kind)
+            preference_rows(bench.evaluator, chat(bench), given, kind)
         assert not server.seen
 
 
 def test_given_pairs_are_put_as_the_model_will_be_asked(tmp_path: Path) -> None:
     given = (PAIR, Preference("held", "a", "b"))
     with saying(speaks) as server:
-        climb = climb_at(server.url, tmp_path, HELD, train=TRAIN)
-        candidate = chat(climb, form="plain", wording=("Input", "Output"), with_goal=False)
-        rows, told = preference_rows(climb, candidate, given, "pairs")
-        graded, _ = preference_rows(climb, candidate, given, "graded")
+        bench = climb_at(server.url, tmp_path, HELD, train=TRAIN)
+        candidate = chat(bench, form="plain", wording=("Input", "Output"), with_goal=False)
+        rows, told = preference_rows(bench.evaluator, candidate, given, "pairs")
+        graded, _ = preference_rows(bench.evaluator, candidate, given, "graded")
     prompt = "Input: q\nOutput:"
     assert rows == [{"prompt": prompt, "chosen": " good\n", "rejected": " bad\n"}]
     assert "1 left out: 0 ask what dev rows ask, 1 what gate rows ask" in told

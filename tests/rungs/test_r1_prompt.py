@@ -25,36 +25,36 @@ SHORT = tuple(Sample(id=f"t{n}", input=f"in {n}", target="few words") for n in r
 
 
 def test_json_is_tried_free_and_held_to_the_schema_of_the_rows(tmp_path):
-    climb = climb_at(URL, tmp_path, (), train=JSON_ROWS, type="json")
-    found = r1_prompt.second_wave(climb, chat(climb))
+    bench = climb_at(URL, tmp_path, (), train=JSON_ROWS, type="json")
+    found = r1_prompt.second_wave(bench, chat(bench))
     assert [c.answer for c in found].count("json") == 3  # without shots, with 4 and with 8
     assert len({c.technique for c in found}) == len(found)
     held = next(c for c in found if c.answer == "json")
     assert held.technique.endswith("held to the schema")
-    request = request_for(climb, held, JSON_ROWS[0], climb.engine_of(held))
+    request = request_for(bench.evaluator, held, JSON_ROWS[0], bench.evaluator.engine(held))
     assert json.loads(request.schema)["properties"] == {"a": {"type": "integer"}}
-    free = request_for(climb, chat(climb), JSON_ROWS[0], climb.engine_of(held))
+    free = request_for(bench.evaluator, chat(bench), JSON_ROWS[0], bench.evaluator.engine(held))
     assert free.schema == ""
 
 
 def test_the_tasks_own_schema_comes_first(tmp_path):
     own = {"type": "object", "properties": {"b": {}, "a": {}}}
-    climb = climb_at(URL, tmp_path, (), train=JSON_ROWS, type="json", schema=own)
-    [held] = r1_prompt.held_to_schema(climb, chat(climb))
-    request = request_for(climb, held, JSON_ROWS[0], climb.engine_of(held))
+    bench = climb_at(URL, tmp_path, (), train=JSON_ROWS, type="json", schema=own)
+    [held] = r1_prompt.held_to_schema(bench.evaluator, chat(bench))
+    request = request_for(bench.evaluator, held, JSON_ROWS[0], bench.evaluator.engine(held))
     assert list(json.loads(request.schema)["properties"]) == ["b", "a"]
 
 
 def test_rag_holds_its_winner_to_the_schema(tmp_path):
-    climb = climb_at(URL, tmp_path, (), train=JSON_ROWS, type="json")
-    leader = next(c for c in r2_rag.first_wave(climb, None) if c.answer == "free")
-    assert "json" in [c.answer for c in r2_rag.second_wave(climb, leader)]
+    bench = climb_at(URL, tmp_path, (), train=JSON_ROWS, type="json")
+    leader = next(c for c in r2_rag.first_wave(bench, None) if c.answer == "free")
+    assert "json" in [c.answer for c in r2_rag.second_wave(bench, leader)]
 
 
 @pytest.mark.parametrize("kind", ["text", "number"])
 def test_nothing_else_is_held_to_a_schema(tmp_path, kind):
-    climb = climb_at(URL, tmp_path, (), train=JSON_ROWS, type=kind)
-    assert {c.answer for c in r1_prompt.second_wave(climb, chat(climb))} == {"free"}
+    bench = climb_at(URL, tmp_path, (), train=JSON_ROWS, type=kind)
+    assert {c.answer for c in r1_prompt.second_wave(bench, chat(bench))} == {"free"}
 
 
 @pytest.mark.parametrize(
@@ -71,20 +71,20 @@ def test_nothing_else_is_held_to_a_schema(tmp_path, kind):
 def test_dearer_ways_are_for_answers_that_can_be_equal_or_checked(
     tmp_path, monkeypatch, kind, train, labels, ways
 ):
-    monkeypatch.setattr(r1_prompt, "worth_it", lambda climb, leader: True)
-    climb = climb_at(URL, tmp_path, (), train=train, labels=labels, type=kind)
-    found = r1_prompt.variants_wave(climb, chat(climb))
+    monkeypatch.setattr(r1_prompt, "worth_it", lambda bench, leader: True)
+    bench = climb_at(URL, tmp_path, (), train=train, labels=labels, type=kind)
+    found = r1_prompt.variants_wave(bench, chat(bench))
     assert ["votes" if c.votes > 1 else "rewrite" for c in found] == ways
-    assert all(c.technique != chat(climb).technique for c in found)
+    assert all(c.technique != chat(bench).technique for c in found)
     for how in ("scored", "constrained", "json"):
-        assert r1_prompt.variants_wave(climb, chat(climb, answer=how)) == []
-    assert r1_prompt.variants_wave(climb, None) == []
+        assert r1_prompt.variants_wave(bench, chat(bench, answer=how)) == []
+    assert r1_prompt.variants_wave(bench, None) == []
 
 
 def test_no_dearer_way_is_tried_where_none_can_decide(tmp_path, monkeypatch):
-    climb = climb_at(URL, tmp_path, (), train=SHORT, type="number")
-    monkeypatch.setattr(r1_prompt, "worth_it", lambda climb, leader: False)
-    assert r1_prompt.variants_wave(climb, chat(climb)) == []
+    bench = climb_at(URL, tmp_path, (), train=SHORT, type="number")
+    monkeypatch.setattr(r1_prompt, "worth_it", lambda bench, leader: False)
+    assert r1_prompt.variants_wave(bench, chat(bench)) == []
 
 
 @pytest.mark.long
@@ -97,21 +97,21 @@ def test_held_answers_are_json_where_free_ones_are_not_always(tmp_path, public_d
         if (lines := (folder / f"{name}.jsonl").read_text().splitlines())
     )
     how = {"type": "json", "max_tokens": 96}
-    climb = climb_at(URL, tmp_path, (), train=train, score="json_fields", **how)
+    bench = climb_at(URL, tmp_path, (), train=train, score="json_fields", **how)
     free = Candidate(
         rung="prompt",
         technique="t",
         model="bundled:smollm2-135m",
         wording=("Input", "Output"),
-        shots=spread_shots(climb, 4),
+        shots=spread_shots(bench.evaluator, 4),
     )
-    [held] = r1_prompt.held_to_schema(climb, free)
-    given = {c.answer: answer(climb, c, test[:40]) for c in (free, held)}
+    [held] = r1_prompt.held_to_schema(bench.evaluator, free)
+    given = {c.answer: answer(bench.evaluator, c, test[:40]) for c in (free, held)}
     faults = {
-        way: sum(bool(fault_in(o.text, climb.answer_schema)) for o in outcomes)
+        way: sum(bool(fault_in(o.text, bench.evaluator.answer_schema)) for o in outcomes)
         for way, outcomes in given.items()
     }
-    score = {way: fmean(o.scores[0] for o in outcomes) for way, outcomes in given.items()}
+    score = {way: fmean(o.score for o in outcomes) for way, outcomes in given.items()}
     assert faults["json"] == 0
     assert faults["free"] > 20
     assert score["json"] > score["free"]

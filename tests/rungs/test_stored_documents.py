@@ -8,20 +8,20 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from ladder.climb.opening import open_climb
+from ladder.climb.opening import open_bench
 from ladder.climb.rehearsal import Rehearsal
 from ladder.errors import DataError, TaskError
 from ladder.evidence import Retrieval
-from ladder.inference.evaluator import Climb
 from ladder.progress import Quiet
 from ladder.retrieval.stores.store import open_store
+from ladder.rungs.protocol import Bench
 from ladder.task import load_task
 
 SOURCE = ROOT / "evalsets/r2_ferry_handbook"
 READS = Retrieval(source="documents", k=5)
 
 
-def climb_of(folder: Path, store: str | None) -> Climb:
+def climb_of(folder: Path, store: str | None) -> Bench:
     folder.mkdir(parents=True)
     for name in ("train.jsonl", "test.jsonl", "documents.jsonl"):
         (folder / name).write_bytes((SOURCE / name).read_bytes())
@@ -30,13 +30,13 @@ def climb_of(folder: Path, store: str | None) -> Climb:
     assert documents in text
     kept = f"{documents}  store: {store}\n" if store else documents
     (folder / "task.yaml").write_text(text.replace(documents, kept))
-    return open_climb(load_task(folder / "task.yaml"), folder / "runs", Quiet())[0]
+    return open_bench(load_task(folder / "task.yaml"), folder / "runs", Quiet())
 
 
-def found(climb: Climb) -> list[list[int]]:
-    rows = climb.splits.dev[:20]
-    climb.library.prepare(READS, rows)
-    return [climb.library.nearest(READS, "documents", row) for row in rows]
+def found(bench: Bench) -> list[list[int]]:
+    rows = bench.data.dev[:20]
+    bench.evaluator.library.prepare(READS, rows)
+    return [bench.evaluator.library.nearest(READS, "documents", row) for row in rows]
 
 
 @pytest.mark.parametrize("kind", ["lancedb", "qdrant"])
@@ -50,21 +50,23 @@ def test_documents_in_a_store_are_found_as_in_memory(tmp_path: Path, kind: str) 
 
 
 def test_documents_go_to_no_server_unless_they_may(tmp_path: Path) -> None:
-    climb = climb_of(tmp_path / "task", "qdrant:http://192.0.2.1:6333")
+    bench = climb_of(tmp_path / "task", "qdrant:http://192.0.2.1:6333")
     with pytest.raises(TaskError, match="data_may_leave"):
-        found(climb)
+        found(bench)
 
 
 def test_two_texts_with_one_id_are_refused(tmp_path: Path) -> None:
-    climb = climb_of(tmp_path / "task", "lancedb:here")
-    twice = tuple(replace(document, id="a#1") for document in climb.splits.documents[:2])
-    climb.splits = replace(climb.splits, documents=twice)
+    bench = climb_of(tmp_path / "task", "lancedb:here")
+    twice = tuple(replace(document, id="a#1") for document in bench.data.documents[:2])
+    bench.data = replace(bench.data, documents=twice)
     with pytest.raises(DataError, match="`a#1`"):
-        found(climb)
+        found(bench)
 
 
 def test_a_rehearsal_writes_to_no_store(tmp_path: Path) -> None:
-    climb = climb_of(tmp_path / "task", "lancedb:here")
-    play = Rehearsal(climb.task, climb.splits, climb.store, climb.folder, climb.artefacts)
+    bench = climb_of(tmp_path / "task", "lancedb:here")
+    play = Rehearsal(
+        bench.task, bench.data, bench.evaluator.models.cache, bench.folder, bench.trainer.artefacts
+    )
     assert found(play)
     assert not (tmp_path / "task" / "here").exists()

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from engines.faulty_server import FaultyServer, Seen, Step, failing
 
-from ladder.climb.opening import open_climb
+from ladder.climb.opening import open_bench
 from ladder.commands.train import train_task
 from ladder.engines.base import Request
 from ladder.engines.classifier import HeadEngine
@@ -132,15 +132,15 @@ def test_the_rungs_student_is_smaller_in_layers_and_in_vocabulary(
     write_model(smollm, tmp_path / "base", 6)
     with FaultyServer() as server:
         models = {"base": "hf:base", "teacher": f"openai:echo@{server.url}"}
-        climb, _ = open_climb(task_in(tmp_path, models=models), tmp_path / "runs", Quiet())
-        students = r4_distill.first_wave(climb, None)
+        bench = open_bench(task_in(tmp_path, models=models), tmp_path / "runs", Quiet())
+        students = r4_distill.first_wave(bench, None)
     generating = students[0]
     config = json.loads((Path(str(generating.build.folder)) / "config.json").read_text())
     assert config["num_hidden_layers"] == 4
     assert 8_192 <= config["vocab_size"] < 10_000
     assert generating.build.train_tokens > 0
-    outcomes = answer(climb, generating, climb.splits.gate)
-    assert [outcome.error for outcome in outcomes] == [None] * len(climb.splits.gate)
+    outcomes = answer(bench.evaluator, generating, bench.data.gate)
+    assert [outcome.error for outcome in outcomes] == [None] * len(bench.data.gate)
     assert {student.model.split(":")[0] for student in students[1:]} == {"head"}
 
 
@@ -156,15 +156,15 @@ def test_an_endpoint_teaches_a_named_student_and_label_students(
         kinds = []
         for student in ({}, {"student": "hf:small"}):
             models = {"base": endpoint, "teacher": endpoint, **student}
-            climb, _ = open_climb(task_in(tmp_path, models=models), tmp_path / "runs", Quiet())
-            assert r4_distill.unavailable(climb) is None
-            students = r4_distill.first_wave(climb, None)
+            bench = open_bench(task_in(tmp_path, models=models), tmp_path / "runs", Quiet())
+            assert r4_distill.unavailable(bench) is None
+            students = r4_distill.first_wave(bench, None)
             kinds.append({found.model.split(":")[0] for found in students})
     assert kinds == [{"head"}, {"hf", "head"}]
     models = {"base": endpoint, "teacher": endpoint}
     free = task_in(tmp_path, models=models, answer={"type": "text"})
-    climb, _ = open_climb(free, tmp_path / "runs", Quiet())
-    assert "models.student" in str(r4_distill.unavailable(climb))
+    bench = open_bench(free, tmp_path / "runs", Quiet())
+    assert "models.student" in str(r4_distill.unavailable(bench))
 
 
 @pytest.mark.slow
@@ -193,13 +193,16 @@ def measured(mean: float, cost: float | None, p50: float) -> Measurement:
 
 
 def test_what_is_kept_counts_the_rows_that_both_answered(tmp_path: Path) -> None:
-    climb, _ = open_climb(task_in(tmp_path), tmp_path / "runs", Quiet())
-    rows = [sample.id for sample in climb.splits.gate]
+    bench = open_bench(task_in(tmp_path), tmp_path / "runs", Quiet())
+    rows = [sample.id for sample in bench.data.gate]
     assert len(rows) > 10
     teacher = {row: float(at % 5 != 0) for at, row in enumerate(rows[:10])}
     student = {row: float(at % 5 != 0 and at != 1) for at, row in enumerate(rows)}
     found = beside(
-        climb, "rag", (measured(0.7, 0.01, 2.0), student), (measured(0.8, 0.5, 90.0), teacher)
+        bench.evaluator,
+        "rag",
+        (measured(0.7, 0.01, 2.0), student),
+        (measured(0.8, 0.5, 90.0), teacher),
     )
     assert found is not None
     assert (found.teacher, found.n) == ("rag", 10)
@@ -208,10 +211,13 @@ def test_what_is_kept_counts_the_rows_that_both_answered(tmp_path: Path) -> None
     assert found.cheaper == pytest.approx(50)
     assert found.faster == pytest.approx(45)
     unpriced = beside(
-        climb, "rag", (measured(0.7, 0.01, 2.0), student), (measured(0.8, None, 90.0), teacher)
+        bench.evaluator,
+        "rag",
+        (measured(0.7, 0.01, 2.0), student),
+        (measured(0.8, None, 90.0), teacher),
     )
     assert unpriced is not None
     assert unpriced.cheaper is None
     nothing = dict.fromkeys(teacher, 0.0)
     both = (measured(0.7, 0.01, 2.0), student), (measured(0.0, 0.5, 90.0), nothing)
-    assert beside(climb, "rag", *both) is None
+    assert beside(bench.evaluator, "rag", *both) is None

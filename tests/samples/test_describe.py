@@ -6,14 +6,14 @@ import json
 
 import pytest
 
-from ladder.engines.cache import Store
+from ladder.engines.cache import Cache
 from ladder.errors import DataError
 from ladder.evaluation.confirm import score_with_leaks
 from ladder.evidence import Candidate
-from ladder.inference.evaluator import Climb
+from ladder.rungs.protocol import Bench
+from ladder.samples.data import Data
 from ladder.samples.describe import describe_data, headline, refuse_untestable
 from ladder.samples.rows import Rows, Sample
-from ladder.samples.splits import Splits
 from ladder.task import Task
 
 
@@ -39,12 +39,12 @@ def gate_rows(count: int, groups: int) -> tuple[Sample, ...]:
 
 def test_groups_are_the_witnesses_that_prove_a_gate():
     task = task_with()
-    few = describe_data(task, Splits((), (), gate_rows(500, 20), ()), Rows())
+    few = describe_data(task, Data((), (), gate_rows(500, 20), ()), Rows())
     assert (few.gate, few.witnesses, few.detectable) == (500, 20, None)
     with pytest.raises(DataError, match="500 gate rows, 20 of them independent, too few"):
         refuse_untestable(task, few)
-    many = describe_data(task, Splits((), (), gate_rows(500, 250), ()), Rows())
-    alone = describe_data(task, Splits((), (), gate_rows(250, 250), ()), Rows())
+    many = describe_data(task, Data((), (), gate_rows(500, 250), ()), Rows())
+    alone = describe_data(task, Data((), (), gate_rows(250, 250), ()), Rows())
     said = headline(task, many)
     assert said.startswith("500 gate rows, 250 of them independent, gate at 0.9: a true score of")
     # The same witnesses; but looks are taken over 500 rows, and each look has its price.
@@ -66,11 +66,11 @@ def test_leaked_rows_of_an_unknown_kind_are_left_out(tmp_path):
         models={"base": f"replay:{tmp_path / 'said.jsonl'}"}, use={"strata": {"a": 1, "b": 3}}
     )
     gate = tuple(Sample(id=f"g{at}", input="x", target="yes", stratum="a") for at in range(4))
-    store = Store(tmp_path / "kept.sqlite")
-    climb = Climb(task, Splits((), (), gate, (), leaked=leaked), store, tmp_path, tmp_path)
-    climb.gate_scores["prompt"] = {row.id: 0.0 for row in gate}
+    store = Cache(tmp_path / "kept.sqlite")
+    bench = Bench(task, Data((), (), gate, (), leaked=leaked), store, tmp_path, tmp_path)
+    bench.history.scores["prompt"] = {row.id: 0.0 for row in gate}
     candidate = Candidate(rung="prompt", technique="t", model=task.models.base, form="chat")
-    found = score_with_leaks(climb, candidate)
+    found = score_with_leaks(bench.evaluator, candidate)
     assert found.n == 6
     assert found.mean == pytest.approx(0.75)
 

@@ -1,4 +1,4 @@
-"""Splits: fixed by the seed, disjoint, and never through a near-duplicate."""
+"""Data: fixed by the seed, disjoint, and never through a near-duplicate."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ladder.errors import DataError, Problem
+from ladder.samples.data import Data
 from ladder.samples.duplicates import folded, like_pairs
 from ladder.samples.reading import read_rows
 from ladder.samples.rows import Rows, Sample
-from ladder.samples.splits import EXAMPLE_SHARES, Splits, all_samples, shared_groups, split
+from ladder.samples.splits import EXAMPLE_SHARES, all_samples, shared_groups, split
 from ladder.task import Task, load_task
 
 WORDS = re.findall(
@@ -54,13 +55,13 @@ def task_of(folder: Path, files: dict[str, Sequence[dict[str, Any]]], **more: An
     return load_task(folder / "task.yaml")
 
 
-def cut(task: Task) -> tuple[Splits, Rows]:
+def cut(task: Task) -> tuple[Data, Rows]:
     rows = read_rows(task)
     pairs = like_pairs([sample.input for sample in all_samples(rows)])
     return split(task, rows, pairs), rows
 
 
-def parts_of(splits: Splits) -> dict[str, tuple[Sample, ...]]:
+def parts_of(splits: Data) -> dict[str, tuple[Sample, ...]]:
     return {name: getattr(splits, name) for name in PARTS}
 
 

@@ -9,7 +9,7 @@ import pytest
 from ladder.diagnosis.context_costs import knee
 from ladder.engines.base import Completion
 from ladder.evidence import Candidate, Comparison, Retrieval
-from ladder.inference.answer import Outcome
+from ladder.inference.outcome import Outcome
 from ladder.samples.rows import Sample
 from ladder.selection import fixes as mending
 
@@ -17,7 +17,7 @@ DEV = tuple(Sample(id=f"d{at}", input="x", target="y") for at in range(60))
 
 
 @pytest.fixture
-def climb():
+def bench():
     gate = SimpleNamespace(min_score=0.8, confidence=0.95, max_error_rate=0.02)
     return SimpleNamespace(
         splits=SimpleNamespace(dev=DEV, documents=(1,)), task=SimpleNamespace(gate=gate)
@@ -34,10 +34,10 @@ def unseen(difference: float) -> Comparison:
     return Comparison.model_validate({"other": "old", "claim": "no difference proven", **numbers})
 
 
-def mended(climb, monkeypatch, share_right, unseen_gain=0.1, start=None):
+def mended(bench, monkeypatch, share_right, unseen_gain=0.1, start=None):
     """Mend where a candidate's share of right answers is given by its retrieval."""
 
-    def answer(climb, way, samples, title=""):
+    def answer(bench.evaluator, way, samples, title=""):
         right = share_right(way.retrieval)
         tokens = 100 * way.retrieval.k
         return [
@@ -45,7 +45,7 @@ def mended(climb, monkeypatch, share_right, unseen_gain=0.1, start=None):
             for at, row in enumerate(samples)
         ]
 
-    def changes(climb, way):
+    def changes(bench.evaluator, way):
         r = way.retrieval
         found = {}
         if not r.unique:
@@ -58,63 +58,63 @@ def mended(climb, monkeypatch, share_right, unseen_gain=0.1, start=None):
 
     monkeypatch.setattr(mending, "answer", answer)
     monkeypatch.setattr(mending, "changes", changes)
-    monkeypatch.setattr(mending, "oracle", lambda climb, way: None)
-    monkeypatch.setattr(mending, "compare_unseen", lambda climb, a, b: unseen(unseen_gain))
-    return mending.mend(climb, start or candidate())
+    monkeypatch.setattr(mending, "oracle", lambda bench, way: None)
+    monkeypatch.setattr(mending, "compare_unseen", lambda bench, a, b: unseen(unseen_gain))
+    return mending.mend(bench.evaluator, start or candidate())
 
 
-def test_what_helps_is_kept_and_named(climb, monkeypatch):
-    found, mends = mended(climb, monkeypatch, lambda r: 0.9 if r.unique else 0.2)
+def test_what_helps_is_kept_and_named(bench, monkeypatch):
+    found, mends = mended(bench, monkeypatch, lambda r: 0.9 if r.unique else 0.2)
     assert found.retrieval.unique
     assert [(mend.cause, mend.kept) for mend in mends] == [("redundancy", True)]
     assert mends[0].on_dev.difference == pytest.approx(0.7)
     assert "repeats left out" in found.technique
 
 
-def test_mends_are_applied_one_on_top_of_the_other(climb, monkeypatch):
+def test_mends_are_applied_one_on_top_of_the_other(bench, monkeypatch):
     def share(r):
         return 0.2 + 0.4 * r.unique + (0.3 if r.k == 1 else 0.0)
 
-    found, mends = mended(climb, monkeypatch, share)
+    found, mends = mended(bench, monkeypatch, share)
     assert [mend.cause for mend in mends] == ["redundancy", "distraction"]
     assert (found.retrieval.unique, found.retrieval.k) == (True, 1)
     assert mends[1].on_dev.difference == pytest.approx(0.3)
 
 
-def test_a_system_that_holds_the_score_is_left_alone(climb, monkeypatch):
-    found, mends = mended(climb, monkeypatch, lambda r: 0.95 if r.unique else 0.85)
+def test_a_system_that_holds_the_score_is_left_alone(bench, monkeypatch):
+    found, mends = mended(bench, monkeypatch, lambda r: 0.95 if r.unique else 0.85)
     assert (found, mends) == (candidate(), ())
 
 
-def test_a_gain_that_chance_allows_is_none(climb, monkeypatch):
-    found, mends = mended(climb, monkeypatch, lambda r: 0.25 if r.unique else 0.2)
+def test_a_gain_that_chance_allows_is_none(bench, monkeypatch):
+    found, mends = mended(bench, monkeypatch, lambda r: 0.25 if r.unique else 0.2)
     assert (found, mends) == (candidate(), ())
 
 
-def test_what_does_not_win_on_unseen_rows_is_said_and_not_kept(climb, monkeypatch):
-    found, mends = mended(climb, monkeypatch, lambda r: 0.9 if r.unique else 0.2, -0.01)
+def test_what_does_not_win_on_unseen_rows_is_said_and_not_kept(bench, monkeypatch):
+    found, mends = mended(bench, monkeypatch, lambda r: 0.9 if r.unique else 0.2, -0.01)
     assert found == candidate()
     assert [mend.kept for mend in mends] == [False]
 
 
-def test_of_equal_changes_the_cheaper_one_is_kept(climb, monkeypatch):
-    found, _ = mended(climb, monkeypatch, lambda r: 0.9 if r.unique or r.k == 1 else 0.2)
+def test_of_equal_changes_the_cheaper_one_is_kept(bench, monkeypatch):
+    found, _ = mended(bench, monkeypatch, lambda r: 0.9 if r.unique or r.k == 1 else 0.2)
     assert found.retrieval.k == 1
 
 
-def test_documents_have_another_chance_where_examples_won(climb, monkeypatch):
+def test_documents_have_another_chance_where_examples_won(bench, monkeypatch):
     """One change is not enough: reading documents, and leaving their copies out."""
 
     def share(r):
         return 0.95 if r.source == "documents" and r.unique else 0.2
 
-    found, mends = mended(climb, monkeypatch, share, start=candidate(source="examples"))
+    found, mends = mended(bench, monkeypatch, share, start=candidate(source="examples"))
     assert found.retrieval.source == "documents"
     assert [mend.cause for mend in mends] == ["redundancy"]
 
 
-def test_where_the_right_documents_fail_too_nothing_is_mended(climb, monkeypatch):
-    climb.library = SimpleNamespace(right_passages=lambda row: [row])
+def test_where_the_right_documents_fail_too_nothing_is_mended(bench, monkeypatch):
+    bench.evaluator.library = SimpleNamespace(right_passages=lambda row: [row])
     start = candidate()
     oracle = start.model_copy(update={"retrieval": Retrieval(source="gold", k=1)})
     answered = []
@@ -124,42 +124,42 @@ def test_where_the_right_documents_fail_too_nothing_is_mended(climb, monkeypatch
         return 0.3 if r.source == "gold" else 0.9 if r.unique else 0.2
 
     with monkeypatch.context() as patch:
-        given = mended(climb, patch, share)  # without known documents it is mended
+        given = mended(bench, patch, share)  # without known documents it is mended
         assert given[1]
-        patch.setattr(mending, "oracle", lambda climb, way: oracle)
+        patch.setattr(mending, "oracle", lambda bench, way: oracle)
         answered.clear()
-        assert mending.mend(climb, start) == (start, ())
+        assert mending.mend(bench.evaluator, start) == (start, ())
     assert set(answered) == {"documents", "gold"}
 
 
-def test_a_change_that_is_clearly_better_wins_whatever_it_costs(climb, monkeypatch):
+def test_a_change_that_is_clearly_better_wins_whatever_it_costs(bench, monkeypatch):
     found, mends = mended(
-        climb, monkeypatch, lambda r: 0.95 if r.unique else 0.5 if r.k == 1 else 0.1
+        bench, monkeypatch, lambda r: 0.95 if r.unique else 0.5 if r.k == 1 else 0.1
     )
     assert found.retrieval.unique
     assert mends[0].cause == "redundancy"
 
 
-def test_what_was_trained_is_not_mended(climb, monkeypatch):
+def test_what_was_trained_is_not_mended(bench, monkeypatch):
     """Its training rows are no unseen rows."""
     start = candidate().model_copy(update={"adapter": "here"})
-    found = mended(climb, monkeypatch, lambda r: 0.9 if r.unique else 0.2, start=start)
+    found = mended(bench, monkeypatch, lambda r: 0.9 if r.unique else 0.2, start=start)
     assert found == (start, ())
 
 
-def test_documents_take_over_only_with_a_mend_that_was_kept(climb, monkeypatch):
+def test_documents_take_over_only_with_a_mend_that_was_kept(bench, monkeypatch):
     def share(r):
         if r.source == "examples":
             return 0.5
         return 0.95 if r.unique else 0.55
 
     start = candidate(source="examples")
-    assert mended(climb, monkeypatch, share, unseen_gain=-0.1, start=start)[0] == start
+    assert mended(bench, monkeypatch, share, unseen_gain=-0.1, start=start)[0] == start
 
 
-def test_nothing_is_read_nothing_is_mended(climb):
+def test_nothing_is_read_nothing_is_mended(bench):
     bare = Candidate(rung="prompt", technique="t", model="bundled:none")
-    assert mending.mend(climb, bare) == (bare, ())
+    assert mending.mend(bench.evaluator, bare) == (bare, ())
 
 
 def test_the_knee_is_the_smallest_that_cannot_be_told_from_the_best():

@@ -13,17 +13,17 @@ from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ladder.climb.opening import open_climb
+from ladder.climb.opening import open_bench
 from ladder.climb.rehearsal import Rehearsal, RehearsedEngine, rehearse
 from ladder.engines.base import Request
-from ladder.engines.cache import Store
+from ladder.engines.cache import Cache
 from ladder.engines.speed import TWO_CORES
 from ladder.evidence import Asked, Candidate
 from ladder.inference.prompts import request_for
 from ladder.progress import Quiet
 from ladder.rungs import r1_prompt
+from ladder.samples.data import Data
 from ladder.samples.rows import Sample
-from ladder.samples.splits import Splits
 from ladder.selection import prompt_search
 from ladder.selection.demonstrations import SHOWN_CHARACTERS, demonstrations
 from ladder.selection.instructions import form_of, instructions, proposer, telling_words
@@ -75,8 +75,8 @@ def climb_of(tmp_path: Path) -> Iterator[Made]:
             **more,
         }
         held = {"dev": two_kinds(1000, 1080), "gate": two_kinds(2000, 2080)}
-        splits = Splits(tuple(train), sealed=two_kinds(3000, 3080), labels=tuple(labels), **held)
-        stores.append(Store(tmp_path / f"{len(stores)}.sqlite"))
+        splits = Data(tuple(train), sealed=two_kinds(3000, 3080), labels=tuple(labels), **held)
+        stores.append(Cache(tmp_path / f"{len(stores)}.sqlite"))
         task = Task.model_validate(values)
         return Rehearsal(task, splits, stores[-1], tmp_path, tmp_path / "a", speed=TWO_CORES)
 
@@ -90,21 +90,21 @@ def leader(**more: Any) -> Candidate:
     return Candidate.model_validate(values)
 
 
-def searched(climb: Rehearsal, **form: Any) -> tuple[list[Candidate], int]:
+def searched(bench: Rehearsal, **form: Any) -> tuple[list[Candidate], int]:
     """Search from a leader that was drawn to be bad; return what is found, and the calls."""
 
     def skill(candidate: Candidate) -> float:
-        climb.engine_of(candidate)
-        return climb.skill
+        bench.evaluator.engine(candidate)
+        return bench.skill
 
     first = min((leader(technique=f"leader {at}", **form) for at in range(40)), key=skill)
-    race(climb, [first, first.model_copy(update={"technique": "other"})])
-    worth_it(climb, first)
-    before = climb.asked.calls
-    found = better_prompts(climb, first)
+    race(bench.evaluator, [first, first.model_copy(update={"technique": "other"})])
+    worth_it(bench.evaluator, first)
+    before = bench.evaluator.models.asked.calls
+    found = better_prompts(bench.evaluator, first)
     if found:
-        race(climb, [first, *found])
-    return found, climb.asked.calls - before
+        race(bench.evaluator, [first, *found])
+    return found, bench.evaluator.models.asked.calls - before
 
 
 @pytest.fixture(autouse=True)
@@ -131,8 +131,8 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
     "form", [{}, {"answer": "free", "form": "chat"}, {"calibration": "batch", "shots": ("r0",)}]
 )
 def test_the_calls_are_never_exceeded(climb_of, calls, form):
-    climb = climb_of(two_kinds(0, 240), search={"prompt_calls": calls})
-    found, made = searched(climb, **form)
+    bench = climb_of(two_kinds(0, 240), search={"prompt_calls": calls})
+    found, made = searched(bench, **form)
     assert made <= calls
     assert (made > 300) == (calls >= 400)
     assert len(found) <= (calls >= 400)
@@ -170,18 +170,18 @@ def test_the_same_seed_finds_the_same_and_another_seed_looks_elsewhere(climb_of)
 
 
 def test_only_learning_rows_are_shown_or_read_for_an_instruction(climb_of, recorded):
-    climb = climb_of(two_kinds(0, 240))
+    bench = climb_of(two_kinds(0, 240))
     held = {
         part: tuple(
             replace(s, input=f"{s.input} {MARK}" if s.target == "water" else s.input)
-            for s in getattr(climb.splits, part)
+            for s in getattr(bench.data, part)
         )
         for part in ("dev", "gate", "sealed")
     }
-    proving = {sample.id for sample in proving_rows(climb, leader(instruction="x"))}
-    climb.splits = replace(climb.splits, **held)
-    found, _ = searched(climb)
-    learning = {sample.id for sample in learning_rows(climb)}
+    proving = {sample.id for sample in proving_rows(bench.evaluator, leader(instruction="x"))}
+    bench.data = replace(bench.data, **held)
+    found, _ = searched(bench)
+    learning = {sample.id for sample in learning_rows(bench.evaluator)}
     assert found
     assert proving
     assert not proving & learning
@@ -197,17 +197,20 @@ def test_only_learning_rows_are_shown_or_read_for_an_instruction(climb_of, recor
 
 
 def test_an_instruction_is_proved_on_rows_that_it_was_not_written_from(climb_of):
-    climb = climb_of(two_kinds(0, 80))
-    learning = {sample.id for sample in learning_rows(climb)}
-    assert {s.id for s in proving_rows(climb, leader(), leader())} & learning
-    assert not {s.id for s in proving_rows(climb, leader(), leader(instruction="x"))} & learning
+    bench = climb_of(two_kinds(0, 80))
+    learning = {sample.id for sample in learning_rows(bench.evaluator)}
+    assert {s.id for s in proving_rows(bench.evaluator, leader(), leader())} & learning
+    assert (
+        not {s.id for s in proving_rows(bench.evaluator, leader(), leader(instruction="x"))}
+        & learning
+    )
 
 
 def test_a_group_is_not_parted_between_learning_and_proving(climb_of):
     rows = [replace(row, group=f"g{at // 7}") for at, row in enumerate(two_kinds(0, 180))]
-    climb = climb_of(rows)
-    learnt = {sample.group for sample in learning_rows(climb)}
-    proved = {sample.group for sample in proving_rows(climb, leader(instruction="x"))}
+    bench = climb_of(rows)
+    learnt = {sample.group for sample in learning_rows(bench.evaluator)}
+    proved = {sample.group for sample in proving_rows(bench.evaluator, leader(instruction="x"))}
     assert learnt
     assert proved
     assert not learnt & proved
@@ -247,11 +250,13 @@ def test_hostile_rows_stay_data(climb_of, recorded, form):
 def test_special_tokens_in_a_shown_row_do_not_reach_the_model_as_such(climb_of, smollm):
     from ladder.engines.local import LocalEngine
 
-    climb = climb_of([replace(row, input=f"<|im_end|> {row.input}") for row in two_kinds(0, 80)])
-    shots = tuple(s.id for s in learning_rows(climb)[:4])
+    bench = climb_of([replace(row, input=f"<|im_end|> {row.input}") for row in two_kinds(0, 80)])
+    shots = tuple(s.id for s in learning_rows(bench.evaluator)[:4])
     candidate = leader(shots=shots, form="chat")
-    engine = climb.engine_of(candidate)
-    ids = LocalEngine(smollm).encode(request_for(climb, candidate, climb.splits.dev[0], engine))
+    engine = bench.evaluator.engine(candidate)
+    ids = LocalEngine(smollm).encode(
+        request_for(bench.evaluator, candidate, bench.data.dev[0], engine)
+    )
     end = LocalEngine(smollm).tokenizer.convert_tokens_to_ids("<|im_end|>")
     assert ids.count(end) == 1 + 2 * len(shots) + 1
 
@@ -266,16 +271,19 @@ def test_77_labels(climb_of):
 
 
 def test_a_label_that_no_row_has(climb_of):
-    climb = climb_of(two_kinds(0, 240), [*LABELS, "never"])
-    texts = [option.text for option in instructions(climb, leader(), learning_rows(climb))]
+    bench = climb_of(two_kinds(0, 240), [*LABELS, "never"])
+    texts = [
+        option.text
+        for option in instructions(bench.evaluator, leader(), learning_rows(bench.evaluator))
+    ]
     assert any("bakery: often with" in text for text in texts)
     assert not any("never: often" in text for text in texts)
-    assert searched(climb)[0]
+    assert searched(bench)[0]
 
 
 def test_rows_of_one_label_alone(climb_of):
-    climb = climb_of([row(at, "water", WATER) for at in range(240)])
-    assert searched(climb)[0]
+    bench = climb_of([row(at, "water", WATER) for at in range(240)])
+    assert searched(bench)[0]
 
 
 def test_without_training_rows_only_the_instruction_is_searched(climb_of):
@@ -287,10 +295,10 @@ def test_without_training_rows_only_the_instruction_is_searched(climb_of):
 
 def test_free_answers_are_told_their_form(climb_of):
     rows = [replace(row, target=str(at)) for at, row in enumerate(two_kinds(0, 240))]
-    climb = climb_of(rows, ())
-    options = instructions(climb, leader(answer="free"), learning_rows(climb))
+    bench = climb_of(rows, ())
+    options = instructions(bench.evaluator, leader(answer="free"), learning_rows(bench.evaluator))
     assert any("Answer with a number alone." in option.text for option in options)
-    assert searched(climb, answer="free")[0]
+    assert searched(bench, answer="free")[0]
 
 
 @pytest.mark.parametrize(
@@ -321,36 +329,38 @@ def test_telling_words_are_those_that_set_a_label_apart():
 
 def test_sets_go_round_the_labels_and_stay_short(climb_of):
     rows = two_kinds(0, 240)
-    climb = climb_of(
+    bench = climb_of(
         [replace(row, input=row.input + " x" * 1500 * (at % 3 == 0)) for at, row in enumerate(rows)]
     )
-    sets = demonstrations(climb, learning_rows(climb), learning_rows(climb)[:5], "seed")
+    sets = demonstrations(
+        bench.evaluator, learning_rows(bench.evaluator), learning_rows(bench.evaluator)[:5], "seed"
+    )
     assert {name.split()[1] for name, _ in sets} == {"drawn", "short", "typical", "hard"}
     assert len({shots for _, shots in sets}) == len(sets)
     for name, shots in sets:
-        shown = [climb.train_by_id[shot] for shot in shots]
+        shown = [bench.evaluator.train_by_id[shot] for shot in shots]
         assert sum(len(s.input) for s in shown) <= SHOWN_CHARACTERS, name
         if len(shown) == 8:
             assert {s.target for s in shown} == {"water", "bakery"}
-    assert demonstrations(climb, (), (), "seed") == []
+    assert demonstrations(bench.evaluator, (), (), "seed") == []
 
 
 def test_a_leader_that_clearly_holds_the_gate_is_not_searched_against(climb_of):
-    climb = climb_of(two_kinds(0, 240), gate={"min_score": 0.01})
-    assert better_prompts(climb, leader()) == []
+    bench = climb_of(two_kinds(0, 240), gate={"min_score": 0.01})
+    assert better_prompts(bench.evaluator, leader()) == []
 
 
 def test_a_leader_far_from_the_gate_is_not_searched_against(climb_of, monkeypatch):
     """What a model does not know, no wording teaches it."""
     monkeypatch.setattr(prompt_search, "REACH", REACH)
-    climb = climb_of(two_kinds(0, 240), gate={"min_score": 1.0})
-    assert searched(climb) == ([], 0)
+    bench = climb_of(two_kinds(0, 240), gate={"min_score": 1.0})
+    assert searched(bench) == ([], 0)
 
 
 def test_few_dev_rows_are_no_ground_for_a_choice(climb_of):
-    climb = climb_of(two_kinds(0, 240))
-    climb.splits = replace(climb.splits, dev=climb.splits.dev[:23])
-    assert better_prompts(climb, leader()) == []
+    bench = climb_of(two_kinds(0, 240))
+    bench.data = replace(bench.data, dev=bench.data.dev[:23])
+    assert better_prompts(bench.evaluator, leader()) == []
 
 
 REMOTE = "openai:strong@https://models.example/v1"
@@ -416,14 +426,14 @@ def test_the_bundled_model_searches_r1(tmp_path, smollm):
     values = yaml.safe_load((source / "task.yaml").read_text())
     values |= {"gate": {"min_score": 0.999}, "search": {"prompt_calls": 300}}
     (tmp_path / "task.yaml").write_text(yaml.safe_dump(values))
-    climb, _ = open_climb(load_task(tmp_path / "task.yaml", source), tmp_path / "runs", Quiet())
-    climb.splits = replace(climb.splits, dev=climb.splits.dev[:30])
+    bench = open_bench(load_task(tmp_path / "task.yaml", source), tmp_path / "runs", Quiet())
+    bench.data = replace(bench.data, dev=bench.data.dev[:30])
     first = leader(wording=("Question", "Answer"), with_goal=False)
-    worth_it(climb, first)
-    before = climb.asked.calls
-    found = r1_prompt.search_wave(climb, first)
-    winner, lines = race(climb, [first, *found])
-    assert 0 < climb.asked.calls - before <= 300
+    worth_it(bench.evaluator, first)
+    before = bench.evaluator.models.asked.calls
+    found = r1_prompt.search_wave(bench, first)
+    winner, lines = race(bench.evaluator, [first, *found])
+    assert 0 < bench.evaluator.models.asked.calls - before <= 300
     (best,) = found
     assert best.technique.startswith("Question/Answer")
     assert {line.technique for line in lines} == {"leader", best.technique}

@@ -8,19 +8,19 @@ import pytest
 from conftest import ROOT
 
 from ladder.climb.attempt import race_rung
-from ladder.climb.opening import open_climb
+from ladder.climb.opening import open_bench
 from ladder.evidence import Candidate, Comparison
-from ladder.inference.evaluator import Climb
 from ladder.progress import Quiet
+from ladder.rungs.protocol import Bench
 from ladder.selection import proving
 from ladder.selection import race as racing
 from ladder.task import load_task
 
 
 @pytest.fixture
-def climb(tmp_path) -> Climb:
+def bench(tmp_path) -> Bench:
     task = load_task(ROOT / "evalsets/r2_ferry_handbook/task.yaml")
-    return open_climb(task, tmp_path, Quiet())[0]
+    return open_bench(task, tmp_path, Quiet())
 
 
 def candidate(name: str, shots: tuple[str, ...] = ()) -> Candidate:
@@ -35,28 +35,28 @@ def comparison(claim: str) -> Comparison:
 @pytest.mark.parametrize(
     ("claim", "wins"), [("better", "new"), ("no difference proven", "old"), ("worse", "old")]
 )
-def test_a_challenger_is_kept_only_if_it_wins_unseen(climb, monkeypatch, claim, wins) -> None:
+def test_a_challenger_is_kept_only_if_it_wins_unseen(bench, monkeypatch, claim, wins) -> None:
     old, new = candidate("old"), candidate("new")
-    monkeypatch.setattr(racing, "race", lambda climb, found: (found[-1], []))
-    monkeypatch.setattr(racing, "compare_unseen", lambda climb, a, b: comparison(claim))
+    monkeypatch.setattr(racing, "race", lambda bench, found: (found[-1], []))
+    monkeypatch.setattr(racing, "compare_unseen", lambda bench, a, b: comparison(claim))
     rung = SimpleNamespace(WAVES=(lambda c, top: [old],), CHALLENGES=(lambda c, top: [new],))
-    leader, _ = race_rung(climb, rung)
+    leader, _ = race_rung(bench, rung)
     assert leader is not None
     assert leader.technique == wins
 
 
-def test_no_unseen_rows_no_challenger(climb, monkeypatch) -> None:
+def test_no_unseen_rows_no_challenger(bench, monkeypatch) -> None:
     old, new = candidate("old"), candidate("new")
-    monkeypatch.setattr(racing, "race", lambda climb, found: (found[-1], []))
-    monkeypatch.setattr(racing, "compare_unseen", lambda climb, a, b: None)
+    monkeypatch.setattr(racing, "race", lambda bench, found: (found[-1], []))
+    monkeypatch.setattr(racing, "compare_unseen", lambda bench, a, b: None)
     rung = SimpleNamespace(WAVES=(lambda c, top: [old],), CHALLENGES=(lambda c, top: [new],))
-    assert race_rung(climb, rung)[0] == old
+    assert race_rung(bench, rung)[0] == old
 
 
-def test_rows_that_are_shown_prove_nothing(climb) -> None:
-    shown = climb.splits.train[0].id
-    rows = proving.proving_rows(climb, candidate("a", shots=(shown,)), candidate("b"))
+def test_rows_that_are_shown_prove_nothing(bench) -> None:
+    shown = bench.data.train[0].id
+    rows = proving.proving_rows(bench.evaluator, candidate("a", shots=(shown,)), candidate("b"))
     assert shown not in {row.id for row in rows}
-    held = {row.id for row in (*climb.splits.dev, *climb.splits.gate, *climb.splits.sealed)}
+    held = {row.id for row in (*bench.data.dev, *bench.data.gate, *bench.data.sealed)}
     assert rows
     assert not held & {row.id for row in rows}

@@ -8,7 +8,7 @@ import pytest
 
 from ladder.engines.base import Completion
 from ladder.evidence import Candidate
-from ladder.inference.answer import Outcome
+from ladder.inference.outcome import Outcome
 from ladder.progress import Quiet
 from ladder.samples.rows import Sample
 from ladder.selection import race as racing
@@ -24,7 +24,7 @@ def candidate(technique: str) -> Candidate:
 
 @pytest.fixture
 def answered(monkeypatch: pytest.MonkeyPatch) -> None:
-    def answer(climb, candidate, samples, title=""):
+    def answer(bench.evaluator, candidate, samples, title=""):
         return [
             Outcome(sample, "", Completion(), (float(at % 10 < 10 * RIGHT[candidate.technique]),))
             for at, sample in enumerate(samples)
@@ -36,14 +36,14 @@ def answered(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("later", [["third"], []])
 def test_one_candidate_wins_and_each_has_one_line(answered, later):
     waves = (
-        lambda climb, leader: [candidate("first"), candidate("second")],
-        lambda climb, leader: [candidate(name) for name in later],
+        lambda bench, leader: [candidate("first"), candidate("second")],
+        lambda bench, leader: [candidate(name) for name in later],
     )
     gate = SimpleNamespace(max_error_rate=0.02)
-    climb = SimpleNamespace(
+    bench = SimpleNamespace(
         splits=SimpleNamespace(dev=DEV), watch=Quiet(), task=SimpleNamespace(gate=gate)
     )
-    leader, lines = racing.race_rung(climb, SimpleNamespace(WAVES=waves, CHALLENGES=()))
+    leader, lines = racing.race_rung(bench, SimpleNamespace(WAVES=waves, CHALLENGES=()))
     won = later[0] if later else "second"
     assert leader.technique == won
     assert [line.technique for line in lines if not line.dropped] == [won]

@@ -14,14 +14,14 @@ from conftest import ROOT, ladder
 from engines.faulty_server import Seen
 from rungs.asked_server import saying
 
-from ladder.climb.opening import open_climb
+from ladder.climb.opening import open_bench
 from ladder.engines.base import Completion, Request
 from ladder.engines.replay import record
 from ladder.errors import DataError, TaskError
 from ladder.evidence import SyntheticRecord
-from ladder.inference.evaluator import Climb
 from ladder.inference.prompts import request_for
 from ladder.progress import Quiet
+from ladder.rungs.protocol import Bench
 from ladder.samples.reading import read_rows
 from ladder.samples.rows import Sample
 from ladder.samples.synthetic import record_path, refuse_unproven
@@ -126,8 +126,8 @@ def test_only_training_rows_are_ever_shown(tmp_path):
         task = task_in(tmp_path, models=teacher(server.url))
         run(task, tmp_path, 30)
         said = "\n".join(json.dumps(request.payload["messages"]) for request in server.seen)
-    climb, _ = open_climb(task, tmp_path / "other", Quiet())
-    splits = climb.splits
+    bench = open_bench(task, tmp_path / "other", Quiet())
+    splits = bench.data
     assert any(row.input in said for row in splits.train)
     held = (*splits.dev, *splits.gate, *splits.sealed, *splits.reserve)
     assert len(held) > 150
@@ -137,8 +137,8 @@ def test_only_training_rows_are_ever_shown(tmp_path):
 def test_each_label_is_asked_for_in_turn_after_its_own_examples(tmp_path):
     with saying(speaking(fresh)) as server:
         task = task_in(tmp_path, models=teacher(server.url))
-        climb, _ = open_climb(task, tmp_path / "runs", Quiet())
-        found = drafts(climb, climb.engine(f"openai:tiny@{server.url}"), 10)
+        bench = open_bench(task, tmp_path / "runs", Quiet())
+        found = drafts(bench, bench.evaluator.models.engine(f"openai:tiny@{server.url}"), 10)
     assert sorted(draft.kind for draft in found) == ["bakery"] * 5 + ["ferry"] * 5
     for draft in found:
         own = [row.target == draft.kind for row in draft.shown]
@@ -213,7 +213,7 @@ def test_a_killed_run_asks_nothing_twice(tmp_path, step):
         with pytest.raises(KeyboardInterrupt):
             run(task, tmp_path, watch=Killed(step, 7))
         assert not list(tmp_path.glob("s.*"))
-        kept = open_climb(task, tmp_path / "runs", Quiet())[0].store
+        kept = open_bench(task, tmp_path / "runs", Quiet()).store
         before = len(kept._run("SELECT key FROM kept WHERE value LIKE '%tokens_out%'", ()))
         assert before >= 7
         asked = len(server.seen)
@@ -228,8 +228,8 @@ def test_a_killed_run_asks_nothing_twice(tmp_path, step):
 
 
 def test_every_row_is_counted_where_it_is_lost(tmp_path):
-    climb, _ = open_climb(task_in(tmp_path), tmp_path / "other", Quiet())
-    known, gate, sealed = climb.splits.train[0], climb.splits.gate[0], climb.splits.sealed[0]
+    bench = open_bench(task_in(tmp_path), tmp_path / "other", Quiet())
+    known, gate, sealed = bench.data.train[0], bench.data.gate[0], bench.data.sealed[0]
     other = {"ferry": "bakery", "bakery": "ferry"}
     told: dict[int, Callable[[str], str]] = {
         0: lambda label: " ",
@@ -314,16 +314,16 @@ def test_a_number_is_kept_where_two_answers_agree(tmp_path):
 def test_a_plain_teacher_is_asked_in_plain_form_and_scores_the_labels(tmp_path):
     (tmp_path / "recorded.jsonl").write_text("")
     task = task_in(tmp_path, models={"teacher": "replay:recorded.jsonl"})
-    climb, _ = open_climb(task, tmp_path / "other", Quiet())
-    engine = climb.engine("replay:recorded.jsonl")
-    asked = drafts(climb, engine, 6)
+    bench = open_bench(task, tmp_path / "other", Quiet())
+    engine = bench.evaluator.models.engine("replay:recorded.jsonl")
+    asked = drafts(bench, engine, 6)
     assert all(d.request.text.endswith(f"Label: {d.kind}\nText:") for d in asked)
     assert {d.request.stop for d in asked} == {("\n",)}
     texts = [fresh(draft.kind, draft.number) for draft in asked]
     pairs = [(d.request, Completion(text=f" {t}")) for d, t in zip(asked, texts, strict=True)]
     cut = asked[5].request
     pairs[5] = (cut, Completion(text=f" {texts[5]}", tokens_out=cut.max_tokens))
-    pairs += scored(climb, [Sample(f"synth-{at}", text, "") for at, text in enumerate(texts)])
+    pairs += scored(bench, [Sample(f"synth-{at}", text, "") for at, text in enumerate(texts)])
     record(tmp_path / "recorded.jsonl", pairs)
     found, path = run(task, tmp_path, 6)
     assert (found.counts.kept, found.counts.form, found.counts.unanswered) == (5, 1, 0)
@@ -331,11 +331,11 @@ def test_a_plain_teacher_is_asked_in_plain_form_and_scores_the_labels(tmp_path):
     assert "gives the label asked for" in found.check
 
 
-def scored(climb: Climb, rows: list[Sample]) -> list[tuple[Request, Completion]]:
-    candidate = answerer(climb, "replay:recorded.jsonl")
+def scored(bench: Bench, rows: list[Sample]) -> list[tuple[Request, Completion]]:
+    candidate = answerer(bench, "replay:recorded.jsonl")
     assert (candidate.form, candidate.answer) == ("plain", "scored")
-    engine = climb.engine("replay:recorded.jsonl")
-    requests = [request_for(climb, candidate, row, engine) for row in rows]
+    engine = bench.evaluator.models.engine("replay:recorded.jsonl")
+    requests = [request_for(bench.evaluator, candidate, row, engine) for row in rows]
     found = []
     for request, row in zip(requests, rows, strict=True):
         likely = [-float(choice != label_of(row.input)) for choice in request.choices]
@@ -379,8 +379,8 @@ def copied(source: Path, folder: Path) -> Path:
 
 
 def test_accepted_rows_join_the_training_rows_and_no_others(helped, tmp_path):
-    with_them = open_climb(using(copied(helped, tmp_path)), tmp_path / "runs", Quiet())[0]
-    without = open_climb(task_of(tmp_path), tmp_path / "runs", Quiet())[0]
+    with_them = open_bench(using(copied(helped, tmp_path)), tmp_path / "runs", Quiet())
+    without = open_bench(task_of(tmp_path), tmp_path / "runs", Quiet())
     for name in ("dev", "gate", "sealed", "reserve"):
         assert getattr(with_them.splits, name) == getattr(without.splits, name)
     assert with_them.splits.observed == without.splits.train
@@ -416,7 +416,7 @@ def test_rows_that_bring_nothing_are_refused_by_name_and_by_the_task(tmp_path):
         record_path(tmp_path / name).write_bytes(record_path(path).read_bytes())
         naming = task_of(tmp_path, data={**data, "synthetic": name})
         with pytest.raises(TaskError, match=r"refused .no gain proven.*ladder synth"):
-            open_climb(naming, tmp_path / "runs", Quiet())
+            open_bench(naming, tmp_path / "runs", Quiet())
 
 
 def test_no_row_left_is_a_refusal(tmp_path):
@@ -444,7 +444,7 @@ def test_a_file_without_a_record_or_of_another_task_is_refused(helped, tmp_path)
         refuse_unproven(task)
     record_path(tmp_path / "s.jsonl").unlink()
     with pytest.raises(TaskError, match="ladder synth"):
-        open_climb(task, tmp_path / "runs", Quiet())
+        open_bench(task, tmp_path / "runs", Quiet())
 
 
 def test_a_held_out_row_that_came_later_is_noticed(helped, tmp_path):
@@ -454,7 +454,7 @@ def test_a_held_out_row_that_came_later_is_noticed(helped, tmp_path):
         late = {"id": "late", "input": planted["input"].upper(), "target": planted["target"]}
         file.write(json.dumps(late) + "\n")
     with pytest.raises(DataError, match=f"{planted['id']}: got nearly what the held-out row late"):
-        open_climb(task, tmp_path / "runs", Quiet())
+        open_bench(task, tmp_path / "runs", Quiet())
 
 
 def test_a_label_that_the_task_has_no_more_is_named(helped, tmp_path):
@@ -463,7 +463,7 @@ def test_a_label_that_the_task_has_no_more_is_named(helped, tmp_path):
         rows = tmp_path / f"{name}.jsonl"
         rows.write_text(rows.read_text().replace('"ferry"', '"ship"'))
     with pytest.raises(DataError, match="the target `ferry`"):
-        open_climb(using(tmp_path), tmp_path / "runs", Quiet())
+        open_bench(using(tmp_path), tmp_path / "runs", Quiet())
 
 
 def test_the_tasks_own_synthetic_rows_take_no_part_in_writing_more(helped, tmp_path):

@@ -1,0 +1,41 @@
+"""A task's data: its examples by what they are for, its documents, grades and preferences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ladder.samples.preferences import Preference
+from ladder.samples.rows import Document, Graded, Sample
+
+
+@dataclass(frozen=True)
+class Data:
+    """A task's examples by what they are for, and what they may be read with."""
+
+    train: tuple[Sample, ...]
+    dev: tuple[Sample, ...]
+    gate: tuple[Sample, ...]
+    sealed: tuple[Sample, ...]
+    reserve: tuple[Sample, ...] = ()
+    documents: tuple[Document, ...] = ()
+    unlabeled: tuple[Sample, ...] = ()
+    labels: tuple[str, ...] = ()
+    duplicates: tuple[tuple[str, str], ...] = ()
+    """(row set aside, earlier row that says the same)."""
+    contaminated: tuple[tuple[str, str], ...] = ()
+    """(held-out row, training row) that are near-duplicates; the gate does not count such rows."""
+    leaked: tuple[Sample, ...] = ()
+    """The contaminated rows themselves."""
+    synthetic: tuple[Sample, ...] = ()
+    """The last of the training rows: a teacher's, which may teach and never judge."""
+    graded: tuple[Graded, ...] = ()
+    """Answers that people have graded."""
+    preferences: tuple[Preference, ...] = ()
+    """Answers that people preferred to others."""
+    digests: tuple[tuple[str, str], ...] = ()
+    """(file of the task, sha256 of its bytes)."""
+
+    @property
+    def observed(self) -> tuple[Sample, ...]:
+        """The training rows that no model wrote."""
+        return self.train[: len(self.train) - len(self.synthetic)]
