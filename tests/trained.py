@@ -30,7 +30,8 @@ TRAINING = {
 
 def issued(folder: Path, base: Path) -> Passport:
     (folder / "training.json").write_text(json.dumps(TRAINING))
-    return issue(folder, base, find_recipe("lora", base), ROWS, {"max_steps": "7"})
+    recipe = find_recipe("lora", base)
+    return issue(folder, base, recipe.name, recipe.files, ROWS, {"max_steps": "7"})
 
 
 def make_adapter(base: Path, folder: Path, *, effect: bool = True) -> Path:

@@ -16,7 +16,6 @@ from ladder.engines.passport import HEAD, PASSPORT, parts_of, read_settings
 from ladder.evidence import Canaries, Passport
 from ladder.files import digest_of, file_digest, write_whole
 from ladder.hardware import versions
-from ladder.training.recipes import Recipe
 from ladder.wording import in_json
 
 Kind = Literal["adapter", "model", "head", "other"]
@@ -29,7 +28,8 @@ OWN_CODE = "trust_remote_code"
 def issue(
     folder: Path,
     base: Path | None,
-    recipe: Recipe,
+    recipe: str,
+    files: Sequence[Path],
     rows: Sequence[Mapping[str, Any]],
     overrides: Mapping[str, str],
 ) -> Passport:
@@ -41,7 +41,8 @@ def issue(
     Args:
         folder: what the training left.
         base: the folder that it was trained from; none where it started from nothing.
-        recipe: what was run.
+        recipe: the name of what was run.
+        files: its settings and programs.
         rows: what it learnt from; a few of their prompts become the canaries.
         overrides: recipe fields that were changed.
 
@@ -49,7 +50,6 @@ def issue(
         EngineError: the artefact cannot be loaded, or the adapter has no effect.
     """
     kind = kind_of(folder)
-    files = (recipe.path, recipe.program, *recipe.beside)
     passport = Passport(
         ladder_version=__version__,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -59,7 +59,7 @@ def issue(
         base_folder=str(base.resolve()) if base else "",
         base_parts=parts_of(base) if base else {},
         data=digest_of(list(rows)),
-        recipe=recipe.name,
+        recipe=recipe,
         recipe_digests={path.name: file_digest(path) for path in files if path.is_file()},
         overrides=dict(overrides),
         precision=_precision(folder),

@@ -13,6 +13,7 @@ from ladder.inference.evaluator import Evaluator, scorers_of
 from ladder.progress import Watch
 from ladder.retrieval.library import Library
 from ladder.rungs.protocol import Bench
+from ladder.samples.data import Data
 from ladder.samples.loading import load_data
 from ladder.task import Task
 from ladder.training.trainer import LocalTrainer
@@ -37,9 +38,24 @@ def open_bench(task: Task, runs: Path, watch: Watch, cache: Path | None = None) 
     refuse_unwritable(runs)
     kept = Cache(cache or runs / COMPLETIONS)
     data = load_data(task, kept, watch)
-    models = Models(task, kept, watch)
-    library = Library(task, data, kept, watch)
-    evaluator = Evaluator(task, data, models, library, scorers_of(task), watch)
-    trainer = LocalTrainer(task, data, models, runs / "artefacts", watch)
     created = datetime.now(UTC).strftime("%Y-%m-%dT%H%M%S.%fZ")
-    return Bench(evaluator, trainer, runs / task.name / created)
+    return make_bench(task, data, kept, runs / task.name / created, runs / "artefacts", watch)
+
+
+def make_bench(
+    task: Task, data: Data, cache: Cache, folder: Path, artefacts: Path, watch: Watch
+) -> Bench:
+    """Return what a rung is given.
+
+    Args:
+        task: the user's job.
+        data: its examples and documents, split.
+        cache: keeps completions.
+        folder: the run's own.
+        artefacts: where trainings leave theirs.
+        watch: sees progress.
+    """
+    models = Models(task, cache, watch)
+    library = Library(task, data, cache, watch)
+    evaluator = Evaluator(task, data, models, library, scorers_of(task), watch)
+    return Bench(evaluator, LocalTrainer(task, data, models, artefacts, watch), folder)

@@ -21,7 +21,7 @@ from ladder.task import Task, model_parts
 
 
 def preflight(task: Task) -> list[Problem]:
-    """Return everything that is wrong with a task, as far as it can be known without asking a model.
+    """Return all that is wrong with a task, as far as can be known without asking a model.
 
     `ladder check`, `assess`, `train`, `synth` and `revalidate` all run this first: a wrong recipe
     is not found an hour into the climb. No code that the task names is run.

@@ -45,7 +45,8 @@ from ladder.task import Task, model_parts
 from ladder.training.estimate import START_SECONDS, slowdown
 from ladder.training.prune import KEPT_SHARE
 from ladder.training.recipes import Recipe
-from ladder.training.trainer import Rows, Trainer, texts_of
+from ladder.training.rows import texts_of
+from ladder.training.trainer import Rows, Trainer
 
 CHARACTERS_PER_TOKEN = 4
 SHARE_OF_MOST = 0.6

@@ -7,15 +7,12 @@ from statistics import fmean
 
 from ladder.evidence import Estimate, JudgeAgreement
 from ladder.gate.bounds import estimate
-from ladder.gate.judged import kappa, prediction_powered_mean, too_few
+from ladder.gate.judged import RIGHT_FROM, kappa, prediction_powered_mean, too_few
 from ladder.inference.evaluator import Evaluator
 from ladder.inference.judge import Given, ask_judge, judge_model
 from ladder.samples.rows import Sample
 from ladder.scorers import ModelScorer, Score
 from ladder.task import model_parts
-
-RIGHT_FROM = 0.5
-"""A graded score counts as right from here on, where right and wrong are compared."""
 
 
 def judge_agreement(evaluator: Evaluator) -> JudgeAgreement | None:

@@ -184,3 +184,7 @@ def _prediction(
     squares = float(((misses - misses.mean()) ** 2).sum()) + UNSEEN_SQUARES
     variance = weight**2 * unlabelled.var(ddof=1) / len(unlabelled) + squares / (n + 1) / n
     return float(mean), float(np.sqrt(variance))
+
+
+RIGHT_FROM = 0.5
+"""A graded score counts as right from here on, where right and wrong are compared."""

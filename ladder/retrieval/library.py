@@ -53,7 +53,7 @@ class Library:
     def __init__(
         self,
         task: Task,
-        splits: Data,
+        data: Data,
         store: Cache,
         watch: Watch,
         make: MakeIndex = make_index,
@@ -64,14 +64,14 @@ class Library:
 
         Args:
             task: names the models, and the store if there is one.
-            splits: documents and training rows.
+            data: documents and training rows.
             store: keeps what was found.
             watch: sees progress.
             make: makes an index.
             stored: search in the task's store, where it names one.
         """
         self.task = task
-        self.splits = splits
+        self.data = data
         self.store = store
         self.watch = watch
         self.make = make
@@ -84,20 +84,20 @@ class Library:
     def passages_of(self) -> dict[str, list[Document]]:
         """Document id -> its passages; a document that is read whole is its own one."""
         found: dict[str, list[Document]] = {}
-        for document in self.splits.documents:
+        for document in self.data.documents:
             found.setdefault(document.source, []).append(document)
         return found
 
     @cached_property
     def texts(self) -> dict[Source, list[str]]:
         """What is searched in."""
-        documents = [f"{document.title} {document.text}" for document in self.splits.documents]
-        return {"documents": documents, "examples": [row.input for row in self.splits.train]}
+        documents = [f"{document.title} {document.text}" for document in self.data.documents]
+        return {"documents": documents, "examples": [row.input for row in self.data.train]}
 
     @cached_property
     def read_texts(self) -> dict[Source, list[str]]:
         """What is handed over of them, without titles."""
-        documents = [document.text for document in self.splits.documents]
+        documents = [document.text for document in self.data.documents]
         return {"documents": documents, "examples": self.texts["examples"]}
 
     def right_passages(self, sample: Sample) -> list[Document]:
@@ -127,14 +127,14 @@ class Library:
         telling = self.task.answer.type in ("text", "number") and (
             len(sample.target) >= LEAST_TELLING
         )
-        if not telling or not self.splits.documents:
+        if not telling or not self.data.documents:
             return []
         both = replace(sample, input=f"{sample.input} {sample.target}")
         said = re.compile(rf"(?<!\w){re.escape(sample.target)}(?!\w)", re.IGNORECASE)
         found = [
-            self.splits.documents[at]
+            self.data.documents[at]
             for at, _ in self._search("documents", "bm25", [both])[sample.id]
-            if said.search(self.splits.documents[at].text)
+            if said.search(self.data.documents[at].text)
         ]
         return found[:1] if len(found) <= MOST_HOLDING else []
 
@@ -175,7 +175,7 @@ class Library:
             best_first = [*right, *self._beside(retrieval, sample, retrieval.k - len(right))]
         else:
             places = self.nearest(retrieval, "documents", sample)
-            best_first = [self.splits.documents[at] for at in places]
+            best_first = [self.data.documents[at] for at in places]
         # Passages are counted before they are joined, so that one long join does not end the list;
         # and joined before sentences go, while they still know where they stand.
         if retrieval.most_tokens is not None:
@@ -197,9 +197,9 @@ class Library:
             return []
         searched = Retrieval(source="documents", method=retrieval.method, k=1)
         found = [
-            self.splits.documents[at]
+            self.data.documents[at]
             for at in self.ranked(searched, "documents", sample)
-            if self.splits.documents[at].source not in sample.doc_ids
+            if self.data.documents[at].source not in sample.doc_ids
         ][:count]
         if retrieval.beside == "distractors":
             return found
@@ -285,7 +285,7 @@ class Library:
         for sample, ranking in zip(samples, found, strict=True):
             pairs = [(int(at), float(score)) for at, score in ranking]
             if source == "examples":  # never the row itself
-                pairs = [pair for pair in pairs if self.splits.train[pair[0]].id != sample.id]
+                pairs = [pair for pair in pairs if self.data.train[pair[0]].id != sample.id]
             rankings[sample.id] = pairs[:DEPTH]
         return rankings
 
@@ -310,7 +310,7 @@ class Library:
         return self._indexes[source, way]
 
     def _stored_index(self, way: Way, embedder: Path | None) -> Index:
-        ids = [document.id for document in self.splits.documents]
+        ids = [document.id for document in self.data.documents]
         if len(set(ids)) < len(ids):
             again = next(doc_id for doc_id in ids if ids.count(doc_id) > 1)
             got, fix = f"the id `{again}` for a document and for a passage", "Rename the document."
@@ -354,7 +354,7 @@ class Library:
     def cut(self) -> float | None:
         """The score below which a sentence is left out, set on training rows; None: unknown."""
         useful = []
-        for sample in self.splits.train[:KNOWN_ROWS]:
+        for sample in self.data.train[:KNOWN_ROWS]:
             for document in self.right_passages(sample):
                 holding = [
                     sentence

@@ -115,7 +115,7 @@ def train(
                 write_whole(folder / PICTURE, loss_svg(curve))
         if not (folder / PASSPORT).is_file():
             with watch.step("writing its passport", 1) as advance:
-                issue(folder, base, recipe, rows, overrides or {})
+                issue(folder, base, recipe.name, recipe.files, rows, overrides or {})
                 write_card(folder)
                 advance(1)
     return read_build(folder)

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from ladder.errors import DataError, Problem
-from ladder.evaluation.people import RIGHT_FROM
 from ladder.evidence import Candidate
+from ladder.gate.judged import RIGHT_FROM
 from ladder.inference.answer import read
 from ladder.inference.evaluator import Evaluator
 from ladder.inference.failures import require_answers

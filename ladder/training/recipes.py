@@ -96,6 +96,11 @@ class Recipe:
         """What its program imports."""
         return tuple(self.program.parent / name for name in self.about.imports)
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Its settings, its program, and what the program imports: all that a training depends on."""
+        return (self.path, self.program, *self.beside)
+
 
 def shipped_recipes() -> list[Recipe]:
     """Return every recipe that comes with the package, by name."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ladder.engines.base import Request
@@ -68,3 +68,15 @@ def unseen_labels(evaluator: Evaluator, answers: Sequence[str]) -> str:
     never = [label for label in evaluator.data.labels if label not in set(answers)]
     more = f" and {len(never) - LABELS_NAMED} more" if len(never) > LABELS_NAMED else ""
     return ", ".join(f"`{label}`" for label in never[:LABELS_NAMED]) + more
+
+
+def texts_of(row: Mapping[str, Any]) -> list[str]:
+    """Return every text that is read with a training row: of turns, what is said in them.
+
+    The prompt of a pair is read with each of its answers.
+    """
+    found = texts_of({"prompt": row["prompt"]}) if "rejected" in row else []
+    for value in row.values():
+        turns = value if isinstance(value, list) else [value]
+        found += [str(turn["content"] if isinstance(turn, dict) else turn) for turn in turns]
+    return found

@@ -25,6 +25,7 @@ from ladder.training.estimate import SLOWDOWN, TOKENS_AT_ONCE, foresee, memory_m
 from ladder.training.launch import train
 from ladder.training.prune import pruned_copy
 from ladder.training.recipes import Recipe
+from ladder.training.rows import texts_of
 from ladder.training.vocabulary import refusal, trimmed_copy
 
 INSTALLED_EMBEDDING = "bundled:all-minilm-l6-v2"
@@ -165,15 +166,3 @@ class LocalTrainer:
             engine = LocalEngine(start, None, start in self._with_own_code)
         lengths = [sum(map(engine.count_tokens, texts_of(row))) for row in rows]
         return foresee(recipe, start, lengths, probe(engine).read, overrides)
-
-
-def texts_of(row: Mapping[str, Any]) -> list[str]:
-    """Return every text that is read with a training row: of turns, what is said in them.
-
-    The prompt of a pair is read with each of its answers.
-    """
-    found = texts_of({"prompt": row["prompt"]}) if "rejected" in row else []
-    for value in row.values():
-        turns = value if isinstance(value, list) else [value]
-        found += [str(turn["content"] if isinstance(turn, dict) else turn) for turn in turns]
-    return found

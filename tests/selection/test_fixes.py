@@ -37,7 +37,7 @@ def unseen(difference: float) -> Comparison:
 def mended(bench, monkeypatch, share_right, unseen_gain=0.1, start=None):
     """Mend where a candidate's share of right answers is given by its retrieval."""
 
-    def answer(bench.evaluator, way, samples, title=""):
+    def answer(evaluator, way, samples, title=""):
         right = share_right(way.retrieval)
         tokens = 100 * way.retrieval.k
         return [
@@ -45,7 +45,7 @@ def mended(bench, monkeypatch, share_right, unseen_gain=0.1, start=None):
             for at, row in enumerate(samples)
         ]
 
-    def changes(bench.evaluator, way):
+    def changes(evaluator, way):
         r = way.retrieval
         found = {}
         if not r.unique:

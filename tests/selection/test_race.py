@@ -24,7 +24,7 @@ def candidate(technique: str) -> Candidate:
 
 @pytest.fixture
 def answered(monkeypatch: pytest.MonkeyPatch) -> None:
-    def answer(bench.evaluator, candidate, samples, title=""):
+    def answer(evaluator, candidate, samples, title=""):
         return [
             Outcome(sample, "", Completion(), (float(at % 10 < 10 * RIGHT[candidate.technique]),))
             for at, sample in enumerate(samples)
