@@ -125,7 +125,7 @@ def write(folder: Path, given: dict[str, Any]) -> Path:
     return folder / "task.yaml"
 
 
-def healthy(bench: Bench) -> Candidate:
+def healthy() -> Candidate:
     """Return the pipeline that is broken: three texts, and the labels scored."""
     return Candidate(
         rung="rag",
@@ -140,20 +140,15 @@ def healthy(bench: Bench) -> Candidate:
 
 def broken(bench: Bench, fault: Fault | None, seed: int, rows: int, weaker: str) -> Arms:
     """Return what the arms measure once a fault is injected."""
-    splits = replace(bench.data, gate=bench.data.gate[:rows])
-    pipeline = Pipeline(splits, healthy(bench), make_index, weaker)
+    data = replace(bench.data, gate=bench.data.gate[:rows])
+    pipeline = Pipeline(data, healthy(), make_index, weaker)
     if fault:
         pipeline = fault.inject(pipeline, Random(seed))
-    here = Bench(
-        bench.task,
-        pipeline.splits,
-        bench.evaluator.models.cache,
-        bench.folder,
-        bench.trainer.artefacts,
-    )
-    here.library = Library(here.task, here.splits, here.store, Quiet(), pipeline.make_index)
-    outcomes = answer(here, pipeline.candidate, here.splits.gate)
-    return run_arms(here, pipeline.candidate, outcomes, every=True)
+    data, cache = pipeline.splits, bench.evaluator.models.cache
+    library = Library(bench.task, data, cache, Quiet(), pipeline.make_index)
+    evaluator = replace(bench.evaluator, data=data, library=library)
+    outcomes = answer(evaluator, pipeline.candidate, data.gate)
+    return run_arms(evaluator, pipeline.candidate, outcomes, every=True)
 
 
 def case(arms: Arms, rows: Sequence[str]) -> str:

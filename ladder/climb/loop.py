@@ -97,7 +97,7 @@ def ends(bench: Bench, attempt: Attempt) -> bool:
     holds = bool(attempt.verdict and attempt.verdict.unproven)
     way = bench.task.gate.when_undecided
     if way == "ask":
-        question = f"{attempt.rung} is undecided ({attempt.reason}). Bench on?"
+        question = f"{attempt.rung} is undecided ({attempt.reason}). Climb on?"
         return not bench.evaluator.watch.ask(question, default=not holds)
     return {"lean": holds, "climb": False, "stop": True}[way]
 

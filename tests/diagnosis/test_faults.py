@@ -13,6 +13,7 @@ from ladder.diagnosis.ablations import places
 from ladder.diagnosis.faults import COPIES, FAULTS, FLIPPED, Pipeline
 from ladder.diagnosis.rules import NOT_THERE
 from ladder.evidence import Candidate, Retrieval
+from ladder.inference.evaluator import Evaluator
 from ladder.progress import Quiet
 from ladder.retrieval.library import Library
 from ladder.retrieval.search import make_index
@@ -40,16 +41,16 @@ def healthy(bench) -> Pipeline:
     return Pipeline(bench.data, candidate, make_index, weaker="hf:weak")
 
 
-def broken(bench: Bench, pipeline: Pipeline) -> Bench:
-    here = replace(bench, splits=pipeline.splits)
-    here.library = Library(here.task, here.splits, here.store, Quiet(), pipeline.make_index)
-    return here
+def broken(bench: Bench, pipeline: Pipeline) -> Evaluator:
+    cache = bench.evaluator.models.cache
+    library = Library(bench.task, pipeline.splits, cache, Quiet(), pipeline.make_index)
+    return replace(bench.evaluator, data=pipeline.splits, library=library)
 
 
 def ranks(bench: Bench, pipeline: Pipeline) -> list[int]:
-    here = broken(bench, pipeline)
-    found = places(here, pipeline.candidate.retrieval, here.splits.gate)
-    assert len(found) == len(here.splits.gate)
+    evaluator = broken(bench, pipeline)
+    found = places(evaluator, pipeline.candidate.retrieval, evaluator.data.gate)
+    assert len(found) == len(evaluator.data.gate)
     return list(found.values())
 
 
@@ -78,14 +79,12 @@ def test_deleted_pages_are_nowhere(bench, healthy):
 def test_copies_fill_the_window(bench, healthy):
     pipeline = BY_NAME["copies x5"].inject(healthy, Random(0))
     assert len(pipeline.splits.documents) == COPIES * len(healthy.splits.documents)
-    here = broken(bench, pipeline)
-    row = here.splits.gate[0]
+    library, row = broken(bench, pipeline).library, pipeline.splits.gate[0]
+    texts = library.read_texts["documents"]
     plain = Retrieval(source="documents", k=COPIES)
-    handed = [here.splits.documents[at] for at in here.library.nearest(plain, "documents", row)]
-    assert len({document.text for document in handed}) == 1
+    assert len({texts[at] for at in library.nearest(plain, "documents", row)}) == 1
     unique = plain.model_copy(update={"unique": True})
-    handed = [here.splits.documents[at] for at in here.library.nearest(unique, "documents", row)]
-    assert len({document.text for document in handed}) == COPIES
+    assert len({texts[at] for at in library.nearest(unique, "documents", row)}) == COPIES
 
 
 def test_shuffled_ranks_find_the_same_texts_in_another_order(bench, healthy):

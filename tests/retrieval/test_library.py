@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from benches import with_data
 from conftest import ROOT
 
 from ladder.climb.opening import open_bench
@@ -119,10 +120,10 @@ def test_where_rows_name_no_document_the_answers_own_words_do(public_data, tmp_p
     assert bench.evaluator.library.right_passages(nowhere) == []
     assert bench.evaluator.library.right_passages(replace(nowhere, target="the")) == []
     nameless = tuple(replace(row, doc_ids=()) for row in known)
-    bench.data = replace(bench.data, gate=nameless, dev=())
-    assert oracle(bench.evaluator, CANDIDATE) is not None
-    bench.data = replace(bench.data, gate=(nowhere,))
-    assert oracle(bench.evaluator, CANDIDATE) is None
+    unnamed = with_data(bench, gate=nameless, dev=())
+    assert oracle(unnamed.evaluator, CANDIDATE) is not None
+    unknown = with_data(unnamed, gate=(nowhere,))
+    assert oracle(unknown.evaluator, CANDIDATE) is None
 
 
 def test_labels_stand_in_any_text_and_tell_nothing(bench):
