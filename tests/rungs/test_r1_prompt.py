@@ -6,7 +6,7 @@ import json
 from statistics import fmean
 
 import pytest
-from benches import bench_at, chat
+from benches import bench_at, chat, saying, with_data
 
 from ladder.evidence import Candidate
 from ladder.inference.answer import answer
@@ -20,6 +20,10 @@ URL = "http://127.0.0.1:1/v1"
 JSON_ROWS = tuple(
     Sample(id=f"t{n}", input=f"in {n}", target=json.dumps({"a": n})) for n in range(9)
 )
+HALF_EVEN, ALL_EVEN = (
+    tuple(Sample(id=f"d{n}", input=str(n * step), target="0") for n in range(24)) for step in (1, 2)
+)
+"""Dev rows; of the first half the numbers are odd."""
 LONG = tuple(Sample(id=f"t{n}", input=f"in {n}", target="many words " * 9) for n in range(9))
 SHORT = tuple(Sample(id=f"t{n}", input=f"in {n}", target="few words") for n in range(9))
 
@@ -69,11 +73,12 @@ def test_nothing_else_is_held_to_a_schema(tmp_path, kind):
     ],
 )
 def test_dearer_ways_are_for_answers_that_can_be_equal_or_checked(
-    tmp_path, monkeypatch, kind, train, labels, ways
+    tmp_path, kind, train, labels, ways
 ):
-    monkeypatch.setattr(r1_prompt, "worth_it", lambda bench, leader: True)
-    bench = bench_at(URL, tmp_path, (), train=train, labels=labels, answer={"type": kind})
-    found = r1_prompt.variants_wave(bench, chat(bench))
+    with saying(lambda request: str(int(request.question) % 2)) as server:
+        made = bench_at(server.url, tmp_path, (), train=train, labels=labels, answer={"type": kind})
+        bench = with_data(made, dev=HALF_EVEN)
+        found = r1_prompt.variants_wave(bench, chat(bench))
     assert ["votes" if c.votes > 1 else "rewrite" for c in found] == ways
     assert all(c.technique != chat(bench).technique for c in found)
     for how in ("scored", "constrained", "json"):
@@ -81,10 +86,14 @@ def test_dearer_ways_are_for_answers_that_can_be_equal_or_checked(
     assert r1_prompt.variants_wave(bench, None) == []
 
 
-def test_no_dearer_way_is_tried_where_none_can_decide(tmp_path, monkeypatch):
-    bench = bench_at(URL, tmp_path, (), train=SHORT, answer={"type": "number"})
-    monkeypatch.setattr(r1_prompt, "worth_it", lambda bench, leader: False)
-    assert r1_prompt.variants_wave(bench, chat(bench)) == []
+@pytest.mark.parametrize("says", ["0", "1"])
+def test_no_dearer_way_is_tried_where_none_can_decide(tmp_path, says):
+    """The leader holds the gate, or is far from it."""
+    with saying(lambda _: says) as server:
+        made = bench_at(server.url, tmp_path, (), train=SHORT, answer={"type": "number"})
+        bench = with_data(made, dev=ALL_EVEN)
+        assert r1_prompt.variants_wave(bench, chat(bench)) == []
+        assert len(server.seen) == len(ALL_EVEN)
 
 
 @pytest.mark.long
