@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ladder.advice.techniques import score_of
@@ -19,7 +19,7 @@ from ladder.evidence import (
     Savings,
     Technique,
 )
-from ladder.task import RUNGS, RungName, Task
+from ladder.task import RungName, Task
 
 
 def recommend(
@@ -28,13 +28,22 @@ def recommend(
     attempts: Sequence[Attempt],
     chosen: Attempt | None,
     confirmed: Confirmation | None,
-    ways: tuple[Technique, ...] = (),
     stopped: str = "",
+    trains: Mapping[RungName, str] | None = None,
 ) -> Recommendation:
     """Return the recommendation with its reasons.
 
-    Nothing is recommended that the sealed rows refute, or that too many failed requests kept from
-    being confirmed.
+    Nothing is recommended that the held-out test set refutes, or that too many failed requests kept
+    from being confirmed.
+
+    Args:
+        task: the user's job.
+        control: what answers without a language model score.
+        attempts: what was measured.
+        chosen: the lowest rung that passed, if any.
+        confirmed: what it did on the held-out test set.
+        stopped: why the climb ended before its answer.
+        trains: every rung there is -> what it trains (`rungs.protocol.Trains`).
     """
     withheld = _withheld(attempts, chosen, confirmed, stopped)
     refuted = confirmed is not None and confirmed.verdict.verdict == "fail"
@@ -43,8 +52,7 @@ def recommend(
             rung=None,
             technique="none of the rungs",
             withheld=withheld,
-            reasons=tuple(_why_none(task, attempts, control, withheld)),
-            techniques=_none_chosen(ways) if withheld else ways,
+            reasons=tuple(_why_none(attempts, control, withheld, trains or {})),
         )
     if withheld or refuted:
         return Recommendation(
@@ -56,7 +64,6 @@ def recommend(
             withheld=withheld,
             with_leaked_rows=confirmed.leaky if confirmed else None,
             reasons=tuple(_why_not_confirmed(attempts, chosen, control, withheld)),
-            techniques=_none_chosen(ways),
         )
     return Recommendation(
         rung=chosen.rung,
@@ -68,14 +75,16 @@ def recommend(
         with_leaked_rows=confirmed.leaky if confirmed else None,
         reasons=tuple(_why(attempts, chosen, control)),
         instead=control_instead(chosen, control, task.gate.min_score),
-        techniques=ways,
         cost=_cost(task, chosen.measurement),
         deployment=_deployment(task, chosen.candidate, chosen.measurement),
     )
 
 
-def _none_chosen(ways: Sequence[Technique]) -> tuple[Technique, ...]:
-    return tuple(way.model_copy(update={"chosen": False}) for way in ways)
+def with_techniques(found: Recommendation, ways: Sequence[Technique]) -> Recommendation:
+    """Return a recommendation with every way of training; none is chosen where nothing stands."""
+    stands = found.rung is not None or not (found.withheld or found.tested)
+    chosen = tuple(way if stands else way.but(chosen=False) for way in ways)
+    return found.but(techniques=chosen)
 
 
 def _cost(task: Task, measured: Measurement) -> dict[str, float | None]:
@@ -99,13 +108,26 @@ def _deployment(task: Task, candidate: Candidate, measured: Measurement) -> dict
     }
 
 
-def savings(task: Task, data: DataReport, attempts: Sequence[Attempt], confirming: int) -> Savings:
-    """Return what was answered, against measuring every rung on every held-out row."""
+def savings(
+    task: Task,
+    data: DataReport,
+    attempts: Sequence[Attempt],
+    confirming: int,
+    trainings: Sequence[RungName],
+) -> Savings:
+    """Return what was answered, against measuring every rung on every held-out example.
+
+    Args:
+        task: the user's job.
+        data: how many held-out examples there are.
+        attempts: what was measured.
+        confirming: requests on the held-out test set.
+        trainings: the rungs that train.
+    """
     measured = [(a.rung, a.measurement) for a in attempts if a.measurement]
     each = {rung: m.tokens.input_mean + m.tokens.output_mean for rung, m in measured}
     made = sum(m.requests for _, m in measured) + confirming
     tokens = sum(m.requests * each[rung] for rung, m in measured)
-    trainings: tuple[RungName, ...] = ("lora", "distill")
     climbed = set(each)
     rows = data.gate + data.sealed
     dearest = max(each.values(), default=0.0)
@@ -207,16 +229,20 @@ def _why_not_confirmed(
 
 
 def _why_none(
-    task: Task, attempts: Sequence[Attempt], control: Control | None, withheld: str
+    attempts: Sequence[Attempt],
+    control: Control | None,
+    withheld: str,
+    trains: Mapping[RungName, str],
 ) -> list[str]:
     reasons = [_line(attempt) for attempt in attempts]
     if withheld:
         above = "Nothing is concluded from this, and no rung above is climbed to."
         return [*reasons, above, *([control.sentence] if control else [])]
-    refused = [a for a in attempts if a.diagnosis and "lora" in a.diagnosis.refuses]
+    bases = {rung for rung, what in trains.items() if what == "base"}
+    refused = [a for a in attempts if a.diagnosis and bases & set(a.diagnosis.refuses)]
     if refused:
         reasons.append("Do not train for this: mend what the diagnosis names, then assess again.")
-    elif left_out := [rung for rung in RUNGS if rung not in {a.rung for a in attempts}]:
+    elif left_out := [rung for rung in trains if rung not in {a.rung for a in attempts}]:
         reasons.append(
             f"Not measured: {', '.join(left_out)}, left out by `rungs:` or --until. Whether they "
             "would pass is not known: climb on before you decide against them."

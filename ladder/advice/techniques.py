@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ladder.evidence import Attempt, Memory, Technique, TechniqueName
 from ladder.task import RungName, Task
@@ -21,6 +21,7 @@ def techniques(
     chosen: Attempt | None,
     rows: int,
     memory: Memory | None,
+    trains: Mapping[RungName, str],
 ) -> tuple[Technique, ...]:
     """Return every technique with its reason; exactly one is chosen.
 
@@ -30,17 +31,19 @@ def techniques(
         chosen: the recommended attempt, if there is one.
         rows: training rows.
         memory: what each technique needs on this machine; none where the weights are elsewhere.
+        trains: rung -> what it trains (`rungs.protocol.Trains`).
     """
-    by_rung = {attempt.rung: attempt for attempt in attempts}
-    picked = _picked(task, attempts, chosen, memory)
+    adapter = next((a for a in attempts if trains.get(a.rung) == "base"), None)
+    student = next((a for a in attempts if trains.get(a.rung) == "student"), None)
+    picked = _picked(task, trains.get(chosen.rung) if chosen else None, memory)
     reasons: dict[TechniqueName, str] = {
-        "none": _why_no_training(attempts, chosen),
-        "lora": _why_lora(by_rung.get("lora"), memory),
+        "none": _why_no_training(attempts, chosen, trains),
+        "lora": _why_lora(adapter, memory),
         "qlora": _why_qlora(memory),
-        "dora": _why_dora(task, by_rung.get("lora")),
+        "dora": _why_dora(task, adapter),
         "full": _why_full(rows, memory),
         "preference": _why_preference(task),
-        "distill": _why_distill(task, by_rung),
+        "distill": _why_distill(task, attempts, student),
     }
     return tuple(
         Technique(name=name, chosen=name == picked, reason=reason)
@@ -48,12 +51,11 @@ def techniques(
     )
 
 
-def _picked(
-    task: Task, attempts: Sequence[Attempt], chosen: Attempt | None, memory: Memory | None
-) -> TechniqueName:
-    if chosen is not None and chosen.rung == "distill":
+def _picked(task: Task, trains: str | None, memory: Memory | None) -> TechniqueName:
+    """Return the technique of the recommended rung, by what it trains."""
+    if trains == "student":
         return "distill"
-    if chosen is not None and chosen.rung == "lora":
+    if trains == "base":
         named = task.training.recipe
         if named in ("lora", "qlora", "dora", "full"):
             return named  # type: ignore[return-value]
@@ -61,16 +63,20 @@ def _picked(
     return "none"
 
 
-def _why_no_training(attempts: Sequence[Attempt], chosen: Attempt | None) -> str:
-    refused = [a for a in attempts if a.diagnosis and "lora" in a.diagnosis.refuses]
+def _why_no_training(
+    attempts: Sequence[Attempt], chosen: Attempt | None, trains: Mapping[RungName, str]
+) -> str:
+    bases = {rung for rung, what in trains.items() if what == "base"}
+    untrained = [rung for rung, what in trains.items() if what == "nothing"]
+    refused = [a for a in attempts if a.diagnosis and bases & set(a.diagnosis.refuses)]
     if refused and refused[0].diagnosis:
         return refused[0].diagnosis.sentence
-    if chosen is not None and chosen.rung in ("prompt", "rag"):
+    if chosen is not None and chosen.rung in untrained:
         word = "passes" if chosen.status == "passed" else "leads, unproven"
         return f"{chosen.rung} {word} with {score_of(chosen)}: nothing has to be trained"
-    tried = [a for a in attempts if a.rung in ("prompt", "rag") and a.measurement]
+    tried = [a for a in attempts if a.rung in untrained and a.measurement]
     if not tried:
-        return "neither prompt nor rag was measured"
+        return f"neither {' nor '.join(untrained)} was measured"
     best = max(tried, key=lambda a: a.measurement.score.mean if a.measurement else 0.0)
     return f"the best without training is {best.rung} with {score_of(best)}, {best.status}"
 
@@ -125,12 +131,11 @@ def _why_preference(task: Task) -> str:
     )
 
 
-def _why_distill(task: Task, by_rung: dict[RungName, Attempt]) -> str:
-    student = by_rung.get("distill")
+def _why_distill(task: Task, attempts: Sequence[Attempt], student: Attempt | None) -> str:
     if student is not None and student.measurement is not None:
         return f"measured: {score_of(student)}, {student.status}"
     limits = []
-    for attempt in by_rung.values():
+    for attempt in attempts:
         found = attempt.verdict.limits if attempt.verdict else ()
         limits += [
             f"{attempt.rung} misses {limit.limit}: {limit.reason}"

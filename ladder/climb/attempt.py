@@ -27,11 +27,11 @@ from ladder.evidence import (
 )
 from ladder.files import write_json_lines
 from ladder.inference.outcome import Outcome, Scores, scores_of
+from ladder.rungs import mends
 from ladder.rungs.protocol import Bench, Rung, Wave
 from ladder.selection.fixes import mend
 from ladder.selection.proving import compare_unseen, proving_rows
 from ladder.selection.race import race
-from ladder.training.teacher import DISTILL
 from ladder.wording import counted
 
 NO_SCORES: Scores = {}
@@ -65,7 +65,7 @@ def race_rung(bench: Bench, rung: Rung) -> tuple[Candidate | None, tuple[RaceLin
             leader, name = before, f"challenge {number}: {error}"
             lines[name] = RaceLine(technique=name, score=0.0, n=0, dropped=True, inconclusive=True)
     won = leader.technique if leader else ""
-    last = [line.model_copy(update={"dropped": line.technique != won}) for line in lines.values()]
+    last = [line.but(dropped=line.technique != won) for line in lines.values()]
     return leader, tuple(sorted(last, key=lambda line: (-line.n, -line.score)))
 
 
@@ -93,7 +93,7 @@ def attempt_rung(bench: Bench, rung: Rung, *, every: bool = False) -> tuple[Atte
         attempt = without_verdict(rung, str(error))
     seconds = round(time.perf_counter() - started, 2)
     asked = since(before, models.asked)
-    return attempt.model_copy(update={"asked": asked, "seconds": seconds}), scores
+    return attempt.but(asked=asked, seconds=seconds), scores
 
 
 def _attempted(bench: Bench, rung: Rung, *, every: bool) -> tuple[Attempt, Scores]:
@@ -160,12 +160,17 @@ def _explained(
         return Parts()
     diagnosis, context, taught = None, None, None
     if verdict.status != "pass":
-        diagnosis = explain(bench.evaluator, winner, verdict, outcomes)
+        diagnosis = explain(bench.evaluator, winner, verdict, outcomes, mends())
     if diagnosis and diagnosis.arms:  # they are run where the score is missed
         context = context_costs(bench.evaluator, winner, [outcome.sample for outcome in outcomes])
-    if rung.NAME == DISTILL:
+    if rung.TRAINS == "student":
         taught = against_teacher(
-            bench.evaluator, measurement, outcomes, bench.history.best(), bench.history.scores
+            bench.evaluator,
+            measurement,
+            outcomes,
+            bench.history.best(),
+            bench.history.scores,
+            rung.NAME,
         )
     return Parts(diagnosis, context, taught)
 

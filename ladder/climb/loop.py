@@ -13,7 +13,6 @@ from ladder.evaluation.confirm import confirm, score_with_leaks
 from ladder.evaluation.control import measure_control
 from ladder.evaluation.people import judge_agreement
 from ladder.evidence import CONTROL, Asked, Attempt, Confirmation, Control, JudgeAgreement
-from ladder.gate.verdict import score_holds
 from ladder.rungs import LADDER
 from ladder.rungs.protocol import Bench, Rung
 from ladder.task import RungName
@@ -46,7 +45,7 @@ def climb_rungs(
             failed = Asked(errors=error.counts if isinstance(error, EndpointDownError) else {})
             asked = together(since(before, bench.evaluator.models.asked), failed)
             ended = without_verdict(rung, str(error))
-            bench.history.add(ended.model_copy(update={"asked": asked}))
+            bench.history.add(ended.but(asked=asked))
             raise
         bench.history.add(attempt, scores)
         bench.evaluator.watch.say(outcome_line(attempt))
@@ -73,17 +72,13 @@ def outcome_line(attempt: Attempt) -> str:
 
 def refusal(bench: Bench, rung: Rung, *, every: bool) -> str | None:
     """Return why a rung is not climbed: it cannot be tried, or cannot mend what failed."""
-    missing = rung.unavailable(bench)
+    missing = rung.needs(bench.task, bench.data) or rung.unavailable(bench)
     if missing or every:
         return missing
     for attempt in bench.history.attempts:
         if attempt.diagnosis and rung.NAME in attempt.diagnosis.refuses:
             return f"refused after {attempt.rung}: {attempt.diagnosis.sentence}"
-    teachable = [a for a in bench.history.attempts if a.verdict and score_holds(a.verdict)]
-    asked = bench.task.models.teacher is not None or bench.task.rungs[0] == rung.NAME
-    if rung.NAME == "distill" and not teachable and not asked:
-        return "no system holds the score yet, so there is nothing worth teaching to a student"
-    return None
+    return rung.pointless(bench)
 
 
 def ends(bench: Bench, attempt: Attempt) -> bool:
@@ -97,7 +92,7 @@ def ends(bench: Bench, attempt: Attempt) -> bool:
     holds = bool(attempt.verdict and attempt.verdict.unproven)
     way = bench.task.gate.when_undecided
     if way == "ask":
-        question = f"{attempt.rung} is undecided ({attempt.reason}). Bench on?"
+        question = f"{attempt.rung} is undecided ({attempt.reason}). Climb on?"
         return not bench.evaluator.watch.ask(question, default=not holds)
     return {"lean": holds, "climb": False, "stop": True}[way]
 
@@ -140,7 +135,7 @@ def climb_task(bench: Bench, *, until: RungName | None, every: bool) -> Climbed:
             leaky = score_with_leaks(
                 bench.evaluator, found.chosen.candidate, bench.history.scores[found.chosen.rung]
             )
-            found.confirmed = found.confirmed.model_copy(update={"leaky": leaky})
+            found.confirmed = found.confirmed.but(leaky=leaky)
     except (*ENDED, NoVerdictError) as error:
         found.stopped = str(error)
     finally:

@@ -291,7 +291,7 @@ def _play(play: Bench, until: str | None) -> dict[str, Asked | str]:
     for rung in LADDER:
         if rung.NAME not in play.task.rungs:
             continue
-        reason = rung.unavailable(play)
+        reason = rung.needs(play.task, play.data) or rung.unavailable(play)
         before = models.asked
         if reason is None:
             play.history.add(*attempt_rung(play, rung, every=True))
@@ -321,7 +321,7 @@ def _mean(found: Sequence[Asked | str]) -> Asked | str:
 
 def _stands_for(task: Task, model: str) -> Stands:
     """Return the engine that a rehearsal counts with. Trained models count like their base."""
-    trained = model == f"hf:{REHEARSED}" or model.startswith("head:")
+    trained = model_parts(model)[1] == REHEARSED
     name = task.models.base if trained else model
     kind, place, _ = model_parts(name)
     folders = (Path(place), task.folder / place)
@@ -338,7 +338,7 @@ def _since(before: Asked, models: Models) -> Asked:
     asked = since(before, models.asked)
     if models.prices(models.task.models.base) is None:
         usd = asked.usd + machine_usd(asked.seconds, models.task.hardware.usd_per_hour)
-        return asked.model_copy(update={"usd": usd})
+        return asked.but(usd=usd)
     return asked
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from ladder.diagnosis.changes import changes, diagnostic_arms
 from ladder.diagnosis.rules import NOT_FOUND, NOT_THERE, WRONG_BELOW, Arm, Arms, diagnose
 from ladder.economy.cost import since
-from ladder.evidence import Candidate, Diagnosis, Retrieval, Verdict
+from ladder.evidence import Candidate, Diagnosis, Gap, Retrieval, Verdict
 from ladder.gate.verdict import score_holds
 from ladder.inference.answer import answer
 from ladder.inference.evaluator import Evaluator
@@ -17,6 +17,7 @@ from ladder.retrieval.library import DEPTH
 from ladder.samples.rows import Sample
 from ladder.scorers import ModelScorer
 from ladder.scorers.contains import contains
+from ladder.task import RungName
 
 MOST_ROWS, ENOUGH_MISSES = 80, 30
 """The rows of a diagnosis: the first ones until so many misses are among them. That is its cost,
@@ -24,9 +25,20 @@ too: each arm asks about these rows and no others."""
 
 
 def explain(
-    evaluator: Evaluator, candidate: Candidate, verdict: Verdict, outcomes: Sequence[Outcome]
+    evaluator: Evaluator,
+    candidate: Candidate,
+    verdict: Verdict,
+    outcomes: Sequence[Outcome],
+    mends: Mapping[RungName, frozenset[Gap]],
 ) -> Diagnosis:
     """Return why a candidate did not pass.
+
+    Args:
+        evaluator: the task, its data, models and scorers.
+        candidate: what did not pass.
+        verdict: on its eval set.
+        outcomes: its answers there.
+        mends: what each rung can mend.
 
     Raises:
         NoVerdictError: too many requests of an arm failed to say so.
@@ -38,8 +50,8 @@ def explain(
     # Arms cost calls: none is run where nothing is missed, or the score holds so far.
     asked = missed and not score_holds(verdict)
     arms = run_arms(evaluator, candidate, outcomes) if asked else Arms(production)
-    found = diagnose(candidate.rung, verdict, arms, gate.min_score, gate.confidence)
-    return found.model_copy(update={"asked": since(before, evaluator.models.asked)})
+    found = diagnose(candidate.way, verdict, arms, gate, mends)
+    return found.but(asked=since(before, evaluator.models.asked))
 
 
 def run_arms(
@@ -54,7 +66,7 @@ def run_arms(
             o.sample.id: _lenient(evaluator, o, o.score) for o in judged if o.score is not None
         }
     }
-    if not candidate.model.startswith("head:"):
+    if evaluator.engine(candidate).abilities.instructed:
         ways = diagnostic_arms(evaluator, candidate) | changes(evaluator, candidate)
         for arm, way in ways.items():
             scores = _scores(evaluator, arm, way, rows)
@@ -105,7 +117,7 @@ def places(evaluator: Evaluator, retrieval: Retrieval, rows: Sequence[Sample]) -
             found[row.id] = NOT_THERE
             continue
         there = library.found(retrieval, "documents", row)
-        handed = library.nearest(retrieval.model_copy(update={"k": DEPTH}), "documents", row)
+        handed = library.nearest(retrieval.but(k=DEPTH), "documents", row)
         right = (
             place
             for place, at in enumerate(handed, start=1)

@@ -45,18 +45,18 @@ def changes(evaluator: Evaluator, candidate: Candidate) -> dict[Arm, Candidate]:
     can = evaluator.engine(candidate).abilities
     if candidate.answer == "free" and evaluator.data.labels and can.scores_choices:
         once = {"answer": "constrained", "votes": 1, "rewrite": False}
-        found["constrained"] = candidate.model_copy(update=once)
+        found["constrained"] = candidate.but(**once)
     retrieval = candidate.retrieval
     if retrieval is None or retrieval.source == "gold":
         return found
     for arm, changed in _other_retrievals(evaluator, retrieval):
-        found[arm] = candidate.model_copy(update={"retrieval": changed})
+        found[arm] = candidate.but(retrieval=changed)
     return found
 
 
 def _other_retrievals(evaluator: Evaluator, old: Retrieval) -> Iterator[tuple[Arm, Retrieval]]:
     def changed(**update: object) -> Retrieval:
-        return old.model_copy(update=update)
+        return old.but(**update)
 
     reads_documents = old.source != "examples"
     if not old.unique and old.k > 1:
@@ -79,12 +79,12 @@ def _other_retrievals(evaluator: Evaluator, old: Retrieval) -> Iterator[tuple[Ar
 
 def diagnostic_arms(evaluator: Evaluator, candidate: Candidate) -> dict[Arm, Candidate]:
     """Return the arms that explain and cannot be shipped."""
-    arms: dict[Arm, Candidate] = {"placebo": candidate.model_copy(update={"placebo": True})}
+    arms: dict[Arm, Candidate] = {"placebo": candidate.but(placebo=True)}
     gold = oracle(evaluator, candidate)
     if gold is not None:
         arms["oracle"] = gold
     if candidate.retrieval is not None:
-        arms["no context"] = candidate.model_copy(update={"retrieval": None})
+        arms["no context"] = candidate.but(retrieval=None)
     teacher = evaluator.task.models.teacher
     if teacher is not None and teacher != candidate.model:
         arms["strong"] = _by(evaluator, teacher, candidate)
@@ -98,16 +98,16 @@ def oracle(evaluator: Evaluator, candidate: Candidate) -> Candidate | None:
     rows = (*evaluator.data.dev, *evaluator.data.gate)[:LOOKED_AT]
     if not any(evaluator.library.right_passages(row) for row in rows):
         return None
-    return candidate.model_copy(update={"retrieval": Retrieval(source="gold", k=1)})
+    return candidate.but(retrieval=Retrieval(source="gold", k=1))
 
 
 def _by(evaluator: Evaluator, model: str, candidate: Candidate) -> Candidate:
     """Return the same system with another model, in a form that this model takes."""
     once = {"model": model, "adapter": None, "votes": 1, "rewrite": False}
-    strong = candidate.model_copy(update=once)
+    strong = candidate.but(**once)
     can = evaluator.engine(strong).abilities
     if not can.plain:
-        strong = strong.model_copy(update={"form": "chat"})
+        strong = strong.but(form="chat")
     if not can.scores_choices and candidate.answer in ("scored", "constrained"):
-        strong = strong.model_copy(update={"answer": "free", "calibration": "none"})
+        strong = strong.but(answer="free", calibration="none")
     return strong

@@ -48,19 +48,19 @@ def context_costs(
         return None
 
     def scores(changed: Retrieval) -> dict[str, float]:
-        way = candidate.model_copy(update={"retrieval": changed})
+        way = candidate.but(retrieval=changed)
         outcomes = answer(evaluator, way, known, "what context costs")
         require_conclusive(outcomes, evaluator.task.gate, "what context costs")
         return scores_of(outcomes)
 
     there = [k for k in BUDGETS if k <= len(evaluator.data.documents)]
-    tried = {k: scores(retrieval.model_copy(update={"k": k})) for k in there}
+    tried = {k: scores(retrieval.but(k=k)) for k in there}
     curve = {k: found for k, found in tried.items() if found}  # too long for the model: no answer
     count = max(LEAST_BESIDE, retrieval.k)
     gold = Retrieval(source="gold", method=retrieval.method, k=count)
     alone = scores(gold)
     beside = {
-        (what, place): scores(gold.model_copy(update={"beside": what, "order": place}))
+        (what, place): scores(gold.but(beside=what, order=place))
         for what in ("filler", "distractors")
         for place in PLACES
     }

@@ -17,11 +17,11 @@ from typing import Literal
 
 from scipy.stats import binom
 
-from ladder.evidence import Cause, CauseName, Diagnosis, Estimate, Verdict
+from ladder.evidence import Cause, CauseName, Diagnosis, Estimate, Gap, Verdict, Way
 from ladder.gate.bounds import estimate
 from ladder.gate.paired import holm
 from ladder.gate.verdict import score_holds
-from ladder.task import RungName
+from ladder.task import GateLimits, RungName
 
 WRONG_BELOW = 0.5
 MOST_IDS = 20
@@ -89,20 +89,33 @@ SENTENCES: dict[CauseName, str] = {
 
 
 def diagnose(
-    rung: RungName, verdict: Verdict, arms: Arms, min_score: float, confidence: float
+    way: Way,
+    verdict: Verdict,
+    arms: Arms,
+    gate: GateLimits,
+    mends: Mapping[RungName, frozenset[Gap]],
 ) -> Diagnosis:
-    """Name the causes of a rung's failure."""
+    """Name the causes of a rung's failure, and the rungs that cannot mend it.
+
+    Args:
+        way: how the base model was made to do the task.
+        verdict: on its eval set.
+        arms: what the same samples score with one thing changed.
+        gate: the score that is asked for, and the confidence of every claim.
+        mends: what each rung can mend.
+    """
+    min_score, confidence = gate.min_score, gate.confidence
     failed = [limit.limit for limit in verdict.limits if limit.verdict != "pass"]
     if "min_score" not in failed:
-        return _only_cost_or_latency(failed, verdict)
+        return _only_cost_or_latency(failed, verdict, mends)
     wrong = [row for row, score in arms.production.items() if score < WRONG_BELOW]
     scores = {name: estimate(list(found.values()), confidence) for name, found in _run(arms)}
     if score_holds(verdict):  # over all rows; the arms see the first of them
         sentence = "The score holds so far; the rows are too few to prove it."
         return Diagnosis(causes=(), sentence=sentence, arms=scores)
-    causes = _causes(rung, arms, wrong, confidence)
-    held = rung == "rag" and _right_documents_hold(arms, wrong, min_score, 1 - confidence)
-    refuses: tuple[RungName, ...] = ("lora", "distill") if held else ()
+    causes = _causes(way, arms, wrong, confidence)
+    held = way == "retrieving" and _right_documents_hold(arms, wrong, min_score, 1 - confidence)
+    refuses = _unfit("context", mends) if held else ()
     if refuses:
         causes = [cause for cause in causes if cause.name != "skill"]
         names = ", ".join(cause.name for cause in causes) or "retrieval"
@@ -118,8 +131,13 @@ def diagnose(
         refuses=refuses,
         sentence=sentence,
         arms=scores,
-        untold=_untold(rung, arms),
+        untold=_untold(way, arms),
     )
+
+
+def _unfit(gap: Gap, mends: Mapping[RungName, frozenset[Gap]]) -> tuple[RungName, ...]:
+    """Return the rungs that cannot mend a gap."""
+    return tuple(rung for rung, mended in mends.items() if gap not in mended)
 
 
 def _right_documents_hold(arms: Arms, wrong: Sequence[str], min_score: float, error: float) -> bool:
@@ -143,7 +161,7 @@ def _run(arms: Arms) -> list[tuple[str, Mapping[str, float]]]:
     return [(name, found) for name, found in arms.changed.items() if found]
 
 
-def _causes(rung: RungName, arms: Arms, wrong: Sequence[str], confidence: float) -> list[Cause]:
+def _causes(way: Way, arms: Arms, wrong: Sequence[str], confidence: float) -> list[Cause]:
     """Sort each wrong row under the first rule that holds for it."""
     proven = beyond_chance(arms, 1 - confidence)
 
@@ -152,9 +170,9 @@ def _causes(rung: RungName, arms: Arms, wrong: Sequence[str], confidence: float)
 
     rows_of: dict[CauseName, list[str]] = {}
     for row in wrong:
-        rows_of.setdefault(_cause_of(rung, arms, row, right), []).append(row)
+        rows_of.setdefault(_cause_of(way, arms, row, right), []).append(row)
     causes = [
-        _cause(rung, arms, name, rows, wrong, confidence)
+        _cause(way, arms, name, rows, wrong, confidence)
         for name, rows in rows_of.items()
         if len(rows) / len(wrong) >= WORTH_NAMING
     ]
@@ -181,7 +199,7 @@ def beyond_chance(arms: Arms, error: float) -> set[Arm]:
     return proven | {arm for arm in arms.changed if arm == "lenient"}
 
 
-def _cause_of(rung: RungName, arms: Arms, row: str, right: Right) -> CauseName:
+def _cause_of(way: Way, arms: Arms, row: str, right: Right) -> CauseName:
     """Return the first rule that holds for a wrong row."""
     place = arms.places.get(row)
     oracle_wrong = arms.changed.get("oracle", {}).get(row, 1.0) < WRONG_BELOW
@@ -193,7 +211,7 @@ def _cause_of(rung: RungName, arms: Arms, row: str, right: Right) -> CauseName:
         (place == NOT_THERE, "missing"),
         (oracle_wrong and strong_wrong, "labels"),
         (oracle_wrong, "skill"),
-        (rung == "prompt" and right("oracle", row), "knowledge"),
+        (way == "prompted" and right("oracle", row), "knowledge"),
         (right("unique", row), "redundancy"),
         (right("other source", row), "routing"),
         (place == NOT_FOUND, "retrieval"),
@@ -219,7 +237,7 @@ def _is_witness(strong: Mapping[str, float]) -> bool:
 
 
 def _cause(
-    rung: RungName,
+    way: Way,
     arms: Arms,
     name: CauseName,
     rows: Sequence[str],
@@ -231,7 +249,7 @@ def _cause(
         share=len(rows) / len(wrong),
         recoverable=_recoverable(arms, set(rows), confidence),
         sample_ids=tuple(rows[:MOST_IDS]),
-        sentence=f"{_share_of(len(rows), len(wrong))} misses: {_why(rung, arms, name)}",
+        sentence=f"{_share_of(len(rows), len(wrong))} misses: {_why(way, arms, name)}",
     )
 
 
@@ -241,17 +259,17 @@ def _recoverable(arms: Arms, rows: set[str], confidence: float) -> Estimate:
     return estimate(mended, confidence)
 
 
-def _why(rung: RungName, arms: Arms, name: CauseName) -> str:
+def _why(way: Way, arms: Arms, name: CauseName) -> str:
     if name != "skill":
         return SENTENCES[name]
     if "oracle" in arms.changed:
         return "wrong even with the right document: the model lacks the skill"
-    if rung == "prompt":
+    if way == "prompted":
         return "does not know this task's answers (knowledge and skill cannot be told apart here)"
     return "wrong with what it was shown (skill and retrieval cannot be told apart here)"
 
 
-def _untold(rung: RungName, arms: Arms) -> tuple[str, ...]:
+def _untold(way: Way, arms: Arms) -> tuple[str, ...]:
     """Say what the arms that could not be run leave open."""
     found = []
     if "oracle" not in arms.changed:
@@ -265,12 +283,14 @@ def _untold(rung: RungName, arms: Arms) -> tuple[str, ...]:
         found.append("skill from wrong targets: no stronger model is named (models.teacher)")
     elif "strong oracle" in arms.changed and not _is_witness(arms.changed["strong oracle"]):
         found.append("skill from wrong targets: the stronger model is right nowhere either")
-    if rung == "rag" and "rerank" not in arms.changed:
+    if way == "retrieving" and "rerank" not in arms.changed:
         found.append("what a reranker would mend: none is named (models.reranker)")
     return tuple(found)
 
 
-def _only_cost_or_latency(failed: Sequence[str], verdict: Verdict) -> Diagnosis:
+def _only_cost_or_latency(
+    failed: Sequence[str], verdict: Verdict, mends: Mapping[RungName, frozenset[Gap]]
+) -> Diagnosis:
     names = {"max_cost_usd_per_1k": "cost", "max_p95_ms": "latency"}
     causes = []
     for limit in verdict.limits:
@@ -283,7 +303,7 @@ def _only_cost_or_latency(failed: Sequence[str], verdict: Verdict) -> Diagnosis:
     what = " and ".join(cause.name for cause in causes)
     return Diagnosis(
         causes=tuple(causes),
-        refuses=("rag", "lora"),
+        refuses=_unfit("cost", mends),
         sentence=f"Only {what} fails: a smaller model can mend that, more context or an adapter on "
         "the same model cannot.",
     )

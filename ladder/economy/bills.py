@@ -66,7 +66,7 @@ def _labels_used(task: Task, train_rows: int, attempt: Attempt) -> int:
         return 0
     if candidate.retrieval and candidate.retrieval.source in ("examples", "both"):
         return train_rows
-    if candidate.rung in ("lora", "distill"):
+    if candidate.is_trained:
         return min(train_rows, task.training.max_rows)
     return len(candidate.shots)
 

@@ -7,17 +7,46 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from ladder.engines.base import Abilities, Completion, Engine, Request
-from ladder.engines.bundled import bundled_folder
+from ladder.engines.bundled import MODELS, bundled_folder
 from ladder.errors import EngineError, MissingExtraError
 from ladder.task import model_parts
 
-__all__ = ["ENGINES", "Abilities", "Completion", "Engine", "Request", "model_folder", "open_engine"]
+__all__ = [
+    "ENGINES",
+    "Abilities",
+    "Completion",
+    "Engine",
+    "Kind",
+    "Request",
+    "is_served",
+    "kind_of",
+    "model_folder",
+    "open_engine",
+]
 
 Opener = Callable[[str, str | None, Path | None, Path, bool], Engine]
 """(name, suffix, adapter, folder of the task, whether its own code may run) -> engine."""
+
+
+Fault = tuple[str, str]
+"""(what is wrong with a reference, what was wanted)."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of engine: the word before the colon of a model reference."""
+
+    open: Opener
+    served: bool = False
+    """Answered by a server (`Abilities.served`): opening one sends nothing."""
+    trainable: bool = False
+    """Its weights are on this machine, to start a training from."""
+    fault: Callable[[str, str | None, Path], Fault | None] = lambda name, suffix, beside: None
+    """(name, suffix, folder of the task) -> what is wrong with a reference, before it is opened."""
 
 
 def _bundled(
@@ -62,13 +91,42 @@ def _head(
     return HeadEngine(beside / name)
 
 
-ENGINES: dict[str, Opener] = {
-    "bundled": _bundled,
-    "hf": _hf,
-    "openai": _openai,
-    "replay": _replay,
-    "head": _head,
+def _no_bundled(name: str, suffix: str | None, beside: Path) -> Fault | None:
+    return None if name in MODELS else ("", f"bundled:{' or bundled:'.join(MODELS)}")
+
+
+def _no_folder(name: str, suffix: str | None, beside: Path) -> Fault | None:
+    there = any(folder.is_dir() for folder in (Path(name), beside / name))
+    return ("", "a folder that is there") if name.startswith((".", "/")) and not there else None
+
+
+def _no_address(name: str, suffix: str | None, beside: Path) -> Fault | None:
+    if (suffix or "").startswith(("http://", "https://")):
+        return None
+    return ", without an address", "openai:MODEL@https://HOST/v1"
+
+
+ENGINES: dict[str, Kind] = {
+    "bundled": Kind(_bundled, trainable=True, fault=_no_bundled),
+    "hf": Kind(_hf, trainable=True, fault=_no_folder),
+    "openai": Kind(_openai, served=True, fault=_no_address),
+    "replay": Kind(_replay),
+    "head": Kind(_head),
 }
+
+
+def kind_of(reference: str) -> Kind | None:
+    """Return the kind of engine that a reference names; None: there is none."""
+    try:
+        return ENGINES.get(model_parts(reference)[0])
+    except ValueError:
+        return None
+
+
+def is_served(reference: str) -> bool:
+    """Tell whether a model is answered by a server."""
+    kind = kind_of(reference)
+    return kind is not None and kind.served
 
 
 def open_engine(
@@ -96,7 +154,7 @@ def open_engine(
         raise EngineError(
             f"`{reference}`: no engine `{kind}`; there are {', '.join(ENGINES)}.{hint}"
         )
-    return ENGINES[kind](name, suffix, Path(adapter) if adapter else None, beside, own_code)
+    return ENGINES[kind].open(name, suffix, Path(adapter) if adapter else None, beside, own_code)
 
 
 def model_folder(reference: str, beside: Path = Path(), own_code: bool = False) -> Path:

@@ -6,15 +6,14 @@ from collections.abc import Callable
 from dataclasses import asdict
 from functools import cached_property, partial
 from importlib.util import find_spec
-from typing import Protocol
+from typing import Protocol, cast
 
 from ladder.economy.cost import together
 from ladder.economy.prices import listed_prices
-from ladder.engines import open_engine
-from ladder.engines.base import Abilities, Completion, Engine
+from ladder.engines import is_served, kind_of, open_engine
+from ladder.engines.base import Abilities, Completion, Engine, Served
 from ladder.engines.bundled import first_use
 from ladder.engines.cache import Cache, CachedEngine
-from ladder.engines.endpoint import EndpointEngine
 from ladder.engines.own_code import may_run
 from ladder.engines.speed import Speed, probe, two_cores
 from ladder.engines.spending import Meter, Spending
@@ -62,8 +61,8 @@ class Models:
         if key not in self._engines:
             opened = self._open(model, adapter)
             keep_here(self.task, model, opened)
-            if isinstance(opened, EndpointEngine):
-                self._limit(model, opened)
+            if opened.abilities.served and not self._rehearses:
+                self._limit(model, cast(Served, opened))
             self._make_room()
             self._engines[key] = CachedEngine(opened, self.cache, partial(self.count, model))
         return self._engines[key]
@@ -73,7 +72,7 @@ class Models:
             self.watch.say("converting the bundled model, once: about 20 s")
         return open_engine(model, adapter, self.task.folder, may_run(self.task, model))
 
-    def _limit(self, model: str, engine: EndpointEngine) -> None:
+    def _limit(self, model: str, engine: Served) -> None:
         """Hold an endpoint to the time limit, and its requests to the spending limit."""
         engine.timeout_s = self.task.rules.request_timeout_s
         prices = self.prices(model)
@@ -90,12 +89,8 @@ class Models:
         """Let go of the models that were opened first; an endpoint holds no memory, and stays."""
         # A judge answers after every candidate: it must not push the next one's engine out.
         named = {str(each.parameters["model"]) for each in self.task.score if _asks(each)}
-        judges = [model for model in named if model_parts(model)[0] != "openai"]
-        held = [
-            key
-            for key, opened in self._engines.items()
-            if not isinstance(opened.engine, EndpointEngine)
-        ]
+        judges = [model for model in named if not is_served(model)]
+        held = [key for key, opened in self._engines.items() if not opened.engine.abilities.served]
         for key in held[: max(0, len(held) + 1 - ENGINES_KEPT - len(judges))]:
             self._engines.pop(key)
 
@@ -133,9 +128,9 @@ class Models:
 
     def prices(self, model: str) -> Prices | None:
         """Return what a model's tokens cost: as the task says, else as the public table says."""
-        kind, name, place = model_parts(model)
-        if kind != "openai":
+        if not is_served(model):
             return None
+        _, name, place = model_parts(model)
         return self.task.prices or listed_prices(name, place or "")
 
     def speed(self) -> Speed:
@@ -161,7 +156,8 @@ def _asks(choice: ScorerChoice) -> bool:
 
 def base_is_local(task: Task) -> bool:
     """Tell whether the base model's weights are on this machine."""
-    return model_parts(task.models.base)[0] in ("bundled", "hf")
+    kind = kind_of(task.models.base)
+    return kind is not None and kind.trainable
 
 
 class _Able(Protocol):

@@ -11,7 +11,7 @@ from ladder.evidence import AgainstTeacher, Attempt, Measurement
 from ladder.inference.evaluator import Evaluator
 from ladder.inference.failures import require_conclusive
 from ladder.inference.outcome import Outcome, Scores, scores_of
-from ladder.task import model_parts
+from ladder.task import RungName, model_parts
 from ladder.training.teacher import teacher_of
 
 
@@ -21,6 +21,7 @@ def against_teacher(
     outcomes: Sequence[Outcome],
     best: Attempt | None,
     scores: Mapping[str, Scores],
+    rung: RungName,
 ) -> AgainstTeacher | None:
     """Compare a measured student with its teacher, on the gate rows that both answered.
 
@@ -32,6 +33,7 @@ def against_teacher(
         outcomes: its answers.
         best: the best attempt before it, who teaches where the task names no teacher.
         scores: rung -> its scores on the eval set.
+        rung: the student's.
     """
     named = evaluator.task.models.teacher
     own = scores_of(outcomes)
@@ -41,7 +43,7 @@ def against_teacher(
             return None
         measured, _, answered = measure(
             evaluator,
-            teacher_of(evaluator.task, best),
+            teacher_of(evaluator.task, best, rung),
             rows,
             all_rows=True,
             title="measuring the teacher",

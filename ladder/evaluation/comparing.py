@@ -82,7 +82,7 @@ def together(found: Sequence[Comparison], confidence: float) -> tuple[Comparison
     """Return comparisons with p-values and claims adjusted for their number (Holm)."""
     adjusted = holm([one.p_value for one in found])
     return tuple(
-        one.model_copy(update={"p_value": p_value, "claim": _claim(one, p_value, 1 - confidence)})
+        one.but(p_value=p_value, claim=_claim(one, p_value, 1 - confidence))
         for one, p_value in zip(found, adjusted, strict=True)
     )
 

@@ -51,6 +51,6 @@ def confirm(evaluator: Evaluator, candidate: Candidate) -> Confirmation:
     failed = sum(outcome.score is None for outcome in outcomes)
     if failed and (not units.scores or too_many_failed(failed, len(outcomes), gate.max_error_rate)):
         reason = describe("the sealed rows", outcomes)
-        verdict = verdict.model_copy(update={"verdict": "none", "reason": reason})
+        verdict = verdict.but(verdict="none", reason=reason)
     score = units.estimate(gate.confidence)
     return Confirmation(score=score, verdict=verdict, rows=len(outcomes))

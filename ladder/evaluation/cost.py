@@ -7,15 +7,16 @@ from collections.abc import Sequence
 from statistics import fmean, stdev
 
 from ladder.economy.cost import machine_usd_per_1k, tokens_usd_per_1k
+from ladder.engines.base import Abilities
 from ladder.evidence import Candidate, TokenUse
 from ladder.inference.evaluator import Evaluator
 from ladder.inference.outcome import Outcome
 
 
-def throughput(candidate: Candidate, answered: Sequence[Outcome]) -> float | None:
+def throughput(able: Abilities, answered: Sequence[Outcome]) -> float | None:
     """Return requests a second of a machine kept busy; an endpoint's limits are not ours to see."""
     seconds = [outcome.completion.seconds for outcome in answered]
-    if candidate.model.startswith("openai:") or not any(seconds):
+    if able.served or not any(seconds):
         return None
     return len(seconds) / math.fsum(seconds)
 
@@ -39,7 +40,7 @@ def cost_of(
     machine = evaluator.task.hardware
     done = [outcome.completion for outcome in answered]
     searching = evaluator.library.seconds(candidate.retrieval, [o.sample for o in answered])
-    if candidate.model.startswith("openai:"):
+    if evaluator.engine(candidate).abilities.served:
         prices = evaluator.models.prices(candidate.model)
         if prices is None:
             return None, 0.0, "no prices given for the endpoint"

@@ -6,9 +6,10 @@ import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from typing import cast
 
 from ladder.economy.load import waits
-from ladder.engines.endpoint import EndpointEngine
+from ladder.engines.base import Served
 from ladder.evidence import Candidate, Latency, LimitVerdict
 from ladder.files import digest_of
 from ladder.gate.quantiles import percentile, quantile_interval
@@ -49,7 +50,7 @@ def judged_latency(
     """
     limit = evaluator.task.gate.max_p95_ms
     counts = LATENCY_LOOKS if limit and samples else (LATENCY_REQUESTS,) if samples else ()
-    endpoint = candidate.model.startswith("openai:")
+    endpoint = evaluator.engine(candidate).abilities.served
     # On this machine the first requests only fill the line in which the others wait.
     ahead = 0 if endpoint else evaluator.task.use.concurrency - 1
     timed: list[Timing] = []
@@ -139,7 +140,7 @@ def _at_endpoint(
     """
     cached, clients = evaluator.engine(candidate), evaluator.task.use.concurrency
     engine = cached.engine
-    if not isinstance(engine, EndpointEngine):  # a rehearsal counts
+    if not hasattr(engine, "streaming"):  # a rehearsal counts
         return _on_this_machine(evaluator, candidate, samples)
 
     about = [*_what_is_timed(evaluator, candidate, samples), clients]
@@ -148,14 +149,16 @@ def _at_endpoint(
         kept = evaluator.models.cache.get(keys)
         missing = [number for number, key in enumerate(keys) if key not in kept]
         if missing:
-            _time_anew(evaluator, candidate, engine, {keys[n]: samples[n] for n in missing})
+            _time_anew(
+                evaluator, candidate, cast(Served, engine), {keys[n]: samples[n] for n in missing}
+            )
     kept = evaluator.models.cache.get(keys)
     searching = evaluator.library.seconds(candidate.retrieval, samples)
     return [_searched(kept.get(key), searching) for key in keys]
 
 
 def _time_anew(
-    evaluator: Evaluator, candidate: Candidate, engine: EndpointEngine, wanted: Mapping[str, Sample]
+    evaluator: Evaluator, candidate: Candidate, engine: Served, wanted: Mapping[str, Sample]
 ) -> None:
     """Send requests and keep under their keys how long each took; those that fail are not kept."""
     clients = evaluator.task.use.concurrency

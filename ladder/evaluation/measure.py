@@ -84,7 +84,7 @@ def measure(
         cost_source=source,
         latency_ms=latency,
         untimed=untimed,
-        requests_per_second=throughput(candidate, answered),
+        requests_per_second=throughput(evaluator.engine(candidate).abilities, answered),
         tokens=token_use(answered),
         errors=errors,
         error_kinds=dict(kinds_of(outcomes).most_common()),

@@ -32,7 +32,7 @@ def _health(
     library = evaluator.library
     ids = _ids(evaluator, source)
     texts = library.read_texts[source]
-    deep = retrieval.model_copy(update={"k": max(retrieval.k, *RECALL_AT)})
+    deep = retrieval.but(k=max(retrieval.k, *RECALL_AT))
     found = {row.id: library.nearest(deep, source, row) for row in rows}
     handed = [positions[: retrieval.k] for positions in found.values()]
     known = _known(evaluator, source, rows)

@@ -14,9 +14,9 @@ from ladder.evidence.assessment import (
     Technique,
     TechniqueName,
 )
-from ladder.evidence.candidate import Build, Candidate, Foreseen, Order, Retrieval
+from ladder.evidence.candidate import Build, Candidate, Foreseen, Order, Retrieval, Way
 from ladder.evidence.data import DataReport, SyntheticCounts, SyntheticRecord, WordOverlap
-from ladder.evidence.diagnosis import Cause, CauseName, ContextCosts, Diagnosis, Mend
+from ladder.evidence.diagnosis import Cause, CauseName, ContextCosts, Diagnosis, Gap, Mend
 from ladder.evidence.measurement import (
     CONTROL,
     AgainstTeacher,
@@ -60,6 +60,7 @@ __all__ = [
     "Economics",
     "Estimate",
     "Foreseen",
+    "Gap",
     "JudgeAgreement",
     "Latency",
     "LimitVerdict",
@@ -84,5 +85,6 @@ __all__ = [
     "TokenUse",
     "Verdict",
     "VerdictWord",
+    "Way",
     "WordOverlap",
 ]

@@ -65,6 +65,9 @@ class Retrieval(Record):
     distraction cost."""
 
 
+Way = Literal["prompted", "retrieving", "trained"]
+
+
 class Candidate(Record):
     """One concrete system, written down fully: the same record gives the same system."""
 
@@ -93,3 +96,15 @@ class Candidate(Record):
     placebo: bool = False
     """One blank line more, and nothing else: how much answers change by chance."""
     build: Build = Build()
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether something was trained for it."""
+        return self.adapter is not None or self.build.folder is not None
+
+    @property
+    def way(self) -> Way:
+        """How the base model was made to do the task."""
+        if self.is_trained:
+            return "trained"
+        return "prompted" if self.retrieval is None else "retrieving"

@@ -8,6 +8,9 @@ from ladder.evidence.measurement import Comparison
 from ladder.evidence.values import Asked, Estimate, Record
 from ladder.task import RungName
 
+Gap = Literal["context", "skill", "cost"]
+"""What a failed rung lacks: what the model is given, what it can do, or cost and latency alone."""
+
 CauseName = Literal[
     "format",
     "missing",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, Self
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -9,6 +11,14 @@ class Record(BaseModel):
     """A frozen value that crosses a file boundary."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def but(self, **changes: Any) -> Self:
+        """Return the same record with some fields changed, checked like a new one.
+
+        Raises:
+            ValidationError: a field that there is not, or a value of the wrong type.
+        """
+        return self.model_validate({**dict(self), **changes})
 
 
 class Estimate(Record):

@@ -82,8 +82,8 @@ def exchange(evaluator: Evaluator, candidate: Candidate, request: Request) -> Ex
     form, labels = evaluator.task.answer, evaluator.data.labels
     asked = once(request)
     if candidate.votes > 1:
-        endpoint = candidate.model.startswith("openai:")
-        asked = vote(request, candidate.votes, partial(ballot, form, labels), in_parallel=endpoint)
+        served = evaluator.engine(candidate).abilities.served
+        asked = vote(request, candidate.votes, partial(ballot, form, labels), in_parallel=served)
     if candidate.rewrite:
         check = partial(fault_of, form, labels, evaluator.answer_schema)
         asked = rewritten(asked, request, check)

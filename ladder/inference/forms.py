@@ -56,22 +56,21 @@ def held_to_schema(evaluator: Evaluator, candidate: Candidate) -> list[Candidate
     can = evaluator.engine(candidate).abilities
     if candidate.answer != "free" or not can.json_schema or evaluator.answer_schema is None:
         return []
-    return [candidate.model_copy(update={"answer": "json"})]
+    return [candidate.but(answer="json")]
 
 
 def scored(candidate: Candidate) -> list[Candidate]:
     """Return the ways to read a label from scores; all of them share the same requests."""
     by_calibration = [
-        candidate.model_copy(update={"answer": "scored", "calibration": calibration})
-        for calibration in CALIBRATIONS
+        candidate.but(answer="scored", calibration=calibration) for calibration in CALIBRATIONS
     ]
     constrained = {"answer": "constrained", "calibration": "none"}
-    return [*by_calibration, candidate.model_copy(update=constrained)]
+    return [*by_calibration, candidate.but(**constrained)]
 
 
 def named(candidates: list[Candidate]) -> list[Candidate]:
     """Give each candidate its description."""
-    return [c.model_copy(update={"technique": describe(c)}) for c in candidates]
+    return [c.but(technique=describe(c)) for c in candidates]
 
 
 def describe(candidate: Candidate) -> str:

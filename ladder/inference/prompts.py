@@ -23,7 +23,7 @@ def request_for(
     evaluator: Evaluator, candidate: Candidate, sample: Sample, engine: CachedEngine
 ) -> Request:
     """Build the request of a sample."""
-    if candidate.model.startswith("head:"):
+    if not engine.abilities.instructed:
         return Request(text=sample.input)
     choices: tuple[str, ...] = ()
     if candidate.answer in ("scored", "constrained"):

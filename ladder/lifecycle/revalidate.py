@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ladder.artefacts.inspection import canary_finding
 from ladder.climb.opening import COMPLETIONS, open_bench
+from ladder.engines import is_served
 from ladder.engines.local import LocalEngine
 from ladder.errors import GO_ON, NoVerdictError, PassportError, Problem, StateError, TaskError
 from ladder.evaluation.measure import measure
@@ -115,7 +116,7 @@ def revalidate(path: Path, watch: Watch, granted: Granted = "trusted") -> Revali
 def _refuse_other_endpoint(path: Path, plan: RevalidationPlan, task: Task) -> None:
     """Refuse an endpoint that stands in the plan alone: the task says where its rows may go."""
     model = plan.candidate.model
-    if model.startswith("openai:") and model not in task.models.model_dump().values():
+    if is_served(model) and model not in task.models.model_dump().values():
         got, wanted = f"`{harmless(model, 120)}`", f"an endpoint that {task.source} names"
         raise TaskError([Problem(f"{path}: candidate.model", got, wanted)])
 

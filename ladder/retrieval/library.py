@@ -152,7 +152,7 @@ class Library:
 
     def nearest(self, retrieval: Retrieval, source: Source, sample: Sample) -> list[int]:
         """Return positions of the documents or training rows to hand over, best first."""
-        self.prepare(retrieval.model_copy(update={"source": source}), [sample])
+        self.prepare(retrieval.but(source=source), [sample])
         return self._pool(retrieval, source, sample).select(retrieval)
 
     def documents(
@@ -210,7 +210,7 @@ class Library:
 
         By words nothing is found that shares none with the question.
         """
-        self.prepare(retrieval.model_copy(update={"source": source}), [sample])
+        self.prepare(retrieval.but(source=source), [sample])
         rankings = self._pool(retrieval, source, sample).found
         return {
             at
@@ -227,7 +227,7 @@ class Library:
         self, retrieval: Retrieval, source: Source, sample: Sample
     ) -> list[tuple[int, float]]:
         """Return everything a search found, best first, with the score of its first way."""
-        self.prepare(retrieval.model_copy(update={"source": source}), [sample])
+        self.prepare(retrieval.but(source=source), [sample])
         found = self._pool(retrieval, source, sample).found
         scores = dict(found[ways(retrieval.method)[0]])
         return [(at, scores.get(at, 0.0)) for at in in_order(found, retrieval)]

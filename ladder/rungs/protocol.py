@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
-from ladder.evidence import Attempt, Candidate
+from ladder.evidence import Attempt, Candidate, Gap
 from ladder.inference.evaluator import Evaluator
 from ladder.inference.outcome import Scores
 from ladder.samples.data import Data
@@ -68,6 +68,9 @@ class Bench:
 Wave = Callable[[Bench, Candidate | None], list[Candidate]]
 """Candidates to race next, given the incumbent: the winner of the stages before (None at first)."""
 
+Trains = Literal["nothing", "base", "student"]
+"""What a rung trains: the task's base model, or a student of the best system so far."""
+
 
 class Rung(Protocol):
     """A way to customise: a module with these names, and a line in `rungs.LADDER`."""
@@ -75,6 +78,16 @@ class Rung(Protocol):
     @property
     def NAME(self) -> RungName:  # noqa: N802 - a module's constant
         """The rung's name in task.yaml and in reports."""
+        ...
+
+    @property
+    def TRAINS(self) -> Trains:  # noqa: N802 - a module's constant
+        """What it trains."""
+        ...
+
+    @property
+    def MENDS(self) -> frozenset[Gap]:  # noqa: N802 - a module's constant
+        """Failures of the rungs below that it can mend: it is not climbed for any other."""
         ...
 
     @property
@@ -87,6 +100,14 @@ class Rung(Protocol):
         """Further waves, whose winner must also be better on fresh training examples."""
         ...
 
+    def needs(self, task: Task, data: Data) -> str | None:
+        """Return what the task or its data lack for this rung, or None."""
+        ...
+
     def unavailable(self, bench: Bench) -> str | None:
-        """Return why this rung cannot be tried at all on this task, or None."""
+        """Return what else is missing on this machine or in what was measured so far, or None."""
+        ...
+
+    def pointless(self, bench: Bench) -> str | None:
+        """Return why it is not worth trying after what was measured so far, or None."""
         ...

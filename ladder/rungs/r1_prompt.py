@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from itertools import product
 
-from ladder.evidence import Candidate
+from ladder.evidence import Candidate, Gap
 from ladder.inference.forms import describe, held_to_schema, named, scored, wordings
-from ladder.rungs.protocol import Bench, Wave
+from ladder.rungs.protocol import Bench, Trains, Wave
+from ladder.samples.data import Data
 from ladder.selection.demonstrations import spread_shots
 from ladder.selection.prompt_search import better_prompts, worth_it
-from ladder.task import RungName
+from ladder.task import RungName, Task
 
 NAME: RungName = "prompt"
+TRAINS: Trains = "nothing"
+MENDS: frozenset[Gap] = frozenset({"context", "skill", "cost"})
 
 
 SHOTS = (4, 8)
@@ -24,8 +27,18 @@ SHORT_WORDS = 6
 """Longer answers are hardly ever given twice in the same words: they cannot be voted on."""
 
 
+def needs(task: Task, data: Data) -> str | None:
+    """A prompt needs nothing."""
+    return None
+
+
 def unavailable(bench: Bench) -> str | None:
     """A prompt can always be tried."""
+    return None
+
+
+def pointless(bench: Bench) -> str | None:
+    """It is worth trying whatever was measured before."""
     return None
 
 
@@ -33,11 +46,11 @@ def first_wave(bench: Bench, leader: Candidate | None) -> list[Candidate]:
     """Return the zero-shot forms: how the question is put, and how the answer is read."""
     base = Candidate(rung=NAME, technique="", model=bench.task.models.base)
     can = bench.evaluator.engine(base).abilities
-    chat = base.model_copy(update={"form": "chat"})
+    chat = base.but(form="chat")
     asked = [chat]
     if can.plain:
         asked += [
-            base.model_copy(update={"wording": wording, "with_goal": with_goal})
+            base.but(wording=wording, with_goal=with_goal)
             for wording, with_goal in product(wordings(bench.evaluator), (True, False))
         ]
     if not (bench.data.labels and can.scores_choices):
@@ -57,13 +70,11 @@ def second_wave(bench: Bench, leader: Candidate | None) -> list[Candidate]:
         return []
     if not bench.data.train:
         return named(held_to_schema(bench.evaluator, leader))
-    chat = leader.model_copy(update={"form": "chat", "answer": "free", "calibration": "none"})
+    chat = leader.but(form="chat", answer="free", calibration="none")
     forms = [leader] if leader.form == "chat" else [leader, chat]
     found = held_to_schema(bench.evaluator, leader)
     for form, count in product(forms, SHOTS):
-        shown = form.model_copy(
-            update={"shots": spread_shots(bench.evaluator, count), "with_goal": True}
-        )
+        shown = form.but(shots=spread_shots(bench.evaluator, count), with_goal=True)
         found += scored(shown) if form.answer != "free" else [shown]
         found += held_to_schema(bench.evaluator, shown)
     return named(found)
@@ -72,7 +83,7 @@ def second_wave(bench: Bench, leader: Candidate | None) -> list[Candidate]:
 def search_wave(bench: Bench, leader: Candidate | None) -> list[Candidate]:
     """Return what a search over instructions and examples finds, where the leader does not do."""
     found = better_prompts(bench.evaluator, leader) if leader is not None else []
-    return [c.model_copy(update={"technique": f"{describe(c)}; {c.technique}"}) for c in found]
+    return [c.but(technique=f"{describe(c)}; {c.technique}") for c in found]
 
 
 def variants_wave(bench: Bench, leader: Candidate | None) -> list[Candidate]:
@@ -84,9 +95,9 @@ def variants_wave(bench: Bench, leader: Candidate | None) -> list[Candidate]:
         return []
     found = []
     if _can_be_equal(bench):
-        found.append(leader.model_copy(update={"votes": VOTES}))
+        found.append(leader.but(votes=VOTES))
     if bench.task.answer.type in ("json", "number") or bench.data.labels:
-        found.append(leader.model_copy(update={"rewrite": True}))
+        found.append(leader.but(rewrite=True))
     return named(found)
 
 

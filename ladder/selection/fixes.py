@@ -35,8 +35,9 @@ def mend(evaluator: Evaluator, candidate: Candidate) -> tuple[Candidate, tuple[M
     Raises:
         NoVerdictError: too many requests failed to tell what helps.
     """
-    trained = candidate.adapter is not None or candidate.build.folder is not None
-    if candidate.retrieval is None or trained:  # training rows prove nothing of what learnt them
+    if (
+        candidate.retrieval is None or candidate.is_trained
+    ):  # training rows prove nothing of what learnt them
         return candidate, ()
     if _score(evaluator, candidate) >= evaluator.task.gate.min_score:
         return candidate, ()
@@ -70,7 +71,7 @@ def _context_could_hold(evaluator: Evaluator, candidate: Candidate) -> bool:
 def _reading_documents(candidate: Candidate) -> Candidate:
     method = candidate.retrieval.method if candidate.retrieval else "bm25"
     retrieval = Retrieval(source="documents", method=method, k=DOCUMENT_COUNTS[-1])
-    (reading,) = named([candidate.model_copy(update={"retrieval": retrieval})])
+    (reading,) = named([candidate.but(retrieval=retrieval)])
     return reading
 
 
@@ -101,7 +102,7 @@ def _mended(evaluator: Evaluator, candidate: Candidate) -> tuple[Candidate, tupl
             break
         applied.add(arm)
         words = f"{candidate.technique}, {IN_WORDS[arm]}"
-        candidate = ways[arm].model_copy(update={"technique": words})
+        candidate = ways[arm].but(technique=words)
     return candidate, tuple(mends)
 
 

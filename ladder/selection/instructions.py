@@ -12,6 +12,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ladder.engines import is_served
 from ladder.engines.base import Request
 from ladder.errors import TaskError
 from ladder.evidence import Candidate
@@ -20,7 +21,6 @@ from ladder.inference.failures import require_answers
 from ladder.inference.outcome import Outcome
 from ladder.inference.prompts import MANY_LABELS
 from ladder.samples.rows import Sample
-from ladder.task import model_parts
 
 TELLING_WORDS = 6
 TELLING_Z = 1.96
@@ -125,8 +125,7 @@ def form_of(targets: Sequence[str]) -> str:
 def proposer(evaluator: Evaluator) -> str | None:
     """Return the model that may write instructions: the teacher, or a base behind an endpoint."""
     models = evaluator.task.models
-    remote_base = model_parts(models.base)[0] == "openai"
-    name = models.teacher or (models.base if remote_base else None)
+    name = models.teacher or (models.base if is_served(models.base) else None)
     if name is None:
         return None
     try:

@@ -252,12 +252,10 @@ def _mean(scores: Sequence[float]) -> float:
 
 def _candidate(leader: Candidate, found: Combination, calibration: Calibration) -> Candidate:
     text, with_goal, shots = found.prompt
-    return leader.model_copy(
-        update={
-            "technique": f"{found.instruction.name}, {found.shown.name}",
-            "instruction": text,
-            "with_goal": with_goal,
-            "shots": shots,
-            "calibration": calibration,
-        }
+    return leader.but(
+        technique=f"{found.instruction.name}, {found.shown.name}",
+        instruction=text,
+        with_goal=with_goal,
+        shots=shots,
+        calibration=calibration,
     )

@@ -14,7 +14,7 @@ from ladder.inference.forms import wordings
 from ladder.inference.prompts import request_for
 from ladder.inference.rewriting import fault_of
 from ladder.inference.voting import TEMPERATURE, ballot
-from ladder.rungs import r3_lora
+from ladder.rungs import r2_rag, r3_lora
 from ladder.rungs.protocol import Bench
 from ladder.samples.duplicates import clusters, like_pairs
 from ladder.samples.rows import Sample
@@ -54,7 +54,7 @@ def answerer(bench: Bench, teacher: str) -> Candidate:
     scores = bench.data.labels and can.scores_choices
     held = bench.evaluator.answer_schema is not None and can.json_schema
     return Candidate(
-        rung="rag",
+        rung=r2_rag.NAME,
         technique="answers to written inputs",
         model=teacher,
         form=plain_candidate(bench.evaluator, r3_lora.NAME).form if can.plain else "chat",

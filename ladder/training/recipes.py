@@ -98,7 +98,7 @@ class Recipe:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """Its settings, its program, and what the program imports: all that a training depends on."""
+        """Its settings, its program, and what that imports: all that a training depends on."""
         return (self.path, self.program, *self.beside)
 
 
