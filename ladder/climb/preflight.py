@@ -16,7 +16,7 @@ from ladder.rungs.r3_lora import named_recipe
 from ladder.samples.answer_schema import fault_of_schema
 from ladder.samples.synthetic import refuse_unproven
 from ladder.scorers import MODEL_SCORERS, make_scorer, runs_code
-from ladder.task import Task, model_parts
+from ladder.task import ModelRef, Task
 
 
 def preflight(task: Task) -> list[Problem]:
@@ -117,13 +117,13 @@ def check_models(task: Task) -> None:
 
 def _model_problems(task: Task, where: str, reference: str) -> Iterator[Problem]:
     try:
-        kind, name, suffix = model_parts(reference)
+        ref = ModelRef(reference)
     except ValueError as error:
         yield Problem(where, f"`{reference}`", str(error))
         return
-    if kind not in ENGINES:
-        yield Problem(where, f"the kind `{kind}`", f"one of {', '.join(ENGINES)}")
-    elif fault := ENGINES[kind].fault(name, suffix, task.folder):
+    if ref.kind not in ENGINES:
+        yield Problem(where, f"the kind `{ref.kind}`", f"one of {', '.join(ENGINES)}")
+    elif fault := ENGINES[ref.kind].fault(ref.name, ref.place, task.folder):
         found, wanted = fault
         yield Problem(where, f"`{reference}`{found}", wanted)
     elif is_served(reference) and not may_be_asked(task, open_engine(reference)):

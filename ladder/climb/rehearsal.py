@@ -41,7 +41,7 @@ from ladder.rungs.protocol import Bench
 from ladder.samples.describe import describe_data, headline, refuse_untestable
 from ladder.scorers import make_scorer, runs_code
 from ladder.scorers.base import ModelScorer, Score, Scorer
-from ladder.task import Task, model_parts
+from ladder.task import ModelRef, Task
 from ladder.training.estimate import START_SECONDS, slowdown
 from ladder.training.prune import KEPT_SHARE
 from ladder.training.recipes import Recipe
@@ -243,7 +243,7 @@ def _rehearsed(bench: Bench, speed: Speed, deal: int, folder: Path) -> Bench:
     task, data, watch = bench.task, bench.data, Quiet()
     texts = [sample.target for sample in data.train[:200]]
 
-    def opener(model: str, adapter: str | None) -> RehearsedEngine:
+    def opener(model: ModelRef, adapter: str | None) -> RehearsedEngine:
         return RehearsedEngine(f"{model} {adapter}", _stands_for(task, model), speed, texts)
 
     cache = Cache(folder / "rehearsal.sqlite")
@@ -319,13 +319,11 @@ def _mean(found: Sequence[Asked | str]) -> Asked | str:
     )
 
 
-def _stands_for(task: Task, model: str) -> Stands:
+def _stands_for(task: Task, model: ModelRef) -> Stands:
     """Return the engine that a rehearsal counts with. Trained models count like their base."""
-    trained = model_parts(model)[1] == REHEARSED
-    name = task.models.base if trained else model
-    kind, place, _ = model_parts(name)
-    folders = (Path(place), task.folder / place)
-    if first_use(name) or (kind == "hf" and not any(folder.is_dir() for folder in folders)):
+    name = task.models.base if model.name == REHEARSED else model
+    folders = (Path(name.name), task.folder / name.name)
+    if first_use(name) or (name.kind == "hf" and not any(folder.is_dir() for folder in folders)):
         return Absent()
     try:
         return open_engine(name, None, task.folder)

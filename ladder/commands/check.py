@@ -23,7 +23,7 @@ from ladder.samples.data import Data
 from ladder.samples.describe import describe_data, headline, refuse_untestable
 from ladder.samples.loading import load_data
 from ladder.scorers import MODEL_SCORERS, ModelScorer, Scorer, make_scorer, runs_code
-from ladder.task import Task, is_url, load_task, model_parts, store_parts
+from ladder.task import ModelRef, Task, is_url, load_task, store_parts
 from ladder.trust.keys import about_key, place_at
 from ladder.wording import harmless
 
@@ -85,10 +85,10 @@ def _keys(task: Task) -> Iterator[str]:
     asking = [choice for choice in task.score if choice.name in MODEL_SCORERS]
     judges = {f"score.{each.name}.model": each.parameters.get("model") for each in asking}
     for role, reference in {**task.models.model_dump(), **judges}.items():
-        _, name, address = model_parts(reference) if reference else ("", "", None)
-        if reference and address and is_served(reference):
-            place = place_at(address)
-            yield f"{role}: {harmless(name, 80)} at {place}: {about_key(place)}"
+        ref = ModelRef(reference) if reference else None
+        if ref and ref.place and is_served(ref):
+            place = place_at(ref.place)
+            yield f"{role}: {harmless(ref.name, 80)} at {place}: {about_key(place)}"
     store = store_parts(task.data.store)[1] if task.data.store else ""
     if is_url(store):
         place = qdrant_place(store)

@@ -13,7 +13,7 @@ from pathlib import Path
 from ladder.engines.base import Abilities, Completion, Engine, Request
 from ladder.engines.bundled import MODELS, bundled_folder
 from ladder.errors import EngineError, MissingExtraError
-from ladder.task import model_parts
+from ladder.task import ModelRef
 
 __all__ = [
     "ENGINES",
@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 Opener = Callable[[str, str | None, Path | None, Path, bool], Engine]
-"""(name, suffix, adapter, folder of the task, whether its own code may run) -> engine."""
+"""(name, place, adapter, folder of the task, whether its own code may run) -> engine."""
 
 
 Fault = tuple[str, str]
@@ -45,38 +45,36 @@ class Kind:
     """Answered by a server (`Abilities.served`): opening one sends nothing."""
     trainable: bool = False
     """Its weights are on this machine, to start a training from."""
-    fault: Callable[[str, str | None, Path], Fault | None] = lambda name, suffix, beside: None
-    """(name, suffix, folder of the task) -> what is wrong with a reference, before it is opened."""
+    fault: Callable[[str, str | None, Path], Fault | None] = lambda name, place, beside: None
+    """(name, place, folder of the task) -> what is wrong with a reference, before it is opened."""
 
 
 def _bundled(
-    name: str, suffix: str | None, adapter: Path | None, beside: Path, own_code: bool
+    name: str, place: str | None, adapter: Path | None, beside: Path, own_code: bool
 ) -> Engine:
     from ladder.engines.local import LocalEngine
 
     return LocalEngine(bundled_folder(name), adapter)
 
 
-def _hf(
-    name: str, suffix: str | None, adapter: Path | None, beside: Path, own_code: bool
-) -> Engine:
+def _hf(name: str, place: str | None, adapter: Path | None, beside: Path, own_code: bool) -> Engine:
     from ladder.engines.local import LocalEngine
 
-    return LocalEngine(hf_folder(name, suffix, beside, own_code), adapter, own_code)
+    return LocalEngine(hf_folder(name, place, beside, own_code), adapter, own_code)
 
 
 def _openai(
-    name: str, suffix: str | None, adapter: Path | None, beside: Path, own_code: bool
+    name: str, place: str | None, adapter: Path | None, beside: Path, own_code: bool
 ) -> Engine:
     from ladder.engines.endpoint import EndpointEngine
 
-    if suffix is None or not suffix.startswith(("http://", "https://")):
+    if place is None or not place.startswith(("http://", "https://")):
         raise EngineError(f"openai:{name} names no endpoint: write openai:{name}@https://…/v1")
-    return EndpointEngine(name, suffix)
+    return EndpointEngine(name, place)
 
 
 def _replay(
-    name: str, suffix: str | None, adapter: Path | None, beside: Path, own_code: bool
+    name: str, place: str | None, adapter: Path | None, beside: Path, own_code: bool
 ) -> Engine:
     from ladder.engines.replay import ReplayEngine
 
@@ -84,24 +82,24 @@ def _replay(
 
 
 def _head(
-    name: str, suffix: str | None, adapter: Path | None, beside: Path, own_code: bool
+    name: str, place: str | None, adapter: Path | None, beside: Path, own_code: bool
 ) -> Engine:
     from ladder.engines.classifier import HeadEngine
 
     return HeadEngine(beside / name)
 
 
-def _no_bundled(name: str, suffix: str | None, beside: Path) -> Fault | None:
+def _no_bundled(name: str, place: str | None, beside: Path) -> Fault | None:
     return None if name in MODELS else ("", f"bundled:{' or bundled:'.join(MODELS)}")
 
 
-def _no_folder(name: str, suffix: str | None, beside: Path) -> Fault | None:
+def _no_folder(name: str, place: str | None, beside: Path) -> Fault | None:
     there = any(folder.is_dir() for folder in (Path(name), beside / name))
     return ("", "a folder that is there") if name.startswith((".", "/")) and not there else None
 
 
-def _no_address(name: str, suffix: str | None, beside: Path) -> Fault | None:
-    if (suffix or "").startswith(("http://", "https://")):
+def _no_address(name: str, place: str | None, beside: Path) -> Fault | None:
+    if (place or "").startswith(("http://", "https://")):
         return None
     return ", without an address", "openai:MODEL@https://HOST/v1"
 
@@ -116,11 +114,12 @@ ENGINES: dict[str, Kind] = {
 
 
 def kind_of(reference: str) -> Kind | None:
-    """Return the kind of engine that a reference names; None: there is none."""
-    try:
-        return ENGINES.get(model_parts(reference)[0])
-    except ValueError:
-        return None
+    """Return the kind of engine that a reference names; None: there is none.
+
+    Raises:
+        ValueError: it is no reference.
+    """
+    return ENGINES.get(ModelRef(reference).kind)
 
 
 def is_served(reference: str) -> bool:
@@ -135,7 +134,7 @@ def open_engine(
     """Open the engine that a reference names.
 
     Args:
-        reference: `kind:name@suffix`; kinds are the keys of ENGINES.
+        reference: `kind:name@place`; kinds are the keys of ENGINES.
         adapter: folder of a LoRA adapter to put on top of a local model.
         beside: folder that relative names are looked up in.
         own_code: run the Python code that comes with a model (`hf:` only).
@@ -145,25 +144,24 @@ def open_engine(
         MissingExtraError: a library it needs is not installed.
     """
     try:
-        kind, name, suffix = model_parts(reference)
+        ref = ModelRef(reference)
     except ValueError as error:
         raise EngineError(f"{error}; kinds are {', '.join(ENGINES)}") from None
-    if kind not in ENGINES:
-        near = difflib.get_close_matches(kind, ENGINES, n=1)
+    if ref.kind not in ENGINES:
+        near = difflib.get_close_matches(ref.kind, ENGINES, n=1)
         hint = f" Did you mean `{near[0]}`?" if near else ""
-        raise EngineError(
-            f"`{reference}`: no engine `{kind}`; there are {', '.join(ENGINES)}.{hint}"
-        )
-    return ENGINES[kind].open(name, suffix, Path(adapter) if adapter else None, beside, own_code)
+        raise EngineError(f"`{ref}`: no engine `{ref.kind}`; there are {', '.join(ENGINES)}.{hint}")
+    on_top = Path(adapter) if adapter else None
+    return ENGINES[ref.kind].open(ref.name, ref.place, on_top, beside, own_code)
 
 
 def model_folder(reference: str, beside: Path = Path(), own_code: bool = False) -> Path:
     """Return the folder of a local model's weights (`bundled:` or `hf:`), as training needs it."""
-    kind, name, suffix = model_parts(reference)
-    if kind == "bundled":
-        return bundled_folder(name)
-    if kind == "hf":
-        return hf_folder(name, suffix, beside, own_code)
+    ref = ModelRef(reference)
+    if ref.kind == "bundled":
+        return bundled_folder(ref.name)
+    if ref.kind == "hf":
+        return hf_folder(ref.name, ref.place, beside, own_code)
     raise EngineError(
         f"`{reference}` has no weights on this machine; training needs bundled: or hf:"
     )

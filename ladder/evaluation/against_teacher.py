@@ -11,7 +11,7 @@ from ladder.evidence import AgainstTeacher, Attempt, Measurement
 from ladder.inference.evaluator import Evaluator
 from ladder.inference.failures import require_conclusive
 from ladder.inference.outcome import Outcome, Scores, scores_of
-from ladder.task import RungName, model_parts
+from ladder.task import RungName
 from ladder.training.teacher import teacher_of
 
 
@@ -50,9 +50,7 @@ def against_teacher(
         )
         require_conclusive(answered, evaluator.task.gate, "measuring the teacher")
         theirs = scores_of(answered)
-        return beside(
-            evaluator, ":".join(model_parts(named)[:2]), (student, own), (measured, theirs)
-        )
+        return beside(evaluator, named.label, (student, own), (measured, theirs))
     if best is None or best.measurement is None:
         return None
     other = scores.get(best.rung, {})

@@ -12,7 +12,6 @@ from ladder.inference.evaluator import Evaluator
 from ladder.inference.judge import Given, ask_judge, judge_model
 from ladder.samples.rows import Sample
 from ladder.scorers import ModelScorer, Score
-from ladder.task import model_parts
 
 
 def judge_agreement(evaluator: Evaluator) -> JudgeAgreement | None:
@@ -25,8 +24,7 @@ def judge_agreement(evaluator: Evaluator) -> JudgeAgreement | None:
         return None
     reference = judge_model(evaluator, scorer)
     engine = evaluator.models.engine(reference)
-    kind, name, _ = model_parts(reference)  # without the address: it may hold a password
-    model = f"{kind}:{name}"
+    model = reference.label
     found = ask_judge(evaluator, scorer, _graded(evaluator))
     pairs = [
         (row.human >= RIGHT_FROM, score.value >= RIGHT_FROM)

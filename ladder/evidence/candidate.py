@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from ladder.evidence.values import Record
-from ladder.task import RungName
+from ladder.task import ModelRef, RungName
 
 
 class Foreseen(Record):
@@ -74,7 +74,7 @@ class Candidate(Record):
     rung: RungName
     technique: str
     """The candidate in a few words."""
-    model: str
+    model: ModelRef
     """An engine reference: bundled:…, hf:…, openai:… or head:<folder> (a linear label student)."""
     adapter: str | None = None
     form: Literal["chat", "plain"] = "plain"

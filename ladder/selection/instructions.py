@@ -21,6 +21,7 @@ from ladder.inference.failures import require_answers
 from ladder.inference.outcome import Outcome
 from ladder.inference.prompts import MANY_LABELS
 from ladder.samples.rows import Sample
+from ladder.task import ModelRef
 
 TELLING_WORDS = 6
 TELLING_Z = 1.96
@@ -122,7 +123,7 @@ def form_of(targets: Sequence[str]) -> str:
     return "Answer with one word." if usual <= 1 else f"Answer in at most {usual} words."
 
 
-def proposer(evaluator: Evaluator) -> str | None:
+def proposer(evaluator: Evaluator) -> ModelRef | None:
     """Return the model that may write instructions: the teacher, or a base behind an endpoint."""
     models = evaluator.task.models
     name = models.teacher or (models.base if is_served(models.base) else None)
@@ -136,7 +137,7 @@ def proposer(evaluator: Evaluator) -> str | None:
 
 
 def proposals(
-    evaluator: Evaluator, leader: Candidate, model: str, failures: Sequence[Outcome]
+    evaluator: Evaluator, leader: Candidate, model: ModelRef, failures: Sequence[Outcome]
 ) -> list[Instruction]:
     """Let a model read a handful of failures on training rows and write instructions."""
     requests = [

@@ -19,6 +19,7 @@ from ladder.rungs.protocol import Bench
 from ladder.samples.duplicates import clusters, like_pairs
 from ladder.samples.rows import Sample
 from ladder.samples.synthetic import held_out, too_near
+from ladder.task import ModelRef
 from ladder.training.rows import plain_candidate
 
 NEAREST = 8
@@ -48,7 +49,7 @@ def away_from_held_out(bench: Bench, rows: Sequence[Sample]) -> list[Sample]:
     return [row for at, row in enumerate(rows) if at not in near]
 
 
-def answerer(bench: Bench, teacher: str) -> Candidate:
+def answerer(bench: Bench, teacher: ModelRef) -> Candidate:
     """Return who answers written inputs: the teacher, shown the nearest training rows."""
     can = bench.evaluator.models.engine(teacher).abilities
     scores = bench.data.labels and can.scores_choices
@@ -71,7 +72,7 @@ def describe_check(bench: Bench) -> str:
     return f"the teacher, shown the {NEAREST} nearest training rows, answers twice alike"
 
 
-def agreed(bench: Bench, teacher: str, rows: Sequence[Sample]) -> Answered:
+def agreed(bench: Bench, teacher: ModelRef, rows: Sequence[Sample]) -> Answered:
     """Answer written inputs, and keep those whose answer is of the form and agreed upon.
 
     Labels: the row was asked for by its label; whoever reads the input alone must come to the

@@ -14,9 +14,9 @@ from ladder.task.places import Location, dotted, duplicate_keys, line_of, lines_
 from ladder.task.references import (
     DATASETS_PREFIX,
     STORE_KINDS,
+    ModelRef,
     StoreKind,
     is_url,
-    model_parts,
     store_parts,
 )
 from ladder.task.schema import (
@@ -54,6 +54,7 @@ __all__ = [
     "Hardware",
     "Location",
     "ModelNames",
+    "ModelRef",
     "Prices",
     "Rules",
     "RungName",
@@ -71,7 +72,6 @@ __all__ = [
     "line_of",
     "lines_of",
     "load_task",
-    "model_parts",
     "read_yaml",
     "short",
     "store_parts",

@@ -19,6 +19,7 @@ from pydantic import (
     PrivateAttr,
 )
 
+from ladder.task import ModelRef
 from ladder.task.references import store_parts
 from ladder.trust.code import Consent, Granted
 
@@ -110,11 +111,11 @@ class ModelNames(_Section):
     Each is `bundled:<name>`, `hf:<id-or-folder>@<revision>` or `openai:<model>@<base-url>`.
     """
 
-    base: str = "bundled:smollm2-135m"
-    teacher: str | None = None
-    student: str | None = None
-    embedding: str | None = None
-    reranker: str | None = None
+    base: ModelRef = ModelRef("bundled:smollm2-135m")
+    teacher: ModelRef | None = None
+    student: ModelRef | None = None
+    embedding: ModelRef | None = None
+    reranker: ModelRef | None = None
     """A cross-encoder that orders anew what a search found."""
 
 
@@ -154,7 +155,7 @@ class Rules(_Section):
     max_spend_usd: float = Field(5.0, ge=0, le=1e9)
     request_timeout_s: float = Field(45.0, gt=0, le=3600)
     """Seconds that one request to an endpoint may take in all."""
-    remote_code: list[str] = []
+    remote_code: list[ModelRef] = []
     """Models, by the name they have under `models`, whose own Python code may run here."""
 
 
