@@ -19,8 +19,7 @@ from pydantic import (
     PrivateAttr,
 )
 
-from ladder.task import ModelRef
-from ladder.task.references import store_parts
+from ladder.task.references import ModelRef, store_parts
 from ladder.trust.code import Consent, Granted
 
 RungName = str
