@@ -70,7 +70,7 @@ def draw_scores(
 
 
 def simulate(name: str, rows: int, graded: bool, climbs: int, seed: int) -> Tally:
-    """Bench many times over drawn answers."""
+    """Climb many times over drawn answers."""
     draw = np.random.default_rng(seed)
     truth = TRUTHS[name]
     tally = Tally(climbs=climbs)

@@ -64,7 +64,7 @@ def essence(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def bench(world: World, folder: Path, draw: Random, kills: int, usual_s: float) -> Climbed:
-    """Bench with so many kills on the way."""
+    """Climb with so many kills on the way."""
     model, answered, lock = model_of(world), Counter[str](), threading.Lock()
 
     def script(request: Seen) -> Step:

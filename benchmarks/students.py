@@ -32,7 +32,7 @@ from ladder.evaluation.control import measure_control
 from ladder.evaluation.measure import measure
 from ladder.evidence import Attempt, Candidate, Measurement
 from ladder.inference.answer import answer
-from ladder.inference.outcome import Outcome
+from ladder.inference.outcome import Outcome, scores_of
 from ladder.progress import Quiet
 from ladder.rungs import r1_prompt, r2_rag, r4_distill
 from ladder.rungs.protocol import Bench

@@ -11,7 +11,7 @@ from ladder.evaluation.cost import cost_of, throughput, token_use
 from ladder.evaluation.latency import judged_latency
 from ladder.evaluation.people import human_score
 from ladder.evaluation.units import Units, as_units
-from ladder.evidence import Candidate, Measurement
+from ladder.evidence import Candidate, LimitVerdict, Measurement
 from ladder.evidence import Verdict as VerdictRecord
 from ladder.gate.bounds import estimate
 from ladder.gate.verdict import (
@@ -54,20 +54,9 @@ def measure(
     gate = evaluator.task.gate
     counts = (len(rows),) if all_rows else looks(len(rows))
     budget = error_of_limit(gate, len(evaluator.task.rungs) if rungs is None else rungs)
-    outcomes: list[Outcome] = []
     started = time.perf_counter()
-
-    def read(count: int) -> tuple[Sequence[float], Sequence[float] | None]:
-        asked = f"{title}, rows to {count}"
-        outcomes.extend(answer(evaluator, candidate, rows[len(outcomes) : count], asked))
-        found = units_of(evaluator, outcomes)
-        return found.scores, found.weights
-
-    def failed() -> int:
-        return sum(outcome.score is None for outcome in outcomes)
-
-    score, seen = judge_in_looks(read, counts, gate.min_score, budget, failed, gate.max_error_rate)
-    errors = failed()
+    outcomes, score, seen = _in_looks(evaluator, candidate, rows, (counts, budget), title)
+    errors = sum(outcome.score is None for outcome in outcomes)
     limits = [score, judge_errors(errors, len(outcomes), gate.max_error_rate)]
     answered = [outcome for outcome in outcomes if outcome.score is not None]
     latency, latency_limit, untimed = judged_latency(
@@ -96,6 +85,43 @@ def measure(
         fingerprint=evaluator.engine(candidate).fingerprint(),
     )
     return measurement, combine(limits), outcomes
+
+
+def _in_looks(
+    evaluator: Evaluator,
+    candidate: Candidate,
+    rows: Sequence[Sample],
+    plan: tuple[Sequence[int], float],
+    title: str,
+) -> tuple[list[Outcome], LimitVerdict, tuple[int, ...]]:
+    """Answer rows until the verdict on the score is clear.
+
+    Args:
+        evaluator: the task, its data, models and scorers.
+        candidate: what is measured.
+        rows: held-out rows; read from the front.
+        plan: the counts of rows at which is looked, and the error that all looks may spend.
+        title: what the progress bar says.
+
+    Returns:
+        the outcomes, the verdict on the score, and the counts that were looked at.
+    """
+    gate, outcomes = evaluator.task.gate, list[Outcome]()
+
+    def read(count: int) -> tuple[Sequence[float], Sequence[float] | None]:
+        asked = f"{title}, rows to {count}"
+        outcomes.extend(answer(evaluator, candidate, rows[len(outcomes) : count], asked))
+        found = units_of(evaluator, outcomes)
+        return found.scores, found.weights
+
+    def failed() -> int:
+        return sum(outcome.score is None for outcome in outcomes)
+
+    counts, budget = plan
+    verdict, seen = judge_in_looks(
+        read, counts, gate.min_score, budget, failed, gate.max_error_rate
+    )
+    return outcomes, verdict, seen
 
 
 def _scored(evaluator: Evaluator, outcomes: Sequence[Outcome]) -> dict[str, Any]:
