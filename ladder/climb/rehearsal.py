@@ -35,7 +35,7 @@ from ladder.evaluation.people import judge_agreement
 from ladder.evidence import Asked, Build, Candidate, Memory
 from ladder.inference.evaluator import Evaluator, Scorers
 from ladder.progress import Quiet, Watch
-from ladder.retrieval.library import Library
+from ladder.retrieval.retriever import Retriever
 from ladder.rungs import LADDER
 from ladder.rungs.protocol import Bench
 from ladder.samples.describe import describe_data, headline, refuse_untestable
@@ -248,10 +248,10 @@ def _rehearsed(bench: Bench, speed: Speed, deal: int, folder: Path) -> Bench:
 
     cache = Cache(folder / "rehearsal.sqlite")
     models = Models(task, cache, watch, opener)
-    library = Library(task, data, cache, watch, stored=False)  # it writes to no store
+    retriever = Retriever(task, data, cache, watch, stored=False)  # it writes to no store
     luck = Luck(deal)
     evaluator = RehearsedEvaluator(
-        task, data, models, library, _scorers(task, luck), watch, luck=luck
+        task, data, models, retriever, _scorers(task, luck), watch, luck=luck
     )
     return Bench(evaluator, RehearsedTrainer(bench.trainer, models, speed), folder)
 

@@ -13,7 +13,7 @@ from ladder.inference.answer import answer
 from ladder.inference.evaluator import Evaluator
 from ladder.inference.failures import require_conclusive
 from ladder.inference.outcome import Outcome, scores_of
-from ladder.retrieval.library import DEPTH
+from ladder.retrieval.retriever import DEPTH
 from ladder.samples.rows import Sample
 from ladder.scorers import ModelScorer
 from ladder.scorers.contains import contains
@@ -98,7 +98,7 @@ def _scores(
     evaluator: Evaluator, arm: Arm, way: Candidate, rows: Sequence[Sample]
 ) -> dict[str, float]:
     if way.retrieval is not None and way.retrieval.source == "gold":
-        rows = [row for row in rows if evaluator.library.right_passages(row)]
+        rows = [row for row in rows if evaluator.reader.right_passages(row)]
     outcomes = answer(evaluator, way, rows, f"why: {arm}")
     require_conclusive(outcomes, evaluator.task.gate, f"the {arm} arm of the diagnosis")
     return scores_of(outcomes)
@@ -108,16 +108,16 @@ def places(evaluator: Evaluator, retrieval: Retrieval, rows: Sequence[Sample]) -
     """Return where the search ranks the best right document of each row that names one."""
     if retrieval.source not in ("documents", "both"):
         return {}
-    library = evaluator.library
+    retriever = evaluator.retriever
     found = {}
     for row in rows:
         if not row.doc_ids:
             continue
-        if not any(doc_id in library.passages_of for doc_id in row.doc_ids):
+        if not any(doc_id in evaluator.reader.passages_of for doc_id in row.doc_ids):
             found[row.id] = NOT_THERE
             continue
-        there = library.found(retrieval, "documents", row)
-        handed = library.nearest(retrieval.but(k=DEPTH), "documents", row)
+        there = retriever.found(retrieval, "documents", row)
+        handed = retriever.nearest(retrieval.but(k=DEPTH), "documents", row)
         right = (
             place
             for place, at in enumerate(handed, start=1)

@@ -67,7 +67,7 @@ def _other_retrievals(evaluator: Evaluator, old: Retrieval) -> Iterator[tuple[Ar
         yield "more", changed(k=old.k * MORE)
     if old.k > 1:
         yield "fewer", changed(k=max(1, old.k // FEWER))
-    if reads_documents and not old.compress and evaluator.library.cuts:
+    if reads_documents and not old.compress and evaluator.reader.cuts:
         yield "compress", changed(compress=True)
     if reads_documents and old.k > 1:
         other = "best first" if old.order == "best last" else "best last"
@@ -96,7 +96,7 @@ def diagnostic_arms(evaluator: Evaluator, candidate: Candidate) -> dict[Arm, Can
 def oracle(evaluator: Evaluator, candidate: Candidate) -> Candidate | None:
     """Return the same system, given the documents that hold the answer; None: none is known."""
     rows = (*evaluator.data.dev, *evaluator.data.gate)[:LOOKED_AT]
-    if not any(evaluator.library.right_passages(row) for row in rows):
+    if not any(evaluator.reader.right_passages(row) for row in rows):
         return None
     return candidate.but(retrieval=Retrieval(source="gold", k=1))
 

@@ -119,7 +119,7 @@ def _on_this_machine(
             for done, sample in enumerate(asked):
                 request = request_for(evaluator, candidate, sample, engine)
                 started = time.perf_counter()
-                evaluator.library.search_anew(candidate.retrieval, sample)
+                evaluator.reader.search_anew(candidate.retrieval, sample)
                 list(carry_out(engine.engine, [exchange(evaluator, candidate, request)], count))
                 if done >= WARM_UP:
                     yield time.perf_counter() - started, None
@@ -153,7 +153,7 @@ def _at_endpoint(
                 evaluator, candidate, cast(Served, engine), {keys[n]: samples[n] for n in missing}
             )
     kept = evaluator.models.cache.get(keys)
-    searching = evaluator.library.seconds(candidate.retrieval, samples)
+    searching = evaluator.reader.seconds(candidate.retrieval, samples)
     return [_searched(kept.get(key), searching) for key in keys]
 
 
@@ -193,5 +193,5 @@ def _what_is_timed(
 ) -> list[object]:
     unset = {name for name, value in LATER.items() if getattr(candidate, name) == value}
     fresh = candidate.model_dump(exclude={"build", "technique", *unset})
-    read = evaluator.library.about if candidate.retrieval else []
+    read = evaluator.retriever.about if candidate.retrieval else []
     return [evaluator.engine(candidate).identity, fresh, [sample.id for sample in samples], *read]

@@ -39,7 +39,7 @@ def answer(
     With `scored` off the answers alone are wanted: no judge is asked, and there are no scores.
     """
     engine = evaluator.engine(candidate)
-    evaluator.library.prepare(candidate.retrieval, samples)
+    evaluator.retriever.prepare(candidate.retrieval, samples)
     requests = [request_for(evaluator, candidate, sample, engine) for sample in samples]
     prior = _prior(evaluator, candidate, engine)
     completions = _answered(evaluator, candidate, requests, title or candidate.technique)
@@ -116,7 +116,7 @@ def _prior(evaluator: Evaluator, candidate: Candidate, engine: CachedEngine) -> 
         samples: Sequence[Sample] = [Sample(id="", input="N/A", target="")]
     else:
         samples = evaluator.data.dev[:BATCH_CALIBRATION_ROWS]
-    evaluator.library.prepare(candidate.retrieval, samples)
+    evaluator.retriever.prepare(candidate.retrieval, samples)
     requests = [request_for(evaluator, candidate, sample, engine) for sample in samples]
     completions = [completion for _, completion in engine.complete(requests)]
     lost = [c for c in completions if c.error is not None and not c.is_own_fault]

@@ -47,7 +47,7 @@ def _choices(evaluator: Evaluator, retrieval: Retrieval | None, sample: Sample) 
     labels = evaluator.data.labels
     if retrieval is None or not retrieval.narrow:
         return labels
-    near = evaluator.library.nearest(retrieval, "examples", sample)
+    near = evaluator.retriever.nearest(retrieval, "examples", sample)
     seen = {evaluator.data.train[at].target for at in near}
     return tuple(label for label in labels if label in seen) or labels
 
@@ -67,10 +67,10 @@ def _retrieved(
         return [], []
     examples, documents = [], []
     if retrieval.source in ("examples", "both"):
-        found = evaluator.library.nearest(retrieval, "examples", sample)
+        found = evaluator.retriever.nearest(retrieval, "examples", sample)
         examples = [evaluator.data.train[at] for at in reversed(found)]
     if retrieval.source != "examples":
-        documents = evaluator.library.documents(retrieval, sample, engine.count_tokens, room)
+        documents = evaluator.reader.documents(retrieval, sample, engine.count_tokens, room)
     return examples, documents
 
 
@@ -116,7 +116,7 @@ def _known(evaluator: Evaluator, candidate: Candidate, shot: Sample) -> list[Doc
     """Return a shot's own documents, where the candidate reads documents."""
     if candidate.retrieval is None or candidate.retrieval.source == "examples":
         return []
-    return evaluator.library.right_passages(shot)[:1]
+    return evaluator.reader.right_passages(shot)[:1]
 
 
 def _document_line(document: Document) -> str:

@@ -62,7 +62,7 @@ def _context_could_hold(evaluator: Evaluator, candidate: Candidate) -> bool:
     given = oracle(evaluator, candidate)
     if given is None:
         return True
-    rows = [row for row in evaluator.data.dev[:MOST_ROWS] if evaluator.library.right_passages(row)]
+    rows = [row for row in evaluator.data.dev[:MOST_ROWS] if evaluator.reader.right_passages(row)]
     outcomes = answer(evaluator, given, rows, "mending: the right documents")
     require_conclusive(outcomes, evaluator.task.gate, "mending")
     return _mean(outcomes) >= evaluator.task.gate.min_score

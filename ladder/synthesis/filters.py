@@ -80,7 +80,7 @@ def agreed(bench: Bench, teacher: ModelRef, rows: Sequence[Sample]) -> Answered:
     """
     candidate = answerer(bench, teacher)
     engine = bench.evaluator.models.engine(teacher)
-    bench.evaluator.library.prepare(candidate.retrieval, rows)
+    bench.evaluator.retriever.prepare(candidate.retrieval, rows)
     likeliest = [request_for(bench.evaluator, candidate, row, engine) for row in rows]
     labels = bench.data.labels
     drawn = [replace(r, temperature=TEMPERATURE, sample=1) for r in likeliest if not labels]

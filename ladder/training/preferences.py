@@ -76,7 +76,7 @@ def _wrong_answers(
 ) -> Iterator[tuple[Sample, str]]:
     """Yield the answers that the scorer calls wrong; an empty one is no answer to learn from."""
     engine = evaluator.engine(candidate)
-    evaluator.library.prepare(candidate.retrieval, samples)
+    evaluator.retriever.prepare(candidate.retrieval, samples)
     temperature = TEMPERATURE if draw else 0.0
     requests = [
         replace(

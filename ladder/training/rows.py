@@ -33,7 +33,7 @@ def training_rows(
 ) -> list[dict[str, Any]]:
     """Return prompt/completion rows: the very prompts that the candidate will be asked with."""
     engine = evaluator.models.engine(evaluator.task.models.base)
-    evaluator.library.prepare(candidate.retrieval, [sample for sample, _ in answered])
+    evaluator.retriever.prepare(candidate.retrieval, [sample for sample, _ in answered])
     rows: list[dict[str, Any]] = []
     for sample, text in answered:
         request = request_for(evaluator, candidate, sample, engine)
