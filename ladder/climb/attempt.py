@@ -49,14 +49,14 @@ def race_rung(bench: Bench, rung: Rung) -> tuple[Candidate | None, tuple[RaceLin
     lines: dict[str, RaceLine] = {}
     for wave in rung.WAVES:
         leader, found = _race_wave(bench, wave, leader)
-        lines |= {line.technique: line for line in found}
+        lines |= {line.candidate: line for line in found}
     # Without rows that chose nothing no challenger can win: none is tried.
     challenges = rung.CHALLENGES if rung.CHALLENGES and proving_rows(bench.evaluator) else ()
     for number, wave in enumerate(challenges, start=1):
         before = leader
         try:
             leader, found = _race_wave(bench, wave, before)
-            lines |= {line.technique: line for line in found}
+            lines |= {line.candidate: line for line in found}
             if before is not None and leader is not None and leader != before:
                 unseen = compare_unseen(bench.evaluator, before, leader)
                 leader = leader if unseen and unseen.claim == "better" else before
@@ -64,8 +64,8 @@ def race_rung(bench: Bench, rung: Rung) -> tuple[Candidate | None, tuple[RaceLin
             bench.evaluator.watch.say(f"  {error}")
             leader, name = before, f"challenge {number}: {error}"
             lines[name] = RaceLine(technique=name, score=0.0, n=0, dropped=True, inconclusive=True)
-    won = leader.technique if leader else ""
-    last = [line.but(dropped=line.technique != won) for line in lines.values()]
+    won = leader.digest if leader else ""
+    last = [line.but(dropped=line.candidate != won) for line in lines.values()]
     return leader, tuple(sorted(last, key=lambda line: (-line.n, -line.score)))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from ladder.evidence.values import Record
+from ladder.files import digest_of
 from ladder.task import ModelRef, RungName
 
 
@@ -96,6 +97,11 @@ class Candidate(Record):
     placebo: bool = False
     """One blank line more, and nothing else: how much answers change by chance."""
     build: Build = Build()
+
+    @property
+    def digest(self) -> str:
+        """What tells it from every other candidate; the description is for people."""
+        return digest_of(self.model_dump(mode="json", exclude={"technique", "build"}))
 
     @property
     def is_trained(self) -> bool:

@@ -123,6 +123,8 @@ class RaceLine(Record):
     """How one candidate did on the dev split."""
 
     technique: str
+    candidate: str = ""
+    """The candidate's digest."""
     score: float
     """Over the rows that it answered."""
     n: int

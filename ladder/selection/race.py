@@ -56,6 +56,7 @@ def race(evaluator: Evaluator, candidates: Sequence[Candidate]) -> tuple[Candida
     lines = [
         RaceLine(
             technique=candidate.technique,
+            candidate=candidate.digest,
             score=standings[at].mean,
             n=standings[at].n,
             dropped=at != winner,

@@ -1,7 +1,6 @@
 """A package outside ladder that brings a rung, an engine, a scorer and a scheduler: a line each."""
 
 from acme import checklist, far, starts_with, systemd
-
 from ladder.engines import ENGINES, Kind
 from ladder.lifecycle.schedule import TARGETS
 from ladder.rungs import LADDER
