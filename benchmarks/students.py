@@ -88,9 +88,9 @@ def cut(folder: Path, name: str, target: Path) -> Path:
 def teacher_for(bench: Bench, name: str) -> Attempt:
     """Race the forms of the set's teacher on dev rows, and measure the winner on the gate rows."""
     if name in PROMPTED:
-        forms = r1_prompt.WAVES[0](bench, None)
+        forms = r1_prompt.STAGES[0](bench, None)
     else:
-        read = [(form, form.retrieval) for form in r2_rag.first_wave(bench, None)]
+        read = [(form, form.retrieval) for form in r2_rag.first_stage(bench, None)]
         forms = [form for form, how in read if how and how.narrow and how.k == EXAMPLES]
     winner, _ = race(bench.evaluator, forms)
     measured, _, outcomes = measure(bench.evaluator, winner, bench.data.gate, all_rows=True)
@@ -103,7 +103,7 @@ def teacher_for(bench: Bench, name: str) -> Attempt:
 def students(bench: Bench, generating: bool) -> list[Candidate]:
     """Let the teacher answer the training rows, and train the students."""
     if generating:
-        return r4_distill.first_wave(bench, None)
+        return r4_distill.first_stage(bench, None)
     rows = bench.data.train[:TAUGHT_ROWS]
     outcomes = answer(
         bench.evaluator, teacher_of(bench.evaluator), rows, "teacher answers", scored=False

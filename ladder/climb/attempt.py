@@ -28,7 +28,7 @@ from ladder.evidence import (
 from ladder.files import write_json_lines
 from ladder.inference.outcome import Outcome, Scores, scores_of
 from ladder.rungs import mends
-from ladder.rungs.protocol import Bench, Rung, Wave
+from ladder.rungs.protocol import Bench, Rung, Stage
 from ladder.selection.fixes import mend
 from ladder.selection.proving import compare_unseen, proving_rows
 from ladder.selection.race import race
@@ -38,44 +38,44 @@ NO_SCORES: Scores = {}
 
 
 def race_rung(bench: Bench, rung: Rung) -> tuple[Candidate | None, tuple[RaceLine, ...]]:
-    """Race a rung's waves; each wave's candidates meet the winner of those before.
+    """Race a rung's stages; each stage's candidates meet the incumbent of those before.
 
     A challenge's winner, costlier or found by much searching, must also be better on unseen rows.
 
     Raises:
         NoVerdictError: of every candidate's requests too many failed.
     """
-    leader: Candidate | None = None
+    incumbent: Candidate | None = None
     lines: dict[str, RaceLine] = {}
-    for wave in rung.WAVES:
-        leader, found = _race_wave(bench, wave, leader)
+    for stage in rung.STAGES:
+        incumbent, found = _race_stage(bench, stage, incumbent)
         lines |= {line.candidate: line for line in found}
     # Without rows that chose nothing no challenger can win: none is tried.
-    challenges = rung.CHALLENGES if rung.CHALLENGES and proving_rows(bench.evaluator) else ()
-    for number, wave in enumerate(challenges, start=1):
-        before = leader
+    challenges = rung.CHALLENGERS if rung.CHALLENGERS and proving_rows(bench.evaluator) else ()
+    for number, stage in enumerate(challenges, start=1):
+        before = incumbent
         try:
-            leader, found = _race_wave(bench, wave, before)
+            incumbent, found = _race_stage(bench, stage, before)
             lines |= {line.candidate: line for line in found}
-            if before is not None and leader is not None and leader != before:
-                unseen = compare_unseen(bench.evaluator, before, leader)
-                leader = leader if unseen and unseen.claim == "better" else before
+            if before is not None and incumbent is not None and incumbent != before:
+                unseen = compare_unseen(bench.evaluator, before, incumbent)
+                incumbent = incumbent if unseen and unseen.claim == "better" else before
         except NoVerdictError as error:  # it may have won: the rung cannot fail without it
             bench.evaluator.watch.say(f"  {error}")
-            leader, name = before, f"challenge {number}: {error}"
+            incumbent, name = before, f"challenge {number}: {error}"
             lines[name] = RaceLine(technique=name, score=0.0, n=0, dropped=True, inconclusive=True)
-    won = leader.digest if leader else ""
+    won = incumbent.digest if incumbent else ""
     last = [line.but(dropped=line.candidate != won) for line in lines.values()]
-    return leader, tuple(sorted(last, key=lambda line: (-line.n, -line.score)))
+    return incumbent, tuple(sorted(last, key=lambda line: (-line.n, -line.score)))
 
 
-def _race_wave(
-    bench: Bench, wave: Wave, leader: Candidate | None
+def _race_stage(
+    bench: Bench, stage: Stage, incumbent: Candidate | None
 ) -> tuple[Candidate | None, list[RaceLine]]:
-    candidates = wave(bench, leader)
-    if leader is not None and candidates:
-        candidates = [leader, *candidates]
-    return race(bench.evaluator, candidates) if candidates else (leader, [])
+    candidates = stage(bench, incumbent)
+    if incumbent is not None and candidates:
+        candidates = [incumbent, *candidates]
+    return race(bench.evaluator, candidates) if candidates else (incumbent, [])
 
 
 def attempt_rung(bench: Bench, rung: Rung, *, every: bool = False) -> tuple[Attempt, Scores]:

@@ -65,7 +65,7 @@ class Bench:
         return self.evaluator.data
 
 
-Wave = Callable[[Bench, Candidate | None], list[Candidate]]
+Stage = Callable[[Bench, Candidate | None], list[Candidate]]
 """Candidates to race next, given the incumbent: the winner of the stages before (None at first)."""
 
 Trains = Literal["nothing", "base", "student"]
@@ -91,13 +91,13 @@ class Rung(Protocol):
         ...
 
     @property
-    def WAVES(self) -> tuple[Wave, ...]:  # noqa: N802 - a module's constant
+    def STAGES(self) -> tuple[Stage, ...]:  # noqa: N802 - a module's constant
         """Groups of candidates, raced one after the other."""
         ...
 
     @property
-    def CHALLENGES(self) -> tuple[Wave, ...]:  # noqa: N802 - a module's constant
-        """Further waves, whose winner must also be better on fresh training examples."""
+    def CHALLENGERS(self) -> tuple[Stage, ...]:  # noqa: N802 - a module's constant
+        """Further stages, whose winner must also be better on fresh training examples."""
         ...
 
     def needs(self, task: Task, data: Data) -> str | None:

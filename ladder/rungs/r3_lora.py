@@ -10,7 +10,7 @@ from ladder.engines.models import base_is_local
 from ladder.errors import Problem, TaskError
 from ladder.evidence import Attempt, Build, Candidate, Gap
 from ladder.inference.forms import named
-from ladder.rungs.protocol import Bench, Trains, Wave
+from ladder.rungs.protocol import Bench, Stage, Trains
 from ladder.samples.data import Data
 from ladder.samples.rows import Sample
 from ladder.task import RungName, Task
@@ -45,7 +45,7 @@ def pointless(bench: Bench) -> str | None:
     return None
 
 
-def first_wave(bench: Bench, leader: Candidate | None) -> list[Candidate]:
+def first_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
     """Train without context and, where documents helped, with it; race each both ways."""
     plain = plain_candidate(bench.evaluator, NAME)
     samples = bench.data.train[: bench.task.training.max_rows]
@@ -67,8 +67,8 @@ def first_wave(bench: Bench, leader: Candidate | None) -> list[Candidate]:
     return _described(bench, [adapted, with_adapter(bench, reading, samples)])
 
 
-WAVES = (first_wave,)
-CHALLENGES: tuple[Wave, ...] = ()
+STAGES = (first_stage,)
+CHALLENGERS: tuple[Stage, ...] = ()
 
 
 def with_adapter(bench: Bench, candidate: Candidate, samples: Sequence[Sample]) -> Candidate:

@@ -14,7 +14,7 @@ from ladder.inference.answer import answer
 from ladder.inference.failures import require_conclusive
 from ladder.inference.forms import named
 from ladder.inference.outcome import Outcome
-from ladder.rungs.protocol import Bench, Trains, Wave
+from ladder.rungs.protocol import Bench, Stage, Trains
 from ladder.samples.data import Data
 from ladder.task import RungName, Task
 from ladder.training.launch import training_missing
@@ -59,7 +59,7 @@ def pointless(bench: Bench) -> str | None:
     return None
 
 
-def first_wave(bench: Bench, leader: Candidate | None) -> list[Candidate]:
+def first_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
     """Let the teacher answer the inputs, then teach a small language model and linear heads."""
     teacher = teacher_of(bench.task, bench.history.best(), NAME)
     inputs = (*bench.data.train, *bench.data.unlabeled)[: bench.task.training.max_rows]
@@ -77,8 +77,8 @@ def _has_student(bench: Bench) -> bool:
     return bench.task.models.student is not None or base_is_local(bench.task)
 
 
-WAVES = (first_wave,)
-CHALLENGES: tuple[Wave, ...] = ()
+STAGES = (first_stage,)
+CHALLENGERS: tuple[Stage, ...] = ()
 
 
 def _generating_student(bench: Bench, teacher: Candidate, taught: Sequence[Outcome]) -> Candidate:

@@ -142,10 +142,10 @@ class OneWave:
     """A rung with given candidates."""
 
     NAME = "prompt"
-    CHALLENGES = ()
+    CHALLENGERS = ()
 
     def __init__(self, *instructions: str) -> None:
-        self.WAVES = (lambda bench, leader: candidates(bench, *instructions),)
+        self.STAGES = (lambda bench, leader: candidates(bench, *instructions),)
 
     def unavailable(self, bench: Bench) -> None:
         return None

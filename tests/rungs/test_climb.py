@@ -47,8 +47,8 @@ class FixedRung:
     """A rung that is always available; what it measures is given."""
 
     NAME: str
-    WAVES: tuple[()] = ()
-    CHALLENGES: tuple[()] = ()
+    STAGES: tuple[()] = ()
+    CHALLENGERS: tuple[()] = ()
 
     def unavailable(self, bench: Bench) -> str | None:
         return None

@@ -431,7 +431,7 @@ def test_the_bundled_model_searches_r1(tmp_path, smollm):
     first = leader(wording=("Question", "Answer"), with_goal=False)
     worth_it(bench.evaluator, first)
     before = bench.evaluator.models.asked.calls
-    found = r1_prompt.search_wave(bench, first)
+    found = r1_prompt.search_stage(bench, first)
     winner, lines = race(bench.evaluator, [first, *found])
     assert 0 < bench.evaluator.models.asked.calls - before <= 300
     (best,) = found

@@ -43,7 +43,7 @@ def test_one_candidate_wins_and_each_has_one_line(answered, later):
     bench = SimpleNamespace(
         splits=SimpleNamespace(dev=DEV), watch=Quiet(), task=SimpleNamespace(gate=gate)
     )
-    leader, lines = racing.race_rung(bench, SimpleNamespace(WAVES=waves, CHALLENGES=()))
+    leader, lines = racing.race_rung(bench, SimpleNamespace(STAGES=waves, CHALLENGERS=()))
     won = later[0] if later else "second"
     assert leader.technique == won
     assert [line.technique for line in lines if not line.dropped] == [won]

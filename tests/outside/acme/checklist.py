@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ladder.evidence import Candidate, Gap
-from ladder.rungs.protocol import Bench, Trains, Wave
+from ladder.rungs.protocol import Bench, Stage, Trains
 from ladder.samples.data import Data
 from ladder.task import RungName, Task
 
@@ -28,7 +28,7 @@ def pointless(bench: Bench) -> str | None:
     return None
 
 
-def first_wave(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
+def first_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
     """Ask by chat, after the goal and the checklist."""
     told = f"{bench.task.goal} {WORDS}"
     return [
@@ -42,5 +42,5 @@ def first_wave(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
     ]
 
 
-WAVES: tuple[Wave, ...] = (first_wave,)
-CHALLENGES: tuple[Wave, ...] = ()
+STAGES: tuple[Stage, ...] = (first_stage,)
+CHALLENGERS: tuple[Stage, ...] = ()
