@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ladder.climb.preflight import refuse_at_once
-from ladder.engines.cache import Cache
-from ladder.engines.models import Models
 from ladder.files import refuse_unwritable
 from ladder.inference.evaluator import Evaluator, scorers_of
+from ladder.models.cache import Cache
+from ladder.models.models import Models
 from ladder.progress import Watch
 from ladder.retrieval.retriever import Retriever
 from ladder.rungs.protocol import Bench

@@ -25,8 +25,6 @@ from ladder.economy.cost import machine_usd, since
 from ladder.engines import open_engine
 from ladder.engines.base import Abilities, Completion, Request
 from ladder.engines.bundled import first_use
-from ladder.engines.cache import Cache, CachedEngine
-from ladder.engines.models import Models
 from ladder.engines.speed import Speed
 from ladder.errors import MissingExtraError
 from ladder.evaluation.confirm import confirm
@@ -34,6 +32,8 @@ from ladder.evaluation.control import measure_control
 from ladder.evaluation.people import judge_agreement
 from ladder.evidence import Asked, Build, Candidate, Memory
 from ladder.inference.evaluator import Evaluator, Scorers
+from ladder.models.cache import Cache, CachedEngine
+from ladder.models.models import Models
 from ladder.progress import Quiet, Watch
 from ladder.retrieval.retriever import Retriever
 from ladder.rungs import LADDER

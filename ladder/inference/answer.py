@@ -11,7 +11,6 @@ from functools import partial
 from statistics import fmean
 
 from ladder.engines.base import Completion, Request
-from ladder.engines.cache import CachedEngine
 from ladder.errors import NoVerdictError
 from ladder.evidence import Candidate
 from ladder.inference.evaluator import Evaluator
@@ -21,6 +20,7 @@ from ladder.inference.outcome import Outcome
 from ladder.inference.prompts import request_for
 from ladder.inference.rewriting import fault_of, rewritten
 from ladder.inference.voting import ballot, vote
+from ladder.models.cache import CachedEngine
 from ladder.samples.rows import Sample
 
 BATCH_CALIBRATION_ROWS = 32

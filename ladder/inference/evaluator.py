@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from ladder.engines.cache import CachedEngine
-from ladder.engines.models import Models
 from ladder.evidence import Candidate
+from ladder.models.cache import CachedEngine
+from ladder.models.models import Models
 from ladder.progress import Watch
 from ladder.retrieval.reading import Reader
 from ladder.retrieval.retriever import Retriever

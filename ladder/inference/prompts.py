@@ -6,9 +6,9 @@ import json
 from collections.abc import Sequence
 
 from ladder.engines.base import Request
-from ladder.engines.cache import CachedEngine
 from ladder.evidence import Candidate, Retrieval
 from ladder.inference.evaluator import Evaluator
+from ladder.models.cache import CachedEngine
 from ladder.samples.rows import Document, Sample
 
 MANY_LABELS = 30

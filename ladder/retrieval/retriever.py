@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Literal
 
 from ladder.engines import model_folder
-from ladder.engines.cache import Cache, Forgetful
 from ladder.errors import DataError, Problem
 from ladder.evidence import Retrieval
 from ladder.files import digest_of
+from ladder.models.cache import Cache, Forgetful
 from ladder.progress import Watch
 from ladder.retrieval.pool import Pool, in_order, ways
 from ladder.retrieval.rerank import PairScores, files_digest

@@ -81,7 +81,7 @@ def second_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
 
 
 def search_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
-    """Return what a search over instructions and examples finds, where there is something to gain."""
+    """Return what a search over instructions and examples finds, where it is worth it."""
     found = better_prompts(bench.evaluator, incumbent) if incumbent is not None else []
     return [c.but(technique=f"{describe(c)}; {c.technique}") for c in found]
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ladder.economy.cost import machine_usd
-from ladder.engines.models import base_is_local
 from ladder.errors import Problem, TaskError
 from ladder.evidence import Attempt, Build, Candidate, Gap
 from ladder.inference.forms import named
+from ladder.models.models import base_is_local
 from ladder.rungs.protocol import Bench, Stage, Trains
 from ladder.samples.data import Data
 from ladder.samples.rows import Sample

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ladder.economy.cost import machine_usd
-from ladder.engines.models import base_is_local
 from ladder.evidence import Build, Candidate, Gap
 from ladder.gate.verdict import score_holds
 from ladder.inference.answer import answer
 from ladder.inference.failures import require_conclusive
 from ladder.inference.forms import named
 from ladder.inference.outcome import Outcome
+from ladder.models.models import base_is_local
 from ladder.rungs.protocol import Bench, Stage, Trains
 from ladder.samples.data import Data
 from ladder.task import RungName, Task

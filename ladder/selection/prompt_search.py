@@ -110,7 +110,7 @@ def better_prompts(evaluator: Evaluator, incumbent: Candidate) -> list[Candidate
 
 
 def worth_it(evaluator: Evaluator, incumbent: Candidate) -> bool:
-    """Tell whether a better prompt could decide: the incumbent is near the gate and does not hold it.
+    """Tell whether a better prompt could decide: the gate is near, and not held.
 
     It holds it when its dev score is a standard error above the limit, or more. What a model does
     not know, no wording teaches it: such gaps are for the rungs above.

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ladder.engines.base import Completion, Request
-from ladder.engines.cache import CachedEngine
 from ladder.evidence import Candidate, Retrieval
 from ladder.inference.answer import read
 from ladder.inference.failures import require_answers
@@ -14,6 +13,7 @@ from ladder.inference.forms import wordings
 from ladder.inference.prompts import request_for
 from ladder.inference.rewriting import fault_of
 from ladder.inference.voting import TEMPERATURE, ballot
+from ladder.models.cache import CachedEngine
 from ladder.rungs import r2_rag, r3_lora
 from ladder.rungs.protocol import Bench
 from ladder.samples.duplicates import clusters, like_pairs

@@ -12,12 +12,12 @@ from ladder.artefacts.issue import OWN_CODE
 from ladder.engines import model_folder
 from ladder.engines.bundled import first_use
 from ladder.engines.local import LocalEngine
-from ladder.engines.models import Models, base_is_local
-from ladder.engines.own_code import may_run
 from ladder.engines.speed import probe
 from ladder.errors import MissingExtraError
 from ladder.evidence import Build, Foreseen, Memory
 from ladder.hardware import memory_there_mb, precision
+from ladder.models.models import Models, base_is_local
+from ladder.models.own_code import may_run
 from ladder.progress import Watch
 from ladder.samples.data import Data
 from ladder.task import Task

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from engines.faulty_server import FaultyServer, Seen, Step, failing
 
-from ladder.engines.cache import Cache
 from ladder.evaluation.latency import (
     LATENCY_REQUESTS,
     LATER,
@@ -17,6 +16,7 @@ from ladder.evaluation.latency import (
 )
 from ladder.evaluation.measure import measure
 from ladder.evidence import Candidate, Measurement, Verdict
+from ladder.models.cache import Cache
 from ladder.rungs.protocol import Bench
 from ladder.samples.data import Data
 from ladder.samples.rows import Sample

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from engines.faulty_server import FaultyServer, Seen, Step
 
-from ladder.engines.cache import Cache
 from ladder.evidence import Candidate
+from ladder.models.cache import Cache
 from ladder.rungs.protocol import Bench
 from ladder.samples.data import Data
 from ladder.samples.rows import Sample

@@ -9,7 +9,6 @@ import pytest
 
 from ladder.advice.recommend import choose
 from ladder.climb.loop import climb_rungs, ends, refusal
-from ladder.engines.cache import Cache
 from ladder.evidence import (
     Attempt,
     Candidate,
@@ -20,6 +19,7 @@ from ladder.evidence import (
     TokenUse,
 )
 from ladder.gate.verdict import combine, score_holds
+from ladder.models.cache import Cache
 from ladder.progress import Quiet
 from ladder.rungs import LADDER
 from ladder.rungs.protocol import Bench

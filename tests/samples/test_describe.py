@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from ladder.engines.cache import Cache
 from ladder.errors import DataError
 from ladder.evaluation.confirm import score_with_leaks
 from ladder.evidence import Candidate
+from ladder.models.cache import Cache
 from ladder.rungs.protocol import Bench
 from ladder.samples.data import Data
 from ladder.samples.describe import describe_data, headline, refuse_untestable

@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 
 from ladder.commands.assess import assess
 from ladder.commands.check import check_task
-from ladder.engines.cache import Cache
 from ladder.errors import DataError, EngineError, SpendLimitError, TaskError
 from ladder.evaluation.measure import measure
 from ladder.evaluation.people import human_score, judge_agreement
@@ -26,6 +25,7 @@ from ladder.gate.judged import LEAST_GOLD
 from ladder.inference.answer import answer
 from ladder.inference.judge import Scored, gated_scores, score_all
 from ladder.lifecycle.plan import load_plan
+from ladder.models.cache import Cache
 from ladder.progress import Quiet
 from ladder.report.markdown import as_markdown
 from ladder.rungs.protocol import Bench

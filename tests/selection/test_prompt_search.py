@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from ladder.climb.opening import open_bench
 from ladder.climb.rehearsal import Rehearsal, RehearsedEngine, rehearse
 from ladder.engines.base import Request
-from ladder.engines.cache import Cache
 from ladder.engines.speed import TWO_CORES
 from ladder.evidence import Asked, Candidate
 from ladder.inference.prompts import request_for
+from ladder.models.cache import Cache
 from ladder.progress import Quiet
 from ladder.rungs import r1_prompt
 from ladder.samples.data import Data
