@@ -114,9 +114,9 @@ def measure(folder: Path, name: str, calls: int) -> None:
             f"{name}: {len(bench.data.train)} train, {len(bench.data.dev)} dev, "
             f"{len(old)} gate rows; at a gate of {USUAL_GATE} the search {runs}\n"
             f"  usual   dev {mean(scores(bench, usual, 'dev'))} gate {mean(old)}  "
-            f"{asked.calls:5} calls {asked.seconds:4.0f} s  {usual.technique}\n"
+            f"{asked.calls:5} calls {asked.seconds:4.0f} s  {usual.description}\n"
             f"  search  dev {mean(scores(bench, winner, 'dev'))} gate {mean(new)}  "
-            f"{searched.calls:5} calls {searched.seconds:4.0f} s  {winner.technique}\n"
+            f"{searched.calls:5} calls {searched.seconds:4.0f} s  {winner.description}\n"
             f"  gate rows: {gap:+.3f} ({low:+.3f} to {high:+.3f}), p {p_value:.3f}\n"
             f"  unseen training rows: "
             + (f"{proof.difference:+.3f} on {proof.n}, p {proof.p_value:.3f}, " if proof else "")

@@ -55,7 +55,7 @@ TRAIN_ROWS, TEST_ROWS, TAUGHT_ROWS = 1000, 500, 600
 DEV_ROWS, GATE_ROWS = 32, 200
 EXAMPLES = 4
 LOWEST_GATE = 0.05
-"""Everything passes: nothing is to be explained or mended here, only measured."""
+"""Everything passes: nothing is to be explained or fixed here, only measured."""
 
 
 def cut(folder: Path, name: str, target: Path) -> Path:
@@ -150,13 +150,13 @@ def run(folder: Path, name: str, generating: bool) -> None:
             score = reference.score
             print(f"  control: {reference.name:35} {score.mean:.3f} "
                   f"({score.low:.3f}–{score.high:.3f})")  # fmt: skip
-        technique = best.candidate.technique if best.candidate else ""
-        print(line(f"teacher: {best.rung}, {technique}"[:44], best.measurement))
+        description = best.candidate.description if best.candidate else ""
+        print(line(f"teacher: {best.rung}, {description}"[:44], best.measurement))
         teacher = best.measurement, bench.history.scores[best.rung]
         for student in made:
             measured, _, outcomes = measure(bench.evaluator, student, rows, all_rows=True)
             found = beside(bench.evaluator, best.rung, (measured, by_row(outcomes)), teacher)
-            print(line(student.technique[:44], measured))
+            print(line(student.description[:44], measured))
             if found:
                 print(
                     f"    kept {found.kept:.1%} ({found.low:.1%} to {found.high:.1%}), "

@@ -86,5 +86,5 @@ def check_rung(rung: Rung, bench: Bench) -> None:
     assert candidates, "the first stage is empty although the rung is available"
     for candidate in candidates:
         assert candidate.rung == rung.NAME, "a candidate names another rung"
-        assert candidate.technique, "a candidate is not described"
+        assert candidate.description, "a candidate is not described"
         assert type(candidate).model_validate_json(candidate.model_dump_json()) == candidate

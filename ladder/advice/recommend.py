@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ladder.advice.techniques import score_of
+from ladder.advice.training_methods import score_of
 from ladder.economy.cost import usd_per_month
 from ladder.evidence import (
     CONTROL,
@@ -17,7 +17,7 @@ from ladder.evidence import (
     Measurement,
     Recommendation,
     Savings,
-    Technique,
+    TrainingMethod,
 )
 from ladder.task import RungName, Task
 
@@ -50,14 +50,14 @@ def recommend(
     if chosen is None or chosen.candidate is None or chosen.measurement is None:
         return Recommendation(
             rung=None,
-            technique="none of the rungs",
+            description="none of the rungs",
             withheld=withheld,
             reasons=tuple(_why_none(attempts, control, withheld, trains or {})),
         )
     if withheld or refuted:
         return Recommendation(
             rung=None,
-            technique=chosen.candidate.technique,
+            description=chosen.candidate.description,
             tested=chosen.rung,
             confirmed=confirmed.score if confirmed else None,
             confirmed_verdict=confirmed.verdict.verdict if confirmed else None,
@@ -67,9 +67,9 @@ def recommend(
         )
     return Recommendation(
         rung=chosen.rung,
-        technique=chosen.candidate.technique,
+        description=chosen.candidate.description,
         tested=chosen.rung,
-        unproven=chosen.status != "passed",
+        leans_to_pass=chosen.status != "passed",
         confirmed=confirmed.score if confirmed else None,
         confirmed_verdict=confirmed.verdict.verdict if confirmed else None,
         with_leaked_rows=confirmed.leaky if confirmed else None,
@@ -80,11 +80,11 @@ def recommend(
     )
 
 
-def with_techniques(found: Recommendation, ways: Sequence[Technique]) -> Recommendation:
+def with_training_methods(found: Recommendation, ways: Sequence[TrainingMethod]) -> Recommendation:
     """Return a recommendation with every way of training; none is chosen where nothing stands."""
     stands = found.rung is not None or not (found.withheld or found.tested)
     chosen = tuple(way if stands else way.but(chosen=False) for way in ways)
-    return found.but(techniques=chosen)
+    return found.but(training_methods=chosen)
 
 
 def _cost(task: Task, measured: Measurement) -> dict[str, float | None]:
@@ -162,16 +162,20 @@ def control_instead(chosen: Attempt, control: Control | None, min_score: float) 
 def _measured(attempt: Attempt) -> str:
     if attempt.measurement is None:
         return attempt.reason
-    word = "is the first rung that passes" if attempt.status == "passed" else "leads, unproven"
+    word = (
+        "is the first rung that passes"
+        if attempt.status == "passed"
+        else "is inconclusive, leans to pass"
+    )
     return f"{attempt.rung} {word}: {score_of(attempt)}."
 
 
-def _mended(attempt: Attempt) -> list[str]:
-    """Say what had to be mended for this rung to be what it is."""
+def _fixed(attempt: Attempt) -> list[str]:
+    """Say what had to be fixed for this rung to be what it is."""
     what = ", ".join(
-        f"{mend.cause} ({mend.change}: {mend.unseen.difference:+.2f})"
-        for mend in attempt.mends
-        if mend.kept and mend.unseen
+        f"{fix.cause} ({fix.change}: {fix.unseen.difference:+.2f})"
+        for fix in attempt.fixes
+        if fix.kept and fix.unseen
     )
     return [f"Mended first, by rows that chose nothing: {what}."] if what else []
 
@@ -190,7 +194,7 @@ def _short(attempt: Attempt) -> str:
 
 def _why(attempts: Sequence[Attempt], chosen: Attempt, control: Control | None) -> list[str]:
     """Say why a rung is recommended: what it scored, and why those below it are not."""
-    reasons = [_measured(chosen), *_mended(chosen)]
+    reasons = [_measured(chosen), *_fixed(chosen)]
     below = list(attempts)[: list(attempts).index(chosen)]
     reasons += [_line(attempt) for attempt in below]
     if chosen.status != "passed" and chosen.verdict:
@@ -241,7 +245,7 @@ def _why_none(
     bases = {rung for rung, what in trains.items() if what == "base"}
     refused = [a for a in attempts if a.diagnosis and bases & set(a.diagnosis.refuses)]
     if refused:
-        reasons.append("Do not train for this: mend what the diagnosis names, then assess again.")
+        reasons.append("Do not train for this: fix what the diagnosis names, then assess again.")
     elif left_out := [rung for rung in trains if rung not in {a.rung for a in attempts}]:
         reasons.append(
             f"Not measured: {', '.join(left_out)}, left out by `rungs:` or --until. Whether they "
@@ -259,9 +263,9 @@ def _why_none(
 
 
 def choose(task: Task, attempts: Sequence[Attempt]) -> Attempt | None:
-    """Return the lowest rung that passed or, unproven, holds every limit by its estimate."""
+    """Return the lowest rung that passed or, leans_to_pass, holds every limit by its estimate."""
     judged = [a for a in attempts if a.status != "no verdict"]
     passed = [a for a in judged if a.status == "passed"]
-    holding = [a for a in judged if a in passed or (a.verdict and a.verdict.unproven)]
+    holding = [a for a in judged if a in passed or (a.verdict and a.verdict.leans_to_pass)]
     climbs_on = task.gate.when_undecided == "climb"
     return next(iter(passed if passed and climbs_on else holding), None)

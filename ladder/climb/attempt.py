@@ -27,9 +27,9 @@ from ladder.evidence import (
 )
 from ladder.files import write_json_lines
 from ladder.inference.outcome import Outcome, Scores, scores_of
-from ladder.rungs import mends
+from ladder.rungs import fixes
 from ladder.rungs.protocol import Bench, Rung, Stage
-from ladder.selection.fixes import mend
+from ladder.selection.fixes import apply_fixes
 from ladder.selection.proving import compare_unseen, proving_rows
 from ladder.selection.race import race
 from ladder.wording import counted
@@ -63,7 +63,9 @@ def race_rung(bench: Bench, rung: Rung) -> tuple[Candidate | None, tuple[RaceLin
         except NoVerdictError as error:  # it may have won: the rung cannot fail without it
             bench.evaluator.watch.say(f"  {error}")
             incumbent, name = before, f"challenge {number}: {error}"
-            lines[name] = RaceLine(technique=name, score=0.0, n=0, dropped=True, inconclusive=True)
+            lines[name] = RaceLine(
+                description=name, score=0.0, n=0, dropped=True, inconclusive=True
+            )
     won = incumbent.digest if incumbent else ""
     last = [line.but(dropped=line.candidate != won) for line in lines.values()]
     return incumbent, tuple(sorted(last, key=lambda line: (-line.n, -line.score)))
@@ -100,7 +102,7 @@ def _attempted(bench: Bench, rung: Rung, *, every: bool) -> tuple[Attempt, Score
     winner, lines = race_rung(bench, rung)
     if winner is None:
         return skipped(rung, "no candidate could be built"), NO_SCORES
-    winner, mends = mend(bench.evaluator, winner)
+    winner, fixes = apply_fixes(bench.evaluator, winner)
     rows = bench.data.gate
     measurement, verdict, outcomes = measure(
         bench.evaluator, winner, rows, all_rows=every, title=f"measuring {rung.NAME}"
@@ -123,7 +125,7 @@ def _attempted(bench: Bench, rung: Rung, *, every: bool) -> tuple[Attempt, Score
         measurement=measurement,
         verdict=verdict,
         diagnosis=parts.diagnosis,
-        mends=mends,
+        fixes=fixes,
         context=parts.context,
         retrieval=retrieval_health(bench.evaluator, winner.retrieval, rows),
         comparisons=compare(
@@ -160,8 +162,8 @@ def _explained(
         return Parts()
     diagnosis, context, taught = None, None, None
     if verdict.status != "pass":
-        diagnosis = explain(bench.evaluator, winner, verdict, outcomes, mends())
-    if diagnosis and diagnosis.arms:  # they are run where the score is missed
+        diagnosis = explain(bench.evaluator, winner, verdict, outcomes, fixes())
+    if diagnosis and diagnosis.ablations:  # they are run where the score is missed
         context = context_costs(bench.evaluator, winner, [outcome.sample for outcome in outcomes])
     if rung.TRAINS == "student":
         taught = against_teacher(
@@ -190,8 +192,8 @@ def status_of(
         words = f" ({kinds}: {measured.commonest_error})" if kinds else ""
         return "no verdict", f"{reason}{words}"
     lost = [line for line in lines if line.inconclusive]
-    if lost and verdict.status != "pass" and not verdict.unproven:
-        names = ", ".join(line.technique for line in lost)
+    if lost and verdict.status != "pass" and not verdict.leans_to_pass:
+        names = ", ".join(line.description for line in lost)
         return "no verdict", f"too many requests failed to race {names}; what was raced: {reason}"
     known: dict[str, Status] = {"pass": "passed", "fail": "failed"}
     return known.get(verdict.status, "undecided"), reason

@@ -71,7 +71,7 @@ def outcome_line(attempt: Attempt) -> str:
 
 
 def refusal(bench: Bench, rung: Rung, *, every: bool) -> str | None:
-    """Return why a rung is not climbed: it cannot be tried, or cannot mend what failed."""
+    """Return why a rung is not climbed: it cannot be tried, or cannot fix what failed."""
     missing = rung.needs(bench.task, bench.data) or rung.unavailable(bench)
     if missing or every:
         return missing
@@ -89,7 +89,7 @@ def ends(bench: Bench, attempt: Attempt) -> bool:
     """
     if attempt.status != "undecided":
         return attempt.status == "passed"
-    holds = bool(attempt.verdict and attempt.verdict.unproven)
+    holds = bool(attempt.verdict and attempt.verdict.leans_to_pass)
     way = bench.task.gate.when_undecided
     if way == "ask":
         question = f"{attempt.rung} is undecided ({attempt.reason}). Climb on?"

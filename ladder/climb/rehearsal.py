@@ -1,7 +1,7 @@
 """A rehearsal of the climb: the climb's own code over the task's own rows, asking nobody.
 
 Its engine counts what it is asked and answers by a draw, so the rehearsal knows every candidate,
-round, look and arm. What it has to assume is how long free answers get, and how far apart the
+round, look and ablation. What it has to assume is how long free answers get, and how far apart the
 candidates are: those that fall behind early are asked less.
 """
 

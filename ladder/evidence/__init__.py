@@ -11,12 +11,12 @@ from ladder.evidence.assessment import (
     Savings,
     Status,
     TaskRecord,
-    Technique,
-    TechniqueName,
+    TrainingMethod,
+    TrainingMethodName,
 )
-from ladder.evidence.candidate import Build, Candidate, Foreseen, Order, Retrieval, Way
+from ladder.evidence.candidate import Build, Candidate, Order, Retrieval, TrainingEstimate, Way
 from ladder.evidence.data import DataReport, SyntheticCounts, SyntheticRecord, WordOverlap
-from ladder.evidence.diagnosis import Cause, CauseName, ContextCosts, Diagnosis, Gap, Mend
+from ladder.evidence.diagnosis import Cause, CauseName, ContextCosts, Diagnosis, Fix, Gap
 from ladder.evidence.measurement import (
     CONTROL,
     AgainstTeacher,
@@ -59,14 +59,13 @@ __all__ = [
     "Diagnosis",
     "Economics",
     "Estimate",
-    "Foreseen",
+    "Fix",
     "Gap",
     "JudgeAgreement",
     "Latency",
     "LimitVerdict",
     "Measurement",
     "Memory",
-    "Mend",
     "Order",
     "Passport",
     "RaceLine",
@@ -80,9 +79,10 @@ __all__ = [
     "SyntheticCounts",
     "SyntheticRecord",
     "TaskRecord",
-    "Technique",
-    "TechniqueName",
     "TokenUse",
+    "TrainingEstimate",
+    "TrainingMethod",
+    "TrainingMethodName",
     "Verdict",
     "VerdictWord",
     "Way",

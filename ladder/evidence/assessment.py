@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from ladder.evidence.candidate import Candidate
 from ladder.evidence.data import DataReport
-from ladder.evidence.diagnosis import ContextCosts, Diagnosis, Mend
+from ladder.evidence.diagnosis import ContextCosts, Diagnosis, Fix
 from ladder.evidence.measurement import (
     AgainstTeacher,
     Comparison,
@@ -27,6 +27,8 @@ Status = Literal["passed", "failed", "undecided", "skipped", "no verdict"]
 class Attempt(Record):
     """One rung of the ladder."""
 
+    FORMER = {"mends": "fixes"}
+
     rung: RungName
     status: Status
     """`no verdict`: too many requests failed to tell; nothing is concluded from it."""
@@ -36,7 +38,7 @@ class Attempt(Record):
     measurement: Measurement | None = None
     verdict: Verdict | None = None
     diagnosis: Diagnosis | None = None
-    mends: tuple[Mend, ...] = ()
+    fixes: tuple[Fix, ...] = ()
     """What was changed before the rung was measured, in this order."""
     context: ContextCosts | None = None
     """Where documents are read and the score is missed."""
@@ -50,13 +52,13 @@ class Attempt(Record):
     """By the clock, in this run: what was kept from before took none."""
 
 
-TechniqueName = Literal["none", "lora", "qlora", "dora", "full", "preference", "distill"]
+TrainingMethodName = Literal["none", "lora", "qlora", "dora", "full", "preference", "distill"]
 
 
-class Technique(Record):
+class TrainingMethod(Record):
     """A way of training, and the measurement that speaks for or against it here."""
 
-    name: TechniqueName
+    name: TrainingMethodName
     chosen: bool
     reason: str
 
@@ -64,9 +66,15 @@ class Technique(Record):
 class Recommendation(Record):
     """The answer."""
 
+    FORMER = {
+        "technique": "description",
+        "techniques": "training_methods",
+        "unproven": "leans_to_pass",
+    }
+
     rung: RungName | None
-    technique: str
-    unproven: bool = False
+    description: str
+    leans_to_pass: bool = False
     confirmed: Estimate | None = None
     """The score on the sealed rows, read once."""
     confirmed_verdict: VerdictWord | None = None
@@ -80,7 +88,7 @@ class Recommendation(Record):
     reasons: tuple[str, ...]
     instead: str = ""
     """Where the control is not proven worse: what speaks for taking it."""
-    techniques: tuple[Technique, ...] = ()
+    training_methods: tuple[TrainingMethod, ...] = ()
     """Every way of training; one is chosen where there is an answer, and it may be `none`."""
     cost: dict[str, float | None] = {}
     deployment: dict[str, Any] = {}

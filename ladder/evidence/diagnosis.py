@@ -43,22 +43,24 @@ class Cause(Record):
 
 
 class Diagnosis(Record):
-    """Why a rung did not pass, and what would mend it."""
+    """Why a rung did not pass, and what would fix it."""
+
+    FORMER = {"arms": "ablations", "untold": "unresolved"}
 
     causes: tuple[Cause, ...]
     refuses: tuple[RungName, ...] = ()
-    """Rungs that cannot mend these causes."""
+    """Rungs that cannot fix these causes."""
     sentence: str
-    arms: dict[str, Estimate] = {}
-    """Arm -> score of the same rows with one thing changed."""
-    untold: tuple[str, ...] = ()
+    ablations: dict[str, Estimate] = {}
+    """Ablation -> score of the same rows with one thing changed."""
+    unresolved: tuple[str, ...] = ()
     """What could not be told apart, and why."""
     asked: Asked = Asked()
-    """What the arms took, of which nothing was kept from before."""
+    """What the ablations took, of which nothing was kept from before."""
 
 
-class Mend(Record):
-    """A change that an arm showed to help, tried on the rows that choose."""
+class Fix(Record):
+    """A change that an ablation showed to help, tried on the rows that choose."""
 
     cause: CauseName
     change: str

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 
 class Record(BaseModel):
     """A frozen value that crosses a file boundary."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    FORMER: ClassVar[Mapping[str, str]] = {}
+    """Former name of a field -> its name: what was written before still loads."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_names_of_today(cls, values: Any) -> Any:
+        if not cls.FORMER or not isinstance(values, dict):
+            return values
+        return {cls.FORMER.get(name, name): value for name, value in values.items()}
 
     def but(self, **changes: Any) -> Self:
         """Return the same record with some fields changed, checked like a new one.
@@ -71,5 +82,7 @@ class Asked(Record):
 class Memory(Record):
     """What each technique needs on a machine, and what there is."""
 
+    FORMER = {"there_mb": "available_mb"}
+
     needed_mb: dict[str, float]
-    there_mb: float
+    available_mb: float

@@ -26,9 +26,9 @@ def request_for(
     if not engine.abilities.instructed:
         return Request(text=sample.input)
     choices: tuple[str, ...] = ()
-    if candidate.answer in ("scored", "constrained"):
+    if candidate.decoding in ("scored", "constrained"):
         choices = _choices(evaluator, candidate.retrieval, sample)
-    held = candidate.answer == "json" and evaluator.answer_schema
+    held = candidate.decoding == "json" and evaluator.answer_schema
     schema = json.dumps(evaluator.answer_schema, ensure_ascii=False) if held else ""
     limit = answer_tokens(evaluator, candidate, engine)
     shots = [
@@ -90,7 +90,7 @@ def _plain(
     lines = [_document_line(document) for document in documents]
     lines += [f"{asks}: {one_line(sample.input)}", f"{answers}:"]
     text = "\n\n".join([*blocks, "\n".join(lines)])
-    return f"\n{text}" if candidate.placebo else text
+    return f"\n{text}" if candidate.no_op else text
 
 
 def _chat(
@@ -104,7 +104,7 @@ def _chat(
     labels = evaluator.data.labels
     if labels and len(labels) <= MANY_LABELS:
         instruction += f"\nAnswer with one of: {', '.join(labels)}."
-    turns = [("system", f"{instruction}\n" if candidate.placebo else instruction)]
+    turns = [("system", f"{instruction}\n" if candidate.no_op else instruction)]
     for shot in shots:
         known = [_document_line(document) for document in _known(evaluator, candidate, shot)]
         turns += [("user", "\n".join([*known, shot.input])), ("assistant", shot.target)]

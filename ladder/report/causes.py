@@ -1,31 +1,31 @@
-"""What the report says of causes, mends and contexts, from records whose texts are escaped."""
+"""What the report says of causes, fixes and contexts, from records whose texts are escaped."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ladder.evidence import ContextCosts, Diagnosis, Mend
+from ladder.evidence import ContextCosts, Diagnosis, Fix
 from ladder.wording import gap
 
 
-def mend_lines(mends: tuple[Mend, ...]) -> Iterator[str]:
+def fix_lines(fixes: tuple[Fix, ...]) -> Iterator[str]:
     """Say what was changed before the rung was measured, and what that was worth."""
-    if not mends:
+    if not fixes:
         return
     yield "\nMended before it was measured, each change on top of the one before:\n"
-    for mend in mends:
-        before, after = mend.tokens
-        unseen = f"; on rows that chose nothing {gap(mend.unseen)}" if mend.unseen else ""
-        dropped = "" if mend.kept else " Not kept: it does not win on rows that chose nothing."
+    for fix in fixes:
+        before, after = fix.tokens
+        unseen = f"; on rows that chose nothing {gap(fix.unseen)}" if fix.unseen else ""
+        dropped = "" if fix.kept else " Not kept: it does not win on rows that chose nothing."
         yield (
-            f"- **{mend.cause}** → {mend.change}: {gap(mend.on_dev)} on the rows that choose"
+            f"- **{fix.cause}** → {fix.change}: {gap(fix.on_dev)} on the rows that choose"
             f"{unseen}; {before:.0f} → {after:.0f} prompt tokens.{dropped}"
         )
 
 
 def cause_lines(diagnosis: Diagnosis | None) -> Iterator[str]:
-    """Say why a rung did not pass, by what the arms mended."""
-    if diagnosis is None or not (diagnosis.causes or diagnosis.arms):
+    """Say why a rung did not pass, by what the ablations fixed."""
+    if diagnosis is None or not (diagnosis.causes or diagnosis.ablations):
         return
     # Often the first cause says the same sentence.
     said = any(diagnosis.sentence == cause.sentence for cause in diagnosis.causes)
@@ -37,18 +37,18 @@ def cause_lines(diagnosis: Diagnosis | None) -> Iterator[str]:
             r = cause.recoverable
             would = f" Had they been right: {r.mean:.2f} ({r.low:.2f}–{r.high:.2f})."
         yield f"- **{cause.name}**: {cause.sentence}{rows}.{would}"
-    if diagnosis.arms:
-        n = max(found.n for found in diagnosis.arms.values())
-        arms = ", ".join(
+    if diagnosis.ablations:
+        n = max(found.n for found in diagnosis.ablations.values())
+        ablations = ", ".join(
             f"{name} {found.mean:.2f}" + (f" (of {found.n})" if found.n < n else "")
-            for name, found in diagnosis.arms.items()
+            for name, found in diagnosis.ablations.items()
         )
         asked = diagnosis.asked
         yield (
-            f"\nThe same {n} rows with one thing changed: {arms}. That took "
+            f"\nThe same {n} rows with one thing changed: {ablations}. That took "
             f"{asked.calls:,} calls, {asked.tokens:,} tokens, {asked.seconds:.0f} s of the model."
         )
-    for line in diagnosis.untold:
+    for line in diagnosis.unresolved:
         yield f"\nCould not tell {line}."
 
 

@@ -12,9 +12,9 @@ LADDER: list[Rung] = [r1_prompt, r2_rag, r3_lora, r4_distill]
 __all__ = ["LADDER", "Rung"]
 
 
-def mends() -> dict[RungName, frozenset[Gap]]:
-    """Return what each rung can mend, from the lowest up."""
-    return {rung.NAME: rung.MENDS for rung in LADDER}
+def fixes() -> dict[RungName, frozenset[Gap]]:
+    """Return what each rung can fix, from the lowest up."""
+    return {rung.NAME: rung.FIXES for rung in LADDER}
 
 
 def trains() -> dict[RungName, Trains]:

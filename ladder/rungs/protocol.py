@@ -86,8 +86,8 @@ class Rung(Protocol):
         ...
 
     @property
-    def MENDS(self) -> frozenset[Gap]:  # noqa: N802 - a module's constant
-        """Failures of the rungs below that it can mend: it is not climbed for any other."""
+    def FIXES(self) -> frozenset[Gap]:  # noqa: N802 - a module's constant
+        """Failures of the rungs below that it can fix: it is not climbed for any other."""
         ...
 
     @property

@@ -18,7 +18,7 @@ from ladder.task import RungName, Task
 
 NAME: RungName = "prompt"
 TRAINS: Trains = "nothing"
-MENDS: frozenset[Gap] = frozenset({"context", "skill", "cost"})
+FIXES: frozenset[Gap] = frozenset({"context", "skill", "cost"})
 
 
 SHOTS = (4, 8)
@@ -44,7 +44,7 @@ def pointless(bench: Bench) -> str | None:
 
 def first_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
     """Return the zero-shot forms: how the question is put, and how the answer is read."""
-    base = Candidate(rung=NAME, technique="", model=bench.task.models.base)
+    base = Candidate(rung=NAME, description="", model=bench.task.models.base)
     can = bench.evaluator.engine(base).abilities
     chat = base.but(form="chat")
     asked = [chat]
@@ -70,12 +70,12 @@ def second_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
         return []
     if not bench.data.train:
         return named(held_to_schema(bench.evaluator, incumbent))
-    chat = incumbent.but(form="chat", answer="free", calibration="none")
+    chat = incumbent.but(form="chat", decoding="free", calibration="none")
     forms = [incumbent] if incumbent.form == "chat" else [incumbent, chat]
     found = held_to_schema(bench.evaluator, incumbent)
     for form, count in product(forms, SHOTS):
         shown = form.but(shots=spread_shots(bench.evaluator, count), with_goal=True)
-        found += scored(shown) if form.answer != "free" else [shown]
+        found += scored(shown) if form.decoding != "free" else [shown]
         found += held_to_schema(bench.evaluator, shown)
     return named(found)
 
@@ -83,7 +83,7 @@ def second_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
 def search_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
     """Return what a search over instructions and examples finds, where it is worth it."""
     found = better_prompts(bench.evaluator, incumbent) if incumbent is not None else []
-    return [c.but(technique=f"{describe(c)}; {c.technique}") for c in found]
+    return [c.but(description=f"{describe(c)}; {c.description}") for c in found]
 
 
 def variants_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
@@ -91,7 +91,11 @@ def variants_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]
 
     Votes need answers that can be equal, and a rewrite an answer that can be checked from outside.
     """
-    if incumbent is None or incumbent.answer != "free" or not worth_it(bench.evaluator, incumbent):
+    if (
+        incumbent is None
+        or incumbent.decoding != "free"
+        or not worth_it(bench.evaluator, incumbent)
+    ):
         return []
     found = []
     if _can_be_equal(bench):

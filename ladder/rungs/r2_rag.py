@@ -15,7 +15,7 @@ from ladder.task import RungName, Task
 
 NAME: RungName = "rag"
 TRAINS: Trains = "nothing"
-MENDS: frozenset[Gap] = frozenset({"context", "skill"})
+FIXES: frozenset[Gap] = frozenset({"context", "skill"})
 
 EXAMPLE_COUNTS = (4, 8)
 MORE_EXAMPLES = 14
@@ -45,7 +45,7 @@ def first_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
     forms = _forms(bench)
     found = []
     for form, retrieval in product(forms, _retrievals(bench)):
-        narrow = retrieval.source == "examples" and form.answer == "scored"
+        narrow = retrieval.source == "examples" and form.decoding == "scored"
         if not (narrow and len(bench.data.labels) > MANY_LABELS):
             found.append(form.but(retrieval=retrieval))
         if narrow:
@@ -70,7 +70,7 @@ def second_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
         found += [incumbent.but(shots=spread_shots(bench.evaluator, k)) for k in SHOTS]
     if incumbent.form == "plain":
         found.append(incumbent.but(with_goal=not incumbent.with_goal))
-    if incumbent.answer == "scored" and not retrieval.narrow:
+    if incumbent.decoding == "scored" and not retrieval.narrow:
         found += [
             incumbent.but(calibration=calibration)
             for calibration in CALIBRATIONS
@@ -85,7 +85,7 @@ CHALLENGERS: tuple[Stage, ...] = ()
 
 def _forms(bench: Bench) -> list[Candidate]:
     """Return the forms to read in: the prompt rung's winner, and the other of chat and plain."""
-    base = Candidate(rung=NAME, technique="", model=bench.task.models.base)
+    base = Candidate(rung=NAME, description="", model=bench.task.models.base)
     can = bench.evaluator.engine(base).abilities
     prompt = bench.history.at("prompt")
     won = prompt.candidate if prompt else None

@@ -21,7 +21,7 @@ from ladder.training.rows import plain_candidate, training_rows
 
 NAME: RungName = "lora"
 TRAINS: Trains = "base"
-MENDS: frozenset[Gap] = frozenset({"skill"})
+FIXES: frozenset[Gap] = frozenset({"skill"})
 LEAST_ROWS = 40
 
 
@@ -120,7 +120,7 @@ def _helped(bench: Bench) -> bool:
 
 def _documents_hold_more(rag: Attempt) -> bool:
     """Tell whether the right documents beat the examples that rag found better to read."""
-    oracle = rag.diagnosis.arms.get("oracle") if rag.diagnosis else None
+    oracle = rag.diagnosis.ablations.get("oracle") if rag.diagnosis else None
     return (
         oracle is not None
         and rag.measurement is not None
@@ -133,7 +133,7 @@ def _described(bench: Bench, candidates: list[Candidate]) -> list[Candidate]:
     there = len(bench.data.train)
     trained = min(there, bench.task.training.max_rows)
     of = f" ({trained:,} of {there:,} rows)" if trained < there else ""
-    return [c.but(technique=f"{recipe} adapter{of}, {c.technique}") for c in named(candidates)]
+    return [c.but(description=f"{recipe} adapter{of}, {c.description}") for c in named(candidates)]
 
 
 def build_of(candidates: Sequence[Candidate]) -> Build:

@@ -24,7 +24,7 @@ from ladder.training.teacher import teacher_of
 
 NAME: RungName = "distill"
 TRAINS: Trains = "student"
-MENDS: frozenset[Gap] = frozenset({"skill", "cost"})
+FIXES: frozenset[Gap] = frozenset({"skill", "cost"})
 LEAST_INPUTS = 40
 
 
@@ -98,10 +98,10 @@ def _generating_student(bench: Bench, teacher: Candidate, taught: Sequence[Outco
     recipe = find_recipe("distill_sequence", bench.task.folder)
     build = bench.trainer.train(recipe, bench.trainer.narrowed(folder, rows), rows)
     words = "student of the base" if bench.task.models.student is None else "given student"
-    described = named([candidate])[0].technique
+    described = named([candidate])[0].description
     return candidate.but(
         model=f"hf:{build.folder}",
-        technique=f"{words}, {described}",
+        description=f"{words}, {described}",
         build=_with_costs(bench, build, taught),
     )
 
@@ -129,9 +129,9 @@ def _linear_student(
     build = bench.trainer.train(recipe, embedding, rows)
     return Candidate(
         rung=NAME,
-        technique=f"linear head on {reads}",
+        description=f"linear head on {reads}",
         model=f"head:{build.folder}",
-        answer="free",
+        decoding="free",
         build=_with_costs(bench, build, taught),
     )
 

@@ -204,7 +204,7 @@ def _read(evaluator: Evaluator, incumbent: Candidate, found: Combination, rows: 
     """
     candidate = _candidate(incumbent, found, "none")
     dev = evaluator.data.dev[:rows]
-    if candidate.answer != "scored":
+    if candidate.decoding != "scored":
         outcomes = answer(evaluator, candidate, dev, TITLE)
         require_conclusive(outcomes, evaluator.task.gate, TITLE)
         return Reading(_mean([o.score for o in outcomes if o.score is not None]), "none")
@@ -253,7 +253,7 @@ def _mean(scores: Sequence[float]) -> float:
 def _candidate(incumbent: Candidate, found: Combination, calibration: Calibration) -> Candidate:
     text, with_goal, shots = found.prompt
     return incumbent.but(
-        technique=f"{found.instruction.name}, {found.shown.name}",
+        description=f"{found.instruction.name}, {found.shown.name}",
         instruction=text,
         with_goal=with_goal,
         shots=shots,

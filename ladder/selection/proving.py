@@ -51,4 +51,4 @@ def compare_unseen(
     both = zip(new, old, strict=True)
     if not any(a.score is not None and b.score is not None for a, b in both):
         return None
-    return compare_outcomes(incumbent.technique, new, old, evaluator.task.gate.confidence)
+    return compare_outcomes(incumbent.description, new, old, evaluator.task.gate.confidence)

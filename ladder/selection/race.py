@@ -55,7 +55,7 @@ def race(evaluator: Evaluator, candidates: Sequence[Candidate]) -> tuple[Candida
         )
     lines = [
         RaceLine(
-            technique=candidate.technique,
+            description=candidate.description,
             candidate=candidate.digest,
             score=standings[at].mean,
             n=standings[at].n,

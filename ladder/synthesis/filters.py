@@ -56,11 +56,11 @@ def answerer(bench: Bench, teacher: ModelRef) -> Candidate:
     held = bench.evaluator.answer_schema is not None and can.json_schema
     return Candidate(
         rung=r2_rag.NAME,
-        technique="answers to written inputs",
+        description="answers to written inputs",
         model=teacher,
         form=plain_candidate(bench.evaluator, r3_lora.NAME).form if can.plain else "chat",
         wording=wordings(bench.evaluator)[0],
-        answer="scored" if scores else "json" if held else "free",
+        decoding="scored" if scores else "json" if held else "free",
         retrieval=Retrieval(source="examples", k=NEAREST),
     )
 

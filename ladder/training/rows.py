@@ -19,12 +19,12 @@ def plain_candidate(evaluator: Evaluator, rung: RungName) -> Candidate:
     several_lines = any("\n" in sample.target for sample in evaluator.data.train)
     return Candidate(
         rung=rung,
-        technique="",
+        description="",
         model=evaluator.task.models.base,
         form="chat" if several_lines else "plain",  # a plain answer ends with its line
         wording=(LABEL_WORDINGS if evaluator.data.labels else TEXT_WORDINGS)[0],
         with_goal=False,
-        answer="scored" if evaluator.data.labels else "free",
+        decoding="scored" if evaluator.data.labels else "free",
     )
 
 

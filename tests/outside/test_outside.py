@@ -98,9 +98,9 @@ def test_each_is_a_line(tmp_path: Path, url: str) -> None:
     assert checked.returncode == 0, checked.stderr
     assert "no mistake found" in checked.stdout
 
-    foreseen = acme(tmp_path, "assess", task, "--dry-run")
-    assert foreseen.returncode == 0, foreseen.stderr
-    assert "checklist" in foreseen.stdout
+    estimated = acme(tmp_path, "assess", task, "--dry-run")
+    assert estimated.returncode == 0, estimated.stderr
+    assert "checklist" in estimated.stdout
 
     assessed = acme(tmp_path, "assess", task, "--json")
     assert assessed.returncode == 0, assessed.stderr

@@ -55,5 +55,5 @@ def climb_at(
 
 
 def chat(bench: Bench, **more: object) -> Candidate:
-    base = Candidate(rung="prompt", technique="t", model=bench.task.models.base, form="chat")
+    base = Candidate(rung="prompt", description="t", model=bench.task.models.base, form="chat")
     return base.model_copy(update=more)

@@ -68,7 +68,7 @@ def attempt(rung: str, score: str = "pass", latency: str = "pass", **more: objec
         status=status,
         reason="",
         verdict=verdict,
-        candidate=Candidate(rung=rung, technique="x", model="replay:x"),
+        candidate=Candidate(rung=rung, description="x", model="replay:x"),
         measurement=Measurement(
             score=Estimate(mean=0.8 + distance[score], low=0.7, high=0.9, n=50),
             tokens=TokenUse(input_mean=1, output_mean=1),

@@ -24,7 +24,7 @@ def bench(tmp_path) -> Bench:
 
 
 def candidate(name: str, shots: tuple[str, ...] = ()) -> Candidate:
-    return Candidate(rung="prompt", technique=name, model="bundled:smollm2-135m", shots=shots)
+    return Candidate(rung="prompt", description=name, model="bundled:smollm2-135m", shots=shots)
 
 
 def comparison(claim: str) -> Comparison:
@@ -42,7 +42,7 @@ def test_a_challenger_is_kept_only_if_it_wins_unseen(bench, monkeypatch, claim, 
     rung = SimpleNamespace(STAGES=(lambda c, top: [old],), CHALLENGERS=(lambda c, top: [new],))
     leader, _ = race_rung(bench, rung)
     assert leader is not None
-    assert leader.technique == wins
+    assert leader.description == wins
 
 
 def test_no_unseen_rows_no_challenger(bench, monkeypatch) -> None:

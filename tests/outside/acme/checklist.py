@@ -9,7 +9,7 @@ from ladder.task import RungName, Task
 
 NAME: RungName = "checklist"
 TRAINS: Trains = "nothing"
-MENDS: frozenset[Gap] = frozenset({"skill"})
+FIXES: frozenset[Gap] = frozenset({"skill"})
 WORDS = "Go through the checklist."
 
 
@@ -34,7 +34,7 @@ def first_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
     return [
         Candidate(
             rung=NAME,
-            technique="chat after a checklist",
+            description="chat after a checklist",
             model=bench.task.models.base,
             form="chat",
             instruction=told,

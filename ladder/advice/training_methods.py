@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ladder.evidence import Attempt, Memory, Technique, TechniqueName
+from ladder.evidence import Attempt, Memory, TrainingMethod, TrainingMethodName
 from ladder.task import RungName, Task
 from ladder.training.estimate import fits
 
@@ -15,28 +15,28 @@ FEW_FOR_ALL = 5_000
 "LoRA Learns Less and Forgets Less": the difference shows on tens of thousands)."""
 
 
-def techniques(
+def training_methods(
     task: Task,
     attempts: Sequence[Attempt],
     chosen: Attempt | None,
     rows: int,
     memory: Memory | None,
     trains: Mapping[RungName, str],
-) -> tuple[Technique, ...]:
-    """Return every technique with its reason; exactly one is chosen.
+) -> tuple[TrainingMethod, ...]:
+    """Return every method with its reason; exactly one is chosen.
 
     Args:
         task: the user's job.
         attempts: what was measured.
         chosen: the recommended attempt, if there is one.
         rows: training rows.
-        memory: what each technique needs on this machine; none where the weights are elsewhere.
+        memory: what each method needs on this machine; none where the weights are elsewhere.
         trains: rung -> what it trains (`rungs.protocol.Trains`).
     """
     adapter = next((a for a in attempts if trains.get(a.rung) == "base"), None)
     student = next((a for a in attempts if trains.get(a.rung) == "student"), None)
     picked = _picked(task, trains.get(chosen.rung) if chosen else None, memory)
-    reasons: dict[TechniqueName, str] = {
+    reasons: dict[TrainingMethodName, str] = {
         "none": _why_no_training(attempts, chosen, trains),
         "lora": _why_lora(adapter, memory),
         "qlora": _why_qlora(memory),
@@ -46,13 +46,13 @@ def techniques(
         "distill": _why_distill(task, attempts, student),
     }
     return tuple(
-        Technique(name=name, chosen=name == picked, reason=reason)
+        TrainingMethod(name=name, chosen=name == picked, reason=reason)
         for name, reason in reasons.items()
     )
 
 
-def _picked(task: Task, trains: str | None, memory: Memory | None) -> TechniqueName:
-    """Return the technique of the recommended rung, by what it trains."""
+def _picked(task: Task, trains: str | None, memory: Memory | None) -> TrainingMethodName:
+    """Return the method of the recommended rung, by what it trains."""
     if trains == "student":
         return "distill"
     if trains == "base":
@@ -72,7 +72,7 @@ def _why_no_training(
     if refused and refused[0].diagnosis:
         return refused[0].diagnosis.sentence
     if chosen is not None and chosen.rung in untrained:
-        word = "passes" if chosen.status == "passed" else "leads, unproven"
+        word = "passes" if chosen.status == "passed" else "leans to pass, inconclusive"
         return f"{chosen.rung} {word} with {score_of(chosen)}: nothing has to be trained"
     tried = [a for a in attempts if a.rung in untrained and a.measurement]
     if not tried:
@@ -153,7 +153,7 @@ def _why_distill(task: Task, attempts: Sequence[Attempt], student: Attempt | Non
 
 
 def _needs(name: str, memory: Memory) -> str:
-    needed, there = memory.needed_mb[name] / 1024, memory.there_mb / 1024
+    needed, there = memory.needed_mb[name] / 1024, memory.available_mb / 1024
     return f"about {needed:.1f} GB needed, {there:.1f} GB free"
 
 
