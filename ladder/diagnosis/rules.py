@@ -124,8 +124,8 @@ def diagnose(
         names = ", ".join(cause.name for cause in causes) or "retrieval"
         sentence = (
             f"Given the right documents the same model scores {ablations.score('oracle'):.2f} "
-            f"instead of {_where_oracle(ablations):.2f}: the gap is {names}, not skill, so training "
-            "is refused. Fix that first."
+            f"instead of {_where_oracle(ablations):.2f}: the gap is {names}, not skill, so "
+            "training is refused. Fix that first."
         )
     else:
         sentence = causes[0].sentence if causes else "No single cause stands out."
