@@ -100,7 +100,7 @@ def test_memory_is_foreseen_for_as_many_tokens_as_the_programs_take_at_once(
 ) -> None:
     """Programs are copied without ladder, so that the number stands in both."""
     monkeypatch.syspath_prepend(str(ROOT / "recipes"))
-    assert importlib.import_module("running").TOKENS_AT_ONCE == TOKENS_AT_ONCE
+    assert importlib.import_module("steps").TOKENS_AT_ONCE == TOKENS_AT_ONCE
 
 
 def test_a_field_that_is_no_number_is_named(base: Path) -> None:
