@@ -23,6 +23,7 @@ def explain(base: Path, rows: Path) -> None:
     sys.path.insert(0, str(RECIPES))
     import settings as recipe
     import sft
+    import steps
     import torch
     from torch.profiler import ProfilerActivity, profile
     from trl import ModelConfig, SFTConfig, SFTTrainer, TrlParser
@@ -34,7 +35,7 @@ def explain(base: Path, rows: Path) -> None:
     trainer = sft.make_trainer(*parser.parse_args_and_config(given))
     trainer.create_optimizer()
     batch = next(iter(trainer.get_train_dataloader()))
-    labels = int((batch["labels"] != running.UNLABELLED).sum())
+    labels = int((batch["labels"] != steps.UNLABELLED).sum())
     print(f"a batch of {tuple(batch['input_ids'].shape)} tokens, {labels} of them learnt")
     sides: dict[str, Any] = {
         "labels only": trainer.training_step,
