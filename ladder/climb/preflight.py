@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from ladder.climb.own_code import refuse_untrusted
 from ladder.engines import ENGINES, is_served, open_engine
-from ladder.engines.json_schema import refusal
+from ladder.engines.local.json_schema import refusal
 from ladder.errors import MissingExtraError, Problem, TaskError
 from ladder.models.models import may_be_asked, must_stay
 from ladder.retrieval.retriever import may_be_kept

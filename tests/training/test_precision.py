@@ -84,15 +84,15 @@ def test_a_gpu_that_pytorch_cannot_use_decides_nothing(monkeypatch: pytest.Monke
 CODE = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
-import settings
+import settings as recipe
 from trl import DPOConfig, ModelConfig, SFTConfig
 flags, found = set(), []
-settings.processor_flags = lambda: flags
+recipe.processor_flags = lambda: flags
 for given, words in json.loads(sys.argv[2]):
     flags = set(given.split())
     sys.argv = ["sft.py", "--output_dir", "out", "--train_file", "rows", *words]
     kind = DPOConfig if any("dpo" in word for word in words) else SFTConfig
-    _, settings, model = settings.parse((settings.Files, kind, ModelConfig))
+    _, settings, model = recipe.parse((recipe.Files, kind, ModelConfig))
     found.append([model.dtype, settings.mixed_precision])
 print(json.dumps(found))
 """
