@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import json
 import math
@@ -25,6 +24,7 @@ from ladder.wording import in_json
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+LOCK = ".ladder.lock"
 R = TypeVar("R", bound="BaseModel")
 
 Raises = Callable[[Sequence[Problem]], LadderError]
@@ -352,12 +352,10 @@ def refuse_unwritable_file(path: Path) -> None:
 @contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
     """Hold a folder's advisory lock: one process at a time, freed by the system on a crash."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+    from filelock import FileLock
+
+    with FileLock(folder / LOCK, mode=0o600):
         yield
-    finally:
-        os.close(handle)
 
 
 def write_whole(path: Path, text: str) -> None:
