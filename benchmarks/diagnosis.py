@@ -5,7 +5,7 @@
 FOLDER holds wiki_rag/ (XQuAD, English). Two pipelines over a real small model: the shipped ferry
 handbook, and the encyclopedia (which of 12 articles answers a question). Beside the documents
 stands an archive of tickets, which hold each question word for word and no answer, so that one
-text is not enough. Every fault of `ladder.diagnosis.faults` is injected into both, under several
+text is not enough. Every fault of `fault_injection` is injected into both, under several
 seeds; each case draws 40 of the rows, judges them at a gate that the healthy pipeline holds, and
 diagnoses. Healthy pipelines are cases too: no cause may be named there. A fault that this model
 shrugs off (it holds the gate all the same) leaves nothing to diagnose, and is said and not counted.
@@ -25,12 +25,12 @@ from random import Random
 from typing import Any
 
 import yaml
+from fault_injection import FAULTS, Fault, Pipeline
 from ladder.retrieval.library import Library
 from rich.progress import Progress
 
 from ladder.climb.opening import open_bench
 from ladder.diagnosis.ablations import run_ablations
-from ladder.diagnosis.faults import FAULTS, Fault, Pipeline
 from ladder.diagnosis.rules import Ablations, diagnose
 from ladder.engines.bundled import bundled_folder
 from ladder.evidence import Candidate, Retrieval

@@ -124,8 +124,3 @@ def linear(train: Sequence[Sample], inputs: Sequence[str]) -> list[str]:
     )
     model.fit([sample.input for sample in train], [sample.target for sample in train])
     return [str(label) for label in model.predict(inputs)]
-
-
-def mean_score(control: Control | None) -> float:
-    """Return the best control's score, or 0 without a control."""
-    return max((line.score.mean for line in control.lines), default=0.0) if control else 0.0

@@ -134,14 +134,3 @@ def _described(bench: Bench, candidates: list[Candidate]) -> list[Candidate]:
     trained = min(there, bench.task.training.max_rows)
     of = f" ({trained:,} of {there:,} rows)" if trained < there else ""
     return [c.but(description=f"{recipe} adapter{of}, {c.description}") for c in named(candidates)]
-
-
-def build_of(candidates: Sequence[Candidate]) -> Build:
-    """Return what all the trainings of a rung cost together."""
-    builds = {c.build.folder: c.build for c in candidates}.values()
-    return Build(
-        seconds=sum(build.seconds for build in builds),
-        train_tokens=sum(build.train_tokens for build in builds),
-        usd=sum(build.usd for build in builds),
-        peak_memory_mb=max((build.peak_memory_mb for build in builds), default=0.0),
-    )

@@ -7,11 +7,11 @@ from random import Random
 
 import pytest
 from conftest import ROOT
+from fault_injection import COPIES, FAULTS, FLIPPED, Pipeline
 from ladder.retrieval.library import Library
 
 from ladder.climb.opening import open_bench
 from ladder.diagnosis.ablations import places
-from ladder.diagnosis.faults import COPIES, FAULTS, FLIPPED, Pipeline
 from ladder.diagnosis.rules import NOT_THERE
 from ladder.evidence import Candidate, Retrieval
 from ladder.progress import Quiet
