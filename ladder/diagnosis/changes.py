@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ladder.diagnosis.rules import Arm
-from ladder.evidence import Candidate, CauseName, Retrieval
+from ladder.evidence import Arm, Candidate, CauseName, Retrieval
 from ladder.inference.evaluator import Evaluator
 
 FEWER, MORE = 3, 3

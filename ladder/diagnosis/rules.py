@@ -13,11 +13,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
-from typing import Literal
 
 from scipy.stats import binom
 
-from ladder.evidence import Cause, CauseName, Diagnosis, Estimate, Gap, Verdict, Way
+from ladder.evidence import (
+    Arm,
+    Cause,
+    CauseName,
+    Diagnosis,
+    Estimate,
+    Gap,
+    Unresolved,
+    Verdict,
+    Way,
+)
 from ladder.gate.bounds import estimate
 from ladder.gate.paired import holm
 from ladder.gate.verdict import score_holds
@@ -30,22 +39,6 @@ WITNESS = 0.1
 WORTH_NAMING = 0.1
 """Causes behind fewer of the wrong answers than this are left out."""
 
-Arm = Literal[
-    "placebo",
-    "lenient",
-    "constrained",
-    "no context",
-    "oracle",
-    "unique",
-    "rerank",
-    "more",
-    "fewer",
-    "compress",
-    "reorder",
-    "other source",
-    "strong",
-    "strong oracle",
-]
 NOT_THERE, NOT_FOUND = 0, -1
 """Places of a right text that stands nowhere in the index, or too deep to be found."""
 
@@ -72,21 +65,6 @@ class Arms:
 
 Right = Callable[[Arm, str], bool]
 
-SENTENCES: dict[CauseName, str] = {
-    "format": "right, but in another form",
-    "missing": "no text in the index holds the answer",
-    "labels": "a stronger model with the right document disagrees with the target too",
-    "knowledge": "does not know what the documents say",
-    "retrieval": "right with the right document, which the search did not find",
-    "redundancy": "right once repeated texts are left out: copies fill the window",
-    "ranking": "right with the right document, which the search ranked too low",
-    "distraction": "right with less beside the right document: the rest distracts",
-    "position": "right when the documents stand in another order",
-    "harm": "right without the documents: they lead the model astray",
-    "routing": "right when the question is put to the other source, or a stronger model",
-    "context": "right with the right document alone",
-}
-
 
 def diagnose(
     way: Way,
@@ -107,31 +85,22 @@ def diagnose(
     min_score, confidence = gate.min_score, gate.confidence
     failed = [limit.limit for limit in verdict.limits if limit.verdict != "pass"]
     if "min_score" not in failed:
-        return _only_cost_or_latency(failed, verdict, mends)
+        return _only_cost_or_latency(failed, mends)
     wrong = [row for row, score in arms.production.items() if score < WRONG_BELOW]
     scores = {name: estimate(list(found.values()), confidence) for name, found in _run(arms)}
     if score_holds(verdict):  # over all rows; the arms see the first of them
-        sentence = "The score holds so far; the rows are too few to prove it."
-        return Diagnosis(causes=(), sentence=sentence, arms=scores)
+        return Diagnosis(causes=(), arms=scores)
     causes = _causes(way, arms, wrong, confidence)
     held = way == "retrieving" and _right_documents_hold(arms, wrong, min_score, 1 - confidence)
     refuses = _unfit("context", mends) if held else ()
     if refuses:
         causes = [cause for cause in causes if cause.name != "skill"]
-        names = ", ".join(cause.name for cause in causes) or "retrieval"
-        sentence = (
-            f"Given the right documents the same model scores {arms.score('oracle'):.2f} instead "
-            f"of {_where_oracle(arms):.2f}: the gap is {names}, not skill, so training "
-            "is refused. Mend that first."
-        )
-    else:
-        sentence = causes[0].sentence if causes else "No single cause stands out."
     return Diagnosis(
         causes=tuple(causes),
         refuses=refuses,
-        sentence=sentence,
         arms=scores,
-        untold=_untold(way, arms),
+        without_oracle=_where_oracle(arms) if arms.changed.get("oracle") else None,
+        unresolved=_unresolved(way, arms),
     )
 
 
@@ -172,7 +141,7 @@ def _causes(way: Way, arms: Arms, wrong: Sequence[str], confidence: float) -> li
     for row in wrong:
         rows_of.setdefault(_cause_of(way, arms, row, right), []).append(row)
     causes = [
-        _cause(way, arms, name, rows, wrong, confidence)
+        _cause(arms, name, rows, len(wrong), confidence)
         for name, rows in rows_of.items()
         if len(rows) / len(wrong) >= WORTH_NAMING
     ]
@@ -236,20 +205,14 @@ def _is_witness(strong: Mapping[str, float]) -> bool:
     return bool(strong) and fmean(strong.values()) >= WITNESS
 
 
-def _cause(
-    way: Way,
-    arms: Arms,
-    name: CauseName,
-    rows: Sequence[str],
-    wrong: Sequence[str],
-    confidence: float,
-) -> Cause:
+def _cause(arms: Arms, name: CauseName, rows: Sequence[str], of: int, confidence: float) -> Cause:
     return Cause(
         name=name,
-        share=len(rows) / len(wrong),
+        share=len(rows) / of,
+        count=len(rows),
+        of=of,
         recoverable=_recoverable(arms, set(rows), confidence),
         sample_ids=tuple(rows[:MOST_IDS]),
-        sentence=f"{_share_of(len(rows), len(wrong))} misses: {_why(way, arms, name)}",
     )
 
 
@@ -259,55 +222,25 @@ def _recoverable(arms: Arms, rows: set[str], confidence: float) -> Estimate:
     return estimate(mended, confidence)
 
 
-def _why(way: Way, arms: Arms, name: CauseName) -> str:
-    if name != "skill":
-        return SENTENCES[name]
-    if "oracle" in arms.changed:
-        return "wrong even with the right document: the model lacks the skill"
-    if way == "prompted":
-        return "does not know this task's answers (knowledge and skill cannot be told apart here)"
-    return "wrong with what it was shown (skill and retrieval cannot be told apart here)"
-
-
-def _untold(way: Way, arms: Arms) -> tuple[str, ...]:
-    """Say what the arms that could not be run leave open."""
-    found = []
+def _unresolved(way: Way, arms: Arms) -> tuple[Unresolved, ...]:
+    """Return what the arms that could not be run leave open."""
+    found: list[Unresolved] = []
     if "oracle" not in arms.changed:
-        found.append("knowledge or retrieval from skill: no row names the document with its answer")
+        found.append("no right document")
     elif arms.guessed:
-        found.append(
-            "whether the right documents are right: the rows name none, and passages in which the "
-            "answer stands word for word were taken"
-        )
+        found.append("guessed documents")
     if "strong oracle" not in arms.changed and "strong" not in arms.changed:
-        found.append("skill from wrong targets: no stronger model is named (models.teacher)")
+        found.append("no stronger model")
     elif "strong oracle" in arms.changed and not _is_witness(arms.changed["strong oracle"]):
-        found.append("skill from wrong targets: the stronger model is right nowhere either")
+        found.append("stronger model never right")
     if way == "retrieving" and "rerank" not in arms.changed:
-        found.append("what a reranker would mend: none is named (models.reranker)")
+        found.append("no reranker")
     return tuple(found)
 
 
 def _only_cost_or_latency(
-    failed: Sequence[str], verdict: Verdict, mends: Mapping[RungName, frozenset[Gap]]
+    failed: Sequence[str], mends: Mapping[RungName, frozenset[Gap]]
 ) -> Diagnosis:
-    names = {"max_cost_usd_per_1k": "cost", "max_p95_ms": "latency"}
-    causes = []
-    for limit in verdict.limits:
-        if limit.limit in failed and limit.limit in names:
-            name = names[limit.limit]
-            sentence = f"the score holds, the {name} does not: {limit.reason}"
-            causes.append(Cause.model_validate({"name": name, "share": 0.0, "sentence": sentence}))
-    if not causes:
-        return Diagnosis(causes=(), sentence="Too many requests failed to say why.")
-    what = " and ".join(cause.name for cause in causes)
-    return Diagnosis(
-        causes=tuple(causes),
-        refuses=_unfit("cost", mends),
-        sentence=f"Only {what} fails: a smaller model can mend that, more context or an adapter on "
-        "the same model cannot.",
-    )
-
-
-def _share_of(part: int, whole: int) -> str:
-    return f"all {whole}" if part == whole else f"{part} of {whole}"
+    names: dict[str, CauseName] = {"max_cost_usd_per_1k": "cost", "max_p95_ms": "latency"}
+    causes = tuple(Cause(name=names[limit], share=0.0) for limit in failed if limit in names)
+    return Diagnosis(causes=causes, refuses=_unfit("cost", mends) if causes else ())

@@ -2,11 +2,14 @@
 
 from ladder.evidence.artefact import Canaries, Canary, Passport
 from ladder.evidence.assessment import (
+    Advice,
     Assessment,
     Attempt,
     Bill,
     BreakEven,
     Economics,
+    Ground,
+    Need,
     Recommendation,
     Savings,
     Status,
@@ -16,7 +19,16 @@ from ladder.evidence.assessment import (
 )
 from ladder.evidence.candidate import Build, Candidate, Foreseen, Order, Retrieval, Way
 from ladder.evidence.data import DataReport, SyntheticCounts, SyntheticRecord, WordOverlap
-from ladder.evidence.diagnosis import Cause, CauseName, ContextCosts, Diagnosis, Gap, Mend
+from ladder.evidence.diagnosis import (
+    Arm,
+    Cause,
+    CauseName,
+    ContextCosts,
+    Diagnosis,
+    Gap,
+    Mend,
+    Unresolved,
+)
 from ladder.evidence.measurement import (
     CONTROL,
     AgainstTeacher,
@@ -24,7 +36,9 @@ from ladder.evidence.measurement import (
     Confirmation,
     Control,
     ControlLine,
+    CostBasis,
     JudgeAgreement,
+    LimitName,
     LimitVerdict,
     Measurement,
     RaceLine,
@@ -33,11 +47,13 @@ from ladder.evidence.measurement import (
     VerdictWord,
 )
 from ladder.evidence.plan import Baseline, RevalidationPlan
-from ladder.evidence.values import Asked, Estimate, Latency, Memory, Record, TokenUse
+from ladder.evidence.values import Asked, Estimate, Failures, Latency, Memory, Record, TokenUse
 
 __all__ = [
     "CONTROL",
+    "Advice",
     "AgainstTeacher",
+    "Arm",
     "Asked",
     "Assessment",
     "Attempt",
@@ -55,18 +71,23 @@ __all__ = [
     "ContextCosts",
     "Control",
     "ControlLine",
+    "CostBasis",
     "DataReport",
     "Diagnosis",
     "Economics",
     "Estimate",
+    "Failures",
     "Foreseen",
     "Gap",
+    "Ground",
     "JudgeAgreement",
     "Latency",
+    "LimitName",
     "LimitVerdict",
     "Measurement",
     "Memory",
     "Mend",
+    "Need",
     "Order",
     "Passport",
     "RaceLine",
@@ -83,6 +104,7 @@ __all__ = [
     "Technique",
     "TechniqueName",
     "TokenUse",
+    "Unresolved",
     "Verdict",
     "VerdictWord",
     "Way",

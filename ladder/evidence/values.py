@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationInfo, model_validator
 
 
 class Record(BaseModel):
     """A frozen value that crosses a file boundary."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    RETIRED: ClassVar[frozenset[str]] = frozenset()
+    """Fields that older files carry: sentences, which `ladder.report` says from the other fields
+    today. They are dropped where a file is read, and refused like any unknown field elsewhere."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_retired(cls, values: Any, info: ValidationInfo) -> Any:
+        if info.mode != "json" or not isinstance(values, dict):
+            return values
+        return {name: value for name, value in values.items() if name not in cls.RETIRED}
 
     def but(self, **changes: Any) -> Self:
         """Return the same record with some fields changed, checked like a new one.
@@ -66,6 +77,17 @@ class Asked(Record):
     """Paid to endpoints."""
     errors: dict[str, int] = {}
     """Kind of error -> requests that ended with it; they are asked again, then left out."""
+
+
+class Failures(Record):
+    """Requests that failed, among those of one step."""
+
+    kinds: dict[str, int]
+    """Kind -> how many."""
+    of: int
+    """Requests in all."""
+    words: str
+    """The server's own, of the commonest kind."""
 
 
 class Memory(Record):
