@@ -44,14 +44,14 @@ KINDS = (
     (stat.S_ISCHR, "a device"),
     (stat.S_ISBLK, "a device"),
 )
-MENDS = {
+FIXES = {
     errno.ENOSPC: "Free some, or choose another folder.",
     errno.EDQUOT: "Free some, or choose another folder.",
     errno.EACCES: "Give yourself the right to it, or name another one.",
     errno.EPERM: "Give yourself the right to it, or name another one.",
     errno.EROFS: "Choose another folder.",
-    errno.ENOENT: "Mend the name.",
-    errno.ENOTDIR: "Mend the name: a part of it is a file.",
+    errno.ENOENT: "Fix the name.",
+    errno.ENOTDIR: "Fix the name: a part of it is a file.",
     errno.EISDIR: "Name a file.",
     errno.ENAMETOOLONG: "Name a shorter one.",
     errno.ELOOP: "The symbolic links lead back to themselves: name the file itself.",
@@ -124,8 +124,8 @@ def whole_path(path: Path) -> Path:
     try:
         whole = path.resolve()
     except RuntimeError:  # a loop of links
-        mend = MENDS[errno.ELOOP]
-        raise StateError(f"{path}: cannot be found. {mend}") from None
+        fix = FIXES[errno.ELOOP]
+        raise StateError(f"{path}: cannot be found. {fix}") from None
     fault = fault_of_name(whole)
     if fault:
         raise StateError(str(fault))
@@ -178,7 +178,7 @@ def problem_of(path: Path, error: OSError, wanted: str) -> Problem:
     """Return what the system said of a path, as one mistake."""
     got = (error.strerror or str(error)).split(", ")[0]
     got = "no such file" if error.errno == errno.ENOENT else got[:1].lower() + got[1:]
-    return Problem(str(path), got, wanted, MENDS.get(error.errno or 0, ""))
+    return Problem(str(path), got, wanted, FIXES.get(error.errno or 0, ""))
 
 
 def read_text(

@@ -15,7 +15,7 @@ from ladder.evidence import (
     Measurement,
     Recommendation,
     Savings,
-    Technique,
+    TrainingMethod,
 )
 from ladder.task import RungName, Task
 
@@ -47,12 +47,12 @@ def recommend(
     refuted = confirmed is not None and confirmed.verdict.verdict == "fail"
     if chosen is None or chosen.candidate is None or chosen.measurement is None:
         if withheld:
-            return Recommendation(rung=None, technique=NO_RUNG, withheld=True)
+            return Recommendation(rung=None, description=NO_RUNG, withheld=True)
         return _without_a_rung(attempts, trains or {})
     if withheld or refuted:
         return Recommendation(
             rung=None,
-            technique=chosen.candidate.technique,
+            description=chosen.candidate.description,
             tested=chosen.rung,
             confirmed=confirmed.score if confirmed else None,
             confirmed_verdict=confirmed.verdict.verdict if confirmed else None,
@@ -62,9 +62,9 @@ def recommend(
         )
     return Recommendation(
         rung=chosen.rung,
-        technique=chosen.candidate.technique,
+        description=chosen.candidate.description,
         tested=chosen.rung,
-        unproven=chosen.status != "passed",
+        leans_to_pass=chosen.status != "passed",
         confirmed=confirmed.score if confirmed else None,
         confirmed_verdict=confirmed.verdict.verdict if confirmed else None,
         with_leaked_rows=confirmed.leaky if confirmed else None,
@@ -73,11 +73,11 @@ def recommend(
     )
 
 
-def with_techniques(found: Recommendation, ways: Sequence[Technique]) -> Recommendation:
+def with_training_methods(found: Recommendation, ways: Sequence[TrainingMethod]) -> Recommendation:
     """Return a recommendation with every way of training; none is chosen where nothing stands."""
     stands = found.rung is not None or not (found.withheld or found.tested)
     chosen = tuple(way if stands else way.but(chosen=False) for way in ways)
-    return found.but(techniques=chosen)
+    return found.but(training_methods=chosen)
 
 
 def _cost(task: Task, measured: Measurement) -> dict[str, float | None]:
@@ -154,19 +154,19 @@ def _without_a_rung(attempts: Sequence[Attempt], trains: Mapping[RungName, str])
     left_out = [rung for rung in trains if rung not in {a.rung for a in attempts}]
     advice: Advice = "climb on" if left_out else "stronger base"
     if any(a.diagnosis and bases & set(a.diagnosis.refuses) for a in attempts):
-        advice = "mend"
+        advice = "fix"
     return Recommendation(
         rung=None,
-        technique=NO_RUNG,
+        description=NO_RUNG,
         advice=advice,
         not_measured=tuple(left_out) if advice == "climb on" else (),
     )
 
 
 def choose(task: Task, attempts: Sequence[Attempt]) -> Attempt | None:
-    """Return the lowest rung that passed or, unproven, holds every limit by its estimate."""
+    """Return the lowest rung that passed or, leaning to pass, holds every limit by its estimate."""
     judged = [a for a in attempts if a.status != "no verdict"]
     passed = [a for a in judged if a.status == "passed"]
-    holding = [a for a in judged if a in passed or (a.verdict and a.verdict.unproven)]
+    holding = [a for a in judged if a in passed or (a.verdict and a.verdict.leans_to_pass)]
     climbs_on = task.gate.when_undecided == "climb"
     return next(iter(passed if passed and climbs_on else holding), None)

@@ -62,7 +62,7 @@ def outcome_line(attempt: Attempt) -> str:
     if m is None and attempt.status == "no verdict":
         return f"  no verdict: {attempt.reason}"
     if m is None:
-        below = f"it cannot mend what {attempt.refused_after} lacks"
+        below = f"it cannot fix what {attempt.refused_after} lacks"
         return f"  {attempt.rung} not climbed: {attempt.reason or below}"
     failed = counted(attempt.asked.errors)
     score = f"score {m.score.mean:.2f} on {m.score.n} rows" if m.score.n else "no score"
@@ -81,7 +81,7 @@ def judge_line(judge: JudgeAgreement) -> str:
 def refusal(bench: Bench, rung: Rung, *, every: bool) -> Attempt | None:
     """Return the attempt at a rung that is not climbed.
 
-    None: it is climbed. It is not where it cannot be tried, cannot mend what failed below, or is
+    None: it is climbed. It is not where it cannot be tried, cannot fix what failed below, or is
     pointless by its own account.
     """
     missing = rung.needs(bench.task, bench.data) or rung.unavailable(bench)
@@ -102,7 +102,7 @@ def ends(bench: Bench, attempt: Attempt) -> bool:
     """
     if attempt.status != "undecided":
         return attempt.status == "passed"
-    holds = bool(attempt.verdict and attempt.verdict.unproven)
+    holds = bool(attempt.verdict and attempt.verdict.leans_to_pass)
     way = bench.task.gate.when_undecided
     if way == "ask":
         question = f"{attempt.rung} is undecided ({undecided_limits(attempt)}). Climb on?"

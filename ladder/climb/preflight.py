@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from ladder.climb.own_code import refuse_untrusted
 from ladder.engines import ENGINES, is_served, open_engine
 from ladder.engines.json_schema import refusal
-from ladder.engines.models import may_be_asked, must_stay
 from ladder.errors import MissingExtraError, Problem, TaskError
-from ladder.retrieval.library import may_be_kept
+from ladder.models.models import may_be_asked, must_stay
+from ladder.retrieval.retriever import may_be_kept
 from ladder.rungs import LADDER
 from ladder.rungs.r3_lora import named_recipe
 from ladder.samples.answer_schema import fault_of_schema

@@ -1,7 +1,7 @@
 """A rehearsal of the climb: the climb's own code over the task's own rows, asking nobody.
 
 Its engine counts what it is asked and answers by a draw, so the rehearsal knows every candidate,
-round, look and arm. What it has to assume is how long free answers get, and how far apart the
+round, look and ablation. What it has to assume is how long free answers get, and how far apart the
 candidates are: those that fall behind early are asked less.
 """
 
@@ -25,8 +25,6 @@ from ladder.economy.cost import machine_usd, since
 from ladder.engines import open_engine
 from ladder.engines.base import Abilities, Completion, Request
 from ladder.engines.bundled import first_use
-from ladder.engines.cache import Cache, CachedEngine
-from ladder.engines.models import Models
 from ladder.engines.speed import Speed
 from ladder.errors import MissingExtraError
 from ladder.evaluation.confirm import confirm
@@ -34,8 +32,10 @@ from ladder.evaluation.control import measure_control
 from ladder.evaluation.people import judge_agreement
 from ladder.evidence import Asked, Build, Candidate, Memory
 from ladder.inference.evaluator import Evaluator, Scorers
+from ladder.models.cache import Cache, CachedEngine
+from ladder.models.models import Models
 from ladder.progress import Quiet, Watch
-from ladder.retrieval.library import Library
+from ladder.retrieval.retriever import Retriever
 from ladder.rungs import LADDER
 from ladder.rungs.protocol import Bench
 from ladder.samples.describe import describe_data, headline, refuse_untestable
@@ -248,10 +248,10 @@ def _rehearsed(bench: Bench, speed: Speed, deal: int, folder: Path) -> Bench:
 
     cache = Cache(folder / "rehearsal.sqlite")
     models = Models(task, cache, watch, opener)
-    library = Library(task, data, cache, watch, stored=False)  # it writes to no store
+    retriever = Retriever(task, data, cache, watch, stored=False)  # it writes to no store
     luck = Luck(deal)
     evaluator = RehearsedEvaluator(
-        task, data, models, library, _scorers(task, luck), watch, luck=luck
+        task, data, models, retriever, _scorers(task, luck), watch, luck=luck
     )
     return Bench(evaluator, RehearsedTrainer(bench.trainer, models, speed), folder)
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ladder import __version__
-from ladder.advice.recommend import recommend, savings, with_techniques
-from ladder.advice.techniques import techniques
+from ladder.advice.recommend import recommend, savings, with_training_methods
+from ladder.advice.training_methods import training_methods
 from ladder.artefacts.card import write_card
 from ladder.climb.loop import Climbed, climb_task
 from ladder.climb.opening import open_bench
@@ -79,7 +79,7 @@ def _assessment(bench: Bench, report: DataReport, found: Climbed, seconds: float
     task, attempts = bench.task, tuple(bench.history.attempts)
     confirmed, rows = found.confirmed, len(bench.data.train)
     trainings = [rung for rung, what in trains().items() if what != "nothing"]
-    ways = techniques(task, attempts, found.chosen, rows, bench.trainer.memory(), trains())
+    ways = training_methods(task, attempts, found.chosen, rows, bench.trainer.memory(), trains())
     advice = recommend(task, attempts, found.chosen, confirmed, found.stopped, trains())
     return Assessment(
         ladder_version=__version__,
@@ -98,7 +98,7 @@ def _assessment(bench: Bench, report: DataReport, found: Climbed, seconds: float
         control=found.control,
         judge=found.judge,
         attempts=attempts,
-        recommendation=with_techniques(advice, ways),
+        recommendation=with_training_methods(advice, ways),
         economics=economics(task, len(bench.data.observed), len(bench.data.gate), attempts),
         savings=savings(task, report, attempts, confirmed.rows if confirmed else 0, trainings),
         hardware=hardware(),

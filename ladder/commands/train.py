@@ -130,12 +130,12 @@ def _measured(record: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _as_foreseen(build: Build) -> list[str]:
-    """Compare what a training took with what was foreseen."""
-    if build.foreseen is None:
+    """Compare what a training took with what was estimated."""
+    if build.estimated is None:
         return []
-    expected = build.foreseen
+    expected = build.estimated
     return [
-        f"foreseen: {duration(expected.seconds)}, took {duration(build.seconds)}; "
+        f"estimated: {duration(expected.seconds)}, took {duration(build.seconds)}; "
         f"{expected.memory_mb:,.0f} MB, took {build.peak_memory_mb:,.0f} MB"
     ]
 

@@ -42,7 +42,7 @@ def context_costs(
     Raises:
         NoVerdictError: too many requests failed to tell.
     """
-    known = [row for row in rows if evaluator.library.right_passages(row)][:MOST_ROWS]
+    known = [row for row in rows if evaluator.reader.right_passages(row)][:MOST_ROWS]
     retrieval = candidate.retrieval
     if retrieval is None or retrieval.source != "documents" or len(known) < 2:
         return None

@@ -109,7 +109,7 @@ def broken_format(pipeline: Pipeline, luck: Random) -> Pipeline:
         for row in pipeline.splits.train
     )
     update = {
-        "answer": "free",
+        "decoding": "free",
         "calibration": "none",
         "shots": tuple(row.id for row in wrapped[:WRAPPED_SHOTS]),
     }

@@ -448,8 +448,8 @@ def _refuse_other(folder: Path, adapter: Path | None) -> None:
     """Refuse folders that hold something else than a model and an adapter in safetensors."""
     if not (folder / "config.json").is_file():
         if (folder / ADAPTER).is_file():
-            mend = f"`ladder export {folder} --to merged` makes a model of it"
-            raise EngineError(f"{folder} holds an adapter, not a model: {mend}")
+            fix = f"`ladder export {folder} --to merged` makes a model of it"
+            raise EngineError(f"{folder} holds an adapter, not a model: {fix}")
         raise EngineError(f"{folder} holds no model: there is no config.json in it")
     refuse_pickle(folder)
     if adapter is not None:

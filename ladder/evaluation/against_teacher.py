@@ -65,14 +65,14 @@ def beside(
     evaluator: Evaluator, name: str, student: Measured, teacher: Measured
 ) -> AgainstTeacher | None:
     """Return what a student keeps and saves; None where the teacher has nothing right."""
-    witness = {sample.id: sample.witness for sample in evaluator.data.gate}
+    unit = {sample.id: sample.unit for sample in evaluator.data.gate}
     grouped = any(sample.group for sample in evaluator.data.gate)
     both = [row for row in student[1] if row in teacher[1]]
     first, second = ([scores[row] for row in both] for scores in (student[1], teacher[1]))
     whole = math.fsum(second) / max(1, len(second))
     if not whole:
         return None
-    groups = [witness[row] for row in both] if grouped else ()
+    groups = [unit[row] for row in both] if grouped else ()
     gap = comparison(name, first, second, evaluator.task.gate.confidence, groups)
     own, other = student[0], teacher[0]
     return AgainstTeacher(

@@ -39,7 +39,7 @@ def cost_of(
         return None, 0.0, CostBasis(kind="no answers")
     machine = evaluator.task.hardware
     done = [outcome.completion for outcome in answered]
-    searching = evaluator.library.seconds(candidate.retrieval, [o.sample for o in answered])
+    searching = evaluator.reader.seconds(candidate.retrieval, [o.sample for o in answered])
     if evaluator.engine(candidate).abilities.served:
         prices = evaluator.models.prices(candidate.model)
         if prices is None:

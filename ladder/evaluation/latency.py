@@ -27,7 +27,7 @@ WARM_UP = 3
 LATENCY_REQUESTS = 20
 LATENCY_LOOKS = (20, 100, 200, 400)
 """Requests at which a latency limit is looked at: 20 suffice to see that a system is too slow."""
-LATER = {"votes": 1, "rewrite": False, "placebo": False}
+LATER = {"votes": 1, "rewrite": False, "no_op": False}
 """Fields of a candidate that timings were kept without, and their values at the time."""
 
 Timing = tuple[float, float | None]
@@ -119,7 +119,7 @@ def _on_this_machine(
             for done, sample in enumerate(asked):
                 request = request_for(evaluator, candidate, sample, engine)
                 started = time.perf_counter()
-                evaluator.library.search_anew(candidate.retrieval, sample)
+                evaluator.reader.search_anew(candidate.retrieval, sample)
                 list(carry_out(engine.engine, [exchange(evaluator, candidate, request)], count))
                 if done >= WARM_UP:
                     yield time.perf_counter() - started, None
@@ -153,7 +153,7 @@ def _at_endpoint(
                 evaluator, candidate, cast(Served, engine), {keys[n]: samples[n] for n in missing}
             )
     kept = evaluator.models.cache.get(keys)
-    searching = evaluator.library.seconds(candidate.retrieval, samples)
+    searching = evaluator.reader.seconds(candidate.retrieval, samples)
     return [_searched(kept.get(key), searching) for key in keys]
 
 
@@ -192,6 +192,6 @@ def _what_is_timed(
     evaluator: Evaluator, candidate: Candidate, samples: Sequence[Sample]
 ) -> list[object]:
     unset = {name for name, value in LATER.items() if getattr(candidate, name) == value}
-    fresh = candidate.model_dump(exclude={"build", "technique", *unset})
-    read = evaluator.library.about if candidate.retrieval else []
+    fresh = candidate.model_dump(exclude={"build", "description", *unset})
+    read = evaluator.retriever.about if candidate.retrieval else []
     return [evaluator.engine(candidate).identity, fresh, [sample.id for sample in samples], *read]

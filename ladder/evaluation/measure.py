@@ -147,7 +147,7 @@ def _scored(evaluator: Evaluator, outcomes: Sequence[Outcome]) -> dict[str, Any]
 
 
 def units_of(evaluator: Evaluator, outcomes: Sequence[Outcome]) -> Units:
-    """Return the witnesses among outcomes; those without a score are none."""
+    """Return the units among outcomes; those without a score are none."""
     scored = ((o.sample, o.score) for o in outcomes if o.score is not None)
     return as_units(scored, evaluator.task.use.strata)
 

@@ -77,7 +77,7 @@ def human_score(
     groups: dict[tuple[str, str], list[tuple[float, float | None]]] = {}
     for sample, text, score in scored:
         label = human.get((sample.input, text.strip()))
-        groups.setdefault(sample.witness, []).append((score, label))
+        groups.setdefault(sample.unit, []).append((score, label))
     labels, labelled, unlabelled = [], [], []
     for members in groups.values():
         judged = fmean(score for score, _ in members)

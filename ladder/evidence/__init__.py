@@ -14,19 +14,19 @@ from ladder.evidence.assessment import (
     Savings,
     Status,
     TaskRecord,
-    Technique,
-    TechniqueName,
+    TrainingMethod,
+    TrainingMethodName,
 )
-from ladder.evidence.candidate import Build, Candidate, Foreseen, Order, Retrieval, Way
+from ladder.evidence.candidate import Build, Candidate, Order, Retrieval, TrainingEstimate, Way
 from ladder.evidence.data import DataReport, SyntheticCounts, SyntheticRecord, WordOverlap
 from ladder.evidence.diagnosis import (
-    Arm,
+    Ablation,
     Cause,
     CauseName,
     ContextCosts,
     Diagnosis,
+    Fix,
     Gap,
-    Mend,
     Unresolved,
 )
 from ladder.evidence.measurement import (
@@ -51,9 +51,9 @@ from ladder.evidence.values import Asked, Estimate, Failures, Latency, Memory, R
 
 __all__ = [
     "CONTROL",
+    "Ablation",
     "Advice",
     "AgainstTeacher",
-    "Arm",
     "Asked",
     "Assessment",
     "Attempt",
@@ -77,7 +77,7 @@ __all__ = [
     "Economics",
     "Estimate",
     "Failures",
-    "Foreseen",
+    "Fix",
     "Gap",
     "Ground",
     "JudgeAgreement",
@@ -86,7 +86,6 @@ __all__ = [
     "LimitVerdict",
     "Measurement",
     "Memory",
-    "Mend",
     "Need",
     "Order",
     "Passport",
@@ -101,9 +100,10 @@ __all__ = [
     "SyntheticCounts",
     "SyntheticRecord",
     "TaskRecord",
-    "Technique",
-    "TechniqueName",
     "TokenUse",
+    "TrainingEstimate",
+    "TrainingMethod",
+    "TrainingMethodName",
     "Unresolved",
     "Verdict",
     "VerdictWord",

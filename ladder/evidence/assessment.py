@@ -8,7 +8,7 @@ from pydantic import ValidationInfo, field_validator
 
 from ladder.evidence.candidate import Candidate
 from ladder.evidence.data import DataReport
-from ladder.evidence.diagnosis import ContextCosts, Diagnosis, Mend
+from ladder.evidence.diagnosis import ContextCosts, Diagnosis, Fix
 from ladder.evidence.measurement import (
     AgainstTeacher,
     Comparison,
@@ -30,6 +30,8 @@ Status = Literal["passed", "failed", "undecided", "skipped", "no verdict"]
 class Attempt(Record):
     """One rung of the ladder."""
 
+    FORMER = {"mends": "fixes"}
+
     rung: RungName
     status: Status
     """`no verdict`: too many requests failed to tell; nothing is concluded from it."""
@@ -37,13 +39,13 @@ class Attempt(Record):
     """Why the rung was not climbed, or is without a verdict, in the words of the rung or of the
     error; empty: `refused_after` says it, or the verdict's limits."""
     refused_after: RungName | None = None
-    """The rung below whose diagnosis shows a gap that this one cannot mend."""
+    """The rung below whose diagnosis shows a gap that this one cannot fix."""
     candidate: Candidate | None = None
     race: tuple[RaceLine, ...] = ()
     measurement: Measurement | None = None
     verdict: Verdict | None = None
     diagnosis: Diagnosis | None = None
-    mends: tuple[Mend, ...] = ()
+    fixes: tuple[Fix, ...] = ()
     """What was changed before the rung was measured, in this order."""
     context: ContextCosts | None = None
     """Where documents are read and the score is missed."""
@@ -61,11 +63,11 @@ class Need(Record):
     """Memory of one way of training."""
 
     needed_mb: float
-    there_mb: float
+    available_mb: float
     """Free on the machine."""
 
 
-TechniqueName = Literal["none", "lora", "qlora", "dora", "full", "preference", "distill"]
+TrainingMethodName = Literal["none", "lora", "qlora", "dora", "full", "preference", "distill"]
 
 
 Ground = Literal[
@@ -86,15 +88,15 @@ Ground = Literal[
     "limits held",
     "no limits",
 ]
-"""What speaks for or against a way of training: its fields are said beside `Technique`."""
+"""What speaks for or against a way of training: its fields are said beside `TrainingMethod`."""
 
 
-class Technique(Record):
+class TrainingMethod(Record):
     """A way of training, and the measurement that speaks for or against it here."""
 
     RETIRED = frozenset({"reason"})
 
-    name: TechniqueName
+    name: TrainingMethodName
     chosen: bool
     ground: Ground | None = None
     """None: unknown, in files written before grounds were kept."""
@@ -119,8 +121,8 @@ class Technique(Record):
     """None: it does not matter, or the weights are elsewhere."""
 
 
-Advice = Literal["mend", "climb on", "stronger base"]
-"""What to do where no rung passes: mend what the diagnosis names, climb to the rungs that were left
+Advice = Literal["fix", "climb on", "stronger base"]
+"""What to do where no rung passes: fix what the diagnosis names, climb to the rungs that were left
 out, or try a stronger base model."""
 
 
@@ -128,10 +130,15 @@ class Recommendation(Record):
     """The answer."""
 
     RETIRED = frozenset({"reasons", "instead"})
+    FORMER = {
+        "technique": "description",
+        "techniques": "training_methods",
+        "unproven": "leans_to_pass",
+    }
 
     rung: RungName | None
-    technique: str
-    unproven: bool = False
+    description: str
+    leans_to_pass: bool = False
     confirmed: Estimate | None = None
     """The score on the sealed rows, read once."""
     confirmed_verdict: VerdictWord | None = None
@@ -149,7 +156,7 @@ class Recommendation(Record):
     """Where no rung passes and the verdict is not withheld."""
     not_measured: tuple[RungName, ...] = ()
     """Rungs left out of the climb, where the advice is to climb on."""
-    techniques: tuple[Technique, ...] = ()
+    training_methods: tuple[TrainingMethod, ...] = ()
     """Every way of training; one is chosen where there is an answer, and it may be `none`."""
     cost: dict[str, float | None] = {}
     deployment: dict[str, Any] = {}

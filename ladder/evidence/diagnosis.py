@@ -31,8 +31,8 @@ CauseName = Literal[
 ]
 
 
-Arm = Literal[
-    "placebo",
+Ablation = Literal[
+    "no-op control",
     "lenient",
     "constrained",
     "no context",
@@ -80,30 +80,32 @@ no reranker is named."""
 
 
 class Diagnosis(Record):
-    """Why a rung did not pass, and what would mend it."""
+    """Why a rung did not pass, and what would fix it."""
+
+    FORMER = {"arms": "ablations"}
 
     RETIRED = frozenset({"sentence", "untold"})
 
     causes: tuple[Cause, ...]
     refuses: tuple[RungName, ...] = ()
-    """Rungs that cannot mend these causes."""
-    arms: dict[str, Estimate] = {}
-    """Arm -> score of the same rows with one thing changed."""
+    """Rungs that cannot fix these causes."""
+    ablations: dict[str, Estimate] = {}
+    """Ablation -> score of the same rows with one thing changed."""
     without_oracle: float | None = None
-    """The system's own score on the rows of the `oracle` arm; None: no such arm."""
+    """The system's own score on the rows of the `oracle` ablation; None: no such one."""
     unresolved: tuple[Unresolved, ...] = ()
     """Why some causes cannot be told apart."""
     asked: Asked = Asked()
-    """What the arms took, of which nothing was kept from before."""
+    """What the ablations took, of which nothing was kept from before."""
 
 
-class Mend(Record):
-    """A change that an arm showed to help, tried on the rows that choose."""
+class Fix(Record):
+    """A change that an ablation showed to help, tried on the rows that choose."""
 
     RETIRED = frozenset({"change"})
 
     cause: CauseName
-    arm: Arm | None = None
+    ablation: Ablation | None = None
     """What was changed; None: unknown, in files written before it was kept."""
     on_dev: Comparison
     """Against the system without the change; p adjusted for all the changes that were tried."""

@@ -95,9 +95,11 @@ class LimitVerdict(Record):
 class Verdict(Record):
     """pass, fail or undecided over all limits; `none` where too many requests failed."""
 
+    FORMER = {"unproven": "leans_to_pass"}
+
     status: VerdictWord
     limits: tuple[LimitVerdict, ...]
-    unproven: bool = False
+    leans_to_pass: bool = False
     """The estimates hold every limit but the evidence does not prove it."""
 
 
@@ -152,7 +154,11 @@ class AgainstTeacher(Record):
 class RaceLine(Record):
     """How one candidate did on the dev split."""
 
-    technique: str
+    FORMER = {"technique": "description"}
+
+    description: str
+    candidate: str = ""
+    """The candidate's digest."""
     score: float
     """Over the rows that it answered."""
     n: int

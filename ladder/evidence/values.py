@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, model_validator
@@ -12,16 +13,20 @@ class Record(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    FORMER: ClassVar[Mapping[str, str]] = {}
+    """Former name of a field -> its name: what was written before still loads."""
     RETIRED: ClassVar[frozenset[str]] = frozenset()
-    """Fields that older files carry: sentences, which `ladder.report` says from the other fields
+    """Former names of fields that held sentences, which `ladder.report` says from other fields
     today. They are dropped where a file is read, and refused like any unknown field elsewhere."""
 
     @model_validator(mode="before")
     @classmethod
-    def _without_retired(cls, values: Any, info: ValidationInfo) -> Any:
-        if info.mode != "json" or not isinstance(values, dict):
+    def _with_fields_of_today(cls, values: Any, info: ValidationInfo) -> Any:
+        if not isinstance(values, dict):
             return values
-        return {name: value for name, value in values.items() if name not in cls.RETIRED}
+        retired = cls.RETIRED if info.mode == "json" else frozenset()
+        known = {name: value for name, value in values.items() if name not in retired}
+        return {cls.FORMER.get(name, name): value for name, value in known.items()}
 
     def but(self, **changes: Any) -> Self:
         """Return the same record with some fields changed, checked like a new one.
@@ -93,5 +98,7 @@ class Failures(Record):
 class Memory(Record):
     """What each technique needs on a machine, and what there is."""
 
+    FORMER = {"there_mb": "available_mb"}
+
     needed_mb: dict[str, float]
-    there_mb: float
+    available_mb: float

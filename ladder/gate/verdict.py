@@ -207,7 +207,9 @@ def combine(limits: Sequence[LimitVerdict]) -> Verdict:
             status = word
             break
     holds = all(limit.distance is not None and limit.distance >= 0 for limit in limits)
-    return Verdict(status=status, limits=tuple(limits), unproven=status == "undecided" and holds)
+    return Verdict(
+        status=status, limits=tuple(limits), leans_to_pass=status == "undecided" and holds
+    )
 
 
 def score_holds(verdict: Verdict) -> bool:
@@ -222,7 +224,7 @@ def detectable_score(
     """Return the smallest true score that `rows` 0/1 scores prove with the given power.
 
     None where even a perfect score would stay undecided. `looked_at` is the number of rows that
-    the looks count, where it is not `rows` because groups of them are one witness each.
+    the looks count, where it is not `rows` because groups of them are one unit each.
     """
     error = _last_error(looked_at or rows, gate, rungs)
     needed = _hits_needed(rows, gate.min_score, error) if rows else None

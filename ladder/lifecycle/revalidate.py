@@ -53,7 +53,7 @@ def is_due(path: Path, plan: RevalidationPlan, today: date) -> bool:
 def from_the_future(path: Path, plan: RevalidationPlan, today: date) -> list[str]:
     """Name the dates after today in a plan and its record: no date of theirs is gone by."""
     return [
-        f"{where}: {day} lies in the future, so it does not count. Set the clock, or mend the line."
+        f"{where}: {day} lies in the future, so it does not count. Set the clock, or fix the line."
         for day, where in _days(path, plan)
         if day > today
     ]
@@ -71,7 +71,7 @@ def _days(path: Path, plan: RevalidationPlan) -> Iterator[tuple[date, str]]:
         try:
             day = day_of(json.loads(line)["at"])
         except (ValueError, KeyError, TypeError, RecursionError) as error:
-            fix = "Mend the line or take it out; or move the file away: the check is due then."
+            fix = "Fix the line or take it out; or move the file away: the check is due then."
             said = f"{where}: not the record of checks ({str(error)[:100]}). {fix}"
             raise StateError(said) from None
         yield day, where

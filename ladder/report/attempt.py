@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ladder.evidence import AgainstTeacher, Attempt, Measurement
-from ladder.report.causes import cause_lines, context_lines, mend_lines
+from ladder.report.causes import cause_lines, context_lines, fix_lines
 from ladder.report.people import human_lines
 from ladder.report.reasons import attempt_reason
 from ladder.report.summary import table_cells
@@ -30,10 +30,10 @@ def attempt_lines(attempt: Attempt, attempts: Sequence[Attempt]) -> Iterator[str
         yield reason
         yield from _failed_lines(attempt)
         return
-    yield f"Winner: {attempt.candidate.technique}. {reason}.\n"
+    yield f"Winner: {attempt.candidate.description}. {reason}.\n"
     yield from _limit_lines(attempt)
     yield from _failed_lines(attempt)
-    yield from mend_lines(attempt.mends)
+    yield from fix_lines(attempt.fixes)
     if m.macro_f1 is not None:
         yield f"\nMacro-F1 {m.macro_f1:.3f} beside a score of {m.score.mean:.3f}."
     yield from _latency_lines(m)
@@ -55,7 +55,7 @@ def attempt_lines(attempt: Attempt, attempts: Sequence[Attempt]) -> Iterator[str
             mark = "" if line.dropped else " ← won"
             score = f"{line.score:.2f}" if line.n else "–"
             lost = f"{line.errors}: neither won nor lost" if line.inconclusive else str(line.errors)
-            yield table_cells((f"{line.technique}{mark}", score, str(line.n), lost))
+            yield table_cells((f"{line.description}{mark}", score, str(line.n), lost))
         yield "\n</details>"
 
 
@@ -141,8 +141,8 @@ def _slice_lines(m: Measurement) -> Iterator[str]:
 
 def _comparison_lines(attempt: Attempt) -> Iterator[str]:
     chose = next((line for line in attempt.race if not line.dropped), None)
-    mended = any(mend.kept for mend in attempt.mends)  # what raced is not what was measured
-    if chose and attempt.measurement and not mended:
+    fixed = any(fix.kept for fix in attempt.fixes)  # what raced is not what was measured
+    if chose and attempt.measurement and not fixed:
         seen, unseen = chose.score, attempt.measurement.score.mean
         yield (
             f"\nOn the {chose.n} dev rows that chose it: {seen:.2f}; on unseen rows: {unseen:.2f} "

@@ -1,45 +1,45 @@
-"""What the report says of causes, mends and contexts, from records whose texts are escaped."""
+"""What the report says of causes, fixes and contexts, from records whose texts are escaped."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from ladder.diagnosis.changes import IN_WORDS
-from ladder.evidence import Attempt, Cause, CauseName, ContextCosts, Diagnosis, Mend, Unresolved
+from ladder.evidence import Attempt, Cause, CauseName, ContextCosts, Diagnosis, Fix, Unresolved
 from ladder.gate.verdict import score_holds
 from ladder.report.limits import limit_reason
 from ladder.wording import gap
 
 
-def mend_lines(mends: tuple[Mend, ...]) -> Iterator[str]:
+def fix_lines(fixes: tuple[Fix, ...]) -> Iterator[str]:
     """Say what was changed before the rung was measured, and what that was worth."""
-    if not mends:
+    if not fixes:
         return
     yield "\nMended before it was measured, each change on top of the one before:\n"
-    for mend in mends:
-        before, after = mend.tokens
-        unseen = f"; on rows that chose nothing {gap(mend.unseen)}" if mend.unseen else ""
-        dropped = "" if mend.kept else " Not kept: it does not win on rows that chose nothing."
+    for fix in fixes:
+        before, after = fix.tokens
+        unseen = f"; on rows that chose nothing {gap(fix.unseen)}" if fix.unseen else ""
+        dropped = "" if fix.kept else " Not kept: it does not win on rows that chose nothing."
         yield (
-            f"- **{mend.cause}**{_arrow(mend)}: {gap(mend.on_dev)} on the rows that choose"
+            f"- **{fix.cause}**{_arrow(fix)}: {gap(fix.on_dev)} on the rows that choose"
             f"{unseen}; {before:.0f} → {after:.0f} prompt tokens.{dropped}"
         )
 
 
-def change_of(mend: Mend) -> str:
+def change_of(fix: Fix) -> str:
     """Say what was changed in a few words; nothing where the file does not tell."""
-    return IN_WORDS.get(mend.arm, "") if mend.arm else ""
+    return IN_WORDS.get(fix.ablation, "") if fix.ablation else ""
 
 
-def _arrow(mend: Mend) -> str:
-    change = change_of(mend)
+def _arrow(fix: Fix) -> str:
+    change = change_of(fix)
     return f" → {change}" if change else ""
 
 
 def cause_lines(attempt: Attempt) -> Iterator[str]:
-    """Say why a rung did not pass, by what the arms mended."""
+    """Say why a rung did not pass, by what the ablations fixed."""
     diagnosis = attempt.diagnosis
-    if diagnosis is None or not (diagnosis.causes or diagnosis.arms):
+    if diagnosis is None or not (diagnosis.causes or diagnosis.ablations):
         return
     # Often the first cause says the same sentence.
     whole = diagnosis_sentence(attempt)
@@ -52,22 +52,22 @@ def cause_lines(attempt: Attempt) -> Iterator[str]:
             r = cause.recoverable
             would = f" Had they been right: {r.mean:.2f} ({r.low:.2f}–{r.high:.2f})."
         yield f"- **{cause.name}**: {cause_sentence(attempt, cause)}{rows}.{would}"
-    yield from _arm_lines(diagnosis)
+    yield from _ablation_lines(diagnosis)
     for code in diagnosis.unresolved:
         yield f"\nCould not tell {UNRESOLVED[code]}."
 
 
-def _arm_lines(diagnosis: Diagnosis) -> Iterator[str]:
-    if not diagnosis.arms:
+def _ablation_lines(diagnosis: Diagnosis) -> Iterator[str]:
+    if not diagnosis.ablations:
         return
-    n = max(found.n for found in diagnosis.arms.values())
-    arms = ", ".join(
+    n = max(found.n for found in diagnosis.ablations.values())
+    ablations = ", ".join(
         f"{name} {found.mean:.2f}" + (f" (of {found.n})" if found.n < n else "")
-        for name, found in diagnosis.arms.items()
+        for name, found in diagnosis.ablations.items()
     )
     asked = diagnosis.asked
     yield (
-        f"\nThe same {n} rows with one thing changed: {arms}. That took "
+        f"\nThe same {n} rows with one thing changed: {ablations}. That took "
         f"{asked.calls:,} calls, {asked.tokens:,} tokens, {asked.seconds:.0f} s of the model."
     )
 
@@ -84,7 +84,7 @@ UNRESOLVED: dict[Unresolved, str] = {
     "stronger model never right": (
         "skill from wrong targets: the stronger model is right nowhere either"
     ),
-    "no reranker": "what a reranker would mend: none is named (models.reranker)",
+    "no reranker": "what a reranker would fix: none is named (models.reranker)",
 }
 
 CAUSES: dict[CauseName, str] = {
@@ -128,22 +128,21 @@ def _only_cost_or_latency(found: Diagnosis) -> str:
         return "Too many requests failed to say why."
     what = " and ".join(cause.name for cause in found.causes)
     return (
-        f"Only {what} fails: a smaller model can mend that, more context or an adapter on the same "
+        f"Only {what} fails: a smaller model can fix that, more context or an adapter on the same "
         "model cannot."
     )
 
 
 def _context_gap(found: Diagnosis) -> str:
-    oracle, own = found.arms.get("oracle"), found.without_oracle
+    oracle, own = found.ablations.get("oracle"), found.without_oracle
     names = ", ".join(cause.name for cause in found.causes) or "retrieval"
-    given = ""
-    if oracle and own is not None:
-        given = (
-            f"Given the right documents the same model scores {oracle.mean:.2f} instead of "
-            f"{own:.2f}: "
-        )
-    gap_is = f"the gap is {names}, not skill, so training is refused. Mend that first."
-    return given + (gap_is if given else gap_is.capitalize())
+    refused = f"gap is {names}, not skill, so training is refused. Fix that first."
+    if oracle is None or own is None:  # in files written before the second was kept
+        return f"The {refused}"
+    return (
+        f"Given the right documents the same model scores {oracle.mean:.2f} instead of {own:.2f}: "
+        f"the {refused}"
+    )
 
 
 def cause_sentence(attempt: Attempt, cause: Cause) -> str:
@@ -165,7 +164,7 @@ def _limit(attempt: Attempt, name: CauseName) -> str:
 def _why(attempt: Attempt, name: CauseName) -> str:
     if name in CAUSES:
         return CAUSES[name]
-    if attempt.diagnosis and "oracle" in attempt.diagnosis.arms:
+    if attempt.diagnosis and "oracle" in attempt.diagnosis.ablations:
         return "wrong even with the right document: the model lacks the skill"
     if attempt.candidate and attempt.candidate.way == "prompted":
         return "does not know this task's answers (knowledge and skill cannot be told apart here)"

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 from ladder.evidence import Assessment, BreakEven
 from ladder.report.summary import table_cells
-from ladder.report.training import technique_lines
+from ladder.report.training import training_method_lines
 
 
 def cost_lines(a: Assessment) -> Iterator[str]:
-    """Yield the section on costs: techniques, what a month costs, and what was saved."""
+    """Yield the section on costs: training_methods, what a month costs, and what was saved."""
     cost, saved = a.recommendation.cost, a.savings
-    yield from technique_lines(a)
+    yield from training_method_lines(a)
     yield "\n## Cost\n"
     if cost and cost["usd_per_1k"] is not None:
         yield (

@@ -27,7 +27,7 @@ def attempt_reason(attempt: Attempt, attempts: Sequence[Attempt]) -> str:
     if attempt.refused_after:
         below = next(a for a in attempts if a.rung == attempt.refused_after)
         return f"refused after {below.rung}: {diagnosis_sentence(below)}"
-    lost = [line.technique for line in attempt.race if line.inconclusive]
+    lost = [line.description for line in attempt.race if line.inconclusive]
     if attempt.status == "no verdict" and lost and _decided(attempt):
         raced = _limits(attempt)
         return f"too many requests failed to race {', '.join(lost)}; what was raced: {raced}"
@@ -70,7 +70,7 @@ def rung_lines(found: Recommendation, attempts: Sequence[Attempt]) -> list[str]:
         return [_line(attempt, attempts) for attempt in attempts]
     at = [attempt.rung for attempt in attempts].index(found.rung)
     below = [_line(attempt, attempts) for attempt in attempts[:at]]
-    return [_measured(attempts[at], attempts), *_mended(attempts[at]), *below]
+    return [_measured(attempts[at]), *_fixed(attempts[at]), *below]
 
 
 def score_of(attempt: Attempt) -> str:
@@ -81,19 +81,18 @@ def score_of(attempt: Attempt) -> str:
     return f"score {score.mean:.2f} ({score.low:.2f}–{score.high:.2f}, n = {score.n})"
 
 
-def _measured(attempt: Attempt, attempts: Sequence[Attempt]) -> str:
-    if attempt.measurement is None:
-        return attempt_reason(attempt, attempts)
-    word = "is the first rung that passes" if attempt.status == "passed" else "leads, unproven"
+def _measured(attempt: Attempt) -> str:
+    passed = attempt.status == "passed"
+    word = "is the first rung that passes" if passed else "is inconclusive, leans to pass"
     return f"{attempt.rung} {word}: {score_of(attempt)}."
 
 
-def _mended(attempt: Attempt) -> list[str]:
-    """Say what had to be mended for this rung to be what it is."""
+def _fixed(attempt: Attempt) -> list[str]:
+    """Say what had to be fixed for this rung to be what it is."""
     changed = [
-        (mend.cause, change_of(mend), mend.unseen.difference)
-        for mend in attempt.mends
-        if mend.kept and mend.unseen
+        (fix.cause, change_of(fix), fix.unseen.difference)
+        for fix in attempt.fixes
+        if fix.kept and fix.unseen
     ]
     what = ", ".join(
         f"{cause} ({change}: {gain:+.2f})" if change else f"{cause} ({gain:+.2f})"
@@ -120,7 +119,7 @@ def advice_lines(
         control: what answers without a language model.
     """
     if found.rung is not None:
-        yield from _unproven(found, attempts)
+        yield from _leaning(found, attempts)
     elif found.tested and found.withheld:
         yield f"{found.tested} is not confirmed on sealed rows: nothing is called passed."
     elif found.tested:
@@ -131,9 +130,9 @@ def advice_lines(
         yield from _without_a_rung(found, attempts, control)
 
 
-def _unproven(found: Recommendation, attempts: Sequence[Attempt]) -> Iterator[str]:
+def _leaning(found: Recommendation, attempts: Sequence[Attempt]) -> Iterator[str]:
     verdict = next(a.verdict for a in attempts if a.rung == found.rung)
-    if not found.unproven or verdict is None:
+    if not found.leans_to_pass or verdict is None:
         return
     more = [limit.more_rows for limit in verdict.limits if limit.more_rows]
     rows = f"; about {max(more):,} more rows would settle it" if more else ""
@@ -143,8 +142,8 @@ def _unproven(found: Recommendation, attempts: Sequence[Attempt]) -> Iterator[st
 def _without_a_rung(
     found: Recommendation, attempts: Sequence[Attempt], control: Control | None
 ) -> Iterator[str]:
-    if found.advice == "mend":
-        yield "Do not train for this: mend what the diagnosis names, then assess again."
+    if found.advice == "fix":
+        yield "Do not train for this: fix what the diagnosis names, then assess again."
     elif found.advice == "climb on":
         yield (
             f"Not measured: {', '.join(found.not_measured)}, left out by `rungs:` or --until. "

@@ -24,14 +24,14 @@ def answer_line(a: Assessment) -> str:
     c = found.confirmed
     if found.rung is None and found.tested and c:
         return (
-            f"Answer: none of the rungs. {found.tested} ({found.technique}) passed the gate and is "
-            f"NOT confirmed on {c.n} sealed rows: {span(c)}. Do not ship it."
+            f"Answer: none of the rungs. {found.tested} ({found.description}) passed the gate and "
+            f"is NOT confirmed on {c.n} sealed rows: {span(c)}. Do not ship it."
         )
     if found.rung is None:
         return "Answer: none of the rungs."
-    text = f"Answer: {found.rung} ({found.technique})"
-    if found.unproven:
-        text += ", unproven"
+    text = f"Answer: {found.rung} ({found.description})"
+    if found.leans_to_pass:
+        text += ", inconclusive: leans to pass"
     if c:
         passed = found.confirmed_verdict == "pass"
         word = "confirmed" if passed else "neither confirmed nor refuted"
@@ -65,7 +65,7 @@ def _row(attempt: Attempt, attempts: Sequence[Attempt]) -> tuple[str, str, str, 
     if attempt.status == "no verdict":
         word = "no verdict"
     if word == "undecided" and attempt.verdict:
-        word += ", leans to a " + ("pass" if attempt.verdict.unproven else "fail")
+        word += ", leans to a " + ("pass" if attempt.verdict.leans_to_pass else "fail")
     verdict = f"{word} after {m.score.n} rows"
     more = [limit.more_rows for limit in attempt.verdict.limits] if attempt.verdict else []
     if word.startswith("undecided") and any(more):
@@ -73,9 +73,9 @@ def _row(attempt: Attempt, attempts: Sequence[Attempt]) -> tuple[str, str, str, 
     if attempt.diagnosis:
         verdict += f" · {diagnosis_sentence(attempt)}"
     elif attempt.candidate:
-        mended = ", ".join(mend.cause for mend in attempt.mends if mend.kept)
-        verdict += f" · mended: {mended}" if mended else ""
-        verdict += f" · {attempt.candidate.technique}"
+        fixed = ", ".join(fix.cause for fix in attempt.fixes if fix.kept)
+        verdict += f" · fixed: {fixed}" if fixed else ""
+        verdict += f" · {attempt.candidate.description}"
     return (
         attempt.rung,
         span(m.score),

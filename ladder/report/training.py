@@ -7,35 +7,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ladder.evidence import Assessment, Attempt, Build, Need, Technique
+from ladder.evidence import Assessment, Attempt, Build, Need, TrainingMethod
 from ladder.report.causes import diagnosis_sentence
 from ladder.report.limits import limit_reason
 from ladder.report.reasons import attempt_reason, score_of
 from ladder.wording import duration
 
 UNKNOWN = "–"
-"""Beside a technique of a file written before its grounds were kept."""
+"""Beside a method of a file written before its grounds were kept."""
 
 
 def build_lines(build: Build) -> Iterator[str]:
-    """Say what a training took, beside what was foreseen."""
+    """Say what a training took, beside what was estimated."""
     if not build.train_tokens:
         return
-    expected = build.foreseen
-    foreseen = (
+    expected = build.estimated
+    estimated = (
         f" Foreseen: {duration(expected.seconds)}, {expected.memory_mb:,.0f} MB."
         if expected
         else ""
     )
     yield (
         f"\nBuild: {duration(build.seconds)}, {build.train_tokens:,} training tokens, "
-        f"{build.peak_memory_mb:,.0f} MB at the peak, {build.usd:.4f} USD.{foreseen}"
+        f"{build.peak_memory_mb:,.0f} MB at the peak, {build.usd:.4f} USD.{estimated}"
     )
 
 
-def technique_lines(a: Assessment) -> Iterator[str]:
+def training_method_lines(a: Assessment) -> Iterator[str]:
     """Say which ways of training there are, and what speaks for or against each."""
-    found = a.recommendation.techniques
+    found = a.recommendation.training_methods
     if not found:
         return
     yield "\n## Which way of training\n"
@@ -43,14 +43,14 @@ def technique_lines(a: Assessment) -> Iterator[str]:
     yield "|---|---|"
     for way in found:
         name = f"**{way.name}** (chosen)" if way.chosen else way.name
-        yield f"| {name} | {technique_reason(way, a.attempts, a.task.scorer)} |"
+        yield f"| {name} | {method_reason(way, a.attempts, a.task.scorer)} |"
 
 
-def technique_reason(way: Technique, attempts: Sequence[Attempt], scorer: str) -> str:
+def method_reason(way: TrainingMethod, attempts: Sequence[Attempt], scorer: str) -> str:
     """Say what speaks for or against a way of training.
 
     Args:
-        way: the technique.
+        way: the method.
         attempts: of the whole climb.
         scorer: name of the one that is gated.
     """
@@ -66,19 +66,19 @@ def technique_reason(way: Technique, attempts: Sequence[Attempt], scorer: str) -
     return _qlora(way) if way.name == "qlora" else _full(way)
 
 
-def _no_training(way: Technique, attempt: Attempt | None) -> str:
+def _no_training(way: TrainingMethod, attempt: Attempt | None) -> str:
     if attempt is None:
         return f"neither {' nor '.join(way.untrained)} was measured" if way.untrained else UNKNOWN
     if way.ground == "training refused":
         return diagnosis_sentence(attempt)
     if way.ground == "untrained rung chosen":
-        word = "passes" if attempt.status == "passed" else "leads, unproven"
+        word = "passes" if attempt.status == "passed" else "leans to pass, inconclusive"
         return f"{attempt.rung} {word} with {score_of(attempt)}: nothing has to be trained"
     best = f"{attempt.rung} with {score_of(attempt)}, {attempt.status}"
     return f"the best without training is {best}"
 
 
-def _lora(way: Technique, attempt: Attempt | None, attempts: Sequence[Attempt]) -> str:
+def _lora(way: TrainingMethod, attempt: Attempt | None, attempts: Sequence[Attempt]) -> str:
     needs = f"; {_memory(way.memory)}" if way.memory else ""
     if way.ground is None:
         return UNKNOWN
@@ -90,7 +90,7 @@ def _lora(way: Technique, attempt: Attempt | None, attempts: Sequence[Attempt]) 
     return f"measured: {score_of(attempt)}, {attempt.status}; its training took {took}{needs}"
 
 
-def _qlora(way: Technique) -> str:
+def _qlora(way: TrainingMethod) -> str:
     if way.memory is None:
         known = way.ground == "weights elsewhere"
         elsewhere = "the base's weights are not on this machine: nothing to hold in 4 bits"
@@ -100,7 +100,7 @@ def _qlora(way: Technique) -> str:
     return f"LoRA does not fit; {_memory(way.memory)}"
 
 
-def _dora(way: Technique, attempt: Attempt | None) -> str:
+def _dora(way: TrainingMethod, attempt: Attempt | None) -> str:
     if way.near is None:
         return UNKNOWN
     if attempt is None or way.short is None:
@@ -113,7 +113,7 @@ def _dora(way: Technique, attempt: Attempt | None) -> str:
     return f"{missed}, more than another adapter closes"
 
 
-def _full(way: Technique) -> str:
+def _full(way: TrainingMethod) -> str:
     if way.rows is None or way.least_rows is None:
         return UNKNOWN
     few = way.rows < way.least_rows
@@ -121,7 +121,7 @@ def _full(way: Technique) -> str:
     return f"{way.rows:,} rows {word}" + (f"; {_memory(way.memory)}" if way.memory else "")
 
 
-def _preference(way: Technique, scorer: str) -> str:
+def _preference(way: TrainingMethod, scorer: str) -> str:
     if way.ground is None:
         return UNKNOWN
     if way.file:
@@ -133,7 +133,7 @@ def _preference(way: Technique, scorer: str) -> str:
     )
 
 
-def _distill(way: Technique, attempt: Attempt | None, attempts: Sequence[Attempt]) -> str:
+def _distill(way: TrainingMethod, attempt: Attempt | None, attempts: Sequence[Attempt]) -> str:
     if attempt is not None and way.ground == "measured":
         return f"measured: {score_of(attempt)}, {attempt.status}"
     if attempt is not None and attempt.verdict:
@@ -147,5 +147,5 @@ def _distill(way: Technique, attempt: Attempt | None, attempts: Sequence[Attempt
 
 
 def _memory(need: Need) -> str:
-    needed, there = need.needed_mb / 1024, need.there_mb / 1024
+    needed, there = need.needed_mb / 1024, need.available_mb / 1024
     return f"about {needed:.1f} GB needed, {there:.1f} GB free"

@@ -1,4 +1,4 @@
-"""The ladder, in order. To add a rung: a module that satisfies `base.Rung`, and a line here."""
+"""The ladder, in order. To add a rung: a module that satisfies `protocol.Rung`, and a line here."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from ladder.rungs import r1_prompt, r2_rag, r3_lora, r4_distill
 from ladder.rungs.protocol import Rung, Trains
 from ladder.task import RungName
 
-LADDER: tuple[Rung, ...] = (r1_prompt, r2_rag, r3_lora, r4_distill)
+LADDER: list[Rung] = [r1_prompt, r2_rag, r3_lora, r4_distill]
 
 __all__ = ["LADDER", "Rung"]
 
 
-def mends() -> dict[RungName, frozenset[Gap]]:
-    """Return what each rung can mend, from the lowest up."""
-    return {rung.NAME: rung.MENDS for rung in LADDER}
+def fixes() -> dict[RungName, frozenset[Gap]]:
+    """Return what each rung can fix, from the lowest up."""
+    return {rung.NAME: rung.FIXES for rung in LADDER}
 
 
 def trains() -> dict[RungName, Trains]:

@@ -65,7 +65,7 @@ class Bench:
         return self.evaluator.data
 
 
-Wave = Callable[[Bench, Candidate | None], list[Candidate]]
+Stage = Callable[[Bench, Candidate | None], list[Candidate]]
 """Candidates to race next, given the incumbent: the winner of the stages before (None at first)."""
 
 Trains = Literal["nothing", "base", "student"]
@@ -86,18 +86,18 @@ class Rung(Protocol):
         ...
 
     @property
-    def MENDS(self) -> frozenset[Gap]:  # noqa: N802 - a module's constant
-        """Failures of the rungs below that it can mend: it is not climbed for any other."""
+    def FIXES(self) -> frozenset[Gap]:  # noqa: N802 - a module's constant
+        """Failures of the rungs below that it can fix: it is not climbed for any other."""
         ...
 
     @property
-    def WAVES(self) -> tuple[Wave, ...]:  # noqa: N802 - a module's constant
+    def STAGES(self) -> tuple[Stage, ...]:  # noqa: N802 - a module's constant
         """Groups of candidates, raced one after the other."""
         ...
 
     @property
-    def CHALLENGES(self) -> tuple[Wave, ...]:  # noqa: N802 - a module's constant
-        """Further waves, whose winner must also be better on fresh training examples."""
+    def CHALLENGERS(self) -> tuple[Stage, ...]:  # noqa: N802 - a module's constant
+        """Further stages, whose winner must also be better on fresh training examples."""
         ...
 
     def needs(self, task: Task, data: Data) -> str | None:

@@ -10,7 +10,7 @@ from itertools import product
 
 from ladder.evidence import Candidate, Gap
 from ladder.inference.forms import describe, held_to_schema, named, scored, wordings
-from ladder.rungs.protocol import Bench, Trains, Wave
+from ladder.rungs.protocol import Bench, Stage, Trains
 from ladder.samples.data import Data
 from ladder.selection.demonstrations import spread_shots
 from ladder.selection.prompt_search import better_prompts, worth_it
@@ -18,7 +18,7 @@ from ladder.task import RungName, Task
 
 NAME: RungName = "prompt"
 TRAINS: Trains = "nothing"
-MENDS: frozenset[Gap] = frozenset({"context", "skill", "cost"})
+FIXES: frozenset[Gap] = frozenset({"context", "skill", "cost"})
 
 
 SHOTS = (4, 8)
@@ -42,9 +42,9 @@ def pointless(bench: Bench) -> str | None:
     return None
 
 
-def first_wave(bench: Bench, leader: Candidate | None) -> list[Candidate]:
+def first_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
     """Return the zero-shot forms: how the question is put, and how the answer is read."""
-    base = Candidate(rung=NAME, technique="", model=bench.task.models.base)
+    base = Candidate(rung=NAME, description="", model=bench.task.models.base)
     can = bench.evaluator.engine(base).abilities
     chat = base.but(form="chat")
     asked = [chat]
@@ -61,48 +61,52 @@ def first_wave(bench: Bench, leader: Candidate | None) -> list[Candidate]:
     return named(found)
 
 
-def second_wave(bench: Bench, leader: Candidate | None) -> list[Candidate]:
+def second_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
     """Return the winner's form, and the chat form, with examples of the training rows.
 
     JSON answers are tried free and held to their schema: which one scores better is not known.
     """
-    if leader is None:
+    if incumbent is None:
         return []
     if not bench.data.train:
-        return named(held_to_schema(bench.evaluator, leader))
-    chat = leader.but(form="chat", answer="free", calibration="none")
-    forms = [leader] if leader.form == "chat" else [leader, chat]
-    found = held_to_schema(bench.evaluator, leader)
+        return named(held_to_schema(bench.evaluator, incumbent))
+    chat = incumbent.but(form="chat", decoding="free", calibration="none")
+    forms = [incumbent] if incumbent.form == "chat" else [incumbent, chat]
+    found = held_to_schema(bench.evaluator, incumbent)
     for form, count in product(forms, SHOTS):
         shown = form.but(shots=spread_shots(bench.evaluator, count), with_goal=True)
-        found += scored(shown) if form.answer != "free" else [shown]
+        found += scored(shown) if form.decoding != "free" else [shown]
         found += held_to_schema(bench.evaluator, shown)
     return named(found)
 
 
-def search_wave(bench: Bench, leader: Candidate | None) -> list[Candidate]:
-    """Return what a search over instructions and examples finds, where the leader does not do."""
-    found = better_prompts(bench.evaluator, leader) if leader is not None else []
-    return [c.but(technique=f"{describe(c)}; {c.technique}") for c in found]
+def search_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
+    """Return what a search over instructions and examples finds, where it is worth it."""
+    found = better_prompts(bench.evaluator, incumbent) if incumbent is not None else []
+    return [c.but(description=f"{describe(c)}; {c.description}") for c in found]
 
 
-def variants_wave(bench: Bench, leader: Candidate | None) -> list[Candidate]:
+def variants_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
     """Return dearer ways to ask the winner: more than one request for an answer.
 
     Votes need answers that can be equal, and a rewrite an answer that can be checked from outside.
     """
-    if leader is None or leader.answer != "free" or not worth_it(bench.evaluator, leader):
+    if (
+        incumbent is None
+        or incumbent.decoding != "free"
+        or not worth_it(bench.evaluator, incumbent)
+    ):
         return []
     found = []
     if _can_be_equal(bench):
-        found.append(leader.but(votes=VOTES))
+        found.append(incumbent.but(votes=VOTES))
     if bench.task.answer.type in ("json", "number") or bench.data.labels:
-        found.append(leader.but(rewrite=True))
+        found.append(incumbent.but(rewrite=True))
     return named(found)
 
 
-WAVES = (first_wave, second_wave)
-CHALLENGES: tuple[Wave, ...] = (search_wave, variants_wave)
+STAGES = (first_stage, second_stage)
+CHALLENGERS: tuple[Stage, ...] = (search_stage, variants_stage)
 """The search comes first: it asks once for an answer, so its winner is what is asked dearly."""
 
 

@@ -8,14 +8,14 @@ from typing import Literal
 from ladder.evidence import Candidate, Gap, Retrieval
 from ladder.inference.forms import CALIBRATIONS, DOCUMENT_COUNTS, held_to_schema, named, wordings
 from ladder.inference.prompts import MANY_LABELS
-from ladder.rungs.protocol import Bench, Trains, Wave
+from ladder.rungs.protocol import Bench, Stage, Trains
 from ladder.samples.data import Data
 from ladder.selection.demonstrations import spread_shots
 from ladder.task import RungName, Task
 
 NAME: RungName = "rag"
 TRAINS: Trains = "nothing"
-MENDS: frozenset[Gap] = frozenset({"context", "skill"})
+FIXES: frozenset[Gap] = frozenset({"context", "skill"})
 
 EXAMPLE_COUNTS = (4, 8)
 MORE_EXAMPLES = 14
@@ -40,12 +40,12 @@ def pointless(bench: Bench) -> str | None:
     return None
 
 
-def first_wave(bench: Bench, leader: Candidate | None) -> list[Candidate]:
+def first_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
     """Return what is read and how much of it, in the form that won the prompt rung."""
     forms = _forms(bench)
     found = []
     for form, retrieval in product(forms, _retrievals(bench)):
-        narrow = retrieval.source == "examples" and form.answer == "scored"
+        narrow = retrieval.source == "examples" and form.decoding == "scored"
         if not (narrow and len(bench.data.labels) > MANY_LABELS):
             found.append(form.but(retrieval=retrieval))
         if narrow:
@@ -54,38 +54,38 @@ def first_wave(bench: Bench, leader: Candidate | None) -> list[Candidate]:
     return named(found)
 
 
-def second_wave(bench: Bench, leader: Candidate | None) -> list[Candidate]:
+def second_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
     """Return the winner with more examples, shots, both sources, calibration, schema, no goal."""
-    if leader is None or leader.retrieval is None:
+    if incumbent is None or incumbent.retrieval is None:
         return []
-    found = held_to_schema(bench.evaluator, leader)
-    retrieval = leader.retrieval
+    found = held_to_schema(bench.evaluator, incumbent)
+    retrieval = incumbent.retrieval
     if retrieval.source == "examples":
         more = retrieval.but(k=MORE_EXAMPLES)
-        found.append(leader.but(retrieval=more))
+        found.append(incumbent.but(retrieval=more))
         if bench.data.documents:
             both = retrieval.but(source="both", narrow=False, k=3)
-            found.append(leader.but(retrieval=both))
+            found.append(incumbent.but(retrieval=both))
     elif bench.data.train:
-        found += [leader.but(shots=spread_shots(bench.evaluator, k)) for k in SHOTS]
-    if leader.form == "plain":
-        found.append(leader.but(with_goal=not leader.with_goal))
-    if leader.answer == "scored" and not retrieval.narrow:
+        found += [incumbent.but(shots=spread_shots(bench.evaluator, k)) for k in SHOTS]
+    if incumbent.form == "plain":
+        found.append(incumbent.but(with_goal=not incumbent.with_goal))
+    if incumbent.decoding == "scored" and not retrieval.narrow:
         found += [
-            leader.but(calibration=calibration)
+            incumbent.but(calibration=calibration)
             for calibration in CALIBRATIONS
-            if calibration != leader.calibration
+            if calibration != incumbent.calibration
         ]
     return named(found)
 
 
-WAVES = (first_wave, second_wave)
-CHALLENGES: tuple[Wave, ...] = ()
+STAGES = (first_stage, second_stage)
+CHALLENGERS: tuple[Stage, ...] = ()
 
 
 def _forms(bench: Bench) -> list[Candidate]:
     """Return the forms to read in: the prompt rung's winner, and the other of chat and plain."""
-    base = Candidate(rung=NAME, technique="", model=bench.task.models.base)
+    base = Candidate(rung=NAME, description="", model=bench.task.models.base)
     can = bench.evaluator.engine(base).abilities
     prompt = bench.history.at("prompt")
     won = prompt.candidate if prompt else None

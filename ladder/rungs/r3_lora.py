@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ladder.economy.cost import machine_usd
-from ladder.engines.models import base_is_local
 from ladder.errors import Problem, TaskError
 from ladder.evidence import Attempt, Build, Candidate, Gap
 from ladder.inference.forms import named
-from ladder.rungs.protocol import Bench, Trains, Wave
+from ladder.models.models import base_is_local
+from ladder.rungs.protocol import Bench, Stage, Trains
 from ladder.samples.data import Data
 from ladder.samples.rows import Sample
 from ladder.task import RungName, Task
@@ -21,7 +21,7 @@ from ladder.training.rows import plain_candidate, training_rows
 
 NAME: RungName = "lora"
 TRAINS: Trains = "base"
-MENDS: frozenset[Gap] = frozenset({"skill"})
+FIXES: frozenset[Gap] = frozenset({"skill"})
 LEAST_ROWS = 40
 
 
@@ -45,7 +45,7 @@ def pointless(bench: Bench) -> str | None:
     return None
 
 
-def first_wave(bench: Bench, leader: Candidate | None) -> list[Candidate]:
+def first_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
     """Train without context and, where documents helped, with it; race each both ways."""
     plain = plain_candidate(bench.evaluator, NAME)
     samples = bench.data.train[: bench.task.training.max_rows]
@@ -67,8 +67,8 @@ def first_wave(bench: Bench, leader: Candidate | None) -> list[Candidate]:
     return _described(bench, [adapted, with_adapter(bench, reading, samples)])
 
 
-WAVES = (first_wave,)
-CHALLENGES: tuple[Wave, ...] = ()
+STAGES = (first_stage,)
+CHALLENGERS: tuple[Stage, ...] = ()
 
 
 def with_adapter(bench: Bench, candidate: Candidate, samples: Sequence[Sample]) -> Candidate:
@@ -120,7 +120,7 @@ def _helped(bench: Bench) -> bool:
 
 def _documents_hold_more(rag: Attempt) -> bool:
     """Tell whether the right documents beat the examples that rag found better to read."""
-    oracle = rag.diagnosis.arms.get("oracle") if rag.diagnosis else None
+    oracle = rag.diagnosis.ablations.get("oracle") if rag.diagnosis else None
     return (
         oracle is not None
         and rag.measurement is not None
@@ -133,7 +133,7 @@ def _described(bench: Bench, candidates: list[Candidate]) -> list[Candidate]:
     there = len(bench.data.train)
     trained = min(there, bench.task.training.max_rows)
     of = f" ({trained:,} of {there:,} rows)" if trained < there else ""
-    return [c.but(technique=f"{recipe} adapter{of}, {c.technique}") for c in named(candidates)]
+    return [c.but(description=f"{recipe} adapter{of}, {c.description}") for c in named(candidates)]
 
 
 def build_of(candidates: Sequence[Candidate]) -> Build:

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ladder.economy.cost import machine_usd
-from ladder.engines.models import base_is_local
 from ladder.evidence import Build, Candidate, Gap
 from ladder.gate.verdict import score_holds
 from ladder.inference.answer import answer
 from ladder.inference.failures import require_conclusive
 from ladder.inference.forms import named
 from ladder.inference.outcome import Outcome
-from ladder.rungs.protocol import Bench, Trains, Wave
+from ladder.models.models import base_is_local
+from ladder.rungs.protocol import Bench, Stage, Trains
 from ladder.samples.data import Data
 from ladder.task import RungName, Task
 from ladder.training.launch import training_missing
@@ -24,7 +24,7 @@ from ladder.training.teacher import teacher_of
 
 NAME: RungName = "distill"
 TRAINS: Trains = "student"
-MENDS: frozenset[Gap] = frozenset({"skill", "cost"})
+FIXES: frozenset[Gap] = frozenset({"skill", "cost"})
 LEAST_INPUTS = 40
 
 
@@ -59,7 +59,7 @@ def pointless(bench: Bench) -> str | None:
     return None
 
 
-def first_wave(bench: Bench, leader: Candidate | None) -> list[Candidate]:
+def first_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
     """Let the teacher answer the inputs, then teach a small language model and linear heads."""
     teacher = teacher_of(bench.task, bench.history.best(), NAME)
     inputs = (*bench.data.train, *bench.data.unlabeled)[: bench.task.training.max_rows]
@@ -77,8 +77,8 @@ def _has_student(bench: Bench) -> bool:
     return bench.task.models.student is not None or base_is_local(bench.task)
 
 
-WAVES = (first_wave,)
-CHALLENGES: tuple[Wave, ...] = ()
+STAGES = (first_stage,)
+CHALLENGERS: tuple[Stage, ...] = ()
 
 
 def _generating_student(bench: Bench, teacher: Candidate, taught: Sequence[Outcome]) -> Candidate:
@@ -98,10 +98,10 @@ def _generating_student(bench: Bench, teacher: Candidate, taught: Sequence[Outco
     recipe = find_recipe("distill_sequence", bench.task.folder)
     build = bench.trainer.train(recipe, bench.trainer.narrowed(folder, rows), rows)
     words = "student of the base" if bench.task.models.student is None else "given student"
-    described = named([candidate])[0].technique
+    described = named([candidate])[0].description
     return candidate.but(
         model=f"hf:{build.folder}",
-        technique=f"{words}, {described}",
+        description=f"{words}, {described}",
         build=_with_costs(bench, build, taught),
     )
 
@@ -129,9 +129,9 @@ def _linear_student(
     build = bench.trainer.train(recipe, embedding, rows)
     return Candidate(
         rung=NAME,
-        technique=f"linear head on {reads}",
+        description=f"linear head on {reads}",
         model=f"head:{build.folder}",
-        answer="free",
+        decoding="free",
         build=_with_costs(bench, build, taught),
     )
 

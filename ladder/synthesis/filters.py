@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ladder.engines.base import Completion, Request
-from ladder.engines.cache import CachedEngine
 from ladder.evidence import Candidate, Retrieval
 from ladder.inference.answer import read
 from ladder.inference.failures import require_answers
@@ -14,6 +13,7 @@ from ladder.inference.forms import wordings
 from ladder.inference.prompts import request_for
 from ladder.inference.rewriting import fault_of
 from ladder.inference.voting import TEMPERATURE, ballot
+from ladder.models.cache import CachedEngine
 from ladder.rungs import r2_rag, r3_lora
 from ladder.rungs.protocol import Bench
 from ladder.samples.duplicates import clusters, like_pairs
@@ -56,11 +56,11 @@ def answerer(bench: Bench, teacher: ModelRef) -> Candidate:
     held = bench.evaluator.answer_schema is not None and can.json_schema
     return Candidate(
         rung=r2_rag.NAME,
-        technique="answers to written inputs",
+        description="answers to written inputs",
         model=teacher,
         form=plain_candidate(bench.evaluator, r3_lora.NAME).form if can.plain else "chat",
         wording=wordings(bench.evaluator)[0],
-        answer="scored" if scores else "json" if held else "free",
+        decoding="scored" if scores else "json" if held else "free",
         retrieval=Retrieval(source="examples", k=NEAREST),
     )
 
@@ -80,7 +80,7 @@ def agreed(bench: Bench, teacher: ModelRef, rows: Sequence[Sample]) -> Answered:
     """
     candidate = answerer(bench, teacher)
     engine = bench.evaluator.models.engine(teacher)
-    bench.evaluator.library.prepare(candidate.retrieval, rows)
+    bench.evaluator.retriever.prepare(candidate.retrieval, rows)
     likeliest = [request_for(bench.evaluator, candidate, row, engine) for row in rows]
     labels = bench.data.labels
     drawn = [replace(r, temperature=TEMPERATURE, sample=1) for r in likeliest if not labels]

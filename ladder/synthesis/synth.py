@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from ladder.climb.opening import open_bench
-from ladder.engines.cache import CachedEngine
 from ladder.errors import DataError, Problem, TaskError
 from ladder.evidence import SyntheticCounts, SyntheticRecord
 from ladder.files import (
@@ -18,6 +17,7 @@ from ladder.files import (
     write_json_lines,
     write_whole,
 )
+from ladder.models.cache import CachedEngine
 from ladder.progress import Watch
 from ladder.rungs.protocol import Bench
 from ladder.samples.rows import Sample

@@ -17,6 +17,6 @@ def teacher_of(task: Task, best: Attempt | None, rung: RungName) -> Candidate:
         if best is None or best.candidate is None:
             raise MissingExtraError("a teacher", "naming one in the task: models: {teacher: …}")
         return best.candidate
-    chat = Candidate(rung=rung, technique="teacher", model=task.models.teacher, form="chat")
+    chat = Candidate(rung=rung, description="teacher", model=task.models.teacher, form="chat")
     retrieval = best.candidate.retrieval if best and best.candidate else None
     return chat.but(retrieval=retrieval)

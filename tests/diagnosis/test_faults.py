@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 from conftest import ROOT
+from ladder.retrieval.library import Library
 
 from ladder.climb.opening import open_bench
 from ladder.diagnosis.ablations import places
@@ -14,7 +15,6 @@ from ladder.diagnosis.faults import COPIES, FAULTS, FLIPPED, Pipeline
 from ladder.diagnosis.rules import NOT_THERE
 from ladder.evidence import Candidate, Retrieval
 from ladder.progress import Quiet
-from ladder.retrieval.library import Library
 from ladder.retrieval.search import make_index
 from ladder.rungs.protocol import Bench
 from ladder.task import load_task
@@ -32,9 +32,9 @@ def bench(tmp_path) -> Bench:
 def healthy(bench) -> Pipeline:
     candidate = Candidate(
         rung="rag",
-        technique="healthy",
+        description="healthy",
         model="bundled:smollm2-135m",
-        answer="scored",
+        decoding="scored",
         retrieval=Retrieval(source="documents", k=3),
     )
     return Pipeline(bench.data, candidate, make_index, weaker="hf:weak")

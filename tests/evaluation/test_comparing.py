@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ladder.engines.cache import Cache
 from ladder.evaluation.comparing import compare
+from ladder.models.cache import Cache
 from ladder.rungs.protocol import Bench
 from ladder.samples.data import Data
 from ladder.samples.rows import Sample

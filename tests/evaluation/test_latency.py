@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from engines.faulty_server import FaultyServer, Seen, Step, failing
 
-from ladder.engines.cache import Cache
 from ladder.evaluation.latency import (
     LATENCY_REQUESTS,
     LATER,
@@ -17,6 +16,7 @@ from ladder.evaluation.latency import (
 )
 from ladder.evaluation.measure import measure
 from ladder.evidence import Candidate, Measurement, Verdict
+from ladder.models.cache import Cache
 from ladder.rungs.protocol import Bench
 from ladder.samples.data import Data
 from ladder.samples.rows import Sample
@@ -49,7 +49,7 @@ def measured(
 ) -> tuple[Measurement, Verdict, Bench]:
     task = task_with(f"openai:tiny@{url}", clients, **gate)
     bench = climb_of(task, folder)
-    candidate = Candidate(rung="prompt", technique="t", model=task.models.base, form="chat")
+    candidate = Candidate(rung="prompt", description="t", model=task.models.base, form="chat")
     measurement, verdict, _ = measure(bench.evaluator, candidate, GATE)
     return measurement, verdict, bench
 
@@ -105,9 +105,9 @@ def test_an_endpoint_that_refuses_to_stream_is_timed_without(tmp_path):
 def test_what_is_asked_once_is_kept_as_it_was_before_votes(tmp_path):
     """Timings of earlier versions are found again; those of votes and rewrites are others."""
     bench = climb_of(task_with("openai:tiny@http://127.0.0.1:1/v1", 1), tmp_path)
-    candidate = Candidate(rung="prompt", technique="t", model=bench.task.models.base, form="chat")
+    candidate = Candidate(rung="prompt", description="t", model=bench.task.models.base, form="chat")
     _, fresh, _ = _what_is_timed(bench.evaluator, candidate, GATE)
-    assert set(fresh) == set(Candidate.model_fields) - {"build", "technique", *LATER}
+    assert set(fresh) == set(Candidate.model_fields) - {"build", "description", *LATER}
     for later in ({"votes": 8}, {"rewrite": True}):
         _, other, _ = _what_is_timed(bench.evaluator, candidate.model_copy(update=later), GATE)
         assert set(other) == {*fresh, *later}
@@ -162,7 +162,7 @@ def test_more_clients_than_requests_are_no_trouble(tmp_path):
     (tmp_path / "said.jsonl").write_text("")
     task = task_with(f"replay:{tmp_path / 'said.jsonl'}", clients=70, max_p95_ms=1e9)
     bench = climb_of(task, tmp_path)
-    candidate = Candidate(rung="prompt", technique="t", model=task.models.base, form="chat")
+    candidate = Candidate(rung="prompt", description="t", model=task.models.base, form="chat")
     found, verdict, _ = judged_latency(bench.evaluator, candidate, GATE, 0.01)
     assert found.n == 200
     assert verdict.verdict == "pass"

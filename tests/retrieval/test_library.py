@@ -6,18 +6,18 @@ from dataclasses import replace
 
 import pytest
 from conftest import ROOT
+from ladder.retrieval.library import BLANK, Library
 
 from ladder.climb.opening import open_bench
 from ladder.diagnosis.changes import oracle
 from ladder.evidence import Candidate, Retrieval
 from ladder.progress import Quiet
-from ladder.retrieval.library import BLANK, Library
 from ladder.rungs.protocol import Bench
 from ladder.task import load_task
 
 CANDIDATE = Candidate(
     rung="rag",
-    technique="four documents",
+    description="four documents",
     model="bundled:smollm2-135m",
     retrieval=Retrieval(source="documents"),
 )

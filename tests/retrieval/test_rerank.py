@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
+from ladder.retrieval.library import Library
 
 from ladder.climb.opening import open_bench
 from ladder.engines.bundled import bundled_folder
 from ladder.evidence import Retrieval
 from ladder.progress import Quiet
-from ladder.retrieval.library import Library
 from ladder.retrieval.rerank import PairScores, Reranker
 from ladder.task import load_task
 
-PAIRS = [("who mends the pier bulbs", "The Galley Circle does."), ("who", "Dogs stay on a lead.")]
+PAIRS = [("who fixes the pier bulbs", "The Galley Circle does."), ("who", "Dogs stay on a lead.")]
 
 
 @pytest.fixture(scope="module")

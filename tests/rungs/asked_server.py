@@ -8,8 +8,8 @@ from pathlib import Path
 
 from engines.faulty_server import FaultyServer, Seen, Step
 
-from ladder.engines.cache import Cache
 from ladder.evidence import Candidate
+from ladder.models.cache import Cache
 from ladder.rungs.protocol import Bench
 from ladder.samples.data import Data
 from ladder.samples.rows import Sample
@@ -55,5 +55,5 @@ def climb_at(
 
 
 def chat(bench: Bench, **more: object) -> Candidate:
-    base = Candidate(rung="prompt", technique="t", model=bench.task.models.base, form="chat")
+    base = Candidate(rung="prompt", description="t", model=bench.task.models.base, form="chat")
     return base.model_copy(update=more)

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 from conftest import ROOT
+from ladder.retrieval.library import Library
 
 from ladder.climb.opening import open_bench
 from ladder.evidence import Candidate, Retrieval
 from ladder.inference.answer import answer
 from ladder.inference.prompts import request_for
 from ladder.progress import Quiet
-from ladder.retrieval.library import Library
 from ladder.rungs.protocol import Bench
 from ladder.task import load_task
 
@@ -50,11 +50,11 @@ def with_documents(bench: Bench, texts: list[str]) -> Bench:
 def reading(form: str) -> Candidate:
     return Candidate(
         rung="rag",
-        technique="t",
+        description="t",
         model="bundled:smollm2-135m",
         form=form,
         wording=("Text", "Label"),
-        answer="scored",
+        decoding="scored",
         retrieval=Retrieval(source="documents", k=3),
     )
 

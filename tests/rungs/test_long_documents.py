@@ -72,7 +72,9 @@ def test_the_right_passage_holds_the_answer(bench):
 def test_a_request_carries_passages_and_not_the_book(bench):
     row = bench.data.gate[0]
     for retrieval in (Retrieval(source="documents", k=1), Retrieval(source="gold", k=1)):
-        candidate = Candidate(rung="rag", technique="t", model="bundled:none", retrieval=retrieval)
+        candidate = Candidate(
+            rung="rag", description="t", model="bundled:none", retrieval=retrieval
+        )
         request = request_for(bench.evaluator, candidate, row, Words())
         assert 50 < len(str(request.messages or request.text).split()) < 500
 

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from ladder.engines.cache import Cache
 from ladder.errors import DataError
 from ladder.evaluation.confirm import score_with_leaks
 from ladder.evidence import Candidate
+from ladder.models.cache import Cache
 from ladder.rungs.protocol import Bench
 from ladder.samples.data import Data
 from ladder.samples.describe import describe_data, headline, refuse_untestable
@@ -40,14 +40,14 @@ def gate_rows(count: int, groups: int) -> tuple[Sample, ...]:
 def test_groups_are_the_witnesses_that_prove_a_gate():
     task = task_with()
     few = describe_data(task, Data((), (), gate_rows(500, 20), ()), Rows())
-    assert (few.gate, few.witnesses, few.detectable) == (500, 20, None)
+    assert (few.gate, few.units, few.detectable) == (500, 20, None)
     with pytest.raises(DataError, match="500 gate rows, 20 of them independent, too few"):
         refuse_untestable(task, few)
     many = describe_data(task, Data((), (), gate_rows(500, 250), ()), Rows())
     alone = describe_data(task, Data((), (), gate_rows(250, 250), ()), Rows())
     said = headline(task, many)
     assert said.startswith("500 gate rows, 250 of them independent, gate at 0.9: a true score of")
-    # The same witnesses; but looks are taken over 500 rows, and each look has its price.
+    # The same units; but looks are taken over 500 rows, and each look has its price.
     assert alone.detectable <= many.detectable < alone.detectable + 0.01
 
 
@@ -69,7 +69,7 @@ def test_leaked_rows_of_an_unknown_kind_are_left_out(tmp_path):
     store = Cache(tmp_path / "kept.sqlite")
     bench = Bench(task, Data((), (), gate, (), leaked=leaked), store, tmp_path, tmp_path)
     bench.history.scores["prompt"] = {row.id: 0.0 for row in gate}
-    candidate = Candidate(rung="prompt", technique="t", model=task.models.base, form="chat")
+    candidate = Candidate(rung="prompt", description="t", model=task.models.base, form="chat")
     found = score_with_leaks(bench.evaluator, candidate)
     assert found.n == 6
     assert found.mean == pytest.approx(0.75)

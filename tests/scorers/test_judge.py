@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 
 from ladder.commands.assess import assess
 from ladder.commands.check import check_task
-from ladder.engines.cache import Cache
 from ladder.errors import DataError, EngineError, SpendLimitError, TaskError
 from ladder.evaluation.measure import measure
 from ladder.evaluation.people import human_score, judge_agreement
@@ -26,6 +25,7 @@ from ladder.gate.judged import LEAST_GOLD
 from ladder.inference.answer import answer
 from ladder.inference.judge import Scored, gated_scores, score_all
 from ladder.lifecycle.plan import load_plan
+from ladder.models.cache import Cache
 from ladder.progress import Quiet
 from ladder.report.markdown import as_markdown
 from ladder.rungs.protocol import Bench
@@ -385,7 +385,7 @@ def test_answers_alone_are_not_judged(tmp_path: Path) -> None:
     """A teacher's answers need no score: its inputs may not even have a target."""
     with FaultyServer(lambda seen: says("Oslo")) as server:
         candidate = Candidate(
-            rung="distill", technique="t", model=f"openai:t@{server.url}", form="chat"
+            rung="distill", description="t", model=f"openai:t@{server.url}", form="chat"
         )
         bench = climb_with(tmp_path, asked_at(server))
         [outcome] = answer(bench.evaluator, candidate, [sample(1)], scored=False)
@@ -683,7 +683,7 @@ def test_too_many_failed_judgements_leave_no_verdict(tmp_path: Path) -> None:
     with FaultyServer(script) as server:
         bench = climb_with(tmp_path, asked_at(server), rows)
         candidate = Candidate(
-            rung="prompt", technique="t", model=f"openai:tiny@{server.url}", form="chat"
+            rung="prompt", description="t", model=f"openai:tiny@{server.url}", form="chat"
         )
         measurement, verdict, outcomes = measure(bench.evaluator, candidate, rows)
     assert verdict.status == "none"

@@ -13,13 +13,13 @@ from ladder.economy.prices import listed_prices
 from ladder.engines import is_served, kind_of, open_engine
 from ladder.engines.base import Abilities, Completion, Engine, Served
 from ladder.engines.bundled import first_use
-from ladder.engines.cache import Cache, CachedEngine
-from ladder.engines.own_code import may_run
 from ladder.engines.speed import Speed, probe, two_cores
-from ladder.engines.spending import Meter, Spending
 from ladder.errors import MissingExtraError, Problem, TaskError
 from ladder.evidence import Asked
 from ladder.hardware import hardware
+from ladder.models.cache import Cache, CachedEngine
+from ladder.models.own_code import may_run
+from ladder.models.spending import Meter, Spending
 from ladder.progress import Watch
 from ladder.task import ModelRef, Prices, ScorerChoice, Task
 

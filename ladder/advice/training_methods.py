@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ladder.evidence import Attempt, Ground, Memory, Need, Technique, TechniqueName
+from ladder.evidence import Attempt, Ground, Memory, Need, TrainingMethod, TrainingMethodName
 from ladder.task import RungName, Task
 from ladder.training.estimate import fits
 
@@ -15,22 +15,22 @@ FEW_FOR_ALL = 5_000
 "LoRA Learns Less and Forgets Less": the difference shows on tens of thousands)."""
 
 
-def techniques(
+def training_methods(
     task: Task,
     attempts: Sequence[Attempt],
     chosen: Attempt | None,
     rows: int,
     memory: Memory | None,
     trains: Mapping[RungName, str],
-) -> tuple[Technique, ...]:
-    """Return every technique with what speaks for or against it; exactly one is chosen.
+) -> tuple[TrainingMethod, ...]:
+    """Return every method with what speaks for or against it; exactly one is chosen.
 
     Args:
         task: the user's job.
         attempts: what was measured.
         chosen: the recommended attempt, if there is one.
         rows: training rows.
-        memory: what each technique needs on this machine; none where the weights are elsewhere.
+        memory: what each method needs on this machine; none where the weights are elsewhere.
         trains: rung -> what it trains (`rungs.protocol.Trains`).
     """
     adapter = next((a for a in attempts if trains.get(a.rung) == "base"), None)
@@ -48,8 +48,8 @@ def techniques(
     return tuple(way.but(chosen=way.name == picked) for way in found)
 
 
-def _picked(task: Task, trains: str | None, memory: Memory | None) -> TechniqueName:
-    """Return the technique of the recommended rung, by what it trains."""
+def _picked(task: Task, trains: str | None, memory: Memory | None) -> TrainingMethodName:
+    """Return the method of the recommended rung, by what it trains."""
     if trains == "student":
         return "distill"
     if trains == "base":
@@ -62,12 +62,12 @@ def _picked(task: Task, trains: str | None, memory: Memory | None) -> TechniqueN
 
 def _no_training(
     attempts: Sequence[Attempt], chosen: Attempt | None, trains: Mapping[RungName, str]
-) -> Technique:
+) -> TrainingMethod:
     bases = {rung for rung, what in trains.items() if what == "base"}
     untrained = tuple(rung for rung, what in trains.items() if what == "nothing")
     refused = [a for a in attempts if a.diagnosis and bases & set(a.diagnosis.refuses)]
     tried = [a for a in attempts if a.rung in untrained and a.measurement]
-    none = Technique(name="none", chosen=False)
+    none = TrainingMethod(name="none", chosen=False)
     if refused:
         return none.but(ground="training refused", rung=refused[0].rung)
     if chosen is not None and chosen.rung in untrained:
@@ -78,8 +78,8 @@ def _no_training(
     return none.but(ground="best untrained rung", rung=best.rung)
 
 
-def _lora(adapter: Attempt | None, memory: Memory | None) -> Technique:
-    return Technique(
+def _lora(adapter: Attempt | None, memory: Memory | None) -> TrainingMethod:
+    return TrainingMethod(
         name="lora",
         chosen=False,
         ground="measured" if adapter and adapter.measurement else "not measured",
@@ -88,23 +88,23 @@ def _lora(adapter: Attempt | None, memory: Memory | None) -> Technique:
     )
 
 
-def _qlora(memory: Memory | None) -> Technique:
+def _qlora(memory: Memory | None) -> TrainingMethod:
     ground: Ground = "lora fits" if fits(memory, "lora") else "lora does not fit"
     if memory is None:
         ground = "weights elsewhere"
-    return Technique(name="qlora", chosen=False, ground=ground, memory=_need("qlora", memory))
+    return TrainingMethod(name="qlora", chosen=False, ground=ground, memory=_need("qlora", memory))
 
 
-def _dora(task: Task, adapter: Attempt | None) -> Technique:
-    found = Technique(name="dora", chosen=False, ground="stronger adapter", near=NEAR)
+def _dora(task: Task, adapter: Attempt | None) -> TrainingMethod:
+    found = TrainingMethod(name="dora", chosen=False, ground="stronger adapter", near=NEAR)
     if adapter is None or adapter.measurement is None:
         return found
     short = task.gate.min_score - adapter.measurement.score.mean
     return found.but(rung=adapter.rung, short=short)
 
 
-def _full(rows: int, memory: Memory | None) -> Technique:
-    return Technique(
+def _full(rows: int, memory: Memory | None) -> TrainingMethod:
+    return TrainingMethod(
         name="full",
         chosen=False,
         ground="rows for all weights",
@@ -114,14 +114,14 @@ def _full(rows: int, memory: Memory | None) -> Technique:
     )
 
 
-def _preference(task: Task) -> Technique:
+def _preference(task: Task) -> TrainingMethod:
     found = task.data.preferences
     ground: Ground = "preferences given" if found else "no preferences given"
-    return Technique(name="preference", chosen=False, ground=ground, file=found or None)
+    return TrainingMethod(name="preference", chosen=False, ground=ground, file=found or None)
 
 
-def _distill(task: Task, attempts: Sequence[Attempt], student: Attempt | None) -> Technique:
-    found = Technique(name="distill", chosen=False)
+def _distill(task: Task, attempts: Sequence[Attempt], student: Attempt | None) -> TrainingMethod:
+    found = TrainingMethod(name="distill", chosen=False)
     if student is not None and student.measurement is not None:
         return found.but(ground="measured", rung=student.rung)
     missed = [
@@ -140,4 +140,4 @@ def _distill(task: Task, attempts: Sequence[Attempt], student: Attempt | None) -
 def _need(name: str, memory: Memory | None) -> Need | None:
     if memory is None:
         return None
-    return Need(needed_mb=memory.needed_mb[name], there_mb=memory.there_mb)
+    return Need(needed_mb=memory.needed_mb[name], available_mb=memory.available_mb)
