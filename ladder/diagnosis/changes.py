@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ladder.diagnosis.rules import Ablation
-from ladder.evidence import Candidate, CauseName, Retrieval
+from ladder.evidence import Ablation, Candidate, CauseName, Retrieval
 from ladder.inference.evaluator import Evaluator
 
 FEWER, MORE = 3, 3

@@ -62,14 +62,14 @@ def measure(
         evaluator, candidate, [outcome.sample for outcome in answered], budget
     )
     limits += [latency_limit] if latency_limit else []
-    cost, cost_error, source = cost_of(evaluator, candidate, answered)
+    cost, cost_error, basis = cost_of(evaluator, candidate, answered)
     if gate.max_cost_usd_per_1k is not None:
         limits.append(judge_cost(cost, gate.max_cost_usd_per_1k))
     measurement = Measurement(
         **_scored(evaluator, outcomes),
         cost_usd_per_1k=cost,
         cost_error_usd_per_1k=cost_error,
-        cost_source=source,
+        cost_basis=basis,
         latency_ms=latency,
         untimed=untimed,
         requests_per_second=throughput(evaluator.engine(candidate).abilities, answered),
@@ -128,7 +128,7 @@ def _scored(evaluator: Evaluator, outcomes: Sequence[Outcome]) -> dict[str, Any]
     confidence, units = evaluator.task.gate.confidence, units_of(evaluator, outcomes)
     known = [(o.sample, o.text, o.score) for o in outcomes if o.score is not None]
     answered = [outcome for outcome in outcomes if outcome.score is not None]
-    by_people, refusal = human_score(evaluator, known)
+    by_people, labels = human_score(evaluator, known)
     others = {}
     for name, _ in evaluator.scorers[1:] if answered else ():
         scores = [o.others[name] for o in answered]
@@ -139,7 +139,7 @@ def _scored(evaluator: Evaluator, outcomes: Sequence[Outcome]) -> dict[str, Any]
         "slices": units.slices(confidence),
         "others": others,
         "human_score": by_people,
-        "human_refusal": refusal,
+        "human_labels": labels,
         "unjudged": sum(bool(outcome.unjudged) for outcome in outcomes),
         "macro_f1": macro_f1(answered) if evaluator.data.labels and answered else None,
     }

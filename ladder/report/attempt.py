@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ladder.evidence import AgainstTeacher, Attempt, Measurement
 from ladder.report.causes import cause_lines, context_lines, fix_lines
+from ladder.report.people import human_lines
+from ladder.report.reasons import attempt_reason
 from ladder.report.summary import table_cells
 from ladder.report.training import build_lines
 from ladder.wording import counted, span
@@ -14,15 +16,21 @@ SUSPECT_TAIL = 5
 """A p95 of so many times the p50 is worth a word."""
 
 
-def attempt_lines(attempt: Attempt) -> Iterator[str]:
-    """Yield the section of a rung: what was measured, raced, compared, and why it failed."""
+def attempt_lines(attempt: Attempt, attempts: Sequence[Attempt]) -> Iterator[str]:
+    """Yield the section of a rung: what was measured, raced, compared, and why it failed.
+
+    Args:
+        attempt: the rung.
+        attempts: all of the climb.
+    """
     yield f"\n### {attempt.rung}: {attempt.status}\n"
+    reason = attempt_reason(attempt, attempts)
     m = attempt.measurement
     if m is None or attempt.candidate is None:
-        yield attempt.reason
+        yield reason
         yield from _failed_lines(attempt)
         return
-    yield f"Winner: {attempt.candidate.description}. {attempt.reason}.\n"
+    yield f"Winner: {attempt.candidate.description}. {reason}.\n"
     yield from _limit_lines(attempt)
     yield from _failed_lines(attempt)
     yield from fix_lines(attempt.fixes)
@@ -32,12 +40,12 @@ def attempt_lines(attempt: Attempt) -> Iterator[str]:
     for name, other in m.others.items():
         yield f"\nAlso {name}: {span(other)}."
     yield from _retrieval_lines(attempt)
-    yield from _human_lines(m)
+    yield from human_lines(m)
     yield from _slice_lines(m)
     yield from _comparison_lines(attempt)
     yield from _teacher_lines(attempt.against_teacher)
     yield from build_lines(m.build)
-    yield from cause_lines(attempt.diagnosis)
+    yield from cause_lines(attempt)
     yield from context_lines(attempt.context)
     if attempt.race:
         yield "\n<details><summary>The race on dev rows</summary>\n"
@@ -119,19 +127,6 @@ def _calibration(error: float | None) -> str:
         f" Chances of being right that are read from the scores are off by {error:.2f} (expected "
         "calibration error)."
     )
-
-
-def _human_lines(m: Measurement) -> Iterator[str]:
-    if m.human_score:
-        yield (
-            f"\nBy people: {span(m.human_score)}, from {m.human_score.n} human labels and the "
-            f"judge's scores{', unweighted' if m.unweighted else ''} (PPI++, a normal "
-            "approximation; the labelled answers must be a random sample)."
-        )
-    elif m.human_refusal:
-        yield f"\nNo score by people: {m.human_refusal}. The score here is the judge's opinion."
-    if m.unjudged:
-        yield f"\n{m.unjudged} answers got no grade from the judge and count as errors."
 
 
 def _slice_lines(m: Measurement) -> Iterator[str]:

@@ -12,9 +12,8 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from ladder.diagnosis.changes import IN_WORDS, SHOWS, changes, oracle
-from ladder.diagnosis.rules import Ablation
 from ladder.evaluation.comparing import compare_outcomes, together
-from ladder.evidence import Candidate, Comparison, Fix, Retrieval
+from ladder.evidence import Ablation, Candidate, Comparison, Fix, Retrieval
 from ladder.inference.answer import answer
 from ladder.inference.evaluator import Evaluator
 from ladder.inference.failures import require_conclusive
@@ -91,7 +90,7 @@ def _fixed(evaluator: Evaluator, candidate: Candidate) -> tuple[Candidate, tuple
         fixes.append(
             Fix(
                 cause=SHOWS[ablation],
-                change=IN_WORDS[ablation],
+                ablation=ablation,
                 on_dev=compared,
                 unseen=unseen,
                 tokens=(_tokens(usual), _tokens(tried)),
