@@ -11,7 +11,7 @@ from typing import Any
 from engines.faulty_server import FaultyServer, Seen, Step
 
 from ladder.climb.opening import make_bench
-from ladder.engines.cache import Cache
+from ladder.models.cache import Cache
 from ladder.evidence import Candidate
 from ladder.progress import Quiet, Watch
 from ladder.rungs.protocol import Bench
@@ -66,7 +66,7 @@ def bench_at(
 
 def chat(bench: Bench, **more: object) -> Candidate:
     """Return a candidate of the base model that is asked in a chat."""
-    base = Candidate(rung="prompt", technique="t", model=bench.task.models.base, form="chat")
+    base = Candidate(rung="prompt", description="t", model=bench.task.models.base, form="chat")
     return base.model_copy(update=more)
 
 

@@ -48,7 +48,7 @@ def instructed(request: Seen) -> str:
 
 
 def candidates(bench: Bench, *instructions: str) -> list[Candidate]:
-    return [chat(bench, technique=name, instruction=name) for name in instructions]
+    return [chat(bench, description=name, instruction=name) for name in instructions]
 
 
 def number(request: Seen) -> int:
@@ -93,8 +93,8 @@ def test_a_candidate_that_failed_externally_neither_wins_nor_loses(tmp_path):
     with FaultyServer(script) as server:
         bench = bench_of(server.url, tmp_path)
         winner, lines = race(bench.evaluator, candidates(bench, "half", "lost"))
-    assert winner.technique == "half"
-    by_name = {line.technique: line for line in lines}
+    assert winner.description == "half"
+    by_name = {line.description: line for line in lines}
     assert (by_name["lost"].inconclusive, by_name["lost"].score) == (True, 1.0)
     assert by_name["lost"].errors > 1
     assert not by_name["half"].inconclusive
@@ -110,7 +110,7 @@ def test_a_candidate_that_is_refused_for_itself_loses(tmp_path):
     with FaultyServer(script) as server:
         bench = bench_of(server.url, tmp_path)
         winner, lines = race(bench.evaluator, candidates(bench, "long", "short"))
-    assert winner.technique == "short"
+    assert winner.description == "short"
     assert [line.inconclusive for line in lines] == [False, False]
 
 
@@ -125,8 +125,8 @@ def test_rows_that_somebody_did_not_answer_compare_nobody(tmp_path):
     with FaultyServer(script) as server:
         bench = bench_of(server.url, tmp_path)
         winner, lines = race(bench.evaluator, candidates(bench, "worse", "better"))
-    assert winner.technique == "better"
-    (line,) = [line for line in lines if line.technique == "better"]
+    assert winner.description == "better"
+    (line,) = [line for line in lines if line.description == "better"]
     assert (line.score, line.n, line.errors) == (1.0, 47, 1)
 
 
@@ -141,10 +141,10 @@ class OneWave:
     """A rung with given candidates."""
 
     NAME = "prompt"
-    CHALLENGES = ()
+    CHALLENGERS = ()
 
     def __init__(self, *instructions: str) -> None:
-        self.WAVES = (lambda bench, leader: candidates(bench, *instructions),)
+        self.STAGES = (lambda bench, leader: candidates(bench, *instructions),)
 
     def unavailable(self, bench: Bench) -> None:
         return None
@@ -207,20 +207,20 @@ def test_a_rung_that_passes_without_a_lost_candidate_passes(tmp_path):
     with FaultyServer(script) as server:
         (attempt,) = climbed(server, tmp_path, "right", "lost")
     assert attempt.status == "passed"
-    assert [line.technique for line in attempt.race if line.inconclusive] == ["lost"]
+    assert [line.description for line in attempt.race if line.inconclusive] == ["lost"]
 
 
 def test_a_failure_that_could_not_be_explained_has_no_verdict(tmp_path):
     """Without its ablations a rung's failure looks like a want of skill, and would be trained."""
 
     def script(request: Seen) -> Step:
-        placebo = instructed(request).endswith("\n")
-        return failing(500) if placebo and often(request) else good(request, "wrong")
+        no_op = instructed(request).endswith("\n")
+        return failing(500) if no_op and often(request) else good(request, "wrong")
 
     with FaultyServer(script) as server:
         (attempt,) = climbed(server, tmp_path, "a")
     assert attempt.status == "no verdict"
-    assert "the placebo arm of the diagnosis" in attempt.reason
+    assert "the no-op control ablation of the diagnosis" in attempt.reason
     assert attempt.measurement.score.mean == 0.0
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from ladder.advice.recommend import choose
 from ladder.climb.loop import climb_rungs, ends, refusal
-from ladder.engines.cache import Cache
+from ladder.models.cache import Cache
 from ladder.evidence import (
     Attempt,
     Candidate,
@@ -47,8 +47,8 @@ class FixedRung:
     """A rung that is always available; what it measures is given."""
 
     NAME: str
-    WAVES: tuple[()] = ()
-    CHALLENGES: tuple[()] = ()
+    STAGES: tuple[()] = ()
+    CHALLENGERS: tuple[()] = ()
 
     def unavailable(self, bench: Bench) -> str | None:
         return None
@@ -68,7 +68,7 @@ def attempt(rung: str, score: str = "pass", latency: str = "pass", **more: objec
         status=status,
         reason="",
         verdict=verdict,
-        candidate=Candidate(rung=rung, technique="x", model="replay:x"),
+        candidate=Candidate(rung=rung, description="x", model="replay:x"),
         measurement=Measurement(
             score=Estimate(mean=0.8 + distance[score], low=0.7, high=0.9, n=50),
             tokens=TokenUse(input_mean=1, output_mean=1),

@@ -26,11 +26,11 @@ SHORT = tuple(Sample(id=f"t{n}", input=f"in {n}", target="few words") for n in r
 
 def test_json_is_tried_free_and_held_to_the_schema_of_the_rows(tmp_path):
     bench = bench_at(URL, tmp_path, (), train=JSON_ROWS, answer={"type": "json"})
-    found = r1_prompt.second_wave(bench, chat(bench))
+    found = r1_prompt.second_stage(bench, chat(bench))
     assert [c.answer for c in found].count("json") == 3  # without shots, with 4 and with 8
-    assert len({c.technique for c in found}) == len(found)
+    assert len({c.description for c in found}) == len(found)
     held = next(c for c in found if c.answer == "json")
-    assert held.technique.endswith("held to the schema")
+    assert held.description.endswith("held to the schema")
     request = request_for(bench.evaluator, held, JSON_ROWS[0], bench.evaluator.engine(held))
     assert json.loads(request.schema)["properties"] == {"a": {"type": "integer"}}
     free = request_for(bench.evaluator, chat(bench), JSON_ROWS[0], bench.evaluator.engine(held))
@@ -47,14 +47,14 @@ def test_the_tasks_own_schema_comes_first(tmp_path):
 
 def test_rag_holds_its_winner_to_the_schema(tmp_path):
     bench = bench_at(URL, tmp_path, (), train=JSON_ROWS, answer={"type": "json"})
-    leader = next(c for c in r2_rag.first_wave(bench, None) if c.answer == "free")
-    assert "json" in [c.answer for c in r2_rag.second_wave(bench, leader)]
+    leader = next(c for c in r2_rag.first_stage(bench, None) if c.answer == "free")
+    assert "json" in [c.answer for c in r2_rag.second_stage(bench, leader)]
 
 
 @pytest.mark.parametrize("kind", ["text", "number"])
 def test_nothing_else_is_held_to_a_schema(tmp_path, kind):
     bench = bench_at(URL, tmp_path, (), train=JSON_ROWS, answer={"type": kind})
-    assert {c.answer for c in r1_prompt.second_wave(bench, chat(bench))} == {"free"}
+    assert {c.answer for c in r1_prompt.second_stage(bench, chat(bench))} == {"free"}
 
 
 @pytest.mark.parametrize(
@@ -73,18 +73,18 @@ def test_dearer_ways_are_for_answers_that_can_be_equal_or_checked(
 ):
     monkeypatch.setattr(r1_prompt, "worth_it", lambda bench, leader: True)
     bench = bench_at(URL, tmp_path, (), train=train, labels=labels, answer={"type": kind})
-    found = r1_prompt.variants_wave(bench, chat(bench))
+    found = r1_prompt.variants_stage(bench, chat(bench))
     assert ["votes" if c.votes > 1 else "rewrite" for c in found] == ways
-    assert all(c.technique != chat(bench).technique for c in found)
+    assert all(c.description != chat(bench).description for c in found)
     for how in ("scored", "constrained", "json"):
-        assert r1_prompt.variants_wave(bench, chat(bench, answer=how)) == []
-    assert r1_prompt.variants_wave(bench, None) == []
+        assert r1_prompt.variants_stage(bench, chat(bench, answer=how)) == []
+    assert r1_prompt.variants_stage(bench, None) == []
 
 
 def test_no_dearer_way_is_tried_where_none_can_decide(tmp_path, monkeypatch):
     bench = bench_at(URL, tmp_path, (), train=SHORT, answer={"type": "number"})
     monkeypatch.setattr(r1_prompt, "worth_it", lambda bench, leader: False)
-    assert r1_prompt.variants_wave(bench, chat(bench)) == []
+    assert r1_prompt.variants_stage(bench, chat(bench)) == []
 
 
 @pytest.mark.long
@@ -100,7 +100,7 @@ def test_held_answers_are_json_where_free_ones_are_not_always(tmp_path, public_d
     bench = bench_at(URL, tmp_path, (), train=train, score="json_fields", answer=how)
     free = Candidate(
         rung="prompt",
-        technique="t",
+        description="t",
         model="bundled:smollm2-135m",
         wording=("Input", "Output"),
         shots=spread_shots(bench.evaluator, 4),

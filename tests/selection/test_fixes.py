@@ -1,4 +1,4 @@
-"""What is mended, in which order, and what is not kept. The answers are given."""
+"""What is fixed, in which order, and what is not kept. The answers are given."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ladder.engines.base import Completion
 from ladder.evidence import Candidate, Comparison, Retrieval
 from ladder.inference.outcome import Outcome
 from ladder.samples.rows import Sample
-from ladder.selection import fixes as mending
+from ladder.selection import fixes as fixing
 
 DEV = tuple(Sample(id=f"d{at}", input="x", target="y") for at in range(60))
 
@@ -26,7 +26,7 @@ def bench():
 
 def candidate(**how) -> Candidate:
     retrieval = Retrieval(**{"source": "documents", "k": 3, **how})
-    return Candidate(rung="rag", technique="t", model="bundled:none", retrieval=retrieval)
+    return Candidate(rung="rag", description="t", model="bundled:none", retrieval=retrieval)
 
 
 def unseen(difference: float) -> Comparison:
@@ -34,8 +34,8 @@ def unseen(difference: float) -> Comparison:
     return Comparison.model_validate({"other": "old", "claim": "no difference proven", **numbers})
 
 
-def mended(bench, monkeypatch, share_right, unseen_gain=0.1, start=None):
-    """Mend where a candidate's share of right answers is given by its retrieval."""
+def fixed(bench, monkeypatch, share_right, unseen_gain=0.1, start=None):
+    """Fix where a candidate's share of right answers is given by its retrieval."""
 
     def answer(evaluator, way, samples, title=""):
         right = share_right(way.retrieval)
@@ -56,49 +56,49 @@ def mended(bench, monkeypatch, share_right, unseen_gain=0.1, start=None):
             found["fewer"] = way.model_copy(update={"retrieval": r.model_copy(update={"k": 1})})
         return found
 
-    monkeypatch.setattr(mending, "answer", answer)
-    monkeypatch.setattr(mending, "changes", changes)
-    monkeypatch.setattr(mending, "oracle", lambda bench, way: None)
-    monkeypatch.setattr(mending, "compare_unseen", lambda bench, a, b: unseen(unseen_gain))
-    return mending.mend(bench.evaluator, start or candidate())
+    monkeypatch.setattr(fixing, "answer", answer)
+    monkeypatch.setattr(fixing, "changes", changes)
+    monkeypatch.setattr(fixing, "oracle", lambda bench, way: None)
+    monkeypatch.setattr(fixing, "compare_unseen", lambda bench, a, b: unseen(unseen_gain))
+    return fixing.apply_fixes(bench.evaluator, start or candidate())
 
 
 def test_what_helps_is_kept_and_named(bench, monkeypatch):
-    found, mends = mended(bench, monkeypatch, lambda r: 0.9 if r.unique else 0.2)
+    found, fixes = fixed(bench, monkeypatch, lambda r: 0.9 if r.unique else 0.2)
     assert found.retrieval.unique
-    assert [(mend.cause, mend.kept) for mend in mends] == [("redundancy", True)]
-    assert mends[0].on_dev.difference == pytest.approx(0.7)
-    assert "repeats left out" in found.technique
+    assert [(fix.cause, fix.kept) for fix in fixes] == [("redundancy", True)]
+    assert fixes[0].on_dev.difference == pytest.approx(0.7)
+    assert "repeats left out" in found.description
 
 
 def test_mends_are_applied_one_on_top_of_the_other(bench, monkeypatch):
     def share(r):
         return 0.2 + 0.4 * r.unique + (0.3 if r.k == 1 else 0.0)
 
-    found, mends = mended(bench, monkeypatch, share)
-    assert [mend.cause for mend in mends] == ["redundancy", "distraction"]
+    found, fixes = fixed(bench, monkeypatch, share)
+    assert [fix.cause for fix in fixes] == ["redundancy", "distraction"]
     assert (found.retrieval.unique, found.retrieval.k) == (True, 1)
-    assert mends[1].on_dev.difference == pytest.approx(0.3)
+    assert fixes[1].on_dev.difference == pytest.approx(0.3)
 
 
 def test_a_system_that_holds_the_score_is_left_alone(bench, monkeypatch):
-    found, mends = mended(bench, monkeypatch, lambda r: 0.95 if r.unique else 0.85)
-    assert (found, mends) == (candidate(), ())
+    found, fixes = fixed(bench, monkeypatch, lambda r: 0.95 if r.unique else 0.85)
+    assert (found, fixes) == (candidate(), ())
 
 
 def test_a_gain_that_chance_allows_is_none(bench, monkeypatch):
-    found, mends = mended(bench, monkeypatch, lambda r: 0.25 if r.unique else 0.2)
-    assert (found, mends) == (candidate(), ())
+    found, fixes = fixed(bench, monkeypatch, lambda r: 0.25 if r.unique else 0.2)
+    assert (found, fixes) == (candidate(), ())
 
 
 def test_what_does_not_win_on_unseen_rows_is_said_and_not_kept(bench, monkeypatch):
-    found, mends = mended(bench, monkeypatch, lambda r: 0.9 if r.unique else 0.2, -0.01)
+    found, fixes = fixed(bench, monkeypatch, lambda r: 0.9 if r.unique else 0.2, -0.01)
     assert found == candidate()
-    assert [mend.kept for mend in mends] == [False]
+    assert [fix.kept for fix in fixes] == [False]
 
 
 def test_of_equal_changes_the_cheaper_one_is_kept(bench, monkeypatch):
-    found, _ = mended(bench, monkeypatch, lambda r: 0.9 if r.unique or r.k == 1 else 0.2)
+    found, _ = fixed(bench, monkeypatch, lambda r: 0.9 if r.unique or r.k == 1 else 0.2)
     assert found.retrieval.k == 1
 
 
@@ -108,13 +108,13 @@ def test_documents_have_another_chance_where_examples_won(bench, monkeypatch):
     def share(r):
         return 0.95 if r.source == "documents" and r.unique else 0.2
 
-    found, mends = mended(bench, monkeypatch, share, start=candidate(source="examples"))
+    found, fixes = fixed(bench, monkeypatch, share, start=candidate(source="examples"))
     assert found.retrieval.source == "documents"
-    assert [mend.cause for mend in mends] == ["redundancy"]
+    assert [fix.cause for fix in fixes] == ["redundancy"]
 
 
 def test_where_the_right_documents_fail_too_nothing_is_mended(bench, monkeypatch):
-    bench.evaluator.library = SimpleNamespace(right_passages=lambda row: [row])
+    bench.evaluator.retriever = SimpleNamespace(right_passages=lambda row: [row])
     start = candidate()
     oracle = start.model_copy(update={"retrieval": Retrieval(source="gold", k=1)})
     answered = []
@@ -124,26 +124,26 @@ def test_where_the_right_documents_fail_too_nothing_is_mended(bench, monkeypatch
         return 0.3 if r.source == "gold" else 0.9 if r.unique else 0.2
 
     with monkeypatch.context() as patch:
-        given = mended(bench, patch, share)  # without known documents it is mended
+        given = fixed(bench, patch, share)  # without known documents it is fixed
         assert given[1]
-        patch.setattr(mending, "oracle", lambda bench, way: oracle)
+        patch.setattr(fixing, "oracle", lambda bench, way: oracle)
         answered.clear()
-        assert mending.mend(bench.evaluator, start) == (start, ())
+        assert fixing.apply_fixes(bench.evaluator, start) == (start, ())
     assert set(answered) == {"documents", "gold"}
 
 
 def test_a_change_that_is_clearly_better_wins_whatever_it_costs(bench, monkeypatch):
-    found, mends = mended(
+    found, fixes = fixed(
         bench, monkeypatch, lambda r: 0.95 if r.unique else 0.5 if r.k == 1 else 0.1
     )
     assert found.retrieval.unique
-    assert mends[0].cause == "redundancy"
+    assert fixes[0].cause == "redundancy"
 
 
 def test_what_was_trained_is_not_mended(bench, monkeypatch):
     """Its training rows are no unseen rows."""
     start = candidate().model_copy(update={"adapter": "here"})
-    found = mended(bench, monkeypatch, lambda r: 0.9 if r.unique else 0.2, start=start)
+    found = fixed(bench, monkeypatch, lambda r: 0.9 if r.unique else 0.2, start=start)
     assert found == (start, ())
 
 
@@ -154,12 +154,12 @@ def test_documents_take_over_only_with_a_mend_that_was_kept(bench, monkeypatch):
         return 0.95 if r.unique else 0.55
 
     start = candidate(source="examples")
-    assert mended(bench, monkeypatch, share, unseen_gain=-0.1, start=start)[0] == start
+    assert fixed(bench, monkeypatch, share, unseen_gain=-0.1, start=start)[0] == start
 
 
 def test_nothing_is_read_nothing_is_mended(bench):
-    bare = Candidate(rung="prompt", technique="t", model="bundled:none")
-    assert mending.mend(bench.evaluator, bare) == (bare, ())
+    bare = Candidate(rung="prompt", description="t", model="bundled:none")
+    assert fixing.apply_fixes(bench.evaluator, bare) == (bare, ())
 
 
 def test_the_knee_is_the_smallest_that_cannot_be_told_from_the_best():

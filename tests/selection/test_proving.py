@@ -24,7 +24,7 @@ def bench(tmp_path) -> Bench:
 
 
 def candidate(name: str, shots: tuple[str, ...] = ()) -> Candidate:
-    return Candidate(rung="prompt", technique=name, model="bundled:smollm2-135m", shots=shots)
+    return Candidate(rung="prompt", description=name, model="bundled:smollm2-135m", shots=shots)
 
 
 def comparison(claim: str) -> Comparison:
@@ -39,17 +39,17 @@ def test_a_challenger_is_kept_only_if_it_wins_unseen(bench, monkeypatch, claim, 
     old, new = candidate("old"), candidate("new")
     monkeypatch.setattr(racing, "race", lambda bench, found: (found[-1], []))
     monkeypatch.setattr(racing, "compare_unseen", lambda bench, a, b: comparison(claim))
-    rung = SimpleNamespace(WAVES=(lambda c, top: [old],), CHALLENGES=(lambda c, top: [new],))
+    rung = SimpleNamespace(STAGES=(lambda c, top: [old],), CHALLENGERS=(lambda c, top: [new],))
     leader, _ = race_rung(bench, rung)
     assert leader is not None
-    assert leader.technique == wins
+    assert leader.description == wins
 
 
 def test_no_unseen_rows_no_challenger(bench, monkeypatch) -> None:
     old, new = candidate("old"), candidate("new")
     monkeypatch.setattr(racing, "race", lambda bench, found: (found[-1], []))
     monkeypatch.setattr(racing, "compare_unseen", lambda bench, a, b: None)
-    rung = SimpleNamespace(WAVES=(lambda c, top: [old],), CHALLENGES=(lambda c, top: [new],))
+    rung = SimpleNamespace(STAGES=(lambda c, top: [old],), CHALLENGERS=(lambda c, top: [new],))
     assert race_rung(bench, rung)[0] == old
 
 

@@ -18,15 +18,15 @@ RIGHT = {"first": 0.2, "second": 0.6, "third": 0.9}
 """Candidate -> the share of dev rows that it answers right."""
 
 
-def candidate(technique: str) -> Candidate:
-    return Candidate(rung="prompt", technique=technique, model="bundled:none")
+def candidate(description: str) -> Candidate:
+    return Candidate(rung="prompt", description=description, model="bundled:none")
 
 
 @pytest.fixture
 def answered(monkeypatch: pytest.MonkeyPatch) -> None:
     def answer(evaluator, candidate, samples, title=""):
         return [
-            Outcome(sample, "", Completion(), (float(at % 10 < 10 * RIGHT[candidate.technique]),))
+            Outcome(sample, "", Completion(), (float(at % 10 < 10 * RIGHT[candidate.description]),))
             for at, sample in enumerate(samples)
         ]
 
@@ -43,8 +43,8 @@ def test_one_candidate_wins_and_each_has_one_line(answered, later):
     bench = SimpleNamespace(
         splits=SimpleNamespace(dev=DEV), watch=Quiet(), task=SimpleNamespace(gate=gate)
     )
-    leader, lines = racing.race_rung(bench, SimpleNamespace(WAVES=waves, CHALLENGES=()))
+    leader, lines = racing.race_rung(bench, SimpleNamespace(STAGES=waves, CHALLENGERS=()))
     won = later[0] if later else "second"
-    assert leader.technique == won
-    assert [line.technique for line in lines if not line.dropped] == [won]
-    assert sorted(line.technique for line in lines) == sorted(["first", "second", *later])
+    assert leader.description == won
+    assert [line.description for line in lines if not line.dropped] == [won]
+    assert sorted(line.description for line in lines) == sorted(["first", "second", *later])

@@ -10,12 +10,12 @@ from conftest import ROOT
 
 from ladder.climb.opening import open_bench
 from ladder.diagnosis.ablations import places
-from ladder.diagnosis.faults import COPIES, FAULTS, FLIPPED, Pipeline
+from fault_injection import COPIES, FAULTS, FLIPPED, Pipeline
 from ladder.diagnosis.rules import NOT_THERE
 from ladder.evidence import Candidate, Retrieval
 from ladder.inference.evaluator import Evaluator
 from ladder.progress import Quiet
-from ladder.retrieval.library import Library
+from ladder.retrieval.retriever import Retriever
 from ladder.retrieval.search import make_index
 from ladder.rungs.protocol import Bench
 from ladder.task import load_task
@@ -33,9 +33,9 @@ def bench(tmp_path) -> Bench:
 def healthy(bench) -> Pipeline:
     candidate = Candidate(
         rung="rag",
-        technique="healthy",
+        description="healthy",
         model="bundled:smollm2-135m",
-        answer="scored",
+        decoding="scored",
         retrieval=Retrieval(source="documents", k=3),
     )
     return Pipeline(bench.data, candidate, make_index, weaker="hf:weak")
@@ -43,8 +43,8 @@ def healthy(bench) -> Pipeline:
 
 def broken(bench: Bench, pipeline: Pipeline) -> Evaluator:
     cache = bench.evaluator.models.cache
-    library = Library(bench.task, pipeline.splits, cache, Quiet(), pipeline.make_index)
-    return replace(bench.evaluator, data=pipeline.splits, library=library)
+    library = Retriever(bench.task, pipeline.splits, cache, Quiet(), pipeline.make_index)
+    return replace(bench.evaluator, data=pipeline.splits, retriever=library)
 
 
 def ranks(bench: Bench, pipeline: Pipeline) -> list[int]:
