@@ -26,7 +26,6 @@ from typing import Any
 
 import yaml
 from fault_injection import FAULTS, Fault, Pipeline
-from ladder.retrieval.library import Library
 from rich.progress import Progress
 
 from ladder.climb.opening import open_bench
@@ -38,6 +37,7 @@ from ladder.gate.bounds import estimate
 from ladder.gate.verdict import combine, judge_score
 from ladder.inference.answer import answer
 from ladder.progress import Quiet
+from ladder.retrieval.retriever import Retriever
 from ladder.retrieval.search import make_index
 from ladder.rungs.protocol import Bench
 from ladder.task import load_task
@@ -125,7 +125,7 @@ def write(folder: Path, given: dict[str, Any]) -> Path:
     return folder / "task.yaml"
 
 
-def healthy(bench: Bench) -> Candidate:
+def healthy() -> Candidate:
     """Return the pipeline that is broken: three texts, and the labels scored."""
     return Candidate(
         rung="rag",
@@ -140,20 +140,15 @@ def healthy(bench: Bench) -> Candidate:
 
 def broken(bench: Bench, fault: Fault | None, seed: int, rows: int, weaker: str) -> Ablations:
     """Return what the ablations measure once a fault is injected."""
-    splits = replace(bench.data, gate=bench.data.gate[:rows])
-    pipeline = Pipeline(splits, healthy(bench), make_index, weaker)
+    data = replace(bench.data, gate=bench.data.gate[:rows])
+    pipeline = Pipeline(data, healthy(), make_index, weaker)
     if fault:
         pipeline = fault.inject(pipeline, Random(seed))
-    here = Bench(
-        bench.task,
-        pipeline.splits,
-        bench.evaluator.models.cache,
-        bench.folder,
-        bench.trainer.artefacts,
-    )
-    here.library = Library(here.task, here.splits, here.store, Quiet(), pipeline.make_index)
-    outcomes = answer(here, pipeline.candidate, here.splits.gate)
-    return run_ablations(here, pipeline.candidate, outcomes, every=True)
+    data, cache = pipeline.splits, bench.evaluator.models.cache
+    library = Retriever(bench.task, data, cache, Quiet(), pipeline.make_index)
+    evaluator = replace(bench.evaluator, data=data, retriever=library)
+    outcomes = answer(evaluator, pipeline.candidate, data.gate)
+    return run_ablations(evaluator, pipeline.candidate, outcomes, every=True)
 
 
 def case(ablations: Ablations, rows: Sequence[str]) -> str:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import yaml
@@ -71,21 +72,20 @@ def cut(folder: Path, name: str, target: Path, calls: int) -> Path:
 
 
 def usual_winner(bench: Bench) -> Candidate:
-    """Race the usual stages."""
-    incumbent: Candidate | None = None
-    for stage in r1_prompt.STAGES:
-        incumbent, _ = race(
-            bench.evaluator, [*([incumbent] if incumbent else []), *stage(bench, incumbent)]
-        )
-    assert incumbent is not None
-    return incumbent
+    """Race the usual waves."""
+    leader: Candidate | None = None
+    for wave in r1_prompt.STAGES:
+        leader, _ = race(bench.evaluator, [*([leader] if leader else []), *wave(bench, leader)])
+    assert leader is not None
+    return leader
 
 
 def scores(bench: Bench, candidate: Candidate, rows: str) -> list[float]:
-    """Return a candidate's scores on one part of the rows."""
-    return [
-        outcome.score for outcome in answer(bench.evaluator, candidate, getattr(bench.data, rows))
-    ]
+    """Return a candidate's scores on one part of the rows; all of them must have one."""
+    outcomes = answer(bench.evaluator, candidate, getattr(bench.data, rows))
+    found = [outcome.score for outcome in outcomes if outcome.score is not None]
+    assert len(found) == len(outcomes), "a row without a score: two systems would not be paired"
+    return found
 
 
 def mean(values: list[float]) -> str:
@@ -108,8 +108,8 @@ def measure(folder: Path, name: str, calls: int) -> None:
         gap, low, high, p_value = paired(new, old, 0.95)
         kept = proof is not None and proof.claim == "better"
         gate = bench.task.gate.model_copy(update={"min_score": USUAL_GATE})
-        bench.task = bench.task.model_copy(update={"gate": gate})
-        runs = "would run" if worth_it(bench.evaluator, usual) else "would not run"
+        usually = replace(bench.evaluator, task=bench.task.model_copy(update={"gate": gate}))
+        runs = "would run" if worth_it(usually, usual) else "would not run"
         print(
             f"{name}: {len(bench.data.train)} train, {len(bench.data.dev)} dev, "
             f"{len(old)} gate rows; at a gate of {USUAL_GATE} the search {runs}\n"

@@ -99,7 +99,7 @@ def score(bench: Bench, candidate: Candidate, rows: Sequence[Any]) -> float:
     faults = [outcome.error for outcome in outcomes if outcome.error]
     if faults:
         raise SystemExit(f"{len(faults)} rows without an answer: {faults[0]}")
-    return fmean(outcome.score for outcome in outcomes)
+    return fmean(outcome.score for outcome in outcomes if outcome.score is not None)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,6 @@ import argparse
 import json
 import tempfile
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,7 +31,7 @@ from ladder.evaluation.control import measure_control
 from ladder.evaluation.measure import measure
 from ladder.evidence import Attempt, Candidate, Measurement
 from ladder.inference.answer import answer
-from ladder.inference.outcome import Outcome, scores_of
+from ladder.inference.outcome import scores_of
 from ladder.progress import Quiet
 from ladder.rungs import r1_prompt, r2_rag, r4_distill
 from ladder.rungs.protocol import Bench
@@ -94,19 +93,20 @@ def teacher_for(bench: Bench, name: str) -> Attempt:
         forms = [form for form, how in read if how and how.narrow and how.k == EXAMPLES]
     winner, _ = race(bench.evaluator, forms)
     measured, _, outcomes = measure(bench.evaluator, winner, bench.data.gate, all_rows=True)
-    bench.history.scores[winner.rung] = by_row(outcomes)
-    return Attempt(
+    attempt = Attempt(
         rung=winner.rung, status="passed", reason="", candidate=winner, measurement=measured
     )
+    bench.history.add(attempt, scores_of(outcomes))
+    return attempt
 
 
-def students(bench: Bench, generating: bool) -> list[Candidate]:
+def students(bench: Bench, best: Attempt, generating: bool) -> list[Candidate]:
     """Let the teacher answer the training rows, and train the students."""
     if generating:
         return r4_distill.first_stage(bench, None)
     rows = bench.data.train[:TAUGHT_ROWS]
     outcomes = answer(
-        bench.evaluator, teacher_of(bench.evaluator), rows, "teacher answers", scored=False
+        bench.evaluator, teacher_of(bench.task, best), rows, "teacher answers", scored=False
     )
     taught = [outcome for outcome in outcomes if outcome.completion.error is None and outcome.text]
     return r4_distill.label_students(bench, taught)
@@ -122,24 +122,19 @@ def line(name: str, m: Measurement) -> str:
     )
 
 
-def by_row(outcomes: Sequence[Outcome]) -> dict[str, float]:
-    """Return the score of each row that was answered."""
-    return scores_of(outcomes)
-
-
 def run(folder: Path, name: str, generating: bool) -> None:
     """Print one set's table."""
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as scratch:
         path = cut(folder, name, Path(scratch))
         bench = open_bench(load_task(path), Path(scratch) / "runs", Quiet())
-        few = {"dev": bench.data.dev[:DEV_ROWS], "gate": bench.data.gate[:GATE_ROWS]}
-        bench.data = replace(bench.data, **few)
-        control = measure_control(bench.evaluator)
+        data = bench.data
+        few = replace(data, dev=data.dev[:DEV_ROWS], gate=data.gate[:GATE_ROWS])
+        bench = replace(bench, evaluator=bench.evaluator.with_data(few))
+        control, _ = measure_control(bench.evaluator)
         best = teacher_for(bench, name)
-        bench.history.attempts.append(best)
         assert best.measurement is not None
-        made = students(bench, generating)
+        made = students(bench, best, generating)
         rows = bench.data.gate
         print(
             f"{name}: {len(bench.data.labels)} labels, {len(bench.data.train)} training rows, "
@@ -155,7 +150,7 @@ def run(folder: Path, name: str, generating: bool) -> None:
         teacher = best.measurement, bench.history.scores[best.rung]
         for student in made:
             measured, _, outcomes = measure(bench.evaluator, student, rows, all_rows=True)
-            found = beside(bench.evaluator, best.rung, (measured, by_row(outcomes)), teacher)
+            found = beside(bench.evaluator, best.rung, (measured, scores_of(outcomes)), teacher)
             print(line(student.description[:44], measured))
             if found:
                 print(

@@ -210,8 +210,9 @@ def test_code_runs_for_a_model_that_the_task_names(tiny, tmp_path, monkeypatch):
     text = f"name: t\ngoal: say it\ndata: {{examples: rows.jsonl}}\nmodels: {{base: '{name}'}}\n"
     (tmp_path / "task.yaml").write_text(text + "score: exact_match\ngate: {min_score: 0.5}\n")
     silent = load_task(tmp_path / "task.yaml")
+    models = open_bench(silent, tmp_path / "runs", Quiet()).evaluator.models
     with pytest.raises(EngineError, match=r"only where rules\.remote_code names the model"):
-        _ = open_bench(silent, tmp_path / "runs", Quiet()).engine(name).engine.model
+        _ = models.engine(name).engine.model
     (tmp_path / "task.yaml").write_text(
         text + f"score: exact_match\ngate: {{min_score: 0.5}}\nrules: {{remote_code: ['{name}']}}\n"
     )

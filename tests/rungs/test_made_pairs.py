@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from benches import bench_at, chat, saying
 from engines.faulty_server import Seen
-from rungs.asked_server import chat, climb_at, saying
 
 from ladder.errors import DataError
 from ladder.samples.preferences import Preference
@@ -30,7 +30,7 @@ def speaks(request: Seen) -> str:
 
 def test_a_wrong_answer_of_the_base_makes_a_pair(tmp_path: Path) -> None:
     with saying(speaks) as server:
-        bench = climb_at(server.url, tmp_path, HELD, train=TRAIN)
+        bench = bench_at(server.url, tmp_path, HELD, train=TRAIN)
         rows, told = preference_rows(bench.evaluator, chat(bench), (), "pairs")
         asked = len(server.seen)
         again, _ = preference_rows(bench.evaluator, chat(bench), (), "pairs")
@@ -48,7 +48,7 @@ def test_a_wrong_answer_of_the_base_makes_a_pair(tmp_path: Path) -> None:
 
 def test_a_base_that_is_always_right_gives_no_pair(tmp_path: Path) -> None:
     with saying(lambda seen: f"right {seen.question.split()[-1]}") as server:
-        bench = climb_at(server.url, tmp_path, HELD, train=TRAIN)
+        bench = bench_at(server.url, tmp_path, HELD, train=TRAIN)
         with pytest.raises(DataError, match=r"no wrong answer .* to 4 training rows.*preferences"):
             made_pairs(bench.evaluator, chat(bench))
 
@@ -67,7 +67,7 @@ def test_what_a_program_cannot_learn_from_is_refused_and_nothing_else_taken(
     given: tuple[Preference, ...], kind: str, why: str, tmp_path: Path
 ) -> None:
     with saying(speaks) as server:
-        bench = climb_at(server.url, tmp_path, HELD, train=TRAIN)
+        bench = bench_at(server.url, tmp_path, HELD, train=TRAIN)
         with pytest.raises(DataError, match=why):
             preference_rows(bench.evaluator, chat(bench), given, kind)
         assert not server.seen
@@ -76,7 +76,7 @@ def test_what_a_program_cannot_learn_from_is_refused_and_nothing_else_taken(
 def test_given_pairs_are_put_as_the_model_will_be_asked(tmp_path: Path) -> None:
     given = (PAIR, Preference("held", "a", "b"))
     with saying(speaks) as server:
-        bench = climb_at(server.url, tmp_path, HELD, train=TRAIN)
+        bench = bench_at(server.url, tmp_path, HELD, train=TRAIN)
         candidate = chat(bench, form="plain", wording=("Input", "Output"), with_goal=False)
         rows, told = preference_rows(bench.evaluator, candidate, given, "pairs")
         graded, _ = preference_rows(bench.evaluator, candidate, given, "graded")

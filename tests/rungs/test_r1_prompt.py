@@ -6,7 +6,7 @@ import json
 from statistics import fmean
 
 import pytest
-from rungs.asked_server import chat, climb_at
+from benches import bench_at, chat
 
 from ladder.evidence import Candidate
 from ladder.inference.answer import answer
@@ -25,7 +25,7 @@ SHORT = tuple(Sample(id=f"t{n}", input=f"in {n}", target="few words") for n in r
 
 
 def test_json_is_tried_free_and_held_to_the_schema_of_the_rows(tmp_path):
-    bench = climb_at(URL, tmp_path, (), train=JSON_ROWS, type="json")
+    bench = bench_at(URL, tmp_path, (), train=JSON_ROWS, answer={"type": "json"})
     found = r1_prompt.second_stage(bench, chat(bench))
     assert [c.answer for c in found].count("json") == 3  # without shots, with 4 and with 8
     assert len({c.description for c in found}) == len(found)
@@ -39,21 +39,21 @@ def test_json_is_tried_free_and_held_to_the_schema_of_the_rows(tmp_path):
 
 def test_the_tasks_own_schema_comes_first(tmp_path):
     own = {"type": "object", "properties": {"b": {}, "a": {}}}
-    bench = climb_at(URL, tmp_path, (), train=JSON_ROWS, type="json", schema=own)
+    bench = bench_at(URL, tmp_path, (), train=JSON_ROWS, answer={"type": "json", "schema": own})
     [held] = r1_prompt.held_to_schema(bench.evaluator, chat(bench))
     request = request_for(bench.evaluator, held, JSON_ROWS[0], bench.evaluator.engine(held))
     assert list(json.loads(request.schema)["properties"]) == ["b", "a"]
 
 
 def test_rag_holds_its_winner_to_the_schema(tmp_path):
-    bench = climb_at(URL, tmp_path, (), train=JSON_ROWS, type="json")
+    bench = bench_at(URL, tmp_path, (), train=JSON_ROWS, answer={"type": "json"})
     leader = next(c for c in r2_rag.first_stage(bench, None) if c.answer == "free")
     assert "json" in [c.answer for c in r2_rag.second_stage(bench, leader)]
 
 
 @pytest.mark.parametrize("kind", ["text", "number"])
 def test_nothing_else_is_held_to_a_schema(tmp_path, kind):
-    bench = climb_at(URL, tmp_path, (), train=JSON_ROWS, type=kind)
+    bench = bench_at(URL, tmp_path, (), train=JSON_ROWS, answer={"type": kind})
     assert {c.answer for c in r1_prompt.second_stage(bench, chat(bench))} == {"free"}
 
 
@@ -72,7 +72,7 @@ def test_dearer_ways_are_for_answers_that_can_be_equal_or_checked(
     tmp_path, monkeypatch, kind, train, labels, ways
 ):
     monkeypatch.setattr(r1_prompt, "worth_it", lambda bench, leader: True)
-    bench = climb_at(URL, tmp_path, (), train=train, labels=labels, type=kind)
+    bench = bench_at(URL, tmp_path, (), train=train, labels=labels, answer={"type": kind})
     found = r1_prompt.variants_stage(bench, chat(bench))
     assert ["votes" if c.votes > 1 else "rewrite" for c in found] == ways
     assert all(c.description != chat(bench).description for c in found)
@@ -82,7 +82,7 @@ def test_dearer_ways_are_for_answers_that_can_be_equal_or_checked(
 
 
 def test_no_dearer_way_is_tried_where_none_can_decide(tmp_path, monkeypatch):
-    bench = climb_at(URL, tmp_path, (), train=SHORT, type="number")
+    bench = bench_at(URL, tmp_path, (), train=SHORT, answer={"type": "number"})
     monkeypatch.setattr(r1_prompt, "worth_it", lambda bench, leader: False)
     assert r1_prompt.variants_stage(bench, chat(bench)) == []
 
@@ -97,7 +97,7 @@ def test_held_answers_are_json_where_free_ones_are_not_always(tmp_path, public_d
         if (lines := (folder / f"{name}.jsonl").read_text().splitlines())
     )
     how = {"type": "json", "max_tokens": 96}
-    bench = climb_at(URL, tmp_path, (), train=train, score="json_fields", **how)
+    bench = bench_at(URL, tmp_path, (), train=train, score="json_fields", answer=how)
     free = Candidate(
         rung="prompt",
         description="t",

@@ -114,7 +114,7 @@ def test_documents_have_another_chance_where_examples_won(bench, monkeypatch):
 
 
 def test_where_the_right_documents_fail_too_nothing_is_mended(bench, monkeypatch):
-    bench.evaluator.library = SimpleNamespace(right_passages=lambda row: [row])
+    bench.evaluator.retriever = SimpleNamespace(right_passages=lambda row: [row])
     start = candidate()
     oracle = start.model_copy(update={"retrieval": Retrieval(source="gold", k=1)})
     answered = []

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from benches import saying
 from conftest import ROOT, ladder
 from engines.faulty_server import Seen
-from rungs.asked_server import saying
 
 from ladder.climb.opening import open_bench
 from ladder.engines.base import Completion, Request
@@ -127,9 +127,9 @@ def test_only_training_rows_are_ever_shown(tmp_path):
         run(task, tmp_path, 30)
         said = "\n".join(json.dumps(request.payload["messages"]) for request in server.seen)
     bench = open_bench(task, tmp_path / "other", Quiet())
-    splits = bench.data
-    assert any(row.input in said for row in splits.train)
-    held = (*splits.dev, *splits.gate, *splits.sealed, *splits.reserve)
+    data = bench.data
+    assert any(row.input in said for row in data.train)
+    held = (*data.dev, *data.gate, *data.sealed, *data.reserve)
     assert len(held) > 150
     assert [row.id for row in held if row.input in said] == []
 
@@ -213,7 +213,7 @@ def test_a_killed_run_asks_nothing_twice(tmp_path, step):
         with pytest.raises(KeyboardInterrupt):
             run(task, tmp_path, watch=Killed(step, 7))
         assert not list(tmp_path.glob("s.*"))
-        kept = open_bench(task, tmp_path / "runs", Quiet()).store
+        kept = open_bench(task, tmp_path / "runs", Quiet()).evaluator.models.cache
         before = len(kept._run("SELECT key FROM kept WHERE value LIKE '%tokens_out%'", ()))
         assert before >= 7
         asked = len(server.seen)
@@ -382,12 +382,12 @@ def test_accepted_rows_join_the_training_rows_and_no_others(helped, tmp_path):
     with_them = open_bench(using(copied(helped, tmp_path)), tmp_path / "runs", Quiet())
     without = open_bench(task_of(tmp_path), tmp_path / "runs", Quiet())
     for name in ("dev", "gate", "sealed", "reserve"):
-        assert getattr(with_them.splits, name) == getattr(without.splits, name)
-    assert with_them.splits.observed == without.splits.train
-    added = with_them.splits.train[len(without.splits.train) :]
+        assert getattr(with_them.data, name) == getattr(without.data, name)
+    assert with_them.data.observed == without.data.train
+    added = with_them.data.train[len(without.data.train) :]
     assert len(added) > 50
     assert all(row.id.startswith("synth-") for row in added)
-    chosen_by = [*proving_rows(with_them), *learning_rows(with_them)]
+    chosen_by = [*proving_rows(with_them.evaluator), *learning_rows(with_them.evaluator)]
     assert not [row.id for row in chosen_by if row.id.startswith("synth-")]
 
 
