@@ -89,7 +89,7 @@ def simulate(name: str, rows: int, graded: bool, climbs: int, seed: int) -> Tall
                 passed_wrongly, decided = not good, True
                 break
             if verdict.verdict == "undecided" and (verdict.distance or 0) >= 0:
-                break  # leans, unproven
+                break  # leans, leans_to_pass
         else:
             decided = verdict.verdict == "fail"
         tally.calls += round(SEALED_SHARE * rows) if decided else 0

@@ -5,7 +5,7 @@
 FOLDER holds wiki_rag/ (XQuAD, English). Two pipelines over a real small model: the shipped ferry
 handbook, and the encyclopedia (which of 12 articles answers a question). Beside the documents
 stands an archive of tickets, which hold each question word for word and no answer, so that one
-text is not enough. Every fault of `ladder.diagnosis.faults` is injected into both, under several
+text is not enough. Every fault of `fault_injection` is injected into both, under several
 seeds; each case draws 40 of the rows, judges them at a gate that the healthy pipeline holds, and
 diagnoses. Healthy pipelines are cases too: no cause may be named there. A fault that this model
 shrugs off (it holds the gate all the same) leaves nothing to diagnose, and is said and not counted.
@@ -25,19 +25,19 @@ from random import Random
 from typing import Any
 
 import yaml
+from fault_injection import FAULTS, Fault, Pipeline
 from rich.progress import Progress
 
 from ladder.climb.opening import open_bench
-from ladder.diagnosis.ablations import run_arms
-from ladder.diagnosis.faults import FAULTS, Fault, Pipeline
-from ladder.diagnosis.rules import Arms, diagnose
+from ladder.diagnosis.ablations import run_ablations
+from ladder.diagnosis.rules import Ablations, diagnose
 from ladder.engines.bundled import bundled_folder
 from ladder.evidence import Candidate, Retrieval
 from ladder.gate.bounds import estimate
 from ladder.gate.verdict import combine, judge_score
 from ladder.inference.answer import answer
 from ladder.progress import Quiet
-from ladder.retrieval.library import Library
+from ladder.retrieval.retriever import Retriever
 from ladder.retrieval.search import make_index
 from ladder.rungs.protocol import Bench
 from ladder.task import load_task
@@ -129,50 +129,50 @@ def healthy() -> Candidate:
     """Return the pipeline that is broken: three texts, and the labels scored."""
     return Candidate(
         rung="rag",
-        technique="healthy",
+        description="healthy",
         model=BASE,
         wording=("Question", "Answer"),
         with_goal=False,
-        answer="scored",
+        decoding="scored",
         retrieval=Retrieval(source="documents", k=3),
     )
 
 
-def broken(bench: Bench, fault: Fault | None, seed: int, rows: int, weaker: str) -> Arms:
-    """Return what the arms measure once a fault is injected."""
+def broken(bench: Bench, fault: Fault | None, seed: int, rows: int, weaker: str) -> Ablations:
+    """Return what the ablations measure once a fault is injected."""
     data = replace(bench.data, gate=bench.data.gate[:rows])
     pipeline = Pipeline(data, healthy(), make_index, weaker)
     if fault:
         pipeline = fault.inject(pipeline, Random(seed))
     data, cache = pipeline.splits, bench.evaluator.models.cache
-    library = Library(bench.task, data, cache, Quiet(), pipeline.make_index)
-    evaluator = replace(bench.evaluator, data=data, library=library)
+    library = Retriever(bench.task, data, cache, Quiet(), pipeline.make_index)
+    evaluator = replace(bench.evaluator, data=data, retriever=library)
     outcomes = answer(evaluator, pipeline.candidate, data.gate)
-    return run_arms(evaluator, pipeline.candidate, outcomes, every=True)
+    return run_ablations(evaluator, pipeline.candidate, outcomes, every=True)
 
 
-def case(arms: Arms, rows: Sequence[str]) -> str:
+def case(ablations: Ablations, rows: Sequence[str]) -> str:
     """Judge and diagnose some rows; return the cause that is named first."""
     few = set(rows)
 
     def of(scores: Any) -> dict[str, float]:
         return {row: score for row, score in scores.items() if row in few}
 
-    production = of(arms.production)
-    changed = {arm: of(scores) for arm, scores in arms.changed.items()}
+    production = of(ablations.production)
+    changed = {ablation: of(scores) for ablation, scores in ablations.changed.items()}
     verdict = combine([judge_score(list(production.values()), GATE, 1 - CONFIDENCE)])
     if verdict.status == "pass":
         return NONE
-    part = Arms(production, changed, of(arms.places), arms.k)
+    part = Ablations(production, changed, of(ablations.places), ablations.k)
     found = diagnose("rag", verdict, part, GATE, CONFIDENCE)
     return found.causes[0].name if found.causes else NONE
 
 
-def cases(arms: Arms, count: int, seed: int) -> Iterator[str]:
+def cases(ablations: Ablations, count: int, seed: int) -> Iterator[str]:
     """Yield what is named in draws of the rows."""
-    names = sorted(arms.production)
+    names = sorted(ablations.production)
     for number in range(count):
-        yield case(arms, Random(f"{seed} {number}").sample(names, min(CASE_ROWS, len(names))))
+        yield case(ablations, Random(f"{seed} {number}").sample(names, min(CASE_ROWS, len(names))))
 
 
 def main() -> None:
@@ -201,9 +201,9 @@ def main() -> None:
             for fault in (None, *FAULTS):
                 key = (name, fault.name if fault else "healthy")
                 for seed in range(options.seeds):
-                    arms = broken(bench, fault, seed, options.rows, weaker)
-                    scores[key] += arms.production.values()
-                    matrix[key].update(cases(arms, options.cases, seed))
+                    ablations = broken(bench, fault, seed, options.rows, weaker)
+                    scores[key] += ablations.production.values()
+                    matrix[key].update(cases(ablations, options.cases, seed))
                     progress.advance(bar)
                 mean = estimate(scores[key], CONFIDENCE).mean
                 held = fault is not None and mean >= GATE

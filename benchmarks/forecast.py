@@ -36,11 +36,11 @@ def taken(attempt: Attempt) -> Asked:
     )
 
 
-def ratio(foreseen: float, real: float) -> str:
-    """Return foreseen / real, and whether the goal is met."""
+def ratio(estimated: float, real: float) -> str:
+    """Return estimated / real, and whether the goal is met."""
     if not real:
         return "-"
-    found = foreseen / real
+    found = estimated / real
     return f"{found:5.2f}{' ' if 1 / GOAL <= found <= GOAL else '!'}"
 
 
@@ -56,23 +56,23 @@ def show(task: str, rung: str, guess: Asked, real: Asked) -> None:
 
 
 def main() -> None:
-    """Print foreseen and real figures of each task and rung."""
+    """Print estimated and real figures of each task and rung."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("tasks", nargs="+", type=Path)
     parser.add_argument("--data", type=Path)
     parser.add_argument("--until", default="rag")
     given = parser.parse_args()
     print(f"{'task':20}{'rung':9}{'calls':>16}{'ratio':>7}{'tokens':>20}{'ratio':>7}"
-          f"{'seconds':>14}{'ratio':>7}   (foreseen / real, ! beyond {GOAL})")  # fmt: skip
+          f"{'seconds':>14}{'ratio':>7}   (estimated / real, ! beyond {GOAL})")  # fmt: skip
     for path in given.tasks:
         task = load_task(path, given.data)
         with tempfile.TemporaryDirectory() as folder:
             runs = Path(folder)
-            _, foreseen = rehearse(task, runs, Quiet(), until=given.until)
+            _, estimated = rehearse(task, runs, Quiet(), until=given.until)
             found, _ = assess(task, runs, Quiet(), until=given.until, every=True)
         all_foreseen, all_real = Asked(), Asked()
         for attempt in found.attempts:
-            guess = foreseen.get(attempt.rung)
+            guess = estimated.get(attempt.rung)
             if not isinstance(guess, Asked) or attempt.measurement is None:
                 continue
             real = taken(attempt)

@@ -54,11 +54,11 @@ def essence(found: dict[str, Any]) -> dict[str, Any]:
     """Return what of an assessment may not depend on kills: all but times and counts of a run."""
     return {
         "answer": found["recommendation"]["rung"],
-        "technique": found["recommendation"]["technique"],
+        "description": found["recommendation"]["description"],
         "confirmed": found["recommendation"]["confirmed"],
         "scores": [(a["rung"], a["status"], a["measurement"]["score"]) for a in found["attempts"]],
         "races": [
-            [(r["technique"], r["score"], r["n"]) for r in a["race"]] for a in found["attempts"]
+            [(r["description"], r["score"], r["n"]) for r in a["race"]] for a in found["attempts"]
         ],
     }
 

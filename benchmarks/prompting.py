@@ -74,7 +74,7 @@ def cut(folder: Path, name: str, target: Path, calls: int) -> Path:
 def usual_winner(bench: Bench) -> Candidate:
     """Race the usual waves."""
     leader: Candidate | None = None
-    for wave in r1_prompt.WAVES:
+    for wave in r1_prompt.STAGES:
         leader, _ = race(bench.evaluator, [*([leader] if leader else []), *wave(bench, leader)])
     assert leader is not None
     return leader
@@ -100,7 +100,7 @@ def measure(folder: Path, name: str, calls: int) -> None:
         bench = open_bench(load_task(path), Path(scratch) / "runs", Quiet())
         usual = usual_winner(bench)
         asked = bench.evaluator.models.asked
-        found = r1_prompt.search_wave(bench, usual)
+        found = r1_prompt.search_stage(bench, usual)
         winner = race(bench.evaluator, [usual, *found])[0] if found else usual
         searched = since(asked, bench.evaluator.models.asked)
         proof = compare_unseen(bench.evaluator, usual, winner) if winner != usual else None
@@ -114,9 +114,9 @@ def measure(folder: Path, name: str, calls: int) -> None:
             f"{name}: {len(bench.data.train)} train, {len(bench.data.dev)} dev, "
             f"{len(old)} gate rows; at a gate of {USUAL_GATE} the search {runs}\n"
             f"  usual   dev {mean(scores(bench, usual, 'dev'))} gate {mean(old)}  "
-            f"{asked.calls:5} calls {asked.seconds:4.0f} s  {usual.technique}\n"
+            f"{asked.calls:5} calls {asked.seconds:4.0f} s  {usual.description}\n"
             f"  search  dev {mean(scores(bench, winner, 'dev'))} gate {mean(new)}  "
-            f"{searched.calls:5} calls {searched.seconds:4.0f} s  {winner.technique}\n"
+            f"{searched.calls:5} calls {searched.seconds:4.0f} s  {winner.description}\n"
             f"  gate rows: {gap:+.3f} ({low:+.3f} to {high:+.3f}), p {p_value:.3f}\n"
             f"  unseen training rows: "
             + (f"{proof.difference:+.3f} on {proof.n}, p {proof.p_value:.3f}, " if proof else "")

@@ -1,6 +1,6 @@
 """What search brings, what each change to it is worth, and what trying settings costs.
 
-    python benchmarks/retrieval.py FOLDER [--parts recall sweep mends] [--rows 60]
+    python benchmarks/retrieval.py FOLDER [--parts recall sweep fixes] [--rows 60]
 
 FOLDER holds wiki_rag/, finance_qa/, banking77/, contract_clauses/ and voice_slots_json/.
 
@@ -9,7 +9,7 @@ recall  BM25 on all test rows that name their document; the goal is at least the
         package, hybrid search beside it.
 sweep   the same settings over 20,000 passages, searched anew for each and made from one search;
         the goal is a tenth of the time. And what an index of 100,000 passages takes.
-mends   a plain rag system on each set, and every change that `ladder` may try on it: score
+fixes   a plain rag system on each set, and every change that `ladder` may try on it: score
         before and after on the same rows, difference with its paired interval, tokens.
 """
 
@@ -182,10 +182,10 @@ def plain_system(bench: Bench) -> Candidate:
     documents = bool(bench.data.documents)
     return Candidate(
         rung="rag",
-        technique="plain",
+        description="plain",
         model=bench.task.models.base,
         wording=wordings(bench.evaluator)[-1] if documents else wordings(bench.evaluator)[0],
-        answer="scored" if bench.data.labels else "free",
+        decoding="scored" if bench.data.labels else "free",
         retrieval=Retrieval(source="documents", k=3)
         if documents
         else Retrieval(source="examples", k=8, narrow=bool(bench.data.labels)),
@@ -207,7 +207,7 @@ def variants(bench: Bench, usual: Candidate) -> Iterator[tuple[str, Candidate]]:
 def _usd(bench: Bench, way: Candidate, outcomes: Sequence[Outcome]) -> float:
     """Return USD per 1,000 requests of this machine: the model's seconds, and the search's."""
     seconds = [o.completion.seconds for o in outcomes if o.score is not None]
-    searching = bench.evaluator.library.seconds(way.retrieval, [o.sample for o in outcomes])
+    searching = bench.evaluator.reader.seconds(way.retrieval, [o.sample for o in outcomes])
     hourly = bench.task.hardware.usd_per_hour
     return machine_usd_per_1k(sum(seconds) / max(1, len(seconds)) + searching, hourly, 1.0)
 
@@ -224,7 +224,7 @@ def main() -> None:
     """Print the parts that are asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--parts", nargs="+", default=["recall", "sweep", "mends"])
+    parser.add_argument("--parts", nargs="+", default=["recall", "sweep", "fixes"])
     parser.add_argument("--rows", type=int, default=60)
     parser.add_argument("--store", type=Path, help="keep the model's answers in this folder")
     options = parser.parse_args()
@@ -232,7 +232,7 @@ def main() -> None:
         print_recall(options.folder)
     if "sweep" in options.parts:
         print_sweep(options.folder)
-    if "mends" in options.parts:
+    if "fixes" in options.parts:
         print_mends(options.folder, options.rows, options.store)
 
 

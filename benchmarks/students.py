@@ -54,7 +54,7 @@ TRAIN_ROWS, TEST_ROWS, TAUGHT_ROWS = 1000, 500, 600
 DEV_ROWS, GATE_ROWS = 32, 200
 EXAMPLES = 4
 LOWEST_GATE = 0.05
-"""Everything passes: nothing is to be explained or mended here, only measured."""
+"""Everything passes: nothing is to be explained or fixed here, only measured."""
 
 
 def cut(folder: Path, name: str, target: Path) -> Path:
@@ -87,9 +87,9 @@ def cut(folder: Path, name: str, target: Path) -> Path:
 def teacher_for(bench: Bench, name: str) -> Attempt:
     """Race the forms of the set's teacher on dev rows, and measure the winner on the gate rows."""
     if name in PROMPTED:
-        forms = r1_prompt.WAVES[0](bench, None)
+        forms = r1_prompt.STAGES[0](bench, None)
     else:
-        read = [(form, form.retrieval) for form in r2_rag.first_wave(bench, None)]
+        read = [(form, form.retrieval) for form in r2_rag.first_stage(bench, None)]
         forms = [form for form, how in read if how and how.narrow and how.k == EXAMPLES]
     winner, _ = race(bench.evaluator, forms)
     measured, _, outcomes = measure(bench.evaluator, winner, bench.data.gate, all_rows=True)
@@ -103,7 +103,7 @@ def teacher_for(bench: Bench, name: str) -> Attempt:
 def students(bench: Bench, best: Attempt, generating: bool) -> list[Candidate]:
     """Let the teacher answer the training rows, and train the students."""
     if generating:
-        return r4_distill.first_wave(bench, None)
+        return r4_distill.first_stage(bench, None)
     rows = bench.data.train[:TAUGHT_ROWS]
     outcomes = answer(
         bench.evaluator, teacher_of(bench.task, best), rows, "teacher answers", scored=False
@@ -145,13 +145,13 @@ def run(folder: Path, name: str, generating: bool) -> None:
             score = reference.score
             print(f"  control: {reference.name:35} {score.mean:.3f} "
                   f"({score.low:.3f}–{score.high:.3f})")  # fmt: skip
-        technique = best.candidate.technique if best.candidate else ""
-        print(line(f"teacher: {best.rung}, {technique}"[:44], best.measurement))
+        description = best.candidate.description if best.candidate else ""
+        print(line(f"teacher: {best.rung}, {description}"[:44], best.measurement))
         teacher = best.measurement, bench.history.scores[best.rung]
         for student in made:
             measured, _, outcomes = measure(bench.evaluator, student, rows, all_rows=True)
             found = beside(bench.evaluator, best.rung, (measured, scores_of(outcomes)), teacher)
-            print(line(student.technique[:44], measured))
+            print(line(student.description[:44], measured))
             if found:
                 print(
                     f"    kept {found.kept:.1%} ({found.low:.1%} to {found.high:.1%}), "

@@ -46,7 +46,7 @@ def row(decided: Assessment | None, every: Assessment | None) -> str:
     if decided:
         chosen = decided.recommendation
         word = "none" if chosen.rung is None else chosen.rung
-        cells.append(f"**{word}**{', unproven' if chosen.unproven else ''}")
+        cells.append(f"**{word}**{', unproven' if chosen.leans_to_pass else ''}")
         saved = decided.savings
         cells += [f"{decided.seconds:.0f}", f"{saved.calls_made} of {saved.calls_if_exhaustive}"]
     else:

@@ -21,8 +21,9 @@ SHOWN = 8
 def explain(base: Path, rows: Path) -> None:
     """Print the dearest operators of a step on both sides."""
     sys.path.insert(0, str(RECIPES))
-    import running
+    import settings as recipe
     import sft
+    import steps
     import torch
     from torch.profiler import ProfilerActivity, profile
     from trl import ModelConfig, SFTConfig, SFTTrainer, TrlParser
@@ -30,11 +31,11 @@ def explain(base: Path, rows: Path) -> None:
     given = ["--config", str(RECIPES / "lora.yaml"), "--model_name_or_path", str(base)]
     given += ["--train_file", str(rows), "--output_dir", str(rows.parent / "step")]
     given += ["--use_cpu", "true"]
-    parser = TrlParser((running.Files, SFTConfig, ModelConfig))
+    parser = TrlParser((recipe.Files, SFTConfig, ModelConfig))
     trainer = sft.make_trainer(*parser.parse_args_and_config(given))
     trainer.create_optimizer()
     batch = next(iter(trainer.get_train_dataloader()))
-    labels = int((batch["labels"] != running.UNLABELLED).sum())
+    labels = int((batch["labels"] != steps.UNLABELLED).sum())
     print(f"a batch of {tuple(batch['input_ids'].shape)} tokens, {labels} of them learnt")
     sides: dict[str, Any] = {
         "labels only": trainer.training_step,

@@ -24,6 +24,7 @@ from ladder.redaction import hide_from_output
 from ladder.wording import MOST_SAID, harmless, harmless_lines, in_json, indented
 
 if TYPE_CHECKING:
+    from ladder.evidence import Recommendation
     from ladder.trust.code import Granted
 
 NO_VERDICT = 2
@@ -126,7 +127,7 @@ def assess(  # noqa: PLR0913 - each is an option of the command line
     every: Annotated[bool, typer.Option("--all", help="Measure every rung.")] = False,
     until: Annotated[
         str | None,
-        typer.Option(help="Bench no higher than this rung: prompt, rag, lora or distill."),
+        typer.Option(help="Climb no higher than this rung: prompt, rag, lora or distill."),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what it would take, and stop.")
@@ -134,7 +135,7 @@ def assess(  # noqa: PLR0913 - each is an option of the command line
     json: AsJson = False,
     allow_code: AllowCode = False,
 ) -> None:
-    """Bench until a rung passes; leave a recommendation and a revalidation plan."""
+    """Climb until a rung passes; leave a recommendation and a revalidation plan."""
     from rich.console import Console
 
     from ladder.files import whole_path
@@ -167,10 +168,14 @@ def assess(  # noqa: PLR0913 - each is an option of the command line
         typer.echo(in_json(found.model_dump_json(indent=2)))
     else:
         show(found, folder, console)
-    answer = found.recommendation
+    raise typer.Exit(_exit_code(found.recommendation))
+
+
+def _exit_code(answer: Recommendation) -> int:
+    """Return 0 for a rung that passed, 1 for none or an leans_to_pass one, 2 without a verdict."""
     if answer.withheld:
-        raise typer.Exit(NO_VERDICT)
-    raise typer.Exit(0 if answer.rung is not None and not answer.unproven else 1)
+        return NO_VERDICT
+    return 0 if answer.rung is not None and not answer.leans_to_pass else 1
 
 
 @app.command()

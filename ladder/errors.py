@@ -24,7 +24,7 @@ from ladder.wording import MOST_SAID, MOST_SHOWN, harmless
 
 @dataclass(frozen=True)
 class Problem:
-    """One mistake: where it is, what was found, what was wanted, how to mend it."""
+    """One mistake: where it is, what was found, what was wanted, how to fix it."""
 
     where: str
     got: str

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import json
 import math
@@ -25,6 +24,7 @@ from ladder.wording import in_json
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+LOCK = ".ladder.lock"
 R = TypeVar("R", bound="BaseModel")
 
 Raises = Callable[[Sequence[Problem]], LadderError]
@@ -44,14 +44,14 @@ KINDS = (
     (stat.S_ISCHR, "a device"),
     (stat.S_ISBLK, "a device"),
 )
-MENDS = {
+FIXES = {
     errno.ENOSPC: "Free some, or choose another folder.",
     errno.EDQUOT: "Free some, or choose another folder.",
     errno.EACCES: "Give yourself the right to it, or name another one.",
     errno.EPERM: "Give yourself the right to it, or name another one.",
     errno.EROFS: "Choose another folder.",
-    errno.ENOENT: "Mend the name.",
-    errno.ENOTDIR: "Mend the name: a part of it is a file.",
+    errno.ENOENT: "Fix the name.",
+    errno.ENOTDIR: "Fix the name: a part of it is a file.",
     errno.EISDIR: "Name a file.",
     errno.ENAMETOOLONG: "Name a shorter one.",
     errno.ELOOP: "The symbolic links lead back to themselves: name the file itself.",
@@ -124,8 +124,8 @@ def whole_path(path: Path) -> Path:
     try:
         whole = path.resolve()
     except RuntimeError:  # a loop of links
-        mend = MENDS[errno.ELOOP]
-        raise StateError(f"{path}: cannot be found. {mend}") from None
+        fix = FIXES[errno.ELOOP]
+        raise StateError(f"{path}: cannot be found. {fix}") from None
     fault = fault_of_name(whole)
     if fault:
         raise StateError(str(fault))
@@ -178,7 +178,7 @@ def problem_of(path: Path, error: OSError, wanted: str) -> Problem:
     """Return what the system said of a path, as one mistake."""
     got = (error.strerror or str(error)).split(", ")[0]
     got = "no such file" if error.errno == errno.ENOENT else got[:1].lower() + got[1:]
-    return Problem(str(path), got, wanted, MENDS.get(error.errno or 0, ""))
+    return Problem(str(path), got, wanted, FIXES.get(error.errno or 0, ""))
 
 
 def read_text(
@@ -207,11 +207,6 @@ def read_text(
         got = f"a byte that is not UTF-8 at offset {error.start} ({error.encoding}: {error.reason})"
         fix = "Save the file with UTF-8 encoding."
         raise raises([Problem(str(path), got, "UTF-8 text", fix)]) from None
-
-
-def read_json(path: Path, wanted: str, raises: Raises = DataError) -> dict[str, Any]:
-    """Return the JSON object in a file: finite numbers, whole characters, nested not too deep."""
-    return _json_object(path, read_text(path, wanted, raises), wanted, raises)
 
 
 def read_record(path: Path, model: type[R], wanted: str, raises: Raises = DataError) -> R:
@@ -352,12 +347,10 @@ def refuse_unwritable_file(path: Path) -> None:
 @contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
     """Hold a folder's advisory lock: one process at a time, freed by the system on a crash."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+    from filelock import FileLock
+
+    with FileLock(folder / LOCK, mode=0o600):
         yield
-    finally:
-        os.close(handle)
 
 
 def write_whole(path: Path, text: str) -> None:

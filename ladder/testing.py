@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from ladder.engines.base import Engine, Request
 from ladder.files import canonical
+from ladder.rungs import LADDER
 from ladder.rungs.protocol import Bench, Rung
 from ladder.scorers.base import ModelScorer, Scorer
-from ladder.task import RUNGS
 
 ODD_TEXTS = ("", " ", "\n", "{}", "{0}", "%s", "é\u0000\U0001f600", "a" * 10_000)
 
@@ -78,13 +78,13 @@ def check_engine(engine: Engine) -> None:
 
 
 def check_rung(rung: Rung, bench: Bench) -> None:
-    """Check a rung on an open climb: its name, and that its first wave gives whole candidates."""
-    assert rung.NAME in RUNGS, f"{rung.NAME} is not in task.RUNGS"
+    """Check a rung on an open climb: its name, and that its first stage gives whole candidates."""
+    assert rung.NAME in [each.NAME for each in LADDER], f"{rung.NAME} is not in rungs.LADDER"
     if rung.unavailable(bench) is not None:
         return
-    candidates = rung.WAVES[0](bench, None)
-    assert candidates, "the first wave is empty although the rung is available"
+    candidates = rung.STAGES[0](bench, None)
+    assert candidates, "the first stage is empty although the rung is available"
     for candidate in candidates:
         assert candidate.rung == rung.NAME, "a candidate names another rung"
-        assert candidate.technique, "a candidate is not described"
+        assert candidate.description, "a candidate is not described"
         assert type(candidate).model_validate_json(candidate.model_dump_json()) == candidate

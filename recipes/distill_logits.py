@@ -23,24 +23,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from running import (
+from rows import fitting, read_rows, row_tokens
+from running import run
+from settings import Files, parse, precision, stop, tokenizer_of, trainer_arguments
+from steps import (
     TOKENS_AT_ONCE,
     UNLABELLED,
-    Files,
     add_in_one_pass,
     completion_logits,
     completion_trainer,
-    fitting,
-    parse,
-    precision,
-    read_rows,
-    row_tokens,
-    run,
     same_precision,
     same_vocabulary,
-    stop,
-    tokenizer_of,
-    trainer_arguments,
 )
 
 LEAST_REST = 1e-6

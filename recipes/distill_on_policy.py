@@ -15,19 +15,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from running import (
-    Files,
-    parse,
-    precision,
-    read_rows,
-    run,
-    same_precision,
-    same_vocabulary,
-    stop,
-    tokenizer_of,
-    trainer_arguments,
-    usual_attention,
-)
+from rows import read_rows
+from running import run
+from settings import Files, parse, precision, stop, tokenizer_of, trainer_arguments, usual_attention
+from steps import same_precision, same_vocabulary
 
 
 def main() -> int:

@@ -14,16 +14,9 @@ from __future__ import annotations
 from typing import Any
 
 from preference import compared, hold_out, paired_margins, refuse_equal, score_completions_only
-from running import (
-    Files,
-    fitting,
-    parse,
-    read_rows,
-    row_tokens,
-    run,
-    tokenizer_of,
-    trainer_arguments,
-)
+from rows import fitting, read_rows, row_tokens
+from running import run
+from settings import Files, parse, tokenizer_of, trainer_arguments
 
 
 def main() -> int:

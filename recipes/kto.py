@@ -19,17 +19,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from preference import compared, hold_out, log_probabilities, score_completions_only
-from running import (
-    Files,
-    fitting,
-    parse,
-    read_rows,
-    row_tokens,
-    run,
-    stop,
-    tokenizer_of,
-    trainer_arguments,
-)
+from rows import fitting, read_rows, row_tokens
+from running import run
+from settings import Files, parse, stop, tokenizer_of, trainer_arguments
 
 
 def main() -> int:

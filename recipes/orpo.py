@@ -21,7 +21,9 @@ from preference import (
     score_completions_only,
     token_ids,
 )
-from running import Files, fitting, parse, read_rows, run, tokenizer_of, trainer_arguments
+from rows import fitting, read_rows
+from running import run
+from settings import Files, parse, tokenizer_of, trainer_arguments
 
 
 def main() -> int:

@@ -13,7 +13,8 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from running import TOKENS_AT_ONCE, like_lengths, stop
+from settings import stop
+from steps import TOKENS_AT_ONCE, like_lengths
 
 HELD_OUT_SHARE = 0.1
 MOST_HELD_OUT = 100

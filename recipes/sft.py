@@ -12,20 +12,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from running import (
-    Files,
-    add_in_one_pass,
-    completion_trainer,
-    fitting,
-    parse,
-    read_rows,
-    row_tokens,
-    run,
-    same_precision,
-    tokenizer_of,
-    trainer_arguments,
-    without_padding,
-)
+from rows import fitting, read_rows, row_tokens
+from running import run
+from settings import Files, parse, tokenizer_of, trainer_arguments, without_padding
+from steps import add_in_one_pass, completion_trainer, same_precision
 
 
 def main() -> int:

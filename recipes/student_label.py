@@ -20,7 +20,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from running import Files, Progress, parse, read_rows, stop, write_record
+from rows import read_rows
+from running import Progress, write_record
+from settings import Files, parse, stop
 
 N_GRAMS: dict[str, Any] = {"analyzer": "char_wb", "ngram_range": [2, 5], "n_features": 2**16}
 """scikit-learn's HashingVectorizer: the same features each time, with nothing to store."""

@@ -11,8 +11,8 @@ from typing import Any
 from engines.faulty_server import FaultyServer, Seen, Step
 
 from ladder.climb.opening import make_bench
-from ladder.engines.cache import Cache
 from ladder.evidence import Candidate
+from ladder.models.cache import Cache
 from ladder.progress import Quiet, Watch
 from ladder.rungs.protocol import Bench
 from ladder.samples.data import Data
@@ -66,8 +66,8 @@ def bench_at(
 
 def chat(bench: Bench, **more: object) -> Candidate:
     """Return a candidate of the base model that is asked in a chat."""
-    base = Candidate(rung="prompt", technique="t", model=bench.task.models.base, form="chat")
-    return base.model_copy(update=more)
+    base = Candidate(rung="prompt", description="t", model=bench.task.models.base, form="chat")
+    return base.but(**more)
 
 
 def saying(speak: Callable[[Seen], str], delay_s: float = 0.0) -> FaultyServer:

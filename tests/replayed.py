@@ -15,13 +15,14 @@ from benches import bench_over, task_with
 
 from ladder.engines.base import Completion
 from ladder.engines.replay import record
-from ladder.evidence import Candidate
+from ladder.evidence import Candidate, Gap
 from ladder.inference.evaluator import Evaluator
 from ladder.inference.prompts import request_for
 from ladder.progress import Watch
-from ladder.rungs.protocol import Bench, Wave
+from ladder.rungs import LADDER
+from ladder.rungs.protocol import Bench, Rung, Stage, Trains
 from ladder.samples.data import Data
-from ladder.task import RungName
+from ladder.task import RungName, Task
 
 SECONDS = 0.01
 """What an answer took, unless a test says otherwise."""
@@ -29,8 +30,13 @@ SECONDS = 0.01
 
 def asking(instruction: str, rung: RungName = "prompt", **more: Any) -> Candidate:
     """Return a candidate that stands under an instruction, which is its name too."""
-    values = {"technique": instruction, "instruction": instruction, "model": "", **more}
-    return Candidate(rung=rung, wording=("Input", "Answer"), **values)
+    values = {
+        "description": instruction,
+        "instruction": instruction,
+        "model": "bundled:none",
+        **more,
+    }
+    return Candidate.model_validate({"rung": rung, **values})
 
 
 def replayed(
@@ -47,7 +53,7 @@ def replayed(
     Args:
         folder: for the recording and the cache.
         data: every example of it may be asked about.
-        candidates: what may be asked; their model is left empty and is the recording.
+        candidates: what may be asked; whatever their model is, the recording answers.
         speak: the prompt of a request -> the model's answer.
         seconds: the prompt of a request -> what the answer took.
         watch: sees progress, and answers questions.
@@ -71,7 +77,7 @@ def replayed(
 
 def of(known: Bench | Evaluator, candidate: Candidate) -> Candidate:
     """Return the candidate, asking the base model of a bench."""
-    return candidate.model_copy(update={"model": known.task.models.base})
+    return candidate.but(model=known.task.models.base)
 
 
 @dataclass
@@ -86,12 +92,31 @@ class GivenRung:
     """Why it cannot be tried."""
 
     @property
-    def WAVES(self) -> tuple[Wave, ...]:  # noqa: N802 - as a module's constant
+    def TRAINS(self) -> Trains:  # noqa: N802 - as a module's constant
+        return _shipped(self.NAME).TRAINS
+
+    @property
+    def FIXES(self) -> frozenset[Gap]:  # noqa: N802 - as a module's constant
+        return _shipped(self.NAME).FIXES
+
+    @property
+    def STAGES(self) -> tuple[Stage, ...]:  # noqa: N802 - as a module's constant
         return (lambda bench, leader: self.candidates,)
 
     @property
-    def CHALLENGES(self) -> tuple[Wave, ...]:  # noqa: N802 - as a module's constant
+    def CHALLENGERS(self) -> tuple[Stage, ...]:  # noqa: N802 - as a module's constant
         return (lambda bench, leader: self.challengers,) if self.challengers else ()
 
-    def unavailable(self, bench: Bench) -> str | None:
+    def needs(self, task: Task, data: Data) -> str | None:
         return self.missing
+
+    def unavailable(self, bench: Bench) -> str | None:
+        return None
+
+    def pointless(self, bench: Bench) -> str | None:
+        return _shipped(self.NAME).pointless(bench)
+
+
+def _shipped(name: RungName) -> Rung:
+    """Return the ladder's own rung of a name: what a given one trains and fixes is the same."""
+    return next(rung for rung in LADDER if name == rung.NAME)

@@ -27,7 +27,7 @@ def attempt(rung: str, per_1k: float | None, build: float = 0.0, shots: int = 0)
         status="passed",
         reason="",
         candidate=Candidate(
-            rung=rung, technique="x", model="replay:x", shots=tuple(map(str, range(shots)))
+            rung=rung, description="x", model="replay:x", shots=tuple(map(str, range(shots)))
         ),
         measurement=Measurement(
             score=Estimate(mean=0.9, low=0.8, high=0.95, n=100),

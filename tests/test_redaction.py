@@ -247,7 +247,7 @@ def test_a_plan_finds_its_model_again_in_the_task(job: Path) -> None:
         "task": "task.yaml",
         "data_root": None,
         "created": "2026-01-01T00:00:00+00:00",
-        "candidate": {"rung": "prompt", "technique": "t", "model": redact(task.models.base)},
+        "candidate": {"rung": "prompt", "description": "t", "model": redact(task.models.base)},
         "baseline": {"gate_rows": {"mean": 1, "low": 1, "high": 1, "n": 1}, "sealed_rows": None,
                      "cost_usd_per_1k": None, "latency_ms": None, "hardware": {}},
         "gate": {}, "pinned": {}, "every_days": 91, "due": [], "triggers": [], "command": "",

@@ -80,7 +80,7 @@ def test_a_healthy_index_needs_no_mending(tmp_path: Path, runs: Path) -> None:
     assert found.recommendation.rung == "rag"
     rag = found.attempts[-1]
     assert rag.status == "passed"
-    assert rag.mends == ()
+    assert rag.fixes == ()
     assert rag.candidate.retrieval.k > 1, "one text is the ticket: the story needs more than one"
 
 
@@ -91,11 +91,11 @@ def test_every_chunk_five_times_is_mended_not_trained_for(tmp_path: Path, runs: 
     assert found.savings.trainings_made == 0
     rag = found.attempts[-1]
     assert rag.status == "passed"
-    (mend,) = rag.mends
-    assert (mend.cause, mend.kept) == ("redundancy", True)
-    assert mend.on_dev.difference > 0.3
-    assert mend.unseen is not None
-    assert mend.unseen.claim == "better"
+    (fix,) = rag.fixes
+    assert (fix.cause, fix.kept) == ("redundancy", True)
+    assert fix.on_dev.difference > 0.3
+    assert fix.unseen is not None
+    assert fix.unseen.claim == "better"
     assert rag.candidate.retrieval.unique
     assert "**redundancy** → repeats left out" in (folder / "report.md").read_text()
     assert not list(runs.glob("artefacts/*/training.json"))
@@ -110,6 +110,6 @@ def test_a_skill_fault_goes_on_to_lora_and_says_why(tmp_path: Path, runs: Path) 
     assert rag.diagnosis.causes[0].name == "skill"
     assert "even with the right document" in rag.diagnosis.sentence
     assert rag.diagnosis.refuses == ()
-    assert rag.diagnosis.arms["oracle"].mean < 0.5
+    assert rag.diagnosis.ablations["oracle"].mean < 0.5
     assert by_rung["lora"].measurement is not None
     assert "The same 25 rows with one thing changed" in (folder / "report.md").read_text()

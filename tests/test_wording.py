@@ -192,8 +192,8 @@ def test_every_part_of_a_problem_is_one_harmless_line():
     assert not acting(str(problem))
     assert str(DataError([problem, problem])).count("\n") == 1
     assert not acting(str(DataError([problem, problem])))
-    assert len(str(Problem("a" * 10**6, "b" * 10**6, "c", "Mend it."))) < 3000
-    assert str(Problem("a" * 10**6, "b" * 10**6, "c", "Mend it.")).endswith("Mend it.")
+    assert len(str(Problem("a" * 10**6, "b" * 10**6, "c", "Fix it."))) < 3000
+    assert str(Problem("a" * 10**6, "b" * 10**6, "c", "Fix it.")).endswith("Fix it.")
 
 
 def test_an_error_that_quotes_others_is_one_line():

@@ -81,22 +81,26 @@ def model_card(
     measured: list[str] | None = None,
 ) -> str:
     """Return the card as Markdown, headed by the YAML that the Hugging Face hub reads."""
+    from huggingface_hub import ModelCardData
+
     adapter = passport.kind == "adapter"
     base, _, revision = passport.base.partition("@")
     relation = "adapter" if adapter else "finetune"
-    head = {
-        **({"base_model": base, "base_model_relation": relation} if passport.base_parts else {}),
-        "library_name": LIBRARIES.get(passport.kind, "transformers"),
-        **({"license": licence} if licence else {}),
-        **({"pipeline_tag": TAGS[passport.kind]} if passport.kind in TAGS else {}),
-        "tags": ["escalation-ladder", passport.recipe],
-    }
+    head = ModelCardData(
+        base_model=base if passport.base_parts else None,
+        base_model_relation=relation if passport.base_parts else None,
+        library_name=LIBRARIES.get(passport.kind, "transformers"),
+        license=licence,
+        pipeline_tag=TAGS.get(passport.kind),
+        tags=["escalation-ladder", passport.recipe],
+    )
     whats = {"adapter": "An adapter for", "head": "A linear label student on"}
     what = whats.get(passport.kind, "A model trained from")
     at = f" at revision {code(revision)}" if revision else ""
     made = f"made by the recipe {code(passport.recipe)}"
     parts = [
-        f"---\n{yaml.safe_dump(head, sort_keys=False)}---\n",
+        # Its own to_yaml leaves signs in that act on a terminal.
+        f"---\n{yaml.safe_dump(head.to_dict(), sort_keys=False)}---\n",
         f"# {in_markdown(name)}\n\n{what} {code(base)}{at}, {made}.\n",
         f"## How to load it\n\n{_loading(name, passport)}",
         f"## What it was trained on\n\n{_lines(_trained(passport, record))}",
@@ -229,11 +233,10 @@ def _licence(base: Path) -> str | None:
         text = read_text(card, "a model card") if card.is_file() else ""
     except DataError:
         return None
-    if not text.startswith("---\n"):
-        return None
+    from huggingface_hub import ModelCard
+
     try:
-        head = yaml.safe_load(text.split("---\n")[1])
+        said = ModelCard(text, ignore_metadata_errors=True).data.license
     except (yaml.YAMLError, ValueError, RecursionError):
         return None
-    said = head.get("license") if isinstance(head, dict) else None
     return str(said) if said else None

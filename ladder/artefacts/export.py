@@ -69,7 +69,7 @@ def _merged(engine: LocalEngine, passport: Passport, canaries: Canaries, made: P
         shutil.copyfile(engine.adapter / RECORD, made / RECORD)
     drift = check_canaries(LocalEngine(made), canaries)
     _refuse_moved(drift)
-    whole = passport.model_copy(update={"kind": "model", "parts": parts_of(made)})
+    whole = passport.but(kind="model", parts=parts_of(made))
     write_whole(made / PASSPORT, in_json(whole.model_dump_json(indent=2)) + "\n")
     write_card(made)
     return [

@@ -47,8 +47,8 @@ def inspect(folder: Path, base: str | None = None) -> Inspection:
         now = parts_of(under)
         changed += [f"base changed, {line}" for line in differences(passport.base_parts, now)]
     if changed:
-        mend = "It is not loaded so: put the original files back, or delete it and train again."
-        return Inspection((*lines, *changed, mend), holds=False)
+        fix = "It is not loaded so: put the original files back, or delete it and train again."
+        return Inspection((*lines, *changed, fix), holds=False)
     lines.append("digests: all as recorded")
     if passport.canaries is None:
         return Inspection((*lines, "canaries: none were recorded"), holds=True)

@@ -27,55 +27,56 @@ from ladder.evidence import (
 )
 from ladder.files import write_json_lines
 from ladder.inference.outcome import Outcome, Scores, scores_of
-from ladder.rungs.protocol import Bench, Rung, Wave
-from ladder.selection.fixes import mend
+from ladder.rungs import fixes
+from ladder.rungs.protocol import Bench, Rung, Stage
+from ladder.selection.fixes import apply_fixes
 from ladder.selection.proving import compare_unseen, proving_rows
 from ladder.selection.race import race
-from ladder.training.teacher import DISTILL
-from ladder.wording import counted
 
 NO_SCORES: Scores = {}
 
 
 def race_rung(bench: Bench, rung: Rung) -> tuple[Candidate | None, tuple[RaceLine, ...]]:
-    """Race a rung's waves; each wave's candidates meet the winner of those before.
+    """Race a rung's stages; each stage's candidates meet the incumbent of those before.
 
     A challenge's winner, costlier or found by much searching, must also be better on unseen rows.
 
     Raises:
         NoVerdictError: of every candidate's requests too many failed.
     """
-    leader: Candidate | None = None
+    incumbent: Candidate | None = None
     lines: dict[str, RaceLine] = {}
-    for wave in rung.WAVES:
-        leader, found = _race_wave(bench, wave, leader)
-        lines |= {line.technique: line for line in found}
+    for stage in rung.STAGES:
+        incumbent, found = _race_stage(bench, stage, incumbent)
+        lines |= {line.candidate: line for line in found}
     # Without rows that chose nothing no challenger can win: none is tried.
-    challenges = rung.CHALLENGES if rung.CHALLENGES and proving_rows(bench.evaluator) else ()
-    for number, wave in enumerate(challenges, start=1):
-        before = leader
+    challenges = rung.CHALLENGERS if rung.CHALLENGERS and proving_rows(bench.evaluator) else ()
+    for number, stage in enumerate(challenges, start=1):
+        before = incumbent
         try:
-            leader, found = _race_wave(bench, wave, before)
-            lines |= {line.technique: line for line in found}
-            if before is not None and leader is not None and leader != before:
-                unseen = compare_unseen(bench.evaluator, before, leader)
-                leader = leader if unseen and unseen.claim == "better" else before
+            incumbent, found = _race_stage(bench, stage, before)
+            lines |= {line.candidate: line for line in found}
+            if before is not None and incumbent is not None and incumbent != before:
+                unseen = compare_unseen(bench.evaluator, before, incumbent)
+                incumbent = incumbent if unseen and unseen.claim == "better" else before
         except NoVerdictError as error:  # it may have won: the rung cannot fail without it
             bench.evaluator.watch.say(f"  {error}")
-            leader, name = before, f"challenge {number}: {error}"
-            lines[name] = RaceLine(technique=name, score=0.0, n=0, dropped=True, inconclusive=True)
-    won = leader.technique if leader else ""
-    last = [line.model_copy(update={"dropped": line.technique != won}) for line in lines.values()]
-    return leader, tuple(sorted(last, key=lambda line: (-line.n, -line.score)))
+            incumbent, name = before, f"challenge {number}: {error}"
+            lines[name] = RaceLine(
+                description=name, score=0.0, n=0, dropped=True, inconclusive=True
+            )
+    won = incumbent.digest if incumbent else ""
+    last = [line.but(dropped=line.candidate != won) for line in lines.values()]
+    return incumbent, tuple(sorted(last, key=lambda line: (-line.n, -line.score)))
 
 
-def _race_wave(
-    bench: Bench, wave: Wave, leader: Candidate | None
+def _race_stage(
+    bench: Bench, stage: Stage, incumbent: Candidate | None
 ) -> tuple[Candidate | None, list[RaceLine]]:
-    candidates = wave(bench, leader)
-    if leader is not None and candidates:
-        candidates = [leader, *candidates]
-    return race(bench.evaluator, candidates) if candidates else (leader, [])
+    candidates = stage(bench, incumbent)
+    if incumbent is not None and candidates:
+        candidates = [incumbent, *candidates]
+    return race(bench.evaluator, candidates) if candidates else (incumbent, [])
 
 
 def attempt_rung(bench: Bench, rung: Rung, *, every: bool = False) -> tuple[Attempt, Scores]:
@@ -93,14 +94,14 @@ def attempt_rung(bench: Bench, rung: Rung, *, every: bool = False) -> tuple[Atte
         attempt = without_verdict(rung, str(error))
     seconds = round(time.perf_counter() - started, 2)
     asked = since(before, models.asked)
-    return attempt.model_copy(update={"asked": asked, "seconds": seconds}), scores
+    return attempt.but(asked=asked, seconds=seconds), scores
 
 
 def _attempted(bench: Bench, rung: Rung, *, every: bool) -> tuple[Attempt, Scores]:
     winner, lines = race_rung(bench, rung)
     if winner is None:
         return skipped(rung, "no candidate could be built"), NO_SCORES
-    winner, mends = mend(bench.evaluator, winner)
+    winner, fixes = apply_fixes(bench.evaluator, winner)
     rows = bench.data.gate
     measurement, verdict, outcomes = measure(
         bench.evaluator, winner, rows, all_rows=every, title=f"measuring {rung.NAME}"
@@ -108,7 +109,7 @@ def _attempted(bench: Bench, rung: Rung, *, every: bool) -> tuple[Attempt, Score
     scores = scores_of(outcomes)
     _keep_outcomes(bench, rung, outcomes)
     parts = Parts()
-    status, reason = status_of(measurement, verdict, lines)
+    status, reason = status_of(verdict, lines), ""
     try:
         parts = _explained(bench, rung, winner, measurement, verdict, outcomes)
     except NoVerdictError as error:
@@ -123,7 +124,7 @@ def _attempted(bench: Bench, rung: Rung, *, every: bool) -> tuple[Attempt, Score
         measurement=measurement,
         verdict=verdict,
         diagnosis=parts.diagnosis,
-        mends=mends,
+        fixes=fixes,
         context=parts.context,
         retrieval=retrieval_health(bench.evaluator, winner.retrieval, rows),
         comparisons=compare(
@@ -160,41 +161,42 @@ def _explained(
         return Parts()
     diagnosis, context, taught = None, None, None
     if verdict.status != "pass":
-        diagnosis = explain(bench.evaluator, winner, verdict, outcomes)
-    if diagnosis and diagnosis.arms:  # they are run where the score is missed
+        diagnosis = explain(bench.evaluator, winner, verdict, outcomes, fixes())
+    if diagnosis and diagnosis.ablations:  # they are run where the score is missed
         context = context_costs(bench.evaluator, winner, [outcome.sample for outcome in outcomes])
-    if rung.NAME == DISTILL:
+    if rung.TRAINS == "student":
         taught = against_teacher(
-            bench.evaluator, measurement, outcomes, bench.history.best(), bench.history.scores
+            bench.evaluator,
+            measurement,
+            outcomes,
+            bench.history.best(),
+            bench.history.scores,
+            rung.NAME,
         )
     return Parts(diagnosis, context, taught)
 
 
-def status_of(
-    measured: Measurement, verdict: Verdict, lines: Sequence[RaceLine]
-) -> tuple[Status, str]:
-    """Return the status of a measured rung, and the reason.
+def status_of(verdict: Verdict, lines: Sequence[RaceLine]) -> Status:
+    """Return the status of a measured rung.
 
     A rung fails only where each of its candidates was heard: one that failed by chance might have
     passed.
     """
-    decisive = [limit for limit in verdict.limits if limit.verdict == verdict.status]
-    reason = "; ".join(f"{limit.limit}: {limit.reason}" for limit in decisive)
-    if verdict.status == "none":
-        kinds = counted(measured.error_kinds)
-        words = f" ({kinds}: {measured.commonest_error})" if kinds else ""
-        return "no verdict", f"{reason}{words}"
-    lost = [line for line in lines if line.inconclusive]
-    if lost and verdict.status != "pass" and not verdict.unproven:
-        names = ", ".join(line.technique for line in lost)
-        return "no verdict", f"too many requests failed to race {names}; what was raced: {reason}"
-    known: dict[str, Status] = {"pass": "passed", "fail": "failed"}
-    return known.get(verdict.status, "undecided"), reason
+    lost = any(line.inconclusive for line in lines)
+    if lost and verdict.status != "pass" and not verdict.leans_to_pass:
+        return "no verdict"
+    known: dict[str, Status] = {"pass": "passed", "fail": "failed", "none": "no verdict"}
+    return known.get(verdict.status, "undecided")
 
 
 def skipped(rung: Rung, reason: str) -> Attempt:
     """Return the attempt at a rung that was not climbed."""
     return Attempt(rung=rung.NAME, status="skipped", reason=reason)
+
+
+def refused(rung: Rung, below: Attempt) -> Attempt:
+    """Return the attempt at a rung that cannot fix what failed below."""
+    return Attempt(rung=rung.NAME, status="skipped", refused_after=below.rung)
 
 
 def without_verdict(rung: Rung, reason: str) -> Attempt:

@@ -6,18 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ladder.advice.recommend import choose
-from ladder.climb.attempt import NO_SCORES, attempt_rung, skipped, without_verdict
+from ladder.climb.attempt import NO_SCORES, attempt_rung, refused, skipped, without_verdict
 from ladder.economy.cost import since, together
 from ladder.errors import EndpointDownError, NoVerdictError, SpendLimitError
 from ladder.evaluation.confirm import confirm, score_with_leaks
 from ladder.evaluation.control import measure_control
 from ladder.evaluation.people import judge_agreement
 from ladder.evidence import CONTROL, Asked, Attempt, Confirmation, Control, JudgeAgreement
-from ladder.gate.verdict import score_holds
 from ladder.rungs import LADDER
 from ladder.rungs.protocol import Bench, Rung
 from ladder.task import RungName
-from ladder.wording import counted
+from ladder.wording import counted, span
 
 ENDED = (EndpointDownError, SpendLimitError)
 """What ends a run before its answer; what was measured so far is written down."""
@@ -34,11 +33,11 @@ def climb_rungs(
         EndpointDownError, SpendLimitError: the run ends; the rung has no verdict.
     """
     for rung in rungs:
-        reason = refusal(bench, rung, every=every)
+        not_climbed = refusal(bench, rung, every=every)
         before = bench.evaluator.models.asked
         try:
-            if reason:
-                attempt, scores = skipped(rung, reason), NO_SCORES
+            if not_climbed:
+                attempt, scores = not_climbed, NO_SCORES
             else:
                 attempt, scores = attempt_rung(bench, rung, every=every)
         except ENDED as error:
@@ -46,7 +45,7 @@ def climb_rungs(
             failed = Asked(errors=error.counts if isinstance(error, EndpointDownError) else {})
             asked = together(since(before, bench.evaluator.models.asked), failed)
             ended = without_verdict(rung, str(error))
-            bench.history.add(ended.model_copy(update={"asked": asked}))
+            bench.history.add(ended.but(asked=asked))
             raise
         bench.history.add(attempt, scores)
         bench.evaluator.watch.say(outcome_line(attempt))
@@ -63,7 +62,8 @@ def outcome_line(attempt: Attempt) -> str:
     if m is None and attempt.status == "no verdict":
         return f"  no verdict: {attempt.reason}"
     if m is None:
-        return f"  {attempt.rung} not climbed: {attempt.reason}"
+        below = f"it cannot fix what {attempt.refused_after} lacks"
+        return f"  {attempt.rung} not climbed: {attempt.reason or below}"
     failed = counted(attempt.asked.errors)
     score = f"score {m.score.mean:.2f} on {m.score.n} rows" if m.score.n else "no score"
     return f"  {attempt.status}, {score}, {attempt.seconds:.0f} s" + (
@@ -71,19 +71,27 @@ def outcome_line(attempt: Attempt) -> str:
     )
 
 
-def refusal(bench: Bench, rung: Rung, *, every: bool) -> str | None:
-    """Return why a rung is not climbed: it cannot be tried, or cannot mend what failed."""
-    missing = rung.unavailable(bench)
+def judge_line(judge: JudgeAgreement) -> str:
+    """Say in one line how far people agree with the judge, for whoever watches."""
+    if judge.agree is None:
+        return f"judge {judge.model}: agreement with people unknown"
+    return f"judge {judge.model}: agrees with people on {span(judge.agree)} of {judge.n} answers"
+
+
+def refusal(bench: Bench, rung: Rung, *, every: bool) -> Attempt | None:
+    """Return the attempt at a rung that is not climbed.
+
+    None: it is climbed. It is not where it cannot be tried, cannot fix what failed below, or is
+    pointless by its own account.
+    """
+    missing = rung.needs(bench.task, bench.data) or rung.unavailable(bench)
     if missing or every:
-        return missing
+        return skipped(rung, missing) if missing else None
     for attempt in bench.history.attempts:
         if attempt.diagnosis and rung.NAME in attempt.diagnosis.refuses:
-            return f"refused after {attempt.rung}: {attempt.diagnosis.sentence}"
-    teachable = [a for a in bench.history.attempts if a.verdict and score_holds(a.verdict)]
-    asked = bench.task.models.teacher is not None or bench.task.rungs[0] == rung.NAME
-    if rung.NAME == "distill" and not teachable and not asked:
-        return "no system holds the score yet, so there is nothing worth teaching to a student"
-    return None
+            return refused(rung, attempt)
+    reason = rung.pointless(bench)
+    return skipped(rung, reason) if reason else None
 
 
 def ends(bench: Bench, attempt: Attempt) -> bool:
@@ -94,12 +102,23 @@ def ends(bench: Bench, attempt: Attempt) -> bool:
     """
     if attempt.status != "undecided":
         return attempt.status == "passed"
-    holds = bool(attempt.verdict and attempt.verdict.unproven)
+    holds = bool(attempt.verdict and attempt.verdict.leans_to_pass)
     way = bench.task.gate.when_undecided
     if way == "ask":
-        question = f"{attempt.rung} is undecided ({attempt.reason}). Climb on?"
+        question = f"{attempt.rung} is undecided ({undecided_limits(attempt)}). Climb on?"
         return not bench.evaluator.watch.ask(question, default=not holds)
     return {"lean": holds, "climb": False, "stop": True}[way]
+
+
+def undecided_limits(attempt: Attempt) -> str:
+    """Say in a few words which limits are undecided, for whoever is asked."""
+    limits = attempt.verdict.limits if attempt.verdict else ()
+    return "; ".join(
+        f"{limit.limit} {limit.wanted:g}: "
+        + ("unknown" if limit.got is None else f"{limit.got:.3g} measured")
+        for limit in limits
+        if limit.verdict == "undecided"
+    )
 
 
 @dataclass
@@ -129,7 +148,7 @@ def climb_task(bench: Bench, *, until: RungName | None, every: bool) -> Climbed:
     try:
         found.judge = judge_agreement(bench.evaluator)
         if found.judge:
-            bench.evaluator.watch.say(found.judge.sentence)
+            bench.evaluator.watch.say(judge_line(found.judge))
         found.control, scores = measure_control(bench.evaluator)
         bench.history.scores[CONTROL] = scores
         rungs = [rung for rung in LADDER if rung.NAME in bench.task.rungs]
@@ -140,7 +159,7 @@ def climb_task(bench: Bench, *, until: RungName | None, every: bool) -> Climbed:
             leaky = score_with_leaks(
                 bench.evaluator, found.chosen.candidate, bench.history.scores[found.chosen.rung]
             )
-            found.confirmed = found.confirmed.model_copy(update={"leaky": leaky})
+            found.confirmed = found.confirmed.but(leaky=leaky)
     except (*ENDED, NoVerdictError) as error:
         found.stopped = str(error)
     finally:

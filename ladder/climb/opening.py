@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ladder.climb.preflight import refuse_at_once
-from ladder.engines.cache import Cache
-from ladder.engines.models import Models
 from ladder.files import refuse_unwritable
 from ladder.inference.evaluator import Evaluator, Scorers, scorers_of
+from ladder.models.cache import Cache
+from ladder.models.models import Models
 from ladder.progress import Watch
-from ladder.retrieval.library import Library
+from ladder.retrieval.retriever import Retriever
 from ladder.rungs.protocol import Bench
 from ladder.samples.data import Data
 from ladder.samples.loading import load_data
@@ -71,7 +71,7 @@ def make_bench(
         scorers: default: the task's own.
     """
     models = Models(task, cache, watch)
-    library = Library(task, data, cache, watch)
+    retriever = Retriever(task, data, cache, watch)
     made = scorers_of(task) if scorers is None else scorers
-    evaluator = Evaluator(task, data, models, library, made, watch)
+    evaluator = Evaluator(task, data, models, retriever, made, watch)
     return Bench(evaluator, LocalTrainer(task, data, models, artefacts, watch), folder)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ladder.engines.own_code import digests_count, model_code
 from ladder.errors import Problem, TaskError
+from ladder.models.own_code import digests_count, model_code
 from ladder.scorers import code_behind, runs_code
 from ladder.task import Task
 from ladder.trust.code import Code

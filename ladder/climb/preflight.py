@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
 
 from ladder.climb.own_code import refuse_untrusted
-from ladder.engines import ENGINES, open_engine
-from ladder.engines.bundled import MODELS
-from ladder.engines.json_schema import refusal
-from ladder.engines.models import keep_here, may_be_asked, must_stay
+from ladder.engines import ENGINES, is_served, open_engine
+from ladder.engines.local.json_schema import refusal
 from ladder.errors import MissingExtraError, Problem, TaskError
-from ladder.retrieval.library import may_be_kept
+from ladder.models.models import may_be_asked, must_stay
+from ladder.retrieval.retriever import may_be_kept
+from ladder.rungs import LADDER
 from ladder.rungs.r3_lora import named_recipe
 from ladder.samples.answer_schema import fault_of_schema
 from ladder.samples.synthetic import refuse_unproven
 from ladder.scorers import MODEL_SCORERS, make_scorer, runs_code
-from ladder.task import Task, model_parts
+from ladder.task import ModelRef, Task
 
 
 def preflight(task: Task) -> list[Problem]:
@@ -56,17 +55,6 @@ def check_scorers(task: Task) -> None:
     _ = [make_scorer(each, where) for each in task.score if not runs_code(each)]
 
 
-def refuse_teacher(task: Task) -> None:
-    """Refuse a teacher that may not be asked, before anything is spent: a diagnosis asks it too.
-
-    Raises:
-        TaskError: it is elsewhere, and the task keeps its rows here.
-    """
-    teacher = task.models.teacher
-    if teacher is not None and model_parts(teacher)[0] == "openai":
-        keep_here(task, teacher, open_engine(teacher, None, task.folder))
-
-
 def refuse_schema(task: Task) -> None:
     """Refuse an `answer.schema` that is no JSON Schema or that answers cannot be held to.
 
@@ -81,7 +69,7 @@ def refuse_schema(task: Task) -> None:
     where, got = f"{task.source}: answer.schema", fault_of_schema(schema)
     if got:
         raise TaskError([Problem(where, f"no JSON Schema ({got})", "one of draft 2020-12")])
-    if task.answer.type != "json" or model_parts(task.models.base)[0] == "openai":
+    if task.answer.type != "json" or is_served(task.models.base):
         return
     try:
         got = refusal(json.dumps(schema)) or ""
@@ -114,45 +102,54 @@ def check_remote_code(task: Task) -> None:
 
 def check_models(task: Task) -> None:
     """Refuse model references that no engine can open, or that the rules forbid."""
-    problems = []
     named = {f"models.{role}": name for role, name in task.models.model_dump().items()}
     asking = [choice for choice in task.score if choice.name in MODEL_SCORERS]
     named |= {f"score.{choice.name}.model": choice.parameters.get("model") for choice in asking}
-    for place, reference in named.items():
-        if reference is None:
-            continue
-        where = f"{task.source}: {place}"
-        try:
-            kind, name, address = model_parts(reference)
-        except ValueError as error:
-            problems.append(Problem(where, f"`{reference}`", str(error)))
-            continue
-        if kind == "openai" and not (address or "").startswith(("http://", "https://")):
-            wanted = "openai:MODEL@https://HOST/v1"
-            problems.append(Problem(where, f"`{reference}`, without an address", wanted))
-        elif kind == "openai" and not may_be_asked(task, open_engine(reference)):
-            problems.append(must_stay(where, reference))
-        if kind == "bundled" and name not in MODELS:
-            problems.append(
-                Problem(where, f"`{reference}`", f"bundled:{' or bundled:'.join(MODELS)}")
-            )
-        there = any(folder.is_dir() for folder in (Path(name), task.folder / name))
-        if kind == "hf" and name.startswith((".", "/")) and not there:
-            problems.append(Problem(where, f"`{reference}`", "a folder that is there"))
-        if kind not in ENGINES:
-            problems.append(Problem(where, f"the kind `{kind}`", f"one of {', '.join(ENGINES)}"))
+    problems = [
+        problem
+        for place, reference in named.items()
+        if reference is not None
+        for problem in _model_problems(task, f"{task.source}: {place}", reference)
+    ]
+    if problems:
+        raise TaskError(problems)
+
+
+def _model_problems(task: Task, where: str, reference: str) -> Iterator[Problem]:
+    try:
+        ref = ModelRef(reference)
+    except ValueError as error:
+        yield Problem(where, f"`{reference}`", str(error))
+        return
+    if ref.kind not in ENGINES:
+        yield Problem(where, f"the kind `{ref.kind}`", f"one of {', '.join(ENGINES)}")
+    elif fault := ENGINES[ref.kind].fault(ref.name, ref.place, task.folder):
+        found, wanted = fault
+        yield Problem(where, f"`{reference}`{found}", wanted)
+    elif is_served(reference) and not may_be_asked(task, open_engine(reference)):
+        yield must_stay(where, reference)
+
+
+def check_rungs(task: Task) -> None:
+    """Refuse the names of rungs that there are not."""
+    names = [rung.NAME for rung in LADDER]
+    problems = [
+        Problem(f"{task.source}: rungs", f"`{name}`", f"some of {', '.join(names)}")
+        for name in task.rungs
+        if name not in names
+    ]
     if problems:
         raise TaskError(problems)
 
 
 CHECKS: tuple[Callable[[Task], object], ...] = (
     check_store,
+    check_rungs,
     check_models,
     check_remote_code,
     check_scorers,
     named_recipe,
     refuse_schema,
-    refuse_teacher,
     refuse_unproven,
 )
 """Each raises a TaskError with what it finds wrong."""

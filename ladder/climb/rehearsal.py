@@ -1,7 +1,7 @@
 """A rehearsal of the climb: the climb's own code over the task's own rows, asking nobody.
 
 Its engine counts what it is asked and answers by a draw, so the rehearsal knows every candidate,
-round, look and arm. What it has to assume is how long free answers get, and how far apart the
+round, look and ablation. What it has to assume is how long free answers get, and how far apart the
 candidates are: those that fall behind early are asked less.
 """
 
@@ -25,8 +25,6 @@ from ladder.economy.cost import machine_usd, since
 from ladder.engines import open_engine
 from ladder.engines.base import Abilities, Completion, Request
 from ladder.engines.bundled import first_use
-from ladder.engines.cache import Cache, CachedEngine
-from ladder.engines.models import Models
 from ladder.engines.speed import Speed
 from ladder.errors import MissingExtraError
 from ladder.evaluation.confirm import confirm
@@ -34,14 +32,16 @@ from ladder.evaluation.control import measure_control
 from ladder.evaluation.people import judge_agreement
 from ladder.evidence import Asked, Build, Candidate, Memory
 from ladder.inference.evaluator import Evaluator, Scorers
+from ladder.models.cache import Cache, CachedEngine
+from ladder.models.models import Models
 from ladder.progress import Quiet, Watch
-from ladder.retrieval.library import Library
+from ladder.retrieval.retriever import Retriever
 from ladder.rungs import LADDER
 from ladder.rungs.protocol import Bench
 from ladder.samples.describe import describe_data, headline, refuse_untestable
 from ladder.scorers import make_scorer, runs_code
 from ladder.scorers.base import ModelScorer, Score, Scorer
-from ladder.task import Task, model_parts
+from ladder.task import ModelRef, Task
 from ladder.training.estimate import START_SECONDS, slowdown
 from ladder.training.prune import KEPT_SHARE
 from ladder.training.recipes import Recipe
@@ -243,15 +243,15 @@ def rehearsed(bench: Bench, speed: Speed, deal: int, folder: Path) -> Bench:
     task, data, watch = bench.task, bench.data, Quiet()
     texts = [sample.target for sample in data.train[:200]]
 
-    def opener(model: str, adapter: str | None) -> RehearsedEngine:
+    def opener(model: ModelRef, adapter: str | None) -> RehearsedEngine:
         return RehearsedEngine(f"{model} {adapter}", _stands_for(task, model), speed, texts)
 
     cache = Cache(folder / "rehearsal.sqlite")
     models = Models(task, cache, watch, opener)
-    library = Library(task, data, cache, watch, stored=False)  # it writes to no store
+    retriever = Retriever(task, data, cache, watch, stored=False)  # it writes to no store
     luck = Luck(deal)
     evaluator = RehearsedEvaluator(
-        task, data, models, library, _scorers(task, luck), watch, luck=luck
+        task, data, models, retriever, _scorers(task, luck), watch, luck=luck
     )
     return Bench(evaluator, RehearsedTrainer(bench.trainer, models, speed), folder)
 
@@ -291,7 +291,7 @@ def _play(play: Bench, until: str | None) -> dict[str, Asked | str]:
     for rung in LADDER:
         if rung.NAME not in play.task.rungs:
             continue
-        reason = rung.unavailable(play)
+        reason = rung.needs(play.task, play.data) or rung.unavailable(play)
         before = models.asked
         if reason is None:
             play.history.add(*attempt_rung(play, rung, every=True))
@@ -319,13 +319,11 @@ def _mean(found: Sequence[Asked | str]) -> Asked | str:
     )
 
 
-def _stands_for(task: Task, model: str) -> Stands:
+def _stands_for(task: Task, model: ModelRef) -> Stands:
     """Return the engine that a rehearsal counts with. Trained models count like their base."""
-    trained = model == f"hf:{REHEARSED}" or model.startswith("head:")
-    name = task.models.base if trained else model
-    kind, place, _ = model_parts(name)
-    folders = (Path(place), task.folder / place)
-    if first_use(name) or (kind == "hf" and not any(folder.is_dir() for folder in folders)):
+    name = task.models.base if model.name == REHEARSED else model
+    folders = (Path(name.name), task.folder / name.name)
+    if first_use(name) or (name.kind == "hf" and not any(folder.is_dir() for folder in folders)):
         return Absent()
     try:
         return open_engine(name, None, task.folder)
@@ -338,7 +336,7 @@ def _since(before: Asked, models: Models) -> Asked:
     asked = since(before, models.asked)
     if models.prices(models.task.models.base) is None:
         usd = asked.usd + machine_usd(asked.seconds, models.task.hardware.usd_per_hour)
-        return asked.model_copy(update={"usd": usd})
+        return asked.but(usd=usd)
     return asked
 
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ladder import __version__
-from ladder.advice.recommend import recommend, savings
-from ladder.advice.techniques import techniques
+from ladder.advice.recommend import recommend, savings, with_training_methods
+from ladder.advice.training_methods import training_methods
 from ladder.artefacts.card import write_card
 from ladder.climb.loop import Climbed, climb_task
 from ladder.climb.opening import open_bench
@@ -25,6 +25,7 @@ from ladder.lifecycle.plan import PLAN, make_plan
 from ladder.progress import Watch
 from ladder.redaction import redact_in
 from ladder.report.markdown import as_markdown
+from ladder.rungs import trains
 from ladder.rungs.protocol import Bench
 from ladder.samples.describe import describe_data, headline, refuse_untestable
 from ladder.task import RungName, Task
@@ -64,8 +65,8 @@ def assess(
     if found.chosen and found.confirmed and found.certified:
         plan = make_plan(bench, found.chosen, found.confirmed.score)
     seconds = round(time.perf_counter() - started, 2)
-    assessment = _assessment(bench, report, found, seconds).model_copy(
-        update={"every_rung": every, "plan": PLAN if plan else None}
+    assessment = _assessment(bench, report, found, seconds).but(
+        every_rung=every, plan=PLAN if plan else None
     )
     # What is shown and kept names no password or key that a model's address may hold.
     assessment = Assessment.model_validate(redact_in(assessment.model_dump(mode="json")))
@@ -77,7 +78,9 @@ def assess(
 def _assessment(bench: Bench, report: DataReport, found: Climbed, seconds: float) -> Assessment:
     task, attempts = bench.task, tuple(bench.history.attempts)
     confirmed, rows = found.confirmed, len(bench.data.train)
-    ways = techniques(task, attempts, found.chosen, rows, bench.trainer.memory())
+    trainings = [rung for rung, what in trains().items() if what != "nothing"]
+    ways = training_methods(task, attempts, found.chosen, rows, bench.trainer.memory(), trains())
+    advice = recommend(task, attempts, found.chosen, confirmed, found.stopped, trains())
     return Assessment(
         ladder_version=__version__,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -95,11 +98,9 @@ def _assessment(bench: Bench, report: DataReport, found: Climbed, seconds: float
         control=found.control,
         judge=found.judge,
         attempts=attempts,
-        recommendation=recommend(
-            task, found.control, attempts, found.chosen, confirmed, ways, found.stopped
-        ),
+        recommendation=with_training_methods(advice, ways),
         economics=economics(task, len(bench.data.observed), len(bench.data.gate), attempts),
-        savings=savings(task, report, attempts, confirmed.rows if confirmed else 0),
+        savings=savings(task, report, attempts, confirmed.rows if confirmed else 0, trainings),
         hardware=hardware(),
         versions=versions(),
         seconds=seconds,

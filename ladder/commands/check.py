@@ -12,18 +12,18 @@ from ladder.climb.preflight import (
     preflight,
 )
 from ladder.commands.trust import how_named
+from ladder.engines import is_served
 from ladder.errors import TaskError
 from ladder.progress import Quiet
 from ladder.report.data import documents, train_rows
 from ladder.retrieval.stores.qdrant import KEY_VARIABLE, qdrant_place
-from ladder.rungs.r2_rag import LEAST_EXAMPLES
-from ladder.rungs.r3_lora import LEAST_ROWS
+from ladder.rungs import LADDER
 from ladder.samples.answer_schema import fault_in, schema_of
 from ladder.samples.data import Data
 from ladder.samples.describe import describe_data, headline, refuse_untestable
 from ladder.samples.loading import load_data
 from ladder.scorers import MODEL_SCORERS, ModelScorer, Scorer, make_scorer, runs_code
-from ladder.task import Task, is_url, load_task, model_parts, store_parts
+from ladder.task import ModelRef, Task, is_url, load_task, store_parts
 from ladder.trust.keys import about_key, place_at
 from ladder.wording import harmless
 
@@ -85,10 +85,10 @@ def _keys(task: Task) -> Iterator[str]:
     asking = [choice for choice in task.score if choice.name in MODEL_SCORERS]
     judges = {f"score.{each.name}.model": each.parameters.get("model") for each in asking}
     for role, reference in {**task.models.model_dump(), **judges}.items():
-        kind, name, address = model_parts(reference) if reference else ("", "", None)
-        if kind == "openai" and address:
-            place = place_at(address)
-            yield f"{role}: {harmless(name, 80)} at {place}: {about_key(place)}"
+        ref = ModelRef(reference) if reference else None
+        if ref and ref.place and is_served(ref):
+            place = place_at(ref.place)
+            yield f"{role}: {harmless(ref.name, 80)} at {place}: {about_key(place)}"
     store = store_parts(task.data.store)[1] if task.data.store else ""
     if is_url(store):
         place = qdrant_place(store)
@@ -131,18 +131,13 @@ def _blind_spots(task: Task, data: Data, scorer: Scorer | ModelScorer | None) ->
 
 
 def _nothing_to_try(task: Task, data: Data) -> Iterator[str]:
-    """Say that no rung of the task can be tried with these rows."""
-    train, reads = len(data.train), bool(data.documents)
-    can = {
-        "prompt": True,
-        "rag": reads or train >= LEAST_EXAMPLES,
-        "lora": train >= LEAST_ROWS,
-        "distill": train >= LEAST_ROWS,
-    }
-    if not any(can[rung] for rung in task.rungs):
+    """Say that no rung of the task can be tried with this data."""
+    named = [rung for rung in LADDER if rung.NAME in task.rungs]
+    if all(rung.needs(task, data) for rung in named):
+        reads = "" if data.documents else "no "
         yield (
             f"warning: no rung of this task can be tried ({', '.join(task.rungs)}): there are "
-            f"{train} training rows and {'' if reads else 'no '}documents"
+            f"{len(data.train)} training rows and {reads}documents"
         )
 
 

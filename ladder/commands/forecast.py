@@ -6,9 +6,10 @@ from pathlib import Path
 
 from ladder.climb.rehearsal import rehearse
 from ladder.economy.cost import together
+from ladder.engines import is_served
 from ladder.evidence import Asked
 from ladder.progress import Watch
-from ladder.task import RungName, Task, model_parts
+from ladder.task import RungName, Task
 from ladder.wording import MOST_SAID, MOST_SHOWN, duration, harmless
 
 HEADS = ("calls", "tokens", "time", "USD")
@@ -27,7 +28,7 @@ def forecast(task: Task, runs: Path, watch: Watch, *, until: RungName | None) ->
             lines.append(_row(name, *_texts(asked)))
     lines.append(_row("in all", *_texts(total)))
     limit = task.rules.max_spend_usd
-    if model_parts(task.models.base)[0] == "openai" and total.usd > limit:
+    if is_served(task.models.base) and total.usd > limit:
         lines.append(
             f"That is more than rules.max_spend_usd ({limit:g}): the run would stop there."
         )

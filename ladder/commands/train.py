@@ -16,7 +16,7 @@ from ladder.inference.answer import answer
 from ladder.inference.evaluator import Evaluator
 from ladder.inference.failures import require_conclusive
 from ladder.progress import Watch
-from ladder.rungs import r3_lora
+from ladder.rungs import r3_lora, r4_distill
 from ladder.rungs.protocol import Bench
 from ladder.samples.rows import Sample
 from ladder.task import Task
@@ -130,12 +130,12 @@ def _measured(record: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _as_foreseen(build: Build) -> list[str]:
-    """Compare what a training took with what was foreseen."""
-    if build.foreseen is None:
+    """Compare what a training took with what was estimated."""
+    if build.estimated is None:
         return []
-    expected = build.foreseen
+    expected = build.estimated
     return [
-        f"foreseen: {duration(expected.seconds)}, took {duration(build.seconds)}; "
+        f"estimated: {duration(expected.seconds)}, took {duration(build.seconds)}; "
         f"{expected.memory_mb:,.0f} MB, took {build.peak_memory_mb:,.0f} MB"
     ]
 
@@ -148,7 +148,7 @@ def _answered(bench: Bench, recipe: Recipe) -> Answered:
         return [(sample, sample.target) for sample in samples]
     outcomes = answer(
         bench.evaluator,
-        teacher_of(bench.task, bench.history.best()),
+        teacher_of(bench.task, bench.history.best(), r4_distill.NAME),
         samples,
         "teacher answers",
         scored=False,

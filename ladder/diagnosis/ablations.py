@@ -1,67 +1,79 @@
-"""Run the arms of a diagnosis: the same rows, one thing changed."""
+"""Run the ablations of a diagnosis: the same rows, one thing changed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ladder.diagnosis.changes import changes, diagnostic_arms
-from ladder.diagnosis.rules import NOT_FOUND, NOT_THERE, WRONG_BELOW, Arm, Arms, diagnose
+from ladder.diagnosis.changes import changes, diagnostic_ablations
+from ladder.diagnosis.rules import NOT_FOUND, NOT_THERE, WRONG_BELOW, Ablations, diagnose
 from ladder.economy.cost import since
-from ladder.evidence import Candidate, Diagnosis, Retrieval, Verdict
+from ladder.evidence import Ablation, Candidate, Diagnosis, Gap, Retrieval, Verdict
 from ladder.gate.verdict import score_holds
 from ladder.inference.answer import answer
 from ladder.inference.evaluator import Evaluator
 from ladder.inference.failures import require_conclusive
 from ladder.inference.outcome import Outcome, scores_of
-from ladder.retrieval.library import DEPTH
+from ladder.retrieval.retriever import DEPTH
 from ladder.samples.rows import Sample
 from ladder.scorers import ModelScorer
 from ladder.scorers.contains import contains
+from ladder.task import RungName
 
 MOST_ROWS, ENOUGH_MISSES = 80, 30
 """The rows of a diagnosis: the first ones until so many misses are among them. That is its cost,
-too: each arm asks about these rows and no others."""
+too: each ablation asks about these rows and no others."""
 
 
 def explain(
-    evaluator: Evaluator, candidate: Candidate, verdict: Verdict, outcomes: Sequence[Outcome]
+    evaluator: Evaluator,
+    candidate: Candidate,
+    verdict: Verdict,
+    outcomes: Sequence[Outcome],
+    fixes: Mapping[RungName, frozenset[Gap]],
 ) -> Diagnosis:
     """Return why a candidate did not pass.
 
+    Args:
+        evaluator: the task, its data, models and scorers.
+        candidate: what did not pass.
+        verdict: on its eval set.
+        outcomes: its answers there.
+        fixes: what each rung can fix.
+
     Raises:
-        NoVerdictError: too many requests of an arm failed to say so.
+        NoVerdictError: too many requests of an ablation failed to say so.
     """
     before = evaluator.models.asked
     gate = evaluator.task.gate
     missed = any(v.limit == "min_score" and v.verdict != "pass" for v in verdict.limits)
     production = scores_of(outcomes)
-    # Arms cost calls: none is run where nothing is missed, or the score holds so far.
+    # Ablations cost calls: none is run where nothing is missed, or the score holds so far.
     asked = missed and not score_holds(verdict)
-    arms = run_arms(evaluator, candidate, outcomes) if asked else Arms(production)
-    found = diagnose(candidate.rung, verdict, arms, gate.min_score, gate.confidence)
-    return found.model_copy(update={"asked": since(before, evaluator.models.asked)})
+    ablations = run_ablations(evaluator, candidate, outcomes) if asked else Ablations(production)
+    found = diagnose(candidate.way, verdict, ablations, gate, fixes)
+    return found.but(asked=since(before, evaluator.models.asked))
 
 
-def run_arms(
+def run_ablations(
     evaluator: Evaluator, candidate: Candidate, outcomes: Sequence[Outcome], *, every: bool = False
-) -> Arms:
+) -> Ablations:
     """Answer the first rows, or every row, in each way that tells causes apart."""
     answered = [outcome for outcome in outcomes if outcome.score is not None]
     judged = answered if every else enough(answered)
     rows = [outcome.sample for outcome in judged]
-    changed: dict[Arm, Mapping[str, float]] = {
+    changed: dict[Ablation, Mapping[str, float]] = {
         "lenient": {
             o.sample.id: _lenient(evaluator, o, o.score) for o in judged if o.score is not None
         }
     }
-    if not candidate.model.startswith("head:"):
-        ways = diagnostic_arms(evaluator, candidate) | changes(evaluator, candidate)
-        for arm, way in ways.items():
-            scores = _scores(evaluator, arm, way, rows)
+    if evaluator.engine(candidate).abilities.instructed:
+        ways = diagnostic_ablations(evaluator, candidate) | changes(evaluator, candidate)
+        for ablation, way in ways.items():
+            scores = _scores(evaluator, ablation, way, rows)
             if scores:
-                changed[arm] = scores
+                changed[ablation] = scores
     retrieval = candidate.retrieval
-    return Arms(
+    return Ablations(
         production=scores_of(judged),
         changed=changed,
         places=places(evaluator, retrieval, rows) if retrieval else {},
@@ -83,12 +95,12 @@ def enough(outcomes: Sequence[Outcome]) -> list[Outcome]:
 
 
 def _scores(
-    evaluator: Evaluator, arm: Arm, way: Candidate, rows: Sequence[Sample]
+    evaluator: Evaluator, ablation: Ablation, way: Candidate, rows: Sequence[Sample]
 ) -> dict[str, float]:
     if way.retrieval is not None and way.retrieval.source == "gold":
-        rows = [row for row in rows if evaluator.library.right_passages(row)]
-    outcomes = answer(evaluator, way, rows, f"why: {arm}")
-    require_conclusive(outcomes, evaluator.task.gate, f"the {arm} arm of the diagnosis")
+        rows = [row for row in rows if evaluator.reader.right_passages(row)]
+    outcomes = answer(evaluator, way, rows, f"why: {ablation}")
+    require_conclusive(outcomes, evaluator.task.gate, f"the {ablation} ablation of the diagnosis")
     return scores_of(outcomes)
 
 
@@ -96,16 +108,16 @@ def places(evaluator: Evaluator, retrieval: Retrieval, rows: Sequence[Sample]) -
     """Return where the search ranks the best right document of each row that names one."""
     if retrieval.source not in ("documents", "both"):
         return {}
-    library = evaluator.library
+    retriever = evaluator.retriever
     found = {}
     for row in rows:
         if not row.doc_ids:
             continue
-        if not any(doc_id in library.passages_of for doc_id in row.doc_ids):
+        if not any(doc_id in evaluator.reader.passages_of for doc_id in row.doc_ids):
             found[row.id] = NOT_THERE
             continue
-        there = library.found(retrieval, "documents", row)
-        handed = library.nearest(retrieval.model_copy(update={"k": DEPTH}), "documents", row)
+        there = retriever.found(retrieval, "documents", row)
+        handed = retriever.nearest(retrieval.but(k=DEPTH), "documents", row)
         right = (
             place
             for place, at in enumerate(handed, start=1)

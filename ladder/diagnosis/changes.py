@@ -1,21 +1,20 @@
-"""The arms of a diagnosis as candidates: a system with one thing changed."""
+"""The ablations of a diagnosis as candidates: a system with one thing changed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ladder.diagnosis.rules import Arm
-from ladder.evidence import Candidate, CauseName, Retrieval
+from ladder.evidence import Ablation, Candidate, CauseName, Retrieval
 from ladder.inference.evaluator import Evaluator
 
 FEWER, MORE = 3, 3
-"""How many times fewer, and more, texts an arm hands over."""
+"""How many times fewer, and more, texts an ablation hands over."""
 MOST_TEXTS = 12
 RERANK_DEPTH = 30
 LOOKED_AT = 200
 """Rows that are asked for a known right document before there is said to be none."""
 
-SHOWS: dict[Arm, CauseName] = {
+SHOWS: dict[Ablation, CauseName] = {
     "constrained": "format",
     "unique": "redundancy",
     "rerank": "ranking",
@@ -27,7 +26,7 @@ SHOWS: dict[Arm, CauseName] = {
 }
 """Changes that a system can be shipped with, and the cause that each shows when it helps."""
 
-IN_WORDS: dict[Arm, str] = {
+IN_WORDS: dict[Ablation, str] = {
     "constrained": "held to the labels",
     "unique": "repeats left out",
     "rerank": "reranked",
@@ -39,24 +38,24 @@ IN_WORDS: dict[Arm, str] = {
 }
 
 
-def changes(evaluator: Evaluator, candidate: Candidate) -> dict[Arm, Candidate]:
+def changes(evaluator: Evaluator, candidate: Candidate) -> dict[Ablation, Candidate]:
     """Return what a candidate could be shipped as instead, by the one thing that is changed."""
-    found: dict[Arm, Candidate] = {}
+    found: dict[Ablation, Candidate] = {}
     can = evaluator.engine(candidate).abilities
-    if candidate.answer == "free" and evaluator.data.labels and can.scores_choices:
-        once = {"answer": "constrained", "votes": 1, "rewrite": False}
-        found["constrained"] = candidate.model_copy(update=once)
+    if candidate.decoding == "free" and evaluator.data.labels and can.scores_choices:
+        once = {"decoding": "constrained", "votes": 1, "rewrite": False}
+        found["constrained"] = candidate.but(**once)
     retrieval = candidate.retrieval
     if retrieval is None or retrieval.source == "gold":
         return found
-    for arm, changed in _other_retrievals(evaluator, retrieval):
-        found[arm] = candidate.model_copy(update={"retrieval": changed})
+    for ablation, changed in _other_retrievals(evaluator, retrieval):
+        found[ablation] = candidate.but(retrieval=changed)
     return found
 
 
-def _other_retrievals(evaluator: Evaluator, old: Retrieval) -> Iterator[tuple[Arm, Retrieval]]:
+def _other_retrievals(evaluator: Evaluator, old: Retrieval) -> Iterator[tuple[Ablation, Retrieval]]:
     def changed(**update: object) -> Retrieval:
-        return old.model_copy(update=update)
+        return old.but(**update)
 
     reads_documents = old.source != "examples"
     if not old.unique and old.k > 1:
@@ -67,7 +66,7 @@ def _other_retrievals(evaluator: Evaluator, old: Retrieval) -> Iterator[tuple[Ar
         yield "more", changed(k=old.k * MORE)
     if old.k > 1:
         yield "fewer", changed(k=max(1, old.k // FEWER))
-    if reads_documents and not old.compress and evaluator.library.cuts:
+    if reads_documents and not old.compress and evaluator.reader.cuts:
         yield "compress", changed(compress=True)
     if reads_documents and old.k > 1:
         other = "best first" if old.order == "best last" else "best last"
@@ -77,37 +76,37 @@ def _other_retrievals(evaluator: Evaluator, old: Retrieval) -> Iterator[tuple[Ar
         yield "other source", changed(source=other, narrow=False)
 
 
-def diagnostic_arms(evaluator: Evaluator, candidate: Candidate) -> dict[Arm, Candidate]:
-    """Return the arms that explain and cannot be shipped."""
-    arms: dict[Arm, Candidate] = {"placebo": candidate.model_copy(update={"placebo": True})}
+def diagnostic_ablations(evaluator: Evaluator, candidate: Candidate) -> dict[Ablation, Candidate]:
+    """Return the ablations that explain and cannot be shipped."""
+    ablations: dict[Ablation, Candidate] = {"no-op control": candidate.but(no_op=True)}
     gold = oracle(evaluator, candidate)
     if gold is not None:
-        arms["oracle"] = gold
+        ablations["oracle"] = gold
     if candidate.retrieval is not None:
-        arms["no context"] = candidate.model_copy(update={"retrieval": None})
+        ablations["no context"] = candidate.but(retrieval=None)
     teacher = evaluator.task.models.teacher
     if teacher is not None and teacher != candidate.model:
-        arms["strong"] = _by(evaluator, teacher, candidate)
+        ablations["strong"] = _by(evaluator, teacher, candidate)
         if gold is not None:
-            arms["strong oracle"] = _by(evaluator, teacher, gold)
-    return arms
+            ablations["strong oracle"] = _by(evaluator, teacher, gold)
+    return ablations
 
 
 def oracle(evaluator: Evaluator, candidate: Candidate) -> Candidate | None:
     """Return the same system, given the documents that hold the answer; None: none is known."""
     rows = (*evaluator.data.dev, *evaluator.data.gate)[:LOOKED_AT]
-    if not any(evaluator.library.right_passages(row) for row in rows):
+    if not any(evaluator.reader.right_passages(row) for row in rows):
         return None
-    return candidate.model_copy(update={"retrieval": Retrieval(source="gold", k=1)})
+    return candidate.but(retrieval=Retrieval(source="gold", k=1))
 
 
 def _by(evaluator: Evaluator, model: str, candidate: Candidate) -> Candidate:
     """Return the same system with another model, in a form that this model takes."""
     once = {"model": model, "adapter": None, "votes": 1, "rewrite": False}
-    strong = candidate.model_copy(update=once)
+    strong = candidate.but(**once)
     can = evaluator.engine(strong).abilities
     if not can.plain:
-        strong = strong.model_copy(update={"form": "chat"})
-    if not can.scores_choices and candidate.answer in ("scored", "constrained"):
-        strong = strong.model_copy(update={"answer": "free", "calibration": "none"})
+        strong = strong.but(form="chat")
+    if not can.scores_choices and candidate.decoding in ("scored", "constrained"):
+        strong = strong.but(decoding="free", calibration="none")
     return strong

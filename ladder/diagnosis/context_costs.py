@@ -42,25 +42,25 @@ def context_costs(
     Raises:
         NoVerdictError: too many requests failed to tell.
     """
-    known = [row for row in rows if evaluator.library.right_passages(row)][:MOST_ROWS]
+    known = [row for row in rows if evaluator.reader.right_passages(row)][:MOST_ROWS]
     retrieval = candidate.retrieval
     if retrieval is None or retrieval.source != "documents" or len(known) < 2:
         return None
 
     def scores(changed: Retrieval) -> dict[str, float]:
-        way = candidate.model_copy(update={"retrieval": changed})
+        way = candidate.but(retrieval=changed)
         outcomes = answer(evaluator, way, known, "what context costs")
         require_conclusive(outcomes, evaluator.task.gate, "what context costs")
         return scores_of(outcomes)
 
     there = [k for k in BUDGETS if k <= len(evaluator.data.documents)]
-    tried = {k: scores(retrieval.model_copy(update={"k": k})) for k in there}
+    tried = {k: scores(retrieval.but(k=k)) for k in there}
     curve = {k: found for k, found in tried.items() if found}  # too long for the model: no answer
     count = max(LEAST_BESIDE, retrieval.k)
     gold = Retrieval(source="gold", method=retrieval.method, k=count)
     alone = scores(gold)
     beside = {
-        (what, place): scores(gold.model_copy(update={"beside": what, "order": place}))
+        (what, place): scores(gold.but(beside=what, order=place))
         for what in ("filler", "distractors")
         for place in PLACES
     }
@@ -68,6 +68,7 @@ def context_costs(
         return None
     whole = {w: _mean([beside[w, place] for place in PLACES]) for w in ("filler", "distractors")}
     confidence = evaluator.task.gate.confidence
+    moved, places = position({place: beside["distractors", place] for place in PLACES}, confidence)
     return ContextCosts(
         rows=len(known),
         texts=count,
@@ -80,7 +81,8 @@ def context_costs(
         },
         length=_cost(alone, whole["filler"], "beside filler", confidence),
         distraction=_cost(whole["filler"], whole["distractors"], "beside real texts", confidence),
-        position=position({place: beside["distractors", place] for place in PLACES}, confidence),
+        position=moved,
+        places=places,
     )
 
 
@@ -101,16 +103,18 @@ def knee(curve: Mapping[int, Scores]) -> int:
     return best
 
 
-def position(at: Mapping[Order, Scores], confidence: float) -> Comparison:
-    """Compare the best place with the worst.
+def position(
+    at: Mapping[Order, Scores], confidence: float
+) -> tuple[Comparison, tuple[Order, Order]]:
+    """Compare the best place with the worst; return the comparison, and these two places.
 
     Which two these are is seen on the same rows: the interval and p are made for all the pairs.
     """
     best_first = sorted(at, key=lambda place: -fmean(at[place].values()))
     pairs = list(combinations(best_first, 2))
     each = 1 - (1 - confidence) / len(pairs)
-    found = [_cost(at[a], at[b], f"{b} instead of {a}", each) for a, b in pairs]
-    return max(together(found, confidence), key=lambda one: one.difference)
+    found = together([_cost(at[a], at[b], b, each) for a, b in pairs], confidence)
+    return max(zip(found, pairs, strict=True), key=lambda one: one[0].difference)
 
 
 def _mean(found: Sequence[Scores]) -> dict[str, float]:

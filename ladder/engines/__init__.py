@@ -7,47 +7,74 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from ladder.engines.base import Abilities, Completion, Engine, Request
-from ladder.engines.bundled import bundled_folder
+from ladder.engines.bundled import MODELS, bundled_folder
 from ladder.errors import EngineError, MissingExtraError
-from ladder.task import model_parts
+from ladder.task import ModelRef
 
-__all__ = ["ENGINES", "Abilities", "Completion", "Engine", "Request", "model_folder", "open_engine"]
+__all__ = [
+    "ENGINES",
+    "Abilities",
+    "Completion",
+    "Engine",
+    "Kind",
+    "Request",
+    "is_served",
+    "kind_of",
+    "model_folder",
+    "open_engine",
+]
 
 Opener = Callable[[str, str | None, Path | None, Path, bool], Engine]
-"""(name, suffix, adapter, folder of the task, whether its own code may run) -> engine."""
+"""(name, place, adapter, folder of the task, whether its own code may run) -> engine."""
+
+
+Fault = tuple[str, str]
+"""(what is wrong with a reference, what was wanted)."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of engine: the word before the colon of a model reference."""
+
+    open: Opener
+    served: bool = False
+    """Answered by a server (`Abilities.served`): opening one sends nothing."""
+    trainable: bool = False
+    """Its weights are on this machine, to start a training from."""
+    fault: Callable[[str, str | None, Path], Fault | None] = lambda name, place, beside: None
+    """(name, place, folder of the task) -> what is wrong with a reference, before it is opened."""
 
 
 def _bundled(
-    name: str, suffix: str | None, adapter: Path | None, beside: Path, own_code: bool
+    name: str, place: str | None, adapter: Path | None, beside: Path, own_code: bool
 ) -> Engine:
     from ladder.engines.local import LocalEngine
 
     return LocalEngine(bundled_folder(name), adapter)
 
 
-def _hf(
-    name: str, suffix: str | None, adapter: Path | None, beside: Path, own_code: bool
-) -> Engine:
+def _hf(name: str, place: str | None, adapter: Path | None, beside: Path, own_code: bool) -> Engine:
     from ladder.engines.local import LocalEngine
 
-    return LocalEngine(hf_folder(name, suffix, beside, own_code), adapter, own_code)
+    return LocalEngine(hf_folder(name, place, beside, own_code), adapter, own_code)
 
 
 def _openai(
-    name: str, suffix: str | None, adapter: Path | None, beside: Path, own_code: bool
+    name: str, place: str | None, adapter: Path | None, beside: Path, own_code: bool
 ) -> Engine:
     from ladder.engines.endpoint import EndpointEngine
 
-    if suffix is None or not suffix.startswith(("http://", "https://")):
+    if place is None or not place.startswith(("http://", "https://")):
         raise EngineError(f"openai:{name} names no endpoint: write openai:{name}@https://…/v1")
-    return EndpointEngine(name, suffix)
+    return EndpointEngine(name, place)
 
 
 def _replay(
-    name: str, suffix: str | None, adapter: Path | None, beside: Path, own_code: bool
+    name: str, place: str | None, adapter: Path | None, beside: Path, own_code: bool
 ) -> Engine:
     from ladder.engines.replay import ReplayEngine
 
@@ -55,20 +82,50 @@ def _replay(
 
 
 def _head(
-    name: str, suffix: str | None, adapter: Path | None, beside: Path, own_code: bool
+    name: str, place: str | None, adapter: Path | None, beside: Path, own_code: bool
 ) -> Engine:
     from ladder.engines.classifier import HeadEngine
 
     return HeadEngine(beside / name)
 
 
-ENGINES: dict[str, Opener] = {
-    "bundled": _bundled,
-    "hf": _hf,
-    "openai": _openai,
-    "replay": _replay,
-    "head": _head,
+def _no_bundled(name: str, place: str | None, beside: Path) -> Fault | None:
+    return None if name in MODELS else ("", f"bundled:{' or bundled:'.join(MODELS)}")
+
+
+def _no_folder(name: str, place: str | None, beside: Path) -> Fault | None:
+    there = any(folder.is_dir() for folder in (Path(name), beside / name))
+    return ("", "a folder that is there") if name.startswith((".", "/")) and not there else None
+
+
+def _no_address(name: str, place: str | None, beside: Path) -> Fault | None:
+    if (place or "").startswith(("http://", "https://")):
+        return None
+    return ", without an address", "openai:MODEL@https://HOST/v1"
+
+
+ENGINES: dict[str, Kind] = {
+    "bundled": Kind(_bundled, trainable=True, fault=_no_bundled),
+    "hf": Kind(_hf, trainable=True, fault=_no_folder),
+    "openai": Kind(_openai, served=True, fault=_no_address),
+    "replay": Kind(_replay),
+    "head": Kind(_head),
 }
+
+
+def kind_of(reference: str) -> Kind | None:
+    """Return the kind of engine that a reference names; None: there is none.
+
+    Raises:
+        ValueError: it is no reference.
+    """
+    return ENGINES.get(ModelRef(reference).kind)
+
+
+def is_served(reference: str) -> bool:
+    """Tell whether a model is answered by a server."""
+    kind = kind_of(reference)
+    return kind is not None and kind.served
 
 
 def open_engine(
@@ -77,7 +134,7 @@ def open_engine(
     """Open the engine that a reference names.
 
     Args:
-        reference: `kind:name@suffix`; kinds are the keys of ENGINES.
+        reference: `kind:name@place`; kinds are the keys of ENGINES.
         adapter: folder of a LoRA adapter to put on top of a local model.
         beside: folder that relative names are looked up in.
         own_code: run the Python code that comes with a model (`hf:` only).
@@ -87,25 +144,24 @@ def open_engine(
         MissingExtraError: a library it needs is not installed.
     """
     try:
-        kind, name, suffix = model_parts(reference)
+        ref = ModelRef(reference)
     except ValueError as error:
         raise EngineError(f"{error}; kinds are {', '.join(ENGINES)}") from None
-    if kind not in ENGINES:
-        near = difflib.get_close_matches(kind, ENGINES, n=1)
+    if ref.kind not in ENGINES:
+        near = difflib.get_close_matches(ref.kind, ENGINES, n=1)
         hint = f" Did you mean `{near[0]}`?" if near else ""
-        raise EngineError(
-            f"`{reference}`: no engine `{kind}`; there are {', '.join(ENGINES)}.{hint}"
-        )
-    return ENGINES[kind](name, suffix, Path(adapter) if adapter else None, beside, own_code)
+        raise EngineError(f"`{ref}`: no engine `{ref.kind}`; there are {', '.join(ENGINES)}.{hint}")
+    on_top = Path(adapter) if adapter else None
+    return ENGINES[ref.kind].open(ref.name, ref.place, on_top, beside, own_code)
 
 
 def model_folder(reference: str, beside: Path = Path(), own_code: bool = False) -> Path:
     """Return the folder of a local model's weights (`bundled:` or `hf:`), as training needs it."""
-    kind, name, suffix = model_parts(reference)
-    if kind == "bundled":
-        return bundled_folder(name)
-    if kind == "hf":
-        return hf_folder(name, suffix, beside, own_code)
+    ref = ModelRef(reference)
+    if ref.kind == "bundled":
+        return bundled_folder(ref.name)
+    if ref.kind == "hf":
+        return hf_folder(ref.name, ref.place, beside, own_code)
     raise EngineError(
         f"`{reference}` has no weights on this machine; training needs bundled: or hf:"
     )

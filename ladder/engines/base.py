@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -99,6 +99,11 @@ class Abilities:
     """Holds an answer to a JSON Schema, or asks the endpoint to."""
     context: int = 4096
     """Tokens that fit into prompt and answer together."""
+    instructed: bool = True
+    """Reads instructions and examples; a classifier reads the bare input."""
+    served: bool = False
+    """Answered by a server, many requests at once: priced by tokens, timed at the task's
+    concurrency. It has `timeout_s`, `ahead`, `ended` and `streaming`, like `EndpointEngine`."""
     local: bool = True
     """Runs on this machine: nothing leaves it, and its cost is machine time."""
 
@@ -121,4 +126,19 @@ class Engine(Protocol):
 
     def complete(self, requests: Sequence[Request]) -> Iterator[tuple[int, Completion]]:
         """Answer requests in any order; yield the position of each with its completion."""
+        ...
+
+
+class Served(Engine, Protocol):
+    """An engine whose answers come from a server (`Abilities.served`)."""
+
+    timeout_s: float
+    """Seconds that one try may take."""
+    ahead: Callable[[Request], None] | None
+    """Called before each try is sent; where it raises, nothing more is sent."""
+    ended: Callable[[Request, tuple[int, int]], None] | None
+    """Called after each try, with the tokens of prompt and answer that it cost."""
+
+    def streaming(self, concurrency: int) -> Engine:
+        """Return an engine to be timed: so many requests under way at once, from the start."""
         ...

@@ -46,7 +46,7 @@ class HeadEngine:
     @property
     def abilities(self) -> Abilities:
         """It reads text; its labels are its own."""
-        return Abilities(plain=True, context=1_000_000, local=True)
+        return Abilities(plain=True, instructed=False, context=1_000_000)
 
     def fingerprint(self) -> dict[str, str]:
         """Return the digests of its two files; the first holds that of its embedding, if any.

@@ -102,7 +102,7 @@ def refuse_changed(folder: Path, adapter: Path | None) -> None:
         adapter: of the adapter to put on it, if there is one.
 
     Raises:
-        PassportError: with the parts that differ, and how to mend it.
+        PassportError: with the parts that differ, and how to fix it.
     """
     for artefact in (folder, adapter):
         passport = read_passport(artefact) if artefact else None

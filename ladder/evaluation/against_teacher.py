@@ -11,7 +11,7 @@ from ladder.evidence import AgainstTeacher, Attempt, Measurement
 from ladder.inference.evaluator import Evaluator
 from ladder.inference.failures import require_conclusive
 from ladder.inference.outcome import Outcome, Scores, scores_of
-from ladder.task import model_parts
+from ladder.task import RungName
 from ladder.training.teacher import teacher_of
 
 
@@ -21,6 +21,7 @@ def against_teacher(
     outcomes: Sequence[Outcome],
     best: Attempt | None,
     scores: Mapping[str, Scores],
+    rung: RungName,
 ) -> AgainstTeacher | None:
     """Compare a measured student with its teacher, on the gate rows that both answered.
 
@@ -32,6 +33,7 @@ def against_teacher(
         outcomes: its answers.
         best: the best attempt before it, who teaches where the task names no teacher.
         scores: rung -> its scores on the eval set.
+        rung: the student's.
     """
     named = evaluator.task.models.teacher
     own = scores_of(outcomes)
@@ -41,16 +43,14 @@ def against_teacher(
             return None
         measured, _, answered = measure(
             evaluator,
-            teacher_of(evaluator.task, best),
+            teacher_of(evaluator.task, best, rung),
             rows,
             all_rows=True,
             title="measuring the teacher",
         )
         require_conclusive(answered, evaluator.task.gate, "measuring the teacher")
         theirs = scores_of(answered)
-        return beside(
-            evaluator, ":".join(model_parts(named)[:2]), (student, own), (measured, theirs)
-        )
+        return beside(evaluator, named.label, (student, own), (measured, theirs))
     if best is None or best.measurement is None:
         return None
     other = scores.get(best.rung, {})
@@ -65,14 +65,14 @@ def beside(
     evaluator: Evaluator, name: str, student: Measured, teacher: Measured
 ) -> AgainstTeacher | None:
     """Return what a student keeps and saves; None where the teacher has nothing right."""
-    witness = {sample.id: sample.witness for sample in evaluator.data.gate}
+    unit = {sample.id: sample.unit for sample in evaluator.data.gate}
     grouped = any(sample.group for sample in evaluator.data.gate)
     both = [row for row in student[1] if row in teacher[1]]
     first, second = ([scores[row] for row in both] for scores in (student[1], teacher[1]))
     whole = math.fsum(second) / max(1, len(second))
     if not whole:
         return None
-    groups = [witness[row] for row in both] if grouped else ()
+    groups = [unit[row] for row in both] if grouped else ()
     gap = comparison(name, first, second, evaluator.task.gate.confidence, groups)
     own, other = student[0], teacher[0]
     return AgainstTeacher(

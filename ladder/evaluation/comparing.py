@@ -30,14 +30,14 @@ def compare(
         samples: the eval set.
         confidence: of the intervals; 1 - confidence is the error of all comparisons together.
     """
-    witness = {sample.id: sample.witness for sample in samples}
+    unit = {sample.id: sample.unit for sample in samples}
     grouped = any(sample.group for sample in samples)
     found = []
     for other, scores in measured.items():
         both = [row for row in own if row in scores]
         if other == rung or not both:
             continue
-        groups = [witness[row] for row in both] if grouped else ()
+        groups = [unit[row] for row in both] if grouped else ()
         first, second = [own[row] for row in both], [scores[row] for row in both]
         found.append(comparison(other, first, second, confidence, groups))
     return together(found, confidence)
@@ -51,7 +51,7 @@ def compare_outcomes(
     both = [(a.sample, a.score, b.score) for a, b in pairs if a.score is not None]
     known = [(sample, a, b) for sample, a, b in both if b is not None]
     grouped = any(sample.group for sample, _, _ in known)
-    groups = [sample.witness for sample, _, _ in known] if grouped else ()
+    groups = [sample.unit for sample, _, _ in known] if grouped else ()
     first, second = [a for _, a, _ in known], [b for _, _, b in known]
     return comparison(other, first, second, confidence, groups)
 
@@ -82,7 +82,7 @@ def together(found: Sequence[Comparison], confidence: float) -> tuple[Comparison
     """Return comparisons with p-values and claims adjusted for their number (Holm)."""
     adjusted = holm([one.p_value for one in found])
     return tuple(
-        one.model_copy(update={"p_value": p_value, "claim": _claim(one, p_value, 1 - confidence)})
+        one.but(p_value=p_value, claim=_claim(one, p_value, 1 - confidence))
         for one, p_value in zip(found, adjusted, strict=True)
     )
 

@@ -8,7 +8,7 @@ from ladder.evidence import Candidate, Confirmation, Estimate
 from ladder.gate.verdict import judge_score, too_many_failed
 from ladder.inference.answer import answer
 from ladder.inference.evaluator import Evaluator
-from ladder.inference.failures import describe, inconclusive
+from ladder.inference.failures import failures, inconclusive
 from ladder.inference.outcome import Scores
 
 MOST_LEAKED = 200
@@ -49,8 +49,12 @@ def confirm(evaluator: Evaluator, candidate: Candidate) -> Confirmation:
     gate = evaluator.task.gate
     verdict = judge_score(units.scores, gate.min_score, 1 - gate.confidence, units.weights)
     failed = sum(outcome.score is None for outcome in outcomes)
-    if failed and (not units.scores or too_many_failed(failed, len(outcomes), gate.max_error_rate)):
-        reason = describe("the sealed rows", outcomes)
-        verdict = verdict.model_copy(update={"verdict": "none", "reason": reason})
-    score = units.estimate(gate.confidence)
-    return Confirmation(score=score, verdict=verdict, rows=len(outcomes))
+    lost = failed and (
+        not units.scores or too_many_failed(failed, len(outcomes), gate.max_error_rate)
+    )
+    return Confirmation(
+        score=units.estimate(gate.confidence),
+        verdict=verdict.but(verdict="none") if lost else verdict,
+        rows=len(outcomes),
+        failures=failures(outcomes) if lost else None,
+    )

@@ -6,9 +6,10 @@ import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from typing import cast
 
 from ladder.economy.load import waits
-from ladder.engines.endpoint import EndpointEngine
+from ladder.engines.base import Served
 from ladder.evidence import Candidate, Latency, LimitVerdict
 from ladder.files import digest_of
 from ladder.gate.quantiles import percentile, quantile_interval
@@ -26,7 +27,7 @@ WARM_UP = 3
 LATENCY_REQUESTS = 20
 LATENCY_LOOKS = (20, 100, 200, 400)
 """Requests at which a latency limit is looked at: 20 suffice to see that a system is too slow."""
-LATER = {"votes": 1, "rewrite": False, "placebo": False}
+LATER = {"votes": 1, "rewrite": False, "no_op": False}
 """Fields of a candidate that timings were kept without, and their values at the time."""
 
 Timing = tuple[float, float | None]
@@ -49,7 +50,7 @@ def judged_latency(
     """
     limit = evaluator.task.gate.max_p95_ms
     counts = LATENCY_LOOKS if limit and samples else (LATENCY_REQUESTS,) if samples else ()
-    endpoint = candidate.model.startswith("openai:")
+    endpoint = evaluator.engine(candidate).abilities.served
     # On this machine the first requests only fill the line in which the others wait.
     ahead = 0 if endpoint else evaluator.task.use.concurrency - 1
     timed: list[Timing] = []
@@ -118,7 +119,7 @@ def _on_this_machine(
             for done, sample in enumerate(asked):
                 request = request_for(evaluator, candidate, sample, engine)
                 started = time.perf_counter()
-                evaluator.library.search_anew(candidate.retrieval, sample)
+                evaluator.reader.search_anew(candidate.retrieval, sample)
                 list(carry_out(engine.engine, [exchange(evaluator, candidate, request)], count))
                 if done >= WARM_UP:
                     yield time.perf_counter() - started, None
@@ -139,7 +140,7 @@ def _at_endpoint(
     """
     cached, clients = evaluator.engine(candidate), evaluator.task.use.concurrency
     engine = cached.engine
-    if not isinstance(engine, EndpointEngine):  # a rehearsal counts
+    if not hasattr(engine, "streaming"):  # a rehearsal counts
         return _on_this_machine(evaluator, candidate, samples)
 
     about = [*_what_is_timed(evaluator, candidate, samples), clients]
@@ -148,14 +149,16 @@ def _at_endpoint(
         kept = evaluator.models.cache.get(keys)
         missing = [number for number, key in enumerate(keys) if key not in kept]
         if missing:
-            _time_anew(evaluator, candidate, engine, {keys[n]: samples[n] for n in missing})
+            _time_anew(
+                evaluator, candidate, cast(Served, engine), {keys[n]: samples[n] for n in missing}
+            )
     kept = evaluator.models.cache.get(keys)
-    searching = evaluator.library.seconds(candidate.retrieval, samples)
+    searching = evaluator.reader.seconds(candidate.retrieval, samples)
     return [_searched(kept.get(key), searching) for key in keys]
 
 
 def _time_anew(
-    evaluator: Evaluator, candidate: Candidate, engine: EndpointEngine, wanted: Mapping[str, Sample]
+    evaluator: Evaluator, candidate: Candidate, engine: Served, wanted: Mapping[str, Sample]
 ) -> None:
     """Send requests and keep under their keys how long each took; those that fail are not kept."""
     clients = evaluator.task.use.concurrency
@@ -189,6 +192,6 @@ def _what_is_timed(
     evaluator: Evaluator, candidate: Candidate, samples: Sequence[Sample]
 ) -> list[object]:
     unset = {name for name, value in LATER.items() if getattr(candidate, name) == value}
-    fresh = candidate.model_dump(exclude={"build", "technique", *unset})
-    read = evaluator.library.about if candidate.retrieval else []
+    fresh = candidate.model_dump(exclude={"build", "description", *unset})
+    read = evaluator.retriever.about if candidate.retrieval else []
     return [evaluator.engine(candidate).identity, fresh, [sample.id for sample in samples], *read]

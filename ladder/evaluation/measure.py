@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from statistics import fmean
 from typing import Any
 
 from ladder.evaluation.cost import cost_of, throughput, token_use
 from ladder.evaluation.latency import judged_latency
 from ladder.evaluation.people import human_score
 from ladder.evaluation.units import Units, as_units
-from ladder.evidence import Candidate, Measurement
+from ladder.evidence import Candidate, LimitVerdict, Measurement
 from ladder.evidence import Verdict as VerdictRecord
 from ladder.gate.bounds import estimate
 from ladder.gate.verdict import (
@@ -54,37 +53,26 @@ def measure(
     gate = evaluator.task.gate
     counts = (len(rows),) if all_rows else looks(len(rows))
     budget = error_of_limit(gate, len(evaluator.task.rungs) if rungs is None else rungs)
-    outcomes: list[Outcome] = []
     started = time.perf_counter()
-
-    def read(count: int) -> tuple[Sequence[float], Sequence[float] | None]:
-        asked = f"{title}, rows to {count}"
-        outcomes.extend(answer(evaluator, candidate, rows[len(outcomes) : count], asked))
-        found = units_of(evaluator, outcomes)
-        return found.scores, found.weights
-
-    def failed() -> int:
-        return sum(outcome.score is None for outcome in outcomes)
-
-    score, seen = judge_in_looks(read, counts, gate.min_score, budget, failed, gate.max_error_rate)
-    errors = failed()
+    outcomes, score, seen = _in_looks(evaluator, candidate, rows, (counts, budget), title)
+    errors = sum(outcome.score is None for outcome in outcomes)
     limits = [score, judge_errors(errors, len(outcomes), gate.max_error_rate)]
     answered = [outcome for outcome in outcomes if outcome.score is not None]
     latency, latency_limit, untimed = judged_latency(
         evaluator, candidate, [outcome.sample for outcome in answered], budget
     )
     limits += [latency_limit] if latency_limit else []
-    cost, cost_error, source = cost_of(evaluator, candidate, answered)
+    cost, cost_error, basis = cost_of(evaluator, candidate, answered)
     if gate.max_cost_usd_per_1k is not None:
         limits.append(judge_cost(cost, gate.max_cost_usd_per_1k))
     measurement = Measurement(
         **_scored(evaluator, outcomes),
         cost_usd_per_1k=cost,
         cost_error_usd_per_1k=cost_error,
-        cost_source=source,
+        cost_basis=basis,
         latency_ms=latency,
         untimed=untimed,
-        requests_per_second=throughput(candidate, answered),
+        requests_per_second=throughput(evaluator.engine(candidate).abilities, answered),
         tokens=token_use(answered),
         errors=errors,
         error_kinds=dict(kinds_of(outcomes).most_common()),
@@ -98,12 +86,49 @@ def measure(
     return measurement, combine(limits), outcomes
 
 
+def _in_looks(
+    evaluator: Evaluator,
+    candidate: Candidate,
+    rows: Sequence[Sample],
+    plan: tuple[Sequence[int], float],
+    title: str,
+) -> tuple[list[Outcome], LimitVerdict, tuple[int, ...]]:
+    """Answer rows until the verdict on the score is clear.
+
+    Args:
+        evaluator: the task, its data, models and scorers.
+        candidate: what is measured.
+        rows: held-out rows; read from the front.
+        plan: the counts of rows at which is looked, and the error that all looks may spend.
+        title: what the progress bar says.
+
+    Returns:
+        the outcomes, the verdict on the score, and the counts that were looked at.
+    """
+    gate, outcomes = evaluator.task.gate, list[Outcome]()
+
+    def read(count: int) -> tuple[Sequence[float], Sequence[float] | None]:
+        asked = f"{title}, rows to {count}"
+        outcomes.extend(answer(evaluator, candidate, rows[len(outcomes) : count], asked))
+        found = units_of(evaluator, outcomes)
+        return found.scores, found.weights
+
+    def failed() -> int:
+        return sum(outcome.score is None for outcome in outcomes)
+
+    counts, budget = plan
+    verdict, seen = judge_in_looks(
+        read, counts, gate.min_score, budget, failed, gate.max_error_rate
+    )
+    return outcomes, verdict, seen
+
+
 def _scored(evaluator: Evaluator, outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """Return the fields of a measurement that say how good the answers are."""
     confidence, units = evaluator.task.gate.confidence, units_of(evaluator, outcomes)
     known = [(o.sample, o.text, o.score) for o in outcomes if o.score is not None]
     answered = [outcome for outcome in outcomes if outcome.score is not None]
-    by_people, refusal = human_score(evaluator, known)
+    by_people, labels = human_score(evaluator, known)
     others = {}
     for name, _ in evaluator.scorers[1:] if answered else ():
         scores = [o.others[name] for o in answered]
@@ -114,25 +139,22 @@ def _scored(evaluator: Evaluator, outcomes: Sequence[Outcome]) -> dict[str, Any]
         "slices": units.slices(confidence),
         "others": others,
         "human_score": by_people,
-        "human_refusal": refusal,
+        "human_labels": labels,
         "unjudged": sum(bool(outcome.unjudged) for outcome in outcomes),
         "macro_f1": macro_f1(answered) if evaluator.data.labels and answered else None,
     }
 
 
 def units_of(evaluator: Evaluator, outcomes: Sequence[Outcome]) -> Units:
-    """Return the witnesses among outcomes; those without a score are none."""
+    """Return the units among outcomes; those without a score are none."""
     scored = ((o.sample, o.score) for o in outcomes if o.score is not None)
     return as_units(scored, evaluator.task.use.strata)
 
 
 def macro_f1(answered: Sequence[Outcome]) -> float:
-    """Return the mean over labels of F1: every label counts alike, however rare."""
-    labels = {outcome.sample.target for outcome in answered}
-    values = []
-    for label in labels:
-        wanted = [outcome.sample.target == label for outcome in answered]
-        given = [outcome.text == label for outcome in answered]
-        hits = sum(w and g for w, g in zip(wanted, given, strict=True))
-        values.append(2 * hits / (sum(wanted) + sum(given)))
-    return fmean(values)
+    """Return the mean F1 over the labels among the targets: each counts alike, however rare."""
+    from sklearn.metrics import f1_score
+
+    targets, answers = [o.sample.target for o in answered], [o.text for o in answered]
+    labels = sorted(set(targets))
+    return float(f1_score(targets, answers, labels=labels, average="macro", zero_division=0.0))

@@ -8,7 +8,7 @@ from ladder.evaluation.units import as_units
 from ladder.evidence import Estimate, Retrieval, RetrievalHealth
 from ladder.inference.evaluator import Evaluator
 from ladder.retrieval.health import calibrated, calibration_error, inequality, recall, redundancy
-from ladder.retrieval.library import Source, sources
+from ladder.retrieval.retriever import Source, sources
 from ladder.samples.rows import Sample
 
 RECALL_AT = (1, 3, 5)
@@ -21,7 +21,7 @@ def retrieval_health(
     evaluator: Evaluator, retrieval: Retrieval | None, rows: Sequence[Sample]
 ) -> tuple[RetrievalHealth, ...]:
     """Return the health of each source that a candidate searches: documents, examples."""
-    evaluator.library.prepare(retrieval, rows)
+    evaluator.retriever.prepare(retrieval, rows)
     found = sources(retrieval)
     return tuple(_health(evaluator, retrieval, name, rows) for name in found if retrieval)
 
@@ -29,11 +29,11 @@ def retrieval_health(
 def _health(
     evaluator: Evaluator, retrieval: Retrieval, source: Source, rows: Sequence[Sample]
 ) -> RetrievalHealth:
-    library = evaluator.library
+    retriever = evaluator.retriever
     ids = _ids(evaluator, source)
-    texts = library.read_texts[source]
-    deep = retrieval.model_copy(update={"k": max(retrieval.k, *RECALL_AT)})
-    found = {row.id: library.nearest(deep, source, row) for row in rows}
+    texts = retriever.read_texts[source]
+    deep = retrieval.but(k=max(retrieval.k, *RECALL_AT))
+    found = {row.id: retriever.nearest(deep, source, row) for row in rows}
     handed = [positions[: retrieval.k] for positions in found.values()]
     known = _known(evaluator, source, rows)
     ranked = [[ids[at] for at in found[row.id]] for row in known]
@@ -61,7 +61,7 @@ def _ids(evaluator: Evaluator, source: Source) -> list[str]:
 
 def _known(evaluator: Evaluator, source: Source, rows: Sequence[Sample]) -> list[Sample]:
     """Return the rows of which a right document is known and there."""
-    there = evaluator.library.passages_of if source == "documents" else {}
+    there = evaluator.reader.passages_of if source == "documents" else {}
     return [row for row in rows if any(doc_id in there for doc_id in row.doc_ids)]
 
 
@@ -85,10 +85,10 @@ def _judged(
     A BM25 score means nothing by itself: it grows with the length of the question.
     """
     ids = _ids(evaluator, source)
-    evaluator.library.prepare(retrieval, rows)
+    evaluator.retriever.prepare(retrieval, rows)
     shares, right = [], []
     for row in rows:
-        found = evaluator.library.candidates(retrieval, source, row)[:JUDGED_TEXTS]
+        found = evaluator.retriever.candidates(retrieval, source, row)[:JUDGED_TEXTS]
         total = sum(score for _, score in found) or 1.0
         shares += [score / total for _, score in found]
         right += [ids[at] in row.doc_ids for at, _ in found]

@@ -1,4 +1,4 @@
-"""What the gate may count: independent witnesses, each kind of row by its share in production."""
+"""What the gate may count: independent units, each kind of row by its share in production."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ class Units:
 
 
 def as_units(scored: Iterable[tuple[Sample, float]], shares: Mapping[str, float]) -> Units:
-    """Return the witnesses among scored rows: a group is one, with the mean of its rows.
+    """Return the units among scored rows: a group is one, with the mean of its rows.
 
     Args:
         scored: rows and their scores.
-        shares: kind of row -> its share in production; empty: every witness counts alike.
+        shares: kind of row -> its share in production; empty: every unit counts alike.
     """
     members: dict[tuple[str, str], list[tuple[Sample, float]]] = {}
     for sample, score in scored:
-        members.setdefault(sample.witness, []).append((sample, score))
+        members.setdefault(sample.unit, []).append((sample, score))
     scores = tuple(fmean(score for _, score in rows) for rows in members.values())
     strata = tuple(rows[0][0].stratum for rows in members.values())
     weights = tuple(stratum_weights(strata, shares)) if shares and strata else None

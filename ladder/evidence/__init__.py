@@ -2,21 +2,33 @@
 
 from ladder.evidence.artefact import Canaries, Canary, Passport
 from ladder.evidence.assessment import (
+    Advice,
     Assessment,
     Attempt,
     Bill,
     BreakEven,
     Economics,
+    Ground,
+    Need,
     Recommendation,
     Savings,
     Status,
     TaskRecord,
-    Technique,
-    TechniqueName,
+    TrainingMethod,
+    TrainingMethodName,
 )
-from ladder.evidence.candidate import Build, Candidate, Foreseen, Order, Retrieval
+from ladder.evidence.candidate import Build, Candidate, Order, Retrieval, TrainingEstimate, Way
 from ladder.evidence.data import DataReport, SyntheticCounts, SyntheticRecord, WordOverlap
-from ladder.evidence.diagnosis import Cause, CauseName, ContextCosts, Diagnosis, Mend
+from ladder.evidence.diagnosis import (
+    Ablation,
+    Cause,
+    CauseName,
+    ContextCosts,
+    Diagnosis,
+    Fix,
+    Gap,
+    Unresolved,
+)
 from ladder.evidence.measurement import (
     CONTROL,
     AgainstTeacher,
@@ -24,7 +36,9 @@ from ladder.evidence.measurement import (
     Confirmation,
     Control,
     ControlLine,
+    CostBasis,
     JudgeAgreement,
+    LimitName,
     LimitVerdict,
     Measurement,
     RaceLine,
@@ -33,10 +47,12 @@ from ladder.evidence.measurement import (
     VerdictWord,
 )
 from ladder.evidence.plan import Baseline, RevalidationPlan
-from ladder.evidence.values import Asked, Estimate, Latency, Memory, Record, TokenUse
+from ladder.evidence.values import Asked, Estimate, Failures, Latency, Memory, Record, TokenUse
 
 __all__ = [
     "CONTROL",
+    "Ablation",
+    "Advice",
     "AgainstTeacher",
     "Asked",
     "Assessment",
@@ -55,17 +71,22 @@ __all__ = [
     "ContextCosts",
     "Control",
     "ControlLine",
+    "CostBasis",
     "DataReport",
     "Diagnosis",
     "Economics",
     "Estimate",
-    "Foreseen",
+    "Failures",
+    "Fix",
+    "Gap",
+    "Ground",
     "JudgeAgreement",
     "Latency",
+    "LimitName",
     "LimitVerdict",
     "Measurement",
     "Memory",
-    "Mend",
+    "Need",
     "Order",
     "Passport",
     "RaceLine",
@@ -79,10 +100,13 @@ __all__ = [
     "SyntheticCounts",
     "SyntheticRecord",
     "TaskRecord",
-    "Technique",
-    "TechniqueName",
     "TokenUse",
+    "TrainingEstimate",
+    "TrainingMethod",
+    "TrainingMethodName",
+    "Unresolved",
     "Verdict",
     "VerdictWord",
+    "Way",
     "WordOverlap",
 ]

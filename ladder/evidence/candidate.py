@@ -5,15 +5,18 @@ from __future__ import annotations
 from typing import Literal
 
 from ladder.evidence.values import Record
-from ladder.task import RungName
+from ladder.files import digest_of
+from ladder.task import ModelRef, RungName
 
 
-class Foreseen(Record):
+class TrainingEstimate(Record):
     """What a training was expected to take, before it began."""
+
+    FORMER = {"there_mb": "available_mb"}
 
     seconds: float
     memory_mb: float
-    there_mb: float
+    available_mb: float
     """Memory that was free."""
     tokens: int = 0
     """That are learnt from, all epochs together."""
@@ -24,6 +27,8 @@ class Foreseen(Record):
 class Build(Record):
     """What it cost to make a candidate, before its first answer."""
 
+    FORMER = {"foreseen": "estimated"}
+
     seconds: float = 0.0
     train_tokens: int = 0
     teacher_tokens: int = 0
@@ -31,7 +36,7 @@ class Build(Record):
     peak_memory_mb: float = 0.0
     folder: str | None = None
     """Where the trained artefact and its training.json are."""
-    foreseen: Foreseen | None = None
+    estimated: TrainingEstimate | None = None
 
 
 Order = Literal["best last", "best first", "best at both ends", "best in the middle"]
@@ -41,7 +46,7 @@ class Retrieval(Record):
     """What is put before the question."""
 
     source: Literal["documents", "examples", "both", "gold"]
-    """`gold`: the documents that are known to hold the answer; an arm of the diagnosis."""
+    """`gold`: the documents that are known to hold the answer; an ablation of the diagnosis."""
     method: Literal["bm25", "dense", "hybrid"] = "bm25"
     k: int = 4
     narrow: bool = False
@@ -61,17 +66,22 @@ class Retrieval(Record):
     order: Order = "best last"
     """Of the documents; the question stands after them."""
     beside: Literal["nothing", "filler", "distractors"] = "nothing"
-    """What stands beside the gold documents, up to `k` in all: arms that measure what length and
-    distraction cost."""
+    """What stands beside the gold documents, up to `k` in all: ablations that measure what length
+    and distraction cost."""
+
+
+Way = Literal["prompted", "retrieving", "trained"]
 
 
 class Candidate(Record):
     """One concrete system, written down fully: the same record gives the same system."""
 
+    FORMER = {"technique": "description", "answer": "decoding", "placebo": "no_op"}
+
     rung: RungName
-    technique: str
+    description: str
     """The candidate in a few words."""
-    model: str
+    model: ModelRef
     """An engine reference: bundled:…, hf:…, openai:… or head:<folder> (a linear label student)."""
     adapter: str | None = None
     form: Literal["chat", "plain"] = "plain"
@@ -82,7 +92,7 @@ class Candidate(Record):
     """What stands in the goal's place; empty: the goal itself."""
     shots: tuple[str, ...] = ()
     """Ids of the training samples shown before the question."""
-    answer: Literal["free", "scored", "constrained", "json"] = "free"
+    decoding: Literal["free", "scored", "constrained", "json"] = "free"
     """`json`: free, and held to the schema of the answers."""
     calibration: Literal["none", "empty", "batch"] = "none"
     retrieval: Retrieval | None = None
@@ -90,6 +100,23 @@ class Candidate(Record):
     """Answers drawn for a request at most; the most frequent one is given (`rungs.voting`)."""
     rewrite: bool = False
     """An answer that a check finds fault with is asked for once more (`rungs.rewriting`)."""
-    placebo: bool = False
+    no_op: bool = False
     """One blank line more, and nothing else: how much answers change by chance."""
     build: Build = Build()
+
+    @property
+    def digest(self) -> str:
+        """What tells it from every other candidate; the description is for people."""
+        return digest_of(self.model_dump(mode="json", exclude={"description", "build"}))
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether something was trained for it."""
+        return self.adapter is not None or self.build.folder is not None
+
+    @property
+    def way(self) -> Way:
+        """How the base model was made to do the task."""
+        if self.is_trained:
+            return "trained"
+        return "prompted" if self.retrieval is None else "retrieving"

@@ -24,12 +24,14 @@ class WordOverlap(Record):
 class DataReport(Record):
     """What the rows are, and what they can tell."""
 
+    FORMER = {"witnesses": "units"}
+
     train: int
     synthetic: int = 0
     """Of the training rows: those that a teacher wrote."""
     dev: int
     gate: int
-    witnesses: int = 0
+    units: int = 0
     """Independent ones among the gate rows: a group counts once."""
     sealed: int
     reserve: int

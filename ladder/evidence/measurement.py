@@ -5,13 +5,27 @@ from __future__ import annotations
 from typing import Literal
 
 from ladder.evidence.candidate import Build
-from ladder.evidence.values import Estimate, Latency, Record, TokenUse
+from ladder.evidence.values import Estimate, Failures, Latency, Record, TokenUse
 
 VerdictWord = Literal["pass", "fail", "undecided", "none"]
 
 
+class CostBasis(Record):
+    """What a cost per request rests on."""
+
+    kind: Literal["no answers", "no prices", "prices", "machine"]
+    """`no answers` and `no prices`: nothing, so there is no cost."""
+    source: str = ""
+    """Of prices: who names them."""
+    utilisation: float | None = None
+    """Of a machine: the share of its paid time in which it works."""
+    usd_per_hour: float | None = None
+
+
 class Measurement(Record):
     """What one candidate does on one set of rows."""
+
+    RETIRED = frozenset({"cost_source", "human_refusal"})
 
     score: Estimate
     """Over independent units: rows, or groups of rows; weighted where the task knows shares."""
@@ -21,14 +35,14 @@ class Measurement(Record):
     """Kind of row (stratum) -> its score."""
     human_score: Estimate | None = None
     """What people would score it, from their labels and the judge's: `gate.judged`, unweighted."""
-    human_refusal: str = ""
-    """Why a judge's score is given alone: too few human labels."""
+    human_labels: int | None = None
+    """Independent units whose answers people labelled; None: no judge is gated."""
     unjudged: int = 0
     """Of the errors: answers that came, and that the judge gave no score."""
     others: dict[str, Estimate] = {}
     macro_f1: float | None = None
     cost_usd_per_1k: float | None = None
-    cost_source: str = ""
+    cost_basis: CostBasis | None = None
     cost_error_usd_per_1k: float = 0.0
     """Standard error of the cost, from how much requests differ."""
     latency_ms: Latency | None = None
@@ -50,16 +64,30 @@ class Measurement(Record):
     fingerprint: dict[str, str] = {}
 
 
+LimitName = Literal["min_score", "max_cost_usd_per_1k", "max_p95_ms", "max_error_rate"]
+
+
 class LimitVerdict(Record):
     """One limit of the gate against what was measured."""
 
-    limit: Literal["min_score", "max_cost_usd_per_1k", "max_p95_ms", "max_error_rate"]
+    RETIRED = frozenset({"reason"})
+
+    limit: LimitName
     wanted: float
     got: float | None
     distance: float | None
     """Positive: on the good side of the limit."""
     verdict: VerdictWord
-    reason: str
+    n: int | None = None
+    """Independent units, or requests, that were counted; None: of cost, and in files written
+    before."""
+    low: float | None = None
+    """The true score is at least this, and at most `high`: both at the error of this look."""
+    high: float | None = None
+    missed: int = 0
+    """Of `n`: requests over the limit of latency, or without an answer that could be scored."""
+    failed: int = 0
+    """Timed requests that got no answer; not among `n`."""
     more_rows: int | None = None
     """Further rows that would settle it if the score stays as observed."""
 
@@ -67,9 +95,11 @@ class LimitVerdict(Record):
 class Verdict(Record):
     """pass, fail or undecided over all limits; `none` where too many requests failed."""
 
+    FORMER = {"unproven": "leans_to_pass"}
+
     status: VerdictWord
     limits: tuple[LimitVerdict, ...]
-    unproven: bool = False
+    leans_to_pass: bool = False
     """The estimates hold every limit but the evidence does not prove it."""
 
 
@@ -80,6 +110,8 @@ class Confirmation(Record):
     verdict: LimitVerdict
     """`none`: too many requests failed, so nothing is confirmed."""
     rows: int
+    failures: Failures | None = None
+    """Where they are too many for a verdict."""
     leaky: Estimate | None = None
     """The score had the rows that repeat training rows been counted."""
 
@@ -122,7 +154,11 @@ class AgainstTeacher(Record):
 class RaceLine(Record):
     """How one candidate did on the dev split."""
 
-    technique: str
+    FORMER = {"technique": "description"}
+
+    description: str
+    candidate: str = ""
+    """The candidate's digest."""
     score: float
     """Over the rows that it answered."""
     n: int
@@ -153,6 +189,8 @@ class RetrievalHealth(Record):
 class JudgeAgreement(Record):
     """The model that scores the answers, and how far people agree with it."""
 
+    RETIRED = frozenset({"sentence"})
+
     model: str
     """Kind and name."""
     n: int
@@ -164,7 +202,8 @@ class JudgeAgreement(Record):
     kappa: Estimate | None = None
     """Cohen's kappa of the same, -1..1: 0 is what chance alone agrees on."""
     fingerprint: dict[str, str] = {}
-    sentence: str
+    is_base: bool = False
+    """Whether it is the base model itself: models favour their own answers."""
 
 
 class ControlLine(Record):
@@ -179,5 +218,6 @@ class ControlLine(Record):
 class Control(Record):
     """The reference that is always printed and never a rung."""
 
+    RETIRED = frozenset({"sentence"})
+
     lines: tuple[ControlLine, ...]
-    sentence: str

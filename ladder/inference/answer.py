@@ -11,7 +11,6 @@ from functools import partial
 from statistics import fmean
 
 from ladder.engines.base import Completion, Request
-from ladder.engines.cache import CachedEngine
 from ladder.errors import NoVerdictError
 from ladder.evidence import Candidate
 from ladder.inference.evaluator import Evaluator
@@ -21,6 +20,7 @@ from ladder.inference.outcome import Outcome
 from ladder.inference.prompts import request_for
 from ladder.inference.rewriting import fault_of, rewritten
 from ladder.inference.voting import ballot, vote
+from ladder.models.cache import CachedEngine
 from ladder.samples.rows import Sample
 
 BATCH_CALIBRATION_ROWS = 32
@@ -39,10 +39,10 @@ def answer(
     With `scored` off the answers alone are wanted: no judge is asked, and there are no scores.
     """
     engine = evaluator.engine(candidate)
-    evaluator.library.prepare(candidate.retrieval, samples)
+    evaluator.retriever.prepare(candidate.retrieval, samples)
     requests = [request_for(evaluator, candidate, sample, engine) for sample in samples]
     prior = _prior(evaluator, candidate, engine)
-    completions = _answered(evaluator, candidate, requests, title or candidate.technique)
+    completions = _answered(evaluator, candidate, requests, title or candidate.description)
     answered = [at for at in range(len(samples)) if completions[at].error is None]
     texts = {at: read(candidate, requests[at], completions[at], prior) for at in answered}
     found: dict[int, Scored] = {}
@@ -82,8 +82,8 @@ def exchange(evaluator: Evaluator, candidate: Candidate, request: Request) -> Ex
     form, labels = evaluator.task.answer, evaluator.data.labels
     asked = once(request)
     if candidate.votes > 1:
-        endpoint = candidate.model.startswith("openai:")
-        asked = vote(request, candidate.votes, partial(ballot, form, labels), in_parallel=endpoint)
+        served = evaluator.engine(candidate).abilities.served
+        asked = vote(request, candidate.votes, partial(ballot, form, labels), in_parallel=served)
     if candidate.rewrite:
         check = partial(fault_of, form, labels, evaluator.answer_schema)
         asked = rewritten(asked, request, check)
@@ -94,9 +94,9 @@ def read(
     candidate: Candidate, request: Request, completion: Completion, prior: Sequence[float] = ()
 ) -> str:
     """Return the answer text of a completion."""
-    if not completion.choice_logprobs or candidate.answer in ("free", "json"):
+    if not completion.choice_logprobs or candidate.decoding in ("free", "json"):
         return completion.text
-    if candidate.answer == "constrained" and completion.greedy_choice is not None:
+    if candidate.decoding == "constrained" and completion.greedy_choice is not None:
         return request.choices[completion.greedy_choice]
     values = completion.choice_logprobs
     if prior:
@@ -116,11 +116,11 @@ def _prior(evaluator: Evaluator, candidate: Candidate, engine: CachedEngine) -> 
         samples: Sequence[Sample] = [Sample(id="", input="N/A", target="")]
     else:
         samples = evaluator.data.dev[:BATCH_CALIBRATION_ROWS]
-    evaluator.library.prepare(candidate.retrieval, samples)
+    evaluator.retriever.prepare(candidate.retrieval, samples)
     requests = [request_for(evaluator, candidate, sample, engine) for sample in samples]
     completions = [completion for _, completion in engine.complete(requests)]
     lost = [c for c in completions if c.error is not None and not c.is_own_fault]
     if lost:  # another prior is another system
-        raise NoVerdictError(f"calibrating {candidate.technique}: {lost[0].error}")
+        raise NoVerdictError(f"calibrating {candidate.description}: {lost[0].error}")
     found = [c.choice_logprobs for c in completions if c.choice_logprobs]
     return tuple(map(fmean, zip(*found, strict=True)))

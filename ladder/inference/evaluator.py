@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from ladder.engines.cache import CachedEngine
-from ladder.engines.models import Models
 from ladder.evidence import Candidate
+from ladder.models.cache import CachedEngine
+from ladder.models.models import Models
 from ladder.progress import Watch
-from ladder.retrieval.library import Library
+from ladder.retrieval.reading import Reader
+from ladder.retrieval.retriever import Retriever
 from ladder.samples.answer_schema import Schema, schema_of
 from ladder.samples.data import Data
 from ladder.samples.rows import Sample
@@ -29,8 +30,7 @@ class Evaluator:
     task: Task
     data: Data
     models: Models
-    library: Library
-    """What the candidates retrieve from."""
+    retriever: Retriever
     scorers: Scorers
     watch: Watch
     _longest: dict[str, int | None] = field(default_factory=dict)
@@ -41,8 +41,13 @@ class Evaluator:
 
     def with_data(self, data: Data) -> Evaluator:
         """Return an evaluator of the same task with other data; completions stay cached."""
-        library = Library(self.task, data, self.models.cache, self.watch)
-        return replace(self, data=data, library=library, _longest={})
+        retriever = Retriever(self.task, data, self.models.cache, self.watch)
+        return replace(self, data=data, retriever=retriever, _longest={})
+
+    @cached_property
+    def reader(self) -> Reader:
+        """What turns the retrieved documents into what a candidate reads."""
+        return Reader(self.retriever)
 
     @cached_property
     def answer_schema(self) -> Schema | None:

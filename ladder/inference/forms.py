@@ -54,24 +54,23 @@ def wordings(evaluator: Evaluator) -> tuple[tuple[str, str], ...]:
 def held_to_schema(evaluator: Evaluator, candidate: Candidate) -> list[Candidate]:
     """Return a free candidate held to the schema of the answers; none where it cannot be."""
     can = evaluator.engine(candidate).abilities
-    if candidate.answer != "free" or not can.json_schema or evaluator.answer_schema is None:
+    if candidate.decoding != "free" or not can.json_schema or evaluator.answer_schema is None:
         return []
-    return [candidate.model_copy(update={"answer": "json"})]
+    return [candidate.but(decoding="json")]
 
 
 def scored(candidate: Candidate) -> list[Candidate]:
     """Return the ways to read a label from scores; all of them share the same requests."""
     by_calibration = [
-        candidate.model_copy(update={"answer": "scored", "calibration": calibration})
-        for calibration in CALIBRATIONS
+        candidate.but(decoding="scored", calibration=calibration) for calibration in CALIBRATIONS
     ]
-    constrained = {"answer": "constrained", "calibration": "none"}
-    return [*by_calibration, candidate.model_copy(update=constrained)]
+    constrained = {"decoding": "constrained", "calibration": "none"}
+    return [*by_calibration, candidate.but(**constrained)]
 
 
 def named(candidates: list[Candidate]) -> list[Candidate]:
     """Give each candidate its description."""
-    return [c.model_copy(update={"technique": describe(c)}) for c in candidates]
+    return [c.but(description=describe(c)) for c in candidates]
 
 
 def describe(candidate: Candidate) -> str:
@@ -100,11 +99,11 @@ def describe(candidate: Candidate) -> str:
 
 
 def _answered(candidate: Candidate) -> str:
-    if candidate.answer == "scored":
+    if candidate.decoding == "scored":
         narrow = candidate.retrieval is not None and candidate.retrieval.narrow
         return "retrieved labels scored" if narrow else "labels scored"
     words = {"constrained": "held to the labels", "json": "held to the schema", "free": "free text"}
-    return words[candidate.answer]
+    return words[candidate.decoding]
 
 
 DOCUMENT_COUNTS = (1, 3)

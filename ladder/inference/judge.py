@@ -12,6 +12,7 @@ from ladder.inference.evaluator import Evaluator
 from ladder.inference.outcome import NoScore
 from ladder.samples.rows import Sample
 from ladder.scorers import ModelScorer, Score
+from ladder.task import ModelRef
 
 TIMES_ASKED = 2
 """What failed is asked again once all else has been asked: the trouble may have passed."""
@@ -120,9 +121,9 @@ def _read(scorer: ModelScorer, request: Request, completion: Completion) -> Scor
     return score
 
 
-def judge_model(evaluator: Evaluator, scorer: ModelScorer) -> str:
+def judge_model(evaluator: Evaluator, scorer: ModelScorer) -> ModelRef:
     """Return the engine reference that a judge is asked at."""
-    return scorer.model or evaluator.task.models.base
+    return ModelRef(scorer.model) if scorer.model else evaluator.task.models.base
 
 
 def judge_pins(evaluator: Evaluator) -> dict[str, str]:

@@ -6,9 +6,9 @@ import json
 from collections.abc import Sequence
 
 from ladder.engines.base import Request
-from ladder.engines.cache import CachedEngine
 from ladder.evidence import Candidate, Retrieval
 from ladder.inference.evaluator import Evaluator
+from ladder.models.cache import CachedEngine
 from ladder.samples.rows import Document, Sample
 
 MANY_LABELS = 30
@@ -23,12 +23,12 @@ def request_for(
     evaluator: Evaluator, candidate: Candidate, sample: Sample, engine: CachedEngine
 ) -> Request:
     """Build the request of a sample."""
-    if candidate.model.startswith("head:"):
+    if not engine.abilities.instructed:
         return Request(text=sample.input)
     choices: tuple[str, ...] = ()
-    if candidate.answer in ("scored", "constrained"):
+    if candidate.decoding in ("scored", "constrained"):
         choices = _choices(evaluator, candidate.retrieval, sample)
-    held = candidate.answer == "json" and evaluator.answer_schema
+    held = candidate.decoding == "json" and evaluator.answer_schema
     schema = json.dumps(evaluator.answer_schema, ensure_ascii=False) if held else ""
     limit = answer_tokens(evaluator, candidate, engine)
     shots = [
@@ -47,7 +47,7 @@ def _choices(evaluator: Evaluator, retrieval: Retrieval | None, sample: Sample) 
     labels = evaluator.data.labels
     if retrieval is None or not retrieval.narrow:
         return labels
-    near = evaluator.library.nearest(retrieval, "examples", sample)
+    near = evaluator.retriever.nearest(retrieval, "examples", sample)
     seen = {evaluator.data.train[at].target for at in near}
     return tuple(label for label in labels if label in seen) or labels
 
@@ -67,10 +67,10 @@ def _retrieved(
         return [], []
     examples, documents = [], []
     if retrieval.source in ("examples", "both"):
-        found = evaluator.library.nearest(retrieval, "examples", sample)
+        found = evaluator.retriever.nearest(retrieval, "examples", sample)
         examples = [evaluator.data.train[at] for at in reversed(found)]
     if retrieval.source != "examples":
-        documents = evaluator.library.documents(retrieval, sample, engine.count_tokens, room)
+        documents = evaluator.reader.documents(retrieval, sample, engine.count_tokens, room)
     return examples, documents
 
 
@@ -90,7 +90,7 @@ def _plain(
     lines = [_document_line(document) for document in documents]
     lines += [f"{asks}: {one_line(sample.input)}", f"{answers}:"]
     text = "\n\n".join([*blocks, "\n".join(lines)])
-    return f"\n{text}" if candidate.placebo else text
+    return f"\n{text}" if candidate.no_op else text
 
 
 def _chat(
@@ -104,7 +104,7 @@ def _chat(
     labels = evaluator.data.labels
     if labels and len(labels) <= MANY_LABELS:
         instruction += f"\nAnswer with one of: {', '.join(labels)}."
-    turns = [("system", f"{instruction}\n" if candidate.placebo else instruction)]
+    turns = [("system", f"{instruction}\n" if candidate.no_op else instruction)]
     for shot in shots:
         known = [_document_line(document) for document in _known(evaluator, candidate, shot)]
         turns += [("user", "\n".join([*known, shot.input])), ("assistant", shot.target)]
@@ -116,7 +116,7 @@ def _known(evaluator: Evaluator, candidate: Candidate, shot: Sample) -> list[Doc
     """Return a shot's own documents, where the candidate reads documents."""
     if candidate.retrieval is None or candidate.retrieval.source == "examples":
         return []
-    return evaluator.library.right_passages(shot)[:1]
+    return evaluator.reader.right_passages(shot)[:1]
 
 
 def _document_line(document: Document) -> str:

@@ -31,27 +31,27 @@ ENOUGH = 0.95
 def vote(
     request: Request, most: int, ballot: Callable[[str], str | None], *, in_parallel: bool
 ) -> Exchange:
-    """Draw answers in waves until the vote is decided; the answer is the winner's first wording.
+    """Draw answers in batches until the vote is decided; the answer is the winner's first wording.
 
     Args:
         request: is asked anew for each draw.
         most: answers to draw at most.
         ballot: text -> what is counted as the same answer; None abstains.
-        in_parallel: the draws of a wave are answered at the same time (an endpoint), so a wave
+        in_parallel: the draws of a batch are answered at the same time (an endpoint), so a batch
             takes as long as its slowest; else their shares of the machine add up.
     """
     heard: list[Completion] = []
     seconds = 0.0
     while more := draws_wanted(_counts(heard, ballot), len(heard), most):
-        wave = yield [
+        batch = yield [
             replace(request, temperature=TEMPERATURE, sample=len(heard) + number)
             for number in range(more)
         ]
-        heard += wave
-        lost = [one for one in wave if one.error is not None and not one.is_own_fault]
+        heard += batch
+        lost = [one for one in batch if one.error is not None and not one.is_own_fault]
         if lost:  # a vote that an outage took part in is another vote
             return taken_together(heard, lost[0], seconds)
-        took = [completion.seconds for completion in wave]
+        took = [completion.seconds for completion in batch]
         seconds += max(took) if in_parallel else math.fsum(took)
     return taken_together(heard, _elected(heard, ballot), seconds)
 

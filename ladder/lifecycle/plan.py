@@ -166,7 +166,7 @@ def with_secrets(plan: RevalidationPlan, path: Path, task: Task) -> Revalidation
         fix = "Name it there, or assess the task anew."
         wanted = f"a model that {task.source} names"
         raise TaskError([Problem(f"{path}: candidate.model", shown, wanted, fix)])
-    return plan.model_copy(update={"candidate": plan.candidate.model_copy(update={"model": real})})
+    return plan.but(candidate=plan.candidate.but(model=real))
 
 
 def _relative(path: Path, folder: Path) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ladder.artefacts.inspection import canary_finding
 from ladder.climb.opening import COMPLETIONS, open_bench
+from ladder.engines import is_served
 from ladder.engines.local import LocalEngine
 from ladder.errors import GO_ON, NoVerdictError, PassportError, Problem, StateError, TaskError
 from ladder.evaluation.measure import measure
@@ -20,6 +21,7 @@ from ladder.evidence import Attempt, Measurement, RevalidationPlan, Verdict
 from ladder.files import alone_in, append_line, clear_disk_errors, private_folder, read_text
 from ladder.lifecycle.plan import day_of, load_plan, pins, with_secrets
 from ladder.progress import Watch
+from ladder.report.limits import limit_reason
 from ladder.rungs.protocol import Bench
 from ladder.task import Task, load_task
 from ladder.trust.code import Granted
@@ -51,7 +53,7 @@ def is_due(path: Path, plan: RevalidationPlan, today: date) -> bool:
 def from_the_future(path: Path, plan: RevalidationPlan, today: date) -> list[str]:
     """Name the dates after today in a plan and its record: no date of theirs is gone by."""
     return [
-        f"{where}: {day} lies in the future, so it does not count. Set the clock, or mend the line."
+        f"{where}: {day} lies in the future, so it does not count. Set the clock, or fix the line."
         for day, where in _days(path, plan)
         if day > today
     ]
@@ -69,7 +71,7 @@ def _days(path: Path, plan: RevalidationPlan) -> Iterator[tuple[date, str]]:
         try:
             day = day_of(json.loads(line)["at"])
         except (ValueError, KeyError, TypeError, RecursionError) as error:
-            fix = "Mend the line or take it out; or move the file away: the check is due then."
+            fix = "Fix the line or take it out; or move the file away: the check is due then."
             said = f"{where}: not the record of checks ({str(error)[:100]}). {fix}"
             raise StateError(said) from None
         yield day, where
@@ -115,7 +117,7 @@ def revalidate(path: Path, watch: Watch, granted: Granted = "trusted") -> Revali
 def _refuse_other_endpoint(path: Path, plan: RevalidationPlan, task: Task) -> None:
     """Refuse an endpoint that stands in the plan alone: the task says where its rows may go."""
     model = plan.candidate.model
-    if model.startswith("openai:") and model not in task.models.model_dump().values():
+    if is_served(model) and model not in task.models.model_dump().values():
         got, wanted = f"`{harmless(model, 120)}`", f"an endpoint that {task.source} names"
         raise TaskError([Problem(f"{path}: candidate.model", got, wanted)])
 
@@ -154,7 +156,9 @@ def _measured_again(bench: Bench, plan: RevalidationPlan) -> Revalidation:
         title="revalidating",
     )
     if verdict.status == "none":
-        reason = "; ".join(limit.reason for limit in verdict.limits if limit.verdict == "none")
+        reason = "; ".join(
+            limit_reason(limit) for limit in verdict.limits if limit.verdict == "none"
+        )
         words = f" (most often: {measurement.commonest_error})" if measurement.errors else ""
         raise NoVerdictError(
             f"No verdict: {reason}{words}. This does not count as a check. {GO_ON}"
@@ -168,7 +172,7 @@ def _measured_again(bench: Bench, plan: RevalidationPlan) -> Revalidation:
 
 def changed_pins(bench: Bench, plan: RevalidationPlan) -> tuple[str, ...]:
     """Return the names of pinned things that differ now."""
-    chosen = Attempt(rung=plan.candidate.rung, status="passed", reason="", candidate=plan.candidate)
+    chosen = Attempt(rung=plan.candidate.rung, status="passed", candidate=plan.candidate)
     now = pins(bench, chosen)
     names = sorted(plan.pinned.keys() | now.keys())
     return tuple(name for name in names if plan.pinned.get(name) != now.get(name))
@@ -181,7 +185,7 @@ def findings(
     found = []
     for limit in verdict.limits:
         if limit.verdict in ("fail", "none"):
-            found.append(f"{limit.limit} is missed: {limit.reason}")
+            found.append(f"{limit.limit} is missed: {limit_reason(limit)}")
     before, now = plan.baseline.gate_rows, measured.score
     if now.high < before.low:
         found.append(

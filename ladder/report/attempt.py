@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ladder.evidence import AgainstTeacher, Attempt, Measurement
-from ladder.report.causes import cause_lines, context_lines, mend_lines
+from ladder.report.causes import cause_lines, context_lines, fix_lines
+from ladder.report.people import human_lines
+from ladder.report.reasons import attempt_reason
 from ladder.report.summary import table_cells
 from ladder.report.training import build_lines
 from ladder.wording import counted, span
@@ -14,30 +16,36 @@ SUSPECT_TAIL = 5
 """A p95 of so many times the p50 is worth a word."""
 
 
-def attempt_lines(attempt: Attempt) -> Iterator[str]:
-    """Yield the section of a rung: what was measured, raced, compared, and why it failed."""
+def attempt_lines(attempt: Attempt, attempts: Sequence[Attempt]) -> Iterator[str]:
+    """Yield the section of a rung: what was measured, raced, compared, and why it failed.
+
+    Args:
+        attempt: the rung.
+        attempts: all of the climb.
+    """
     yield f"\n### {attempt.rung}: {attempt.status}\n"
+    reason = attempt_reason(attempt, attempts)
     m = attempt.measurement
     if m is None or attempt.candidate is None:
-        yield attempt.reason
+        yield reason
         yield from _failed_lines(attempt)
         return
-    yield f"Winner: {attempt.candidate.technique}. {attempt.reason}.\n"
+    yield f"Winner: {attempt.candidate.description}. {reason}.\n"
     yield from _limit_lines(attempt)
     yield from _failed_lines(attempt)
-    yield from mend_lines(attempt.mends)
+    yield from fix_lines(attempt.fixes)
     if m.macro_f1 is not None:
         yield f"\nMacro-F1 {m.macro_f1:.3f} beside a score of {m.score.mean:.3f}."
     yield from _latency_lines(m)
     for name, other in m.others.items():
         yield f"\nAlso {name}: {span(other)}."
     yield from _retrieval_lines(attempt)
-    yield from _human_lines(m)
+    yield from human_lines(m)
     yield from _slice_lines(m)
     yield from _comparison_lines(attempt)
     yield from _teacher_lines(attempt.against_teacher)
     yield from build_lines(m.build)
-    yield from cause_lines(attempt.diagnosis)
+    yield from cause_lines(attempt)
     yield from context_lines(attempt.context)
     if attempt.race:
         yield "\n<details><summary>The race on dev rows</summary>\n"
@@ -47,7 +55,7 @@ def attempt_lines(attempt: Attempt) -> Iterator[str]:
             mark = "" if line.dropped else " ← won"
             score = f"{line.score:.2f}" if line.n else "–"
             lost = f"{line.errors}: neither won nor lost" if line.inconclusive else str(line.errors)
-            yield table_cells((f"{line.technique}{mark}", score, str(line.n), lost))
+            yield table_cells((f"{line.description}{mark}", score, str(line.n), lost))
         yield "\n</details>"
 
 
@@ -121,19 +129,6 @@ def _calibration(error: float | None) -> str:
     )
 
 
-def _human_lines(m: Measurement) -> Iterator[str]:
-    if m.human_score:
-        yield (
-            f"\nBy people: {span(m.human_score)}, from {m.human_score.n} human labels and the "
-            f"judge's scores{', unweighted' if m.unweighted else ''} (PPI++, a normal "
-            "approximation; the labelled answers must be a random sample)."
-        )
-    elif m.human_refusal:
-        yield f"\nNo score by people: {m.human_refusal}. The score here is the judge's opinion."
-    if m.unjudged:
-        yield f"\n{m.unjudged} answers got no grade from the judge and count as errors."
-
-
 def _slice_lines(m: Measurement) -> Iterator[str]:
     if m.unweighted:
         yield f"\nWeighted to the shares in production; unweighted {span(m.unweighted)}."
@@ -146,8 +141,8 @@ def _slice_lines(m: Measurement) -> Iterator[str]:
 
 def _comparison_lines(attempt: Attempt) -> Iterator[str]:
     chose = next((line for line in attempt.race if not line.dropped), None)
-    mended = any(mend.kept for mend in attempt.mends)  # what raced is not what was measured
-    if chose and attempt.measurement and not mended:
+    fixed = any(fix.kept for fix in attempt.fixes)  # what raced is not what was measured
+    if chose and attempt.measurement and not fixed:
         seen, unseen = chose.score, attempt.measurement.score.mean
         yield (
             f"\nOn the {chose.n} dev rows that chose it: {seen:.2f}; on unseen rows: {unseen:.2f} "

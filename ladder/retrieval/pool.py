@@ -76,7 +76,7 @@ class Pool:
 
     def first(self, how: Retrieval, count: int) -> list[int]:
         """Return the first positions before any reranking: what a reranker has to read."""
-        return self._ranked(how.model_copy(update={"rerank": 0}), count)[:count]
+        return self._ranked(how.but(rerank=0), count)[:count]
 
     def _ranked(self, how: Retrieval, depth: int) -> list[int]:
         """Return at least `depth` positions where there are so many, before any diversity."""

@@ -7,11 +7,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ladder.engines.cache import Cache
 from ladder.engines.embedding import own_classes_refused
 from ladder.engines.passport import refuse_pickle
 from ladder.errors import MissingExtraError
 from ladder.files import digest_of, folder_digests
+from ladder.models.cache import Cache
 from ladder.progress import Watch
 
 BATCH_ROWS = 32

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
-from ladder.evidence import Attempt, Candidate
+from ladder.evidence import Attempt, Candidate, Gap
 from ladder.inference.evaluator import Evaluator
 from ladder.inference.outcome import Scores
 from ladder.samples.data import Data
@@ -65,8 +65,11 @@ class Bench:
         return self.evaluator.data
 
 
-Wave = Callable[[Bench, Candidate | None], list[Candidate]]
+Stage = Callable[[Bench, Candidate | None], list[Candidate]]
 """Candidates to race next, given the incumbent: the winner of the stages before (None at first)."""
+
+Trains = Literal["nothing", "base", "student"]
+"""What a rung trains: the task's base model, or a student of the best system so far."""
 
 
 class Rung(Protocol):
@@ -78,15 +81,33 @@ class Rung(Protocol):
         ...
 
     @property
-    def WAVES(self) -> tuple[Wave, ...]:  # noqa: N802 - a module's constant
+    def TRAINS(self) -> Trains:  # noqa: N802 - a module's constant
+        """What it trains."""
+        ...
+
+    @property
+    def FIXES(self) -> frozenset[Gap]:  # noqa: N802 - a module's constant
+        """Failures of the rungs below that it can fix: it is not climbed for any other."""
+        ...
+
+    @property
+    def STAGES(self) -> tuple[Stage, ...]:  # noqa: N802 - a module's constant
         """Groups of candidates, raced one after the other."""
         ...
 
     @property
-    def CHALLENGES(self) -> tuple[Wave, ...]:  # noqa: N802 - a module's constant
-        """Further waves, whose winner must also be better on fresh training examples."""
+    def CHALLENGERS(self) -> tuple[Stage, ...]:  # noqa: N802 - a module's constant
+        """Further stages, whose winner must also be better on fresh training examples."""
+        ...
+
+    def needs(self, task: Task, data: Data) -> str | None:
+        """Return what the task or its data lack for this rung, or None."""
         ...
 
     def unavailable(self, bench: Bench) -> str | None:
-        """Return why this rung cannot be tried at all on this task, or None."""
+        """Return what else is missing on this machine or in what was measured so far, or None."""
+        ...
+
+    def pointless(self, bench: Bench) -> str | None:
+        """Return why it is not worth trying after what was measured so far, or None."""
         ...

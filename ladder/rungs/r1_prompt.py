@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from itertools import product
 
-from ladder.evidence import Candidate
+from ladder.evidence import Candidate, Gap
 from ladder.inference.forms import describe, held_to_schema, named, scored, wordings
-from ladder.rungs.protocol import Bench, Wave
+from ladder.rungs.protocol import Bench, Stage, Trains
+from ladder.samples.data import Data
 from ladder.selection.demonstrations import spread_shots
 from ladder.selection.prompt_search import better_prompts, worth_it
-from ladder.task import RungName
+from ladder.task import RungName, Task
 
 NAME: RungName = "prompt"
+TRAINS: Trains = "nothing"
+FIXES: frozenset[Gap] = frozenset({"context", "skill", "cost"})
 
 
 SHOTS = (4, 8)
@@ -24,20 +27,30 @@ SHORT_WORDS = 6
 """Longer answers are hardly ever given twice in the same words: they cannot be voted on."""
 
 
+def needs(task: Task, data: Data) -> str | None:
+    """A prompt needs nothing."""
+    return None
+
+
 def unavailable(bench: Bench) -> str | None:
     """A prompt can always be tried."""
     return None
 
 
-def first_wave(bench: Bench, leader: Candidate | None) -> list[Candidate]:
+def pointless(bench: Bench) -> str | None:
+    """It is worth trying whatever was measured before."""
+    return None
+
+
+def first_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
     """Return the zero-shot forms: how the question is put, and how the answer is read."""
-    base = Candidate(rung=NAME, technique="", model=bench.task.models.base)
+    base = Candidate(rung=NAME, description="", model=bench.task.models.base)
     can = bench.evaluator.engine(base).abilities
-    chat = base.model_copy(update={"form": "chat"})
+    chat = base.but(form="chat")
     asked = [chat]
     if can.plain:
         asked += [
-            base.model_copy(update={"wording": wording, "with_goal": with_goal})
+            base.but(wording=wording, with_goal=with_goal)
             for wording, with_goal in product(wordings(bench.evaluator), (True, False))
         ]
     if not (bench.data.labels and can.scores_choices):
@@ -48,50 +61,52 @@ def first_wave(bench: Bench, leader: Candidate | None) -> list[Candidate]:
     return named(found)
 
 
-def second_wave(bench: Bench, leader: Candidate | None) -> list[Candidate]:
+def second_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
     """Return the winner's form, and the chat form, with examples of the training rows.
 
     JSON answers are tried free and held to their schema: which one scores better is not known.
     """
-    if leader is None:
+    if incumbent is None:
         return []
     if not bench.data.train:
-        return named(held_to_schema(bench.evaluator, leader))
-    chat = leader.model_copy(update={"form": "chat", "answer": "free", "calibration": "none"})
-    forms = [leader] if leader.form == "chat" else [leader, chat]
-    found = held_to_schema(bench.evaluator, leader)
+        return named(held_to_schema(bench.evaluator, incumbent))
+    chat = incumbent.but(form="chat", decoding="free", calibration="none")
+    forms = [incumbent] if incumbent.form == "chat" else [incumbent, chat]
+    found = held_to_schema(bench.evaluator, incumbent)
     for form, count in product(forms, SHOTS):
-        shown = form.model_copy(
-            update={"shots": spread_shots(bench.evaluator, count), "with_goal": True}
-        )
-        found += scored(shown) if form.answer != "free" else [shown]
+        shown = form.but(shots=spread_shots(bench.evaluator, count), with_goal=True)
+        found += scored(shown) if form.decoding != "free" else [shown]
         found += held_to_schema(bench.evaluator, shown)
     return named(found)
 
 
-def search_wave(bench: Bench, leader: Candidate | None) -> list[Candidate]:
-    """Return what a search over instructions and examples finds, where the leader does not do."""
-    found = better_prompts(bench.evaluator, leader) if leader is not None else []
-    return [c.model_copy(update={"technique": f"{describe(c)}; {c.technique}"}) for c in found]
+def search_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
+    """Return what a search over instructions and examples finds, where it is worth it."""
+    found = better_prompts(bench.evaluator, incumbent) if incumbent is not None else []
+    return [c.but(description=f"{describe(c)}; {c.description}") for c in found]
 
 
-def variants_wave(bench: Bench, leader: Candidate | None) -> list[Candidate]:
+def variants_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
     """Return dearer ways to ask the winner: more than one request for an answer.
 
     Votes need answers that can be equal, and a rewrite an answer that can be checked from outside.
     """
-    if leader is None or leader.answer != "free" or not worth_it(bench.evaluator, leader):
+    if (
+        incumbent is None
+        or incumbent.decoding != "free"
+        or not worth_it(bench.evaluator, incumbent)
+    ):
         return []
     found = []
     if _can_be_equal(bench):
-        found.append(leader.model_copy(update={"votes": VOTES}))
+        found.append(incumbent.but(votes=VOTES))
     if bench.task.answer.type in ("json", "number") or bench.data.labels:
-        found.append(leader.model_copy(update={"rewrite": True}))
+        found.append(incumbent.but(rewrite=True))
     return named(found)
 
 
-WAVES = (first_wave, second_wave)
-CHALLENGES: tuple[Wave, ...] = (search_wave, variants_wave)
+STAGES = (first_stage, second_stage)
+CHALLENGERS: tuple[Stage, ...] = (search_stage, variants_stage)
 """The search comes first: it asks once for an answer, so its winner is what is asked dearly."""
 
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 from itertools import product
 from typing import Literal
 
-from ladder.evidence import Candidate, Retrieval
+from ladder.evidence import Candidate, Gap, Retrieval
 from ladder.inference.forms import CALIBRATIONS, DOCUMENT_COUNTS, held_to_schema, named, wordings
 from ladder.inference.prompts import MANY_LABELS
-from ladder.rungs.protocol import Bench, Wave
+from ladder.rungs.protocol import Bench, Stage, Trains
+from ladder.samples.data import Data
 from ladder.selection.demonstrations import spread_shots
-from ladder.task import RungName
+from ladder.task import RungName, Task
 
 NAME: RungName = "rag"
+TRAINS: Trains = "nothing"
+FIXES: frozenset[Gap] = frozenset({"context", "skill"})
 
 EXAMPLE_COUNTS = (4, 8)
 MORE_EXAMPLES = 14
@@ -20,61 +23,69 @@ LEAST_EXAMPLES = 8
 SHOTS = (2, 4)
 
 
-def unavailable(bench: Bench) -> str | None:
+def needs(task: Task, data: Data) -> str | None:
     """Reading needs something to read."""
-    if bench.data.documents or len(bench.data.train) >= LEAST_EXAMPLES:
+    if data.documents or len(data.train) >= LEAST_EXAMPLES:
         return None
     return "there is nothing to read: no documents, and too few training rows to show as examples"
 
 
-def first_wave(bench: Bench, leader: Candidate | None) -> list[Candidate]:
+def unavailable(bench: Bench) -> str | None:
+    """It needs nothing of the machine."""
+    return None
+
+
+def pointless(bench: Bench) -> str | None:
+    """It is worth trying whatever was measured before."""
+    return None
+
+
+def first_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
     """Return what is read and how much of it, in the form that won the prompt rung."""
     forms = _forms(bench)
     found = []
     for form, retrieval in product(forms, _retrievals(bench)):
-        narrow = retrieval.source == "examples" and form.answer == "scored"
+        narrow = retrieval.source == "examples" and form.decoding == "scored"
         if not (narrow and len(bench.data.labels) > MANY_LABELS):
-            found.append(form.model_copy(update={"retrieval": retrieval}))
+            found.append(form.but(retrieval=retrieval))
         if narrow:
-            update = {"retrieval": retrieval.model_copy(update={"narrow": True})}
-            found.append(form.model_copy(update=update))
+            update = {"retrieval": retrieval.but(narrow=True)}
+            found.append(form.but(**update))
     return named(found)
 
 
-def second_wave(bench: Bench, leader: Candidate | None) -> list[Candidate]:
+def second_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
     """Return the winner with more examples, shots, both sources, calibration, schema, no goal."""
-    if leader is None or leader.retrieval is None:
+    if incumbent is None or incumbent.retrieval is None:
         return []
-    found = held_to_schema(bench.evaluator, leader)
-    retrieval = leader.retrieval
+    found = held_to_schema(bench.evaluator, incumbent)
+    retrieval = incumbent.retrieval
     if retrieval.source == "examples":
-        more = retrieval.model_copy(update={"k": MORE_EXAMPLES})
-        found.append(leader.model_copy(update={"retrieval": more}))
+        more = retrieval.but(k=MORE_EXAMPLES)
+        found.append(incumbent.but(retrieval=more))
         if bench.data.documents:
-            both = retrieval.model_copy(update={"source": "both", "narrow": False, "k": 3})
-            found.append(leader.model_copy(update={"retrieval": both}))
+            both = retrieval.but(source="both", narrow=False, k=3)
+            found.append(incumbent.but(retrieval=both))
     elif bench.data.train:
+        found += [incumbent.but(shots=spread_shots(bench.evaluator, k)) for k in SHOTS]
+    if incumbent.form == "plain":
+        found.append(incumbent.but(with_goal=not incumbent.with_goal))
+    if incumbent.decoding == "scored" and not retrieval.narrow:
         found += [
-            leader.model_copy(update={"shots": spread_shots(bench.evaluator, k)}) for k in SHOTS
-        ]
-    if leader.form == "plain":
-        found.append(leader.model_copy(update={"with_goal": not leader.with_goal}))
-    if leader.answer == "scored" and not retrieval.narrow:
-        found += [
-            leader.model_copy(update={"calibration": calibration})
+            incumbent.but(calibration=calibration)
             for calibration in CALIBRATIONS
-            if calibration != leader.calibration
+            if calibration != incumbent.calibration
         ]
     return named(found)
 
 
-WAVES = (first_wave, second_wave)
-CHALLENGES: tuple[Wave, ...] = ()
+STAGES = (first_stage, second_stage)
+CHALLENGERS: tuple[Stage, ...] = ()
 
 
 def _forms(bench: Bench) -> list[Candidate]:
     """Return the forms to read in: the prompt rung's winner, and the other of chat and plain."""
-    base = Candidate(rung=NAME, technique="", model=bench.task.models.base)
+    base = Candidate(rung=NAME, description="", model=bench.task.models.base)
     can = bench.evaluator.engine(base).abilities
     prompt = bench.history.at("prompt")
     won = prompt.candidate if prompt else None
@@ -83,13 +94,13 @@ def _forms(bench: Bench) -> list[Candidate]:
     update: dict[str, object] = {"answer": answer, "with_goal": bool(won and won.with_goal)}
     if won and won.instruction:
         update["instruction"] = won.instruction
-    forms = [base.model_copy(update={**update, "form": "chat"})]
+    forms = [base.but(**update, form="chat")]
     if can.plain:
         wording = won.wording if won and won.form == "plain" else wordings(bench.evaluator)[0]
-        forms.append(base.model_copy(update={**update, "form": "plain", "wording": wording}))
+        forms.append(base.but(**update, form="plain", wording=wording))
         usual = wordings(bench.evaluator)[0]
         if wording != usual:
-            forms.append(base.model_copy(update={**update, "form": "plain", "wording": usual}))
+            forms.append(base.but(**update, form="plain", wording=usual))
     return forms
 
 

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ladder.economy.cost import machine_usd
-from ladder.engines.models import base_is_local
 from ladder.errors import Problem, TaskError
-from ladder.evidence import Attempt, Build, Candidate
+from ladder.evidence import Attempt, Build, Candidate, Gap
 from ladder.inference.forms import named
-from ladder.rungs.protocol import Bench, Wave
+from ladder.models.models import base_is_local
+from ladder.rungs.protocol import Bench, Stage, Trains
+from ladder.samples.data import Data
 from ladder.samples.rows import Sample
 from ladder.task import RungName, Task
 from ladder.training.estimate import fits
@@ -19,20 +20,32 @@ from ladder.training.recipes import Recipe, task_recipe
 from ladder.training.rows import plain_candidate, training_rows
 
 NAME: RungName = "lora"
+TRAINS: Trains = "base"
+FIXES: frozenset[Gap] = frozenset({"skill"})
 LEAST_ROWS = 40
 
 
+def needs(task: Task, data: Data) -> str | None:
+    """Training needs rows."""
+    if len(data.train) < LEAST_ROWS:
+        return f"{len(data.train)} training rows are too few to train on ({LEAST_ROWS})"
+    return None
+
+
 def unavailable(bench: Bench) -> str | None:
-    """Training needs rows, weights on this machine, and the training libraries."""
-    if len(bench.data.train) < LEAST_ROWS:
-        return f"{len(bench.data.train)} training rows are too few to train on ({LEAST_ROWS})"
+    """Training needs weights on this machine, and the training libraries."""
     if not base_is_local(bench.task):
         return "the base model is an endpoint: its weights are not here to be trained"
     missing = training_missing()
     return f"the training libraries are not installed; {missing}" if missing else None
 
 
-def first_wave(bench: Bench, leader: Candidate | None) -> list[Candidate]:
+def pointless(bench: Bench) -> str | None:
+    """It is worth trying whatever was measured before."""
+    return None
+
+
+def first_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
     """Train without context and, where documents helped, with it; race each both ways."""
     plain = plain_candidate(bench.evaluator, NAME)
     samples = bench.data.train[: bench.task.training.max_rows]
@@ -40,22 +53,22 @@ def first_wave(bench: Bench, leader: Candidate | None) -> list[Candidate]:
     rag = bench.history.at("rag")
     if rag is None or rag.candidate is None or rag.candidate.retrieval is None:
         return _described(bench, [adapted])
-    retrieval = rag.candidate.retrieval.model_copy(update={"narrow": False})
-    reading = plain.model_copy(update={"retrieval": retrieval})
+    retrieval = rag.candidate.retrieval.but(narrow=False)
+    reading = plain.but(retrieval=retrieval)
     if retrieval.source == "examples" or not _helped(bench):
         # The examples are the training rows: the adapter has learnt them and may look at them.
         shown = {"model": adapted.model, "adapter": adapted.adapter, "build": adapted.build}
-        found = [adapted, reading.model_copy(update=shown)]
+        found = [adapted, reading.but(**shown)]
         if retrieval.source == "examples" and _documents_hold_more(rag):
-            documents = retrieval.model_copy(update={"source": "documents"})
-            knowing = plain.model_copy(update={"retrieval": documents})
+            documents = retrieval.but(source="documents")
+            knowing = plain.but(retrieval=documents)
             found.append(with_adapter(bench, knowing, samples))
         return _described(bench, found)
     return _described(bench, [adapted, with_adapter(bench, reading, samples)])
 
 
-WAVES = (first_wave,)
-CHALLENGES: tuple[Wave, ...] = ()
+STAGES = (first_stage,)
+CHALLENGERS: tuple[Stage, ...] = ()
 
 
 def with_adapter(bench: Bench, candidate: Candidate, samples: Sequence[Sample]) -> Candidate:
@@ -64,8 +77,8 @@ def with_adapter(bench: Bench, candidate: Candidate, samples: Sequence[Sample]) 
     rows = training_rows(bench.evaluator, candidate, [(s, s.target) for s in samples])
     build = bench.trainer.train(recipe, bench.trainer.base(), rows)
     usd = machine_usd(build.seconds, bench.task.hardware.usd_per_hour)
-    build = build.model_copy(update={"usd": usd})
-    return candidate.model_copy(update={**answering(build), "build": build})
+    build = build.but(usd=usd)
+    return candidate.but(**answering(build), build=build)
 
 
 def answering(build: Build) -> dict[str, str | None]:
@@ -107,7 +120,7 @@ def _helped(bench: Bench) -> bool:
 
 def _documents_hold_more(rag: Attempt) -> bool:
     """Tell whether the right documents beat the examples that rag found better to read."""
-    oracle = rag.diagnosis.arms.get("oracle") if rag.diagnosis else None
+    oracle = rag.diagnosis.ablations.get("oracle") if rag.diagnosis else None
     return (
         oracle is not None
         and rag.measurement is not None
@@ -120,18 +133,4 @@ def _described(bench: Bench, candidates: list[Candidate]) -> list[Candidate]:
     there = len(bench.data.train)
     trained = min(there, bench.task.training.max_rows)
     of = f" ({trained:,} of {there:,} rows)" if trained < there else ""
-    return [
-        c.model_copy(update={"technique": f"{recipe} adapter{of}, {c.technique}"})
-        for c in named(candidates)
-    ]
-
-
-def build_of(candidates: Sequence[Candidate]) -> Build:
-    """Return what all the trainings of a rung cost together."""
-    builds = {c.build.folder: c.build for c in candidates}.values()
-    return Build(
-        seconds=sum(build.seconds for build in builds),
-        train_tokens=sum(build.train_tokens for build in builds),
-        usd=sum(build.usd for build in builds),
-        peak_memory_mb=max((build.peak_memory_mb for build in builds), default=0.0),
-    )
+    return [c.but(description=f"{recipe} adapter{of}, {c.description}") for c in named(candidates)]

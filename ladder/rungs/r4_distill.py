@@ -7,28 +7,37 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ladder.economy.cost import machine_usd
-from ladder.engines.models import base_is_local
-from ladder.evidence import Build, Candidate
+from ladder.evidence import Build, Candidate, Gap
+from ladder.gate.verdict import score_holds
 from ladder.inference.answer import answer
 from ladder.inference.failures import require_conclusive
 from ladder.inference.forms import named
 from ladder.inference.outcome import Outcome
-from ladder.rungs.protocol import Bench, Wave
-from ladder.task import RungName
+from ladder.models.models import base_is_local
+from ladder.rungs.protocol import Bench, Stage, Trains
+from ladder.samples.data import Data
+from ladder.task import RungName, Task
 from ladder.training.launch import training_missing
 from ladder.training.recipes import find_recipe
 from ladder.training.rows import label_rows, plain_candidate, training_rows, unseen_labels
 from ladder.training.teacher import teacher_of
 
 NAME: RungName = "distill"
+TRAINS: Trains = "student"
+FIXES: frozenset[Gap] = frozenset({"skill", "cost"})
 LEAST_INPUTS = 40
 
 
-def unavailable(bench: Bench) -> str | None:
-    """A student needs inputs to learn on, and a teacher."""
-    inputs = len(bench.data.train) + len(bench.data.unlabeled)
+def needs(task: Task, data: Data) -> str | None:
+    """A student needs inputs to learn on."""
+    inputs = len(data.train) + len(data.unlabeled)
     if inputs < LEAST_INPUTS:
         return f"{inputs} inputs are too few for a student to learn from ({LEAST_INPUTS})"
+    return None
+
+
+def unavailable(bench: Bench) -> str | None:
+    """A student needs a teacher, weights to start from, and the training libraries."""
     if bench.history.best() is None and bench.task.models.teacher is None:
         return "there is no teacher: no system has been measured, and models.teacher is not given"
     if not _has_student(bench) and not bench.data.labels:
@@ -37,9 +46,22 @@ def unavailable(bench: Bench) -> str | None:
     return f"the training libraries are not installed; {missing}" if missing else None
 
 
-def first_wave(bench: Bench, leader: Candidate | None) -> list[Candidate]:
+def pointless(bench: Bench) -> str | None:
+    """A student is worth no more than its teacher.
+
+    One is tried all the same where the task names a teacher, or begins with this rung.
+    """
+    attempts, task = bench.history.attempts, bench.task
+    teachable = [a for a in attempts if a.verdict and score_holds(a.verdict)]
+    asked = task.models.teacher is not None or task.rungs[0] == NAME
+    if not teachable and not asked:
+        return "no system holds the score yet, so there is nothing worth teaching to a student"
+    return None
+
+
+def first_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
     """Let the teacher answer the inputs, then teach a small language model and linear heads."""
-    teacher = teacher_of(bench.task, bench.history.best())
+    teacher = teacher_of(bench.task, bench.history.best(), NAME)
     inputs = (*bench.data.train, *bench.data.unlabeled)[: bench.task.training.max_rows]
     outcomes = answer(bench.evaluator, teacher, inputs, "teacher answers", scored=False)
     require_conclusive(outcomes, bench.task.gate, "the teacher's answers")
@@ -55,8 +77,8 @@ def _has_student(bench: Bench) -> bool:
     return bench.task.models.student is not None or base_is_local(bench.task)
 
 
-WAVES = (first_wave,)
-CHALLENGES: tuple[Wave, ...] = ()
+STAGES = (first_stage,)
+CHALLENGERS: tuple[Stage, ...] = ()
 
 
 def _generating_student(bench: Bench, teacher: Candidate, taught: Sequence[Outcome]) -> Candidate:
@@ -69,22 +91,18 @@ def _generating_student(bench: Bench, teacher: Candidate, taught: Sequence[Outco
     reads = teacher.retrieval
     if reads is not None:
         reads_documents = reads.source in ("documents", "both")
-        documents = reads.model_copy(update={"source": "documents"})
+        documents = reads.but(source="documents")
         reads = documents if reads_documents else None
-    candidate = plain_candidate(bench.evaluator, NAME).model_copy(
-        update={"model": f"hf:{folder}", "retrieval": reads}
-    )
+    candidate = plain_candidate(bench.evaluator, NAME).but(model=f"hf:{folder}", retrieval=reads)
     rows = training_rows(bench.evaluator, candidate, [(o.sample, o.text) for o in taught])
     recipe = find_recipe("distill_sequence", bench.task.folder)
     build = bench.trainer.train(recipe, bench.trainer.narrowed(folder, rows), rows)
     words = "student of the base" if bench.task.models.student is None else "given student"
-    described = named([candidate])[0].technique
-    return candidate.model_copy(
-        update={
-            "model": f"hf:{build.folder}",
-            "technique": f"{words}, {described}",
-            "build": _with_costs(bench, build, taught),
-        }
+    described = named([candidate])[0].description
+    return candidate.but(
+        model=f"hf:{build.folder}",
+        description=f"{words}, {described}",
+        build=_with_costs(bench, build, taught),
     )
 
 
@@ -111,9 +129,9 @@ def _linear_student(
     build = bench.trainer.train(recipe, embedding, rows)
     return Candidate(
         rung=NAME,
-        technique=f"linear head on {reads}",
+        description=f"linear head on {reads}",
         model=f"head:{build.folder}",
-        answer="free",
+        decoding="free",
         build=_with_costs(bench, build, taught),
     )
 
@@ -123,4 +141,4 @@ def _with_costs(bench: Bench, build: Build, taught: Sequence[Outcome]) -> Build:
     tokens = sum(o.completion.tokens_in + o.completion.tokens_out for o in taught)
     seconds = build.seconds + sum(o.completion.seconds for o in taught)
     usd = machine_usd(seconds, bench.task.hardware.usd_per_hour)
-    return build.model_copy(update={"teacher_tokens": tokens, "seconds": seconds, "usd": usd})
+    return build.but(teacher_tokens=tokens, seconds=seconds, usd=usd)

@@ -14,7 +14,7 @@ from ladder.task import Task
 def describe_data(task: Task, splits: Data) -> DataReport:
     """Return what the rows are, and what they can tell before anything is spent."""
     leaks, alikes = leaks_and_look_alikes(splits)
-    witnesses = len({sample.witness for sample in splits.gate})
+    units = len({sample.unit for sample in splits.gate})
     return DataReport(
         train=len(splits.train),
         synthetic=len(splits.synthetic),
@@ -30,10 +30,8 @@ def describe_data(task: Task, splits: Data) -> DataReport:
         contaminated=leaks,
         look_alikes=alikes,
         overlap=overlap_with_known(splits),
-        witnesses=witnesses,
-        detectable=detectable_score(
-            witnesses, task.gate, len(task.rungs), looked_at=len(splits.gate)
-        ),
+        units=units,
+        detectable=detectable_score(units, task.gate, len(task.rungs), looked_at=len(splits.gate)),
         rows_needed={
             f"{score:.2f}": rows_needed(score, task.gate, len(task.rungs))
             for score in plausible_scores(task.gate.min_score)
@@ -69,7 +67,7 @@ def headline(task: Task, report: DataReport) -> str:
     else:
         able = f"{rows}: a true score of {report.detectable:.2f} should pass"
         close, wanted = next(iter(report.rows_needed.items()), ("", None))
-        short = wanted is not None and wanted > report.witnesses
+        short = wanted is not None and wanted > report.units
         able += f", {close} needs {wanted:,} rows" if short else ""
     said = [able]
     if report.shared_groups:
@@ -84,6 +82,6 @@ def headline(task: Task, report: DataReport) -> str:
 
 
 def _rows(report: DataReport) -> str:
-    """Say how many rows judge, and how many witnesses they are where groups count once."""
-    groups = report.witnesses if report.witnesses < report.gate else None
+    """Say how many rows judge, and how many units they are where groups count once."""
+    groups = report.units if report.units < report.gate else None
     return f"{report.gate} gate rows" + (f", {groups} of them independent" if groups else "")

@@ -120,7 +120,7 @@ def _from_csv(path: Path, problems: list[Problem]) -> Iterator[tuple[str, Mappin
             else:
                 yield where, row
     except csv.Error as error:
-        fix = "Mend the quotes, or give rows with very long texts as .jsonl."
+        fix = "Fix the quotes, or give rows with very long texts as .jsonl."
         where = f"{path}:{reader.line_num + 1}"  # the line at which reading stopped
         problems.append(Problem(where, str(error), "valid CSV", fix))
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 Mistake = tuple[str, str, str]
-"""What was found, what was wanted, how to mend it."""
+"""What was found, what was wanted, how to fix it."""
 
 
 @dataclass(frozen=True, slots=True)

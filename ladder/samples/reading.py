@@ -249,7 +249,7 @@ def _missing(where: str, task: Task, name: ColumnName, row: Mapping[str, Any]) -
     got = f"the columns {', '.join(map(str, row))}"[:160]
     fix = f"Name yours in the task file: data: {{columns: {{{name}: YOUR_COLUMN}}}}"
     if name in task.data.columns:
-        fix = f"Mend data.columns.{name} in the task file, or take it out."
+        fix = f"Fix data.columns.{name} in the task file, or take it out."
     return Problem(f"{where}: {column}", got, f"the column `{column}`", fix)
 
 

@@ -17,13 +17,13 @@ class Sample:
     doc_ids: tuple[str, ...] = ()
     """Documents that hold the answer, where the user knows them."""
     group: str = ""
-    """Rows of one conversation or customer: they count once, as one witness."""
+    """Rows of one conversation or customer: they count once, as one unit."""
     stratum: str = ""
     """The kind of row whose share in production the task knows (use.strata)."""
     time: str = ""
 
     @property
-    def witness(self) -> tuple[str, str]:
+    def unit(self) -> tuple[str, str]:
         """Whose evidence this is: its group's, or its own."""
         return ("group", self.group) if self.group else ("row", self.id)
 

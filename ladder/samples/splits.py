@@ -194,7 +194,7 @@ def _labels(
         fix = "With one label there is nothing to decide."
         raise DataError([Problem(where, f"only the label `{labels[0]}`", "two or more", fix)])
     source = "answer.labels" if given else "the training rows"
-    fix = "Mend the rows, or list every allowed answer under answer.labels."
+    fix = "Fix the rows, or list every allowed answer under answer.labels."
     unknown = [sample for sample in samples if sample.target not in labels]
     if unknown:
         raise DataError(

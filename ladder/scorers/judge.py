@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ladder.scorers.base import Score
-from ladder.task import model_parts
+from ladder.task import ModelRef
 
 MOST_TOKENS = 4096
 NUMBER = "number"
@@ -112,7 +112,7 @@ def judge(
     if not isinstance(rubric, str) or not rubric.strip():
         raise ValueError("a `rubric`: a text that says what makes an answer right")
     if model is not None:
-        model_parts(str(model))
+        ModelRef(str(model))
     if type(max_tokens) is not int or not 1 <= max_tokens <= MOST_TOKENS:
         raise ValueError(f"`max_tokens` from 1 to {MOST_TOKENS}")
     words = _grades(grades)

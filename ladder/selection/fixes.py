@@ -1,9 +1,9 @@
-"""Mend a system before it is measured: try what would show a cause, keep what is proven to help.
+"""Fix a system before it is measured: try what would show a cause, keep what is proven to help.
 
 Each change is tried alone on the rows that choose; the cheapest with which the score holds, else
 the one that helps most, is kept when it is better than chance allows (paired, Holm over all that
 were tried) and also wins on rows that chose nothing. Where the score is still missed, the others
-are tried again on top of it: mends hang together, so gains are what each adds in this order.
+are tried again on top of it: fixes hang together, so gains are what each adds in this order.
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from ladder.diagnosis.changes import IN_WORDS, SHOWS, changes, oracle
-from ladder.diagnosis.rules import Arm
 from ladder.evaluation.comparing import compare_outcomes, together
-from ladder.evidence import Candidate, Comparison, Mend, Retrieval
+from ladder.evidence import Ablation, Candidate, Comparison, Fix, Retrieval
 from ladder.inference.answer import answer
 from ladder.inference.evaluator import Evaluator
 from ladder.inference.failures import require_conclusive
@@ -25,7 +24,7 @@ from ladder.selection.proving import compare_unseen
 MOST_ROWS = 60
 
 
-def mend(evaluator: Evaluator, candidate: Candidate) -> tuple[Candidate, tuple[Mend, ...]]:
+def apply_fixes(evaluator: Evaluator, candidate: Candidate) -> tuple[Candidate, tuple[Fix, ...]]:
     """Return a candidate with the changes that help it, and what was tried.
 
     Nothing is tried where it holds the score on the rows that choose, reads nothing, or where the
@@ -35,17 +34,18 @@ def mend(evaluator: Evaluator, candidate: Candidate) -> tuple[Candidate, tuple[M
     Raises:
         NoVerdictError: too many requests failed to tell what helps.
     """
-    trained = candidate.adapter is not None or candidate.build.folder is not None
-    if candidate.retrieval is None or trained:  # training rows prove nothing of what learnt them
+    if (
+        candidate.retrieval is None or candidate.is_trained
+    ):  # training rows prove nothing of what learnt them
         return candidate, ()
     if _score(evaluator, candidate) >= evaluator.task.gate.min_score:
         return candidate, ()
     if not _context_could_hold(evaluator, candidate):
         return candidate, ()
-    found, mends = _mended(evaluator, candidate)
+    found, fixes = _fixed(evaluator, candidate)
     if candidate.retrieval.source == "examples" and evaluator.data.documents:
-        other, others = _mended(evaluator, _reading_documents(candidate))
-        if any(mend.kept for mend in others):
+        other, others = _fixed(evaluator, _reading_documents(candidate))
+        if any(fix.kept for fix in others):
             unseen = compare_unseen(evaluator, found, other)
             if (
                 unseen
@@ -53,7 +53,7 @@ def mend(evaluator: Evaluator, candidate: Candidate) -> tuple[Candidate, tuple[M
                 and _score(evaluator, other) > _score(evaluator, found)
             ):
                 return other, others
-    return found, mends
+    return found, fixes
 
 
 def _context_could_hold(evaluator: Evaluator, candidate: Candidate) -> bool:
@@ -61,36 +61,36 @@ def _context_could_hold(evaluator: Evaluator, candidate: Candidate) -> bool:
     given = oracle(evaluator, candidate)
     if given is None:
         return True
-    rows = [row for row in evaluator.data.dev[:MOST_ROWS] if evaluator.library.right_passages(row)]
-    outcomes = answer(evaluator, given, rows, "mending: the right documents")
-    require_conclusive(outcomes, evaluator.task.gate, "mending")
+    rows = [row for row in evaluator.data.dev[:MOST_ROWS] if evaluator.reader.right_passages(row)]
+    outcomes = answer(evaluator, given, rows, "fixing: the right documents")
+    require_conclusive(outcomes, evaluator.task.gate, "fixing")
     return _mean(outcomes) >= evaluator.task.gate.min_score
 
 
 def _reading_documents(candidate: Candidate) -> Candidate:
     method = candidate.retrieval.method if candidate.retrieval else "bm25"
     retrieval = Retrieval(source="documents", method=method, k=DOCUMENT_COUNTS[-1])
-    (reading,) = named([candidate.model_copy(update={"retrieval": retrieval})])
+    (reading,) = named([candidate.but(retrieval=retrieval)])
     return reading
 
 
-def _mended(evaluator: Evaluator, candidate: Candidate) -> tuple[Candidate, tuple[Mend, ...]]:
-    mends: list[Mend] = []
-    applied: set[Arm] = set()
+def _fixed(evaluator: Evaluator, candidate: Candidate) -> tuple[Candidate, tuple[Fix, ...]]:
+    fixes: list[Fix] = []
+    applied: set[Ablation] = set()
     while _score(evaluator, candidate) < evaluator.task.gate.min_score:
         usual = _answers(evaluator, candidate, "as it is")
         ways = {a: way for a, way in changes(evaluator, candidate).items() if a not in applied}
         if not ways:
             break
-        arm, tried, compared = _best(evaluator, usual, ways)
+        ablation, tried, compared = _best(evaluator, usual, ways)
         if compared.claim != "better":
             break
-        unseen = compare_unseen(evaluator, candidate, ways[arm])
+        unseen = compare_unseen(evaluator, candidate, ways[ablation])
         kept = unseen is not None and unseen.difference > 0
-        mends.append(
-            Mend(
-                cause=SHOWS[arm],
-                change=IN_WORDS[arm],
+        fixes.append(
+            Fix(
+                cause=SHOWS[ablation],
+                ablation=ablation,
                 on_dev=compared,
                 unseen=unseen,
                 tokens=(_tokens(usual), _tokens(tried)),
@@ -99,10 +99,10 @@ def _mended(evaluator: Evaluator, candidate: Candidate) -> tuple[Candidate, tupl
         )
         if not kept:
             break
-        applied.add(arm)
-        words = f"{candidate.technique}, {IN_WORDS[arm]}"
-        candidate = ways[arm].model_copy(update={"technique": words})
-    return candidate, tuple(mends)
+        applied.add(ablation)
+        words = f"{candidate.description}, {IN_WORDS[ablation]}"
+        candidate = ways[ablation].but(description=words)
+    return candidate, tuple(fixes)
 
 
 def _score(evaluator: Evaluator, candidate: Candidate) -> float:
@@ -119,17 +119,17 @@ def _mean(outcomes: Sequence[Outcome]) -> float:
 
 
 def _answers(evaluator: Evaluator, candidate: Candidate, title: str) -> list[Outcome]:
-    outcomes = answer(evaluator, candidate, evaluator.data.dev[:MOST_ROWS], f"mending: {title}")
-    require_conclusive(outcomes, evaluator.task.gate, f"mending, {title}")
+    outcomes = answer(evaluator, candidate, evaluator.data.dev[:MOST_ROWS], f"fixing: {title}")
+    require_conclusive(outcomes, evaluator.task.gate, f"fixing, {title}")
     return outcomes
 
 
 def _best(
-    evaluator: Evaluator, usual: list[Outcome], ways: dict[Arm, Candidate]
-) -> tuple[Arm, list[Outcome], Comparison]:
+    evaluator: Evaluator, usual: list[Outcome], ways: dict[Ablation, Candidate]
+) -> tuple[Ablation, list[Outcome], Comparison]:
     """Try every change; return the one to make, and how sure it is that it helps."""
     confidence, least = evaluator.task.gate.confidence, evaluator.task.gate.min_score
-    tried = {arm: _answers(evaluator, way, arm) for arm, way in ways.items()}
+    tried = {ablation: _answers(evaluator, way, ablation) for ablation, way in ways.items()}
     each = [
         compare_outcomes("without the change", new, usual, confidence) for new in tried.values()
     ]
@@ -138,8 +138,8 @@ def _best(
     # as much hides whatever crowds the window. Where none holds it, the one that helps most.
     holding = [a for a in gains if gains[a].claim == "better" and _mean(tried[a]) >= least]
     most = max(gains, key=lambda a: gains[a].difference)
-    arm = min(holding, key=lambda a: _tokens(tried[a]), default=most)
-    return arm, tried[arm], gains[arm]
+    ablation = min(holding, key=lambda a: _tokens(tried[a]), default=most)
+    return ablation, tried[ablation], gains[ablation]
 
 
 def _tokens(outcomes: list[Outcome]) -> float:

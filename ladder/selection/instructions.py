@@ -12,6 +12,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ladder.engines import is_served
 from ladder.engines.base import Request
 from ladder.errors import TaskError
 from ladder.evidence import Candidate
@@ -20,7 +21,7 @@ from ladder.inference.failures import require_answers
 from ladder.inference.outcome import Outcome
 from ladder.inference.prompts import MANY_LABELS
 from ladder.samples.rows import Sample
-from ladder.task import model_parts
+from ladder.task import ModelRef
 
 TELLING_WORDS = 6
 TELLING_Z = 1.96
@@ -50,14 +51,14 @@ class Instruction(NamedTuple):
 
 
 def instructions(
-    evaluator: Evaluator, leader: Candidate, rows: Sequence[Sample]
+    evaluator: Evaluator, incumbent: Candidate, rows: Sequence[Sample]
 ) -> list[Instruction]:
     """Return instructions that need no second model: the goal, and what the rows add to it."""
     goal, labels = evaluator.task.goal, evaluator.data.labels
     found = [Instruction("the goal")]
     few = 0 < len(labels) <= MANY_LABELS
     listed = goal
-    if few and leader.form == "plain":  # a chat names the labels by itself
+    if few and incumbent.form == "plain":  # a chat names the labels by itself
         listed = f"{goal}\nAnswer with one of: {', '.join(map(_line, labels))}."
         found.append(Instruction("the goal and the labels", listed))
     if few and (telling := telling_words(rows, labels)):
@@ -65,7 +66,7 @@ def instructions(
         found.append(Instruction("the goal and telling words", "\n".join([listed, *lines])))
     if not labels and (line := form_of([row.target for row in rows])):
         found.append(Instruction("the goal and the form", f"{goal} {line}"))
-    if leader.form == "plain":
+    if incumbent.form == "plain":
         found.append(Instruction("no goal", with_goal=False))
     return found
 
@@ -122,11 +123,10 @@ def form_of(targets: Sequence[str]) -> str:
     return "Answer with one word." if usual <= 1 else f"Answer in at most {usual} words."
 
 
-def proposer(evaluator: Evaluator) -> str | None:
+def proposer(evaluator: Evaluator) -> ModelRef | None:
     """Return the model that may write instructions: the teacher, or a base behind an endpoint."""
     models = evaluator.task.models
-    remote_base = model_parts(models.base)[0] == "openai"
-    name = models.teacher or (models.base if remote_base else None)
+    name = models.teacher or (models.base if is_served(models.base) else None)
     if name is None:
         return None
     try:
@@ -137,12 +137,12 @@ def proposer(evaluator: Evaluator) -> str | None:
 
 
 def proposals(
-    evaluator: Evaluator, leader: Candidate, model: str, failures: Sequence[Outcome]
+    evaluator: Evaluator, incumbent: Candidate, model: ModelRef, failures: Sequence[Outcome]
 ) -> list[Instruction]:
     """Let a model read a handful of failures on training rows and write instructions."""
     requests = [
         Request(
-            messages=_reflection(evaluator, leader, failures, tip), max_tokens=INSTRUCTION_TOKENS
+            messages=_reflection(evaluator, incumbent, failures, tip), max_tokens=INSTRUCTION_TOKENS
         )
         for tip in TIPS
     ]
@@ -159,11 +159,11 @@ def proposals(
 
 
 def _reflection(
-    evaluator: Evaluator, leader: Candidate, failures: Sequence[Outcome], tip: str
+    evaluator: Evaluator, incumbent: Candidate, failures: Sequence[Outcome], tip: str
 ) -> tuple[tuple[str, str], ...]:
     lines = [
         "A language model was given this instruction:",
-        leader.instruction or evaluator.task.goal,
+        incumbent.instruction or evaluator.task.goal,
     ]
     labels = evaluator.data.labels
     if 0 < len(labels) <= MANY_LABELS:

@@ -33,7 +33,7 @@ REACH = 0.25
 LEAST_DEV = 24
 """A choice among many prompts on fewer rows is a lottery."""
 FAILURES_READ = 32
-"""Training rows that the leader answers, so that its mistakes are known."""
+"""Training rows that the incumbent answers, so that its mistakes are known."""
 EMPTY_INPUT = Sample(id="", input="N/A", target="")
 TITLE = "searching for a better prompt"
 
@@ -69,18 +69,18 @@ class Plan(NamedTuple):
     calls: int
 
 
-def better_prompts(evaluator: Evaluator, leader: Candidate) -> list[Candidate]:
+def better_prompts(evaluator: Evaluator, incumbent: Candidate) -> list[Candidate]:
     """Return the best prompt found; none where none can decide, or none is better.
 
     The calls of the search are `search.prompt_calls` in the task at most: every row that a prompt
     answers. The winner has then been read on all dev rows, so that its race costs nothing more.
-    The leader's own dev rows, where no race has read them yet, come on top.
+    The incumbent's own dev rows, where no race has read them yet, come on top.
 
     Raises:
         NoVerdictError: too many requests failed to tell which prompt is better.
     """
     calls, dev = evaluator.task.search.prompt_calls, evaluator.data.dev
-    if not calls or len(dev) < LEAST_DEV or not worth_it(evaluator, leader):
+    if not calls or len(dev) < LEAST_DEV or not worth_it(evaluator, incumbent):
         return []
     rows = learning_rows(evaluator)
     model = proposer(evaluator) if rows else None
@@ -91,31 +91,31 @@ def better_prompts(evaluator: Evaluator, leader: Candidate) -> list[Candidate]:
     if plan is None:
         evaluator.watch.say(f"  no search: {calls} calls are too few for {len(dev)} dev rows")
         return []
-    outcomes = answer(evaluator, leader, rows[:learnt], TITLE) if learnt else []
+    outcomes = answer(evaluator, incumbent, rows[:learnt], TITLE) if learnt else []
     require_conclusive(outcomes, evaluator.task.gate, TITLE)
     failures = [outcome for outcome in outcomes if outcome.score is not None and outcome.score < 1]
-    options = instructions(evaluator, leader, rows)
+    options = instructions(evaluator, incumbent, rows)
     if model and failures:
-        options += proposals(evaluator, leader, model, failures)
+        options += proposals(evaluator, incumbent, model, failures)
     seed = f"{evaluator.task.seed} prompt search"
     plain = [Shown("no rows", ())]
-    plain += [Shown("the same rows", leader.shots)] if leader.shots else []
+    plain += [Shown("the same rows", incumbent.shots)] if incumbent.shots else []
     wrong = [failure.sample for failure in failures]
     sets = [*plain, *demonstrations(evaluator, rows, wrong, seed)]
-    own = (leader.instruction, leader.with_goal, leader.shots)
+    own = (incumbent.instruction, incumbent.with_goal, incumbent.shots)
     every = [c for c in combinations(options, sets, len(plain), seed) if c.prompt != own]
     if not every:
         return []
-    return _halve(evaluator, leader, every, plan)
+    return _halve(evaluator, incumbent, every, plan)
 
 
-def worth_it(evaluator: Evaluator, leader: Candidate) -> bool:
-    """Tell whether a better prompt could decide: the leader neither holds the gate nor is far off.
+def worth_it(evaluator: Evaluator, incumbent: Candidate) -> bool:
+    """Tell whether a better prompt could decide: the gate is near, and not held.
 
     It holds it when its dev score is a standard error above the limit, or more. What a model does
     not know, no wording teaches it: such gaps are for the rungs above.
     """
-    scores = _dev_scores(evaluator, leader)
+    scores = _dev_scores(evaluator, incumbent)
     if len(scores) < 2:
         return False
     mean, limit = fmean(scores), evaluator.task.gate.min_score
@@ -170,18 +170,18 @@ def combinations(
 
 
 def _halve(
-    evaluator: Evaluator, leader: Candidate, every: Sequence[Combination], plan: Plan
+    evaluator: Evaluator, incumbent: Candidate, every: Sequence[Combination], plan: Plan
 ) -> list[Candidate]:
-    """Return the best on all dev rows, if it is better there than the leader."""
+    """Return the best on all dev rows, if it is better there than the incumbent."""
     few, more = (min(count, len(evaluator.data.dev)) for count in ROUNDS)
-    first = {found: _read(evaluator, leader, found, few) for found in every[: plan.first]}
+    first = {found: _read(evaluator, incumbent, found, few) for found in every[: plan.first]}
     kept = sorted(first, key=lambda found: -first[found].value)[: plan.second - plan.crossed]
     kept += _crossed(first, every)[: plan.crossed]
-    second = {found: _read(evaluator, leader, found, more) for found in kept}
+    second = {found: _read(evaluator, incumbent, found, more) for found in kept}
     best = sorted(second, key=lambda found: -second[found].value)[:FINALISTS]
-    finalists = [_candidate(leader, found, second[found].calibration) for found in best]
-    won = max([leader, *finalists], key=lambda found: _mean(_dev_scores(evaluator, found)))
-    return [won] if won is not leader else []
+    finalists = [_candidate(incumbent, found, second[found].calibration) for found in best]
+    won = max([incumbent, *finalists], key=lambda found: _mean(_dev_scores(evaluator, found)))
+    return [won] if won is not incumbent else []
 
 
 def _crossed(read: dict[Combination, Reading], every: Sequence[Combination]) -> list[Combination]:
@@ -196,15 +196,15 @@ def _crossed(read: dict[Combination, Reading], every: Sequence[Combination]) -> 
     return sorted(new, key=lambda found: -sum(gain.get(part, 0.0) for part in found))
 
 
-def _read(evaluator: Evaluator, leader: Candidate, found: Combination, rows: int) -> Reading:
+def _read(evaluator: Evaluator, incumbent: Candidate, found: Combination, rows: int) -> Reading:
     """Read a prompt on the first dev rows.
 
     Where labels are scored the value is the mean probability of the right label: it tells prompts
     apart on fewer rows than right-or-wrong does, and one answer is read with every calibration.
     """
-    candidate = _candidate(leader, found, "none")
+    candidate = _candidate(incumbent, found, "none")
     dev = evaluator.data.dev[:rows]
-    if candidate.answer != "scored":
+    if candidate.decoding != "scored":
         outcomes = answer(evaluator, candidate, dev, TITLE)
         require_conclusive(outcomes, evaluator.task.gate, TITLE)
         return Reading(_mean([o.score for o in outcomes if o.score is not None]), "none")
@@ -250,14 +250,12 @@ def _mean(scores: Sequence[float]) -> float:
     return fmean(scores) if scores else 0.0
 
 
-def _candidate(leader: Candidate, found: Combination, calibration: Calibration) -> Candidate:
+def _candidate(incumbent: Candidate, found: Combination, calibration: Calibration) -> Candidate:
     text, with_goal, shots = found.prompt
-    return leader.model_copy(
-        update={
-            "technique": f"{found.instruction.name}, {found.shown.name}",
-            "instruction": text,
-            "with_goal": with_goal,
-            "shots": shots,
-            "calibration": calibration,
-        }
+    return incumbent.but(
+        description=f"{found.instruction.name}, {found.shown.name}",
+        instruction=text,
+        with_goal=with_goal,
+        shots=shots,
+        calibration=calibration,
     )

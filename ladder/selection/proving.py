@@ -16,7 +16,7 @@ from ladder.samples.splits import group_end
 
 MOST_PROVING_ROWS = 120
 MOST_SHOWN = 16
-"""Rows that a leader may show of those at the front, beside the ones that prove."""
+"""Rows that a incumbent may show of those at the front, beside the ones that prove."""
 
 
 def learning_rows(evaluator: Evaluator) -> tuple[Sample, ...]:
@@ -36,19 +36,19 @@ def proving_rows(evaluator: Evaluator, *candidates: Candidate) -> list[Sample]:
 
 
 def compare_unseen(
-    evaluator: Evaluator, leader: Candidate, challenger: Candidate
+    evaluator: Evaluator, incumbent: Candidate, challenger: Candidate
 ) -> Comparison | None:
-    """Compare a challenger with the leader on unseen rows; None without such rows.
+    """Compare a challenger with the incumbent on unseen rows; None without such rows.
 
     Raises:
         NoVerdictError: too many requests failed to tell.
     """
-    rows = proving_rows(evaluator, leader, challenger)
-    old = answer(evaluator, leader, rows, "unseen rows, as it is")
+    rows = proving_rows(evaluator, incumbent, challenger)
+    old = answer(evaluator, incumbent, rows, "unseen rows, as it is")
     new = answer(evaluator, challenger, rows, "unseen rows, the challenger")
     for outcomes in (old, new):
         require_conclusive(outcomes, evaluator.task.gate, "comparing on unseen rows")
     both = zip(new, old, strict=True)
     if not any(a.score is not None and b.score is not None for a, b in both):
         return None
-    return compare_outcomes(leader.technique, new, old, evaluator.task.gate.confidence)
+    return compare_outcomes(incumbent.description, new, old, evaluator.task.gate.confidence)

@@ -1,7 +1,7 @@
 """Choose among candidates on the dev split, dropping the hopeless ones early.
 
 All candidates see the same rows, so they are compared pair by pair; after each round those that
-are clearly behind the leader leave, and at most half stay (successive halving, Karnin et al.,
+are clearly behind the incumbent leave, and at most half stay (successive halving, Karnin et al.,
 2013). The winner's dev score is flattered by the choice: it is measured anew on the gate rows.
 
 A row that somebody gave no answer to tells nothing of who is better, so it is left out for all. A
@@ -55,7 +55,8 @@ def race(evaluator: Evaluator, candidates: Sequence[Candidate]) -> tuple[Candida
         )
     lines = [
         RaceLine(
-            technique=candidate.technique,
+            description=candidate.description,
+            candidate=candidate.digest,
             score=standings[at].mean,
             n=standings[at].n,
             dropped=at != winner,
@@ -122,8 +123,8 @@ def best_of(
         order = _by_merit({at: seen[at] for at in alive})
         if number < len(rounds):
             most = max(LEAST_KEPT, math.ceil(len(alive) / 2))
-            leader = seen[order[0]].scores
-            alive = [at for at in order[:most] if not _clearly_behind(leader, seen[at].scores)]
+            incumbent = seen[order[0]].scores
+            alive = [at for at in order[:most] if not _clearly_behind(incumbent, seen[at].scores)]
     return order[0], seen
 
 
@@ -138,8 +139,8 @@ def _by_merit(seen: Mapping[int, Standing]) -> list[int]:
     return sorted(seen, key=lambda at: (-total(at), seen[at].tokens))
 
 
-def _clearly_behind(leader: Sequence[float | None], other: Sequence[float | None]) -> bool:
-    pairs = zip(leader, other, strict=True)
+def _clearly_behind(incumbent: Sequence[float | None], other: Sequence[float | None]) -> bool:
+    pairs = zip(incumbent, other, strict=True)
     differences = [a - b for a, b in pairs if a is not None and b is not None]
     n = len(differences)
     if not n:

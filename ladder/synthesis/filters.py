@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ladder.engines.base import Completion, Request
-from ladder.engines.cache import CachedEngine
 from ladder.evidence import Candidate, Retrieval
 from ladder.inference.answer import read
 from ladder.inference.failures import require_answers
@@ -14,11 +13,13 @@ from ladder.inference.forms import wordings
 from ladder.inference.prompts import request_for
 from ladder.inference.rewriting import fault_of
 from ladder.inference.voting import TEMPERATURE, ballot
-from ladder.rungs import r3_lora
+from ladder.models.cache import CachedEngine
+from ladder.rungs import r2_rag, r3_lora
 from ladder.rungs.protocol import Bench
 from ladder.samples.duplicates import clusters, like_pairs
 from ladder.samples.rows import Sample
 from ladder.samples.synthetic import held_out, too_near
+from ladder.task import ModelRef
 from ladder.training.rows import plain_candidate
 
 NEAREST = 8
@@ -48,18 +49,18 @@ def away_from_held_out(bench: Bench, rows: Sequence[Sample]) -> list[Sample]:
     return [row for at, row in enumerate(rows) if at not in near]
 
 
-def answerer(bench: Bench, teacher: str) -> Candidate:
+def answerer(bench: Bench, teacher: ModelRef) -> Candidate:
     """Return who answers written inputs: the teacher, shown the nearest training rows."""
     can = bench.evaluator.models.engine(teacher).abilities
     scores = bench.data.labels and can.scores_choices
     held = bench.evaluator.answer_schema is not None and can.json_schema
     return Candidate(
-        rung="rag",
-        technique="answers to written inputs",
+        rung=r2_rag.NAME,
+        description="answers to written inputs",
         model=teacher,
         form=plain_candidate(bench.evaluator, r3_lora.NAME).form if can.plain else "chat",
         wording=wordings(bench.evaluator)[0],
-        answer="scored" if scores else "json" if held else "free",
+        decoding="scored" if scores else "json" if held else "free",
         retrieval=Retrieval(source="examples", k=NEAREST),
     )
 
@@ -71,7 +72,7 @@ def describe_check(bench: Bench) -> str:
     return f"the teacher, shown the {NEAREST} nearest training rows, answers twice alike"
 
 
-def agreed(bench: Bench, teacher: str, rows: Sequence[Sample]) -> Answered:
+def agreed(bench: Bench, teacher: ModelRef, rows: Sequence[Sample]) -> Answered:
     """Answer written inputs, and keep those whose answer is of the form and agreed upon.
 
     Labels: the row was asked for by its label; whoever reads the input alone must come to the
@@ -79,7 +80,7 @@ def agreed(bench: Bench, teacher: str, rows: Sequence[Sample]) -> Answered:
     """
     candidate = answerer(bench, teacher)
     engine = bench.evaluator.models.engine(teacher)
-    bench.evaluator.library.prepare(candidate.retrieval, rows)
+    bench.evaluator.retriever.prepare(candidate.retrieval, rows)
     likeliest = [request_for(bench.evaluator, candidate, row, engine) for row in rows]
     labels = bench.data.labels
     drawn = [replace(r, temperature=TEMPERATURE, sample=1) for r in likeliest if not labels]

@@ -55,7 +55,7 @@ def measure_gain(bench: Bench, rows: Sequence[Sample], way: str) -> Gain:
     measured, scores_of = WAYS[name]
     pairs = zip(bench.data.dev, scores_of(richer), scores_of(bench), strict=True)
     both = [(row, a, b) for row, a, b in pairs if a is not None and b is not None]
-    groups = [row.witness for row, _, _ in both] if any(row.group for row, _, _ in both) else ()
+    groups = [row.unit for row, _, _ in both] if any(row.group for row, _, _ in both) else ()
     new, old = [a for _, a, _ in both], [b for _, _, b in both]
     confidence = bench.task.gate.confidence
     found = comparison("without the synthetic rows", new, old, confidence, groups)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from ladder.climb.opening import open_bench
-from ladder.engines.cache import CachedEngine
 from ladder.errors import DataError, Problem, TaskError
 from ladder.evidence import SyntheticCounts, SyntheticRecord
 from ladder.files import (
@@ -18,6 +17,7 @@ from ladder.files import (
     write_json_lines,
     write_whole,
 )
+from ladder.models.cache import CachedEngine
 from ladder.progress import Watch
 from ladder.rungs.protocol import Bench
 from ladder.samples.rows import Sample
@@ -25,7 +25,7 @@ from ladder.samples.synthetic import record_path
 from ladder.synthesis.filters import agreed, ask, away_from_held_out, describe_check, unlike
 from ladder.synthesis.gain import Gain, measure_gain, refuse_way
 from ladder.synthesis.writing import Draft, drafts, read_input
-from ladder.task import Task, model_parts
+from ladder.task import ModelRef, Task
 from ladder.wording import in_json
 
 LEAST_ROWS = 8
@@ -90,7 +90,7 @@ def _refuse_strangers(*paths: Path) -> None:
 
 
 def _written(
-    bench: Bench, teacher: str, count: int
+    bench: Bench, teacher: ModelRef, count: int
 ) -> tuple[list[Sample], dict[str, Draft], SyntheticCounts]:
     """Return the rows that are left, the drafts by row, and what became of the others."""
     engine = bench.evaluator.models.engine(teacher)
@@ -124,7 +124,7 @@ def _written(
 
 
 def _as_lines(
-    bench: Bench, teacher: str, rows: Sequence[Sample], asked: dict[str, Draft]
+    bench: Bench, teacher: ModelRef, rows: Sequence[Sample], asked: dict[str, Draft]
 ) -> list[dict[str, Any]]:
     """Return the rows as lines of a training file of this task, with where they come from."""
     columns: dict[str, str] = dict(bench.task.data.columns.items())
@@ -135,7 +135,7 @@ def _as_lines(
         values |= {"stratum": row.stratum} if row.stratum else {}
         named = {columns.get(name, name): value for name, value in values.items()}
         meta = {
-            "teacher": f"{_name(teacher)} {engine.identity[:16]}",
+            "teacher": f"{teacher.label} {engine.identity[:16]}",
             "prompt_digest": digest_of(replace(asked[row.id].request, sample=0).as_json()),
             "seed": bench.task.seed,
             "draw": asked[row.id].number,
@@ -145,12 +145,12 @@ def _as_lines(
 
 
 def _record(
-    bench: Bench, teacher: str, counts: SyntheticCounts, gain: Gain | None, digest: str
+    bench: Bench, teacher: ModelRef, counts: SyntheticCounts, gain: Gain | None, digest: str
 ) -> SyntheticRecord:
     engine: CachedEngine = bench.evaluator.models.engine(teacher)
     return SyntheticRecord(
         task=bench.task.name,
-        teacher=_name(teacher),
+        teacher=teacher.label,
         fingerprint=engine.fingerprint(),
         seed=bench.task.seed,
         counts=counts,
@@ -162,11 +162,6 @@ def _record(
         reason=_reason(gain),
         digest=digest,
     )
-
-
-def _name(teacher: str) -> str:
-    kind, name, _ = model_parts(teacher)  # without the address: it may hold a password
-    return f"{kind}:{name}"
 
 
 def _reason(gain: Gain | None) -> str:

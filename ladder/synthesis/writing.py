@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ladder.engines.base import Completion, Request
-from ladder.engines.cache import CachedEngine
 from ladder.inference.forms import wordings
 from ladder.inference.prompts import one_line
+from ladder.models.cache import CachedEngine
 from ladder.rungs.protocol import Bench
 from ladder.samples.rows import Sample
 

@@ -1,6 +1,6 @@
 """The task file: its schema, how it is read, and how it refers to models and files."""
 
-from ladder.task.files import DATA_SUFFIXES, LEARNT_OR_JUDGED
+from ladder.task.files import DATA_SUFFIXES, LEARNT_OR_JUDGED, check_data
 from ladder.task.loading import (
     LEAST_PERCENT,
     MOST_VALUES,
@@ -10,12 +10,13 @@ from ladder.task.loading import (
     load_task,
     read_yaml,
 )
+from ladder.task.places import Location, dotted, duplicate_keys, line_of, lines_of, short, walk
 from ladder.task.references import (
     DATASETS_PREFIX,
     STORE_KINDS,
+    ModelRef,
     StoreKind,
     is_url,
-    model_parts,
     store_parts,
 )
 from ladder.task.schema import (
@@ -51,7 +52,9 @@ __all__ = [
     "DataFiles",
     "GateLimits",
     "Hardware",
+    "Location",
     "ModelNames",
+    "ModelRef",
     "Prices",
     "Rules",
     "RungName",
@@ -62,9 +65,15 @@ __all__ = [
     "TooManyValuesError",
     "Training",
     "Use",
+    "check_data",
+    "dotted",
+    "duplicate_keys",
     "is_url",
+    "line_of",
+    "lines_of",
     "load_task",
-    "model_parts",
     "read_yaml",
+    "short",
     "store_parts",
+    "walk",
 ]

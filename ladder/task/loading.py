@@ -190,7 +190,7 @@ def _yaml_problem(path: Path, text: str, error: yaml.YAMLError) -> Problem:
     line = mark.line if mark else text.count("\n", 0, getattr(error, "position", 0))
     got = str(getattr(error, "problem", None) or error).replace("\n", " ")
     tabbed = "\t" in "".join(text.split("\n")[line : line + 1])
-    fix = "Indent with spaces, not tabs." if tabbed else "Mend the YAML at this line."
+    fix = "Indent with spaces, not tabs." if tabbed else "Fix the YAML at this line."
     return Problem(f"{path}:{line + 1}", got, "valid YAML", fix)
 
 

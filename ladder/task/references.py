@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Literal, get_args
+from typing import Any, Literal, Self, get_args
+
+from pydantic import GetCoreSchemaHandler
+from pydantic_core import core_schema
 
 StoreKind = Literal["lancedb", "qdrant"]
 
@@ -14,17 +17,45 @@ STORE_KINDS: tuple[StoreKind, ...] = get_args(StoreKind)
 DATASETS_PREFIX = "datasets:"
 
 
-def model_parts(reference: str) -> tuple[str, str, str | None]:
-    """Split `kind:name@suffix` into kind, name and suffix (a revision, or an endpoint's URL).
+class ModelRef(str):
+    """A reference to a model, `kind:name@place`, taken apart once: it stays the text it was.
 
-    Raises:
-        ValueError: the reference has no kind.
+    The place is a hub revision or the URL of an endpoint, and may hold a password: what is shown is
+    `label`.
     """
-    match = re.fullmatch(r"([a-z]+):([^@]+)(?:@(.+))?", reference)
-    if match is None:
-        raise ValueError("kind:name, e.g. bundled:smollm2-135m")
-    kind, name, suffix = match.groups()
-    return kind, name, suffix
+
+    kind: str
+    """A key of `engines.ENGINES`."""
+    name: str
+    """A bundled model, a hub id or folder, or the name that an endpoint knows the model by."""
+    place: str | None
+
+    def __new__(cls, text: str) -> Self:
+        """Take a reference apart.
+
+        Raises:
+            ValueError: it has no kind.
+        """
+        match = re.fullmatch(r"([a-z]+):([^@]+)(?:@(.+))?", text)
+        if match is None:
+            raise ValueError("kind:name, e.g. bundled:smollm2-135m")
+        self = super().__new__(cls, text)
+        self.kind, self.name, self.place = match.groups()
+        return self
+
+    @property
+    def label(self) -> str:
+        """Kind and name, without the place."""
+        return f"{self.kind}:{self.name}"
+
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        """Read it from text, and write it as text."""
+        return core_schema.no_info_after_validator_function(
+            cls, core_schema.str_schema(), serialization=core_schema.to_string_ser_schema()
+        )
 
 
 def store_parts(place: str) -> tuple[StoreKind, str]:

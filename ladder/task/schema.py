@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -19,11 +19,12 @@ from pydantic import (
     PrivateAttr,
 )
 
-from ladder.task.references import store_parts
+from ladder.task.references import ModelRef, store_parts
 from ladder.trust.code import Consent, Granted
 
-RungName = Literal["prompt", "rag", "lora", "distill"]
-RUNGS: tuple[RungName, ...] = get_args(RungName)
+RungName = str
+"""The NAME of a module in `rungs.LADDER`; `climb.preflight` knows which there are."""
+RUNGS: tuple[RungName, ...] = ("prompt", "rag", "lora", "distill")
 
 
 class _Section(BaseModel):
@@ -109,11 +110,11 @@ class ModelNames(_Section):
     Each is `bundled:<name>`, `hf:<id-or-folder>@<revision>` or `openai:<model>@<base-url>`.
     """
 
-    base: str = "bundled:smollm2-135m"
-    teacher: str | None = None
-    student: str | None = None
-    embedding: str | None = None
-    reranker: str | None = None
+    base: ModelRef = ModelRef("bundled:smollm2-135m")
+    teacher: ModelRef | None = None
+    student: ModelRef | None = None
+    embedding: ModelRef | None = None
+    reranker: ModelRef | None = None
     """A cross-encoder that orders anew what a search found."""
 
 
@@ -153,7 +154,7 @@ class Rules(_Section):
     max_spend_usd: float = Field(5.0, ge=0, le=1e9)
     request_timeout_s: float = Field(45.0, gt=0, le=3600)
     """Seconds that one request to an endpoint may take in all."""
-    remote_code: list[str] = []
+    remote_code: list[ModelRef] = []
     """Models, by the name they have under `models`, whose own Python code may run here."""
 
 
@@ -198,13 +199,9 @@ def _scorer_choices(value: object) -> object:
     return choices
 
 
-def _rung_names(value: object) -> object:
-    """Accept a list of rungs; name those that there are."""
-    names = value if isinstance(value, list | tuple) else [value]
-    unknown = [name for name in names if name not in RUNGS]
-    if unknown:
-        raise ValueError(f"a list of some of {', '.join(RUNGS)}, not `{unknown[0]}`")
-    return names
+def _one_or_more(value: object) -> object:
+    """Accept a single name where a list is wanted."""
+    return value if isinstance(value, list | tuple) else [value]
 
 
 class Task(_Section):
@@ -223,7 +220,7 @@ class Task(_Section):
     rules: Rules = Rules()
     search: Search = Search()
     training: Training = Training()
-    rungs: Annotated[tuple[RungName, ...], BeforeValidator(_rung_names)] = Field(
+    rungs: Annotated[tuple[RungName, ...], BeforeValidator(_one_or_more)] = Field(
         RUNGS, min_length=1
     )
     seed: int = Field(0, ge=0, lt=2**31)

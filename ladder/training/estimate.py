@@ -3,7 +3,7 @@
 Memory is weights, gradients and Adam's two moments of what is trained, and the activations of as
 many tokens as pass at once (Korthikanti et al., 2022, count them; the factor here is for kernels
 that do not keep the attention scores). What else a process holds was measured: `benchmarks/
-training.py` prints foreseen beside measured.
+training.py` prints estimated beside measured.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import Any
 import yaml
 
 from ladder.errors import TrainingError
-from ladder.evidence import Foreseen, Memory
-from ladder.hardware import memory_there_mb, precision
+from ladder.evidence import Memory, TrainingEstimate
+from ladder.hardware import available_memory_mb, precision
 from ladder.training.recipes import Recipe
 
 LIBRARIES_MB = 750
@@ -84,7 +84,7 @@ def shape_of(base: Path) -> Shape:
     )
 
 
-def technique_of(settings: Mapping[str, Any]) -> str:
+def method_of(settings: Mapping[str, Any]) -> str:
     """Return which way of training a recipe's fields describe."""
     if not settings.get("use_peft"):
         return "full"
@@ -108,51 +108,51 @@ def computed_in(settings: Mapping[str, Any]) -> str:
 def slowdown(settings: Mapping[str, Any]) -> float:
     """Return how many tokens this machine reads while a recipe learns one."""
     computed = computed_in(settings)
-    usual = (SLOWDOWN_FLOAT32 if computed == "float32" else SLOWDOWN)[technique_of(settings)]
+    usual = (SLOWDOWN_FLOAT32 if computed == "float32" else SLOWDOWN)[method_of(settings)]
     return usual if computed == precision() else usual * OTHERWISE.get(computed, 1.0)
 
 
 def memory_mb(
-    shape: Shape, technique: str, tokens: int, rank: int = 16, computed: str = "bfloat16"
+    shape: Shape, method: str, tokens: int, rank: int = 16, computed: str = "bfloat16"
 ) -> float:
     """Return the peak memory of a training.
 
     Args:
         shape: the model's sizes.
-        technique: lora, qlora, dora or full.
+        method: lora, qlora, dora or full.
         tokens: that pass forward and backward at once.
         rank: of the adapter.
         computed: the precision; weights that are not trained are held in it, too.
     """
     wide = 4 if computed == "float32" else 2  # bytes
     whole = shape.embedding + shape.linear
-    if technique == "full":
+    if method == "full":
         held = 16.0 * whole  # float32 weights, gradients and two moments
     else:
         frozen = NF4_BYTES * shape.linear + wide * shape.embedding
         adapter = 4 * wide * shape.adapter(rank)  # it, its gradients and two moments
-        held = (frozen if technique == "qlora" else wide * whole) + adapter
+        held = (frozen if method == "qlora" else wide * whole) + adapter
     per_token = wide * shape.layers * (12 * shape.hidden + 5 * shape.inner)
     scratch = HELD * per_token * tokens
-    if technique == "dora":  # each layer's weights are made anew to be normed
+    if method == "dora":  # each layer's weights are made anew to be normed
         scratch += wide * shape.linear
-    if technique == "qlora":
+    if method == "qlora":
         scratch += 2 * wide * shape.hidden * shape.inner
     return LIBRARIES_MB + (held + scratch) / 2**20
 
 
-def fits(memory: Memory | None, technique: str) -> bool:
-    """Tell whether a technique's training fits; where nothing is known it is taken to."""
-    return memory is None or memory.needed_mb[technique] < memory.there_mb
+def fits(memory: Memory | None, method: str) -> bool:
+    """Tell whether a method's training fits; where nothing is known it is taken to."""
+    return memory is None or memory.needed_mb[method] < memory.available_mb
 
 
-def foresee(
+def estimate_training(
     recipe: Recipe,
     base: Path,
     lengths: Sequence[int],
     read_per_second: float,
     overrides: Mapping[str, str],
-) -> Foreseen:
+) -> TrainingEstimate:
     """Return what a training will take.
 
     Args:
@@ -163,7 +163,7 @@ def foresee(
         overrides: recipe fields that are changed.
     """
     settings = yaml.safe_load(recipe.path.read_text(encoding="utf-8")) | dict(overrides)
-    technique, computed = technique_of(settings), computed_in(settings)
+    method, computed = method_of(settings), computed_in(settings)
     batch = int(_number(settings, "per_device_train_batch_size", 8))
     at_once = batch * max(lengths)
     if recipe.rows == "answers":  # those programs take a batch in parts
@@ -174,10 +174,10 @@ def foresee(
     if steps > 0:
         together = batch * _number(settings, "gradient_accumulation_steps", 1)
         tokens = steps * together * sum(lengths) / len(lengths)
-    return Foreseen(
+    return TrainingEstimate(
         seconds=START_SECONDS + slowdown(settings) * tokens / read_per_second,
-        memory_mb=memory_mb(shape_of(base), technique, at_once, rank, computed),
-        there_mb=memory_there_mb(),
+        memory_mb=memory_mb(shape_of(base), method, at_once, rank, computed),
+        available_mb=available_memory_mb(),
         tokens=round(tokens),
         precision=computed,
     )

@@ -24,7 +24,7 @@ from ladder.artefacts.card import read_training, write_card
 from ladder.artefacts.issue import issue
 from ladder.engines.passport import PASSPORT
 from ladder.errors import DataError, MissingExtraError, TrainingError
-from ladder.evidence import Build, Foreseen
+from ladder.evidence import Build, TrainingEstimate
 from ladder.figures import loss_svg
 from ladder.files import (
     clear_disk_errors,
@@ -40,12 +40,12 @@ from ladder.progress import Watch
 from ladder.redaction import without_keys
 from ladder.training.recipes import Recipe
 
-FORESEEN, PICTURE = "foreseen.json", "loss.svg"
+ESTIMATED, PICTURE = "foreseen.json", "loss.svg"
 TEACHER = "teacher_model_name_or_path"
 """The field in which a recipe finds the folder of a teacher's weights."""
 POLL_SECONDS = 0.5
 FAR_OFF = 1.5
-"""Times as long, or as short, as foreseen: the user is told."""
+"""Times as long, or as short, as estimated: the user is told."""
 LEAST_SECONDS = 5.0
 """Steps that took less than this together say little of the rest."""
 STOP_SECONDS = 20
@@ -66,7 +66,7 @@ def train(
     artefacts: Path,
     watch: Watch,
     overrides: Mapping[str, str] | None = None,
-    foresee: Callable[[], Foreseen] | None = None,
+    estimate_training: Callable[[], TrainingEstimate] | None = None,
 ) -> Build:
     """Train on rows, or return the artefact that the same recipe, base and rows have left.
 
@@ -78,7 +78,8 @@ def train(
             a killed training goes on in it and a finished one is found again.
         watch: sees steps, loss and time left.
         overrides: recipe fields to change, by name; a student's teacher is one of them.
-        foresee: says what it will take; asked when it begins, told, and kept beside the record.
+        estimate_training: says what it will take; asked when it begins, and kept beside the
+            record.
 
     Raises:
         MissingExtraError: the training libraries are not installed.
@@ -104,12 +105,12 @@ def train(
     with _alone(folder) as lock:
         if not (folder / RECORD).is_file():
             write_json_lines(folder / "rows.jsonl", rows)
-            foreseen = foresee() if foresee is not None else None
-            if foreseen is not None:
-                write_whole(folder / FORESEEN, foreseen.model_dump_json())
-                watch.say(f"  training {recipe.name}: {in_words(foreseen)}")
+            estimated = estimate_training() if estimate_training is not None else None
+            if estimated is not None:
+                write_whole(folder / ESTIMATED, estimated.model_dump_json())
+                watch.say(f"  training {recipe.name}: {in_words(estimated)}")
             start = {"model_name_or_path": str(base)} if base is not None else {}
-            _run(recipe, folder, watch, {**start, **(overrides or {})}, lock, foreseen)
+            _run(recipe, folder, watch, {**start, **(overrides or {})}, lock, estimated)
             curve = read_training(folder).get("loss_curve")
             if curve:
                 write_whole(folder / PICTURE, loss_svg(curve))
@@ -129,22 +130,24 @@ def read_build(folder: Path) -> Build:
         train_tokens=record["tokens"],
         peak_memory_mb=max(record["peak_memory_mb"], record["peak_gpu_memory_mb"]),
         folder=str(folder),
-        foreseen=_foreseen(folder),
+        estimated=_foreseen(folder),
     )
 
 
-def in_words(foreseen: Foreseen) -> str:
+def in_words(estimated: TrainingEstimate) -> str:
     """Say what a training is expected to take."""
-    needed, there = foreseen.memory_mb / 1024, foreseen.there_mb / 1024
-    computed = f", in {foreseen.precision}" if foreseen.precision else ""
+    needed, there = estimated.memory_mb / 1024, estimated.available_mb / 1024
+    computed = f", in {estimated.precision}" if estimated.precision else ""
     short = "" if needed < there else ": it may be killed for memory"
     return (
-        f"about {_minutes(foreseen.seconds)} min and {needed:.1f} GB of {there:.1f} GB that are "
+        f"about {_minutes(estimated.seconds)} min and {needed:.1f} GB of {there:.1f} GB that are "
         f"free{computed}{short}"
     )
 
 
-def otherwise(recipe: Recipe, foreseen: Foreseen, lines: Sequence[Mapping[str, Any]]) -> str | None:
+def otherwise(
+    recipe: Recipe, estimated: TrainingEstimate, lines: Sequence[Mapping[str, Any]]
+) -> str | None:
     """Return what to say where the first steps show that a training takes another time.
 
     The very first one also warms up, and rows sorted by length begin with the longest: it is those
@@ -152,11 +155,11 @@ def otherwise(recipe: Recipe, foreseen: Foreseen, lines: Sequence[Mapping[str, A
 
     Args:
         recipe: what is run.
-        foreseen: what was told before it began.
+        estimated: what was told before it began.
         lines: of its progress file, since its process began.
 
     Returns:
-        nothing where it goes about as foreseen; None while too little is known.
+        nothing where it goes about as estimated; None while too little is known.
     """
     begun = [line for line in lines if line["step"] > lines[0]["step"]]
     if not begun or begun[-1]["step"] == begun[0]["step"]:
@@ -166,16 +169,16 @@ def otherwise(recipe: Recipe, foreseen: Foreseen, lines: Sequence[Mapping[str, A
     if seconds < LEAST_SECONDS:
         return None
     made = (last["step"] - first["step"]) / last["steps"]
-    if recipe.rows == "answers" and foreseen.tokens and last.get("tokens"):
-        made = (last["tokens"] - first["tokens"]) / foreseen.tokens
+    if recipe.rows == "answers" and estimated.tokens and last.get("tokens"):
+        made = (last["tokens"] - first["tokens"]) / estimated.tokens
     whole = seconds / made
-    near = max(whole, foreseen.seconds) < FAR_OFF * min(whole, foreseen.seconds)
-    if near or _minutes(whole) == _minutes(foreseen.seconds):
+    near = max(whole, estimated.seconds) < FAR_OFF * min(whole, estimated.seconds)
+    if near or _minutes(whole) == _minutes(estimated.seconds):
         return ""
     left = _minutes(whole * (1 - last["step"] / last["steps"]))
     return (
         f"by its first {last['step'] - lines[0]['step']} steps about {left} min are left; "
-        f"{_minutes(foreseen.seconds)} min in all were foreseen"
+        f"{_minutes(estimated.seconds)} min in all were estimated"
     )
 
 
@@ -183,10 +186,10 @@ def _minutes(seconds: float) -> int:
     return max(1, round(seconds / 60))
 
 
-def _foreseen(folder: Path) -> Foreseen | None:
-    path = folder / FORESEEN
+def _foreseen(folder: Path) -> TrainingEstimate | None:
+    path = folder / ESTIMATED
     try:
-        return read_record(path, Foreseen, "what was foreseen") if path.is_file() else None
+        return read_record(path, TrainingEstimate, "what was estimated") if path.is_file() else None
     except DataError:  # a figure to compare with, and no more
         return None
 
@@ -221,7 +224,7 @@ def _run(
     watch: Watch,
     fields: Mapping[str, str],
     lock: TextIO,
-    foreseen: Foreseen | None,
+    estimated: TrainingEstimate | None,
 ) -> None:
     command = [
         *(sys.executable, str(recipe.program), "--config", str(recipe.path)),
@@ -244,7 +247,7 @@ def _run(
             lock.truncate(0)
             lock.write(str(process.pid))
             lock.flush()
-            check = partial(otherwise, recipe, foreseen) if foreseen is not None else _nothing
+            check = partial(otherwise, recipe, estimated) if estimated is not None else _nothing
             _follow(process, folder / "progress.jsonl", f"training {recipe.name}", watch, check)
         finally:
             if process.poll() is None:  # interrupted: the checkpoint stays, the process does not
@@ -287,7 +290,7 @@ def _follow(
 
 
 def _nothing(lines: Sequence[Mapping[str, Any]]) -> str:
-    """Nothing was foreseen, so that nothing can differ from it."""
+    """Nothing was estimated, so that nothing can differ from it."""
     return ""
 
 

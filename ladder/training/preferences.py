@@ -56,7 +56,7 @@ def made_pairs(evaluator: Evaluator, candidate: Candidate) -> tuple[list[Prefere
     """
     samples = evaluator.data.train[: evaluator.task.training.max_rows]
     wrong: dict[str, str] = {}
-    for draw in range(DRAWS if candidate.answer == "free" else 1):  # labels are not drawn
+    for draw in range(DRAWS if candidate.decoding == "free" else 1):  # labels are not drawn
         left = [sample for sample in samples if sample.id not in wrong]
         for sample, text in _wrong_answers(evaluator, candidate, left, draw):
             wrong[sample.id] = text
@@ -76,7 +76,7 @@ def _wrong_answers(
 ) -> Iterator[tuple[Sample, str]]:
     """Yield the answers that the scorer calls wrong; an empty one is no answer to learn from."""
     engine = evaluator.engine(candidate)
-    evaluator.library.prepare(candidate.retrieval, samples)
+    evaluator.retriever.prepare(candidate.retrieval, samples)
     temperature = TEMPERATURE if draw else 0.0
     requests = [
         replace(

@@ -22,18 +22,22 @@ completion and whether it is desirable; prompts alone; text and label."""
 StartsFrom = Literal["base", "student"]
 
 
+SHARED = ("running.py", "settings.py", "rows.py", "steps.py")
+"""What every program imports."""
+
+
 @dataclass(frozen=True)
 class Program:
     """What is known of a training program before it is run."""
 
     rows: RowKind
-    imports: tuple[str, ...] = ("running.py",)
+    imports: tuple[str, ...] = SHARED
     """What lies beside it; a copied program takes it along."""
     reads_teacher: bool = False
     """Whether it reads a teacher's own weights; else what a teacher has answered."""
 
 
-PREFERENCE = ("running.py", "preference.py")
+PREFERENCE = (*SHARED, "preference.py")
 PROGRAMS: Mapping[str, Program] = {
     "sft.py": Program("answers"),
     "dpo.py": Program("pairs", PREFERENCE),
@@ -98,7 +102,7 @@ class Recipe:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """Its settings, its program, and what the program imports: what a training depends on."""
+        """Its settings, its program, and what that imports: all that a training depends on."""
         return (self.path, self.program, *self.beside)
 
 

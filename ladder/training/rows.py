@@ -19,12 +19,12 @@ def plain_candidate(evaluator: Evaluator, rung: RungName) -> Candidate:
     several_lines = any("\n" in sample.target for sample in evaluator.data.train)
     return Candidate(
         rung=rung,
-        technique="",
+        description="",
         model=evaluator.task.models.base,
         form="chat" if several_lines else "plain",  # a plain answer ends with its line
         wording=(LABEL_WORDINGS if evaluator.data.labels else TEXT_WORDINGS)[0],
         with_goal=False,
-        answer="scored" if evaluator.data.labels else "free",
+        decoding="scored" if evaluator.data.labels else "free",
     )
 
 
@@ -33,7 +33,7 @@ def training_rows(
 ) -> list[dict[str, Any]]:
     """Return prompt/completion rows: the very prompts that the candidate will be asked with."""
     engine = evaluator.models.engine(evaluator.task.models.base)
-    evaluator.library.prepare(candidate.retrieval, [sample for sample, _ in answered])
+    evaluator.retriever.prepare(candidate.retrieval, [sample for sample, _ in answered])
     rows: list[dict[str, Any]] = []
     for sample, text in answered:
         request = request_for(evaluator, candidate, sample, engine)

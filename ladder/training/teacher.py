@@ -6,10 +6,8 @@ from ladder.errors import MissingExtraError
 from ladder.evidence import Attempt, Candidate
 from ladder.task import RungName, Task
 
-DISTILL: RungName = "distill"
 
-
-def teacher_of(task: Task, best: Attempt | None) -> Candidate:
+def teacher_of(task: Task, best: Attempt | None, rung: RungName) -> Candidate:
     """Return the system to learn from: the task's, or the best measured so far.
 
     Raises:
@@ -19,6 +17,6 @@ def teacher_of(task: Task, best: Attempt | None) -> Candidate:
         if best is None or best.candidate is None:
             raise MissingExtraError("a teacher", "naming one in the task: models: {teacher: …}")
         return best.candidate
-    chat = Candidate(rung=DISTILL, technique="teacher", model=task.models.teacher, form="chat")
+    chat = Candidate(rung=rung, description="teacher", model=task.models.teacher, form="chat")
     retrieval = best.candidate.retrieval if best and best.candidate else None
-    return chat.model_copy(update={"retrieval": retrieval})
+    return chat.but(retrieval=retrieval)

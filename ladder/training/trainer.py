@@ -12,16 +12,22 @@ from ladder.artefacts.issue import OWN_CODE
 from ladder.engines import model_folder
 from ladder.engines.bundled import first_use
 from ladder.engines.local import LocalEngine
-from ladder.engines.models import Models, base_is_local
-from ladder.engines.own_code import may_run
 from ladder.engines.speed import probe
 from ladder.errors import MissingExtraError
-from ladder.evidence import Build, Foreseen, Memory
-from ladder.hardware import memory_there_mb, precision
+from ladder.evidence import Build, Memory, TrainingEstimate
+from ladder.hardware import available_memory_mb, precision
+from ladder.models.models import Models, base_is_local
+from ladder.models.own_code import may_run
 from ladder.progress import Watch
 from ladder.samples.data import Data
 from ladder.task import Task
-from ladder.training.estimate import SLOWDOWN, TOKENS_AT_ONCE, foresee, memory_mb, shape_of
+from ladder.training.estimate import (
+    SLOWDOWN,
+    TOKENS_AT_ONCE,
+    estimate_training,
+    memory_mb,
+    shape_of,
+)
 from ladder.training.launch import train
 from ladder.training.prune import pruned_copy
 from ladder.training.recipes import Recipe
@@ -133,7 +139,7 @@ class LocalTrainer:
         needed = {
             name: memory_mb(shape, name, TOKENS_AT_ONCE, computed=precision()) for name in SLOWDOWN
         }
-        return Memory(needed_mb=needed, there_mb=memory_there_mb())
+        return Memory(needed_mb=needed, available_mb=available_memory_mb())
 
     def train(
         self,
@@ -145,7 +151,7 @@ class LocalTrainer:
         """Train on rows, or find what the same training has left (`training.launch.train`)."""
         takes = None
         if rows and start is not None and recipe.rows != "labels":  # a classifier's takes seconds
-            takes = partial(self._foresee, recipe, start, rows, overrides or {})
+            takes = partial(self._estimate, recipe, start, rows, overrides or {})
         if start in self._with_own_code:
             overrides = {**(overrides or {}), OWN_CODE: "true"}
         return train(recipe, start, rows, self.artefacts, self.watch, overrides, takes)
@@ -156,13 +162,13 @@ class LocalTrainer:
         named = [model for model in self.task.rules.remote_code if may_run(self.task, model)]
         return {model_folder(model, self.task.folder, own_code=True) for model in named}
 
-    def _foresee(
+    def _estimate(
         self, recipe: Recipe, start: Path, rows: Rows, overrides: Mapping[str, str]
-    ) -> Foreseen:
+    ) -> TrainingEstimate:
         """Return what a training on rows will take on this machine, as busy as it is now."""
         if base_is_local(self.task) and start == self.base():
             engine = self.models.engine(self.task.models.base).engine
         else:
             engine = LocalEngine(start, None, start in self._with_own_code)
         lengths = [sum(map(engine.count_tokens, texts_of(row))) for row in rows]
-        return foresee(recipe, start, lengths, probe(engine).read, overrides)
+        return estimate_training(recipe, start, lengths, probe(engine).read, overrides)

@@ -16,9 +16,9 @@ from ladder.evidence import (
     DataReport,
     Diagnosis,
     Estimate,
+    Fix,
     LimitVerdict,
     Measurement,
-    Mend,
     TokenUse,
     VerdictWord,
 )
@@ -72,7 +72,7 @@ def attempt(
             "rung": rung,
             "status": status,
             "reason": f"the reason of {rung}",
-            "candidate": Candidate(rung=rung, technique=f"best {rung}", model="replay:x"),
+            "candidate": Candidate(rung=rung, description=f"best {rung}", model="replay:x"),
             "measurement": Measurement(
                 score=Estimate(mean=mean, low=mean - 0.05, high=mean + 0.05, n=200),
                 cost_usd_per_1k=cost,
@@ -102,7 +102,7 @@ def test_the_rung_that_passes_is_recommended_with_its_reasons() -> None:
         attempt("lora", "pass"),
     ]
     found = recommend(task(), CONTROL, attempts, attempts[2], None)
-    assert (found.rung, found.technique, found.unproven) == ("lora", "best lora", False)
+    assert (found.rung, found.description, found.leans_to_pass) == ("lora", "best lora", False)
     assert found.reasons == (
         "lora is the first rung that passes: score 0.85 (0.80–0.90, n = 200).",
         "prompt failed: It does not know the mail.",
@@ -142,8 +142,8 @@ def test_rungs_above_the_chosen_one_are_no_reason() -> None:
 def test_unproven_says_so_and_how_many_rows_would_settle_it() -> None:
     chosen = attempt("prompt", "undecided", more_rows=1234)
     found = recommend(task(), None, [chosen], chosen, None)
-    assert found.unproven
-    assert found.reasons[0].startswith("prompt leads, unproven: score 0.85")
+    assert found.leans_to_pass
+    assert found.reasons[0].startswith("prompt leads, leans_to_pass: score 0.85")
     [reason] = [reason for reason in found.reasons if reason.startswith("Unproven")]
     assert "about 1,234 more rows would settle it" in reason
     chosen = attempt("prompt", "undecided")
@@ -296,7 +296,7 @@ def test_what_was_mended_is_a_reason() -> None:
         p_value=0.001,
         claim="better",
     )
-    mend = Mend(
+    fix = Fix(
         cause="redundancy",
         change="repeats left out",
         on_dev=found,
@@ -305,7 +305,7 @@ def test_what_was_mended_is_a_reason() -> None:
         kept=True,
     )
     rag = attempt("rag", "pass").model_copy(
-        update={"mends": (mend, mend.model_copy(update={"cause": "position", "kept": False}))}
+        update={"fixes": (fix, fix.model_copy(update={"cause": "position", "kept": False}))}
     )
     reasons = recommend(task(), CONTROL, [rag], rag, None).reasons
     (said,) = [reason for reason in reasons if reason.startswith("Mended first")]

@@ -169,8 +169,8 @@ def test_weights_as_pickles_are_refused_and_the_command_converts_them(tiny, adap
 
 
 def test_code_in_a_folder_is_not_run(tiny, tmp_path):
-    witness = tmp_path / "ran"
-    code = f"open({str(witness)!r}, 'w').close()\n"
+    unit = tmp_path / "ran"
+    code = f"open({str(unit)!r}, 'w').close()\n"
     for name in ("configuration_own.py", "modeling_own.py", "tokenization_own.py"):
         (tiny / name).write_text(code)
     auto = {"AutoConfig": "configuration_own.Own", "AutoModelForCausalLM": "modeling_own.Own"}
@@ -180,7 +180,7 @@ def test_code_in_a_folder_is_not_run(tiny, tmp_path):
     with pytest.raises(EngineError, match=r"only where rules\.remote_code names the model"):
         _ = open_engine(f"hf:{tiny}").model
     assert open_engine(f"hf:{tiny}").tokenizer.eos_token == "<|im_end|>"  # the library's own class
-    assert not witness.exists()
+    assert not unit.exists()
 
 
 @pytest.mark.slow

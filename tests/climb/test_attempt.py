@@ -10,6 +10,7 @@ from replayed import GivenRung, asking, of, replayed
 
 from ladder.climb.attempt import attempt_rung, race_rung
 from ladder.evidence import Candidate
+from ladder.report.reasons import attempt_reason
 from ladder.rungs.protocol import Bench
 from ladder.samples.data import Data
 from ladder.samples.rows import Sample
@@ -25,7 +26,7 @@ def rows(prefix: str, count: int, start: int) -> tuple[Sample, ...]:
 TRAIN, DEV = rows("t", 100, 0), rows("d", 60, 1000)
 DATA = Data(TRAIN, DEV, rows("g", 120, 2000), ())
 OLD, BETTER, LUCKY = asking("usual"), asking("better everywhere"), asking("better on dev rows")
-SHOWING = asking("better everywhere", technique="all shown", shots=tuple(row.id for row in TRAIN))
+SHOWING = asking("better everywhere", description="all shown", shots=tuple(row.id for row in TRAIN))
 
 
 def speak(prompt: str) -> str:
@@ -56,8 +57,8 @@ def test_a_challenger_is_kept_only_if_it_wins_on_unseen_rows(tmp_path, challenge
     bench = bench_of(tmp_path, OLD, challenger)
     winner, lines = race_rung(bench, rung(bench, [OLD], (challenger,)))
     assert winner == of(bench, wins)
-    assert {line.technique: line.dropped for line in lines} == {
-        one.technique: one != wins for one in (OLD, challenger)
+    assert {line.description: line.dropped for line in lines} == {
+        one.description: one != wins for one in (OLD, challenger)
     }
 
 
@@ -81,18 +82,18 @@ def test_a_later_stage_meets_the_winner_of_those_before(tmp_path):
 
     class Staged(GivenRung):
         @property
-        def WAVES(self):  # noqa: N802 - as a module's constant
+        def STAGES(self):  # noqa: N802 - as a module's constant
             def second(bench: Bench, leader: Candidate | None) -> list[Candidate]:
                 met.append(leader)
                 return [of(bench, last)]
 
-            return (*super().WAVES, second, lambda bench, leader: [])
+            return (*super().STAGES, second, lambda bench, leader: [])
 
     staged = Staged("prompt", [of(bench, first), of(bench, OLD)])
     winner, lines = race_rung(bench, staged)
     assert met == [of(bench, OLD)]
     assert winner == of(bench, last)
-    assert [line.technique for line in lines if not line.dropped] == [last.technique]
+    assert [line.description for line in lines if not line.dropped] == [last.description]
     assert len(lines) == 3
 
 
@@ -119,13 +120,13 @@ def test_an_attempt_says_what_was_measured_and_what_it_took(tmp_path):
 
 
 def test_a_failure_is_explained(tmp_path):
-    placebo = asking("bad", placebo=True)
+    placebo = asking("bad", no_op=True)
     bench = bench_of(tmp_path, asking("bad"), placebo)
     attempt, _ = attempt_rung(bench, rung(bench, [asking("bad")]))
     assert attempt.status == "failed"
     assert attempt.diagnosis is not None
-    assert "placebo" in attempt.diagnosis.arms
-    assert "min_score" in attempt.reason
+    assert "no-op control" in attempt.diagnosis.ablations
+    assert attempt_reason(attempt, [attempt]).startswith("min_score: ")
 
 
 def test_a_rung_without_candidates_is_skipped(tmp_path):
@@ -140,4 +141,4 @@ def test_what_is_not_answered_leaves_no_verdict(tmp_path):
     bench = bench_of(tmp_path)
     attempt, _ = attempt_rung(bench, rung(bench, [OLD]))
     assert attempt.status == "no verdict"
-    assert "not in the recording" in attempt.reason
+    assert "not in the recording" in attempt_reason(attempt, [attempt])

@@ -14,7 +14,7 @@ from replayed import GivenRung, asking, of, replayed
 
 from ladder.advice.recommend import choose
 from ladder.climb.loop import climb_rungs
-from ladder.diagnosis.changes import changes, diagnostic_arms
+from ladder.diagnosis.changes import changes, diagnostic_ablations
 from ladder.diagnosis.context_costs import BUDGETS, PLACES
 from ladder.evidence import Attempt, Candidate, Retrieval
 from ladder.inference.evaluator import Evaluator
@@ -48,7 +48,7 @@ def speak(prompt: str) -> str:
 def candidates(evaluator: Evaluator) -> list[Candidate]:
     """Return every candidate with what its failure is explained by."""
     every = [asking(share) for share in SHARES]
-    arms = [diagnostic_arms(evaluator, of(evaluator, one)).values() for one in every]
+    arms = [diagnostic_ablations(evaluator, of(evaluator, one)).values() for one in every]
     return [*every, *(arm for found in arms for arm in found)]
 
 
@@ -142,7 +142,7 @@ def test_training_is_refused_where_the_right_documents_would_do(tmp_path):
         arms: list[Candidate] = []
         for one in (asking("Answer."), reading):
             known = of(evaluator, one)
-            ways = changes(evaluator, known) | diagnostic_arms(evaluator, known)
+            ways = changes(evaluator, known) | diagnostic_ablations(evaluator, known)
             arms += [one, *ways.values()]
         gold = Retrieval(source="gold", k=3)
         read = [Retrieval(source="documents", k=k) for k in BUDGETS]
@@ -159,7 +159,7 @@ def test_training_is_refused_where_the_right_documents_would_do(tmp_path):
     found = climb_rungs(bench, [GivenRung(name, [of(bench, way)]) for name, way in ways.items()])
     assert [attempt.status for attempt in found] == ["failed", "failed", "skipped", "skipped"]
     assert found[1].diagnosis.refuses == ("lora", "distill")
-    assert found[2].reason == f"refused after rag: {found[1].diagnosis.sentence}"
+    assert [attempt.refused_after for attempt in found[2:]] == ["rag", "rag"]
 
 
 def test_where_the_cost_alone_fails_the_student_is_next(tmp_path):
@@ -239,7 +239,9 @@ def test_the_ladder_is_in_the_order_of_the_task_file():
 
 def test_rungs_say_why_they_cannot_be_tried(tmp_path):
     bench = bench_over(task_with(), NO_DATA, tmp_path)
-    missing: dict[RungName, str | None] = {rung.NAME: rung.unavailable(bench) for rung in LADDER}
+    missing: dict[RungName, str | None] = {
+        rung.NAME: rung.needs(bench.task, bench.data) or rung.unavailable(bench) for rung in LADDER
+    }
     assert missing["prompt"] is None
     assert "nothing to read" in str(missing["rag"])
     assert "too few" in str(missing["lora"])

@@ -120,7 +120,7 @@ def test_votes_and_rewrites_are_rehearsed_at_their_most(absent, monkeypatch):
     """Drawn answers differ, so a vote takes all it may."""
     task = task_in(absent, answer={"type": "json"}, score="json_fields", rungs=["prompt"])
     _, both = rehearse(task, absent / "runs", Quiet())
-    monkeypatch.setattr(r1_prompt, "CHALLENGES", ())
+    monkeypatch.setattr(r1_prompt, "CHALLENGERS", ())
     _, plain = rehearse(task, absent / "runs", Quiet())
     assert isinstance(plain["prompt"], Asked)
     assert isinstance(both["prompt"], Asked)

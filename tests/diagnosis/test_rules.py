@@ -1,4 +1,4 @@
-"""From what the arms measured to causes and refusals."""
+"""From what the ablations measured to causes and refusals."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from ladder.diagnosis.rules import NOT_FOUND, NOT_THERE, Arms, beyond_chance, diagnose
+from ladder.diagnosis.rules import NOT_FOUND, NOT_THERE, Ablations, beyond_chance, diagnose
 from ladder.evidence import LimitVerdict, Verdict
 from ladder.gate.verdict import combine
 
@@ -24,11 +24,11 @@ def verdict(score: str = "fail", latency: str = "pass", got: float = 0.5) -> Ver
     )
 
 
-def given(production, lenient=None, oracle=None, *, places=None, k=3, **more) -> Arms:
-    """Arms by name; an arm that is None was not run."""
+def given(production, lenient=None, oracle=None, *, places=None, k=3, **more) -> Ablations:
+    """Ablations by name; an ablation that is None was not run."""
     named = {"lenient": lenient, "oracle": oracle, **more}
     changed = {name.replace("_", " "): found for name, found in named.items() if found is not None}
-    return Arms(production, changed, places or {}, k)
+    return Ablations(production, changed, places or {}, k)
 
 
 def scores(right: int, wrong: int) -> dict[str, float]:
@@ -37,33 +37,33 @@ def scores(right: int, wrong: int) -> dict[str, float]:
 
 def test_a_gap_that_the_right_document_closes_refuses_training():
     deep = {str(at): NOT_FOUND for at in range(10)}
-    arms = given(scores(4, 6), scores(4, 6), scores(10, 0), places=deep)
-    found = diagnose("rag", verdict(), arms, 0.8, 0.95)
+    ablations = given(scores(4, 6), scores(4, 6), scores(10, 0), places=deep)
+    found = diagnose("rag", verdict(), ablations, 0.8, 0.95)
     assert found.refuses == ("lora", "distill")
     assert found.causes[0].name == "retrieval"
     assert "training is refused" in found.sentence
     assert found.causes[0].recoverable.mean == 1.0
-    assert found.arms["oracle"].mean == 1.0
+    assert found.ablations["oracle"].mean == 1.0
 
 
 def test_a_gap_that_stays_with_the_right_document_is_skill():
-    arms = given(scores(2, 8), scores(2, 8), scores(3, 7))
-    found = diagnose("rag", verdict(), arms, 0.8, 0.95)
+    ablations = given(scores(2, 8), scores(2, 8), scores(3, 7))
+    found = diagnose("rag", verdict(), ablations, 0.8, 0.95)
     assert found.refuses == ()
     assert found.causes[0].name == "skill"
 
 
 def test_whether_the_score_holds_is_said_of_all_rows_and_not_of_those_that_arms_saw():
-    arms = given(scores(9, 1), scores(9, 1))
-    found = diagnose("rag", verdict("undecided", got=0.76), arms, 0.8, 0.95)
+    ablations = given(scores(9, 1), scores(9, 1))
+    found = diagnose("rag", verdict("undecided", got=0.76), ablations, 0.8, 0.95)
     assert "holds" not in found.sentence
-    found = diagnose("rag", verdict("undecided", got=0.84), Arms(scores(7, 3)), 0.8, 0.95)
+    found = diagnose("rag", verdict("undecided", got=0.84), Ablations(scores(7, 3)), 0.8, 0.95)
     assert found.sentence.startswith("The score holds so far")
 
 
 def test_the_prompt_rung_lacks_knowledge_and_refuses_nothing():
-    arms = given(scores(0, 10), scores(0, 10), scores(10, 0))
-    found = diagnose("prompt", verdict(), arms, 0.8, 0.95)
+    ablations = given(scores(0, 10), scores(0, 10), scores(10, 0))
+    found = diagnose("prompt", verdict(), ablations, 0.8, 0.95)
     assert found.causes[0].name == "knowledge"
     assert found.refuses == ()
 
@@ -80,8 +80,8 @@ def test_without_known_documents_it_says_what_it_cannot_tell():
 
 
 def test_latency_alone_points_at_a_smaller_model():
-    arms = given(scores(9, 1), scores(9, 1), None)
-    found = diagnose("lora", verdict("pass", "fail"), arms, 0.8, 0.95)
+    ablations = given(scores(9, 1), scores(9, 1), None)
+    found = diagnose("lora", verdict("pass", "fail"), ablations, 0.8, 0.95)
     assert found.refuses == ("rag", "lora")
     assert [cause.name for cause in found.causes] == ["latency"]
 
@@ -92,8 +92,8 @@ def test_fifty_misses_of_one_cause_are_not_called_skill_as_well():
     assert [cause.name for cause in found.causes] == ["format"]
     assert found.causes[0].share == 1
     assert len(found.causes[0].sample_ids) == 20
-    arms = given(scores(0, 50), scores(0, 50), scores(50, 0))
-    found = diagnose("prompt", verdict(), arms, 0.8, 0.95)
+    ablations = given(scores(0, 50), scores(0, 50), scores(50, 0))
+    found = diagnose("prompt", verdict(), ablations, 0.8, 0.95)
     assert [cause.name for cause in found.causes] == ["knowledge"]
 
 
@@ -111,8 +111,8 @@ def test_half_right_answers_below_the_limit_are_no_misses():
 
 def test_an_oracle_below_the_limit_refuses_no_training():
     deep = {str(at): NOT_FOUND for at in range(10)}
-    arms = given(scores(2, 8), scores(2, 8), scores(7, 3), places=deep)
-    found = diagnose("rag", verdict(), arms, 0.8, 0.95)
+    ablations = given(scores(2, 8), scores(2, 8), scores(7, 3), places=deep)
+    found = diagnose("rag", verdict(), ablations, 0.8, 0.95)
     assert found.refuses == ()
     assert {cause.name for cause in found.causes} == {"retrieval", "skill"}
 
@@ -137,8 +137,8 @@ def over(**words: str) -> Verdict:
     ],
 )
 def test_cost_with_or_without_latency_asks_for_a_smaller_model(limits, names):
-    arms = given(scores(9, 1), scores(9, 1), None)
-    found = diagnose("prompt", over(min_score="pass", **limits), arms, 0.8, 0.95)
+    ablations = given(scores(9, 1), scores(9, 1), None)
+    found = diagnose("prompt", over(min_score="pass", **limits), ablations, 0.8, 0.95)
     assert [cause.name for cause in found.causes] == names
     assert found.refuses == ("rag", "lora")
     assert " and ".join(names) in found.sentence
@@ -177,7 +177,7 @@ DEEP = {str(at): NOT_FOUND for at in range(ROWS)}
 
 
 @pytest.mark.parametrize(
-    ("name", "places", "mending"),
+    ("name", "places", "fixing"),
     [
         ("format", TOP, ["lenient"]),
         ("format", TOP, ["constrained", "oracle"]),
@@ -196,7 +196,7 @@ DEEP = {str(at): NOT_FOUND for at in range(ROWS)}
         ("skill", TOP, ["strong oracle", "strong"]),
     ],
 )
-def test_each_cause_by_what_mends_it(name, places, mending):
+def test_each_cause_by_what_mends_it(name, places, fixing):
     names = (
         "oracle",
         "unique",
@@ -208,34 +208,34 @@ def test_each_cause_by_what_mends_it(name, places, mending):
         "no context",
         "strong",
         "strong oracle",
-        "placebo",
+        "no-op control",
         "constrained",
         "lenient",
     )
-    changed = {arm: RIGHT if arm in mending else WRONG for arm in names}
-    found = diagnose("rag", verdict(), Arms(WRONG, changed, places, 3), 0.8, 0.95)
+    changed = {ablation: RIGHT if ablation in fixing else WRONG for ablation in names}
+    found = diagnose("rag", verdict(), Ablations(WRONG, changed, places, 3), 0.8, 0.95)
     assert found.causes[0].name == name
     assert found.causes[0].share == 1
-    refused = "oracle" in mending
+    refused = "oracle" in fixing
     assert found.refuses == (("lora", "distill") if refused else ())
 
 
 def test_what_the_placebo_mends_too_is_chance():
-    changed = {"placebo": scores(20, 20), "unique": scores(20, 20), "oracle": WRONG}
-    arms = Arms(WRONG, changed, TOP, 3)
-    assert beyond_chance(arms, 0.05) == set()
-    assert diagnose("rag", verdict(), arms, 0.8, 0.95).causes[0].name == "skill"
+    changed = {"no-op control": scores(20, 20), "unique": scores(20, 20), "oracle": WRONG}
+    ablations = Ablations(WRONG, changed, TOP, 3)
+    assert beyond_chance(ablations, 0.05) == set()
+    assert diagnose("rag", verdict(), ablations, 0.8, 0.95).causes[0].name == "skill"
 
 
 def test_a_few_flips_prove_nothing():
-    changed = {"placebo": WRONG, "unique": scores(3, 37), "oracle": WRONG}
-    assert beyond_chance(Arms(WRONG, changed, TOP, 3), 0.05) == set()
+    changed = {"no-op control": WRONG, "unique": scores(3, 37), "oracle": WRONG}
+    assert beyond_chance(Ablations(WRONG, changed, TOP, 3), 0.05) == set()
     changed["unique"] = scores(12, 28)
-    assert beyond_chance(Arms(WRONG, changed, TOP, 3), 0.05) == {"unique"}
+    assert beyond_chance(Ablations(WRONG, changed, TOP, 3), 0.05) == {"unique"}
 
 
 def test_pure_noise_is_hardly_ever_a_cause():
-    """Arms whose answers flip by chance alone: in 400 trials at most 5 % name one, and a bit."""
+    """Ablations whose answers flip by chance alone: in 400 trials at most 5 % name one."""
     luck = random.Random(1)
     production = scores(24, 16)
 
@@ -247,17 +247,20 @@ def test_pure_noise_is_hardly_ever_a_cause():
 
     named = 0
     for _ in range(400):
-        changed = {arm: noisy() for arm in ("placebo", "unique", "fewer", "reorder", "no context")}
-        named += bool(beyond_chance(Arms(production, changed, TOP, 3), 0.05))
+        changed = {
+            ablation: noisy()
+            for ablation in ("no-op control", "unique", "fewer", "reorder", "no context")
+        }
+        named += bool(beyond_chance(Ablations(production, changed, TOP, 3), 0.05))
     assert named / 400 < 0.08
 
 
 def test_it_says_what_it_could_not_tell_apart():
     found = diagnose("rag", verdict(), given(WRONG, WRONG), 0.8, 0.95)
-    assert "names the document" in found.untold[0]
-    assert any("models.teacher" in line for line in found.untold)
-    arms = Arms(WRONG, {"oracle": WRONG, "strong oracle": RIGHT, "rerank": WRONG}, TOP, 3)
-    assert diagnose("rag", verdict(), arms, 0.8, 0.95).untold == ()
+    assert "names the document" in found.unresolved[0]
+    assert any("models.teacher" in line for line in found.unresolved)
+    ablations = Ablations(WRONG, {"oracle": WRONG, "strong oracle": RIGHT, "rerank": WRONG}, TOP, 3)
+    assert diagnose("rag", verdict(), ablations, 0.8, 0.95).unresolved == ()
 
 
 def test_a_score_that_holds_so_far_has_no_cause():
@@ -277,28 +280,30 @@ def test_one_row_refuses_no_training():
 
 def test_a_stronger_model_with_the_right_document_accuses_labels():
     changed = {"oracle": WRONG, "strong oracle": scores(8, 32), "lenient": WRONG}
-    found = diagnose("rag", verdict(), Arms(WRONG, changed, TOP, 3), 0.8, 0.95)
+    found = diagnose("rag", verdict(), Ablations(WRONG, changed, TOP, 3), 0.8, 0.95)
     shares = [(cause.name, cause.share) for cause in found.causes]
     assert shares == [("labels", 0.8), ("skill", 0.2)]
 
 
 def test_a_stronger_model_that_is_right_nowhere_is_no_witness():
     changed = {"oracle": WRONG, "strong oracle": WRONG, "lenient": WRONG}
-    found = diagnose("rag", verdict(), Arms(WRONG, changed, TOP, 3), 0.8, 0.95)
+    found = diagnose("rag", verdict(), Ablations(WRONG, changed, TOP, 3), 0.8, 0.95)
     assert [(cause.name, cause.share) for cause in found.causes] == [("skill", 1.0)]
-    assert any("right nowhere" in line for line in found.untold)
+    assert any("right nowhere" in line for line in found.unresolved)
 
 
 def test_a_stronger_model_that_did_not_answer_accuses_no_label():
     changed = {"oracle": WRONG, "strong oracle": {"0": 0.0, "1": 1.0}, "lenient": WRONG}
-    found = diagnose("rag", verdict(), Arms(WRONG, changed, TOP, 3), 0.8, 0.95)
+    found = diagnose("rag", verdict(), Ablations(WRONG, changed, TOP, 3), 0.8, 0.95)
     assert [(cause.name, cause.share) for cause in found.causes] == [("skill", 39 / 40)]
 
 
 def test_guessed_right_documents_are_said_to_be_guessed():
     rows = {str(at): 0.0 for at in range(10)}
-    arms = Arms(production=rows, changed={"oracle": dict.fromkeys(rows, 1.0)}, guessed=True)
-    found = diagnose("rag", verdict(), arms, 0.8, 0.95)
-    assert any("the rows name none" in line for line in found.untold)
-    named = diagnose("rag", verdict(), replace(arms, guessed=False), 0.8, 0.95)
-    assert not any("the rows name none" in line for line in named.untold)
+    ablations = Ablations(
+        production=rows, changed={"oracle": dict.fromkeys(rows, 1.0)}, guessed=True
+    )
+    found = diagnose("rag", verdict(), ablations, 0.8, 0.95)
+    assert any("the rows name none" in line for line in found.unresolved)
+    named = diagnose("rag", verdict(), replace(ablations, guessed=False), 0.8, 0.95)
+    assert not any("the rows name none" in line for line in named.unresolved)

@@ -99,7 +99,7 @@ def test_what_is_asked_once_is_kept_as_it_was_before_votes(tmp_path):
     bench = bench_over(served_by("openai:tiny@http://127.0.0.1:1/v1", 1), DATA, tmp_path)
     candidate = chat(bench)
     _, fresh, _ = _what_is_timed(bench.evaluator, candidate, GATE)
-    assert set(fresh) == set(Candidate.model_fields) - {"build", "technique", *LATER}
+    assert set(fresh) == set(Candidate.model_fields) - {"build", "description", *LATER}
     for later in ({"votes": 8}, {"rewrite": True}):
         _, other, _ = _what_is_timed(bench.evaluator, candidate.model_copy(update=later), GATE)
         assert set(other) == {*fresh, *later}

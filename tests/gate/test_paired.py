@@ -127,7 +127,7 @@ def test_graded_scores_of_one_system_twice_differ_as_seldom_as_promised():
 
 
 def test_rows_of_one_conversation_count_once():
-    """Ten conversations of ten rows each: a hundred rows that are only ten witnesses."""
+    """Ten conversations of ten rows each: a hundred rows that are only ten units."""
     groups = [f"conversation {at // 10}" for at in range(100)]
     first = [1.0 if at // 10 < 7 else 0.0 for at in range(100)]
     second = [0.0 if at // 10 < 7 else 1.0 for at in range(100)]

@@ -288,9 +288,11 @@ def test_the_gravest_limit_decides(words, status):
         (["fail"], [0.1], False),
     ],
 )
-def test_unproven_means_the_estimates_hold_but_the_evidence_does_not(words, distances, unproven):
+def test_unproven_means_the_estimates_hold_but_the_evidence_does_not(
+    words, distances, leans_to_pass
+):
     limits = [limit(word, distance) for word, distance in zip(words, distances, strict=True)]
-    assert combine(limits).unproven is unproven
+    assert combine(limits).leans_to_pass is leans_to_pass
 
 
 # Percentiles

@@ -17,6 +17,8 @@ from ladder.evaluation.confirm import confirm
 from ladder.evaluation.measure import measure
 from ladder.evidence import Candidate
 from ladder.inference.answer import answer
+from ladder.inference.failures import in_words
+from ladder.report.reasons import attempt_reason
 from ladder.rungs.protocol import Bench
 from ladder.samples.rows import Sample
 from ladder.selection.proving import compare_unseen
@@ -49,7 +51,7 @@ def instructed(request: Seen) -> str:
 
 
 def candidates(bench: Bench, *instructions: str) -> list[Candidate]:
-    return [chat(bench, technique=name, instruction=name) for name in instructions]
+    return [chat(bench, description=name, instruction=name) for name in instructions]
 
 
 def number(request: Seen) -> int:
@@ -94,8 +96,8 @@ def test_a_candidate_that_failed_externally_neither_wins_nor_loses(tmp_path):
     with FaultyServer(script) as server:
         bench = bench_of(server.url, tmp_path)
         winner, lines = race(bench.evaluator, candidates(bench, "half", "lost"))
-    assert winner.technique == "half"
-    by_name = {line.technique: line for line in lines}
+    assert winner.description == "half"
+    by_name = {line.description: line for line in lines}
     assert (by_name["lost"].inconclusive, by_name["lost"].score) == (True, 1.0)
     assert by_name["lost"].errors > 1
     assert not by_name["half"].inconclusive
@@ -111,7 +113,7 @@ def test_a_candidate_that_is_refused_for_itself_loses(tmp_path):
     with FaultyServer(script) as server:
         bench = bench_of(server.url, tmp_path)
         winner, lines = race(bench.evaluator, candidates(bench, "long", "short"))
-    assert winner.technique == "short"
+    assert winner.description == "short"
     assert [line.inconclusive for line in lines] == [False, False]
 
 
@@ -126,8 +128,8 @@ def test_rows_that_somebody_did_not_answer_compare_nobody(tmp_path):
     with FaultyServer(script) as server:
         bench = bench_of(server.url, tmp_path)
         winner, lines = race(bench.evaluator, candidates(bench, "worse", "better"))
-    assert winner.technique == "better"
-    (line,) = [line for line in lines if line.technique == "better"]
+    assert winner.description == "better"
+    (line,) = [line for line in lines if line.description == "better"]
     assert (line.score, line.n, line.errors) == (1.0, 47, 1)
 
 
@@ -156,7 +158,7 @@ def test_a_rung_that_cannot_be_heard_has_no_verdict_and_is_not_climbed_past(tmp_
     with FaultyServer(lambda r: failing(500) if often(r) else good(r)) as server:
         (attempt,) = climbed(server, tmp_path, "a", every=every)
     assert attempt.status == "no verdict"
-    assert "HTTP 500" in attempt.reason
+    assert "HTTP 500" in attempt_reason(attempt, [attempt])
     assert attempt.measurement.score.mean == 1.0, "what failed does not count as wrong"
     assert attempt.measurement.error_kinds.keys() == {"HTTP 500"}
     assert attempt.asked.errors["HTTP 500"] > attempt.measurement.errors
@@ -181,7 +183,7 @@ def test_a_rung_that_fails_without_a_lost_candidate_has_no_verdict(tmp_path):
     with FaultyServer(script) as server:
         (attempt,) = climbed(server, tmp_path, "wrong", "lost")
     assert attempt.status == "no verdict"
-    assert "too many requests failed to race lost" in attempt.reason
+    assert "too many requests failed to race lost" in attempt_reason(attempt, [attempt])
     assert attempt.verdict.status == "fail"
 
 
@@ -193,20 +195,20 @@ def test_a_rung_that_passes_without_a_lost_candidate_passes(tmp_path):
     with FaultyServer(script) as server:
         (attempt,) = climbed(server, tmp_path, "right", "lost")
     assert attempt.status == "passed"
-    assert [line.technique for line in attempt.race if line.inconclusive] == ["lost"]
+    assert [line.description for line in attempt.race if line.inconclusive] == ["lost"]
 
 
 def test_a_failure_that_could_not_be_explained_has_no_verdict(tmp_path):
     """Without its ablations a rung's failure looks like a want of skill, and would be trained."""
 
     def script(request: Seen) -> Step:
-        placebo = instructed(request).endswith("\n")
-        return failing(500) if placebo and often(request) else good(request, "wrong")
+        no_op = instructed(request).endswith("\n")
+        return failing(500) if no_op and often(request) else good(request, "wrong")
 
     with FaultyServer(script) as server:
         (attempt,) = climbed(server, tmp_path, "a")
     assert attempt.status == "no verdict"
-    assert "the placebo arm of the diagnosis" in attempt.reason
+    assert "the no-op control ablation of the diagnosis" in attempt.reason
     assert attempt.measurement.score.mean == 0.0
 
 
@@ -224,7 +226,8 @@ def test_sealed_rows_that_failed_confirm_nothing(tmp_path):
         bench = bench_of(server.url, tmp_path)
         found = confirm(bench.evaluator, chat(bench))
     assert found.verdict.verdict == "none"
-    assert "16 of 48 requests failed (16 x HTTP 500" in found.verdict.reason
+    said = in_words("the sealed rows", found.failures)
+    assert "16 of 48 requests failed (16 x HTTP 500" in said
 
 
 def test_unseen_rows_that_failed_prove_nothing(tmp_path):

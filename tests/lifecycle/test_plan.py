@@ -73,7 +73,7 @@ def folder(tmp_path: Path) -> Path:
 def plan_path(folder: Path) -> Path:
     """The plan that an assessment of the student would leave, in a run folder below."""
     bench = open_bench(load_task(folder / "task.yaml"), folder / "runs", Quiet())
-    candidate = Candidate(rung="distill", technique="student", model="head:student")
+    candidate = Candidate(rung="distill", description="student", model="head:student")
     measurement, found, _ = measure(bench.evaluator, candidate, bench.data.gate, all_rows=True)
     assert found.status == "pass"
     return write_plan(bench, candidate, measurement)
@@ -186,7 +186,7 @@ def test_what_is_no_plan_is_a_task_error_that_names_it(
         ({"schema_version": 2}, "schema_version"),
         ({"every_days": "often"}, "every_days"),
         ({"surprise": 1}, "surprise"),
-        ({"candidate": {"rung": "prompt"}}, "candidate.technique"),
+        ({"candidate": {"rung": "prompt"}}, "candidate.description"),
     ],
 )
 def test_a_wrong_field_is_named(plan_path: Path, change: dict[str, object], where: str) -> None:

@@ -29,8 +29,8 @@ def plan_path(student: Path, tmp_path: Path) -> Path:
         "gate: {min_score: 0.01}\n"
     )
     bench = open_bench(load_task(tmp_path / "task.yaml"), tmp_path / "runs", Quiet())
-    candidate = Candidate(rung="distill", technique="student", model=f"hf:{student}",
-                          answer="scored")  # fmt: skip
+    candidate = Candidate(rung="distill", description="student", model=f"hf:{student}",
+                          decoding="scored")  # fmt: skip
     measurement, _, _ = measure(bench.evaluator, candidate, bench.data.gate, all_rows=True)
     return write_plan(bench, candidate, measurement)
 

@@ -22,9 +22,9 @@ from ladder.evidence import (
     Comparison,
     Economics,
     Estimate,
-    Mend,
+    Fix,
     RetrievalHealth,
-    Technique,
+    TrainingMethod,
     WordOverlap,
 )
 from ladder.report.markdown import as_markdown
@@ -42,7 +42,7 @@ def full() -> Assessment:
         other="prompt", difference=0.1, low=0, high=0.2, n=9, p_value=0.1, claim="better"
     )
     part = Estimate(mean=0.5, low=0.4, high=0.6, n=9)
-    mend = Mend(
+    fix = Fix(
         cause="format", change="shorter", on_dev=found, unseen=found, tokens=(1, 2), kept=True
     )
     health = RetrievalHealth(source="documents", k=2, redundancy=0.1, inequality=0.2)
@@ -52,9 +52,11 @@ def full() -> Assessment:
         "slices": {"kind": part}, "human_refusal": "too few", "cost_source": "the price list",
         "errors": 1, "error_kinds": {"HTTP 500": 1}, "commonest_error": "boom",
     }  # fmt: skip
-    said = failed().diagnosis.model_copy(update={"arms": {"gold": part}, "untold": ("why",)})
+    said = failed().diagnosis.model_copy(
+        update={"ablations": {"gold": part}, "unresolved": ("why",)}
+    )
     lora = attempt(
-        "lora", "pass", mends=(mend,), retrieval=(health,), comparisons=(found, found),
+        "lora", "pass", fixes=(fix,), retrieval=(health,), comparisons=(found, found),
         asked=Asked(calls=3, errors={"HTTP 500": 2}),
         measurement=measured.model_copy(update=changes), diagnosis=said,
         against_teacher={"teacher": "x", "kept": 0.9, "low": 0.8, "high": 1, "n": 9},
@@ -71,8 +73,8 @@ def full() -> Assessment:
         "sentence": "never",
     }  # fmt: skip
     bills = Economics(requests_per_month=9, months=1, bills=(bill,), break_evens=(even,))
-    ways = (Technique(name="lora", chosen=True, reason="it fits"),)
-    answer = base.recommendation.model_copy(update={"instead": "take it", "techniques": ways})
+    ways = (TrainingMethod(name="lora", chosen=True, reason="it fits"),)
+    answer = base.recommendation.model_copy(update={"instead": "take it", "training_methods": ways})
     return base.model_copy(
         update={
             "attempts": (*base.attempts[:2], lora),

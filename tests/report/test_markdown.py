@@ -69,10 +69,10 @@ def attempt(rung: str, word: str, **more: object) -> Attempt:
         "rung": rung,
         "status": {"pass": "passed", "fail": "failed"}.get(word, "undecided"),
         "reason": f"the reason of {rung}",
-        "candidate": Candidate(rung=rung, technique=f"best {rung}", model="bundled:m"),
+        "candidate": Candidate(rung=rung, description=f"best {rung}", model="bundled:m"),
         "race": (
-            RaceLine(technique=f"best {rung}", score=0.81, n=120, dropped=False),
-            RaceLine(technique="left behind", score=0.41, n=16, dropped=True),
+            RaceLine(description=f"best {rung}", score=0.81, n=120, dropped=False),
+            RaceLine(description="left behind", score=0.41, n=16, dropped=True),
         ),
         "measurement": Measurement(
             score=estimate(mean),
@@ -107,7 +107,7 @@ def assessment(**more: object) -> Assessment:
         "attempts": (failed(), skipped, attempt("lora", "pass")),
         "recommendation": Recommendation(
             rung="lora",
-            technique="best lora",
+            description="best lora",
             confirmed=estimate(0.84, 150),
             confirmed_verdict="pass",
             reasons=("first reason", "second reason"),
@@ -280,7 +280,7 @@ def test_what_is_not_there_is_left_out() -> None:
             attempts=(attempt("prompt", "fail", measurement=bare, race=()),),
             control=None,
             data=data(detectable=None, contaminated=()),
-            recommendation=Recommendation(rung=None, technique="none", reasons=()),
+            recommendation=Recommendation(rung=None, description="none", reasons=()),
             savings=Savings(calls_made=1, calls_if_exhaustive=2, training_avoided=()),
             plan=None,
         )
@@ -320,19 +320,19 @@ def with_text(place: str, text: str) -> Assessment:
     changes: dict[str, dict[str, object]] = {
         "reason": {"attempts": (Attempt(rung="rag", status="skipped", reason=text),)},
         "diagnosis": {"attempts": (failed(sentence=text),)},
-        "technique": {
+        "description": {
             "attempts": (
                 attempt(
                     "rag",
                     "pass",
-                    candidate=Candidate(rung="rag", technique=text, model="bundled:m"),
+                    candidate=Candidate(rung="rag", description=text, model="bundled:m"),
                 ),
             )
         },
         "race": {
             "attempts": (
                 attempt(
-                    "rag", "pass", race=(RaceLine(technique=text, score=0, n=1, dropped=True),)
+                    "rag", "pass", race=(RaceLine(description=text, score=0, n=1, dropped=True),)
                 ),
             )
         },
@@ -342,7 +342,7 @@ def with_text(place: str, text: str) -> Assessment:
 
 
 @pytest.mark.parametrize("text", NASTY)
-@pytest.mark.parametrize("place", ["reason", "diagnosis", "technique", "race", "control"])
+@pytest.mark.parametrize("place", ["reason", "diagnosis", "description", "race", "control"])
 def test_no_text_breaks_a_table(text: str, place: str) -> None:
     def shape(words: str) -> list[tuple[int, int]]:
         found = tables(as_markdown(with_text(place, words)))

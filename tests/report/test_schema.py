@@ -40,7 +40,7 @@ def assessment() -> Assessment:
     """Return an assessment in which every kind of record stands at least once."""
     candidate = Candidate(
         rung="rag",
-        technique="four passages before the question",
+        description="four passages before the question",
         model="bundled:smollm2-135m",
         shots=("train-1",),
         retrieval=Retrieval(source="documents"),
@@ -103,14 +103,14 @@ def assessment() -> Assessment:
                 status="passed",
                 reason="holds every limit",
                 candidate=candidate,
-                race=(RaceLine(technique="plain", score=0.5, n=20, dropped=True),),
+                race=(RaceLine(description="plain", score=0.5, n=20, dropped=True),),
                 measurement=measurement,
                 verdict=Verdict(status="pass", limits=(limit,)),
             ),
         ),
         recommendation=Recommendation(
             rung="rag",
-            technique="four passages",
+            description="four passages",
             confirmed=ESTIMATE,
             confirmed_verdict="pass",
             reasons=("It passed.",),

@@ -12,13 +12,14 @@ from ladder.climb.opening import open_bench
 from ladder.diagnosis.changes import oracle
 from ladder.evidence import Candidate, Retrieval
 from ladder.progress import Quiet
-from ladder.retrieval.library import BLANK, Library
+from ladder.retrieval.reading import BLANK
+from ladder.retrieval.retriever import Retriever
 from ladder.rungs.protocol import Bench
 from ladder.task import load_task
 
 CANDIDATE = Candidate(
     rung="rag",
-    technique="four documents",
+    description="four documents",
     model="bundled:smollm2-135m",
     retrieval=Retrieval(source="documents"),
 )
@@ -51,7 +52,7 @@ class Counted:
 
 def test_every_setting_shares_one_search(bench):
     Counted.searches = 0
-    library = Library(bench.task, bench.data, bench.evaluator.models.cache, Quiet(), Counted)
+    library = Retriever(bench.task, bench.data, bench.evaluator.models.cache, Quiet(), Counted)
     rows = bench.data.dev[:20]
     library.prepare(Retrieval(source="documents"), rows)
     for k in (1, 2, 8):
@@ -60,7 +61,7 @@ def test_every_setting_shares_one_search(bench):
                 how = Retrieval(source="documents", k=k, unique=unique, diversity=diversity)
                 assert all(len(library.nearest(how, "documents", row)) == k for row in rows)
     assert Counted.searches == 1
-    again = Library(bench.task, bench.data, bench.evaluator.models.cache, Quiet(), Counted)
+    again = Retriever(bench.task, bench.data, bench.evaluator.models.cache, Quiet(), Counted)
     again.prepare(Retrieval(source="documents"), rows)
     assert Counted.searches == 1, "kept for the next run"
 
@@ -68,9 +69,9 @@ def test_every_setting_shares_one_search(bench):
 def test_another_corpus_is_another_search(bench):
     how = Retrieval(source="documents", k=3)
     row = bench.data.dev[0]
-    first = bench.evaluator.library.nearest(how, "documents", row)
+    first = bench.evaluator.retriever.nearest(how, "documents", row)
     fewer = replace(bench.data, documents=bench.data.documents[first[0] + 1 :])
-    other = Library(bench.task, fewer, bench.evaluator.models.cache, Quiet())
+    other = Retriever(bench.task, fewer, bench.evaluator.models.cache, Quiet())
     handed = [fewer.documents[at].id for at in other.nearest(how, "documents", row)]
     assert bench.data.documents[first[0]].id not in handed
 
@@ -79,7 +80,8 @@ def test_a_training_row_never_finds_itself(bench):
     how = Retrieval(source="examples", k=5)
     for row in bench.data.train[:20]:
         found = [
-            bench.data.train[at].id for at in bench.evaluator.library.nearest(how, "examples", row)
+            bench.data.train[at].id
+            for at in bench.evaluator.retriever.nearest(how, "examples", row)
         ]
         assert row.id not in found
         assert len(found) == 5
@@ -89,7 +91,7 @@ def test_gold_with_something_beside_it(bench):
     row = next(row for row in bench.data.gate if row.doc_ids)
 
     def read(**how):
-        return bench.evaluator.library.documents(Retrieval(source="gold", k=3, **how), row, size)
+        return bench.evaluator.reader.documents(Retrieval(source="gold", k=3, **how), row, size)
 
     (right,) = read()
     assert right.source in row.doc_ids
@@ -110,15 +112,15 @@ def test_where_rows_name_no_document_the_answers_own_words_do(public_data, tmp_p
     bench = open_bench(task, tmp_path, Quiet())
     known = [row for row in bench.data.gate if row.doc_ids][:60]
     guessed = {
-        row: bench.evaluator.library.right_passages(replace(row, doc_ids=())) for row in known
+        row: bench.evaluator.reader.right_passages(replace(row, doc_ids=())) for row in known
     }
     made = {row: each for row, each in guessed.items() if each}
     assert len(made) >= 0.8 * len(known)
     right = [any(p.source in row.doc_ids for p in each) for row, each in made.items()]
     assert sum(right) >= 0.95 * len(made)
     nowhere = replace(known[0], doc_ids=(), target="an answer that stands nowhere")
-    assert bench.evaluator.library.right_passages(nowhere) == []
-    assert bench.evaluator.library.right_passages(replace(nowhere, target="the")) == []
+    assert bench.evaluator.reader.right_passages(nowhere) == []
+    assert bench.evaluator.reader.right_passages(replace(nowhere, target="the")) == []
     nameless = tuple(replace(row, doc_ids=()) for row in known)
     unnamed = with_data(bench, gate=nameless, dev=())
     assert oracle(unnamed.evaluator, CANDIDATE) is not None
@@ -128,20 +130,20 @@ def test_where_rows_name_no_document_the_answers_own_words_do(public_data, tmp_p
 
 def test_labels_stand_in_any_text_and_tell_nothing(bench):
     rows = [replace(row, doc_ids=()) for row in bench.data.gate[:20]]
-    assert bench.evaluator.library.right_passages(rows[0]) == []
+    assert bench.evaluator.reader.right_passages(rows[0]) == []
 
 
 def test_the_budget_leaves_the_best(bench):
     row = bench.data.gate[0]
-    all_three = bench.evaluator.library.documents(Retrieval(source="documents", k=3), row, size)
+    all_three = bench.evaluator.reader.documents(Retrieval(source="documents", k=3), row, size)
     most = size(f"{all_three[-1].title} {all_three[-1].text}")
     how = Retrieval(source="documents", k=3, most_tokens=most)
-    assert bench.evaluator.library.documents(how, row, size) == all_three[-1:]
+    assert bench.evaluator.reader.documents(how, row, size) == all_three[-1:]
 
 
 def test_compression_keeps_the_answer_for_most_rows(bench):
     """The cut is set on training rows; of the rows it has not seen it keeps what it promises."""
-    library = bench.evaluator.library
+    library = bench.evaluator.retriever
     assert library.cut is not None
     kept = total = 0
     for row in bench.data.gate:
@@ -157,10 +159,10 @@ def test_compression_keeps_the_answer_for_most_rows(bench):
 
 def test_searching_takes_time_that_is_measured(bench):
     rows = bench.data.gate[:5]
-    seconds = bench.evaluator.library.seconds(Retrieval(source="documents", k=3), rows)
+    seconds = bench.evaluator.reader.seconds(Retrieval(source="documents", k=3), rows)
     assert 0 < seconds < 5
-    assert bench.evaluator.library.seconds(None, rows) == 0
-    assert bench.evaluator.library.seconds(Retrieval(source="gold"), rows) == 0
+    assert bench.evaluator.reader.seconds(None, rows) == 0
+    assert bench.evaluator.reader.seconds(Retrieval(source="gold"), rows) == 0
 
 
 def test_a_budget_is_kept_before_passages_are_joined(bench):
@@ -171,7 +173,7 @@ def test_a_budget_is_kept_before_passages_are_joined(bench):
         replace(whole, id=f"long#{at}", text=long[at : at + 900], start=at, cut_from="long")
         for at in range(0, 14_400, 850)
     )
-    library = Library(
+    library = Retriever(
         bench.task, replace(bench.data, documents=parts), bench.evaluator.models.cache, Quiet()
     )
     row = replace(bench.data.gate[0], input="the ferry and the harbour")
@@ -189,7 +191,7 @@ def test_sentences_go_after_passages_are_joined(bench):
         replace(whole, id="d#1", text=first, start=0, cut_from="d"),
         replace(whole, id="d#2", text=second, start=len(first) - 24, cut_from="d"),
     )
-    library = Library(
+    library = Retriever(
         bench.task, replace(bench.data, documents=parts), bench.evaluator.models.cache, Quiet()
     )
     library.cut = 0.01  # whatever shares a word with the question stays
@@ -206,8 +208,8 @@ def test_sentences_go_after_passages_are_joined(bench):
 def test_what_shares_no_word_is_listed_but_not_found(bench):
     row = replace(bench.data.gate[0], id="nothing", input="xylophone quetzal")
     how = Retrieval(source="documents", k=3)
-    assert len(bench.evaluator.library.nearest(how, "documents", row)) == 3
-    assert bench.evaluator.library.found(how, "documents", row) == set()
+    assert len(bench.evaluator.retriever.nearest(how, "documents", row)) == 3
+    assert bench.evaluator.retriever.found(how, "documents", row) == set()
 
 
 def test_by_meaning_a_text_is_found_without_a_common_word(bench):
@@ -215,7 +217,7 @@ def test_by_meaning_a_text_is_found_without_a_common_word(bench):
     models = bench.task.models.model_copy(update={"embedding": "bundled:all-minilm-l6-v2"})
     task = bench.task.model_copy(update={"models": models})
     few = replace(bench.data, documents=bench.data.documents[:5])
-    library = Library(task, few, bench.evaluator.models.cache, Quiet())
+    library = Retriever(task, few, bench.evaluator.models.cache, Quiet())
     row = replace(bench.data.gate[0], id="nothing", input="xylophone quetzal")
     how = Retrieval(source="documents", method="hybrid", k=3)
     assert library.found(how, "documents", row) == set(range(5))
@@ -224,7 +226,7 @@ def test_by_meaning_a_text_is_found_without_a_common_word(bench):
 def test_what_is_timed_is_done_again_and_leaves_no_trace(bench):
     """Nothing kept is used, and nothing is kept: the same question costs the same again."""
     Counted.searches = 0
-    library = Library(bench.task, bench.data, bench.evaluator.models.cache, Quiet(), Counted)
+    library = Retriever(bench.task, bench.data, bench.evaluator.models.cache, Quiet(), Counted)
     row, how = bench.data.gate[0], Retrieval(source="documents", k=3)
     found = library.nearest(how, "documents", row)
     assert Counted.searches == 1

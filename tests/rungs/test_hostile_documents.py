@@ -48,11 +48,11 @@ def with_documents(bench: Bench, texts: list[str]) -> Bench:
 def reading(form: str) -> Candidate:
     return Candidate(
         rung="rag",
-        technique="t",
+        description="t",
         model="bundled:smollm2-135m",
         form=form,
         wording=("Text", "Label"),
-        answer="scored",
+        decoding="scored",
         retrieval=Retrieval(source="documents", k=3),
     )
 

@@ -66,13 +66,15 @@ def test_every_passage_knows_where_it_stands(bench, task_file):
 def test_the_right_passage_holds_the_answer(bench):
     rows = [row for row in bench.data.gate if row.target in book_text(bench)]
     assert len(rows) > 30
-    assert all(row.target in bench.evaluator.library.right_passages(row)[0].text for row in rows)
+    assert all(row.target in bench.evaluator.reader.right_passages(row)[0].text for row in rows)
 
 
 def test_a_request_carries_passages_and_not_the_book(bench):
     row = bench.data.gate[0]
     for retrieval in (Retrieval(source="documents", k=1), Retrieval(source="gold", k=1)):
-        candidate = Candidate(rung="rag", technique="t", model="bundled:none", retrieval=retrieval)
+        candidate = Candidate(
+            rung="rag", description="t", model="bundled:none", retrieval=retrieval
+        )
         request = request_for(bench.evaluator, candidate, row, Words())
         assert 50 < len(str(request.messages or request.text).split()) < 500
 

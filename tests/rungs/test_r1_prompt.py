@@ -30,11 +30,11 @@ SHORT = tuple(Sample(id=f"t{n}", input=f"in {n}", target="few words") for n in r
 
 def test_json_is_tried_free_and_held_to_the_schema_of_the_rows(tmp_path):
     bench = bench_at(URL, tmp_path, (), train=JSON_ROWS, answer={"type": "json"})
-    found = r1_prompt.second_wave(bench, chat(bench))
-    assert [c.answer for c in found].count("json") == 3  # without shots, with 4 and with 8
-    assert len({c.technique for c in found}) == len(found)
-    held = next(c for c in found if c.answer == "json")
-    assert held.technique.endswith("held to the schema")
+    found = r1_prompt.second_stage(bench, chat(bench))
+    assert [c.decoding for c in found].count("json") == 3  # without shots, with 4 and with 8
+    assert len({c.description for c in found}) == len(found)
+    held = next(c for c in found if c.decoding == "json")
+    assert held.description.endswith("held to the schema")
     request = request_for(bench.evaluator, held, JSON_ROWS[0], bench.evaluator.engine(held))
     assert json.loads(request.schema)["properties"] == {"a": {"type": "integer"}}
     free = request_for(bench.evaluator, chat(bench), JSON_ROWS[0], bench.evaluator.engine(held))
@@ -51,14 +51,14 @@ def test_the_tasks_own_schema_comes_first(tmp_path):
 
 def test_rag_holds_its_winner_to_the_schema(tmp_path):
     bench = bench_at(URL, tmp_path, (), train=JSON_ROWS, answer={"type": "json"})
-    leader = next(c for c in r2_rag.first_wave(bench, None) if c.answer == "free")
-    assert "json" in [c.answer for c in r2_rag.second_wave(bench, leader)]
+    leader = next(c for c in r2_rag.first_stage(bench, None) if c.decoding == "free")
+    assert "json" in [c.decoding for c in r2_rag.second_stage(bench, leader)]
 
 
 @pytest.mark.parametrize("kind", ["text", "number"])
 def test_nothing_else_is_held_to_a_schema(tmp_path, kind):
     bench = bench_at(URL, tmp_path, (), train=JSON_ROWS, answer={"type": kind})
-    assert {c.answer for c in r1_prompt.second_wave(bench, chat(bench))} == {"free"}
+    assert {c.decoding for c in r1_prompt.second_stage(bench, chat(bench))} == {"free"}
 
 
 @pytest.mark.parametrize(
@@ -78,12 +78,12 @@ def test_dearer_ways_are_for_answers_that_can_be_equal_or_checked(
     with saying(lambda request: str(int(request.question) % 2)) as server:
         made = bench_at(server.url, tmp_path, (), train=train, labels=labels, answer={"type": kind})
         bench = with_data(made, dev=HALF_EVEN)
-        found = r1_prompt.variants_wave(bench, chat(bench))
+        found = r1_prompt.variants_stage(bench, chat(bench))
     assert ["votes" if c.votes > 1 else "rewrite" for c in found] == ways
-    assert all(c.technique != chat(bench).technique for c in found)
+    assert all(c.description != chat(bench).description for c in found)
     for how in ("scored", "constrained", "json"):
-        assert r1_prompt.variants_wave(bench, chat(bench, answer=how)) == []
-    assert r1_prompt.variants_wave(bench, None) == []
+        assert r1_prompt.variants_stage(bench, chat(bench, decoding=how)) == []
+    assert r1_prompt.variants_stage(bench, None) == []
 
 
 @pytest.mark.parametrize("says", ["0", "1"])
@@ -92,7 +92,7 @@ def test_no_dearer_way_is_tried_where_none_can_decide(tmp_path, says):
     with saying(lambda _: says) as server:
         made = bench_at(server.url, tmp_path, (), train=SHORT, answer={"type": "number"})
         bench = with_data(made, dev=ALL_EVEN)
-        assert r1_prompt.variants_wave(bench, chat(bench)) == []
+        assert r1_prompt.variants_stage(bench, chat(bench)) == []
         assert len(server.seen) == len(ALL_EVEN)
 
 
@@ -109,13 +109,13 @@ def test_held_answers_are_json_where_free_ones_are_not_always(tmp_path, public_d
     bench = bench_at(URL, tmp_path, (), train=train, score="json_fields", answer=how)
     free = Candidate(
         rung="prompt",
-        technique="t",
+        description="t",
         model="bundled:smollm2-135m",
         wording=("Input", "Output"),
         shots=spread_shots(bench.evaluator, 4),
     )
     [held] = r1_prompt.held_to_schema(bench.evaluator, free)
-    given = {c.answer: answer(bench.evaluator, c, test[:40]) for c in (free, held)}
+    given = {c.decoding: answer(bench.evaluator, c, test[:40]) for c in (free, held)}
     faults = {
         way: sum(bool(fault_in(o.text, bench.evaluator.answer_schema)) for o in outcomes)
         for way, outcomes in given.items()

@@ -37,8 +37,8 @@ def bench_of(folder: Path, store: str | None) -> Bench:
 
 def found(bench: Bench) -> list[list[int]]:
     rows = bench.data.dev[:20]
-    bench.evaluator.library.prepare(READS, rows)
-    return [bench.evaluator.library.nearest(READS, "documents", row) for row in rows]
+    bench.evaluator.retriever.prepare(READS, rows)
+    return [bench.evaluator.retriever.nearest(READS, "documents", row) for row in rows]
 
 
 @pytest.mark.parametrize("kind", ["lancedb", "qdrant"])

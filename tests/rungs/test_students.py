@@ -133,7 +133,7 @@ def test_the_rungs_student_is_smaller_in_layers_and_in_vocabulary(
     with FaultyServer() as server:
         models = {"base": "hf:base", "teacher": f"openai:echo@{server.url}"}
         bench = open_bench(task_in(tmp_path, models=models), tmp_path / "runs", Quiet())
-        students = r4_distill.first_wave(bench, None)
+        students = r4_distill.first_stage(bench, None)
     generating = students[0]
     config = json.loads((Path(str(generating.build.folder)) / "config.json").read_text())
     assert config["num_hidden_layers"] == 4
@@ -158,7 +158,7 @@ def test_an_endpoint_teaches_a_named_student_and_label_students(
             models = {"base": endpoint, "teacher": endpoint, **student}
             bench = open_bench(task_in(tmp_path, models=models), tmp_path / "runs", Quiet())
             assert r4_distill.unavailable(bench) is None
-            students = r4_distill.first_wave(bench, None)
+            students = r4_distill.first_stage(bench, None)
             kinds.append({found.model.split(":")[0] for found in students})
     assert kinds == [{"head"}, {"hf", "head"}]
     models = {"base": endpoint, "teacher": endpoint}

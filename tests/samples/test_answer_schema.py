@@ -30,7 +30,7 @@ def test_every_target_keeps_to_the_schema_of_all(values):
 @given(st.lists(VALUES, min_size=1, max_size=4))
 def test_answers_can_be_held_to_it(values):
     pytest.importorskip("llguidance")
-    from ladder.engines.json_schema import refusal
+    from ladder.engines.local.json_schema import refusal
 
     assert refusal(json.dumps(schema_of(map(json.dumps, values)))) is None
 

@@ -24,14 +24,14 @@ def gate_rows(count: int, groups: int) -> tuple[Sample, ...]:
 def test_groups_are_the_witnesses_that_prove_a_gate():
     task = task_with(gate={"min_score": 0.9})
     few = describe_data(task, Data((), (), gate_rows(500, 20), ()))
-    assert (few.gate, few.witnesses, few.detectable) == (500, 20, None)
+    assert (few.gate, few.units, few.detectable) == (500, 20, None)
     with pytest.raises(DataError, match="500 gate rows, 20 of them independent, too few"):
         refuse_untestable(task, few)
     many = describe_data(task, Data((), (), gate_rows(500, 250), ()))
     alone = describe_data(task, Data((), (), gate_rows(250, 250), ()))
     said = headline(task, many)
     assert said.startswith("500 gate rows, 250 of them independent, gate at 0.9: a true score of")
-    # The same witnesses; but looks are taken over 500 rows, and each look has its price.
+    # The same units; but looks are taken over 500 rows, and each look has its price.
     assert alone.detectable <= many.detectable < alone.detectable + 0.01
 
 

@@ -1,4 +1,4 @@
-"""Data: fixed by the seed, disjoint, and never through a near-duplicate."""
+"""Splits: fixed by the seed, disjoint, and never through a near-duplicate."""
 
 from __future__ import annotations
 

@@ -374,7 +374,7 @@ def test_answers_alone_are_not_judged(tmp_path: Path) -> None:
     """A teacher's answers need no score: its inputs may not even have a target."""
     with FaultyServer(lambda seen: says("Oslo")) as server:
         candidate = Candidate(
-            rung="distill", technique="t", model=f"openai:t@{server.url}", form="chat"
+            rung="distill", description="t", model=f"openai:t@{server.url}", form="chat"
         )
         bench = bench_with(tmp_path, asked_at(server))
         [outcome] = answer(bench.evaluator, candidate, [sample(1)], scored=False)
@@ -676,7 +676,7 @@ def test_too_many_failed_judgements_leave_no_verdict(tmp_path: Path) -> None:
     with FaultyServer(script) as server:
         bench = bench_with(tmp_path, asked_at(server), rows)
         candidate = Candidate(
-            rung="prompt", technique="t", model=f"openai:tiny@{server.url}", form="chat"
+            rung="prompt", description="t", model=f"openai:tiny@{server.url}", form="chat"
         )
         measurement, verdict, outcomes = measure(bench.evaluator, candidate, rows)
     assert verdict.status == "none"

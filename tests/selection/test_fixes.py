@@ -12,12 +12,12 @@ import pytest
 from replayed import asking, of, replayed
 
 from ladder.diagnosis.changes import changes, oracle
-from ladder.evidence import Candidate, Mend, Retrieval
+from ladder.evidence import Candidate, Fix, Retrieval
 from ladder.inference.evaluator import Evaluator
 from ladder.rungs.protocol import Bench
 from ladder.samples.data import Data
 from ladder.samples.rows import Document, Sample
-from ladder.selection.fixes import MOST_ROWS, mend
+from ladder.selection.fixes import MOST_ROWS, apply_fixes
 
 ITEMS, COPIES = 20, 5
 TRAINING = 1000
@@ -60,7 +60,7 @@ Share = Callable[[Prompt], float]
 
 def reading(source: str = "documents", **how: object) -> Candidate:
     retrieval = Retrieval.model_validate({"source": source, "k": 3, **how})
-    return asking("Answer.", "rag", technique="t", retrieval=retrieval)
+    return asking("Answer.", "rag", description="t", retrieval=retrieval)
 
 
 def tried(evaluator: Evaluator, start: Candidate, depth: int) -> Iterable[Candidate]:
@@ -81,7 +81,7 @@ def mended(
     unseen: Share | None = None,
     data: Data = DATA,
     depth: int = 1,
-) -> tuple[Candidate, tuple[Mend, ...], Bench]:
+) -> tuple[Candidate, tuple[Fix, ...], Bench]:
     """Fix a candidate whose share of right answers follows from the documents that it reads.
 
     Args:
@@ -108,16 +108,16 @@ def mended(
             yield from tried(evaluator, reading(), depth)
 
     bench = replayed(folder, data, candidates, speak, gate={"min_score": 0.8})
-    found, mends = mend(bench.evaluator, of(bench, first))
-    return found, mends, bench
+    found, fixes = apply_fixes(bench.evaluator, of(bench, first))
+    return found, fixes, bench
 
 
 def test_what_helps_is_kept_and_named(tmp_path):
-    found, mends, _ = mended(tmp_path, lambda prompt: 0.9 if prompt.unlike else 0.2)
+    found, fixes, _ = mended(tmp_path, lambda prompt: 0.9 if prompt.unlike else 0.2)
     assert found.retrieval.unique
-    assert [(each.cause, each.kept) for each in mends] == [("redundancy", True)]
-    assert mends[0].on_dev.difference == pytest.approx(0.7)
-    assert "repeats left out" in found.technique
+    assert [(each.cause, each.kept) for each in fixes] == [("redundancy", True)]
+    assert fixes[0].on_dev.difference == pytest.approx(0.7)
+    assert "repeats left out" in found.description
 
 
 def test_fixes_are_applied_one_on_top_of_the_other(tmp_path):
@@ -128,48 +128,48 @@ def test_fixes_are_applied_one_on_top_of_the_other(tmp_path):
             return 0.2
         return 0.9 if f"{prompt.item} " in prompt.documents[0] else 0.6
 
-    found, mends, _ = mended(tmp_path, share, depth=2)
-    assert [each.cause for each in mends] == ["redundancy", "position"]
+    found, fixes, _ = mended(tmp_path, share, depth=2)
+    assert [each.cause for each in fixes] == ["redundancy", "position"]
     assert (found.retrieval.unique, found.retrieval.order) == (True, "best first")
 
 
 def test_a_system_that_holds_the_score_is_left_alone(tmp_path):
-    found, mends, bench = mended(tmp_path, lambda prompt: 1.0 if prompt.unlike else 0.9)
-    assert (found, mends) == (of(bench, reading()), ())
+    found, fixes, bench = mended(tmp_path, lambda prompt: 1.0 if prompt.unlike else 0.9)
+    assert (found, fixes) == (of(bench, reading()), ())
 
 
 def test_a_gain_that_chance_allows_is_none(tmp_path):
-    found, mends, bench = mended(tmp_path, lambda prompt: 0.3 if prompt.unlike else 0.2)
-    assert (found, mends) == (of(bench, reading()), ())
+    found, fixes, bench = mended(tmp_path, lambda prompt: 0.3 if prompt.unlike else 0.2)
+    assert (found, fixes) == (of(bench, reading()), ())
     assert bench.evaluator.models.asked.calls > 2 * MOST_ROWS
 
 
 def test_what_does_not_win_on_unseen_rows_is_said_and_not_kept(tmp_path):
-    found, mends, bench = mended(
+    found, fixes, bench = mended(
         tmp_path,
         lambda prompt: 0.9 if prompt.unlike else 0.2,
         unseen=lambda prompt: 0.1 if prompt.unlike else 0.2,
     )
     assert found == of(bench, reading())
-    assert [each.kept for each in mends] == [False]
-    assert mends[0].unseen.difference == pytest.approx(-0.1)
+    assert [each.kept for each in fixes] == [False]
+    assert fixes[0].unseen.difference == pytest.approx(-0.1)
 
 
 def test_of_changes_that_hold_the_score_the_cheaper_one_is_kept(tmp_path):
-    found, mends, _ = mended(
+    found, fixes, _ = mended(
         tmp_path, lambda prompt: 0.9 if prompt.unlike or len(prompt.documents) == 1 else 0.2
     )
     assert (found.retrieval.k, found.retrieval.unique) == (1, False)
-    assert [each.cause for each in mends] == ["distraction"]
+    assert [each.cause for each in fixes] == ["distraction"]
 
 
 def test_documents_have_another_chance_where_examples_won(tmp_path):
     """One change is not enough: reading documents, and leaving their copies out."""
-    found, mends, _ = mended(
+    found, fixes, _ = mended(
         tmp_path, lambda prompt: 1.0 if prompt.unlike else 0.2, start=reading("examples")
     )
     assert found.retrieval.source == "documents"
-    assert [each.cause for each in mends] == ["redundancy"]
+    assert [each.cause for each in fixes] == ["redundancy"]
 
 
 def test_where_the_right_documents_fail_too_nothing_is_fixed(tmp_path):
@@ -180,8 +180,8 @@ def test_where_the_right_documents_fail_too_nothing_is_fixed(tmp_path):
     assert without, "where no right document is known, it is fixed"
     known = tuple(replace(row, doc_ids=(f"page{at % ITEMS}-0",)) for at, row in enumerate(DATA.dev))
     (tmp_path / "known").mkdir()
-    found, mends, bench = mended(tmp_path / "known", share, data=replace(DATA, dev=known))
-    assert (found, mends) == (of(bench, reading()), ())
+    found, fixes, bench = mended(tmp_path / "known", share, data=replace(DATA, dev=known))
+    assert (found, fixes) == (of(bench, reading()), ())
     assert bench.evaluator.models.asked.calls == 2 * len(known), "as it is, and the right ones"
 
 
@@ -189,16 +189,16 @@ def test_a_change_that_alone_holds_the_score_wins_whatever_it_costs(tmp_path):
     def share(prompt: Prompt) -> float:
         return 1.0 if prompt.unlike else 0.5 if len(prompt.documents) == 1 else 0.1
 
-    found, mends, _ = mended(tmp_path, share)
+    found, fixes, _ = mended(tmp_path, share)
     assert found.retrieval.unique
-    assert mends[0].cause == "redundancy"
+    assert fixes[0].cause == "redundancy"
 
 
 def test_what_was_trained_is_not_fixed(tmp_path):
     """Its training rows are no unseen rows."""
     bench = replayed(tmp_path, DATA, lambda _: (), str)
-    start = of(bench, reading()).model_copy(update={"adapter": "here"})
-    assert mend(bench.evaluator, start) == (start, ())
+    start = of(bench, reading()).but(adapter="here")
+    assert apply_fixes(bench.evaluator, start) == (start, ())
 
 
 def test_documents_take_over_only_with_a_fix_that_was_kept(tmp_path):
@@ -215,5 +215,5 @@ def test_documents_take_over_only_with_a_fix_that_was_kept(tmp_path):
 def test_what_reads_nothing_is_left_alone(tmp_path):
     bench = replayed(tmp_path, DATA, lambda _: (), str)
     bare = of(bench, asking("Answer."))
-    assert mend(bench.evaluator, bare) == (bare, ())
+    assert apply_fixes(bench.evaluator, bare) == (bare, ())
     assert bench.evaluator.models.asked.calls == 0

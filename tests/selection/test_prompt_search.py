@@ -85,7 +85,13 @@ def bench_of(tmp_path: Path) -> Iterator[Made]:
 
 
 def leader(**more: Any) -> Candidate:
-    values = {"rung": "prompt", "technique": "leader", "model": BASE, "answer": "scored", **more}
+    values = {
+        "rung": "prompt",
+        "description": "leader",
+        "model": BASE,
+        "decoding": "scored",
+        **more,
+    }
     return Candidate.model_validate(values)
 
 
@@ -98,8 +104,8 @@ def searched(bench: Bench, **form: Any) -> tuple[list[Candidate], int]:
         evaluator.engine(candidate)
         return abs(evaluator.luck.skill - LEADERS_SKILL)
 
-    first = min((leader(technique=f"leader {at}", **form) for at in range(40)), key=too_good)
-    race(evaluator, [first, first.model_copy(update={"technique": "other"})])
+    first = min((leader(description=f"leader {at}", **form) for at in range(400)), key=too_good)
+    race(evaluator, [first, first.model_copy(update={"description": "other"})])
     worth_it(evaluator, first)
     before = evaluator.models.asked.calls
     found = better_prompts(evaluator, first)
@@ -124,7 +130,7 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
 
 @pytest.mark.parametrize("calls", [0, 50, 400, 1000])
 @pytest.mark.parametrize(
-    "form", [{}, {"answer": "free", "form": "chat"}, {"calibration": "batch", "shots": ("r0",)}]
+    "form", [{}, {"decoding": "free", "form": "chat"}, {"calibration": "batch", "shots": ("r0",)}]
 )
 def test_the_calls_are_never_exceeded(bench_of, calls, form):
     bench = bench_of(two_kinds(0, 240), search={"prompt_calls": calls})
@@ -291,9 +297,9 @@ def test_without_training_rows_only_the_instruction_is_searched(bench_of):
 def test_free_answers_are_told_their_form(bench_of):
     rows = [replace(row, target=str(at)) for at, row in enumerate(two_kinds(0, 240))]
     bench = bench_of(rows, ())
-    options = instructions(bench.evaluator, leader(answer="free"), learning_rows(bench.evaluator))
+    options = instructions(bench.evaluator, leader(decoding="free"), learning_rows(bench.evaluator))
     assert any("Answer with a number alone." in option.text for option in options)
-    assert searched(bench, answer="free")[0]
+    assert searched(bench, decoding="free")[0]
 
 
 @pytest.mark.parametrize(
@@ -426,11 +432,11 @@ def test_the_bundled_model_searches_r1(tmp_path, smollm):
     first = leader(wording=("Question", "Answer"), with_goal=False)
     worth_it(bench.evaluator, first)
     before = bench.evaluator.models.asked.calls
-    found = r1_prompt.search_wave(bench, first)
+    found = r1_prompt.search_stage(bench, first)
     winner, lines = race(bench.evaluator, [first, *found])
     assert 0 < bench.evaluator.models.asked.calls - before <= 300
     (best,) = found
-    assert best.technique.startswith("Question/Answer")
-    assert {line.technique for line in lines} == {"leader", best.technique}
+    assert best.description.startswith("Question/Answer")
+    assert {line.description for line in lines} == {"leader", best.description}
     assert winner == best
     assert max(line.score for line in lines) >= 0.7

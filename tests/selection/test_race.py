@@ -34,12 +34,12 @@ def bench(tmp_path: Path) -> Bench:
 def raced(bench: Bench, *instructions: str) -> tuple[Candidate, dict[str, tuple[float, int, bool]]]:
     """Race; return the winner, and of each candidate its score, its rows, and if it lost."""
     winner, lines = race(bench.evaluator, [of(bench, asking(name)) for name in instructions])
-    return winner, {line.technique: (line.score, line.n, line.dropped) for line in lines}
+    return winner, {line.description: (line.score, line.n, line.dropped) for line in lines}
 
 
 def test_the_best_wins_and_each_has_its_line(bench):
     winner, lines = raced(bench, "twenty", "sixty", "ninety")
-    assert winner.technique == "ninety"
+    assert winner.description == "ninety"
     assert lines["ninety"] == (pytest.approx(0.9), len(DEV), False)
     assert {name for name, (_, _, dropped) in lines.items() if dropped} == {"twenty", "sixty"}
 
@@ -52,10 +52,10 @@ def test_who_is_clearly_behind_is_asked_no_further(bench):
 
 def test_of_equals_the_shorter_prompt_wins(bench):
     short, long = list(RIGHT)[2:]
-    assert raced(bench, long, short)[0].technique == short
+    assert raced(bench, long, short)[0].description == short
 
 
 def test_one_alone_has_won_and_is_not_asked(bench):
     winner, lines = raced(bench, "twenty")
-    assert (winner.technique, lines) == ("twenty", {})
+    assert (winner.description, lines) == ("twenty", {})
     assert bench.evaluator.models.asked.calls == 0

@@ -182,7 +182,7 @@ def test_rows_taken_a_few_at_a_time_give_the_same_gradient(models, tmp_path, mon
 
     found = []
     for name, at_once in (("whole", 10**9), ("parts", 100)):
-        monkeypatch.setattr(program("running"), "TOKENS_AT_ONCE", at_once)
+        monkeypatch.setattr(program("steps"), "TOKENS_AT_ONCE", at_once)
         trainer = logits_trainer(models, tmp_path / name, 16)
         batch = next(iter(trainer.get_train_dataloader()))
         count = (batch["labels"] != -100).sum()

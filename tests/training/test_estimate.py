@@ -13,11 +13,11 @@ from ladder.errors import TrainingError
 from ladder.evidence import Memory
 from ladder.training.estimate import (
     TOKENS_AT_ONCE,
+    estimate_training,
     fits,
-    foresee,
     memory_mb,
+    method_of,
     shape_of,
-    technique_of,
 )
 from ladder.training.recipes import find_recipe
 
@@ -44,20 +44,20 @@ def test_the_shape_counts_the_weights(base: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("technique", "tokens", "measured"),
+    ("method", "tokens", "measured"),
     [("lora", 960, 2787), ("dora", 960, 3478), ("full", 960, 4504)],
 )
 def test_memory_is_near_what_was_measured(
-    technique: str, tokens: int, measured: float, base: Path
+    method: str, tokens: int, measured: float, base: Path
 ) -> None:
     """Measured on r3_bakery_orders, batches of 16 rows of 60 tokens at most (recipes/README.md)."""
-    assert memory_mb(shape_of(base), technique, tokens) == pytest.approx(measured, rel=0.25)
+    assert memory_mb(shape_of(base), method, tokens) == pytest.approx(measured, rel=0.25)
 
 
 def test_four_bits_take_less_and_all_weights_more(base: Path) -> None:
     needed = {name: memory_mb(shape_of(base), name, 256) for name in ("qlora", "lora", "full")}
     assert needed["qlora"] < needed["lora"] < needed["full"]
-    memory = Memory(needed_mb=needed, there_mb=needed["lora"] - 1)
+    memory = Memory(needed_mb=needed, available_mb=needed["lora"] - 1)
     assert fits(memory, "qlora")
     assert not fits(memory, "lora")
     assert fits(None, "lora")
@@ -65,20 +65,20 @@ def test_four_bits_take_less_and_all_weights_more(base: Path) -> None:
 
 def test_time_follows_tokens_epochs_and_what_is_changed(base: Path) -> None:
     recipe = find_recipe("lora", base)
-    usual = foresee(recipe, base, [100] * 320, 4000, {})
-    once = foresee(recipe, base, [100] * 320, 4000, {"num_train_epochs": "1"})
+    usual = estimate_training(recipe, base, [100] * 320, 4000, {})
+    once = estimate_training(recipe, base, [100] * 320, 4000, {"num_train_epochs": "1"})
     assert usual.seconds - 12 == pytest.approx(3 * (once.seconds - 12))
-    few = foresee(recipe, base, [100] * 320, 4000, {"max_steps": "10"})
+    few = estimate_training(recipe, base, [100] * 320, 4000, {"max_steps": "10"})
     assert few.seconds - 12 == pytest.approx((once.seconds - 12) / 2)  # 160 of 320 rows
-    small = foresee(recipe, base, [100] * 320, 4000, {"per_device_train_batch_size": "2"})
+    small = estimate_training(recipe, base, [100] * 320, 4000, {"per_device_train_batch_size": "2"})
     assert small.memory_mb < usual.memory_mb
 
 
 def test_pairs_are_held_whole(base: Path) -> None:
     """Preference programs do not take a batch in parts."""
     rows = [300] * 50
-    answers = foresee(find_recipe("lora", base), base, rows, 4000, {})
-    pairs = foresee(find_recipe("dpo", base), base, rows, 4000, {})
+    answers = estimate_training(find_recipe("lora", base), base, rows, 4000, {})
+    pairs = estimate_training(find_recipe("dpo", base), base, rows, 4000, {})
     assert pairs.memory_mb > answers.memory_mb
 
 
@@ -92,7 +92,7 @@ def test_pairs_are_held_whole(base: Path) -> None:
     ],
 )
 def test_a_recipe_is_known_by_its_fields(fields: dict[str, bool], name: str) -> None:
-    assert technique_of(fields) == name
+    assert method_of(fields) == name
 
 
 def test_memory_is_foreseen_for_as_many_tokens_as_the_programs_take_at_once(
@@ -100,9 +100,11 @@ def test_memory_is_foreseen_for_as_many_tokens_as_the_programs_take_at_once(
 ) -> None:
     """Programs are copied without ladder, so that the number stands in both."""
     monkeypatch.syspath_prepend(str(ROOT / "recipes"))
-    assert importlib.import_module("running").TOKENS_AT_ONCE == TOKENS_AT_ONCE
+    assert importlib.import_module("steps").TOKENS_AT_ONCE == TOKENS_AT_ONCE
 
 
 def test_a_field_that_is_no_number_is_named(base: Path) -> None:
     with pytest.raises(TrainingError, match="num_train_epochs: got `many`, wanted a number"):
-        foresee(find_recipe("lora", base), base, [100], 4000, {"num_train_epochs": "many"})
+        estimate_training(
+            find_recipe("lora", base), base, [100], 4000, {"num_train_epochs": "many"}
+        )

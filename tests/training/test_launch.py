@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from ladder.errors import EngineError, MissingExtraError, TrainingError
-from ladder.evidence import Build, Foreseen
+from ladder.evidence import Build, TrainingEstimate
 from ladder.files import shipped
 from ladder.progress import Quiet
 from ladder.training.launch import otherwise, read_build, training_missing
@@ -271,7 +271,7 @@ def test_damaged_figures_of_what_was_foreseen_are_left_out(tmp_path: Path) -> No
     figures = {"seconds": 1, "tokens": 7, "peak_memory_mb": 3, "peak_gpu_memory_mb": 0}
     (tmp_path / "training.json").write_text(json.dumps(figures))
     (tmp_path / "foreseen.json").write_text('{"seconds"')
-    assert read_build(tmp_path).foreseen is None
+    assert read_build(tmp_path).estimated is None
 
 
 def test_missing_libraries_are_named_with_their_command(
@@ -342,7 +342,9 @@ def lines(*steps: tuple[int, float, int]) -> list[dict[str, float]]:
     return [{"step": s, "steps": 100, "seconds": t, "tokens": n} for s, t, n in steps]
 
 
-FORESEEN = Foreseen(seconds=240, memory_mb=1, there_mb=2, tokens=10_000, precision="float32")
+ESTIMATED = TrainingEstimate(
+    seconds=240, memory_mb=1, available_mb=2, tokens=10_000, precision="float32"
+)
 
 
 @pytest.mark.parametrize(
@@ -352,7 +354,7 @@ FORESEEN = Foreseen(seconds=240, memory_mb=1, there_mb=2, tokens=10_000, precisi
         ([(0, 0.1, 0)], None),
         ([(0, 0.1, 0), (1, 60, 100)], None),  # the first step warms up
         ([(0, 0.1, 0), (1, 2, 100), (2, 4, 200)], None),  # too short to say
-        ([(0, 0.1, 0), (1, 30, 500), (2, 54, 1500)], ""),  # as foreseen, for so many tokens
+        ([(0, 0.1, 0), (1, 30, 500), (2, 54, 1500)], ""),  # as estimated, for so many tokens
         ([(0, 0.1, 0), (1, 30, 0), (2, 90, 100)], "about 98 min are left; 4 min in all"),
         ([(0, 0.1, 0), (1, 30, 0), (2, 36, 1000)], "about 1 min are left; 4 min in all"),
         ([(50, 0.1, 0), (51, 30, 0), (52, 90, 100)], "about 48 min are left"),  # it goes on
@@ -360,14 +362,14 @@ FORESEEN = Foreseen(seconds=240, memory_mb=1, there_mb=2, tokens=10_000, precisi
     ],
 )
 def test_the_first_steps_check_what_was_foreseen(steps: Any, said: str | None) -> None:
-    found = otherwise(find_recipe("lora", Path()), FORESEEN, lines(*steps))
+    found = otherwise(find_recipe("lora", Path()), ESTIMATED, lines(*steps))
     assert found == said if not said else said in str(found)
 
 
 def test_where_tokens_are_not_counted_alike_steps_tell() -> None:
     """A preference program reads both answers of a pair, each with the prompt."""
     steps = lines((0, 0.1, 0), (1, 30, 0), (2, 90, 9_000))
-    assert "98 min are left" in str(otherwise(find_recipe("dpo", Path()), FORESEEN, steps))
+    assert "98 min are left" in str(otherwise(find_recipe("dpo", Path()), ESTIMATED, steps))
 
 
 SLOW_PROGRAM = PROGRAM.replace(
@@ -393,11 +395,11 @@ def test_a_training_that_takes_longer_than_foreseen_is_said_once(
 
     assert "120 * at" in SLOW_PROGRAM
     (recipe.parent / "sft.py").write_text(SLOW_PROGRAM)
-    foreseen = FORESEEN.model_copy(update={"tokens": 50})
+    estimated = ESTIMATED.model_copy(update={"tokens": 50})
     own = read_recipe(recipe, own=True)
-    launch(own, base, ROWS, tmp_path / "made", Heard(), {"wait": "go"}, lambda: foreseen)
+    launch(own, base, ROWS, tmp_path / "made", Heard(), {"wait": "go"}, lambda: estimated)
     first, second = said
     assert first == ("  training mine: about 4 min and 0.0 GB of 0.0 GB that are free, in float32")
     assert second == (
-        "  training mine: by its first 3 steps about 94 min are left; 4 min in all were foreseen"
+        "  training mine: by its first 3 steps about 94 min are left; 4 min in all were estimated"
     )

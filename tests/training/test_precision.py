@@ -22,8 +22,8 @@ from ladder.training.estimate import computed_in, memory_mb, shape_of, slowdown
 from ladder.training.prune import prune_layers
 
 sys.path.insert(0, str(ROOT / "recipes"))
-running = importlib.import_module("running")
-BOTH = pytest.mark.parametrize("rule", [hardware, running], ids=["ladder", "recipes"])
+settings = importlib.import_module("settings")
+BOTH = pytest.mark.parametrize("rule", [hardware, settings], ids=["ladder", "recipes"])
 PLAIN, WIDE = "fpu sse4_2 avx2 fma avx512f avx512_vnni", "fpu avx2 avx512f avx512_bf16 amx_bf16"
 
 
@@ -34,7 +34,7 @@ PLAIN, WIDE = "fpu sse4_2 avx2 fma avx512f avx512_vnni", "fpu avx2 avx512f avx51
         (WIDE, "", "bfloat16"),
         ("avx512_bf16", "", "bfloat16"),
         ("amx_bf16", "DEFAULT", "bfloat16"),
-        ("fp asimd i8mm bf16", "", "bfloat16"),  # Arm
+        ("fp asimd i8mm bf16", "", "bfloat16"),  # Ablation
         (WIDE, "AVX512_CORE_BF16", "bfloat16"),
         (WIDE, "AVX2", "float32"),
         (WIDE, "avx512_core_vnni", "float32"),
@@ -50,12 +50,12 @@ def test_a_processor_computes_in_what_it_has_a_unit_for(
 
 
 def test_the_package_and_the_programs_have_one_rule(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert hardware.BF16_UNITS == running.BF16_UNITS
-    assert hardware.WITHOUT_BF16 == running.WITHOUT_BF16
-    assert hardware.processor_flags() == running.processor_flags()
+    assert hardware.BF16_UNITS == settings.BF16_UNITS
+    assert hardware.WITHOUT_BF16 == settings.WITHOUT_BF16
+    assert hardware.processor_flags() == settings.processor_flags()
     for most in ("", "AVX2"):
         monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", most)
-        assert hardware.precision() == running.precision()
+        assert hardware.precision() == settings.precision()
 
 
 @BOTH
@@ -84,15 +84,15 @@ def test_a_gpu_that_pytorch_cannot_use_decides_nothing(monkeypatch: pytest.Monke
 CODE = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
-import running
+import settings as recipe
 from trl import DPOConfig, ModelConfig, SFTConfig
 flags, found = set(), []
-running.processor_flags = lambda: flags
+recipe.processor_flags = lambda: flags
 for given, words in json.loads(sys.argv[2]):
     flags = set(given.split())
     sys.argv = ["sft.py", "--output_dir", "out", "--train_file", "rows", *words]
     kind = DPOConfig if any("dpo" in word for word in words) else SFTConfig
-    _, settings, model = running.parse((running.Files, kind, ModelConfig))
+    _, settings, model = recipe.parse((recipe.Files, kind, ModelConfig))
     found.append([model.dtype, settings.mixed_precision])
 print(json.dumps(found))
 """

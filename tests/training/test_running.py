@@ -15,6 +15,8 @@ from conftest import ROOT
 
 sys.path.insert(0, str(ROOT / "recipes"))
 running = importlib.import_module("running")
+program_rows = importlib.import_module("rows")
+steps = importlib.import_module("steps")
 
 SETTINGS = SimpleNamespace(
     per_device_train_batch_size=16, gradient_accumulation_steps=1, output_dir="out"
@@ -33,24 +35,24 @@ SETTINGS = SimpleNamespace(
 def test_rows_that_cannot_be_learnt_from(text: str, why: str, tmp_path: Path) -> None:
     (tmp_path / "rows.jsonl").write_text(text)
     with pytest.raises(SystemExit, match=why):
-        running.read_rows(tmp_path / "rows.jsonl", ("prompt", "completion"))
+        program_rows.read_rows(tmp_path / "rows.jsonl", ("prompt", "completion"))
 
 
 def test_a_few_rows_that_are_too_long_are_left_out_and_many_end_the_run(capsys) -> None:
-    assert running.fitting("abcdefghijk", [5] * 10 + [9], 8) == list("abcdefghij")
+    assert program_rows.fitting("abcdefghijk", [5] * 10 + [9], 8) == list("abcdefghij")
     assert "1 of 11 rows are longer than 8 tokens: left out" in capsys.readouterr().out
     with pytest.raises(
         SystemExit, match=r"2 of 11 rows are longer than 8 tokens \(the longest has 9"
     ):
-        running.fitting("abcdefghijk", [5] * 9 + [9, 9], 8)
-    assert running.fitting("abc", [8, 8, 8], 8) == list("abc")
+        program_rows.fitting("abcdefghijk", [5] * 9 + [9, 9], 8)
+    assert program_rows.fitting("abc", [8, 8, 8], 8) == list("abc")
     assert capsys.readouterr().out == ""
 
 
 def test_rows_of_like_length_pass_together_as_many_as_fit() -> None:
-    parts = running.like_lengths([5, 3000, 700, 600, 1024], 2048)
+    parts = steps.like_lengths([5, 3000, 700, 600, 1024], 2048)
     assert parts == [[1], [4, 2], [3, 0]]
-    assert running.like_lengths([4, 4, 4], 8) == [[0, 1], [2]]
+    assert steps.like_lengths([4, 4, 4], 8) == [[0, 1], [2]]
 
 
 @pytest.mark.parametrize(

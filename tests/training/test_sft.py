@@ -22,7 +22,7 @@ from training.programs import largest_change, started
 def program(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(str(ROOT / "recipes"))
     # Tests set it as they like; it is put back.
-    monkeypatch.setattr(importlib.import_module("running"), "TOKENS_AT_ONCE", 1024)
+    monkeypatch.setattr(importlib.import_module("steps"), "TOKENS_AT_ONCE", 1024)
     return importlib.import_module("sft")
 
 
@@ -52,7 +52,7 @@ def trainer_over(program: ModuleType, base: Path, folder: Path, at_once: int) ->
         model_name_or_path=str(base), dtype="float32", attn_implementation="sdpa",
         model_revision="main", use_peft=False, load_in_4bit=False, load_in_8bit=False,
     )  # fmt: skip
-    importlib.import_module("running").TOKENS_AT_ONCE = at_once
+    importlib.import_module("steps").TOKENS_AT_ONCE = at_once
     return program.make_trainer(program.Files(str(folder / "rows.jsonl")), settings, model)
 
 
@@ -97,7 +97,7 @@ def test_adapters_added_in_one_pass_are_pefts_own(program, tiny):
     adapters = LoraConfig(r=4, lora_alpha=12, target_modules="all-linear", init_lora_weights=False)
     model = get_peft_model(base, adapters)
     found = []
-    for change in (lambda _: None, importlib.import_module("running").add_in_one_pass):
+    for change in (lambda _: None, importlib.import_module("steps").add_in_one_pass):
         change(model)
         model.zero_grad()
         logits = model(ids).logits

@@ -46,18 +46,18 @@ STREAM_REFUSED = frozenset({f"HTTP {status}" for status in (400, 404, 415, 422, 
 MOST_REFUSED_WHOLE = 4
 """After so many it is not the stream that is refused."""
 ADVICE = {
-    NO_CONNECTION: "Start the server, or mend the URL",
-    NOT_SECURE: "Mend the server's certificate, or the URL's scheme",
+    NO_CONNECTION: "Start the server, or fix the URL",
+    NOT_SECURE: "Fix the server's certificate, or the URL's scheme",
     TIME_OUT: "See whether the server is at work, or raise rules.request_timeout_s",
     CUT_SHORT: "The model uses all the tokens it is given before it answers: have it answer "
     "without thinking first, or name another one",
     THROTTLED: "Wait until the key's limit is open again, or raise it",
     "no quota": "Pay the account up, or use another key",
     "HTTP 402": "Pay the account up, or use another key",
-    "HTTP 404": "Mend the URL or the model's name",
+    "HTTP 404": "Fix the URL or the model's name",
 }
 """What to do, by the kind that came most often."""
-OTHER_ADVICE = "Start the server, or mend the URL, the model's name or the key"
+OTHER_ADVICE = "Start the server, or fix the URL, the model's name or the key"
 
 
 @dataclass
@@ -176,10 +176,8 @@ class EndpointEngine:
 
     @property
     def abilities(self) -> Abilities:
-        """Chat only; local where the URL's host is this machine. It may ignore a schema."""
-        return Abilities(
-            plain=False, scores_choices=False, json_schema=True, context=8192, local=self._local
-        )
+        """Chat only, served; local where the URL's host is this machine. It may ignore a schema."""
+        return Abilities(json_schema=True, context=8192, served=True, local=self._local)
 
     @property
     def counts(self) -> dict[str, int]:

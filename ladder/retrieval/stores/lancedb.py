@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ladder.errors import MissingExtraError, StateError
-from ladder.files import alone_in, clear_disk_errors, private_folder, write_whole
+from ladder.files import LOCK, alone_in, clear_disk_errors, private_folder, write_whole
 from ladder.retrieval.search import K1
 from ladder.retrieval.stores.backend import CLOSE, SLICE, Candidate, Entry, own_folder, read_notes
 from ladder.retrieval.stores.counts import WordCounts
@@ -64,7 +64,7 @@ class LanceDB:
         """Return what was kept last."""
         with clear_disk_errors(self._notes):
             if not self._notes.exists():
-                if any(self._folder.iterdir()):
+                if any(path.name != LOCK for path in self._folder.iterdir()):
                     raise StateError(f"{self._folder}: holds files that ladder did not write")
                 return None
             return read_notes(self._notes.read_text(encoding="utf-8"), str(self._notes))

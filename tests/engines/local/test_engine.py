@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ladder.engines.base import Request
-from ladder.engines.local import LocalEngine, shared_prefix
+from ladder.engines.local import LocalEngine
+from ladder.engines.local.local_model import shared_prefix
 from ladder.errors import EngineError
 from ladder.testing import check_engine
 

@@ -18,8 +18,8 @@ from conftest import ROOT
 from engines.faulty_server import FaultyServer, Step
 
 from ladder.engines.base import Abilities, Completion, Request
-from ladder.engines.cache import Cache, CachedEngine
 from ladder.files import digest_of
+from ladder.models.cache import Cache, CachedEngine
 
 WORDS = [digest_of(at)[:40] for at in range(160)]
 ROWS = [
@@ -138,7 +138,7 @@ OTHER = """
 import sys, time
 from pathlib import Path
 from ladder.engines.base import Abilities, Completion, Request
-from ladder.engines.cache import CachedEngine, Cache
+from ladder.models.cache import CachedEngine, Cache
 
 class Slow:
     abilities = Abilities(plain=True)

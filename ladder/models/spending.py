@@ -6,8 +6,8 @@ import threading
 from collections.abc import Callable
 
 from ladder.engines.base import Request
-from ladder.engines.cache import Cache
 from ladder.errors import SpendLimitError
+from ladder.models.cache import Cache
 from ladder.task import Prices
 
 MESSAGE_TOKENS = 8

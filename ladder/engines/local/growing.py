@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ladder.engines.base import Request
-from ladder.engines.json_schema import allowed
+from ladder.engines.local.json_schema import allowed
 
 if TYPE_CHECKING:
     import torch

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ladder.engines.choices import ChoiceTree
+from ladder.engines.local.choices import ChoiceTree
 
 END = 99
 answers = st.lists(

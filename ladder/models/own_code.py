@@ -9,12 +9,12 @@ from typing import Any
 
 from ladder.engines import hf_folder
 from ladder.errors import EngineError, Problem, TaskError
-from ladder.task import Task, model_parts
+from ladder.task import ModelRef, Task
 from ladder.trust.code import Code, read_code
 from ladder.trust.settings import read_settings
 
 
-def may_run(task: Task, reference: str) -> bool:
+def may_run(task: Task, reference: ModelRef) -> bool:
     """Tell whether the code in a model's folder may run: the task names it, and a person agrees."""
     if reference not in task.rules.remote_code or task.consent.granted == "nothing":
         return False
@@ -27,17 +27,13 @@ def digests_count(task: Task) -> bool:
     return task.consent.granted == "trusted" and bool(read_settings().trusted_code)
 
 
-def model_code(task: Task, reference: str, where: str, *, fetch: bool) -> Code | None:
+def model_code(task: Task, reference: ModelRef, where: str, *, fetch: bool) -> Code | None:
     """Return the code in a model's folder; None where it would be taken from elsewhere."""
-    try:
-        kind, name, revision = model_parts(reference)
-    except ValueError as error:
-        raise TaskError([Problem(where, f"`{reference}`", str(error))]) from None
-    there = any(folder.is_dir() for folder in (Path(name), task.folder / name))
-    if kind != "hf" or not (there or fetch):
+    there = any(folder.is_dir() for folder in (Path(reference.name), task.folder / reference.name))
+    if reference.kind != "hf" or not (there or fetch):
         return None
     try:
-        folder = hf_folder(name, revision, task.folder, own_code=True)
+        folder = hf_folder(reference.name, reference.place, task.folder, own_code=True)
     except EngineError as error:
         raise TaskError([Problem(where, f"`{reference}` ({error})", "a model to be had")]) from None
     # The hub's cache links its files: what they lead to is digested as it is.

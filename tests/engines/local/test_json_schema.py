@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from ladder.engines.base import Request
-from ladder.engines.growing import Growing, draws_of, next_tokens
-from ladder.engines.json_schema import refusal
 from ladder.engines.local import LocalEngine
+from ladder.engines.local.growing import Growing, draws_of, next_tokens
+from ladder.engines.local.json_schema import refusal
 from ladder.errors import MissingExtraError
 
 torch = pytest.importorskip("torch")

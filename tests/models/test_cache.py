@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from ladder.engines.base import Abilities, Completion, Request
-from ladder.engines.cache import Cache, CachedEngine
 from ladder.errors import StateError
 from ladder.files import digest_of
+from ladder.models.cache import Cache, CachedEngine
 
 
 class Echo:
@@ -150,7 +150,7 @@ def test_a_cache_that_is_damaged_inside_is_named(tmp_path):
 
 def in_a_process(code: str, *words: object) -> subprocess.Popen[str]:
     start = "import os, resource, signal, sys\nfrom pathlib import Path\n"
-    start += "from ladder.engines.cache import Cache\nfrom ladder.errors import StateError\n"
+    start += "from ladder.models.cache import Cache\nfrom ladder.errors import StateError\n"
     start += "cache = Cache(Path(sys.argv[1]))\n"
     command = [sys.executable, "-c", start + code, *map(str, words)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -194,7 +194,7 @@ def test_two_processes_write_at_once(tmp_path):
 def test_four_processes_open_a_new_file_in_the_same_moment(tmp_path):
     path = tmp_path / "c.sqlite"
     at = str(time.time() + 1.5)
-    start = "import sys, time\nfrom pathlib import Path\nfrom ladder.engines.cache import Cache\n"
+    start = "import sys, time\nfrom pathlib import Path\nfrom ladder.models.cache import Cache\n"
     start += "while time.time() < float(sys.argv[2]): pass\nCache(Path(sys.argv[1])).put('a', 1)"
     started = [
         subprocess.Popen([sys.executable, "-c", start, str(path), at], stderr=subprocess.PIPE)

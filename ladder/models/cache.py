@@ -22,9 +22,9 @@ from typing import Any
 from zlib import crc32
 
 from ladder.engines.base import Abilities, Completion, Engine, Request
-from ladder.engines.claims import TABLE, Claims
 from ladder.errors import StateError
 from ladder.files import alone_in, clear_disk_errors, digest_of, kind_of_file, private_folder
+from ladder.models.claims import TABLE, Claims
 from ladder.redaction import redact
 
 WAIT_FOR_LOCK_SECONDS = 60

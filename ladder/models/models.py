@@ -6,28 +6,27 @@ from collections.abc import Callable
 from dataclasses import asdict
 from functools import cached_property, partial
 from importlib.util import find_spec
-from typing import Protocol
+from typing import Protocol, cast
 
 from ladder.economy.cost import together
 from ladder.economy.prices import listed_prices
-from ladder.engines import open_engine
-from ladder.engines.base import Abilities, Completion, Engine
+from ladder.engines import is_served, kind_of, open_engine
+from ladder.engines.base import Abilities, Completion, Engine, Served
 from ladder.engines.bundled import first_use
-from ladder.engines.cache import Cache, CachedEngine
-from ladder.engines.endpoint import EndpointEngine
-from ladder.engines.own_code import may_run
 from ladder.engines.speed import Speed, probe, two_cores
-from ladder.engines.spending import Meter, Spending
 from ladder.errors import MissingExtraError, Problem, TaskError
 from ladder.evidence import Asked
 from ladder.hardware import hardware
+from ladder.models.cache import Cache, CachedEngine
+from ladder.models.own_code import may_run
+from ladder.models.spending import Meter, Spending
 from ladder.progress import Watch
-from ladder.task import Prices, ScorerChoice, Task, model_parts
+from ladder.task import ModelRef, Prices, ScorerChoice, Task
 
 ENGINES_KEPT = 2
 """Engines held in memory at once: a base and one built on it."""
 
-Opener = Callable[[str, str | None], Engine]
+Opener = Callable[[ModelRef, str | None], Engine]
 """(model reference, adapter folder) -> engine."""
 
 
@@ -48,11 +47,11 @@ class Models:
         self.task, self.cache, self.watch = task, cache, watch
         self._open = opener or self._opened
         self._rehearses = opener is not None
-        self._engines: dict[tuple[str, str | None], CachedEngine] = {}
+        self._engines: dict[tuple[ModelRef, str | None], CachedEngine] = {}
         self.asked = Asked()
         """What models were asked in this run; cached completions are not in it."""
 
-    def engine(self, model: str, adapter: str | None = None) -> CachedEngine:
+    def engine(self, model: ModelRef, adapter: str | None = None) -> CachedEngine:
         """Return the engine of a model reference, behind the cache.
 
         Raises:
@@ -62,18 +61,18 @@ class Models:
         if key not in self._engines:
             opened = self._open(model, adapter)
             keep_here(self.task, model, opened)
-            if isinstance(opened, EndpointEngine):
-                self._limit(model, opened)
+            if opened.abilities.served and not self._rehearses:
+                self._limit(model, cast(Served, opened))
             self._make_room()
             self._engines[key] = CachedEngine(opened, self.cache, partial(self.count, model))
         return self._engines[key]
 
-    def _opened(self, model: str, adapter: str | None) -> Engine:
+    def _opened(self, model: ModelRef, adapter: str | None) -> Engine:
         if first_use(model):
             self.watch.say("converting the bundled model, once: about 20 s")
         return open_engine(model, adapter, self.task.folder, may_run(self.task, model))
 
-    def _limit(self, model: str, engine: EndpointEngine) -> None:
+    def _limit(self, model: ModelRef, engine: Served) -> None:
         """Hold an endpoint to the time limit, and its requests to the spending limit."""
         engine.timeout_s = self.task.rules.request_timeout_s
         prices = self.prices(model)
@@ -82,7 +81,7 @@ class Models:
             engine.ahead, engine.ended = meter.ahead, meter.ended
         elif not engine.abilities.local:
             self.watch.say(
-                f"no price is known for {model_name(model)}: rules.max_spend_usd cannot be held; "
+                f"no price is known for {model.label}: rules.max_spend_usd cannot be held; "
                 "give `prices:` in the task file"
             )
 
@@ -90,16 +89,12 @@ class Models:
         """Let go of the models that were opened first; an endpoint holds no memory, and stays."""
         # A judge answers after every candidate: it must not push the next one's engine out.
         named = {str(each.parameters["model"]) for each in self.task.score if _asks(each)}
-        judges = [model for model in named if model_parts(model)[0] != "openai"]
-        held = [
-            key
-            for key, opened in self._engines.items()
-            if not isinstance(opened.engine, EndpointEngine)
-        ]
+        judges = [model for model in named if not is_served(model)]
+        held = [key for key, opened in self._engines.items() if not opened.engine.abilities.served]
         for key in held[: max(0, len(held) + 1 - ENGINES_KEPT - len(judges))]:
             self._engines.pop(key)
 
-    def count(self, model: str, completion: Completion) -> None:
+    def count(self, model: ModelRef, completion: Completion) -> None:
         """Count an answer and what it cost, also one without text that was billed.
 
         Raises:
@@ -110,7 +105,7 @@ class Models:
         if not self._rehearses:  # nothing is paid
             self.spending.add(call.usd)
 
-    def _call(self, model: str, completion: Completion) -> Asked:
+    def _call(self, model: ModelRef, completion: Completion) -> Asked:
         """Return what an answer took, with its price where a model has one."""
         prices, usd = self.prices(model), 0.0
         lost_in, lost_out = completion.lost_tokens
@@ -131,12 +126,11 @@ class Models:
         """What the task has paid, and may pay."""
         return Spending(self.cache, self.task.name, self.task.rules.max_spend_usd)
 
-    def prices(self, model: str) -> Prices | None:
+    def prices(self, model: ModelRef) -> Prices | None:
         """Return what a model's tokens cost: as the task says, else as the public table says."""
-        kind, name, place = model_parts(model)
-        if kind != "openai":
+        if not is_served(model):
             return None
-        return self.task.prices or listed_prices(name, place or "")
+        return self.task.prices or listed_prices(model.name, model.place or "")
 
     def speed(self) -> Speed:
         """Return how fast the base answers here: probed once, kept with the completions."""
@@ -161,7 +155,8 @@ def _asks(choice: ScorerChoice) -> bool:
 
 def base_is_local(task: Task) -> bool:
     """Tell whether the base model's weights are on this machine."""
-    return model_parts(task.models.base)[0] in ("bundled", "hf")
+    kind = kind_of(task.models.base)
+    return kind is not None and kind.trainable
 
 
 class _Able(Protocol):
@@ -174,7 +169,7 @@ def may_be_asked(task: Task, engine: _Able) -> bool:
     return engine.abilities.local or task.rules.data_may_leave
 
 
-def keep_here(task: Task, model: str, engine: _Able) -> None:
+def keep_here(task: Task, model: ModelRef, engine: _Able) -> None:
     """Keep the examples on this machine unless the task lets them go.
 
     Raises:
@@ -182,11 +177,6 @@ def keep_here(task: Task, model: str, engine: _Able) -> None:
     """
     if not may_be_asked(task, engine):
         raise TaskError([must_stay(f"{task.source}: models", model)])
-
-
-def model_name(reference: str) -> str:
-    """Return kind and name of a model, without the address: it may hold a password."""
-    return ":".join(model_parts(reference)[:2])
 
 
 def must_stay(where: str, model: str) -> Problem:

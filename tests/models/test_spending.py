@@ -9,11 +9,11 @@ import pytest
 from benches import bench_at, chat, saying
 from engines.faulty_server import FaultyServer, Seen, Step, failing
 
-from ladder.engines.cache import Cache
-from ladder.engines.spending import Spending
 from ladder.errors import SpendLimitError
 from ladder.evidence import Candidate
 from ladder.inference.answer import answer
+from ladder.models.cache import Cache
+from ladder.models.spending import Spending
 from ladder.rungs.protocol import Bench
 from ladder.samples.rows import Sample
 

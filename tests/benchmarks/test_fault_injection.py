@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from random import Random
 
@@ -10,15 +11,17 @@ from conftest import ROOT
 
 from ladder.climb.opening import open_bench
 from ladder.diagnosis.ablations import places
-from ladder.diagnosis.faults import COPIES, FAULTS, FLIPPED, Pipeline
 from ladder.diagnosis.rules import NOT_THERE
 from ladder.evidence import Candidate, Retrieval
 from ladder.inference.evaluator import Evaluator
 from ladder.progress import Quiet
-from ladder.retrieval.library import Library
+from ladder.retrieval.retriever import Retriever
 from ladder.retrieval.search import make_index
 from ladder.rungs.protocol import Bench
 from ladder.task import load_task
+
+sys.path.append(str(ROOT / "benchmarks"))
+from fault_injection import COPIES, FAULTS, FLIPPED, Pipeline
 
 BY_NAME = {fault.name: fault for fault in FAULTS}
 
@@ -33,9 +36,9 @@ def bench(tmp_path) -> Bench:
 def healthy(bench) -> Pipeline:
     candidate = Candidate(
         rung="rag",
-        technique="healthy",
+        description="healthy",
         model="bundled:smollm2-135m",
-        answer="scored",
+        decoding="scored",
         retrieval=Retrieval(source="documents", k=3),
     )
     return Pipeline(bench.data, candidate, make_index, weaker="hf:weak")
@@ -43,8 +46,8 @@ def healthy(bench) -> Pipeline:
 
 def broken(bench: Bench, pipeline: Pipeline) -> Evaluator:
     cache = bench.evaluator.models.cache
-    library = Library(bench.task, pipeline.splits, cache, Quiet(), pipeline.make_index)
-    return replace(bench.evaluator, data=pipeline.splits, library=library)
+    library = Retriever(bench.task, pipeline.splits, cache, Quiet(), pipeline.make_index)
+    return replace(bench.evaluator, data=pipeline.splits, retriever=library)
 
 
 def ranks(bench: Bench, pipeline: Pipeline) -> list[int]:

@@ -109,17 +109,17 @@ def broken_format(pipeline: Pipeline, luck: Random) -> Pipeline:
         for row in pipeline.splits.train
     )
     update = {
-        "answer": "free",
+        "decoding": "free",
         "calibration": "none",
         "shots": tuple(row.id for row in wrapped[:WRAPPED_SHOTS]),
     }
-    broken = _with(pipeline, pipeline.candidate.model_copy(update=update))
+    broken = _with(pipeline, pipeline.candidate.but(**update))
     return replace(broken, splits=replace(pipeline.splits, train=wrapped))
 
 
 def weak_model(pipeline: Pipeline, luck: Random) -> Pipeline:
     """Put a model in place that lacks the skill."""
-    return _with(pipeline, pipeline.candidate.model_copy(update={"model": pipeline.weaker}))
+    return _with(pipeline, pipeline.candidate.but(model=pipeline.weaker))
 
 
 def flipped_labels(pipeline: Pipeline, luck: Random) -> Pipeline:
@@ -138,8 +138,8 @@ def _reading(pipeline: Pipeline, **update: object) -> Pipeline:
     retrieval = pipeline.candidate.retrieval
     if retrieval is None:
         raise ValueError("this fault needs a pipeline that reads")
-    changed = retrieval.model_copy(update=update)
-    return _with(pipeline, pipeline.candidate.model_copy(update={"retrieval": changed}))
+    changed = retrieval.but(**update)
+    return _with(pipeline, pipeline.candidate.but(retrieval=changed))
 
 
 def _with(pipeline: Pipeline, candidate: Candidate) -> Pipeline:

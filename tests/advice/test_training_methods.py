@@ -6,12 +6,12 @@ import pytest
 from advice.test_recommend import attempt, explained, skipped
 from advice.test_recommend import task as usual_task
 
-from ladder.advice.techniques import techniques
+from ladder.advice.training_methods import training_methods
 from ladder.evidence import Attempt, Memory
 from ladder.task import Task
 
-ROOMY = Memory(needed_mb={"lora": 3e3, "qlora": 2e3, "dora": 4e3, "full": 9e3}, there_mb=16e3)
-TIGHT = Memory(needed_mb=ROOMY.needed_mb, there_mb=2500.0)
+ROOMY = Memory(needed_mb={"lora": 3e3, "qlora": 2e3, "dora": 4e3, "full": 9e3}, available_mb=16e3)
+TIGHT = Memory(needed_mb=ROOMY.needed_mb, available_mb=2500.0)
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def task() -> Task:
 def ways(
     task: Task, attempts: list[Attempt], chosen: Attempt | None, memory: Memory | None = ROOMY
 ) -> tuple[str, dict[str, str]]:
-    found = techniques(task, attempts, chosen, 900, memory)
+    found = training_methods(task, attempts, chosen, 900, memory)
     (picked,) = [way.name for way in found if way.chosen]
     return picked, {way.name: way.reason for way in found}
 

@@ -1,0 +1,97 @@
+"""Answers from a transformers model on this machine, as fast as static batches allow.
+
+Three things make evaluation fast and leave the answers as they are: the tokens that all requests
+share are run once; requests of like length share a batch; and a closed answer set is scored in one
+forward pass over the tree of its tokens instead of being generated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from ladder.engines.base import Abilities, Completion, Request
+from ladder.engines.local.generating import Generating
+from ladder.engines.local.loading import ADAPTER, transformers_version
+from ladder.engines.local.local_model import LocalModel
+from ladder.engines.local.scoring import Scoring
+from ladder.engines.passport import read_settings
+from ladder.errors import EngineError
+from ladder.files import digest_of, folder_digests
+from ladder.hardware import precision
+
+if TYPE_CHECKING:
+    import torch
+
+PINNED = ("config.json", "generation_config.json", "tokenizer.json", "chat_template.jinja")
+
+
+class LocalEngine(LocalModel):
+    """A model of this machine that answers requests."""
+
+    @property
+    def abilities(self) -> Abilities:
+        """A local model continues plain text, scores choices, and can be held to a schema."""
+        context = int(self._config.get("max_position_embeddings", 2048))
+        return Abilities(
+            plain=True, scores_choices=True, json_schema=True, context=context, local=True
+        )
+
+    @cached_property
+    def _config(self) -> dict[str, Any]:
+        return read_settings(self.folder / "config.json")
+
+    def fingerprint(self) -> dict[str, str]:
+        """Return digests of weights, tokenizer, template and adapter, and the precision."""
+        weights = sorted(path.name for path in self.folder.glob("*.safetensors"))
+        pins = folder_digests(self.folder, PINNED)
+        pins["weights"] = digest_of(folder_digests(self.folder, weights))
+        if self.adapter is not None:
+            names = (ADAPTER, "adapter_model.safetensors")
+            pins["adapter"] = digest_of(folder_digests(self.adapter, names))
+        pins["precision"] = precision()
+        pins["transformers"] = transformers_version()
+        return pins
+
+    @cached_property
+    def _scoring(self) -> Scoring:
+        return Scoring(self)
+
+    @cached_property
+    def _generating(self) -> Generating:
+        return Generating(self)
+
+    def complete(self, requests: Sequence[Request]) -> Iterator[tuple[int, Completion]]:
+        """Answer requests in batches of like length, scored ones and generated ones apart."""
+        prompts = [self.encode(request) for request in requests]
+        fitting = []
+        for at, (request, prompt) in enumerate(zip(requests, prompts, strict=True)):
+            unfit = self._unfit(request, prompt)
+            if unfit:
+                yield at, Completion(error=unfit, kind="too long", tokens_in=len(prompt))
+            else:
+                fitting.append(at)
+        for scored in (True, False):
+            group = [at for at in fitting if bool(requests[at].choices) == scored]
+            if group:
+                run = self._scoring.score if scored else self._generating.generate
+                yield from run(requests, prompts, group)
+
+    def _unfit(self, request: Request, prompt: list[int]) -> str | None:
+        """Return why a request cannot be answered, if it cannot."""
+        room = self.abilities.context - request.max_tokens
+        if not prompt or len(prompt) > room:
+            return f"{len(prompt)} prompt tokens; between 1 and {room} fit this model"
+        try:
+            self._generating.begin(request, prompt)
+        except EngineError as error:
+            return str(error)
+        return None
+
+    def first_logprobs(self, requests: Sequence[Request]) -> torch.Tensor:
+        """Return the log-probabilities of each answer's first token: [requests, vocabulary].
+
+        Float32, on the CPU; all requests in one batch, as generation begins.
+        """
+        return self._generating.first_logprobs(requests)

@@ -1,0 +1,150 @@
+"""Generate answers token by token, in batches that share a prefix."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from ladder.engines.base import Completion, Request
+from ladder.engines.local.growing import Growing, draws_of, next_tokens
+from ladder.engines.local.json_schema import Grammars
+from ladder.engines.local.local_model import LocalModel, repeated
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Generating:
+    """Generates the answers of requests with a model."""
+
+    def __init__(self, local: LocalModel) -> None:
+        """Load nothing yet."""
+        self.local = local
+
+    def generate(
+        self, requests: Sequence[Request], prompts: Sequence[list[int]], group: list[int]
+    ) -> Iterator[tuple[int, Completion]]:
+        """Yield the position of each request in `group` with its generated answer."""
+        import torch
+
+        started = time.perf_counter()
+        shared, prefix = self.local.prefill(prompts, group)
+        prefill_seconds = (time.perf_counter() - started) / len(group)
+        lengths = {at: len(prompts[at]) - shared + requests[at].max_tokens for at in group}
+        for batch in self.local.batches(group, lengths, beside=shared):
+            started = time.perf_counter()
+            answers = [self.begin(requests[at], prompts[at]) for at in batch]
+            with torch.inference_mode():
+                self._grow(answers, [prompts[at][shared:] for at in batch], shared, prefix)
+            seconds = (time.perf_counter() - started) / len(batch) + prefill_seconds
+            for at, answer in zip(batch, answers, strict=True):
+                text = "" if answer.fault else self._text(answer.tokens, requests[at].stop)
+                tokens_in, tokens_out = len(prompts[at]), len(answer.tokens)
+                yield at, Completion(text, tokens_in, tokens_out, seconds, answer.fault)
+
+    def begin(self, request: Request, prompt: list[int]) -> Growing:
+        """Return the empty answer of a request.
+
+        Raises:
+            EngineError: answers cannot be held to its schema.
+        """
+        matcher = None
+        if request.schema:
+            matcher = self._grammars.start(request.schema, after_space=not request.messages)
+        return Growing(request, matcher, draws_of(request, prompt))
+
+    @cached_property
+    def _grammars(self) -> Grammars:
+        vocabulary = self.local.model.get_output_embeddings().out_features
+        return Grammars(self.local.tokenizer, vocabulary, [*self._ends])
+
+    def _grow(
+        self, answers: list[Growing], suffixes: list[list[int]], shared: int, prefix: Any
+    ) -> None:
+        """Decode token by token; an answer that has ended leaves the batch."""
+        import torch
+
+        device = self.local.model.device
+        cache = repeated(prefix, len(suffixes))
+        ids, mask, positions = self._padded(suffixes, shared)
+        live = list(answers)
+        while True:
+            logits = self._next_logits(ids, mask, positions, cache)
+            for answer, token in zip(live, next_tokens(logits, live), strict=True):
+                answer.take(token)
+            going = [place for place, answer in enumerate(live) if not self._ended(answer)]
+            if not going:
+                return
+            if len(going) < len(live):
+                keep = torch.tensor(going, device=device)
+                cache.batch_select_indices(keep)
+                mask, positions = mask[keep], positions[keep]
+                live = [live[place] for place in going]
+            ids = torch.tensor([[answer.tokens[-1]] for answer in live], device=device)
+            mask = torch.cat([mask, mask.new_ones((len(live), 1))], dim=-1)
+            positions = positions[:, -1:] + 1
+
+    def _padded(
+        self, suffixes: list[list[int]], shared: int
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return ids, attention mask and positions of prompts, behind the tokens they share."""
+        import torch
+
+        width = max(map(len, suffixes))
+        ids = torch.zeros((len(suffixes), width), dtype=torch.long)
+        mask = torch.zeros((len(suffixes), shared + width), dtype=torch.long)
+        mask[:, :shared] = 1
+        for row, suffix in enumerate(suffixes):  # padded on the left: all answers begin together
+            ids[row, width - len(suffix) :] = torch.tensor(suffix)
+            mask[row, shared + width - len(suffix) :] = 1
+        positions = (mask.cumsum(-1) - 1).clamp(min=0)[:, shared:]
+        device = self.local.model.device
+        return ids.to(device), mask.to(device), positions.to(device)
+
+    def _next_logits(
+        self, ids: torch.Tensor, mask: torch.Tensor, positions: torch.Tensor, cache: Any
+    ) -> torch.Tensor:
+        logits: torch.Tensor = self.local.model(
+            input_ids=ids,
+            attention_mask=mask,
+            position_ids=positions,
+            past_key_values=cache,
+            logits_to_keep=1,
+        ).logits[:, -1]
+        return logits
+
+    def first_logprobs(self, requests: Sequence[Request]) -> torch.Tensor:
+        """Return the log-probabilities of each answer's first token: [requests, vocabulary].
+
+        Float32, on the CPU; all requests in one batch, as generation begins.
+        """
+        import torch
+
+        prompts = [self.local.encode(request) for request in requests]
+        with torch.inference_mode():
+            shared, prefix = self.local.prefill(prompts, [*range(len(prompts))])
+            padded = self._padded([prompt[shared:] for prompt in prompts], shared)
+            logits = self._next_logits(*padded, repeated(prefix, len(prompts)))
+            return logits.float().log_softmax(-1).cpu()
+
+    @cached_property
+    def _ends(self) -> frozenset[int]:
+        ends = self.local.model.generation_config.eos_token_id
+        own = {self.local.tokenizer.eos_token_id}
+        return frozenset(own | set(ends if isinstance(ends, list) else [ends]))
+
+    def _ended(self, answer: Growing) -> bool:
+        tokens, request = answer.tokens, answer.request
+        if answer.whole or tokens[-1] in self._ends or len(tokens) >= request.max_tokens:
+            return True
+        return bool(request.stop) and any(
+            stop in self.local.tokenizer.decode(tokens) for stop in request.stop
+        )
+
+    def _text(self, tokens: list[int], stops: Sequence[str]) -> str:
+        text: str = self.local.tokenizer.decode(tokens, skip_special_tokens=True)
+        for stop in stops:
+            text = text.split(stop, 1)[0]
+        return text.strip()

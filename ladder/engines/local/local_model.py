@@ -1,0 +1,141 @@
+"""A causal language model in a folder: its tokens, its weights, and batches that share a prefix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ladder.engines.base import Request
+from ladder.engines.local.loading import load_model, quiet_transformers, refuse_other
+from ladder.engines.passport import refuse_changed
+from ladder.errors import EngineError
+from ladder.wording import harmless
+
+if TYPE_CHECKING:
+    pass
+
+BATCH_TOKENS = 4096
+"""Tokens in one forward pass, padding included: beyond this a CPU gains nothing."""
+BATCH_ROWS = 32
+
+
+class LocalModel:
+    """A model in a folder, with an adapter on top if one is given."""
+
+    def __init__(self, folder: Path, adapter: Path | None = None, own_code: bool = False) -> None:
+        """Open the folders; no weights are loaded yet.
+
+        Args:
+            folder: of the model.
+            adapter: folder of the adapter.
+            own_code: run the Python code in the model's folder; without it that is refused.
+
+        Raises:
+            EngineError: they hold no model, no adapter, or pickles.
+            PassportError: one of them is not what its passport says.
+        """
+        refuse_other(folder, adapter)
+        refuse_changed(folder, adapter)
+        self.folder = folder
+        self.adapter = adapter
+        self.own_code = own_code
+
+    @cached_property
+    def _token_counter(self) -> Any:
+        from tokenizers import Tokenizer
+
+        try:
+            return Tokenizer.from_file(str(self.folder / "tokenizer.json"))
+        except Exception as error:  # the library raises no narrower kind
+            why = harmless(str(error), 120)
+            raise EngineError(f"{self.folder}: no tokenizer.json to be read ({why})") from None
+
+    def count_tokens(self, text: str) -> int:
+        """Return the exact number of tokens of a text."""
+        return len(self._token_counter.encode(text, add_special_tokens=False).ids)
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        """The model's tokenizer with its chat template."""
+        transformers = quiet_transformers()
+        return transformers.AutoTokenizer.from_pretrained(
+            self.folder, local_files_only=True, trust_remote_code=self.own_code
+        )
+
+    @cached_property
+    def model(self) -> Any:
+        """The weights in memory; an adapter is merged after it is shown to change the answers."""
+        return load_model(self.folder, self.adapter, self.own_code)
+
+    def encode(self, request: Request) -> list[int]:
+        """Return the prompt's tokens."""
+        if not request.messages:
+            return self._ids(self._inert(request.text))
+        messages = [
+            {"role": role, "content": self._inert(content)} for role, content in request.messages
+        ]
+        text = self.tokenizer.apply_chat_template(
+            messages, add_generation_prompt=True, tokenize=False
+        )
+        return self._ids(text)
+
+    def _inert(self, text: str) -> str:
+        """Break up special tokens in a text: data must not be able to end its own turn."""
+        for token in self.tokenizer.all_special_tokens:
+            text = text.replace(token, f"{token[0]} {token[1:]}")
+        return text
+
+    def _ids(self, text: str) -> list[int]:
+        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return ids
+
+    def batches(
+        self, group: list[int], lengths: dict[int, int], beside: int
+    ) -> Iterator[list[int]]:
+        """Cut into batches of like length that stay within the token budget."""
+        batch: list[int] = []
+        for at in sorted(group, key=lambda at: -lengths[at]):
+            widest = lengths[batch[0]] if batch else lengths[at]
+            full = (len(batch) + 1) * (widest + beside // 4) > BATCH_TOKENS
+            if batch and (full or len(batch) == BATCH_ROWS):
+                yield batch
+                batch = []
+            batch.append(at)
+        if batch:
+            yield batch
+
+    def prefill(self, prompts: Sequence[list[int]], group: list[int]) -> tuple[int, Any]:
+        """Run the tokens that all prompts of a group begin with; return how many, and the cache."""
+        import torch
+        from transformers import DynamicCache
+
+        shared = shared_prefix([prompts[at] for at in group])
+        cache = DynamicCache(config=self.model.config)
+        if shared:
+            ids = torch.tensor([prompts[group[0]][:shared]], device=self.model.device)
+            with torch.inference_mode():
+                self.model.model(input_ids=ids, past_key_values=cache, use_cache=True)
+        return shared, cache
+
+
+def shared_prefix(prompts: Sequence[list[int]]) -> int:
+    """Return how many first tokens all prompts share, leaving at least one to each."""
+    if len(prompts) < 2:
+        return 0
+    low, high = min(prompts), max(prompts)
+    shared = 0
+    while shared < min(len(low), len(high)) and low[shared] == high[shared]:
+        shared += 1
+    return min(shared, *(len(prompt) - 1 for prompt in prompts))
+
+
+def repeated(cache: Any, rows: int) -> Any:
+    """Return a copy of a one-row key-value cache for a batch."""
+    import copy
+
+    copied = copy.deepcopy(cache)
+    if copied.get_seq_length():
+        copied.batch_repeat_interleave(rows)
+    return copied
