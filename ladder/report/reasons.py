@@ -25,8 +25,8 @@ def attempt_reason(attempt: Attempt, attempts: Sequence[Attempt]) -> str:
     if attempt.reason:
         return attempt.reason
     if attempt.refused_after:
-        below = next(a for a in attempts if a.rung == attempt.refused_after)
-        return f"refused after {below.rung}: {diagnosis_sentence(below)}"
+        whys = [diagnosis_sentence(a) for a in attempts if a.rung == attempt.refused_after]
+        return f"refused after {attempt.refused_after}: {' '.join(whys)}"
     lost = [line.description for line in attempt.race if line.inconclusive]
     if attempt.status == "no verdict" and lost and _decided(attempt):
         raced = _limits(attempt)
@@ -66,11 +66,9 @@ def rung_lines(found: Recommendation, attempts: Sequence[Attempt]) -> list[str]:
         found: the answer.
         attempts: of the whole climb.
     """
-    if found.rung is None:
-        return [_line(attempt, attempts) for attempt in attempts]
-    at = [attempt.rung for attempt in attempts].index(found.rung)
-    below = [_line(attempt, attempts) for attempt in attempts[:at]]
-    return [_measured(attempts[at]), *_fixed(attempts[at]), *below]
+    at = next((n for n, attempt in enumerate(attempts) if attempt.rung == found.rung), None)
+    lines = [_line(attempt, attempts) for attempt in attempts[:at]]
+    return lines if at is None else [_measured(attempts[at]), *_fixed(attempts[at]), *lines]
 
 
 def score_of(attempt: Attempt) -> str:
@@ -131,10 +129,10 @@ def advice_lines(
 
 
 def _leaning(found: Recommendation, attempts: Sequence[Attempt]) -> Iterator[str]:
-    verdict = next(a.verdict for a in attempts if a.rung == found.rung)
-    if not found.leans_to_pass or verdict is None:
+    verdicts = [a.verdict for a in attempts if a.rung == found.rung and a.verdict]
+    if not found.leans_to_pass or not verdicts:
         return
-    more = [limit.more_rows for limit in verdict.limits if limit.more_rows]
+    more = [limit.more_rows for limit in verdicts[0].limits if limit.more_rows]
     rows = f"; about {max(more):,} more rows would settle it" if more else ""
     yield f"Unproven: the estimates hold every limit, the evidence does not{rows}."
 

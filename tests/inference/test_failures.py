@@ -16,6 +16,7 @@ from ladder.evaluation.confirm import confirm
 from ladder.evaluation.measure import measure
 from ladder.evidence import Candidate
 from ladder.inference.answer import answer
+from ladder.report.reasons import attempt_reason
 from ladder.rungs.protocol import Bench
 from ladder.samples.rows import Sample
 from ladder.selection.proving import compare_unseen
@@ -170,7 +171,7 @@ def test_a_rung_that_cannot_be_heard_has_no_verdict_and_is_not_climbed_past(tmp_
     with FaultyServer(lambda r: failing(500) if often(r) else good(r)) as server:
         (attempt,) = climbed(server, tmp_path, "a", every=every)
     assert attempt.status == "no verdict"
-    assert "HTTP 500" in attempt.reason
+    assert "HTTP 500" in attempt_reason(attempt, [attempt])
     assert attempt.measurement.score.mean == 1.0, "what failed does not count as wrong"
     assert attempt.measurement.error_kinds.keys() == {"HTTP 500"}
     assert attempt.asked.errors["HTTP 500"] > attempt.measurement.errors
@@ -195,7 +196,7 @@ def test_a_rung_that_fails_without_a_lost_candidate_has_no_verdict(tmp_path):
     with FaultyServer(script) as server:
         (attempt,) = climbed(server, tmp_path, "wrong", "lost")
     assert attempt.status == "no verdict"
-    assert "too many requests failed to race lost" in attempt.reason
+    assert "too many requests failed to race lost" in attempt_reason(attempt, [attempt])
     assert attempt.verdict.status == "fail"
 
 
@@ -238,7 +239,7 @@ def test_sealed_rows_that_failed_confirm_nothing(tmp_path):
         bench = bench_of(server.url, tmp_path)
         found = confirm(bench.evaluator, chat(bench))
     assert found.verdict.verdict == "none"
-    assert "16 of 48 requests failed (16 x HTTP 500" in found.verdict.reason
+    assert (found.failures.kinds, found.failures.of) == ({"HTTP 500": 16}, 48)
 
 
 def test_unseen_rows_that_failed_prove_nothing(tmp_path):

@@ -58,7 +58,7 @@ def attempt(rung: str, score: str = "pass", latency: str = "pass", **more: objec
     distance = {"pass": 0.1, "fail": -0.1, "undecided": 0.01}
     limits = [
         LimitVerdict(limit=name, wanted=0.8, got=0.8 + distance[word], distance=distance[word],
-                     verdict=word, reason="")
+                     verdict=word)
         for name, word in (("min_score", score), ("max_p95_ms", latency))
     ]  # fmt: skip
     verdict = combine(limits)
@@ -66,7 +66,6 @@ def attempt(rung: str, score: str = "pass", latency: str = "pass", **more: objec
     return Attempt(
         rung=rung,
         status=status,
-        reason="",
         verdict=verdict,
         candidate=Candidate(rung=rung, description="x", model="replay:x"),
         measurement=Measurement(
@@ -114,18 +113,18 @@ def test_until_is_the_last_rung(bench, monkeypatch):
 
 
 def test_training_is_refused_when_the_gap_is_retrieval(bench, monkeypatch):
-    gap = Diagnosis(causes=(), refuses=("lora", "distill"), sentence="the gap is retrieval")
+    gap = Diagnosis(causes=(), refuses=("lora", "distill"))
     outcomes = {
         "prompt": attempt("prompt", "fail"),
         "rag": attempt("rag", "fail", diagnosis=gap),
     }
     found = climbed(bench, monkeypatch, outcomes)
     assert [a.status for a in found] == ["failed", "failed", "skipped", "skipped"]
-    assert "refused after rag: the gap is retrieval" in found[2].reason
+    assert (found[2].refused_after, found[2].reason) == ("rag", "")
 
 
 def test_latency_alone_goes_to_the_student(bench, monkeypatch):
-    slow = Diagnosis(causes=(), refuses=("rag", "lora"), sentence="only latency fails")
+    slow = Diagnosis(causes=(), refuses=("rag", "lora"))
     outcomes = {
         "prompt": attempt("prompt", "pass", "fail", diagnosis=slow),
         "distill": attempt("distill"),
