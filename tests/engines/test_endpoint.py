@@ -622,6 +622,7 @@ def test_pace_halves_once_per_episode_and_climbs_by_one() -> None:
 def test_local_means_loopback(url: str, local: bool) -> None:
     abilities = EndpointEngine("tiny", url).abilities
     assert abilities.local is local
+    assert abilities.served, "else neither the spending limit nor the time limit is held"
     assert (abilities.plain, abilities.scores_choices, abilities.context) == (False, False, 8192)
 
 

@@ -178,7 +178,12 @@ class EndpointEngine:
     def abilities(self) -> Abilities:
         """Chat only; local where the URL's host is this machine. It may ignore a schema."""
         return Abilities(
-            plain=False, scores_choices=False, json_schema=True, context=8192, local=self._local
+            plain=False,
+            scores_choices=False,
+            json_schema=True,
+            context=8192,
+            served=True,
+            local=self._local,
         )
 
     @property
