@@ -251,6 +251,11 @@ def test_the_readme_is_short_and_in_its_order():
     assert re.findall(r"^## (.+)$", text, re.MULTILINE) == ORDER
 
 
+def test_the_task_in_the_readme_is_one():
+    [block] = re.findall(r"```yaml\n(.*?)```", README.read_text(), re.DOTALL)
+    assert Task.model_validate(yaml.safe_load(block)).gate.max_p95_ms == 800
+
+
 def cells(line: str) -> list[str]:
     return [cell.strip() for cell in line.strip().strip("|").split("|")]
 
