@@ -1,4 +1,4 @@
-"""Measure one candidate on held-out rows: score in looks, then latency and cost."""
+"""Measure one candidate on held-out examples: score in looks, then latency and cost."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def measure(
     Args:
         evaluator: the task, its data, models and scorers.
         candidate: what is measured.
-        rows: held-out rows; read from the front, in looks.
+        rows: held-out examples; read from the front, in looks.
         all_rows: read all of them, even when the verdict is clear before.
         rungs: how many rungs share the error budget; default: all of the task's.
         title: what the progress bar says.
@@ -98,7 +98,7 @@ def _in_looks(
     Args:
         evaluator: the task, its data, models and scorers.
         candidate: what is measured.
-        rows: held-out rows; read from the front.
+        rows: held-out examples; read from the front.
         plan: the counts of rows at which is looked, and the error that all looks may spend.
         title: what the progress bar says.
 

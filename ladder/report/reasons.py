@@ -96,7 +96,7 @@ def _fixed(attempt: Attempt) -> list[str]:
         f"{cause} ({change}: {gain:+.2f})" if change else f"{cause} ({gain:+.2f})"
         for cause, change, gain in changed
     )
-    return [f"Mended first, by rows that chose nothing: {what}."] if what else []
+    return [f"Mended first, by fresh training examples: {what}."] if what else []
 
 
 def _line(attempt: Attempt, attempts: Sequence[Attempt]) -> str:
@@ -119,9 +119,9 @@ def advice_lines(
     if found.rung is not None:
         yield from _leaning(found, attempts)
     elif found.tested and found.withheld:
-        yield f"{found.tested} is not confirmed on sealed rows: nothing is called passed."
+        yield f"{found.tested} is not confirmed on the held-out test set: nothing is called passed."
     elif found.tested:
-        yield "The sealed rows miss the gate: do not ship on this."
+        yield "The held-out test examples miss the gate: do not ship on this."
     elif found.withheld:
         yield "Nothing is concluded from this, and no rung above is climbed to."
     else:
@@ -162,7 +162,9 @@ def why_withheld(a: Assessment) -> str:
         return a.stopped if found.withheld else ""
     if found.tested:
         failed = found.sealed_failures
-        why = in_words("the sealed rows", failed) if failed else "too many requests failed"
+        why = (
+            in_words("the held-out test examples", failed) if failed else "too many requests failed"
+        )
         return f"{found.tested} is not confirmed: {why}"
     without = next((x for x in a.attempts if x.status == "no verdict"), None)
     return f"{without.rung}: {attempt_reason(without, a.attempts)}" if without else ""

@@ -180,7 +180,7 @@ def test_sealed_rows_that_could_not_be_asked_withhold_the_answer() -> None:
     found = recommend(task(), [chosen], chosen, sealed)
     assert (found.rung, found.tested) == (None, "prompt")
     assert (found.withheld, found.sealed_failures) == (True, failures)
-    assert "prompt is not confirmed on sealed rows" in reasons(found, [chosen])[-1]
+    assert "prompt is not confirmed on held-out test examples" in reasons(found, [chosen])[-1]
 
 
 def test_a_rung_without_a_verdict_withholds_the_answer() -> None:

@@ -250,7 +250,7 @@ def test_unseen_rows_that_failed_prove_nothing(tmp_path):
         bench = bench_of(server.url, tmp_path)
         bench = with_data(bench, train=ROWS)
         old, new = candidates(bench, "old", "new")
-        with pytest.raises(NoVerdictError, match="unseen rows"):
+        with pytest.raises(NoVerdictError, match="fresh training examples"):
             compare_unseen(bench.evaluator, old, new)
 
 

@@ -207,7 +207,7 @@ def test_every_section_stands_in_the_report() -> None:
     ]
     for wanted in (
         "> Sort the mail.",
-        "Answer: lora (best lora), confirmed on 150 sealed rows: 0.84 (0.79–0.89).",
+        "Answer: lora (best lora), confirmed on 150 held-out test examples: 0.84 (0.79–0.89).",
         "- lora is the first rung that passes: score 0.85 (0.80–0.90, n = 200).\n"
         "- prompt failed: 6 of 10 misses: does not know what the documents say\n"
         "- rag skipped: no documents are given\n"
@@ -223,9 +223,10 @@ def test_every_section_stands_in_the_report() -> None:
         "900 train, 101 dev (they chose), 402 gate (they judged), 153 sealed (read once), 54 in",
         "25 documents, 36 unlabelled. 7 near-duplicates",
         "can prove a true score of 0.843 or more",
-        "1 held-out rows repeat training rows, not counted: test-5 ~ train-8.",
+        "1 held-out examples repeat training ones, not counted: test-5 ~ train-8.",
         "0.0421 USD per 1,000 requests, 4.21 USD a month at 100,000 requests",
-        "1,400 calls on held-out rows (90,000 tokens), trained rungs: 1; measuring every rung on "
+        "1,400 calls on held-out examples (90,000 tokens), trained rungs: 1; measuring every "
+        "rung on "
         "every row takes 2,200 calls (160,000 tokens); not trained: distill.",
         "ladder 9.9, 2026-01-01T00:00:00+00:00, 321 s, seed 77.",
         "processor a fast one, cores 2.",
@@ -305,7 +306,7 @@ def test_the_answer_says_whether_it_was_confirmed(word: str, said: str) -> None:
     answer = assessment().recommendation
     changed = answer.model_copy(update={"confirmed_verdict": word, "unproven": True})
     line = answer_line(assessment(recommendation=changed))
-    assert line.startswith(f"Answer: lora (best lora), unproven{said} 150 sealed rows")
+    assert line.startswith(f"Answer: lora (best lora), unproven{said} 150 held-out test examples")
 
 
 def test_scores_and_durations() -> None:
@@ -368,7 +369,7 @@ def test_an_id_with_a_line_break_makes_no_heading(sample: str) -> None:
 
 def test_the_terminal_shows_the_same_answer() -> None:
     text = shown(assessment())
-    assert "Answer: lora (best lora), confirmed on 150 sealed rows" in text
+    assert "Answer: lora (best lora), confirmed on 150 held-out test examples" in text
     for wanted in (
         "0.85 (0.80–0.90)",
         "23 ms",

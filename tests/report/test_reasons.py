@@ -131,6 +131,7 @@ def test_why_there_is_no_verdict() -> None:
     failures = Failures(kinds={"HTTP 500": 60}, of=60, words="boom")
     sealed = assessment(recommendation=none.but(tested="lora", sealed_failures=failures))
     assert why_withheld(sealed).startswith(
-        "lora is not confirmed: the sealed rows: 60 of 60 requests failed (60 x HTTP 500: boom)."
+        "lora is not confirmed: the held-out test examples: 60 of 60 requests failed (60 x HTTP "
+        "500: boom)."
     )
     assert why_withheld(assessment()) == ""

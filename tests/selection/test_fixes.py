@@ -141,7 +141,7 @@ def test_a_change_that_is_clearly_better_wins_whatever_it_costs(bench, monkeypat
 
 
 def test_what_was_trained_is_not_mended(bench, monkeypatch):
-    """Its training rows are no unseen rows."""
+    """Its training examples are no fresh training examples."""
     start = candidate().model_copy(update={"adapter": "here"})
     found = fixed(bench, monkeypatch, lambda r: 0.9 if r.unique else 0.2, start=start)
     assert found == (start, ())

@@ -15,7 +15,7 @@ from ladder.selection import race as racing
 
 DEV = tuple(Sample(id=f"d{at}", input="x", target="y") for at in range(100))
 RIGHT = {"first": 0.2, "second": 0.6, "third": 0.9}
-"""Candidate -> the share of dev rows that it answers right."""
+"""Candidate -> the share of dev examples that it answers right."""
 
 
 def candidate(description: str) -> Candidate:
