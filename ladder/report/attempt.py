@@ -108,7 +108,7 @@ def _latency_lines(m: Measurement) -> Iterator[str]:
 
 def _retrieval_lines(attempt: Attempt) -> Iterator[str]:
     for found in attempt.retrieval:
-        text = f"\nThe search put in context {found.k} of the {found.source} for each row"
+        text = f"\nThe search put {found.k} of the {found.source} in context for each row"
         if found.recall:
             n = next(iter(found.recall.values())).n
             at = ", ".join(f"{share.mean:.2f} at {k}" for k, share in found.recall.items())
