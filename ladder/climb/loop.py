@@ -74,7 +74,7 @@ def outcome_line(attempt: Attempt) -> str:
 def judge_line(judge: JudgeAgreement) -> str:
     """Say in one line how far people agree with the judge, for whoever watches."""
     if judge.agree is None:
-        return f"judge {judge.model}: agreement with people unknown"
+        return f"judge {judge.model}: its agreement with people is unknown"
     return f"judge {judge.model}: agrees with people on {span(judge.agree)} of {judge.n} answers"
 
 
