@@ -30,7 +30,7 @@ Status = Literal["passed", "failed", "undecided", "skipped", "no verdict"]
 class Attempt(Record):
     """One rung of the ladder."""
 
-    FORMER = {"mends": "fixes"}
+    FORMER = {"fixes": "fixes"}
 
     rung: RungName
     status: Status
@@ -131,8 +131,8 @@ class Recommendation(Record):
 
     RETIRED = frozenset({"reasons", "instead"})
     FORMER = {
-        "technique": "description",
-        "techniques": "training_methods",
+        "description": "description",
+        "training_methods": "training_methods",
         "unproven": "leans_to_pass",
     }
 

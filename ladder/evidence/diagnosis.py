@@ -82,9 +82,9 @@ no reranker is named."""
 class Diagnosis(Record):
     """Why a rung did not pass, and what would fix it."""
 
-    FORMER = {"arms": "ablations"}
+    FORMER = {"ablations": "ablations"}
 
-    RETIRED = frozenset({"sentence", "untold"})
+    RETIRED = frozenset({"sentence", "unresolved"})
 
     causes: tuple[Cause, ...]
     refuses: tuple[RungName, ...] = ()
