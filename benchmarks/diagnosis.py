@@ -126,7 +126,7 @@ def write(folder: Path, given: dict[str, Any]) -> Path:
 
 
 def healthy() -> Candidate:
-    """Return the pipeline that is broken: three texts, and the labels scored."""
+    """Return the pipeline that is broken: three texts, and the label log-likelihood."""
     return Candidate(
         rung="rag",
         description="healthy",

@@ -1,12 +1,12 @@
-"""What the prompt search is worth: the usual prompts beside what the search finds, on unseen rows.
+"""What the prompt search is worth: the usual prompts beside what is found, on fresh examples.
 
     python benchmarks/prompting.py FOLDER [--sets banking77 …] [--calls 600]
 
 FOLDER holds the public sets. Each is cut to a few hundred rows (Banking77 to ten intents), the
-prompt rung's usual waves race on the dev rows, and the search goes on from their winner, whatever
-the gate. Both winners then answer the same gate rows, which neither has seen. `kept` is what the
-climb would do: the challenger must win on training rows that chose nothing. The bundled model
-answers, a few minutes a set, with nothing kept from before.
+prompt rung's usual waves race on the dev examples, and the search goes on from their winner,
+whatever the gate. Both winners then answer the same eval examples, which neither has seen. `kept`
+is what the climb would do: the challenger must win on training examples that chose nothing. The
+bundled model answers, a few minutes a set, with nothing kept from before.
 """
 
 from __future__ import annotations
@@ -112,13 +112,13 @@ def measure(folder: Path, name: str, calls: int) -> None:
         runs = "would run" if worth_it(usually, usual) else "would not run"
         print(
             f"{name}: {len(bench.data.train)} train, {len(bench.data.dev)} dev, "
-            f"{len(old)} gate rows; at a gate of {USUAL_GATE} the search {runs}\n"
+            f"{len(old)} eval examples; at a gate of {USUAL_GATE} the search {runs}\n"
             f"  usual   dev {mean(scores(bench, usual, 'dev'))} gate {mean(old)}  "
             f"{asked.calls:5} calls {asked.seconds:4.0f} s  {usual.description}\n"
             f"  search  dev {mean(scores(bench, winner, 'dev'))} gate {mean(new)}  "
             f"{searched.calls:5} calls {searched.seconds:4.0f} s  {winner.description}\n"
-            f"  gate rows: {gap:+.3f} ({low:+.3f} to {high:+.3f}), p {p_value:.3f}\n"
-            f"  unseen training rows: "
+            f"  eval examples: {gap:+.3f} ({low:+.3f} to {high:+.3f}), p {p_value:.3f}\n"
+            f"  unseen training examples: "
             + (f"{proof.difference:+.3f} on {proof.n}, p {proof.p_value:.3f}, " if proof else "")
             + f"{'kept' if kept else 'not kept'}",
             flush=True,

@@ -4,8 +4,8 @@
     python benchmarks/recipes.py TASK distill_logits --teacher hf:FOLDER [--student hf:FOLDER]
 
 A preference program measures itself on the pairs that it holds out. What learns from answers is
-measured here, by the task's first scorer on the same held-out rows before and after. Rows are the
-rows trained on; memory is the process's peak; minutes are those of training, without loading,
+measured here, by the task's first scorer on the same held-out examples before and after. Rows are
+the rows trained on; memory is the process's peak; minutes are those of training, without loading,
 and USD are theirs on the task's machine.
 """
 

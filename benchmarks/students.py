@@ -4,12 +4,13 @@
 
 FOLDER holds the public sets. Each is cut to the rows (and Banking77 to the intents) named below, so
 that a set takes some six minutes. The teacher is the bundled model: it reads the four nearest
-examples, or the bare prompt, in the form that wins on a few dev rows. It answers training rows, and
-its answers, not the rows' own labels, teach the students of the distill rung: a linear head on
-character n-grams, one on an embedding where a model for it is installed, and with --generating a
-pruned language model with a vocabulary of its rows' own. Teacher and students are then measured on
-the same gate rows in one run, nothing kept from before. `kept` is the student's score over the
-teacher's with the interval of their paired difference; ms is the p50 of single requests, $ that of
+examples, or the bare prompt, in the form that wins on a few dev examples. It answers training
+examples, and its answers, not the rows' own labels, teach the students of the distill rung: a
+linear head on character n-grams, one on an embedding where a model for it is installed, and with
+--generating a pruned language model with a vocabulary of its rows' own. Teacher and students are
+then measured on the same eval examples in one run, nothing kept from before. `kept` is the
+student's score over the teacher's with the interval of their paired difference; ms is the p50 of
+single requests, $ that of
 a request on a machine at 0.20 USD an hour kept busy. The control, on the rows' own labels, shows
 what no teacher at all gives.
 """
@@ -50,7 +51,7 @@ PROMPTED = ("review_sentiment",)
 LABELS = {"banking77": 10}
 """How many of a set's labels are kept, first come."""
 TRAIN_ROWS, TEST_ROWS, TAUGHT_ROWS = 1000, 500, 600
-"""Rows kept of a set; training rows that the teacher answers."""
+"""Rows kept of a set; training examples that the teacher answers."""
 DEV_ROWS, GATE_ROWS = 32, 200
 EXAMPLES = 4
 LOWEST_GATE = 0.05
@@ -85,7 +86,7 @@ def cut(folder: Path, name: str, target: Path) -> Path:
 
 
 def teacher_for(bench: Bench, name: str) -> Attempt:
-    """Race the forms of the set's teacher on dev rows, and measure the winner on the gate rows."""
+    """Race the forms of the set's teacher on the dev set, and measure the winner."""
     if name in PROMPTED:
         forms = r1_prompt.STAGES[0](bench, None)
     else:
@@ -101,7 +102,7 @@ def teacher_for(bench: Bench, name: str) -> Attempt:
 
 
 def students(bench: Bench, best: Attempt, generating: bool) -> list[Candidate]:
-    """Let the teacher answer the training rows, and train the students."""
+    """Let the teacher answer the training examples, and train the students."""
     if generating:
         return r4_distill.first_stage(bench, None)
     rows = bench.data.train[:TAUGHT_ROWS]
@@ -137,9 +138,9 @@ def run(folder: Path, name: str, generating: bool) -> None:
         made = students(bench, best, generating)
         rows = bench.data.gate
         print(
-            f"{name}: {len(bench.data.labels)} labels, {len(bench.data.train)} training rows, "
+            f"{name}: {len(bench.data.labels)} labels, {len(bench.data.train)} training examples, "
             f"{min(len(bench.data.train), TAUGHT_ROWS)} of them answered by the teacher, "
-            f"{len(rows)} gate rows"
+            f"{len(rows)} eval examples"
         )
         for reference in control.lines if control else ():
             score = reference.score

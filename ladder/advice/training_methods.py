@@ -29,7 +29,7 @@ def training_methods(
         task: the user's job.
         attempts: what was measured.
         chosen: the recommended attempt, if there is one.
-        rows: training rows.
+        rows: training examples.
         memory: what each method needs on this machine; none where the weights are elsewhere.
         trains: rung -> what it trains (`rungs.protocol.Trains`).
     """

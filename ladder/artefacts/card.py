@@ -158,7 +158,7 @@ def _trained(passport: Passport, record: Mapping[str, Any]) -> list[str]:
     curve = record.get("loss_curve") or []
     changed = ", ".join(f"{key}={value}" for key, value in passport.overrides.items())
     found = {
-        "rows": "{:,} training rows (sha256 {}); none of them is in this card",
+        "rows": "{:,} training examples (sha256 {}); none of them is in this card",
         "steps": "{:,} steps",
         "tokens": "{:,} tokens",
         "trained_parameters": "{:,} parameters trained",
@@ -195,7 +195,9 @@ def _measured(assessment: Assessment, attempt: Attempt) -> list[str]:
     ]
     chosen = assessment.recommendation
     if chosen.rung == attempt.rung and chosen.confirmed is not None:
-        lines.append(f"{span(chosen.confirmed)} on {chosen.confirmed.n} sealed rows, read once")
+        lines.append(
+            f"{span(chosen.confirmed)} on {chosen.confirmed.n} held-out test examples, read once"
+        )
     if assessment.control is not None and assessment.control.lines:
         best = max(assessment.control.lines, key=lambda line: line.score.mean)
         lines.append(f"without a language model: {span(best.score)} ({best.name})")

@@ -39,7 +39,8 @@ NO_SCORES: Scores = {}
 def race_rung(bench: Bench, rung: Rung) -> tuple[Candidate | None, tuple[RaceLine, ...]]:
     """Race a rung's stages; each stage's candidates meet the incumbent of those before.
 
-    A challenge's winner, costlier or found by much searching, must also be better on unseen rows.
+    A challenge's winner, costlier or found by much searching, must also be better on fresh
+    training examples.
 
     Raises:
         NoVerdictError: of every candidate's requests too many failed.
@@ -49,7 +50,7 @@ def race_rung(bench: Bench, rung: Rung) -> tuple[Candidate | None, tuple[RaceLin
     for stage in rung.STAGES:
         incumbent, found = _race_stage(bench, stage, incumbent)
         lines |= {line.candidate: line for line in found}
-    # Without rows that chose nothing no challenger can win: none is tried.
+    # Without fresh training examples no challenger can win: none is tried.
     challenges = rung.CHALLENGERS if rung.CHALLENGERS and proving_rows(bench.evaluator) else ()
     for number, stage in enumerate(challenges, start=1):
         before = incumbent

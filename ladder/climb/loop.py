@@ -74,7 +74,7 @@ def outcome_line(attempt: Attempt) -> str:
 def judge_line(judge: JudgeAgreement) -> str:
     """Say in one line how far people agree with the judge, for whoever watches."""
     if judge.agree is None:
-        return f"judge {judge.model}: agreement with people unknown"
+        return f"judge {judge.model}: its agreement with people is unknown"
     return f"judge {judge.model}: agrees with people on {span(judge.agree)} of {judge.n} answers"
 
 
@@ -134,7 +134,7 @@ class Climbed:
 
     @property
     def certified(self) -> bool:
-        """Whether there is an answer to keep alive: no sealed row speaks against it."""
+        """Whether there is an answer to keep alive: no held-out test example speaks against it."""
         return (
             self.confirmed is not None
             and not self.stopped
@@ -143,7 +143,7 @@ class Climbed:
 
 
 def climb_task(bench: Bench, *, until: RungName | None, every: bool) -> Climbed:
-    """Measure the control, climb, and put the chosen rung to the sealed rows."""
+    """Measure the control, climb, and put the chosen rung to the held-out test examples."""
     found = Climbed()
     try:
         found.judge = judge_agreement(bench.evaluator)

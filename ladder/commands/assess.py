@@ -50,7 +50,7 @@ def assess(
         runs: folder of all runs; completions and trained artefacts are shared in it.
         watch: sees progress.
         until: the last rung to climb.
-        every: measure every rung on every gate row, for comparison.
+        every: measure every rung on every eval example, for comparison.
 
     Returns:
         the assessment, and the folder that holds it.

@@ -89,7 +89,7 @@ def context_costs(
 def knee(curve: Mapping[int, Scores]) -> int:
     """Return the smallest budget within one standard error of the best, row by row.
 
-    The one-standard-error rule (Breiman et al., 1984): of budgets that cannot be told apart the
+    The one-standard-error rule (Breiman et al., 1984): of budgets that are not identifiable the
     smallest is the best advice.
     """
     best = max(curve, key=lambda k: (fmean(curve[k].values()), -k))

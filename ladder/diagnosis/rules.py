@@ -55,7 +55,7 @@ class Ablations:
     """Row -> the rank of its best right text (from 1), NOT_THERE or NOT_FOUND; only where right
     texts are known."""
     k: int = 0
-    """Texts that are handed over."""
+    """Texts that are put in context."""
     guessed: bool = False
     """The rows name no document: what holds the answer's words stood in for the right ones."""
 

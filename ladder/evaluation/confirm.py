@@ -31,7 +31,7 @@ def score_with_leaks(
     leaked = known[:MOST_LEAKED]
     if not leaked:
         return None
-    outcomes = answer(evaluator, candidate, leaked, "the rows that repeat training rows")
+    outcomes = answer(evaluator, candidate, leaked, "the rows that repeat training examples")
     if inconclusive(outcomes, evaluator.task.gate):
         return None
     scored = [(outcome.sample, outcome.score) for outcome in outcomes if outcome.score is not None]
@@ -40,11 +40,13 @@ def score_with_leaks(
 
 
 def confirm(evaluator: Evaluator, candidate: Candidate) -> Confirmation:
-    """Answer the sealed rows once.
+    """Answer the held-out test examples once.
 
     The verdict is `none` where too many requests failed: then nothing is confirmed.
     """
-    outcomes = answer(evaluator, candidate, evaluator.data.sealed, "confirming on the sealed rows")
+    outcomes = answer(
+        evaluator, candidate, evaluator.data.sealed, "confirming on the held-out test examples"
+    )
     units = units_of(evaluator, outcomes)
     gate = evaluator.task.gate
     verdict = judge_score(units.scores, gate.min_score, 1 - gate.confidence, units.weights)

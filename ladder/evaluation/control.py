@@ -20,11 +20,11 @@ from ladder.samples.rows import Sample
 VOTERS = 5
 
 Predictor = Callable[[Sequence[Sample], Sequence[str]], list[str]]
-"""(training rows, inputs) -> answers."""
+"""(training examples, inputs) -> answers."""
 
 
 def measure_control(evaluator: Evaluator) -> tuple[Control | None, Scores]:
-    """Answer the gate rows without a model; None where there are no training rows to go by."""
+    """Answer the eval set without a model; None where there are no training examples."""
     train, gate = evaluator.data.train, evaluator.data.gate
     if not train:
         return None, {}

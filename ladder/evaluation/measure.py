@@ -1,4 +1,4 @@
-"""Measure one candidate on held-out rows: score in looks, then latency and cost."""
+"""Measure one candidate on held-out examples: score in looks, then latency and cost."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def measure(
     Args:
         evaluator: the task, its data, models and scorers.
         candidate: what is measured.
-        rows: held-out rows; read from the front, in looks.
+        rows: held-out examples; read from the front, in looks.
         all_rows: read all of them, even when the verdict is clear before.
         rungs: how many rungs share the error budget; default: all of the task's.
         title: what the progress bar says.
@@ -98,7 +98,7 @@ def _in_looks(
     Args:
         evaluator: the task, its data, models and scorers.
         candidate: what is measured.
-        rows: held-out rows; read from the front.
+        rows: held-out examples; read from the front.
         plan: the counts of rows at which is looked, and the error that all looks may spend.
         title: what the progress bar says.
 
@@ -152,9 +152,18 @@ def units_of(evaluator: Evaluator, outcomes: Sequence[Outcome]) -> Units:
 
 
 def macro_f1(answered: Sequence[Outcome]) -> float:
-    """Return the mean F1 over the labels among the targets: each counts alike, however rare."""
+    """Return macro-F1: the mean of F1 over the labels among the targets, each weighing the same.
+
+    Args:
+        answered: one outcome or more; a text that is no such label misses its example's label.
+    """
     from sklearn.metrics import f1_score
 
-    targets, answers = [o.sample.target for o in answered], [o.text for o in answered]
-    labels = sorted(set(targets))
-    return float(f1_score(targets, answers, labels=labels, average="macro", zero_division=0.0))
+    labels = sorted({outcome.sample.target for outcome in answered})
+    # As numbers: an array of texts is as wide as the longest one, and drops a NUL at its end.
+    numbers = {label: number for number, label in enumerate(labels)}
+    targets = [numbers[outcome.sample.target] for outcome in answered]
+    answers = [numbers.get(outcome.text, -1) for outcome in answered]
+    # Every label has a target, so that no F1 is 0/0: what zero_division says is never taken.
+    scored = range(len(labels))
+    return float(f1_score(targets, answers, labels=scored, average="macro", zero_division=0))

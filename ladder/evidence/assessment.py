@@ -30,7 +30,7 @@ Status = Literal["passed", "failed", "undecided", "skipped", "no verdict"]
 class Attempt(Record):
     """One rung of the ladder."""
 
-    FORMER = {"mends": "fixes"}
+    FORMER = {"fixes": "fixes"}
 
     rung: RungName
     status: Status
@@ -112,7 +112,7 @@ class TrainingMethod(Record):
     near: float | None = None
     """What a stronger adapter may be expected to close."""
     rows: int | None = None
-    """Training rows."""
+    """Training examples."""
     least_rows: int | None = None
     """With which all weights learn more than an adapter."""
     file: str | None = None
@@ -131,8 +131,8 @@ class Recommendation(Record):
 
     RETIRED = frozenset({"reasons", "instead"})
     FORMER = {
-        "technique": "description",
-        "techniques": "training_methods",
+        "description": "description",
+        "training_methods": "training_methods",
         "unproven": "leans_to_pass",
     }
 
@@ -140,18 +140,18 @@ class Recommendation(Record):
     description: str
     leans_to_pass: bool = False
     confirmed: Estimate | None = None
-    """The score on the sealed rows, read once."""
+    """The score on the held-out test examples, read once."""
     confirmed_verdict: VerdictWord | None = None
     """`none`: too many of the requests failed, so nothing is confirmed."""
     tested: RungName | None = None
-    """The rung that was put to the sealed rows, or was to be."""
+    """The rung that was put to the held-out test examples, or was to be."""
     withheld: bool = False
     """There is no verdict: the run was stopped (`Assessment.stopped`), too many requests failed on
-    the sealed rows (`sealed_failures`), or a rung has none (`Attempt.status`)."""
+    the held-out test examples (`sealed_failures`), or a rung has none (`Attempt.status`)."""
     sealed_failures: Failures | None = None
-    """Requests on the sealed rows that failed, where they were too many to confirm a rung."""
+    """Requests on the held-out test set that failed, where they were too many to confirm a rung."""
     with_leaked_rows: Estimate | None = None
-    """The score had the rows that repeat training rows been counted: how much leaks flatter."""
+    """The score had the rows that repeat training examples been counted: how much leaks flatter."""
     advice: Advice | None = None
     """Where no rung passes and the verdict is not withheld."""
     not_measured: tuple[RungName, ...] = ()
@@ -210,7 +210,7 @@ class Economics(Record):
 
 
 class Savings(Record):
-    """What stopping early spared, against measuring every rung on every held-out row."""
+    """What stopping early spared, against measuring every rung on every held-out example."""
 
     calls_made: int
     calls_if_exhaustive: int
@@ -256,6 +256,6 @@ class Assessment(Record):
     stopped: str = ""
     """Why the run ended before its answer: an endpoint that is down, or the spending limit."""
     every_rung: bool = False
-    """Whether all rungs were measured on all gate rows (--all)."""
+    """Whether all rungs were measured on all eval examples (--all)."""
     plan: str | None
     """The revalidation plan beside this file; none where nothing is recommended."""

@@ -12,7 +12,7 @@ from ladder.task import ModelRef, RungName
 class TrainingEstimate(Record):
     """What a training was expected to take, before it began."""
 
-    FORMER = {"there_mb": "available_mb"}
+    FORMER = {"available_mb": "available_mb"}
 
     seconds: float
     memory_mb: float
@@ -27,7 +27,7 @@ class TrainingEstimate(Record):
 class Build(Record):
     """What it cost to make a candidate, before its first answer."""
 
-    FORMER = {"foreseen": "estimated"}
+    FORMER = {"estimated": "estimated"}
 
     seconds: float = 0.0
     train_tokens: int = 0
@@ -76,7 +76,7 @@ Way = Literal["prompted", "retrieving", "trained"]
 class Candidate(Record):
     """One concrete system, written down fully: the same record gives the same system."""
 
-    FORMER = {"technique": "description", "answer": "decoding", "placebo": "no_op"}
+    FORMER = {"description": "description", "answer": "decoding", "no-op control": "no_op"}
 
     rung: RungName
     description: str
@@ -93,7 +93,7 @@ class Candidate(Record):
     shots: tuple[str, ...] = ()
     """Ids of the training samples shown before the question."""
     decoding: Literal["free", "scored", "constrained", "json"] = "free"
-    """`json`: free, and held to the schema of the answers."""
+    """`json`: free, and schema-constrained of the answers."""
     calibration: Literal["none", "empty", "batch"] = "none"
     retrieval: Retrieval | None = None
     votes: int = 1

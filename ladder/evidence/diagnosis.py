@@ -82,9 +82,9 @@ no reranker is named."""
 class Diagnosis(Record):
     """Why a rung did not pass, and what would fix it."""
 
-    FORMER = {"arms": "ablations"}
+    FORMER = {"ablations": "ablations"}
 
-    RETIRED = frozenset({"sentence", "untold"})
+    RETIRED = frozenset({"sentence", "unresolved"})
 
     causes: tuple[Cause, ...]
     refuses: tuple[RungName, ...] = ()
@@ -94,13 +94,13 @@ class Diagnosis(Record):
     without_oracle: float | None = None
     """The system's own score on the rows of the `oracle` ablation; None: no such one."""
     unresolved: tuple[Unresolved, ...] = ()
-    """Why some causes cannot be told apart."""
+    """Why some causes are not identifiable."""
     asked: Asked = Asked()
     """What the ablations took, of which nothing was kept from before."""
 
 
 class Fix(Record):
-    """A change that an ablation showed to help, tried on the rows that choose."""
+    """A change that an ablation showed to help, tried on the dev set."""
 
     RETIRED = frozenset({"change"})
 
@@ -110,7 +110,7 @@ class Fix(Record):
     on_dev: Comparison
     """Against the system without the change; p adjusted for all the changes that were tried."""
     unseen: Comparison | None = None
-    """The same on rows that chose nothing."""
+    """The same on fresh training examples."""
     tokens: tuple[float, float]
     """Mean prompt tokens without and with the change."""
     kept: bool
@@ -123,7 +123,7 @@ class ContextCosts(Record):
     texts: int
     """Handed over in the split, the right document among them."""
     curve: dict[int, Estimate]
-    """Texts handed over -> score."""
+    """Texts put in context -> score."""
     knee: int
     """The fewest texts within one standard error of the best."""
     alone: Estimate

@@ -104,7 +104,7 @@ class Verdict(Record):
 
 
 class Confirmation(Record):
-    """What the sealed rows say of the chosen rung."""
+    """What the held-out test examples say of the chosen rung."""
 
     score: Estimate
     verdict: LimitVerdict
@@ -113,14 +113,14 @@ class Confirmation(Record):
     failures: Failures | None = None
     """Where they are too many for a verdict."""
     leaky: Estimate | None = None
-    """The score had the rows that repeat training rows been counted."""
+    """The score had the rows that repeat training examples been counted."""
 
 
 CONTROL = "control"
 
 
 class Comparison(Record):
-    """Two systems on the same held-out rows."""
+    """Two systems on the same held-out examples."""
 
     other: str
     """A lower rung, or `control`."""
@@ -154,7 +154,7 @@ class AgainstTeacher(Record):
 class RaceLine(Record):
     """How one candidate did on the dev split."""
 
-    FORMER = {"technique": "description"}
+    FORMER = {"description": "description"}
 
     description: str
     candidate: str = ""
@@ -170,17 +170,17 @@ class RaceLine(Record):
 
 
 class RetrievalHealth(Record):
-    """What the search handed over for the gate rows."""
+    """What the search put in context for the eval examples."""
 
     source: Literal["documents", "examples"]
     k: int
-    """Texts handed over for a row."""
+    """Texts put in context for a row."""
     recall: dict[int, Estimate] = {}
     """k -> share of the rows with a right document among the first k, where that is known."""
     redundancy: float
-    """Share of the words handed over that an earlier text of the same row had said already."""
+    """Share of the words put in context that an earlier text of the same row had said already."""
     inequality: float
-    """Gini coefficient of how often each text is handed over; near 1: the same few for all."""
+    """Gini coefficient of how often each text is put in context; near 1: the same few for all."""
     calibration_error: float | None = None
     """How far off the chances are that one reads from the scores (ECE), where right texts are
     known: 0 is exact."""

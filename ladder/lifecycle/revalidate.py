@@ -83,9 +83,9 @@ def _no_record(problems: Sequence[Problem]) -> StateError:
 
 
 def revalidate(path: Path, watch: Watch, granted: Granted = "trusted") -> Revalidation:
-    """Measure the plan's candidate on its gate rows, with nothing taken from the cache.
+    """Measure the plan's candidate on its eval examples, with nothing taken from the cache.
 
-    The gate rows are read whole: a scheduled check has a fixed n. Leaves one line in
+    The eval examples are read whole: a scheduled check has a fixed n. Leaves one line in
     revalidations.jsonl beside the plan.
 
     Args:

@@ -48,7 +48,7 @@ def attempt_lines(attempt: Attempt, attempts: Sequence[Attempt]) -> Iterator[str
     yield from cause_lines(attempt)
     yield from context_lines(attempt.context)
     if attempt.race:
-        yield "\n<details><summary>The race on dev rows</summary>\n"
+        yield "\n<details><summary>The race on dev examples</summary>\n"
         yield "| candidate | score | rows | failed requests |"
         yield "|---|---|---|---|"
         for line in attempt.race:
@@ -69,7 +69,7 @@ def _failed_lines(attempt: Attempt) -> Iterator[str]:
         )
     if m and m.errors:
         yield (
-            f"\n{m.errors} of the {m.requests} gate rows have no score; the commonest error: "
+            f"\n{m.errors} of the {m.requests} eval examples have no score; the commonest error: "
             f"{m.commonest_error}"
         )
 
@@ -108,13 +108,14 @@ def _latency_lines(m: Measurement) -> Iterator[str]:
 
 def _retrieval_lines(attempt: Attempt) -> Iterator[str]:
     for found in attempt.retrieval:
-        text = f"\nThe search handed over {found.k} of the {found.source} for each row"
+        text = f"\nThe search put {found.k} of the {found.source} in context for each row"
         if found.recall:
             n = next(iter(found.recall.values())).n
             at = ", ".join(f"{share.mean:.2f} at {k}" for k, share in found.recall.items())
             text += f"; recall, on the {n} rows whose right document is known: {at}"
         yield (
-            f"{text}. {100 * found.redundancy:.0f} % of the words handed over had been said by an "
+            f"{text}. {100 * found.redundancy:.0f} % of the words put in context had been said "
+            "by an "
             f"earlier text of the same row; Gini of the hits {found.inequality:.2f} (near 1: the "
             "same few texts for every row)." + _calibration(found.calibration_error)
         )
@@ -145,7 +146,8 @@ def _comparison_lines(attempt: Attempt) -> Iterator[str]:
     if chose and attempt.measurement and not fixed:
         seen, unseen = chose.score, attempt.measurement.score.mean
         yield (
-            f"\nOn the {chose.n} dev rows that chose it: {seen:.2f}; on unseen rows: {unseen:.2f} "
+            f"\nOn the {chose.n} dev examples that chose it: {seen:.2f}; on fresh training "
+            f"examples: {unseen:.2f} "
             f"({unseen - seen:+.2f})."
         )
     of = len(attempt.comparisons)

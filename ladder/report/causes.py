@@ -18,10 +18,10 @@ def fix_lines(fixes: tuple[Fix, ...]) -> Iterator[str]:
     yield "\nMended before it was measured, each change on top of the one before:\n"
     for fix in fixes:
         before, after = fix.tokens
-        unseen = f"; on rows that chose nothing {gap(fix.unseen)}" if fix.unseen else ""
-        dropped = "" if fix.kept else " Not kept: it does not win on rows that chose nothing."
+        unseen = f"; on fresh training examples {gap(fix.unseen)}" if fix.unseen else ""
+        dropped = "" if fix.kept else " Not kept: it does not win on fresh training examples."
         yield (
-            f"- **{fix.cause}**{_arrow(fix)}: {gap(fix.on_dev)} on the rows that choose"
+            f"- **{fix.cause}**{_arrow(fix)}: {gap(fix.on_dev)} on the dev set"
             f"{unseen}; {before:.0f} → {after:.0f} prompt tokens.{dropped}"
         )
 
@@ -167,8 +167,8 @@ def _why(attempt: Attempt, name: CauseName) -> str:
     if attempt.diagnosis and "oracle" in attempt.diagnosis.ablations:
         return "wrong even with the right document: the model lacks the skill"
     if attempt.candidate and attempt.candidate.way == "prompted":
-        return "does not know this task's answers (knowledge and skill cannot be told apart here)"
-    return "wrong with what it was shown (skill and retrieval cannot be told apart here)"
+        return "does not know this task's answers (knowledge and skill are not identifiable here)"
+    return "wrong with what it was shown (skill and retrieval are not identifiable here)"
 
 
 def context_lines(costs: ContextCosts | None) -> Iterator[str]:

@@ -23,7 +23,7 @@ def cost_lines(a: Assessment) -> Iterator[str]:
     yield from _bill_lines(a)
     spared = f"; not trained: {', '.join(saved.training_avoided)}" if saved.training_avoided else ""
     yield (
-        f"The decision took {saved.calls_made:,} calls on held-out rows"
+        f"The decision took {saved.calls_made:,} calls on held-out examples"
         + (f" ({saved.tokens_made:,} tokens)" if saved.tokens_made else "")
         + f", trained rungs: {saved.trainings_made}; measuring every rung on every row takes "
         f"{saved.calls_if_exhaustive:,} calls"

@@ -25,8 +25,8 @@ def attempt_reason(attempt: Attempt, attempts: Sequence[Attempt]) -> str:
     if attempt.reason:
         return attempt.reason
     if attempt.refused_after:
-        below = next(a for a in attempts if a.rung == attempt.refused_after)
-        return f"refused after {below.rung}: {diagnosis_sentence(below)}"
+        whys = [diagnosis_sentence(a) for a in attempts if a.rung == attempt.refused_after]
+        return f"refused after {attempt.refused_after}: {' '.join(whys)}"
     lost = [line.description for line in attempt.race if line.inconclusive]
     if attempt.status == "no verdict" and lost and _decided(attempt):
         raced = _limits(attempt)
@@ -66,11 +66,9 @@ def rung_lines(found: Recommendation, attempts: Sequence[Attempt]) -> list[str]:
         found: the answer.
         attempts: of the whole climb.
     """
-    if found.rung is None:
-        return [_line(attempt, attempts) for attempt in attempts]
-    at = [attempt.rung for attempt in attempts].index(found.rung)
-    below = [_line(attempt, attempts) for attempt in attempts[:at]]
-    return [_measured(attempts[at]), *_fixed(attempts[at]), *below]
+    at = next((n for n, attempt in enumerate(attempts) if attempt.rung == found.rung), None)
+    lines = [_line(attempt, attempts) for attempt in attempts[:at]]
+    return lines if at is None else [_measured(attempts[at]), *_fixed(attempts[at]), *lines]
 
 
 def score_of(attempt: Attempt) -> str:
@@ -98,7 +96,7 @@ def _fixed(attempt: Attempt) -> list[str]:
         f"{cause} ({change}: {gain:+.2f})" if change else f"{cause} ({gain:+.2f})"
         for cause, change, gain in changed
     )
-    return [f"Mended first, by rows that chose nothing: {what}."] if what else []
+    return [f"Mended first, by fresh training examples: {what}."] if what else []
 
 
 def _line(attempt: Attempt, attempts: Sequence[Attempt]) -> str:
@@ -121,9 +119,9 @@ def advice_lines(
     if found.rung is not None:
         yield from _leaning(found, attempts)
     elif found.tested and found.withheld:
-        yield f"{found.tested} is not confirmed on sealed rows: nothing is called passed."
+        yield f"{found.tested} is not confirmed on the held-out test set: nothing is called passed."
     elif found.tested:
-        yield "The sealed rows miss the gate: do not ship on this."
+        yield "The held-out test examples miss the gate: do not ship on this."
     elif found.withheld:
         yield "Nothing is concluded from this, and no rung above is climbed to."
     else:
@@ -131,10 +129,10 @@ def advice_lines(
 
 
 def _leaning(found: Recommendation, attempts: Sequence[Attempt]) -> Iterator[str]:
-    verdict = next(a.verdict for a in attempts if a.rung == found.rung)
-    if not found.leans_to_pass or verdict is None:
+    verdicts = [a.verdict for a in attempts if a.rung == found.rung and a.verdict]
+    if not found.leans_to_pass or not verdicts:
         return
-    more = [limit.more_rows for limit in verdict.limits if limit.more_rows]
+    more = [limit.more_rows for limit in verdicts[0].limits if limit.more_rows]
     rows = f"; about {max(more):,} more rows would settle it" if more else ""
     yield f"Unproven: the estimates hold every limit, the evidence does not{rows}."
 
@@ -164,7 +162,9 @@ def why_withheld(a: Assessment) -> str:
         return a.stopped if found.withheld else ""
     if found.tested:
         failed = found.sealed_failures
-        why = in_words("the sealed rows", failed) if failed else "too many requests failed"
+        why = (
+            in_words("the held-out test examples", failed) if failed else "too many requests failed"
+        )
         return f"{found.tested} is not confirmed: {why}"
     without = next((x for x in a.attempts if x.status == "no verdict"), None)
     return f"{without.rung}: {attempt_reason(without, a.attempts)}" if without else ""

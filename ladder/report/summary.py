@@ -25,7 +25,7 @@ def answer_line(a: Assessment) -> str:
     if found.rung is None and found.tested and c:
         return (
             f"Answer: none of the rungs. {found.tested} ({found.description}) passed the gate and "
-            f"is NOT confirmed on {c.n} sealed rows: {span(c)}. Do not ship it."
+            f"is NOT confirmed on {c.n} held-out test examples: {span(c)}. Do not ship it."
         )
     if found.rung is None:
         return "Answer: none of the rungs."
@@ -35,7 +35,7 @@ def answer_line(a: Assessment) -> str:
     if c:
         passed = found.confirmed_verdict == "pass"
         word = "confirmed" if passed else "neither confirmed nor refuted"
-        text += f", {word} on {c.n} sealed rows: {span(c)}"
+        text += f", {word} on {c.n} held-out test examples: {span(c)}"
     return text + "."
 
 

@@ -43,7 +43,8 @@ def show(assessment: Assessment, folder: Path, console: Console) -> None:
         console.print(Text(f"Note: {control_sentence(assessment.control, min_score)}"))
     saved = assessment.savings
     console.print(
-        f"{saved.calls_made:,} calls on held-out rows instead of {saved.calls_if_exhaustive:,}, "
+        f"{saved.calls_made:,} calls on held-out examples instead of "
+        f"{saved.calls_if_exhaustive:,}, "
         f"{assessment.seconds:.0f} s",
         highlight=False,
     )

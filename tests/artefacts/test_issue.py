@@ -262,7 +262,7 @@ def test_the_card_says_what_the_records_say_and_no_row(tiny, adapter):
     assert head["license"] == "apache-2.0"
     passport = read_passport(adapter)
     digests = (passport.data[:16], passport.base_parts["weights"][:16])
-    told = ("40 training rows", "3,210 tokens", "7 steps", "4.250", "1.500", "512 MB")
+    told = ("40 training examples", "3,210 tokens", "7 steps", "4.250", "1.500", "512 MB")
     for said in (*told, *digests, "max_steps=7"):
         assert said in text, said
     assert "order number" not in text
@@ -275,11 +275,13 @@ def test_the_card_says_what_the_last_assessment_measured(adapter):
     found = assessment(attempts=(lora,))
     write_card(adapter, found, lora)
     text = (adapter / "README.md").read_text()
-    assert f"{span(lora.measurement.score)} (mean, 95 % interval) on 200 held-out rows" in text
+    assert f"{span(lora.measurement.score)} (mean, 95 % interval) on 200 held-out examples" in text
     assert "passed at a gate of" in text
     best = max(found.control.lines, key=lambda line: line.score.mean)
     assert f"{span(best.score)} ({best.name})" in text
-    assert f"{span(found.recommendation.confirmed)} on 150 sealed rows, read once" in text
+    assert (
+        f"{span(found.recommendation.confirmed)} on 150 held-out test examples, read once" in text
+    )
     assert "Not measured yet" not in text
 
 

@@ -20,6 +20,7 @@ from ladder.evidence import (
     Asked,
     Assessment,
     Comparison,
+    CostBasis,
     Economics,
     Estimate,
     Fix,
@@ -32,7 +33,7 @@ from ladder.report.reading import COST, read_assessment
 from ladder.report.terminal import show
 from ladder.report.texts import each_text
 
-FIXED = ("confidence", *COST)
+FIXED = ("confidence", "min_score", *COST)
 """Names that the report looks up."""
 
 
@@ -43,17 +44,18 @@ def full() -> Assessment:
     )
     part = Estimate(mean=0.5, low=0.4, high=0.6, n=9)
     fix = Fix(
-        cause="format", change="shorter", on_dev=found, unseen=found, tokens=(1, 2), kept=True
+        cause="format", ablation="unique", on_dev=found, unseen=found, tokens=(1, 2), kept=True
     )
     health = RetrievalHealth(source="documents", k=2, redundancy=0.1, inequality=0.2)
     measured = attempt("lora", "fail").measurement
     assert measured is not None
     changes = {
-        "slices": {"kind": part}, "human_refusal": "too few", "cost_source": "the price list",
+        "slices": {"kind": part}, "human_labels": 9,
+        "cost_basis": CostBasis(kind="prices", source="the price list"),
         "errors": 1, "error_kinds": {"HTTP 500": 1}, "commonest_error": "boom",
     }  # fmt: skip
     said = failed().diagnosis.model_copy(
-        update={"ablations": {"gold": part}, "unresolved": ("why",)}
+        update={"ablations": {"gold": part}, "unresolved": ("no reranker",)}
     )
     lora = attempt(
         "lora", "pass", fixes=(fix,), retrieval=(health,), comparisons=(found, found),
@@ -70,11 +72,12 @@ def full() -> Assessment:
     }  # fmt: skip
     even = {
         "rung": "lora", "against": "rag", "requests_per_month": None, "low": None, "high": None,
-        "sentence": "never",
     }  # fmt: skip
     bills = Economics(requests_per_month=9, months=1, bills=(bill,), break_evens=(even,))
-    ways = (TrainingMethod(name="lora", chosen=True, reason="it fits"),)
-    answer = base.recommendation.model_copy(update={"instead": "take it", "training_methods": ways})
+    ways = (
+        TrainingMethod(name="preference", chosen=True, ground="preferences given", file="pairs"),
+    )
+    answer = base.recommendation.model_copy(update={"training_methods": ways})
     return base.model_copy(
         update={
             "attempts": (*base.attempts[:2], lora),
@@ -166,6 +169,7 @@ def test_names_that_look_the_same_stay_two():
     ("part", "name", "value"),
     [
         ("task", "gate", {"min_score": 0.5}),
+        ("task", "gate", {"confidence": 0.95}),
         ("task", "gate", {"confidence": "high"}),
         ("recommendation", "cost", {"usd_per_1k": 1.0}),
         ("recommendation", "cost", dict.fromkeys(COST) | {"usd_per_1k": 1.0}),

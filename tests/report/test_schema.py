@@ -56,9 +56,9 @@ def assessment() -> Assessment:
         fingerprint={"model": "abc"},
     )
     limit = LimitVerdict(
-        limit="min_score", wanted=0.75, got=0.8, distance=0.05, verdict="pass", reason="above"
+        limit="min_score", wanted=0.75, got=0.8, distance=0.05, verdict="pass", n=100
     )
-    cause = Cause(name="knowledge", share=0.5, recoverable=ESTIMATE, sentence="Facts are missing.")
+    cause = Cause(name="knowledge", share=0.5, recoverable=ESTIMATE, count=5, of=10)
     return Assessment(
         ladder_version="0.1.0",
         created="2026-01-01T00:00:00Z",
@@ -89,19 +89,17 @@ def assessment() -> Assessment:
             lines=(
                 ControlLine(name="majority", score=ESTIMATE, latency_ms=0.1, cost_usd_per_1k=0),
             ),
-            sentence="The control scores 0.8.",
         ),
         attempts=(
             Attempt(
                 rung="prompt",
                 status="failed",
                 reason="below the limit",
-                diagnosis=Diagnosis(causes=(cause,), refuses=("lora",), sentence="Look it up."),
+                diagnosis=Diagnosis(causes=(cause,), refuses=("lora",)),
             ),
             Attempt(
                 rung="rag",
                 status="passed",
-                reason="holds every limit",
                 candidate=candidate,
                 race=(RaceLine(description="plain", score=0.5, n=20, dropped=True),),
                 measurement=measurement,
@@ -113,7 +111,6 @@ def assessment() -> Assessment:
             description="four passages",
             confirmed=ESTIMATE,
             confirmed_verdict="pass",
-            reasons=("It passed.",),
             cost={"usd_per_1k": 0.01},
             deployment={"model": "bundled:smollm2-135m", "k": 4},
         ),

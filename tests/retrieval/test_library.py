@@ -142,7 +142,7 @@ def test_the_budget_leaves_the_best(bench):
 
 
 def test_compression_keeps_the_answer_for_most_rows(bench):
-    """The cut is set on training rows; of the rows it has not seen it keeps what it promises."""
+    """The cut is set on training examples; of other rows it keeps what it promises."""
     library = bench.evaluator.retriever
     assert library.cut is not None
     kept = total = 0
@@ -166,7 +166,7 @@ def test_searching_takes_time_that_is_measured(bench):
 
 
 def test_a_budget_is_kept_before_passages_are_joined(bench):
-    """Sixteen passages of one long document join to one text: what fits of it is handed over."""
+    """Sixteen passages of one long document join to one text: what fits of it is put in context."""
     long = " ".join(f"Word{at} about the ferry and the harbour." for at in range(3000))
     whole = replace(bench.data.documents[0], id="long", title="", text=long)
     parts = tuple(

@@ -1,4 +1,4 @@
-"""A handbook in one long document: searched, handed over and judged by passages."""
+"""A handbook in one long document: searched, put in context and judged by passages."""
 
 from __future__ import annotations
 

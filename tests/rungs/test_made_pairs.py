@@ -37,7 +37,7 @@ def test_a_wrong_answer_of_the_base_makes_a_pair(tmp_path: Path) -> None:
         graded, _ = preference_rows(bench.evaluator, chat(bench), (), "graded")
         later = {request.question for request in server.seen[asked:]}
         assert later == {"question 3"}  # answers are kept, and nothing is none
-    assert told.startswith("pairs: 2 of 4 training rows; rejected is a wrong answer of openai:")
+    assert told.startswith("pairs: 2 of 4 training examples; rejected is a wrong answer of openai:")
     said = [(row["chosen"][0]["content"], row["rejected"][0]["content"]) for row in rows]
     assert said == [("right 0", "wrong 0"), ("right 1", "wrong 1")]
     assert rows[0]["prompt"][-1] == {"role": "user", "content": "question 0"}
@@ -49,7 +49,9 @@ def test_a_wrong_answer_of_the_base_makes_a_pair(tmp_path: Path) -> None:
 def test_a_base_that_is_always_right_gives_no_pair(tmp_path: Path) -> None:
     with saying(lambda seen: f"right {seen.question.split()[-1]}") as server:
         bench = bench_at(server.url, tmp_path, HELD, train=TRAIN)
-        with pytest.raises(DataError, match=r"no wrong answer .* to 4 training rows.*preferences"):
+        with pytest.raises(
+            DataError, match=r"no wrong answer .* to 4 training examples.*preferences"
+        ):
             made_pairs(bench.evaluator, chat(bench))
 
 
@@ -82,7 +84,7 @@ def test_given_pairs_are_put_as_the_model_will_be_asked(tmp_path: Path) -> None:
         graded, _ = preference_rows(bench.evaluator, candidate, given, "graded")
     prompt = "Input: q\nOutput:"
     assert rows == [{"prompt": prompt, "chosen": " good\n", "rejected": " bad\n"}]
-    assert "1 left out: 0 ask what dev rows ask, 1 what gate rows ask" in told
+    assert "1 left out: 0 ask what dev examples ask, 1 what eval examples ask" in told
     assert graded == [
         {"prompt": prompt, "completion": " good\n", "label": True},
         {"prompt": prompt, "completion": " bad\n", "label": False},

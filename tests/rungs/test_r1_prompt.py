@@ -34,7 +34,7 @@ def test_json_is_tried_free_and_held_to_the_schema_of_the_rows(tmp_path):
     assert [c.decoding for c in found].count("json") == 3  # without shots, with 4 and with 8
     assert len({c.description for c in found}) == len(found)
     held = next(c for c in found if c.decoding == "json")
-    assert held.description.endswith("held to the schema")
+    assert held.description.endswith("schema-constrained")
     request = request_for(bench.evaluator, held, JSON_ROWS[0], bench.evaluator.engine(held))
     assert json.loads(request.schema)["properties"] == {"a": {"type": "integer"}}
     free = request_for(bench.evaluator, chat(bench), JSON_ROWS[0], bench.evaluator.engine(held))

@@ -25,12 +25,14 @@ def test_groups_are_the_witnesses_that_prove_a_gate():
     task = task_with(gate={"min_score": 0.9})
     few = describe_data(task, Data((), (), gate_rows(500, 20), ()))
     assert (few.gate, few.units, few.detectable) == (500, 20, None)
-    with pytest.raises(DataError, match="500 gate rows, 20 of them independent, too few"):
+    with pytest.raises(DataError, match="500 eval examples, 20 of them independent, too few"):
         refuse_untestable(task, few)
     many = describe_data(task, Data((), (), gate_rows(500, 250), ()))
     alone = describe_data(task, Data((), (), gate_rows(250, 250), ()))
     said = headline(task, many)
-    assert said.startswith("500 gate rows, 250 of them independent, gate at 0.9: a true score of")
+    assert said.startswith(
+        "500 eval examples, 250 of them independent, gate at 0.9: a true score of"
+    )
     # The same units; but looks are taken over 500 rows, and each look has its price.
     assert alone.detectable <= many.detectable < alone.detectable + 0.01
 
@@ -77,4 +79,4 @@ def test_check_names_the_kinds_and_a_column_that_no_row_has(tmp_path):
     (tmp_path / "task.yaml").write_text(text)
     said = check_task(tmp_path / "task.yaml", None)
     assert any(line.startswith("kinds of rows") and "one " in line for line in said)
-    assert "warning: data.columns.group: no held-out row has `meta.nope`" in said
+    assert "warning: data.columns.group: no held-out example has `meta.nope`" in said

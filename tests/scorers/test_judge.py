@@ -27,6 +27,7 @@ from ladder.inference.judge import Scored, gated_scores, score_all
 from ladder.lifecycle.plan import load_plan
 from ladder.progress import Quiet
 from ladder.report.markdown import as_markdown
+from ladder.report.people import judge_sentence
 from ladder.rungs.protocol import Bench
 from ladder.samples.data import Data
 from ladder.samples.reading import read_rows
@@ -326,7 +327,7 @@ def test_a_judge_beside_the_gated_scorer_takes_nothing_from_it(tmp_path: Path) -
         [found] = score_all(bench.evaluator, GIVEN[:1])
         assert found == Scored(1.0, {"judge": None})
         assert judge_agreement(bench.evaluator) is None
-        assert human_score(bench.evaluator, []) == (None, "")
+        assert human_score(bench.evaluator, []) == (None, None)
 
 
 def test_an_injection_is_shown_and_does_not_decide(tmp_path: Path) -> None:
@@ -344,7 +345,7 @@ def test_a_judge_elsewhere_is_refused_where_the_rows_must_stay(tmp_path: Path) -
     found = judge_agreement(allowed.evaluator)
     assert found is not None
     assert found.n == 0
-    assert "its agreement with people is unknown" in found.sentence
+    assert "its agreement with people is unknown" in judge_sentence(found)
 
 
 def test_what_the_judge_costs_counts_against_the_limit(tmp_path: Path) -> None:
@@ -413,7 +414,7 @@ def test_the_agreement_with_people_is_measured(tmp_path: Path) -> None:
     assert found.kappa is not None
     assert 0.5 < found.kappa.mean < 1  # 4 both no, 1 of people alone, 35 both yes
     assert found.model == "openai:grader"
-    assert "of 40 answers that they graded" in found.sentence
+    assert "of 40 answers that they graded" in judge_sentence(found)
     assert {one["reference"] for one in shown} == {"Bergen"}, "the row's own target is shown"
 
 
@@ -422,7 +423,7 @@ def test_what_the_judge_cannot_grade_is_told_apart(tmp_path: Path) -> None:
         found = judge_agreement(bench_with(tmp_path, asked_at(server), (), graded(4, 2)).evaluator)
     assert found is not None
     assert (found.n, found.unjudged, found.agree, found.kappa) == (0, 4, None, None)
-    assert "gave none of the 4 answers" in found.sentence
+    assert "gave none of the 4 answers" in judge_sentence(found)
 
 
 def test_a_judge_that_says_one_thing_has_no_kappa_to_boast_of(tmp_path: Path) -> None:
@@ -435,7 +436,7 @@ def test_a_judge_that_says_one_thing_has_no_kappa_to_boast_of(tmp_path: Path) ->
         )
     assert alike is not None
     assert alike.kappa is None
-    assert "no kappa" in alike.sentence
+    assert "no kappa" in judge_sentence(alike)
     assert chance is not None
     assert chance.kappa is not None
     assert chance.kappa.mean == 0
@@ -450,8 +451,8 @@ def people(count: int, right: int, bench: Bench, **more: Any) -> Any:
 
 def test_a_hundred_human_labels_give_a_score_by_people(tmp_path: Path) -> None:
     bench = bench_with(tmp_path, {"judge": {"rubric": RUBRIC}})
-    found, refusal = people(120, 90, bench)
-    assert refusal == ""
+    found, labels = people(120, 90, bench)
+    assert labels == 120
     assert found.n == 120
     assert found.mean == pytest.approx(0.75, abs=0.02)
     assert found.low < 0.75 < found.high
@@ -459,24 +460,20 @@ def test_a_hundred_human_labels_give_a_score_by_people(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("count", [0, 37, LEAST_GOLD - 1])
 def test_fewer_labels_are_refused_by_number(tmp_path: Path, count: int) -> None:
-    found, refusal = people(count, count, bench_with(tmp_path, {"judge": {"rubric": RUBRIC}}))
+    found, labels = people(count, count, bench_with(tmp_path, {"judge": {"rubric": RUBRIC}}))
     assert found is None
-    assert refusal.startswith(f"{count} of the answers carry a human label and 100 are needed")
+    assert labels == count
 
 
 def test_only_the_very_answer_that_people_graded_is_gold(tmp_path: Path) -> None:
     bench = bench_with(tmp_path, {"judge": {"rubric": RUBRIC}}, (), graded(150, 150))
     rows = [(sample(at), "Bergen!" if at < 60 else "Bergen", 1.0) for at in range(150)]
-    found, refusal = human_score(bench.evaluator, rows)
-    assert found is None
-    assert refusal.startswith("90 of")
+    assert human_score(bench.evaluator, rows) == (None, 90)
 
 
 def test_a_group_is_one_label(tmp_path: Path) -> None:
     bench = bench_with(tmp_path, {"judge": {"rubric": RUBRIC}})
-    found, refusal = people(200, 150, bench, group="one conversation")
-    assert found is None
-    assert refusal.startswith("1 of")
+    assert people(200, 150, bench, group="one conversation") == (None, 1)
 
 
 # The graded file
@@ -636,11 +633,11 @@ def test_a_task_is_assessed_by_a_judge_with_people_beside_it(tmp_path: Path) -> 
     assert found.judge is not None
     assert (found.judge.n, found.judge.unjudged) == (219, 1)
     assert found.judge.kappa.mean == pytest.approx(1.0)
-    assert found.judge.sentence in said
+    assert any("agrees with people on 1.00" in line for line in said)
     [attempt] = found.attempts
     measured = attempt.measurement
     assert measured.score.mean == pytest.approx(measured.others["contains"].mean)
-    assert measured.human_refusal == ""
+    assert measured.human_score is not None
     assert LEAST_GOLD <= measured.human_score.n < measured.score.n
     assert measured.human_score.low <= measured.score.mean <= measured.human_score.high
     assert found.control is not None
@@ -706,7 +703,7 @@ def test_the_bundled_model_judges_by_its_labels(smollm: Path, tmp_path: Path) ->
     assert again.models.engine("bundled:smollm2-135m").calls == 0
     agreement = judge_agreement(again)
     assert agreement is not None
-    assert "the base model itself" in agreement.sentence
+    assert "the base model itself" in judge_sentence(agreement)
 
 
 def test_the_bundled_model_asked_for_a_number_answers_freely(smollm: Path, tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def written(folder: Path, name: str, rows: list[dict[str, str]]) -> None:
 
 
 def task_in(folder: Path, **more: object) -> Task:
-    """Return a label task with few training rows, and held-out rows of the same words."""
+    """Return a label task with few training examples, and held-out examples of the same words."""
     for name, count, seed in (("train", 10, 1), ("test", 100, 2)):
         rows = [
             {"input": text, "target": label}
@@ -261,7 +261,8 @@ def test_every_row_is_counted_where_it_is_lost(tmp_path):
     assert {row["id"] for row in lines(path)} == {f"synth-{at}" for at in range(20)} - lost
     assert describe(found, path, task)[0] == (
         "asked for 20 rows, kept 12: 1 not answered, 2 empty or of a broken form, 2 "
-        "near-duplicates of training rows or of each other, 2 too near held-out rows, 1 whose "
+        "near-duplicates of training examples or of each other, 2 too near held-out examples, 1 "
+        "whose "
         "answer was not agreed upon"
     )
 
@@ -288,7 +289,7 @@ def test_a_number_is_kept_where_two_answers_agree(tmp_path):
         if is_writing(request):
             return f"Question {draw}: what do {draw} crates and {draw * draw} boxes come to?"
         if "Question " not in request.question:
-            return "7"  # a dev row
+            return "7"  # a dev example
         asked = int(request.question.rsplit("Question ", 1)[1].split(":")[0])
         if asked == 3:
             return "nobody knows"
@@ -303,7 +304,7 @@ def test_a_number_is_kept_where_two_answers_agree(tmp_path):
     assert (found.counts.form, found.counts.disagreed) == (1, 2)
     assert {row["id"]: row["target"] for row in lines(path)}["synth-6"] == "60"
     assert "answers twice alike" in found.check
-    assert "nearest training rows" in found.measured
+    assert "nearest training examples" in found.measured
     assert found.gain.n > 20
     assert found.gain.claim == "no difference proven"
 
@@ -348,7 +349,7 @@ def scored(bench: Bench, rows: list[Sample]) -> list[tuple[Request, Completion]]
 
 @pytest.fixture(scope="module")
 def helped(tmp_path_factory) -> Path:
-    """A task whose few training rows show few of the words, and whose teacher knows them all."""
+    """A task whose few examples show few of the words, and whose teacher knows them all."""
     folder = tmp_path_factory.mktemp("helped")
     for name, seed in (("train", 1), ("test", 2)):
         rows = [
@@ -399,7 +400,7 @@ def test_check_counts_them(helped, tmp_path):
 
 
 def test_rows_that_bring_nothing_are_refused_by_name_and_by_the_task(tmp_path):
-    """The training rows say it all already: there is nothing to gain."""
+    """The training examples say it all already: there is nothing to gain."""
     rows = [{"input": t, "target": one} for one in WORDS for t in sentences(one, 90, 1, words=90)]
     written(tmp_path, "examples", rows)
     data = {"examples": "examples.jsonl"}
@@ -453,7 +454,9 @@ def test_a_held_out_row_that_came_later_is_noticed(helped, tmp_path):
     with (tmp_path / "test.jsonl").open("a") as file:
         late = {"id": "late", "input": planted["input"].upper(), "target": planted["target"]}
         file.write(json.dumps(late) + "\n")
-    with pytest.raises(DataError, match=f"{planted['id']}: got nearly what the held-out row late"):
+    with pytest.raises(
+        DataError, match=f"{planted['id']}: got nearly what the held-out example late"
+    ):
         open_bench(task, tmp_path / "runs", Quiet())
 
 
