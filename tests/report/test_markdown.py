@@ -7,165 +7,36 @@ import re
 from pathlib import Path
 
 import pytest
+from examples import (
+    assessment,
+    attempt,
+    control,
+    data,
+    estimate,
+    failed,
+    full_assessment,
+    record,
+)
 from rich.console import Console
 
 from ladder.evidence import (
     Assessment,
     Attempt,
-    Build,
     Candidate,
-    Cause,
-    Control,
-    ControlLine,
-    DataReport,
-    Diagnosis,
     Estimate,
-    Latency,
-    LimitVerdict,
     Measurement,
     RaceLine,
     Recommendation,
     Savings,
-    TaskRecord,
     TokenUse,
 )
-from ladder.gate.verdict import combine
 from ladder.report.markdown import as_markdown
 from ladder.report.summary import answer_line
 from ladder.report.terminal import show
 from ladder.wording import duration, span
 
+GOLDEN = Path(__file__).parent / "golden" / "report.md"
 NASTY = ["a | b", "a\nb", "a\r\nb", "| --- |", "`a | b`", "<!-- a", "a\\|b"]
-
-
-def estimate(mean: float, n: int = 200) -> Estimate:
-    return Estimate(mean=mean, low=mean - 0.05, high=mean + 0.05, n=n)
-
-
-def attempt(rung: str, word: str, **more: object) -> Attempt:
-    mean = 0.7 if word == "fail" else 0.85
-    limits = [
-        LimitVerdict.model_validate(
-            {
-                "limit": "min_score",
-                "wanted": 0.8,
-                "got": mean,
-                "distance": mean - 0.8,
-                "verdict": word,
-                "more_rows": 1234 if word == "undecided" else None,
-            }
-        ),
-        LimitVerdict(
-            limit="max_cost_usd_per_1k",
-            wanted=0.5,
-            got=None,
-            distance=None,
-            verdict="pass",
-        ),
-    ]
-    values = {
-        "rung": rung,
-        "status": {"pass": "passed", "fail": "failed"}.get(word, "undecided"),
-        "reason": f"the reason of {rung}",
-        "candidate": Candidate(rung=rung, description=f"best {rung}", model="bundled:m"),
-        "race": (
-            RaceLine(description=f"best {rung}", score=0.81, n=120, dropped=False),
-            RaceLine(description="left behind", score=0.41, n=16, dropped=True),
-        ),
-        "measurement": Measurement(
-            score=estimate(mean),
-            others={"token_f1": estimate(0.66)},
-            macro_f1=0.612,
-            cost_usd_per_1k=0.0421,
-            latency_ms=Latency(p50=10, p95=23.4, p99=30, n=60),
-            tokens=TokenUse(input_mean=1, output_mean=1),
-            requests=200,
-            build=Build(seconds=600, train_tokens=12_345, usd=0.25, peak_memory_mb=2048),
-        ),
-        "verdict": combine(limits),
-    }
-    return Attempt.model_validate({**values, **more})
-
-
-def failed(sample: str = "row-9") -> Attempt:
-    cause = Cause(name="knowledge", share=0.6, count=6, of=10, sample_ids=(sample,))
-    return attempt("prompt", "fail", diagnosis=Diagnosis(causes=(cause,), refuses=()))
-
-
-def assessment(**more: object) -> Assessment:
-    skipped = Attempt(rung="rag", status="skipped", reason="no documents are given")
-    values = {
-        "ladder_version": "9.9",
-        "created": "2026-01-01T00:00:00+00:00",
-        "task": record(),
-        "data": data(),
-        "control": control(),
-        "attempts": (failed(), skipped, attempt("lora", "pass")),
-        "recommendation": Recommendation(
-            rung="lora",
-            description="best lora",
-            confirmed=estimate(0.84, 150),
-            confirmed_verdict="pass",
-            cost={
-                "usd_per_1k": 0.0421,
-                "usd_per_month": 4.21,
-                "build_usd": 0.25,
-                "requests_per_month": 100_000.0,
-            },
-        ),
-        "savings": Savings(
-            calls_made=1400,
-            calls_if_exhaustive=2200,
-            tokens_made=90_000,
-            tokens_if_exhaustive=160_000,
-            trainings_made=1,
-            training_avoided=("distill",),
-        ),
-        "hardware": {"processor": "a fast one", "cores": "2"},
-        "versions": {"python": "3.11.9"},
-        "seconds": 321.4,
-        "plan": "revalidation.yaml",
-    }
-    return Assessment.model_validate({**values, **more})
-
-
-def record(**more: object) -> TaskRecord:
-    values = {
-        "name": "mail",
-        "goal": "Sort the mail.",
-        "source": "task.yaml",
-        "digest": "0123456789abcdef0123",
-        "base": "bundled:m",
-        "scorer": "exact_match",
-        "gate": {"min_score": 0.8, "max_p95_ms": None, "confidence": 0.9},
-        "seed": 77,
-    }
-    return TaskRecord.model_validate({**values, **more})
-
-
-def data(**more: object) -> DataReport:
-    values = {
-        "train": 900,
-        "dev": 101,
-        "gate": 402,
-        "sealed": 153,
-        "reserve": 54,
-        "documents": 25,
-        "unlabeled": 36,
-        "duplicates": 7,
-        "contaminated": ("test-5 ~ train-8",),
-        "detectable": 0.8431,
-        "digests": {"test": "fedcba9876543210fedc"},
-    }
-    return DataReport.model_validate({**values, **more})
-
-
-def control(name: str = "nearest example") -> Control:
-    lines = (
-        ControlLine(name="majority", score=estimate(0.4), latency_ms=0.1, cost_usd_per_1k=0),
-        ControlLine(name=name, score=estimate(0.5), latency_ms=1.5, cost_usd_per_1k=0.0001),
-    )
-    return Control(lines=lines)
 
 
 def tables(text: str) -> list[list[list[str]]]:
@@ -190,6 +61,11 @@ def shown(found: Assessment) -> str:
     console = Console(file=io.StringIO(), width=400, color_system=None)
     show(found, Path("runs/mail"), console)
     return console.file.getvalue()
+
+
+def test_the_report_is_the_golden_one() -> None:
+    """Every part of a report, as it is written: `make golden` writes it anew; read its diff."""
+    assert as_markdown(full_assessment()) == GOLDEN.read_text(encoding="utf-8")
 
 
 def test_every_section_stands_in_the_report() -> None:

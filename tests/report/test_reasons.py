@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from report.test_markdown import assessment, attempt
+from examples import assessment, attempt
 
 from ladder.evidence import (
     Attempt,
