@@ -67,7 +67,7 @@ def bench_at(
 def chat(bench: Bench, **more: object) -> Candidate:
     """Return a candidate of the base model that is asked in a chat."""
     base = Candidate(rung="prompt", description="t", model=bench.task.models.base, form="chat")
-    return base.model_copy(update=more)
+    return base.but(**more)
 
 
 def saying(speak: Callable[[Seen], str], delay_s: float = 0.0) -> FaultyServer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ladder.diagnosis.context_costs import position
+from ladder.diagnosis.context_costs import knee, position
 
 FIRST, MIDDLE, LAST = "best first", "best in the middle", "best last"
 
@@ -30,3 +30,12 @@ def test_which_two_were_taken_is_paid_for() -> None:
     found, _ = position({FIRST: none, MIDDLE: none, LAST: one}, 0.95)
     assert found.p_value == pytest.approx(3 * 2 * 0.5**6)
     assert found.claim == "no difference proven"
+
+
+def test_the_knee_is_the_smallest_that_cannot_be_told_from_the_best():
+    def scores(right: int) -> dict[str, float]:
+        return {str(at): float(at < right) for at in range(40)}
+
+    assert knee({1: scores(10), 2: scores(30), 4: scores(30), 8: scores(31)}) == 2
+    assert knee({1: scores(30), 2: scores(30)}) == 1
+    assert knee({1: scores(5), 16: scores(39)}) == 16

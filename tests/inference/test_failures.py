@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from benches import bench_at, chat, saying, with_data
 from engines.faulty_server import FaultyServer, Seen, Step, failing
+from replayed import GivenRung
 
 from ladder.climb.loop import climb_rungs
 from ladder.errors import EndpointDownError, NoVerdictError
@@ -138,23 +139,8 @@ def test_where_nobody_was_heard_nothing_is_chosen(tmp_path):
             race(bench.evaluator, candidates(bench, "a", "b"))
 
 
-class OneWave:
-    """A rung with given candidates."""
-
-    NAME = "prompt"
-    CHALLENGERS = ()
-
-    def __init__(self, *instructions: str) -> None:
-        self.STAGES = (lambda bench, leader: candidates(bench, *instructions),)
-
-    def unavailable(self, bench: Bench) -> None:
-        return None
-
-
-class Above(OneWave):
+class Above(GivenRung):
     """What must not be climbed to."""
-
-    NAME = "rag"
 
     def unavailable(self, bench: Bench) -> None:
         raise AssertionError("climbed past a rung without a verdict")
@@ -162,7 +148,7 @@ class Above(OneWave):
 
 def climbed(server: FaultyServer, folder: Path, *instructions: str, every: bool = False):
     bench = bench_of(server.url, folder)
-    rungs = [OneWave(*instructions), Above("other")]
+    rungs = [GivenRung("prompt", candidates(bench, *instructions)), Above("rag", [])]
     return climb_rungs(bench, rungs, every=every)
 
 
@@ -181,7 +167,7 @@ def test_a_dead_endpoint_ends_the_climb_and_its_failures_are_in_the_record(tmp_p
     with FaultyServer([failing(404, "no such model")]) as server:
         bench = bench_of(server.url, tmp_path)
         with pytest.raises(EndpointDownError) as caught:
-            climb_rungs(bench, [OneWave("a", "b"), Above("other")])
+            climb_rungs(bench, [GivenRung("prompt", candidates(bench, "a", "b")), Above("rag", [])])
     (attempt,) = bench.history.attempts
     assert (attempt.status, attempt.reason) == ("no verdict", str(caught.value))
     assert attempt.asked.errors["HTTP 404"] >= caught.value.counts["HTTP 404"] > 1

@@ -104,7 +104,7 @@ def searched(bench: Bench, **form: Any) -> tuple[list[Candidate], int]:
         evaluator.engine(candidate)
         return abs(evaluator.luck.skill - LEADERS_SKILL)
 
-    first = min((leader(description=f"leader {at}", **form) for at in range(40)), key=too_good)
+    first = min((leader(description=f"leader {at}", **form) for at in range(400)), key=too_good)
     race(evaluator, [first, first.model_copy(update={"description": "other"})])
     worth_it(evaluator, first)
     before = evaluator.models.asked.calls
