@@ -30,7 +30,7 @@ Status = Literal["passed", "failed", "undecided", "skipped", "no verdict"]
 class Attempt(Record):
     """One rung of the ladder."""
 
-    FORMER = {"fixes": "fixes"}
+    FORMER = {"mends": "fixes"}
 
     rung: RungName
     status: Status
@@ -131,8 +131,8 @@ class Recommendation(Record):
 
     RETIRED = frozenset({"reasons", "instead"})
     FORMER = {
-        "description": "description",
-        "training_methods": "training_methods",
+        "technique": "description",
+        "techniques": "training_methods",
         "unproven": "leans_to_pass",
     }
 

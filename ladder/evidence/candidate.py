@@ -12,7 +12,7 @@ from ladder.task import ModelRef, RungName
 class TrainingEstimate(Record):
     """What a training was expected to take, before it began."""
 
-    FORMER = {"available_mb": "available_mb"}
+    FORMER = {"there_mb": "available_mb"}
 
     seconds: float
     memory_mb: float
@@ -27,7 +27,7 @@ class TrainingEstimate(Record):
 class Build(Record):
     """What it cost to make a candidate, before its first answer."""
 
-    FORMER = {"estimated": "estimated"}
+    FORMER = {"foreseen": "estimated"}
 
     seconds: float = 0.0
     train_tokens: int = 0
@@ -76,7 +76,7 @@ Way = Literal["prompted", "retrieving", "trained"]
 class Candidate(Record):
     """One concrete system, written down fully: the same record gives the same system."""
 
-    FORMER = {"description": "description", "answer": "decoding", "no-op control": "no_op"}
+    FORMER = {"technique": "description", "answer": "decoding", "placebo": "no_op"}
 
     rung: RungName
     description: str

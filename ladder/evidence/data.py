@@ -24,7 +24,7 @@ class WordOverlap(Record):
 class DataReport(Record):
     """What the rows are, and what they can tell."""
 
-    FORMER = {"units": "units"}
+    FORMER = {"witnesses": "units"}
 
     train: int
     synthetic: int = 0

@@ -82,9 +82,9 @@ no reranker is named."""
 class Diagnosis(Record):
     """Why a rung did not pass, and what would fix it."""
 
-    FORMER = {"ablations": "ablations"}
+    FORMER = {"arms": "ablations"}
 
-    RETIRED = frozenset({"sentence", "unresolved"})
+    RETIRED = frozenset({"sentence", "untold"})
 
     causes: tuple[Cause, ...]
     refuses: tuple[RungName, ...] = ()

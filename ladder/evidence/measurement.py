@@ -154,7 +154,7 @@ class AgainstTeacher(Record):
 class RaceLine(Record):
     """How one candidate did on the dev split."""
 
-    FORMER = {"description": "description"}
+    FORMER = {"technique": "description"}
 
     description: str
     candidate: str = ""

@@ -98,7 +98,7 @@ class Failures(Record):
 class Memory(Record):
     """What each technique needs on a machine, and what there is."""
 
-    FORMER = {"available_mb": "available_mb"}
+    FORMER = {"there_mb": "available_mb"}
 
     needed_mb: dict[str, float]
     available_mb: float
