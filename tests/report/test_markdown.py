@@ -96,7 +96,7 @@ def test_every_section_stands_in_the_report() -> None:
         "Also token_f1: 0.66 (0.61–0.71).",
         "Build: 10 min, 12,345 training tokens, 2,048 MB at the peak, 0.2500 USD.",
         "- **knowledge**: 6 of 10 misses: does not know what the documents say (e.g. row-9)",
-        "900 train, 101 dev (they chose), 402 gate (they judged), 153 sealed (read once), 54 in",
+        "900 train, 101 dev (they chose), 402 eval (they judged), 153 test (read once), 54 in",
         "25 documents, 36 unlabelled. 7 near-duplicates",
         "can prove a true score of 0.843 or more",
         "1 held-out examples repeat training ones, not counted: test-5 ~ train-8.",
@@ -180,9 +180,11 @@ def test_what_is_not_there_is_left_out() -> None:
 )
 def test_the_answer_says_whether_it_was_confirmed(word: str, said: str) -> None:
     answer = assessment().recommendation
-    changed = answer.model_copy(update={"confirmed_verdict": word, "unproven": True})
+    changed = answer.but(confirmed_verdict=word, leans_to_pass=True)
     line = answer_line(assessment(recommendation=changed))
-    assert line.startswith(f"Answer: lora (best lora), unproven{said} 150 held-out test examples")
+    assert line.startswith(
+        f"Answer: lora (best lora), inconclusive: leans to pass{said} 150 held-out test examples"
+    )
 
 
 def test_scores_and_durations() -> None:
