@@ -51,7 +51,7 @@ def equal_rows(train: Sequence[str], test: Sequence[str]) -> set[int]:
 
 
 def cosine_rows(train: Sequence[str], test: Sequence[str], least: float) -> set[int]:
-    """Return the test rows whose character 5-grams (TF-IDF) are so close to a training row."""
+    """Return the test rows whose character 5-grams (TF-IDF) are so close to a training example."""
     vectors = TfidfVectorizer(analyzer="char_wb", ngram_range=(5, 5)).fit(train)
     best = (vectors.transform(test) @ vectors.transform(train).T).max(axis=1).toarray().ravel()
     return set(np.flatnonzero(best >= least - 1e-9).tolist())

@@ -15,10 +15,10 @@ from typing import get_args
 
 import pytest
 import yaml
+from benches import saying
 from conftest import EVALSETS, ROOT, ladder, program
 from engines.faulty_server import Seen
 from pydantic import BaseModel
-from rungs.asked_server import saying
 
 from ladder.evidence import CauseName, Status, VerdictWord
 from ladder.task import RungName, Task

@@ -4,7 +4,7 @@ As in MIPROv2 (Opsahl-Ong et al., 2024): instructions and sets of examples are p
 their combinations are tried on few dev examples at a time. In place of its surrogate model the
 search halves (Karnin et al., 2013) and crosses: after the first round the instructions and sets
 that did well apart are put together. What it finds is a challenger: it was chosen among many on
-the dev rows, so it must still win on fresh training examples.
+the dev examples, so it must still win on fresh training examples.
 """
 
 from __future__ import annotations

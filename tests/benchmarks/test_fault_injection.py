@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from dataclasses import replace
 from random import Random
@@ -20,8 +21,17 @@ from ladder.retrieval.search import make_index
 from ladder.rungs.protocol import Bench
 from ladder.task import load_task
 
-sys.path.append(str(ROOT / "benchmarks"))
-from fault_injection import COPIES, FAULTS, FLIPPED, Pipeline
+# Not by sys.path: benchmarks/training.py would hide the folder tests/training.
+SPEC = importlib.util.spec_from_file_location(
+    "fault_injection", ROOT / "benchmarks/fault_injection.py"
+)
+assert SPEC
+assert SPEC.loader
+fault_injection = importlib.util.module_from_spec(SPEC)
+sys.modules["fault_injection"] = fault_injection  # dataclasses look themselves up there
+SPEC.loader.exec_module(fault_injection)
+COPIES, FAULTS = fault_injection.COPIES, fault_injection.FAULTS
+FLIPPED, Pipeline = fault_injection.FLIPPED, fault_injection.Pipeline
 
 BY_NAME = {fault.name: fault for fault in FAULTS}
 

@@ -25,7 +25,7 @@ def rows(prefix: str, count: int, start: int) -> tuple[Sample, ...]:
 
 TRAIN, DEV = rows("t", 100, 0), rows("d", 60, 1000)
 DATA = Data(TRAIN, DEV, rows("g", 120, 2000), ())
-OLD, BETTER, LUCKY = asking("usual"), asking("better everywhere"), asking("better on dev rows")
+OLD, BETTER, LUCKY = asking("usual"), asking("better everywhere"), asking("better on dev examples")
 SHOWING = asking("better everywhere", description="all shown", shots=tuple(row.id for row in TRAIN))
 
 
@@ -33,7 +33,7 @@ def speak(prompt: str) -> str:
     """Answer half of the numbers, all where the instruction is better, none where it is bad."""
     head, _, question = prompt.rpartition("number ")
     number = int(question.split()[0])
-    good = "everywhere" in head or ("on dev rows" in head and number >= 1000)
+    good = "everywhere" in head or ("on dev examples" in head and number >= 1000)
     right = good or ("bad" not in head and number % 2 == 0)
     return str(number) if right else "none"
 

@@ -21,7 +21,7 @@ from ladder.selection.fixes import MOST_ROWS, apply_fixes
 
 ITEMS, COPIES = 20, 5
 TRAINING = 1000
-"""Training rows have numbers from here on."""
+"""Training examples have numbers from here on."""
 
 
 def rows(prefix: str, count: int, start: int, **more: object) -> tuple[Sample, ...]:
@@ -86,9 +86,9 @@ def mended(
 
     Args:
         folder: for the recording.
-        share: of the rows that choose.
+        share: of the dev set.
         start: what is fixed; default: it reads three documents, of which each has copies.
-        unseen: the share of the training rows; default: as of the others.
+        unseen: the share of the training examples; default: as of the others.
         data: the examples and documents.
         depth: how many changes, one on top of the other, are recorded.
     """
@@ -195,7 +195,7 @@ def test_a_change_that_alone_holds_the_score_wins_whatever_it_costs(tmp_path):
 
 
 def test_what_was_trained_is_not_fixed(tmp_path):
-    """Its training rows are no unseen rows."""
+    """Its training examples are no fresh training examples."""
     bench = replayed(tmp_path, DATA, lambda _: (), str)
     start = of(bench, reading()).but(adapter="here")
     assert apply_fixes(bench.evaluator, start) == (start, ())

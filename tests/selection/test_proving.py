@@ -1,4 +1,4 @@
-"""Which training rows prove, and what they say of two systems."""
+"""Which training examples prove, and what they say of two systems."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def rows(prefix: str, count: int, start: int) -> tuple[Sample, ...]:
 
 DATA = Data(rows("t", 300, 0), rows("d", 40, 1000), rows("g", 40, 2000), rows("s", 40, 3000))
 OLD, BETTER, SAME = asking("half"), asking("most"), asking("half, said otherwise")
-LEARNT = asking("most of the unseen rows", shots=tuple(row.id for row in DATA.train))
+LEARNT = asking("most of the fresh training examples", shots=tuple(row.id for row in DATA.train))
 
 
 def speak(prompt: str) -> str:

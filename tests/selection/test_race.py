@@ -1,4 +1,4 @@
-"""The race over dev rows: who wins, who leaves early, and what is said of each."""
+"""The race over dev examples: who wins, who leaves early, and what is said of each."""
 
 from __future__ import annotations
 
