@@ -37,7 +37,7 @@ def test_an_older_run_is_shown() -> None:
     text = as_markdown(found)
     control = values()["control"]["sentence"]
     for said in (
-        "Answer: rag (Text/Label, 1 document, label log-likelihood), confirmed on 102 held-out test "
+        "Answer: rag (Text/Label, 1 document, labels scored), confirmed on 102 held-out test "
         "examples",
         "- rag is the first rung that passes: score 1.00 (0.93–1.00, n = 50).",
         "- prompt failed: 100% of the misses: does not know what the documents say",
