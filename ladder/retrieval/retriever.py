@@ -21,7 +21,7 @@ from ladder.progress import Watch
 from ladder.retrieval.pool import Pool, in_order, ways
 from ladder.retrieval.rerank import PairScores, files_digest
 from ladder.retrieval.search import Index, Ranking, Way, make_index
-from ladder.retrieval.stores.store import StoredIndex, open_store, stays_here
+from ladder.retrieval.stores.store import StoredIndex, open_store, ranked_by, stays_here
 from ladder.samples.data import Data
 from ladder.samples.rows import Sample
 from ladder.task import Task
@@ -156,10 +156,11 @@ class Retriever:
         """What every search depends on."""
         made = getattr(self.make, "__name__", str(self.make))
         place = self.task.data.store if self.stored else None
+        ranked = place and [place, ranked_by(place)]
         named = (self.task.models.embedding, self.task.models.reranker)
         folders = [self._folder(name) for name in named]
         models = [folder and files_digest(folder) for folder in folders]
-        return [made, place, digest_of(self.texts), models]
+        return [made, ranked, digest_of(self.texts), models]
 
     def _index(self, source: Source, way: Way) -> Index:
         if (source, way) not in self._indexes:

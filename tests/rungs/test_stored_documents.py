@@ -48,7 +48,7 @@ def test_documents_in_a_store_are_found_as_in_memory(tmp_path: Path, kind: str) 
     assert found(kept) == found(bench_of(tmp_path / "plain", None))
     place = f"{kind}:{tmp_path / 'kept' / 'here'}"
     with open_store(place, kept.task.name) as store:
-        assert store.stats().texts == len(kept.data.documents)
+        assert len(store) == len(kept.data.documents)
 
 
 def test_documents_go_to_no_server_unless_they_may(tmp_path: Path) -> None:
