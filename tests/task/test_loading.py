@@ -137,15 +137,6 @@ def test_an_empty_list_of_scorers_is_got_and_not_wanted(tmp_path: Path) -> None:
     assert "empty" not in problem.wanted
 
 
-def test_a_misspelt_rung_is_one_mistake(tmp_path: Path) -> None:
-    path = write_task(tmp_path, GOOD + "rungs: [promt]\n")
-    problem = the_problem(path)
-    assert problem.where == f"{path}:8: rungs"
-    assert problem.got == "['promt']"
-    for rung in RUNGS:
-        assert rung in problem.wanted
-
-
 def test_an_unknown_key_names_the_nearest_one(tmp_path: Path) -> None:
     path = write_task(tmp_path, GOOD + "hardwear: {usd_per_hour: 1}\n")
     problem = the_problem(path)

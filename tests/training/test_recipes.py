@@ -70,15 +70,26 @@ def test_no_such_recipe_lists_the_shipped_ones(name: str, recipe: Path) -> None:
     assert f"`{name}`" in str(caught.value)
 
 
+def imported_beside(program: Path) -> set[str]:
+    """Return the files beside a program that it imports, and that those import."""
+    found: set[str] = set()
+    todo = [program]
+    while todo:
+        text = todo.pop().read_text()
+        names = {f"{name}.py" for name in re.findall(r"^from (\w+) import", text, re.MULTILINE)}
+        new = {name for name in names - found if (program.parent / name).is_file()}
+        found |= new
+        todo += [program.parent / name for name in new]
+    return found
+
+
 def test_every_shipped_recipe_says_when_to_use_it_and_can_be_owned(tmp_path: Path) -> None:
     for recipe in shipped_recipes():
         assert len(recipe.when.split()) > 8, recipe.name
         made = copy_recipe(recipe.name, tmp_path / recipe.name)
         names = [recipe.path.name, recipe.program.name, *recipe.about.imports]
         assert [path.name for path in made] == names
-        imported = re.findall(r"^from (\w+) import", made[1].read_text(), re.MULTILINE)
-        beside = {f"{name}.py" for name in imported if (made[1].parent / f"{name}.py").is_file()}
-        assert beside == set(recipe.about.imports)
+        assert imported_beside(recipe.program) == set(recipe.about.imports)
         assert find_recipe(str(made[0]), tmp_path, own=True).program == made[1]
         assert find_recipe(str(made[0]), tmp_path).program == recipe.program
         with pytest.raises(TrainingError, match="is there already"):
