@@ -191,7 +191,7 @@ def _measured(assessment: Assessment, attempt: Attempt) -> list[str]:
     lines = [
         f"task `{task.name}` (sha256 {task.digest[:16]}), {assessment.created[:10]}",
         f"{task.scorer} {span(found.score)} (mean, 95 % interval) on {found.score.n} held-out "
-        f"rows: {attempt.status} at a gate of {task.gate['min_score']}",
+        f"examples: {attempt.status} at a gate of {task.gate['min_score']}",
     ]
     chosen = assessment.recommendation
     if chosen.rung == attempt.rung and chosen.confirmed is not None:

@@ -43,6 +43,8 @@ CONTROL = Control(
     ),
 )
 
+TRAININGS: tuple[RungName, ...] = ("lora", "distill")
+
 
 def task(**more: object) -> Task:
     values = {
@@ -180,7 +182,7 @@ def test_sealed_rows_that_could_not_be_asked_withhold_the_answer() -> None:
     found = recommend(task(), [chosen], chosen, sealed)
     assert (found.rung, found.tested) == (None, "prompt")
     assert (found.withheld, found.sealed_failures) == (True, failures)
-    assert "prompt is not confirmed on held-out test examples" in reasons(found, [chosen])[-1]
+    assert "prompt is not confirmed on the held-out test set" in reasons(found, [chosen])[-1]
 
 
 def test_a_rung_without_a_verdict_withholds_the_answer() -> None:
@@ -259,7 +261,7 @@ def data(gate: int = 400, sealed: int = 150) -> DataReport:
 
 def test_savings_count_calls_and_trainings() -> None:
     attempts = [attempt("prompt", "fail"), attempt("rag", "pass")]
-    found = savings(task(), data(), attempts, confirming=150)
+    found = savings(task(), data(), attempts, 150, TRAININGS)
     assert found.calls_made == 550
     assert found.calls_if_exhaustive == 2200
     assert found.training_avoided == ("lora", "distill")
@@ -267,13 +269,13 @@ def test_savings_count_calls_and_trainings() -> None:
 
 def test_only_trainings_that_were_asked_for_and_not_made_are_avoided() -> None:
     attempts = [attempt("prompt", "fail"), attempt("lora", "pass")]
-    found = savings(task(rungs=["prompt", "lora"]), data(), attempts, 0)
+    found = savings(task(rungs=["prompt", "lora"]), data(), attempts, 0, TRAININGS)
     assert found.training_avoided == ()
     assert found.calls_if_exhaustive == 1100
     attempts = [attempt("prompt", "pass"), skipped("lora")]
-    assert savings(task(rungs=["prompt", "lora"]), data(), attempts, 0).training_avoided == (
-        "lora",
-    )
+    assert savings(
+        task(rungs=["prompt", "lora"]), data(), attempts, 0, TRAININGS
+    ).training_avoided == ("lora",)
 
 
 @pytest.mark.parametrize(
