@@ -17,7 +17,7 @@ from ladder.commands.check import check_task
 from ladder.engines import open_engine
 from ladder.engines.base import Request
 from ladder.engines.embedding import open_embedder
-from ladder.errors import LadderError, StateError, TaskError, TrainingError
+from ladder.errors import LadderError, StateError, TaskError
 from ladder.progress import Quiet
 from ladder.retrieval.stores.store import Row, open_store
 from ladder.task import load_task
@@ -208,5 +208,5 @@ def test_a_head_opens_no_file_that_a_row_names(tmp_path: Path) -> None:
 @pytest.mark.parametrize("field", sorted(REFUSED_FIELDS))
 def test_a_recipe_of_a_task_is_refused_by_its_field(field: str, tmp_path: Path) -> None:
     world = build(tmp_path / "home", f"a_recipe_with_{field}")
-    with pytest.raises(TrainingError, match=field):
+    with pytest.raises(TaskError, match=rf"training\.recipe: .*{field}"):
         check_task(world.task / "task.yaml", None)
