@@ -209,11 +209,6 @@ def read_text(
         raise raises([Problem(str(path), got, "UTF-8 text", fix)]) from None
 
 
-def read_json(path: Path, wanted: str, raises: Raises = DataError) -> dict[str, Any]:
-    """Return the JSON object in a file: finite numbers, whole characters, nested not too deep."""
-    return _json_object(path, read_text(path, wanted, raises), wanted, raises)
-
-
 def read_record(path: Path, model: type[R], wanted: str, raises: Raises = DataError) -> R:
     """Return the record in a JSON file."""
     from pydantic import ValidationError

@@ -158,7 +158,7 @@ def _trained(passport: Passport, record: Mapping[str, Any]) -> list[str]:
     curve = record.get("loss_curve") or []
     changed = ", ".join(f"{key}={value}" for key, value in passport.overrides.items())
     found = {
-        "rows": "{:,} training rows (sha256 {}); none of them is in this card",
+        "rows": "{:,} training examples (sha256 {}); none of them is in this card",
         "steps": "{:,} steps",
         "tokens": "{:,} tokens",
         "trained_parameters": "{:,} parameters trained",
@@ -191,11 +191,13 @@ def _measured(assessment: Assessment, attempt: Attempt) -> list[str]:
     lines = [
         f"task `{task.name}` (sha256 {task.digest[:16]}), {assessment.created[:10]}",
         f"{task.scorer} {span(found.score)} (mean, 95 % interval) on {found.score.n} held-out "
-        f"rows: {attempt.status} at a gate of {task.gate['min_score']}",
+        f"examples: {attempt.status} at a gate of {task.gate['min_score']}",
     ]
     chosen = assessment.recommendation
     if chosen.rung == attempt.rung and chosen.confirmed is not None:
-        lines.append(f"{span(chosen.confirmed)} on {chosen.confirmed.n} sealed rows, read once")
+        lines.append(
+            f"{span(chosen.confirmed)} on {chosen.confirmed.n} held-out test examples, read once"
+        )
     if assessment.control is not None and assessment.control.lines:
         best = max(assessment.control.lines, key=lambda line: line.score.mean)
         lines.append(f"without a language model: {span(best.score)} ({best.name})")

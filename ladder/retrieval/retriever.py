@@ -51,7 +51,7 @@ class Retriever:
 
         Args:
             task: names the models, and the store if there is one.
-            data: documents and training rows.
+            data: documents and training examples.
             cache: keeps what was found.
             watch: sees progress.
             make: makes an index.
@@ -75,7 +75,7 @@ class Retriever:
 
     @cached_property
     def read_texts(self) -> dict[Source, list[str]]:
-        """What is handed over of them, without titles."""
+        """What is put in context of them, without titles."""
         documents = [document.text for document in self.data.documents]
         return {"documents": documents, "examples": self.texts["examples"]}
 
@@ -92,7 +92,7 @@ class Retriever:
                 self._rerank(retrieval, source, samples)
 
     def nearest(self, retrieval: Retrieval, source: Source, sample: Sample) -> list[int]:
-        """Return positions of the documents or training rows to hand over, best first."""
+        """Return positions of the documents or training examples to hand over, best first."""
         self.prepare(retrieval.but(source=source), [sample])
         return self._pool(retrieval, source, sample).select(retrieval)
 

@@ -42,8 +42,8 @@ from engines.faulty_server import (
 from ladder.engines.base import Completion, Request
 from ladder.engines.endpoint import EndpointEngine
 from ladder.engines.endpoint.breaker import Patience
-from ladder.engines.endpoint.chat_completions import BODY_LIMIT_BYTES, retry_after
 from ladder.engines.endpoint.pacing import Pace
+from ladder.engines.endpoint.responses import BODY_LIMIT_BYTES, retry_after
 from ladder.errors import EngineError
 
 ZIPPED = {"Content-Encoding": "gzip"}
@@ -622,6 +622,7 @@ def test_pace_halves_once_per_episode_and_climbs_by_one() -> None:
 def test_local_means_loopback(url: str, local: bool) -> None:
     abilities = EndpointEngine("tiny", url).abilities
     assert abilities.local is local
+    assert abilities.served, "else neither the spending limit nor the time limit is held"
     assert (abilities.plain, abilities.scores_choices, abilities.context) == (False, False, 8192)
 
 
@@ -774,4 +775,4 @@ def test_as_many_are_under_way_as_are_asked_for_from_the_start() -> None:
         answers = list(engine_for(server.url).streaming(12).complete(asked))
     assert len(answers) == 12
     assert server.most_in_flight == 12
-    assert engine_for(server.url).stream is False
+    assert all(request.payload["stream"] for request in server.seen)

@@ -1,16 +1,73 @@
-"""The address of an endpoint, checked."""
+"""The address of an endpoint, checked, and a client that reaches it."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
 
 import httpx
 
 from ladder.errors import EngineError
-from ladder.trust.keys import Place
+from ladder.redaction import redact
+from ladder.trust.keys import Place, how_to_send, key_for, place_at
+from ladder.wording import harmless
+
+CONNECT_SECONDS = 10.0
+"""A host that takes longer to accept a connection is taken as not there."""
 
 
-def headers_with(key: str | None) -> dict[str, str]:
-    """Return the header that carries a key; none without one."""
-    return {"Authorization": f"Bearer {key}"} if key else {}
+@dataclass(frozen=True)
+class Address:
+    """Where an endpoint is, and who asks there."""
+
+    url: httpx.URL = field(repr=False)
+    """Of its chat completions, with the query that every request carries and without a login."""
+    shown: str
+    """As messages and fingerprints name it: no login, no query."""
+    place: Place
+    login: tuple[str, str] | None = field(repr=False, default=None)
+    """User and password out of the URL: sent as basic authentication, in place of a key."""
+
+    @property
+    def local(self) -> bool:
+        """Whether it is on this machine."""
+        return self.place.here
+
+    def headers(self) -> dict[str, str]:
+        """Return the header that carries the key; none without one, or where a login is sent.
+
+        Raises:
+            SettingsError: the configuration holds a mistake.
+            EngineError: the key's variable holds what cannot be sent in a header.
+        """
+        key = None if self.login else key_for(self.place)
+        return {"Authorization": f"Bearer {key.value}"} if key else {}
+
+    def advice(self) -> str:
+        """Say what to do where access is refused."""
+        return "Is the login in its URL valid?" if self.login else how_to_send(self.place)
+
+
+def address_of(model: str, base_url: str) -> Address:
+    """Take the URL of an endpoint apart.
+
+    Args:
+        model: its model, which an error names.
+        base_url: e.g. `https://host/v1`, perhaps with a login and a query.
+
+    Raises:
+        EngineError: it is not one of an endpoint.
+    """
+    base = checked_url(model, base_url)
+    path, mark, query = base.raw_path.partition(b"?")
+    # The password leaves the URL, which httpx logs, and is sent in the header all the same.
+    bare = base.copy_with(userinfo=b"", fragment=None)
+    return Address(
+        url=bare.copy_with(raw_path=path.rstrip(b"/") + b"/chat/completions" + mark + query),
+        shown=str(bare.copy_with(query=None)).rstrip("/"),
+        place=place_at(base),
+        login=(base.username, base.password) if base.userinfo else None,
+    )
 
 
 def checked_url(model: str, base_url: str) -> httpx.URL:
@@ -26,6 +83,35 @@ def checked_url(model: str, base_url: str) -> httpx.URL:
     if url.scheme not in ("http", "https") or not url.host:
         raise EngineError(f"openai:{model}: the endpoint is not a URL like https://host/v1")
     return url
+
+
+def open_client(
+    address: Address, headers: dict[str, str], timeout_s: float, connections: int
+) -> httpx.AsyncClient:
+    """Return a client for one endpoint.
+
+    Args:
+        address: of the endpoint.
+        headers: of its key (`Address.headers`).
+        timeout_s: between two bytes, at most.
+        connections: open at once, at most.
+
+    Raises:
+        EngineError: the environment names a proxy of a kind that is not supported.
+    """
+    options: dict[str, Any] = {
+        "headers": {"Content-Type": "application/json", "Accept-Encoding": "gzip", **headers},
+        "auth": address.login,
+        "timeout": httpx.Timeout(timeout_s, connect=min(timeout_s, CONNECT_SECONDS)),
+        "limits": httpx.Limits(max_connections=connections),
+        # What is for this machine must not go through a proxy that the environment names.
+        "trust_env": not address.local,
+    }
+    try:
+        return httpx.AsyncClient(**options)
+    except (ImportError, ValueError) as error:
+        words = harmless(redact(str(error)), 200)
+        raise EngineError(f"{address.shown}: the proxy in the environment: {words}") from None
 
 
 def is_loopback(host: str) -> bool:

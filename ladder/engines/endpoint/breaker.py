@@ -98,6 +98,11 @@ class Breaker:
         """The endpoint may be out: what is sent is one probe at a time."""
         return bool(self._doubt)
 
+    def said(self, kind: str) -> str:
+        """Return what the server said most often with a kind of failure; empty: nothing."""
+        words = self.words.get(kind)
+        return words.most_common(1)[0][0] if words else ""
+
     def take(self, spent: bool) -> Turn | float:
         """Return what may be sent now, or the seconds to wait before asking again.
 

@@ -15,7 +15,7 @@ from ladder.engines.base import Abilities, Completion, Request
 from ladder.engines.local.generating import Generating
 from ladder.engines.local.loading import ADAPTER, transformers_version
 from ladder.engines.local.local_model import LocalModel
-from ladder.engines.local.scoring import Scoring
+from ladder.engines.local.scoring import score
 from ladder.engines.passport import read_settings
 from ladder.errors import EngineError
 from ladder.files import digest_of, folder_digests
@@ -28,7 +28,7 @@ PINNED = ("config.json", "generation_config.json", "tokenizer.json", "chat_templ
 
 
 class LocalEngine(LocalModel):
-    """A model of this machine that answers requests."""
+    """A model on this machine that answers requests: it scores their choices, or generates."""
 
     @property
     def abilities(self) -> Abilities:
@@ -55,10 +55,6 @@ class LocalEngine(LocalModel):
         return pins
 
     @cached_property
-    def _scoring(self) -> Scoring:
-        return Scoring(self)
-
-    @cached_property
     def _generating(self) -> Generating:
         return Generating(self)
 
@@ -72,11 +68,12 @@ class LocalEngine(LocalModel):
                 yield at, Completion(error=unfit, kind="too long", tokens_in=len(prompt))
             else:
                 fitting.append(at)
-        for scored in (True, False):
-            group = [at for at in fitting if bool(requests[at].choices) == scored]
-            if group:
-                run = self._scoring.score if scored else self._generating.generate
-                yield from run(requests, prompts, group)
+        scored = [at for at in fitting if requests[at].choices]
+        if scored:
+            yield from score(self, requests, prompts, scored)
+        generated = [at for at in fitting if not requests[at].choices]
+        if generated:
+            yield from self._generating.generate(requests, prompts, generated)
 
     def _unfit(self, request: Request, prompt: list[int]) -> str | None:
         """Return why a request cannot be answered, if it cannot."""

@@ -1,4 +1,4 @@
-"""Generate answers token by token, in batches that share a prefix."""
+"""Answers generated token by token, in batches whose prompts begin alike."""
 
 from __future__ import annotations
 
@@ -10,30 +10,39 @@ from typing import TYPE_CHECKING, Any
 from ladder.engines.base import Completion, Request
 from ladder.engines.local.growing import Growing, draws_of, next_tokens
 from ladder.engines.local.json_schema import Grammars
-from ladder.engines.local.local_model import LocalModel, repeated
+from ladder.engines.local.local_model import LocalModel, batches, repeated
 
 if TYPE_CHECKING:
     import torch
 
 
 class Generating:
-    """Generates the answers of requests with a model."""
+    """Generates with a model; the grammars of the schemas it has met stay compiled."""
 
     def __init__(self, local: LocalModel) -> None:
-        """Load nothing yet."""
+        """Take the model; it is not loaded yet."""
         self.local = local
 
     def generate(
         self, requests: Sequence[Request], prompts: Sequence[list[int]], group: list[int]
     ) -> Iterator[tuple[int, Completion]]:
-        """Yield the position of each request in `group` with its generated answer."""
+        """Answer requests in batches.
+
+        Args:
+            requests: all of a call.
+            prompts: their tokens.
+            group: positions of those to answer.
+
+        Yields:
+            position and answer.
+        """
         import torch
 
         started = time.perf_counter()
         shared, prefix = self.local.prefill(prompts, group)
         prefill_seconds = (time.perf_counter() - started) / len(group)
         lengths = {at: len(prompts[at]) - shared + requests[at].max_tokens for at in group}
-        for batch in self.local.batches(group, lengths, beside=shared):
+        for batch in batches(group, lengths, beside=shared):
             started = time.perf_counter()
             answers = [self.begin(requests[at], prompts[at]) for at in batch]
             with torch.inference_mode():
@@ -58,7 +67,7 @@ class Generating:
     @cached_property
     def _grammars(self) -> Grammars:
         vocabulary = self.local.model.get_output_embeddings().out_features
-        return Grammars(self.local.tokenizer, vocabulary, [*self._ends])
+        return Grammars(self.local.tokenizer, vocabulary, [*self.local.ends])
 
     def _grow(
         self, answers: list[Growing], suffixes: list[list[int]], shared: int, prefix: Any
@@ -129,15 +138,9 @@ class Generating:
             logits = self._next_logits(*padded, repeated(prefix, len(prompts)))
             return logits.float().log_softmax(-1).cpu()
 
-    @cached_property
-    def _ends(self) -> frozenset[int]:
-        ends = self.local.model.generation_config.eos_token_id
-        own = {self.local.tokenizer.eos_token_id}
-        return frozenset(own | set(ends if isinstance(ends, list) else [ends]))
-
     def _ended(self, answer: Growing) -> bool:
         tokens, request = answer.tokens, answer.request
-        if answer.whole or tokens[-1] in self._ends or len(tokens) >= request.max_tokens:
+        if answer.whole or tokens[-1] in self.local.ends or len(tokens) >= request.max_tokens:
             return True
         return bool(request.stop) and any(
             stop in self.local.tokenizer.decode(tokens) for stop in request.stop

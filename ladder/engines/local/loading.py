@@ -1,4 +1,4 @@
-"""Load the weights of a model folder for inference, and an adapter on top."""
+"""Load a model for inference: what a folder must hold, its weights, an adapter merged into them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ ADAPTER = "adapter_config.json"
 
 
 def refuse_other(folder: Path, adapter: Path | None) -> None:
-    """Refuse folders that hold something else than a model and an adapter in safetensors."""
+    """Refuse folders that hold something else than a model and an adapter in safetensors.
+
+    Raises:
+        EngineError: one of them holds no model, no adapter, or pickles.
+    """
     if not (folder / "config.json").is_file():
         if (folder / ADAPTER).is_file():
             fix = f"`ladder export {folder} --to merged` makes a model of it"
@@ -32,7 +36,11 @@ def refuse_other(folder: Path, adapter: Path | None) -> None:
 
 
 def transformers_version() -> str:
-    """Return the installed version; an answer may depend on it."""
+    """Return the installed version, which an answer may depend on.
+
+    Raises:
+        MissingExtraError: transformers is not installed.
+    """
     try:
         return version("transformers")
     except PackageNotFoundError:
@@ -40,7 +48,11 @@ def transformers_version() -> str:
 
 
 def quiet_transformers() -> Any:
-    """Import transformers, and keep it from writing to the terminal."""
+    """Import transformers, and keep it from writing to the terminal.
+
+    Raises:
+        MissingExtraError: transformers is not installed.
+    """
     try:
         import transformers
     except ImportError:
@@ -78,15 +90,20 @@ def load_model(folder: Path, adapter: Path | None, own_code: bool = False) -> An
         )
         raise EngineError(f"{folder} cannot be loaded. {fix}. {why}") from None
     model.eval()
-    if adapter is None:
-        return model
+    return model if adapter is None else _with_adapter(model, adapter)
+
+
+def _with_adapter(model: Any, adapter: Path) -> Any:
+    """Merge an adapter into a model, and prove on one forward pass that it changes the answers."""
+    import torch
+
     # It reports that optional kernels are not downloaded; nothing here needs them.
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     try:
         from peft import PeftModel
     except ImportError:
         raise MissingExtraError("peft", 'pip install "escalation-ladder[train]"') from None
-    probe = torch.arange(100, 132, device=device)[None]
+    probe = torch.arange(100, 132, device=model.device)[None]
     with torch.inference_mode(), warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # between peft and transformers
         before = model(probe).logits.float()

@@ -1,11 +1,14 @@
-"""A causal language model in a folder: its tokens, its weights, and batches that share a prefix."""
+"""A causal language model in a folder: its tokenizer, its weights, and what batches need of it.
+
+What scoring (`scoring.py`) and generating (`generating.py`) have in common.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ladder.engines.base import Request
 from ladder.engines.local.loading import load_model, quiet_transformers, refuse_other
@@ -13,16 +16,13 @@ from ladder.engines.passport import refuse_changed
 from ladder.errors import EngineError
 from ladder.wording import harmless
 
-if TYPE_CHECKING:
-    pass
-
 BATCH_TOKENS = 4096
 """Tokens in one forward pass, padding included: beyond this a CPU gains nothing."""
 BATCH_ROWS = 32
 
 
 class LocalModel:
-    """A model in a folder, with an adapter on top if one is given."""
+    """A model in a folder, with an adapter merged into it if one is given."""
 
     def __init__(self, folder: Path, adapter: Path | None = None, own_code: bool = False) -> None:
         """Open the folders; no weights are loaded yet.
@@ -69,8 +69,20 @@ class LocalModel:
         """The weights in memory; an adapter is merged after it is shown to change the answers."""
         return load_model(self.folder, self.adapter, self.own_code)
 
+    @cached_property
+    def ends(self) -> frozenset[int]:
+        """Tokens that end an answer."""
+        ends = self.model.generation_config.eos_token_id
+        own = {self.tokenizer.eos_token_id}
+        return frozenset(own | set(ends if isinstance(ends, list) else [ends]))
+
+    @cached_property
+    def line_end(self) -> int:
+        """The token of a line break."""
+        return int(self.tokenizer("\n", add_special_tokens=False)["input_ids"][-1])
+
     def encode(self, request: Request) -> list[int]:
-        """Return the prompt's tokens."""
+        """Return a request's prompt as tokens; special tokens in its own text are text."""
         if not request.messages:
             return self._ids(self._inert(request.text))
         messages = [
@@ -91,23 +103,16 @@ class LocalModel:
         ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
         return ids
 
-    def batches(
-        self, group: list[int], lengths: dict[int, int], beside: int
-    ) -> Iterator[list[int]]:
-        """Cut into batches of like length that stay within the token budget."""
-        batch: list[int] = []
-        for at in sorted(group, key=lambda at: -lengths[at]):
-            widest = lengths[batch[0]] if batch else lengths[at]
-            full = (len(batch) + 1) * (widest + beside // 4) > BATCH_TOKENS
-            if batch and (full or len(batch) == BATCH_ROWS):
-                yield batch
-                batch = []
-            batch.append(at)
-        if batch:
-            yield batch
+    def prefill(self, prompts: Sequence[list[int]], group: Sequence[int]) -> tuple[int, Any]:
+        """Run the tokens that all prompts of a group begin with.
 
-    def prefill(self, prompts: Sequence[list[int]], group: list[int]) -> tuple[int, Any]:
-        """Run the tokens that all prompts of a group begin with; return how many, and the cache."""
+        Args:
+            prompts: of all requests.
+            group: positions in them.
+
+        Returns:
+            how many tokens that are (0: none are shared), and the key-value cache of one row.
+        """
         import torch
         from transformers import DynamicCache
 
@@ -118,6 +123,26 @@ class LocalModel:
             with torch.inference_mode():
                 self.model.model(input_ids=ids, past_key_values=cache, use_cache=True)
         return shared, cache
+
+
+def batches(group: Sequence[int], lengths: Mapping[int, int], beside: int) -> Iterator[list[int]]:
+    """Cut requests into batches of like length that stay within the token budget.
+
+    Args:
+        group: positions of the requests.
+        lengths: position -> tokens that its row takes up in a batch.
+        beside: tokens of the shared prefix; they weigh a quarter, as only attention reads them.
+    """
+    batch: list[int] = []
+    for at in sorted(group, key=lambda at: -lengths[at]):
+        widest = lengths[batch[0]] if batch else lengths[at]
+        full = (len(batch) + 1) * (widest + beside // 4) > BATCH_TOKENS
+        if batch and (full or len(batch) == BATCH_ROWS):
+            yield batch
+            batch = []
+        batch.append(at)
+    if batch:
+        yield batch
 
 
 def shared_prefix(prompts: Sequence[list[int]]) -> int:
