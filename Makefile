@@ -32,6 +32,9 @@ fix: .venv/dev  ## Mend what ruff can mend.
 schema: .venv/train  ## Write the JSON Schema of assessment.json anew.
 	.venv/bin/python -m ladder.report.schema
 
+golden: .venv/dev  ## Write the report that the tests compare with anew.
+	PYTHONPATH=tests .venv/bin/python -m report.golden
+
 clean:  ## Remove .venv and the caches of the tools; runs/ stays.
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
@@ -50,4 +53,4 @@ clean:  ## Remove .venv and the caches of the tools; runs/ stays.
 	$(PIP) -c constraints.txt -e '.[dev]'
 	@touch $@
 
-.PHONY: help assess test slow long check fix schema clean
+.PHONY: help assess test slow long check fix schema golden clean

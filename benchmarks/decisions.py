@@ -123,7 +123,7 @@ def false_improvements(times: int, candidates: int = 20, dev: int = 120, gate: i
         flattered += standings[winner].mean - 0.7
     print(f"\n{candidates} equal candidates, raced on {dev} rows, {times} times")
     print(f"  called better on the rows that chose them   {rate(on_dev, times)}")
-    print(f"  called better on unseen rows (the program)  {rate(on_gate, times)}")
+    print(f"  called better on fresh training examples (the program)  {rate(on_gate, times)}")
     print(f"  the winner's dev score flatters it by       {flattered / times:.3f}")
 
 

@@ -5,7 +5,7 @@
 FOLDER holds wiki_rag/ (XQuAD, English). Two pipelines over a real small model: the shipped ferry
 handbook, and the encyclopedia (which of 12 articles answers a question). Beside the documents
 stands an archive of tickets, which hold each question word for word and no answer, so that one
-text is not enough. Every fault of `ladder.diagnosis.faults` is injected into both, under several
+text is not enough. Every fault of `fault_injection` is injected into both, under several
 seeds; each case draws 40 of the rows, judges them at a gate that the healthy pipeline holds, and
 diagnoses. Healthy pipelines are cases too: no cause may be named there. A fault that this model
 shrugs off (it holds the gate all the same) leaves nothing to diagnose, and is said and not counted.
@@ -25,12 +25,11 @@ from random import Random
 from typing import Any
 
 import yaml
-from ladder.retrieval.library import Library
+from fault_injection import FAULTS, Fault, Pipeline
 from rich.progress import Progress
 
 from ladder.climb.opening import open_bench
 from ladder.diagnosis.ablations import run_ablations
-from ladder.diagnosis.faults import FAULTS, Fault, Pipeline
 from ladder.diagnosis.rules import Ablations, diagnose
 from ladder.engines.bundled import bundled_folder
 from ladder.evidence import Candidate, Retrieval
@@ -38,6 +37,7 @@ from ladder.gate.bounds import estimate
 from ladder.gate.verdict import combine, judge_score
 from ladder.inference.answer import answer
 from ladder.progress import Quiet
+from ladder.retrieval.retriever import Retriever
 from ladder.retrieval.search import make_index
 from ladder.rungs.protocol import Bench
 from ladder.task import load_task
@@ -125,8 +125,8 @@ def write(folder: Path, given: dict[str, Any]) -> Path:
     return folder / "task.yaml"
 
 
-def healthy(bench: Bench) -> Candidate:
-    """Return the pipeline that is broken: three texts, and the labels scored."""
+def healthy() -> Candidate:
+    """Return the pipeline that is broken: three texts, and the label log-likelihood."""
     return Candidate(
         rung="rag",
         description="healthy",
@@ -140,20 +140,15 @@ def healthy(bench: Bench) -> Candidate:
 
 def broken(bench: Bench, fault: Fault | None, seed: int, rows: int, weaker: str) -> Ablations:
     """Return what the ablations measure once a fault is injected."""
-    splits = replace(bench.data, gate=bench.data.gate[:rows])
-    pipeline = Pipeline(splits, healthy(bench), make_index, weaker)
+    data = replace(bench.data, gate=bench.data.gate[:rows])
+    pipeline = Pipeline(data, healthy(), make_index, weaker)
     if fault:
         pipeline = fault.inject(pipeline, Random(seed))
-    here = Bench(
-        bench.task,
-        pipeline.splits,
-        bench.evaluator.models.cache,
-        bench.folder,
-        bench.trainer.artefacts,
-    )
-    here.library = Library(here.task, here.splits, here.store, Quiet(), pipeline.make_index)
-    outcomes = answer(here, pipeline.candidate, here.splits.gate)
-    return run_ablations(here, pipeline.candidate, outcomes, every=True)
+    data, cache = pipeline.splits, bench.evaluator.models.cache
+    library = Retriever(bench.task, data, cache, Quiet(), pipeline.make_index)
+    evaluator = replace(bench.evaluator, data=data, retriever=library)
+    outcomes = answer(evaluator, pipeline.candidate, data.gate)
+    return run_ablations(evaluator, pipeline.candidate, outcomes, every=True)
 
 
 def case(ablations: Ablations, rows: Sequence[str]) -> str:

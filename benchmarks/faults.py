@@ -44,6 +44,9 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from engines.faulty_server import FaultyServer, Seen, Step, failing, raw  # noqa: E402
 
+from ladder.evidence import Assessment  # noqa: E402
+from ladder.report.reasons import why_withheld  # noqa: E402
+
 MOST_REQUESTS, MOST_SECONDS = 25, 60
 SHARE_BY_CONTENT, SHARE_FIRST_TRY = 0.1, 0.3
 WINDOW_SECONDS = (15.0, 40.0)
@@ -270,7 +273,8 @@ def run(case: Case, folder: Path) -> Ran:
         for line in attempt["race"]
         if not line.get("errors") and line["n"]
     }
-    words = found.get("recommendation", {}).get("withheld") or done.stderr.strip()
+    why = why_withheld(Assessment.model_validate(found)) if found else ""
+    words = why or done.stderr.strip()
     return Ran(
         done.returncode, decision(done.returncode, found), seconds, asked, wrong, races, words
     )

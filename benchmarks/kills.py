@@ -63,7 +63,7 @@ def essence(found: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def bench(world: World, folder: Path, draw: Random, kills: int, usual_s: float) -> Climbed:
+def climb(world: World, folder: Path, draw: Random, kills: int, usual_s: float) -> Climbed:
     """Climb with so many kills on the way."""
     model, answered, lock = model_of(world), Counter[str](), threading.Lock()
 
@@ -140,14 +140,14 @@ def main() -> None:
         usual, took = {}, {}
         for world in chosen:
             started = time.monotonic()
-            usual[world.name] = bench(world, folder / world.name, Random(0), 0, 0.0)
+            usual[world.name] = climb(world, folder / world.name, Random(0), 0, 0.0)
             took[world.name] = time.monotonic() - started
         number = max(1, round(asked.kills / KILLS_A_CLIMB))
         jobs = []
         for at in range(number):
             world, draw = chosen[at % len(chosen)], Random(f"{asked.seed} {at}")
             place = folder / f"climb {at}"
-            job = pool.submit(bench, world, place, draw, KILLS_A_CLIMB, took[world.name])
+            job = pool.submit(climb, world, place, draw, KILLS_A_CLIMB, took[world.name])
             jobs.append((world, job))
         for world, job in jobs:
             found = job.result()

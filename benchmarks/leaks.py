@@ -3,10 +3,11 @@
     python benchmarks/leaks.py DATASETS_FOLDER
 
 A data set is a folder with README.md, train.jsonl and test.jsonl. For those whose README states how
-many test rows repeat a training row, the rows are found again by an independent implementation of
-the stated definition (equal after folding case and punctuation; TF-IDF cosine of character n-grams
-of at least 0.9), and the program's own findings are held against them. Then every data set's
-near-duplicates are compared with a count of all pairs, beside MinHash (datasketch), the usual way.
+many test rows repeat a training example, the rows are found again by an independent implementation
+of the stated definition (equal after folding case and punctuation; TF-IDF cosine of character
+n-grams of at least 0.9), and the program's own findings are held against them. Then every data
+set's near-duplicates are compared with a count of all pairs, beside MinHash (datasketch), the
+usual way.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 
 
 def equal_rows(train: Sequence[str], test: Sequence[str]) -> set[int]:
-    """Return the test rows equal to a training row once case and all punctuation are folded."""
+    """Return the test rows equal to a training example once case and all punctuation are folded."""
     plain = [
         [" ".join(re.findall(r"[^\W_]+", text.lower())) for text in part] for part in (train, test)
     ]
@@ -50,14 +51,14 @@ def equal_rows(train: Sequence[str], test: Sequence[str]) -> set[int]:
 
 
 def cosine_rows(train: Sequence[str], test: Sequence[str], least: float) -> set[int]:
-    """Return the test rows whose character 5-grams (TF-IDF) are that close to a training row's."""
+    """Return the test rows whose character 5-grams (TF-IDF) are so close to a training example."""
     vectors = TfidfVectorizer(analyzer="char_wb", ngram_range=(5, 5)).fit(train)
     best = (vectors.transform(test) @ vectors.transform(train).T).max(axis=1).toarray().ravel()
     return set(np.flatnonzero(best >= least - 1e-9).tolist())
 
 
 def kinds_of_rows(pairs: Sequence[LikePair], learnt: int) -> dict[int, str]:
-    """Return test row -> how it is like a training row, the strongest kind it has."""
+    """Return test row -> how it is like a training example, the strongest kind it has."""
     found: dict[int, str] = {}
     for pair in pairs:
         if pair.right < learnt:
@@ -172,8 +173,10 @@ def main() -> None:
     parser.add_argument("datasets", type=Path)
     folders = sorted(path.parent for path in parser.parse_args().datasets.glob("*/README.md"))
     print(
-        "Test rows that repeat a training row: stated / found again by brute force, and how many\n"
-        "of the latter are found (+n: or whose word n-grams stand to 80 % in one training row)\n"
+        "Test rows that repeat a training example: stated / found again by brute force, and how "
+        "many\n"
+        "of the latter are found (+n: or whose word n-grams stand to 80 % in one training "
+        "example)\n"
         f"{'data set':18}{'equal':>9} {'found':>10}{'cosine':>10} {'found':>10} {'found +n':>10}"
         f"{'equal':>6}{'near':>6}{'slots':>6}{'s':>7}{'n':>5}{'covered':>8}{'share':>6}{'s':>7}"
     )

@@ -1,12 +1,12 @@
-"""What the prompt search is worth: the usual prompts beside what the search finds, on unseen rows.
+"""What the prompt search is worth: the usual prompts beside what is found, on fresh examples.
 
     python benchmarks/prompting.py FOLDER [--sets banking77 …] [--calls 600]
 
 FOLDER holds the public sets. Each is cut to a few hundred rows (Banking77 to ten intents), the
-prompt rung's usual waves race on the dev rows, and the search goes on from their winner, whatever
-the gate. Both winners then answer the same gate rows, which neither has seen. `kept` is what the
-climb would do: the challenger must win on training rows that chose nothing. The bundled model
-answers, a few minutes a set, with nothing kept from before.
+prompt rung's usual waves race on the dev examples, and the search goes on from their winner,
+whatever the gate. Both winners then answer the same eval examples, which neither has seen. `kept`
+is what the climb would do: the challenger must win on training examples that chose nothing. The
+bundled model answers, a few minutes a set, with nothing kept from before.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import yaml
@@ -71,21 +72,20 @@ def cut(folder: Path, name: str, target: Path, calls: int) -> Path:
 
 
 def usual_winner(bench: Bench) -> Candidate:
-    """Race the usual stages."""
-    incumbent: Candidate | None = None
-    for stage in r1_prompt.STAGES:
-        incumbent, _ = race(
-            bench.evaluator, [*([incumbent] if incumbent else []), *stage(bench, incumbent)]
-        )
-    assert incumbent is not None
-    return incumbent
+    """Race the usual waves."""
+    leader: Candidate | None = None
+    for wave in r1_prompt.STAGES:
+        leader, _ = race(bench.evaluator, [*([leader] if leader else []), *wave(bench, leader)])
+    assert leader is not None
+    return leader
 
 
 def scores(bench: Bench, candidate: Candidate, rows: str) -> list[float]:
-    """Return a candidate's scores on one part of the rows."""
-    return [
-        outcome.score for outcome in answer(bench.evaluator, candidate, getattr(bench.data, rows))
-    ]
+    """Return a candidate's scores on one part of the rows; all of them must have one."""
+    outcomes = answer(bench.evaluator, candidate, getattr(bench.data, rows))
+    found = [outcome.score for outcome in outcomes if outcome.score is not None]
+    assert len(found) == len(outcomes), "a row without a score: two systems would not be paired"
+    return found
 
 
 def mean(values: list[float]) -> str:
@@ -108,17 +108,17 @@ def measure(folder: Path, name: str, calls: int) -> None:
         gap, low, high, p_value = paired(new, old, 0.95)
         kept = proof is not None and proof.claim == "better"
         gate = bench.task.gate.model_copy(update={"min_score": USUAL_GATE})
-        bench.task = bench.task.model_copy(update={"gate": gate})
-        runs = "would run" if worth_it(bench.evaluator, usual) else "would not run"
+        usually = replace(bench.evaluator, task=bench.task.model_copy(update={"gate": gate}))
+        runs = "would run" if worth_it(usually, usual) else "would not run"
         print(
             f"{name}: {len(bench.data.train)} train, {len(bench.data.dev)} dev, "
-            f"{len(old)} gate rows; at a gate of {USUAL_GATE} the search {runs}\n"
+            f"{len(old)} eval examples; at a gate of {USUAL_GATE} the search {runs}\n"
             f"  usual   dev {mean(scores(bench, usual, 'dev'))} gate {mean(old)}  "
             f"{asked.calls:5} calls {asked.seconds:4.0f} s  {usual.description}\n"
             f"  search  dev {mean(scores(bench, winner, 'dev'))} gate {mean(new)}  "
             f"{searched.calls:5} calls {searched.seconds:4.0f} s  {winner.description}\n"
-            f"  gate rows: {gap:+.3f} ({low:+.3f} to {high:+.3f}), p {p_value:.3f}\n"
-            f"  unseen training rows: "
+            f"  eval examples: {gap:+.3f} ({low:+.3f} to {high:+.3f}), p {p_value:.3f}\n"
+            f"  unseen training examples: "
             + (f"{proof.difference:+.3f} on {proof.n}, p {proof.p_value:.3f}, " if proof else "")
             + f"{'kept' if kept else 'not kept'}",
             flush=True,

@@ -4,8 +4,8 @@
     python benchmarks/recipes.py TASK distill_logits --teacher hf:FOLDER [--student hf:FOLDER]
 
 A preference program measures itself on the pairs that it holds out. What learns from answers is
-measured here, by the task's first scorer on the same held-out rows before and after. Rows are the
-rows trained on; memory is the process's peak; minutes are those of training, without loading,
+measured here, by the task's first scorer on the same held-out examples before and after. Rows are
+the rows trained on; memory is the process's peak; minutes are those of training, without loading,
 and USD are theirs on the task's machine.
 """
 
@@ -99,7 +99,7 @@ def score(bench: Bench, candidate: Candidate, rows: Sequence[Any]) -> float:
     faults = [outcome.error for outcome in outcomes if outcome.error]
     if faults:
         raise SystemExit(f"{len(faults)} rows without an answer: {faults[0]}")
-    return fmean(outcome.score for outcome in outcomes)
+    return fmean(outcome.score for outcome in outcomes if outcome.score is not None)
 
 
 if __name__ == "__main__":

@@ -207,7 +207,7 @@ def variants(bench: Bench, usual: Candidate) -> Iterator[tuple[str, Candidate]]:
 def _usd(bench: Bench, way: Candidate, outcomes: Sequence[Outcome]) -> float:
     """Return USD per 1,000 requests of this machine: the model's seconds, and the search's."""
     seconds = [o.completion.seconds for o in outcomes if o.score is not None]
-    searching = bench.evaluator.library.seconds(way.retrieval, [o.sample for o in outcomes])
+    searching = bench.evaluator.reader.seconds(way.retrieval, [o.sample for o in outcomes])
     hourly = bench.task.hardware.usd_per_hour
     return machine_usd_per_1k(sum(seconds) / max(1, len(seconds)) + searching, hourly, 1.0)
 

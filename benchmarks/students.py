@@ -4,12 +4,13 @@
 
 FOLDER holds the public sets. Each is cut to the rows (and Banking77 to the intents) named below, so
 that a set takes some six minutes. The teacher is the bundled model: it reads the four nearest
-examples, or the bare prompt, in the form that wins on a few dev rows. It answers training rows, and
-its answers, not the rows' own labels, teach the students of the distill rung: a linear head on
-character n-grams, one on an embedding where a model for it is installed, and with --generating a
-pruned language model with a vocabulary of its rows' own. Teacher and students are then measured on
-the same gate rows in one run, nothing kept from before. `kept` is the student's score over the
-teacher's with the interval of their paired difference; ms is the p50 of single requests, $ that of
+examples, or the bare prompt, in the form that wins on a few dev examples. It answers training
+examples, and its answers, not the rows' own labels, teach the students of the distill rung: a
+linear head on character n-grams, one on an embedding where a model for it is installed, and with
+--generating a pruned language model with a vocabulary of its rows' own. Teacher and students are
+then measured on the same eval examples in one run, nothing kept from before. `kept` is the
+student's score over the teacher's with the interval of their paired difference; ms is the p50 of
+single requests, $ that of
 a request on a machine at 0.20 USD an hour kept busy. The control, on the rows' own labels, shows
 what no teacher at all gives.
 """
@@ -20,7 +21,6 @@ import argparse
 import json
 import tempfile
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,7 +32,7 @@ from ladder.evaluation.control import measure_control
 from ladder.evaluation.measure import measure
 from ladder.evidence import Attempt, Candidate, Measurement
 from ladder.inference.answer import answer
-from ladder.inference.outcome import Outcome, scores_of
+from ladder.inference.outcome import scores_of
 from ladder.progress import Quiet
 from ladder.rungs import r1_prompt, r2_rag, r4_distill
 from ladder.rungs.protocol import Bench
@@ -51,7 +51,7 @@ PROMPTED = ("review_sentiment",)
 LABELS = {"banking77": 10}
 """How many of a set's labels are kept, first come."""
 TRAIN_ROWS, TEST_ROWS, TAUGHT_ROWS = 1000, 500, 600
-"""Rows kept of a set; training rows that the teacher answers."""
+"""Rows kept of a set; training examples that the teacher answers."""
 DEV_ROWS, GATE_ROWS = 32, 200
 EXAMPLES = 4
 LOWEST_GATE = 0.05
@@ -86,7 +86,7 @@ def cut(folder: Path, name: str, target: Path) -> Path:
 
 
 def teacher_for(bench: Bench, name: str) -> Attempt:
-    """Race the forms of the set's teacher on dev rows, and measure the winner on the gate rows."""
+    """Race the forms of the set's teacher on the dev set, and measure the winner."""
     if name in PROMPTED:
         forms = r1_prompt.STAGES[0](bench, None)
     else:
@@ -94,19 +94,20 @@ def teacher_for(bench: Bench, name: str) -> Attempt:
         forms = [form for form, how in read if how and how.narrow and how.k == EXAMPLES]
     winner, _ = race(bench.evaluator, forms)
     measured, _, outcomes = measure(bench.evaluator, winner, bench.data.gate, all_rows=True)
-    bench.history.scores[winner.rung] = by_row(outcomes)
-    return Attempt(
+    attempt = Attempt(
         rung=winner.rung, status="passed", reason="", candidate=winner, measurement=measured
     )
+    bench.history.add(attempt, scores_of(outcomes))
+    return attempt
 
 
-def students(bench: Bench, generating: bool) -> list[Candidate]:
-    """Let the teacher answer the training rows, and train the students."""
+def students(bench: Bench, best: Attempt, generating: bool) -> list[Candidate]:
+    """Let the teacher answer the training examples, and train the students."""
     if generating:
         return r4_distill.first_stage(bench, None)
     rows = bench.data.train[:TAUGHT_ROWS]
     outcomes = answer(
-        bench.evaluator, teacher_of(bench.evaluator), rows, "teacher answers", scored=False
+        bench.evaluator, teacher_of(bench.task, best), rows, "teacher answers", scored=False
     )
     taught = [outcome for outcome in outcomes if outcome.completion.error is None and outcome.text]
     return r4_distill.label_students(bench, taught)
@@ -122,29 +123,24 @@ def line(name: str, m: Measurement) -> str:
     )
 
 
-def by_row(outcomes: Sequence[Outcome]) -> dict[str, float]:
-    """Return the score of each row that was answered."""
-    return scores_of(outcomes)
-
-
 def run(folder: Path, name: str, generating: bool) -> None:
     """Print one set's table."""
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as scratch:
         path = cut(folder, name, Path(scratch))
         bench = open_bench(load_task(path), Path(scratch) / "runs", Quiet())
-        few = {"dev": bench.data.dev[:DEV_ROWS], "gate": bench.data.gate[:GATE_ROWS]}
-        bench.data = replace(bench.data, **few)
-        control = measure_control(bench.evaluator)
+        data = bench.data
+        few = replace(data, dev=data.dev[:DEV_ROWS], gate=data.gate[:GATE_ROWS])
+        bench = replace(bench, evaluator=bench.evaluator.with_data(few))
+        control, _ = measure_control(bench.evaluator)
         best = teacher_for(bench, name)
-        bench.history.attempts.append(best)
         assert best.measurement is not None
-        made = students(bench, generating)
+        made = students(bench, best, generating)
         rows = bench.data.gate
         print(
-            f"{name}: {len(bench.data.labels)} labels, {len(bench.data.train)} training rows, "
+            f"{name}: {len(bench.data.labels)} labels, {len(bench.data.train)} training examples, "
             f"{min(len(bench.data.train), TAUGHT_ROWS)} of them answered by the teacher, "
-            f"{len(rows)} gate rows"
+            f"{len(rows)} eval examples"
         )
         for reference in control.lines if control else ():
             score = reference.score
@@ -155,7 +151,7 @@ def run(folder: Path, name: str, generating: bool) -> None:
         teacher = best.measurement, bench.history.scores[best.rung]
         for student in made:
             measured, _, outcomes = measure(bench.evaluator, student, rows, all_rows=True)
-            found = beside(bench.evaluator, best.rung, (measured, by_row(outcomes)), teacher)
+            found = beside(bench.evaluator, best.rung, (measured, scores_of(outcomes)), teacher)
             print(line(student.description[:44], measured))
             if found:
                 print(

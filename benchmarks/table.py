@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 
 from ladder.evidence import Assessment
-from ladder.report.markdown import span
 from ladder.task import RUNGS
+from ladder.wording import span
 
 
 def newest(runs: Path) -> dict[str, dict[bool, Assessment]]:

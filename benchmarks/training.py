@@ -5,9 +5,9 @@
     python benchmarks/training.py … --recipe qlora --shape 7b    # random weights, for a GPU
 
 Both read the same YAML (`recipes/lora.yaml`), rows, base and seed; both adapters then answer the
-same held-out rows. Tokens are those of prompts and answers, padding not counted, over the seconds
-that the trainer itself reports: loading and start-up are left out on both sides. The sides take
-turns, and the fastest round of each counts: other work on the machine only ever slows a round
+same held-out examples. Tokens are those of prompts and answers, padding not counted, over the
+seconds that the trainer itself reports: loading and start-up are left out on both sides. The sides
+take turns, and the fastest round of each counts: other work on the machine only ever slows a round
 down. Peak memory is the process's resident set. FLOP are 4 for a token and a layer's weight:
 forward, and back through frozen weights; over what the machine can do they are the MFU.
 """

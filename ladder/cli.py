@@ -242,7 +242,7 @@ def train(
     ] = None,
     allow_code: AllowCode = False,
 ) -> None:
-    """Run one recipe on a task's training rows."""
+    """Run one recipe on a task's training examples."""
     from rich.console import Console
 
     from ladder.commands.train import train_task
@@ -274,7 +274,7 @@ def synth(
     ] = "",
     allow_code: AllowCode = False,
 ) -> None:
-    """Let the teacher write training rows; keep them only where they are shown to help."""
+    """Let the teacher write training examples; keep them only where they are shown to help."""
     from rich.console import Console
 
     from ladder.files import whole_path

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import json
 import math
@@ -25,6 +24,7 @@ from ladder.wording import in_json
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+LOCK = ".ladder.lock"
 R = TypeVar("R", bound="BaseModel")
 
 Raises = Callable[[Sequence[Problem]], LadderError]
@@ -209,11 +209,6 @@ def read_text(
         raise raises([Problem(str(path), got, "UTF-8 text", fix)]) from None
 
 
-def read_json(path: Path, wanted: str, raises: Raises = DataError) -> dict[str, Any]:
-    """Return the JSON object in a file: finite numbers, whole characters, nested not too deep."""
-    return _json_object(path, read_text(path, wanted, raises), wanted, raises)
-
-
 def read_record(path: Path, model: type[R], wanted: str, raises: Raises = DataError) -> R:
     """Return the record in a JSON file."""
     from pydantic import ValidationError
@@ -352,12 +347,10 @@ def refuse_unwritable_file(path: Path) -> None:
 @contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
     """Hold a folder's advisory lock: one process at a time, freed by the system on a crash."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+    from filelock import FileLock
+
+    with FileLock(folder / LOCK, mode=0o600):
         yield
-    finally:
-        os.close(handle)
 
 
 def write_whole(path: Path, text: str) -> None:

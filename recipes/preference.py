@@ -1,4 +1,4 @@
-"""What the preference programs (dpo.py, orpo.py, kto.py) share: rows, held-out rows, the metric.
+"""What the preference programs (dpo.py, orpo.py, kto.py) share: rows, held-out pairs, the metric.
 
 Every program holds some of its prompts out and looks at them before and after it trains. What it
 measures goes into training.json: the share of held-out (chosen, rejected) couples in which the
@@ -39,7 +39,7 @@ def hold_out(
 
     Args:
         rows: each has a prompt.
-        kind: the held-out rows have one of each kind at least.
+        kind: the held-out examples have one of each kind at least.
     """
     by_digest: dict[str, list[Row]] = {}
     for row in rows:

@@ -29,7 +29,8 @@ class Files:
     train_file: str = field(metadata={"help": "JSON lines."})
     program: str = field(default="sft.py", metadata={"help": "The program that runs this recipe."})
     starts_from: str = field(
-        default="base", metadata={"help": "base or student: which model `ladder train` hands over."}
+        default="base",
+        metadata={"help": "base or student: which model `ladder train` puts in context."},
     )
 
 

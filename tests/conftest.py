@@ -113,7 +113,7 @@ def tiny(smollm: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def student(tiny: Path, tmp_path: Path) -> Path:
     """A trained model with its passport, made from the tiny one."""
-    from artefacts import issued
+    from trained import issued
 
     folder = tmp_path / "student"
     shutil.copytree(tiny, folder)

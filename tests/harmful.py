@@ -69,7 +69,7 @@ def live(markdown: str) -> set[str]:
     found = set()
     for token in tokens(markdown):
         own = token.content in (
-            "<details><summary>The race on dev rows</summary>\n", "</details>\n", "</details>",
+            "<details><summary>The race on dev examples</summary>\n", "</details>\n", "</details>",
         ) or (token.attrs.get("src") == "costs.svg")  # fmt: skip
         if token.type in ("link_open", "image", "html_block", "html_inline", "fence") and not own:
             found.add(f"{token.type}: {token.content}{token.attrs}")

@@ -1,47 +1,298 @@
-"""What README and the runbooks say is true: commands are run, tree and help are compared."""
+"""What README, docs and runbooks say is true: commands are run; links, figures, words compared."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import get_args
 
 import pytest
 import yaml
+from benches import saying
 from conftest import EVALSETS, ROOT, ladder, program
+from engines.faulty_server import Seen
 from pydantic import BaseModel
 
-from ladder.task import Task
+from ladder.evidence import CauseName, Status, VerdictWord
+from ladder.task import RungName, Task
 
 BASH = re.compile(r"```bash\n(.*?)```", re.DOTALL)
+FENCED = re.compile(r"^ *```.*?^ *```$", re.DOTALL | re.MULTILINE)
+SPAN = re.compile(r"`([^`]+)`")
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+FLAG = re.compile(r"(?<!\S)--[a-z][a-z-]*")
+README = ROOT / "README.md"
+DOCS = sorted((ROOT / "docs").glob("*.md"))
 RUNBOOKS = sorted((ROOT / "runbooks").glob("*.md"))
+PAGES = (
+    README, ROOT / "CONTRIBUTING.md", *DOCS, *RUNBOOKS,
+    *(ROOT / folder / "README.md" for folder in ("benchmarks", "evalsets", "recipes")),
+)  # fmt: skip
+SETTING_UP = ("pip ", "make ")
+"""They fetch packages or run everything, so they are compared with what they name instead."""
+RUN_BELOW = {"README.md", "trust.md", "training.md", "artefacts.md"}
+"""Pages of README and docs whose bash blocks are run by a test here."""
+ORDER = [
+    "Install", "Quickstart", "Your task", "How it decides", "Verbs", "Results", "Limits", "More",
+]  # fmt: skip
 
 
-def run_blocks(path: Path, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run a page's bash blocks in order, in one shell, on a copy of what they may touch."""
-    script = "set -euo pipefail\n" + "\n".join(BASH.findall(path.read_text()))
-    (folder / "evalsets").symlink_to(ROOT / "evalsets")
-    (folder / "recipes").symlink_to(ROOT / "recipes")
+def by_name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def bash_lines(path: Path) -> list[str]:
+    """Return the lines of a page's bash blocks, in order."""
+    return "\n".join(BASH.findall(path.read_text())).splitlines()
+
+
+def run_pages(pages: Sequence[Path], folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run the bash blocks of pages in order, in one shell, on a copy of what they may touch."""
+    lines = [line for page in pages for line in bash_lines(page)]
+    script = ["set -euo pipefail", *(line for line in lines if not line.startswith(SETTING_UP))]
+    for name in ("evalsets", "recipes"):
+        (folder / name).symlink_to(ROOT / name)
     bin_folder = str(Path(sys.executable).parent)
     return subprocess.run(
-        ["bash", "-c", script],
-        cwd=folder, capture_output=True, text=True, timeout=1500, check=False,
+        ["bash", "-c", "\n".join(script)],
+        cwd=folder, capture_output=True, text=True, timeout=3000, check=False,
         env={**os.environ, "PATH": f"{bin_folder}:{os.environ['PATH']}"},
     )  # fmt: skip
+
+
+def assert_ran(done: subprocess.CompletedProcess[str]) -> None:
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+
+
+def shape_of(report: str) -> list[str]:
+    """Return what does not depend on the machine: title, headings, heads of tables."""
+    lines = report.splitlines()
+    heads = [line for line, below in pairwise(lines) if below[:4] == "|---"]
+    return [line for line in lines if line.startswith("#")] + heads
+
+
+def answer_in(text: str) -> str:
+    """Return the sentence with the answer, without its figures."""
+    [found] = re.findall(r"^Answer: .*?\.$", text, re.MULTILINE | re.DOTALL)[:1]
+    return re.sub(r"\d+(\.\d+)?", "#", " ".join(found.split()))
 
 
 @pytest.mark.slow
 def test_the_commands_of_the_runbooks_run(tmp_path, smollm):
     """In one folder, in the order of a first assessment and its revalidation."""
     pages = [ROOT / "runbooks" / name for name in ("assess.md", "revalidate.md")]
-    joined = tmp_path / "all.md"
-    joined.write_text("\n".join(page.read_text() for page in pages))
-    done = run_blocks(joined, tmp_path)
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    assert_ran(run_pages(pages, tmp_path))
+
+
+@pytest.mark.long
+def test_the_commands_of_the_readme_run_and_write_such_a_report(tmp_path, smollm):
+    """The same climb is in the gate: `test_real_runs.py`."""
+    assert_ran(run_pages([README], tmp_path))
+    [report] = (tmp_path / "runs/r2-ferry-handbook").glob("*/report.md")
+    example = (ROOT / "docs/example-report.md").read_text()
+    again = "write it anew: the quickstart's command, then copy report.md and costs.svg to docs/"
+    assert shape_of(example) == shape_of(report.read_text()), again
+    assert answer_in(example) == answer_in(report.read_text()), again
+
+
+@pytest.mark.long
+def test_the_commands_about_training_and_artefacts_run(tmp_path, smollm):
+    """In one folder: what the first page trains the second checks and exports."""
+    assert_ran(
+        run_pages([ROOT / "docs" / name for name in ("training.md", "artefacts.md")], tmp_path)
+    )
+    assert list(tmp_path.rglob("*.gguf"))
+    assert (tmp_path / "mine/lora.yaml").is_file()
+
+
+def test_the_commands_about_trust_run(tmp_path):
+    """The page's scorer beside a task whose model is a server that knows the answers."""
+    assert ladder("init", tmp_path / "made").returncode == 0
+    (tmp_path / "made").rename(tmp_path / "run")
+    folder, page = tmp_path / "run", ROOT / "docs/trust.md"
+    lines = [*(folder / "train.jsonl").open(), *(folder / "test.jsonl").open()]
+    target_of = {row["input"]: row["target"] for row in map(json.loads, lines)}
+
+    def speak(request: Seen) -> str:
+        asked = [text for text in target_of if text in request.question]
+        return target_of[max(asked, key=request.question.rfind)] if asked else "none"
+
+    [scorer] = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+    (folder / "my_scorers.py").write_text(scorer)
+    with saying(speak) as server:
+        task = yaml.safe_load((folder / "task.yaml").read_text()) | {
+            "score": "my_scorers:close_enough",
+            "models": {"base": f"openai:small@{server.url}"},
+            "prices": {"input_usd_per_1m": 1, "output_usd_per_1m": 1, "source": "a test"},
+            "rungs": ["prompt"],
+        }
+        (folder / "task.yaml").write_text(yaml.safe_dump(task))
+        done = run_pages([page], folder)
+    assert_ran(done)
+    assert "my_scorers.py" in Path(os.environ["LADDER_CONFIG"]).read_text()
+    assert "Answer: prompt" in done.stdout
+
+
+@pytest.mark.parametrize("path", [README, *DOCS], ids=by_name)
+def test_every_page_with_commands_is_run(path):
+    assert bool(bash_lines(path)) == (path.name in RUN_BELOW)
+
+
+def commands() -> list[str]:
+    """Return every command that a page names, in a bash block or in its text, without comments."""
+    found = set()
+    for path in PAGES:
+        found |= {line.split("  #")[0].strip() for line in bash_lines(path)}
+        found |= {" ".join(span.split()) for span in SPAN.findall(FENCED.sub("", path.read_text()))}
+    return sorted(found)
+
+
+def test_every_command_of_ladder_and_its_options_are_known():
+    verbs = re.findall(r"^│ (\w+) ", ladder("--help").stdout, re.MULTILINE)
+    named: dict[str, set[str]] = {}
+    for command in commands():
+        words = command.split() or [""]
+        if words[0] == "ladder" and len(words) > 1 and words[1] != "--help":
+            named.setdefault(words[1], set()).update(FLAG.findall(command))
+    assert set(verbs) == set(named), "verbs of the program, and verbs that the pages name"
+    for verb in verbs:
+        assert f"`ladder {verb}`" in README.read_text(), verb
+    for verb, flags in named.items():
+        shown = ladder(verb, "--help", COLUMNS="200").stdout
+        assert flags <= set(FLAG.findall(shown)), verb
+
+
+def benchmark_commands() -> list[str]:
+    return [command for command in commands() if command.startswith("python benchmarks/")]
+
+
+@pytest.mark.parametrize("command", benchmark_commands())
+def test_a_benchmark_is_there_and_takes_what_is_named(command):
+    source = (ROOT / command.split()[1]).read_text()
+    for flag in FLAG.findall(command):
+        assert f'"{flag}"' in source, flag
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda p: p.name)
+def test_a_benchmark_starts(path):
+    if "ArgumentParser" not in path.read_text():
+        pytest.skip("it takes no options: nothing but the whole measurement would start it")
+    done = subprocess.run(
+        [sys.executable, path, "--help"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_sets_up_is_what_there_is():
+    """`pip` and `make` lines name extras, pins and targets that exist."""
+    lines = [line for path in PAGES for line in bash_lines(path) if line.startswith(SETTING_UP)]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = set(project["optional-dependencies"]) - {"test", "dev"}
+    assert set(re.findall(r"`\[(\w+)\]`", README.read_text())) == extras
+    makefile = (ROOT / "Makefile").read_text()
+    for line in lines:
+        command = line.split("#")[0].split()
+        if command[0] == "make":
+            subprocess.run(["make", "-n", command[1]], cwd=ROOT, capture_output=True, check=True)
+            assert command[1] in re.findall(r"^([a-z]+):", makefile, re.MULTILINE)
+        for extra in re.findall(r"\[(\w+)\]", line):
+            assert extra in extras, line
+        for pin in re.findall(r"\S+==\S+", line):
+            assert f"MODEL := {pin}\n" in makefile, line
+
+
+def test_make_assess_is_the_quickstart_and_make_test_is_in_the_gate():
+    [quick] = [line for line in bash_lines(README) if line.startswith("ladder assess evalsets")]
+    shown = subprocess.run(
+        ["make", "-n", "assess"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    assert f".venv/bin/{quick.split('#')[0].strip()}\n" in shown
+    starts = [line.split("#")[0].strip() for line in bash_lines(README)]
+    assert {"make assess", "make test"} <= set(starts)
+    assert "make test" in (ROOT / ".ci/run").read_text().splitlines()
+
+
+def anchors(path: Path) -> set[str]:
+    """Return the anchors of a page's headings, as they are made of them on the web."""
+    headings = re.findall(r"^#+ (.+)$", FENCED.sub("", path.read_text()), re.MULTILINE)
+    plain = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings)
+    return {heading.replace(" ", "-") for heading in plain}
+
+
+@pytest.mark.parametrize("path", PAGES, ids=by_name)
+def test_links_resolve(path):
+    for link in LINK.findall(SPAN.sub("", FENCED.sub("", path.read_text()))):
+        if link.startswith(("https://", "http://")):
+            continue
+        name, _, anchor = link.partition("#")
+        target = path.parent / name if name else path
+        assert target.exists(), f"{by_name(path)}: {link}"
+        assert not anchor or anchor in anchors(target), f"{by_name(path)}: {link}"
+
+
+def test_every_page_of_the_docs_is_linked_from_the_first_pages():
+    first = README.read_text() + (ROOT / "CONTRIBUTING.md").read_text()
+    linked = {link.split("#")[0] for link in LINK.findall(first)}
+    for path in DOCS:
+        assert f"docs/{path.name}" in linked, path.name
+
+
+def test_the_readme_is_short_and_in_its_order():
+    text = README.read_text()
+    assert len(text.splitlines()) <= 150
+    assert re.findall(r"^## (.+)$", text, re.MULTILINE) == ORDER
+
+
+def test_the_task_in_the_readme_is_one():
+    [block] = re.findall(r"```yaml\n(.*?)```", README.read_text(), re.DOTALL)
+    assert Task.model_validate(yaml.safe_load(block)).gate.max_p95_ms == 800
+
+
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip().strip("|").split("|")]
+
+
+def results(path: Path) -> dict[str, list[str]]:
+    """Return a page's table of rungs: task -> gate, control and four scores, without intervals."""
+    lines = path.read_text().split("| task | gate | control |")[1].splitlines()
+    table = [cells(line) for line in lines[2:] if line.startswith("|")]
+    return {row[0]: [re.sub(r" \(.*?\)", "", cell) for cell in row[1:7]] for row in table}
+
+
+def test_the_results_of_the_readme_are_those_of_the_benchmark():
+    short, whole = results(README), results(ROOT / "benchmarks/README.md")
+    assert len(short) == 5
+    assert len(whole) == 10
+    for task, scores in short.items():
+        assert scores == whole[task], task
+
+
+def test_the_glossary_has_every_word_that_a_record_may_say():
+    text = (ROOT / "docs/glossary.md").read_text()
+    for kind in (RungName, CauseName, VerdictWord, Status):
+        for word in set(get_args(kind)) - {"none", "skipped", "passed", "failed"}:
+            assert re.search(rf"\b{word}\b", text), word
+
+
+def test_the_quickstart_and_the_example_report_are_of_one_run():
+    shown = README.read_text().split("## Quickstart")[1].split("## Your task")[0]
+    report = (ROOT / "docs/example-report.md").read_text()
+    [answer] = re.findall(r"^Answer: .*$", report, re.MULTILINE)
+    assert answer in shown
+    table = report.split("| rung | score (95 %) |")[1].splitlines()[2:]
+    measured = [cells(line)[:4] for line in table[: table.index("")]]
+    printed = [re.split(r"  +", line)[:4] for line in shown.splitlines()]
+    assert len(measured) == 3
+    for row in measured:
+        assert row in printed, row
 
 
 @pytest.mark.parametrize("path", RUNBOOKS, ids=lambda path: path.name)
@@ -52,32 +303,10 @@ def test_a_runbook_has_its_headings(path):
     assert headings == ["When", "Needs", "Steps", "Check", "If it fails"]
 
 
-def test_the_readme_begins_with_two_commands():
-    blocks = BASH.findall((ROOT / "README.md").read_text())
-    assert [line.split("#")[0].strip() for line in blocks[0].strip().splitlines()] == [
-        "make assess",
-        "make test",
-    ]
-
-
 def test_make_alone_explains_itself():
     shown = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for target in ("assess", "test", "check", "slow", "long"):
         assert re.search(rf"^{target}\s+\S", shown, re.MULTILINE)
-
-
-def test_the_readme_names_every_verb_and_every_file_of_its_tree():
-    readme = (ROOT / "README.md").read_text()
-    verbs = re.findall(r"^│ (\w+) ", ladder("--help").stdout, re.MULTILINE)
-    assert verbs
-    for verb in verbs:
-        assert f"ladder {verb}" in readme, f"README does not name `ladder {verb}`"
-    tree = readme.split("```text\nladder/")[1].split("```")[0]
-    for line in tree.splitlines()[1:]:
-        name = line.split()[0] if line.split() else ""
-        indent = len(line) - len(line.lstrip())
-        if name.endswith((".py", ".md", "/")) and indent == 2:
-            assert (ROOT / "ladder" / name).exists(), f"README's tree names {name}"
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "recipes").glob("*.yaml")), ids=lambda p: p.name)

@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ElementTree
 from ladder.economy.bills import economics
 from ladder.evidence import Attempt, Build, Candidate, Estimate, Measurement, TokenUse
 from ladder.figures import costs_svg, loss_svg
+from ladder.report.cost import break_even_sentence
 from ladder.task import Task
 
 TASK = Task.model_validate(
@@ -25,7 +26,6 @@ def attempt(rung: str, per_1k: float | None, build: float = 0.0, shots: int = 0)
     return Attempt(
         rung=rung,
         status="passed",
-        reason="",
         candidate=Candidate(
             rung=rung, description="x", model="replay:x", shots=tuple(map(str, range(shots)))
         ),
@@ -54,7 +54,7 @@ def test_labels_build_and_revalidation_are_in_the_bill():
     assert crossing.requests_per_month is not None
     assert crossing.low is not None
     assert crossing.low < crossing.requests_per_month < (crossing.high or 0)
-    assert "lora is cheaper than prompt from about" in crossing.sentence
+    assert "lora is cheaper than prompt from about" in break_even_sentence(crossing)
 
 
 def test_a_rung_without_a_known_cost_has_no_bill():
@@ -65,7 +65,9 @@ def test_a_rung_without_a_known_cost_has_no_bill():
 
 def test_what_never_pays_is_said():
     found = economics(TASK, 300, 200, [attempt("prompt", 0.1), attempt("lora", 0.5, build=60.0)])
-    assert found.break_evens[0].sentence == "prompt is cheaper than lora at every volume."
+    assert (
+        break_even_sentence(found.break_evens[0]) == "prompt is cheaper than lora at every volume."
+    )
 
 
 def test_the_picture_shows_every_rung_and_is_the_same_twice():

@@ -53,6 +53,6 @@ def test_a_question_is_asked_harmlessly(monkeypatch):
     monkeypatch.setattr(sys, "stdin", typed)
     watch = Live(Console(file=log, width=5000, force_terminal=True, color_system=None))
     monkeypatch.setattr("builtins.input", lambda *_: "y")
-    assert watch.ask(f"{HOSTILE} Bench on?", default=False)
+    assert watch.ask(f"{HOSTILE} Climb on?", default=False)
     assert not acting(log.getvalue())
     assert "[red]alert[/red]" in log.getvalue()

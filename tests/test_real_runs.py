@@ -213,7 +213,7 @@ def test_a_real_endpoint_is_assessed(served, smollm, tmp_path):
     measured = found["attempts"][0]["measurement"]
     assert measured["errors"] == 0
     assert measured["tokens"]["input_mean"] > 20
-    assert measured["cost_source"] == "price list"
+    assert measured["cost_basis"]["source"] == "price list"
     expected = measured["tokens"]["input_mean"] * 1e-4 + measured["tokens"]["output_mean"] * 4e-4
     assert measured["cost_usd_per_1k"] == pytest.approx(expected)
     assert measured["latency_ms"]["p50"] > 0

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from benches import saying
 from conftest import ladder
 from engines.faulty_server import FaultyServer, Seen, Step, failing
 from harmful import ACTING, HOSTILE, acting, headings, live
-from rungs.asked_server import saying
 
 PLANTED = HOSTILE.replace("\ud800", "")  # half a character is refused in rows and in YAML
 TEXTS = [text.replace("\ud800", "") for text in ACTING.values()]

@@ -17,6 +17,7 @@ from conftest import ROOT
 from ladder.commands.assess import assess
 from ladder.evidence import Assessment
 from ladder.progress import Quiet
+from ladder.report.causes import diagnosis_sentence
 from ladder.task import load_task
 
 pytestmark = pytest.mark.long
@@ -108,7 +109,7 @@ def test_a_skill_fault_goes_on_to_lora_and_says_why(tmp_path: Path, runs: Path) 
     rag = by_rung["rag"]
     assert rag.status == "failed"
     assert rag.diagnosis.causes[0].name == "skill"
-    assert "even with the right document" in rag.diagnosis.sentence
+    assert "even with the right document" in diagnosis_sentence(rag)
     assert rag.diagnosis.refuses == ()
     assert rag.diagnosis.ablations["oracle"].mean < 0.5
     assert by_rung["lora"].measurement is not None

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ladder.errors import Problem, TaskError
-from ladder.task import DATA_SUFFIXES, RUNGS, Task, load_task, model_parts
+from ladder.task import DATA_SUFFIXES, RUNGS, ModelRef, Task, load_task
 
 GOOD = """\
 name: sorting
@@ -522,12 +522,14 @@ def test_any_damage_gives_a_task_or_a_task_error(at: int, cut: int, put: str) ->
 def test_a_model_reference_falls_into_parts(
     reference: str, parts: tuple[str, str, str | None]
 ) -> None:
-    assert model_parts(reference) == parts
+    found = ModelRef(reference)
+    assert (found.kind, found.name, found.place) == parts
+    assert found == reference
 
 
 def test_a_model_reference_without_a_kind_is_refused() -> None:
     with pytest.raises(ValueError, match="kind:name, e"):
-        model_parts("smollm2")
+        ModelRef("smollm2")
 
 
 def test_a_missing_data_file_is_named_in_the_same_go_as_a_wrong_key(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def perturb(path: Path, name: str, by: float) -> None:
 def write_plan(bench: Bench, candidate: Candidate, measurement: Measurement) -> Path:
     """The plan that an assessment leaves in its run folder, of a candidate that passed."""
     chosen = Attempt(
-        rung=candidate.rung, status="passed", reason="", candidate=candidate,
+        rung=candidate.rung, status="passed", candidate=candidate,
         measurement=measurement,
     )  # fmt: skip
     bench.folder.mkdir(parents=True)

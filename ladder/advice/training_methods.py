@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ladder.evidence import Attempt, Memory, TrainingMethod, TrainingMethodName
+from ladder.evidence import Attempt, Ground, Memory, Need, TrainingMethod, TrainingMethodName
 from ladder.task import RungName, Task
 from ladder.training.estimate import fits
 
@@ -23,32 +23,29 @@ def training_methods(
     memory: Memory | None,
     trains: Mapping[RungName, str],
 ) -> tuple[TrainingMethod, ...]:
-    """Return every method with its reason; exactly one is chosen.
+    """Return every method with what speaks for or against it; exactly one is chosen.
 
     Args:
         task: the user's job.
         attempts: what was measured.
         chosen: the recommended attempt, if there is one.
-        rows: training rows.
+        rows: training examples.
         memory: what each method needs on this machine; none where the weights are elsewhere.
         trains: rung -> what it trains (`rungs.protocol.Trains`).
     """
     adapter = next((a for a in attempts if trains.get(a.rung) == "base"), None)
     student = next((a for a in attempts if trains.get(a.rung) == "student"), None)
     picked = _picked(task, trains.get(chosen.rung) if chosen else None, memory)
-    reasons: dict[TrainingMethodName, str] = {
-        "none": _why_no_training(attempts, chosen, trains),
-        "lora": _why_lora(adapter, memory),
-        "qlora": _why_qlora(memory),
-        "dora": _why_dora(task, adapter),
-        "full": _why_full(rows, memory),
-        "preference": _why_preference(task),
-        "distill": _why_distill(task, attempts, student),
-    }
-    return tuple(
-        TrainingMethod(name=name, chosen=name == picked, reason=reason)
-        for name, reason in reasons.items()
+    found = (
+        _no_training(attempts, chosen, trains),
+        _lora(adapter, memory),
+        _qlora(memory),
+        _dora(task, adapter),
+        _full(rows, memory),
+        _preference(task),
+        _distill(task, attempts, student),
     )
+    return tuple(way.but(chosen=way.name == picked) for way in found)
 
 
 def _picked(task: Task, trains: str | None, memory: Memory | None) -> TrainingMethodName:
@@ -63,103 +60,84 @@ def _picked(task: Task, trains: str | None, memory: Memory | None) -> TrainingMe
     return "none"
 
 
-def _why_no_training(
+def _no_training(
     attempts: Sequence[Attempt], chosen: Attempt | None, trains: Mapping[RungName, str]
-) -> str:
+) -> TrainingMethod:
     bases = {rung for rung, what in trains.items() if what == "base"}
-    untrained = [rung for rung, what in trains.items() if what == "nothing"]
+    untrained = tuple(rung for rung, what in trains.items() if what == "nothing")
     refused = [a for a in attempts if a.diagnosis and bases & set(a.diagnosis.refuses)]
-    if refused and refused[0].diagnosis:
-        return refused[0].diagnosis.sentence
-    if chosen is not None and chosen.rung in untrained:
-        word = "passes" if chosen.status == "passed" else "leans to pass, inconclusive"
-        return f"{chosen.rung} {word} with {score_of(chosen)}: nothing has to be trained"
     tried = [a for a in attempts if a.rung in untrained and a.measurement]
+    none = TrainingMethod(name="none", chosen=False)
+    if refused:
+        return none.but(ground="training refused", rung=refused[0].rung)
+    if chosen is not None and chosen.rung in untrained:
+        return none.but(ground="untrained rung chosen", rung=chosen.rung)
     if not tried:
-        return f"neither {' nor '.join(untrained)} was measured"
+        return none.but(ground="no untrained rung measured", untrained=untrained)
     best = max(tried, key=lambda a: a.measurement.score.mean if a.measurement else 0.0)
-    return f"the best without training is {best.rung} with {score_of(best)}, {best.status}"
+    return none.but(ground="best untrained rung", rung=best.rung)
 
 
-def _why_lora(lora: Attempt | None, memory: Memory | None) -> str:
-    needs = "" if memory is None else f"; {_needs('lora', memory)}"
-    if lora is None or lora.measurement is None:
-        why = lora.reason if lora is not None else "not in the task's rungs, or not climbed to"
-        return f"not measured ({why}){needs}"
-    build = lora.measurement.build
-    took = f"{build.seconds / 60:.1f} min and {build.peak_memory_mb / 1024:.1f} GB"
-    return f"measured: {score_of(lora)}, {lora.status}; its training took {took}{needs}"
+def _lora(adapter: Attempt | None, memory: Memory | None) -> TrainingMethod:
+    return TrainingMethod(
+        name="lora",
+        chosen=False,
+        ground="measured" if adapter and adapter.measurement else "not measured",
+        rung=adapter.rung if adapter else None,
+        memory=_need("lora", memory),
+    )
 
 
-def _why_qlora(memory: Memory | None) -> str:
+def _qlora(memory: Memory | None) -> TrainingMethod:
+    ground: Ground = "lora fits" if fits(memory, "lora") else "lora does not fit"
     if memory is None:
-        return "the base's weights are not on this machine: nothing to hold in 4 bits"
-    if fits(memory, "lora"):
-        return f"not needed, since LoRA fits; {_needs('qlora', memory)}, and half the speed"
-    return f"LoRA does not fit; {_needs('qlora', memory)}"
+        ground = "weights elsewhere"
+    return TrainingMethod(name="qlora", chosen=False, ground=ground, memory=_need("qlora", memory))
 
 
-def _why_dora(task: Task, lora: Attempt | None) -> str:
-    if lora is None or lora.measurement is None:
-        return "a stronger adapter at twice LoRA's time: to be tried where LoRA misses by a little"
-    short = task.gate.min_score - lora.measurement.score.mean
-    if short <= 0:
-        return f"LoRA holds the score ({score_of(lora)}): twice its time buys nothing"
-    if short <= NEAR:
-        return (
-            f"LoRA misses by {short:.2f}: worth a try (training: {{recipe: dora}}), twice its time"
-        )
-    return f"LoRA misses by {short:.2f}, more than another adapter closes"
+def _dora(task: Task, adapter: Attempt | None) -> TrainingMethod:
+    found = TrainingMethod(name="dora", chosen=False, ground="stronger adapter", near=NEAR)
+    if adapter is None or adapter.measurement is None:
+        return found
+    short = task.gate.min_score - adapter.measurement.score.mean
+    return found.but(rung=adapter.rung, short=short)
 
 
-def _why_full(rows: int, memory: Memory | None) -> str:
-    enough = (
-        f"{rows:,} rows are few for all weights"
-        if rows < FEW_FOR_ALL
-        else f"{rows:,} rows could teach all weights"
-    )
-    return enough if memory is None else f"{enough}; {_needs('full', memory)}"
-
-
-def _why_preference(task: Task) -> str:
-    there = task.data.preferences
-    if there:
-        return f"{there} is there: `ladder train dpo` moves how often the preferred answer is given"
-    return (
-        f"no preferred and rejected answers are given (data.preferences), and {task.score[0].name} "
-        "scores answers by themselves"
+def _full(rows: int, memory: Memory | None) -> TrainingMethod:
+    return TrainingMethod(
+        name="full",
+        chosen=False,
+        ground="rows for all weights",
+        rows=rows,
+        least_rows=FEW_FOR_ALL,
+        memory=_need("full", memory),
     )
 
 
-def _why_distill(task: Task, attempts: Sequence[Attempt], student: Attempt | None) -> str:
+def _preference(task: Task) -> TrainingMethod:
+    found = task.data.preferences
+    ground: Ground = "preferences given" if found else "no preferences given"
+    return TrainingMethod(name="preference", chosen=False, ground=ground, file=found or None)
+
+
+def _distill(task: Task, attempts: Sequence[Attempt], student: Attempt | None) -> TrainingMethod:
+    found = TrainingMethod(name="distill", chosen=False)
     if student is not None and student.measurement is not None:
-        return f"measured: {score_of(student)}, {student.status}"
-    limits = []
-    for attempt in attempts:
-        found = attempt.verdict.limits if attempt.verdict else ()
-        limits += [
-            f"{attempt.rung} misses {limit.limit}: {limit.reason}"
-            for limit in found
-            if limit.limit in ("max_cost_usd_per_1k", "max_p95_ms") and limit.verdict == "fail"
-        ]
-    if limits:
-        return limits[-1]
+        return found.but(ground="measured", rung=student.rung)
+    missed = [
+        (attempt.rung, limit.limit)
+        for attempt in attempts
+        for limit in (attempt.verdict.limits if attempt.verdict else ())
+        if limit.limit in ("max_cost_usd_per_1k", "max_p95_ms") and limit.verdict == "fail"
+    ]
+    if missed:
+        rung, limit = missed[-1]
+        return found.but(ground="limit missed", rung=rung, limit=limit)
     asked = task.gate.max_p95_ms is not None or task.gate.max_cost_usd_per_1k is not None
-    return (
-        "no measured system misses its cost or latency limit"
-        if asked
-        else "the gate limits neither cost nor latency: nothing asks for a smaller model"
-    )
+    return found.but(ground="limits held" if asked else "no limits")
 
 
-def _needs(name: str, memory: Memory) -> str:
-    needed, there = memory.needed_mb[name] / 1024, memory.available_mb / 1024
-    return f"about {needed:.1f} GB needed, {there:.1f} GB free"
-
-
-def score_of(attempt: Attempt) -> str:
-    """Return a measured attempt's score with its interval, in words."""
-    if attempt.measurement is None:
-        return "no score"
-    score = attempt.measurement.score
-    return f"score {score.mean:.2f} ({score.low:.2f}–{score.high:.2f}, n = {score.n})"
+def _need(name: str, memory: Memory | None) -> Need | None:
+    if memory is None:
+        return None
+    return Need(needed_mb=memory.needed_mb[name], available_mb=memory.available_mb)

@@ -49,7 +49,7 @@ class Drift:
 
 
 def choose_prompts(rows: Sequence[Mapping[str, Any]]) -> list[Prompt]:
-    """Return a few distinct prompts of training rows, from the shorter half of them."""
+    """Return a few distinct prompts of training examples, from the shorter half of them."""
     prompts = {prompt for row in rows if (prompt := _prompt(row.get("prompt")))}
     ordered = sorted(prompts, key=lambda prompt: (len(str(prompt)), str(prompt)))
     shorter = ordered[: max(PROMPTS, (len(ordered) + 1) // 2)]

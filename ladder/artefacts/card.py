@@ -81,22 +81,26 @@ def model_card(
     measured: list[str] | None = None,
 ) -> str:
     """Return the card as Markdown, headed by the YAML that the Hugging Face hub reads."""
+    from huggingface_hub import ModelCardData
+
     adapter = passport.kind == "adapter"
     base, _, revision = passport.base.partition("@")
     relation = "adapter" if adapter else "finetune"
-    head = {
-        **({"base_model": base, "base_model_relation": relation} if passport.base_parts else {}),
-        "library_name": LIBRARIES.get(passport.kind, "transformers"),
-        **({"license": licence} if licence else {}),
-        **({"pipeline_tag": TAGS[passport.kind]} if passport.kind in TAGS else {}),
-        "tags": ["escalation-ladder", passport.recipe],
-    }
+    head = ModelCardData(
+        base_model=base if passport.base_parts else None,
+        base_model_relation=relation if passport.base_parts else None,
+        library_name=LIBRARIES.get(passport.kind, "transformers"),
+        license=licence,
+        pipeline_tag=TAGS.get(passport.kind),
+        tags=["escalation-ladder", passport.recipe],
+    )
     whats = {"adapter": "An adapter for", "head": "A linear label student on"}
     what = whats.get(passport.kind, "A model trained from")
     at = f" at revision {code(revision)}" if revision else ""
     made = f"made by the recipe {code(passport.recipe)}"
     parts = [
-        f"---\n{yaml.safe_dump(head, sort_keys=False)}---\n",
+        # Its own to_yaml leaves signs in that act on a terminal.
+        f"---\n{yaml.safe_dump(head.to_dict(), sort_keys=False)}---\n",
         f"# {in_markdown(name)}\n\n{what} {code(base)}{at}, {made}.\n",
         f"## How to load it\n\n{_loading(name, passport)}",
         f"## What it was trained on\n\n{_lines(_trained(passport, record))}",
@@ -154,7 +158,7 @@ def _trained(passport: Passport, record: Mapping[str, Any]) -> list[str]:
     curve = record.get("loss_curve") or []
     changed = ", ".join(f"{key}={value}" for key, value in passport.overrides.items())
     found = {
-        "rows": "{:,} training rows (sha256 {}); none of them is in this card",
+        "rows": "{:,} training examples (sha256 {}); none of them is in this card",
         "steps": "{:,} steps",
         "tokens": "{:,} tokens",
         "trained_parameters": "{:,} parameters trained",
@@ -187,11 +191,13 @@ def _measured(assessment: Assessment, attempt: Attempt) -> list[str]:
     lines = [
         f"task `{task.name}` (sha256 {task.digest[:16]}), {assessment.created[:10]}",
         f"{task.scorer} {span(found.score)} (mean, 95 % interval) on {found.score.n} held-out "
-        f"rows: {attempt.status} at a gate of {task.gate['min_score']}",
+        f"examples: {attempt.status} at a gate of {task.gate['min_score']}",
     ]
     chosen = assessment.recommendation
     if chosen.rung == attempt.rung and chosen.confirmed is not None:
-        lines.append(f"{span(chosen.confirmed)} on {chosen.confirmed.n} sealed rows, read once")
+        lines.append(
+            f"{span(chosen.confirmed)} on {chosen.confirmed.n} held-out test examples, read once"
+        )
     if assessment.control is not None and assessment.control.lines:
         best = max(assessment.control.lines, key=lambda line: line.score.mean)
         lines.append(f"without a language model: {span(best.score)} ({best.name})")
@@ -229,11 +235,10 @@ def _licence(base: Path) -> str | None:
         text = read_text(card, "a model card") if card.is_file() else ""
     except DataError:
         return None
-    if not text.startswith("---\n"):
-        return None
+    from huggingface_hub import ModelCard
+
     try:
-        head = yaml.safe_load(text.split("---\n")[1])
+        said = ModelCard(text, ignore_metadata_errors=True).data.license
     except (yaml.YAMLError, ValueError, RecursionError):
         return None
-    said = head.get("license") if isinstance(head, dict) else None
     return str(said) if said else None

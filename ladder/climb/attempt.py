@@ -32,7 +32,6 @@ from ladder.rungs.protocol import Bench, Rung, Stage
 from ladder.selection.fixes import apply_fixes
 from ladder.selection.proving import compare_unseen, proving_rows
 from ladder.selection.race import race
-from ladder.wording import counted
 
 NO_SCORES: Scores = {}
 
@@ -40,7 +39,8 @@ NO_SCORES: Scores = {}
 def race_rung(bench: Bench, rung: Rung) -> tuple[Candidate | None, tuple[RaceLine, ...]]:
     """Race a rung's stages; each stage's candidates meet the incumbent of those before.
 
-    A challenge's winner, costlier or found by much searching, must also be better on unseen rows.
+    A challenge's winner, costlier or found by much searching, must also be better on fresh
+    training examples.
 
     Raises:
         NoVerdictError: of every candidate's requests too many failed.
@@ -50,7 +50,7 @@ def race_rung(bench: Bench, rung: Rung) -> tuple[Candidate | None, tuple[RaceLin
     for stage in rung.STAGES:
         incumbent, found = _race_stage(bench, stage, incumbent)
         lines |= {line.candidate: line for line in found}
-    # Without rows that chose nothing no challenger can win: none is tried.
+    # Without fresh training examples no challenger can win: none is tried.
     challenges = rung.CHALLENGERS if rung.CHALLENGERS and proving_rows(bench.evaluator) else ()
     for number, stage in enumerate(challenges, start=1):
         before = incumbent
@@ -110,7 +110,7 @@ def _attempted(bench: Bench, rung: Rung, *, every: bool) -> tuple[Attempt, Score
     scores = scores_of(outcomes)
     _keep_outcomes(bench, rung, outcomes)
     parts = Parts()
-    status, reason = status_of(measurement, verdict, lines)
+    status, reason = status_of(verdict, lines), ""
     try:
         parts = _explained(bench, rung, winner, measurement, verdict, outcomes)
     except NoVerdictError as error:
@@ -177,31 +177,27 @@ def _explained(
     return Parts(diagnosis, context, taught)
 
 
-def status_of(
-    measured: Measurement, verdict: Verdict, lines: Sequence[RaceLine]
-) -> tuple[Status, str]:
-    """Return the status of a measured rung, and the reason.
+def status_of(verdict: Verdict, lines: Sequence[RaceLine]) -> Status:
+    """Return the status of a measured rung.
 
     A rung fails only where each of its candidates was heard: one that failed by chance might have
     passed.
     """
-    decisive = [limit for limit in verdict.limits if limit.verdict == verdict.status]
-    reason = "; ".join(f"{limit.limit}: {limit.reason}" for limit in decisive)
-    if verdict.status == "none":
-        kinds = counted(measured.error_kinds)
-        words = f" ({kinds}: {measured.commonest_error})" if kinds else ""
-        return "no verdict", f"{reason}{words}"
-    lost = [line for line in lines if line.inconclusive]
+    lost = any(line.inconclusive for line in lines)
     if lost and verdict.status != "pass" and not verdict.leans_to_pass:
-        names = ", ".join(line.description for line in lost)
-        return "no verdict", f"too many requests failed to race {names}; what was raced: {reason}"
-    known: dict[str, Status] = {"pass": "passed", "fail": "failed"}
-    return known.get(verdict.status, "undecided"), reason
+        return "no verdict"
+    known: dict[str, Status] = {"pass": "passed", "fail": "failed", "none": "no verdict"}
+    return known.get(verdict.status, "undecided")
 
 
 def skipped(rung: Rung, reason: str) -> Attempt:
     """Return the attempt at a rung that was not climbed."""
     return Attempt(rung=rung.NAME, status="skipped", reason=reason)
+
+
+def refused(rung: Rung, below: Attempt) -> Attempt:
+    """Return the attempt at a rung that cannot fix what failed below."""
+    return Attempt(rung=rung.NAME, status="skipped", refused_after=below.rung)
 
 
 def without_verdict(rung: Rung, reason: str) -> Attempt:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ladder.advice.recommend import choose
-from ladder.climb.attempt import NO_SCORES, attempt_rung, skipped, without_verdict
+from ladder.climb.attempt import NO_SCORES, attempt_rung, refused, skipped, without_verdict
 from ladder.economy.cost import since, together
 from ladder.errors import EndpointDownError, NoVerdictError, SpendLimitError
 from ladder.evaluation.confirm import confirm, score_with_leaks
@@ -16,7 +16,7 @@ from ladder.evidence import CONTROL, Asked, Attempt, Confirmation, Control, Judg
 from ladder.rungs import LADDER
 from ladder.rungs.protocol import Bench, Rung
 from ladder.task import RungName
-from ladder.wording import counted
+from ladder.wording import counted, span
 
 ENDED = (EndpointDownError, SpendLimitError)
 """What ends a run before its answer; what was measured so far is written down."""
@@ -33,11 +33,11 @@ def climb_rungs(
         EndpointDownError, SpendLimitError: the run ends; the rung has no verdict.
     """
     for rung in rungs:
-        reason = refusal(bench, rung, every=every)
+        not_climbed = refusal(bench, rung, every=every)
         before = bench.evaluator.models.asked
         try:
-            if reason:
-                attempt, scores = skipped(rung, reason), NO_SCORES
+            if not_climbed:
+                attempt, scores = not_climbed, NO_SCORES
             else:
                 attempt, scores = attempt_rung(bench, rung, every=every)
         except ENDED as error:
@@ -62,7 +62,8 @@ def outcome_line(attempt: Attempt) -> str:
     if m is None and attempt.status == "no verdict":
         return f"  no verdict: {attempt.reason}"
     if m is None:
-        return f"  {attempt.rung} not climbed: {attempt.reason}"
+        below = f"it cannot fix what {attempt.refused_after} lacks"
+        return f"  {attempt.rung} not climbed: {attempt.reason or below}"
     failed = counted(attempt.asked.errors)
     score = f"score {m.score.mean:.2f} on {m.score.n} rows" if m.score.n else "no score"
     return f"  {attempt.status}, {score}, {attempt.seconds:.0f} s" + (
@@ -70,15 +71,27 @@ def outcome_line(attempt: Attempt) -> str:
     )
 
 
-def refusal(bench: Bench, rung: Rung, *, every: bool) -> str | None:
-    """Return why a rung is not climbed: it cannot be tried, or cannot fix what failed."""
+def judge_line(judge: JudgeAgreement) -> str:
+    """Say in one line how far people agree with the judge, for whoever watches."""
+    if judge.agree is None:
+        return f"judge {judge.model}: its agreement with people is unknown"
+    return f"judge {judge.model}: agrees with people on {span(judge.agree)} of {judge.n} answers"
+
+
+def refusal(bench: Bench, rung: Rung, *, every: bool) -> Attempt | None:
+    """Return the attempt at a rung that is not climbed.
+
+    None: it is climbed. It is not where it cannot be tried, cannot fix what failed below, or is
+    pointless by its own account.
+    """
     missing = rung.needs(bench.task, bench.data) or rung.unavailable(bench)
     if missing or every:
-        return missing
+        return skipped(rung, missing) if missing else None
     for attempt in bench.history.attempts:
         if attempt.diagnosis and rung.NAME in attempt.diagnosis.refuses:
-            return f"refused after {attempt.rung}: {attempt.diagnosis.sentence}"
-    return rung.pointless(bench)
+            return refused(rung, attempt)
+    reason = rung.pointless(bench)
+    return skipped(rung, reason) if reason else None
 
 
 def ends(bench: Bench, attempt: Attempt) -> bool:
@@ -92,9 +105,20 @@ def ends(bench: Bench, attempt: Attempt) -> bool:
     holds = bool(attempt.verdict and attempt.verdict.leans_to_pass)
     way = bench.task.gate.when_undecided
     if way == "ask":
-        question = f"{attempt.rung} is undecided ({attempt.reason}). Climb on?"
+        question = f"{attempt.rung} is undecided ({undecided_limits(attempt)}). Climb on?"
         return not bench.evaluator.watch.ask(question, default=not holds)
     return {"lean": holds, "climb": False, "stop": True}[way]
+
+
+def undecided_limits(attempt: Attempt) -> str:
+    """Say in a few words which limits are undecided, for whoever is asked."""
+    limits = attempt.verdict.limits if attempt.verdict else ()
+    return "; ".join(
+        f"{limit.limit} {limit.wanted:g}: "
+        + ("unknown" if limit.got is None else f"{limit.got:.3g} measured")
+        for limit in limits
+        if limit.verdict == "undecided"
+    )
 
 
 @dataclass
@@ -110,7 +134,7 @@ class Climbed:
 
     @property
     def certified(self) -> bool:
-        """Whether there is an answer to keep alive: no sealed row speaks against it."""
+        """Whether there is an answer to keep alive: no held-out test example speaks against it."""
         return (
             self.confirmed is not None
             and not self.stopped
@@ -119,12 +143,12 @@ class Climbed:
 
 
 def climb_task(bench: Bench, *, until: RungName | None, every: bool) -> Climbed:
-    """Measure the control, climb, and put the chosen rung to the sealed rows."""
+    """Measure the control, climb, and put the chosen rung to the held-out test examples."""
     found = Climbed()
     try:
         found.judge = judge_agreement(bench.evaluator)
         if found.judge:
-            bench.evaluator.watch.say(found.judge.sentence)
+            bench.evaluator.watch.say(judge_line(found.judge))
         found.control, scores = measure_control(bench.evaluator)
         bench.history.scores[CONTROL] = scores
         rungs = [rung for rung in LADDER if rung.NAME in bench.task.rungs]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ladder.climb.preflight import refuse_at_once
 from ladder.files import refuse_unwritable
-from ladder.inference.evaluator import Evaluator, scorers_of
+from ladder.inference.evaluator import Evaluator, Scorers, scorers_of
 from ladder.models.cache import Cache
 from ladder.models.models import Models
 from ladder.progress import Watch
@@ -21,7 +21,13 @@ from ladder.training.trainer import LocalTrainer
 COMPLETIONS = "completions.sqlite"
 
 
-def open_bench(task: Task, runs: Path, watch: Watch, cache: Path | None = None) -> Bench:
+def open_bench(
+    task: Task,
+    runs: Path,
+    watch: Watch,
+    cache: Path | None = None,
+    scorers: Scorers | None = None,
+) -> Bench:
     """Return what a climb starts from: nothing has been asked yet.
 
     Args:
@@ -29,6 +35,7 @@ def open_bench(task: Task, runs: Path, watch: Watch, cache: Path | None = None) 
         runs: folder of all runs: runs/<task>/<utc>/ is this one's.
         watch: sees progress.
         cache: file of the completions, if not the one that all runs share.
+        scorers: default: the task's own, whose code a person must have consented to.
 
     Raises:
         TaskError: with everything that is wrong with the task (`climb.preflight`).
@@ -39,11 +46,18 @@ def open_bench(task: Task, runs: Path, watch: Watch, cache: Path | None = None) 
     kept = Cache(cache or runs / COMPLETIONS)
     data = load_data(task, kept, watch)
     created = datetime.now(UTC).strftime("%Y-%m-%dT%H%M%S.%fZ")
-    return make_bench(task, data, kept, runs / task.name / created, runs / "artefacts", watch)
+    folder = runs / task.name / created
+    return make_bench(task, data, kept, folder, runs / "artefacts", watch, scorers)
 
 
 def make_bench(
-    task: Task, data: Data, cache: Cache, folder: Path, artefacts: Path, watch: Watch
+    task: Task,
+    data: Data,
+    cache: Cache,
+    folder: Path,
+    artefacts: Path,
+    watch: Watch,
+    scorers: Scorers | None = None,
 ) -> Bench:
     """Return what a rung is given.
 
@@ -54,8 +68,10 @@ def make_bench(
         folder: the run's own.
         artefacts: where trainings leave theirs.
         watch: sees progress.
+        scorers: default: the task's own.
     """
     models = Models(task, cache, watch)
     retriever = Retriever(task, data, cache, watch)
-    evaluator = Evaluator(task, data, models, retriever, scorers_of(task), watch)
+    made = scorers_of(task) if scorers is None else scorers
+    evaluator = Evaluator(task, data, models, retriever, made, watch)
     return Bench(evaluator, LocalTrainer(task, data, models, artefacts, watch), folder)

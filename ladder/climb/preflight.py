@@ -76,7 +76,7 @@ def refuse_schema(task: Task) -> None:
     except MissingExtraError:  # said when a model of this machine is first asked
         return
     if got:
-        fix = "Write it without that, or leave it out: it is then read off the training rows."
+        fix = "Write it without that, or leave it out: it is then read off the training examples."
         wanted = "a schema that llguidance can follow token by token"
         raise TaskError([Problem(where, f"one that cannot be followed ({got})", wanted, fix)])
 

@@ -231,7 +231,7 @@ def _scorers(task: Task, luck: Luck) -> Scorers:
     return tuple(found)
 
 
-def _rehearsed(bench: Bench, speed: Speed, deal: int, folder: Path) -> Bench:
+def rehearsed(bench: Bench, speed: Speed, deal: int, folder: Path) -> Bench:
     """Return the bench with parts that count: engines, scorers, search in memory, a trainer.
 
     Args:
@@ -264,7 +264,7 @@ def rehearse(
     Every rung is taken as measured on the whole eval set; the last one is confirmed on the test
     set. A judge is asked about the answers that people graded, and about the control's.
     """
-    bench = open_bench(task, runs, watch)
+    bench = open_bench(task, runs, watch, scorers=())  # it runs none of the task's code
     report = describe_data(task, bench.data)
     refuse_untestable(task, report)
     speed = bench.evaluator.models.speed()
@@ -272,7 +272,7 @@ def rehearse(
     with watch.step("rehearsing the climb", PLAYS) as advance:
         for deal in range(PLAYS):
             with tempfile.TemporaryDirectory() as scratch:
-                play = _rehearsed(bench, speed, deal, Path(scratch))
+                play = rehearsed(bench, speed, deal, Path(scratch))
                 played.append(_play(play, until))
                 play.evaluator.models.cache.close()
             advance(deal + 1)

@@ -50,7 +50,7 @@ def assess(
         runs: folder of all runs; completions and trained artefacts are shared in it.
         watch: sees progress.
         until: the last rung to climb.
-        every: measure every rung on every gate row, for comparison.
+        every: measure every rung on every eval example, for comparison.
 
     Returns:
         the assessment, and the folder that holds it.
@@ -80,9 +80,7 @@ def _assessment(bench: Bench, report: DataReport, found: Climbed, seconds: float
     confirmed, rows = found.confirmed, len(bench.data.train)
     trainings = [rung for rung, what in trains().items() if what != "nothing"]
     ways = training_methods(task, attempts, found.chosen, rows, bench.trainer.memory(), trains())
-    advice = recommend(
-        task, found.control, attempts, found.chosen, confirmed, found.stopped, trains()
-    )
+    advice = recommend(task, attempts, found.chosen, confirmed, found.stopped, trains())
     return Assessment(
         ladder_version=__version__,
         created=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -48,13 +48,13 @@ def check_task(path: Path, data_root: Path | None) -> list[str]:
     refuse_untestable(task, report)
     return [
         f"{task.source}: no mistake found",
-        f"{train_rows(report)} · {report.dev} dev · {report.gate} gate · {report.sealed} sealed · "
+        f"{train_rows(report)} · {report.dev} dev · {report.gate} eval · {report.sealed} test · "
         f"{report.reserve} in reserve · {documents(report)}",
         headline(task, report),
         *_keys(task),
         *(how_named(named, task.consent) for named in code),
         *(f"set aside, like an earlier row: {pair}" for pair in report.set_aside[:5]),
-        *(f"repeats a training row: {pair}" for pair in report.contaminated[:5]),
+        *(f"repeats a training example: {pair}" for pair in report.contaminated[:5]),
         *([f"… and {more} more"] if (more := len(report.contaminated) - 5) > 0 else []),
         *_optional_columns(task, data),
         *_blind_spots(task, data, scorers[0]),
@@ -63,12 +63,12 @@ def check_task(path: Path, data_root: Path | None) -> list[str]:
 
 
 def _optional_columns(task: Task, data: Data) -> Iterator[str]:
-    """Say what kinds of rows there are, and which mapped column no held-out row has."""
+    """Say what kinds of rows there are, and which mapped column no held-out example has."""
     held = [*data.dev, *data.gate, *data.sealed]
     kinds = Counter(sample.stratum for sample in held if sample.stratum)
     if kinds:
         counted = ", ".join(f"{kind} {count}" for kind, count in kinds.most_common(8))
-        yield f"kinds of rows (dev, gate and sealed): {counted}"
+        yield f"kinds of examples (dev, eval and test): {counted}"
     there = {
         "stratum": bool(kinds),
         "group": any(sample.group for sample in held),
@@ -77,7 +77,7 @@ def _optional_columns(task: Task, data: Data) -> Iterator[str]:
     }
     for name, column in task.data.columns.items():
         if not there.get(name, True):
-            yield f"warning: data.columns.{name}: no held-out row has `{column}`"
+            yield f"warning: data.columns.{name}: no held-out example has `{column}`"
 
 
 def _keys(task: Task) -> Iterator[str]:
@@ -123,7 +123,7 @@ def _blind_spots(task: Task, data: Data, scorer: Scorer | ModelScorer | None) ->
     lost = [sample for sample in named if not there & set(sample.doc_ids)]
     if lost:
         yield (
-            f"warning: {len(lost)} of the {len(named)} gate rows with doc_ids name no document "
+            f"warning: {len(lost)} of the {len(named)} eval examples with doc_ids name no document "
             f"that is there, e.g. row {lost[0].id}: {lost[0].doc_ids[0]}; of these nothing can "
             "tell whether search or skill is to blame"
         )
@@ -137,18 +137,18 @@ def _nothing_to_try(task: Task, data: Data) -> Iterator[str]:
         reads = "" if data.documents else "no "
         yield (
             f"warning: no rung of this task can be tried ({', '.join(task.rungs)}): there are "
-            f"{len(data.train)} training rows and {reads}documents"
+            f"{len(data.train)} training examples and {reads}documents"
         )
 
 
 def _shape(task: Task, data: Data) -> Iterator[str]:
-    """Say how many right answers could not be given by a model that is held to the schema."""
+    """Say how many right answers could not be given by a model that is schema-constrained."""
     if task.answer.type != "json":
         return
     held = [*data.dev, *data.gate, *data.sealed]
     schema, source = task.answer.json_schema, "answer.schema"
     if schema is None:
-        schema, source = schema_of(row.target for row in data.train), "the training rows' shape"
+        schema, source = schema_of(row.target for row in data.train), "the training examples' shape"
     if schema is None:
         yield "note: no training target is JSON: answers are not held to a schema"
         return

@@ -16,7 +16,7 @@ name: my-task
 goal: Tell whether a hotel guest's comment is positive or negative.
 data:
   train: train.jsonl          # rows with id, input, target; csv and parquet work too
-  test: test.jsonl            # held-out rows; or give `examples:` alone and let ladder split it
+  test: test.jsonl            # held-out examples; or give `examples:` alone and let ladder split it
   # documents: documents.jsonl    # rows with id, title, text: what the rag rung may read
 answer: {type: label}         # label | text | number | json
 score: exact_match            # exact_match | contains | token_f1 | number | json_fields

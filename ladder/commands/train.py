@@ -1,4 +1,4 @@
-"""`ladder train`: run one recipe on a task's training rows, outside a climb."""
+"""`ladder train`: run one recipe on a task's training examples, outside a climb."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Rows = Sequence[Mapping[str, Any]]
 def train_task(
     recipe: str, task: Task, runs: Path, watch: Watch, overrides: Mapping[str, str]
 ) -> list[str]:
-    """Train on a task's training rows; return what to tell the user, line by line.
+    """Train on a task's training examples; return what to tell the user, line by line.
 
     A student learns from the task's `models.teacher`; without one, from the rows' own targets, or
     from the base's weights where the recipe reads weights.
@@ -45,7 +45,7 @@ def train_task(
     bench = open_bench(task, runs, watch)
     found = find_recipe(recipe, task.folder, own=True)
     if not bench.data.train:
-        raise TrainingError(f"{task.source}: no training rows; name some under `data: train`")
+        raise TrainingError(f"{task.source}: no training examples; name some under `data: train`")
     answered: Answered = ()
     rows: Rows
     told = ""
@@ -141,7 +141,7 @@ def _as_foreseen(build: Build) -> list[str]:
 
 
 def _answered(bench: Bench, recipe: Recipe) -> Answered:
-    """Return the training rows with the answers to learn: the teacher's, or their own."""
+    """Return the training examples with the answers to learn: the teacher's, or their own."""
     samples = bench.data.train
     reads = recipe.about.reads_teacher
     if bench.task.models.teacher is None or reads or not _teaches(recipe):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ladder.diagnosis.changes import changes, diagnostic_ablations
-from ladder.diagnosis.rules import NOT_FOUND, NOT_THERE, WRONG_BELOW, Ablation, Ablations, diagnose
+from ladder.diagnosis.rules import NOT_FOUND, NOT_THERE, WRONG_BELOW, Ablations, diagnose
 from ladder.economy.cost import since
-from ladder.evidence import Candidate, Diagnosis, Gap, Retrieval, Verdict
+from ladder.evidence import Ablation, Candidate, Diagnosis, Gap, Retrieval, Verdict
 from ladder.gate.verdict import score_holds
 from ladder.inference.answer import answer
 from ladder.inference.evaluator import Evaluator

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ladder.diagnosis.rules import Ablation
-from ladder.evidence import Candidate, CauseName, Retrieval
+from ladder.evidence import Ablation, Candidate, CauseName, Retrieval
 from ladder.inference.evaluator import Evaluator
 
 FEWER, MORE = 3, 3
-"""How many times fewer, and more, texts an ablation hands over."""
+"""How many times fewer, and more, texts an ablation puts in context."""
 MOST_TEXTS = 12
 RERANK_DEPTH = 30
 LOOKED_AT = 200
@@ -28,11 +27,11 @@ SHOWS: dict[Ablation, CauseName] = {
 """Changes that a system can be shipped with, and the cause that each shows when it helps."""
 
 IN_WORDS: dict[Ablation, str] = {
-    "constrained": "held to the labels",
+    "constrained": "label-constrained",
     "unique": "repeats left out",
     "rerank": "reranked",
-    "more": "more texts handed over",
-    "fewer": "fewer texts handed over",
+    "more": "more texts put in context",
+    "fewer": "fewer texts put in context",
     "compress": "sentences that hardly ever answer left out",
     "reorder": "documents in another order",
     "other source": "the other source read",

@@ -68,6 +68,7 @@ def context_costs(
         return None
     whole = {w: _mean([beside[w, place] for place in PLACES]) for w in ("filler", "distractors")}
     confidence = evaluator.task.gate.confidence
+    moved, places = position({place: beside["distractors", place] for place in PLACES}, confidence)
     return ContextCosts(
         rows=len(known),
         texts=count,
@@ -80,14 +81,15 @@ def context_costs(
         },
         length=_cost(alone, whole["filler"], "beside filler", confidence),
         distraction=_cost(whole["filler"], whole["distractors"], "beside real texts", confidence),
-        position=position({place: beside["distractors", place] for place in PLACES}, confidence),
+        position=moved,
+        places=places,
     )
 
 
 def knee(curve: Mapping[int, Scores]) -> int:
     """Return the smallest budget within one standard error of the best, row by row.
 
-    The one-standard-error rule (Breiman et al., 1984): of budgets that cannot be told apart the
+    The one-standard-error rule (Breiman et al., 1984): of budgets that are not identifiable the
     smallest is the best advice.
     """
     best = max(curve, key=lambda k: (fmean(curve[k].values()), -k))
@@ -101,16 +103,18 @@ def knee(curve: Mapping[int, Scores]) -> int:
     return best
 
 
-def position(at: Mapping[Order, Scores], confidence: float) -> Comparison:
-    """Compare the best place with the worst.
+def position(
+    at: Mapping[Order, Scores], confidence: float
+) -> tuple[Comparison, tuple[Order, Order]]:
+    """Compare the best place with the worst; return the comparison, and these two places.
 
     Which two these are is seen on the same rows: the interval and p are made for all the pairs.
     """
     best_first = sorted(at, key=lambda place: -fmean(at[place].values()))
     pairs = list(combinations(best_first, 2))
     each = 1 - (1 - confidence) / len(pairs)
-    found = [_cost(at[a], at[b], f"{b} instead of {a}", each) for a, b in pairs]
-    return max(together(found, confidence), key=lambda one: one.difference)
+    found = together([_cost(at[a], at[b], b, each) for a, b in pairs], confidence)
+    return max(zip(found, pairs, strict=True), key=lambda one: one[0].difference)
 
 
 def _mean(found: Sequence[Scores]) -> dict[str, float]:

@@ -14,11 +14,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
-from typing import Literal
 
 from scipy.stats import binom
 
-from ladder.evidence import Cause, CauseName, Diagnosis, Estimate, Gap, Verdict, Way
+from ladder.evidence import (
+    Ablation,
+    Cause,
+    CauseName,
+    Diagnosis,
+    Estimate,
+    Gap,
+    Unresolved,
+    Verdict,
+    Way,
+)
 from ladder.gate.bounds import estimate
 from ladder.gate.paired import holm
 from ladder.gate.verdict import score_holds
@@ -31,22 +40,6 @@ WITNESS = 0.1
 WORTH_NAMING = 0.1
 """Causes behind fewer of the wrong answers than this are left out."""
 
-Ablation = Literal[
-    "no-op control",
-    "lenient",
-    "constrained",
-    "no context",
-    "oracle",
-    "unique",
-    "rerank",
-    "more",
-    "fewer",
-    "compress",
-    "reorder",
-    "other source",
-    "strong",
-    "strong oracle",
-]
 NOT_THERE, NOT_FOUND = 0, -1
 """Places of a right text that stands nowhere in the index, or too deep to be found."""
 
@@ -62,7 +55,7 @@ class Ablations:
     """Row -> the rank of its best right text (from 1), NOT_THERE or NOT_FOUND; only where right
     texts are known."""
     k: int = 0
-    """Texts that are handed over."""
+    """Texts that are put in context."""
     guessed: bool = False
     """The rows name no document: what holds the answer's words stood in for the right ones."""
 
@@ -72,21 +65,6 @@ class Ablations:
 
 
 Right = Callable[[Ablation, str], bool]
-
-SENTENCES: dict[CauseName, str] = {
-    "format": "right, but in another form",
-    "missing": "no text in the index holds the answer",
-    "labels": "a stronger model with the right document disagrees with the target too",
-    "knowledge": "does not know what the documents say",
-    "retrieval": "right with the right document, which the search did not find",
-    "redundancy": "right once repeated texts are left out: copies fill the window",
-    "ranking": "right with the right document, which the search ranked too low",
-    "distraction": "right with less beside the right document: the rest distracts",
-    "position": "right when the documents stand in another order",
-    "harm": "right without the documents: they lead the model astray",
-    "routing": "right when the question is put to the other source, or a stronger model",
-    "context": "right with the right document alone",
-}
 
 
 def diagnose(
@@ -108,12 +86,11 @@ def diagnose(
     min_score, confidence = gate.min_score, gate.confidence
     failed = [limit.limit for limit in verdict.limits if limit.verdict != "pass"]
     if "min_score" not in failed:
-        return _only_cost_or_latency(failed, verdict, fixes)
+        return _only_cost_or_latency(failed, fixes)
     wrong = [row for row, score in ablations.production.items() if score < WRONG_BELOW]
     scores = {name: estimate(list(found.values()), confidence) for name, found in _run(ablations)}
     if score_holds(verdict):  # over all rows; the ablations see the first of them
-        sentence = "The score holds so far; the rows are too few to prove it."
-        return Diagnosis(causes=(), sentence=sentence, ablations=scores)
+        return Diagnosis(causes=(), ablations=scores)
     causes = _causes(way, ablations, wrong, confidence)
     held = way == "retrieving" and _right_documents_hold(
         ablations, wrong, min_score, 1 - confidence
@@ -121,19 +98,11 @@ def diagnose(
     refuses = _unfit("context", fixes) if held else ()
     if refuses:
         causes = [cause for cause in causes if cause.name != "skill"]
-        names = ", ".join(cause.name for cause in causes) or "retrieval"
-        sentence = (
-            f"Given the right documents the same model scores {ablations.score('oracle'):.2f} "
-            f"instead of {_where_oracle(ablations):.2f}: the gap is {names}, not skill, so "
-            "training is refused. Fix that first."
-        )
-    else:
-        sentence = causes[0].sentence if causes else "No single cause stands out."
     return Diagnosis(
         causes=tuple(causes),
         refuses=refuses,
-        sentence=sentence,
         ablations=scores,
+        without_oracle=_where_oracle(ablations) if ablations.changed.get("oracle") else None,
         unresolved=_unresolved(way, ablations),
     )
 
@@ -177,7 +146,7 @@ def _causes(way: Way, ablations: Ablations, wrong: Sequence[str], confidence: fl
     for row in wrong:
         rows_of.setdefault(_cause_of(way, ablations, row, right), []).append(row)
     causes = [
-        _cause(way, ablations, name, rows, wrong, confidence)
+        _cause(ablations, name, rows, len(wrong), confidence)
         for name, rows in rows_of.items()
         if len(rows) / len(wrong) >= WORTH_NAMING
     ]
@@ -246,19 +215,15 @@ def _is_witness(strong: Mapping[str, float]) -> bool:
 
 
 def _cause(
-    way: Way,
-    ablations: Ablations,
-    name: CauseName,
-    rows: Sequence[str],
-    wrong: Sequence[str],
-    confidence: float,
+    ablations: Ablations, name: CauseName, rows: Sequence[str], of: int, confidence: float
 ) -> Cause:
     return Cause(
         name=name,
-        share=len(rows) / len(wrong),
+        share=len(rows) / of,
+        count=len(rows),
+        of=of,
         recoverable=_recoverable(ablations, set(rows), confidence),
         sample_ids=tuple(rows[:MOST_IDS]),
-        sentence=f"{_share_of(len(rows), len(wrong))} misses: {_why(way, ablations, name)}",
     )
 
 
@@ -268,57 +233,27 @@ def _recoverable(ablations: Ablations, rows: set[str], confidence: float) -> Est
     return estimate(fixed, confidence)
 
 
-def _why(way: Way, ablations: Ablations, name: CauseName) -> str:
-    if name != "skill":
-        return SENTENCES[name]
-    if "oracle" in ablations.changed:
-        return "wrong even with the right document: the model lacks the skill"
-    if way == "prompted":
-        return "does not know this task's answers (knowledge and skill cannot be told apart here)"
-    return "wrong with what it was shown (skill and retrieval cannot be told apart here)"
-
-
-def _unresolved(way: Way, ablations: Ablations) -> tuple[str, ...]:
-    """Say what the ablations that could not be run leave open."""
-    found = []
+def _unresolved(way: Way, ablations: Ablations) -> tuple[Unresolved, ...]:
+    """Return what the ablations that could not be run leave open."""
+    found: list[Unresolved] = []
     if "oracle" not in ablations.changed:
-        found.append("knowledge or retrieval from skill: no row names the document with its answer")
+        found.append("no right document")
     elif ablations.guessed:
-        found.append(
-            "whether the right documents are right: the rows name none, and passages in which the "
-            "answer stands word for word were taken"
-        )
+        found.append("guessed documents")
     if "strong oracle" not in ablations.changed and "strong" not in ablations.changed:
-        found.append("skill from wrong targets: no stronger model is named (models.teacher)")
+        found.append("no stronger model")
     elif "strong oracle" in ablations.changed and not _is_witness(
         ablations.changed["strong oracle"]
     ):
-        found.append("skill from wrong targets: the stronger model is right nowhere either")
+        found.append("stronger model never right")
     if way == "retrieving" and "rerank" not in ablations.changed:
-        found.append("what a reranker would fix: none is named (models.reranker)")
+        found.append("no reranker")
     return tuple(found)
 
 
 def _only_cost_or_latency(
-    failed: Sequence[str], verdict: Verdict, fixes: Mapping[RungName, frozenset[Gap]]
+    failed: Sequence[str], fixes: Mapping[RungName, frozenset[Gap]]
 ) -> Diagnosis:
-    names = {"max_cost_usd_per_1k": "cost", "max_p95_ms": "latency"}
-    causes = []
-    for limit in verdict.limits:
-        if limit.limit in failed and limit.limit in names:
-            name = names[limit.limit]
-            sentence = f"the score holds, the {name} does not: {limit.reason}"
-            causes.append(Cause.model_validate({"name": name, "share": 0.0, "sentence": sentence}))
-    if not causes:
-        return Diagnosis(causes=(), sentence="Too many requests failed to say why.")
-    what = " and ".join(cause.name for cause in causes)
-    return Diagnosis(
-        causes=tuple(causes),
-        refuses=_unfit("cost", fixes),
-        sentence=f"Only {what} fails: a smaller model can fix that, more context or an adapter on "
-        "the same model cannot.",
-    )
-
-
-def _share_of(part: int, whole: int) -> str:
-    return f"all {whole}" if part == whole else f"{part} of {whole}"
+    names: dict[str, CauseName] = {"max_cost_usd_per_1k": "cost", "max_p95_ms": "latency"}
+    causes = tuple(Cause(name=names[limit], share=0.0) for limit in failed if limit in names)
+    return Diagnosis(causes=causes, refuses=_unfit("cost", fixes) if causes else ())

@@ -76,22 +76,12 @@ def _break_even(first: Bill, second: Bill, confidence: float) -> BreakEven:
     dear, cheap = sorted((second, first), key=lambda owned: -owned.fixed_per_month)
     found = crossing(dear, cheap, confidence)
     requests, low, high = (_plausible(end) for end in (found.requests, found.low, found.high))
-    if requests is None:
-        sentence = f"{cheap.rung} is cheaper than {dear.rung} at every volume"
-        sentence += f", perhaps not from {low:,.0f} on." if low is not None else "."
-    else:
-        to = f"to {high:,.0f}" if high is not None else "upwards, perhaps never"
-        sentence = (
-            f"{dear.rung} is cheaper than {cheap.rung} from about {requests:,.0f} requests a month "
-            f"({low or 0:,.0f} {to})."
-        )
     return BreakEven(
         rung=dear.rung,
         against=cheap.rung,
         requests_per_month=requests,
         low=low,
         high=high,
-        sentence=sentence,
     )
 
 

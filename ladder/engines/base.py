@@ -48,7 +48,7 @@ class Request:
     def as_json(self) -> dict[str, Any]:
         """Return the fields as plain values: the part of the cache key that is the request.
 
-        Fields that came later are left out where they are unset, so kept answers stay valid.
+        Fields that came later are left out where they are unset, so cached completions stay valid.
         """
         values = asdict(self)
         return {name: value for name, value in values.items() if value or name not in LATER}

@@ -23,7 +23,7 @@ def against_teacher(
     scores: Mapping[str, Scores],
     rung: RungName,
 ) -> AgainstTeacher | None:
-    """Compare a measured student with its teacher, on the gate rows that both answered.
+    """Compare a measured student with its teacher, on the eval examples that both answered.
 
     A teacher that the task names is measured on the student's rows; its answers are cached.
 

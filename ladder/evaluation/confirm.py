@@ -8,7 +8,7 @@ from ladder.evidence import Candidate, Confirmation, Estimate
 from ladder.gate.verdict import judge_score, too_many_failed
 from ladder.inference.answer import answer
 from ladder.inference.evaluator import Evaluator
-from ladder.inference.failures import describe, inconclusive
+from ladder.inference.failures import failures, inconclusive
 from ladder.inference.outcome import Scores
 
 MOST_LEAKED = 200
@@ -31,7 +31,7 @@ def score_with_leaks(
     leaked = known[:MOST_LEAKED]
     if not leaked:
         return None
-    outcomes = answer(evaluator, candidate, leaked, "the rows that repeat training rows")
+    outcomes = answer(evaluator, candidate, leaked, "the rows that repeat training examples")
     if inconclusive(outcomes, evaluator.task.gate):
         return None
     scored = [(outcome.sample, outcome.score) for outcome in outcomes if outcome.score is not None]
@@ -40,17 +40,23 @@ def score_with_leaks(
 
 
 def confirm(evaluator: Evaluator, candidate: Candidate) -> Confirmation:
-    """Answer the sealed rows once.
+    """Answer the held-out test examples once.
 
     The verdict is `none` where too many requests failed: then nothing is confirmed.
     """
-    outcomes = answer(evaluator, candidate, evaluator.data.sealed, "confirming on the sealed rows")
+    outcomes = answer(
+        evaluator, candidate, evaluator.data.sealed, "confirming on the held-out test examples"
+    )
     units = units_of(evaluator, outcomes)
     gate = evaluator.task.gate
     verdict = judge_score(units.scores, gate.min_score, 1 - gate.confidence, units.weights)
     failed = sum(outcome.score is None for outcome in outcomes)
-    if failed and (not units.scores or too_many_failed(failed, len(outcomes), gate.max_error_rate)):
-        reason = describe("the sealed rows", outcomes)
-        verdict = verdict.but(verdict="none", reason=reason)
-    score = units.estimate(gate.confidence)
-    return Confirmation(score=score, verdict=verdict, rows=len(outcomes))
+    lost = failed and (
+        not units.scores or too_many_failed(failed, len(outcomes), gate.max_error_rate)
+    )
+    return Confirmation(
+        score=units.estimate(gate.confidence),
+        verdict=verdict.but(verdict="none") if lost else verdict,
+        rows=len(outcomes),
+        failures=failures(outcomes) if lost else None,
+    )

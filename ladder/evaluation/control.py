@@ -20,11 +20,11 @@ from ladder.samples.rows import Sample
 VOTERS = 5
 
 Predictor = Callable[[Sequence[Sample], Sequence[str]], list[str]]
-"""(training rows, inputs) -> answers."""
+"""(training examples, inputs) -> answers."""
 
 
 def measure_control(evaluator: Evaluator) -> tuple[Control | None, Scores]:
-    """Answer the gate rows without a model; None where there are no training rows to go by."""
+    """Answer the eval set without a model; None where there are no training examples."""
     train, gate = evaluator.data.train, evaluator.data.gate
     if not train:
         return None, {}
@@ -56,7 +56,7 @@ def measure_control(evaluator: Evaluator) -> tuple[Control | None, Scores]:
         for sample, score in zip(gate, scores[best.name], strict=True)
         if score is not None
     }
-    return Control(lines=lines, sentence=_sentence(evaluator, best)), measured
+    return Control(lines=lines), measured
 
 
 def _line(
@@ -69,21 +69,6 @@ def _line(
         score=as_units(known, evaluator.task.use.strata).estimate(evaluator.task.gate.confidence),
         latency_ms=1000 * seconds,
         cost_usd_per_1k=machine_usd_per_1k(seconds, evaluator.task.hardware.usd_per_hour),
-    )
-
-
-def _sentence(evaluator: Evaluator, best: ControlLine) -> str:
-    reached, wanted = best.score.mean, evaluator.task.gate.min_score
-    if best.score.n == 0:
-        return "What answers without a language model score is unknown: the judge graded none."
-    if reached >= wanted:
-        return (
-            f"{best.name}, without any language model, scores {reached:.2f} and the gate asks for "
-            f"{wanted:.2f}: consider it first."
-        )
-    return (
-        f"Without a language model the best is {best.name} at {reached:.2f}: a rung that does not "
-        "clearly beat this is not worth its model."
     )
 
 
@@ -124,8 +109,3 @@ def linear(train: Sequence[Sample], inputs: Sequence[str]) -> list[str]:
     )
     model.fit([sample.input for sample in train], [sample.target for sample in train])
     return [str(label) for label in model.predict(inputs)]
-
-
-def mean_score(control: Control | None) -> float:
-    """Return the best control's score, or 0 without a control."""
-    return max((line.score.mean for line in control.lines), default=0.0) if control else 0.0

@@ -8,7 +8,7 @@ from statistics import fmean, stdev
 
 from ladder.economy.cost import machine_usd_per_1k, tokens_usd_per_1k
 from ladder.engines.base import Abilities
-from ladder.evidence import Candidate, TokenUse
+from ladder.evidence import Candidate, CostBasis, TokenUse
 from ladder.inference.evaluator import Evaluator
 from ladder.inference.outcome import Outcome
 
@@ -33,23 +33,23 @@ def token_use(answered: Sequence[Outcome]) -> TokenUse:
 
 def cost_of(
     evaluator: Evaluator, candidate: Candidate, answered: Sequence[Outcome]
-) -> tuple[float | None, float, str]:
-    """Return USD per 1,000 requests, its standard error, and where the figure comes from."""
+) -> tuple[float | None, float, CostBasis]:
+    """Return USD per 1,000 requests, its standard error, and what the figure rests on."""
     if not answered:
-        return None, 0.0, "no answers"
+        return None, 0.0, CostBasis(kind="no answers")
     machine = evaluator.task.hardware
     done = [outcome.completion for outcome in answered]
     searching = evaluator.reader.seconds(candidate.retrieval, [o.sample for o in answered])
     if evaluator.engine(candidate).abilities.served:
         prices = evaluator.models.prices(candidate.model)
         if prices is None:
-            return None, 0.0, "no prices given for the endpoint"
+            return None, 0.0, CostBasis(kind="no prices")
         here = machine_usd_per_1k(searching, machine.usd_per_hour, machine.utilisation)
         each = [tokens_usd_per_1k(c.tokens_in, c.tokens_out, prices) + here for c in done]
-        source = prices.source
+        basis = CostBasis(kind="prices", source=prices.source)
     else:
         hourly, busy = machine.usd_per_hour, machine.utilisation
         each = [machine_usd_per_1k(c.seconds + searching, hourly, busy) for c in done]
-        source = f"machine busy for {busy:.0%} of its time at {hourly:g} USD an hour"
+        basis = CostBasis(kind="machine", utilisation=busy, usd_per_hour=hourly)
     error = stdev(each) / math.sqrt(len(each)) if len(each) > 1 else 0.0
-    return fmean(each), error, source
+    return fmean(each), error, basis

@@ -1,10 +1,9 @@
-"""Measure one candidate on held-out rows: score in looks, then latency and cost."""
+"""Measure one candidate on held-out examples: score in looks, then latency and cost."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from statistics import fmean
 from typing import Any
 
 from ladder.evaluation.cost import cost_of, throughput, token_use
@@ -43,7 +42,7 @@ def measure(
     Args:
         evaluator: the task, its data, models and scorers.
         candidate: what is measured.
-        rows: held-out rows; read from the front, in looks.
+        rows: held-out examples; read from the front, in looks.
         all_rows: read all of them, even when the verdict is clear before.
         rungs: how many rungs share the error budget; default: all of the task's.
         title: what the progress bar says.
@@ -63,14 +62,14 @@ def measure(
         evaluator, candidate, [outcome.sample for outcome in answered], budget
     )
     limits += [latency_limit] if latency_limit else []
-    cost, cost_error, source = cost_of(evaluator, candidate, answered)
+    cost, cost_error, basis = cost_of(evaluator, candidate, answered)
     if gate.max_cost_usd_per_1k is not None:
         limits.append(judge_cost(cost, gate.max_cost_usd_per_1k))
     measurement = Measurement(
         **_scored(evaluator, outcomes),
         cost_usd_per_1k=cost,
         cost_error_usd_per_1k=cost_error,
-        cost_source=source,
+        cost_basis=basis,
         latency_ms=latency,
         untimed=untimed,
         requests_per_second=throughput(evaluator.engine(candidate).abilities, answered),
@@ -99,7 +98,7 @@ def _in_looks(
     Args:
         evaluator: the task, its data, models and scorers.
         candidate: what is measured.
-        rows: held-out rows; read from the front.
+        rows: held-out examples; read from the front.
         plan: the counts of rows at which is looked, and the error that all looks may spend.
         title: what the progress bar says.
 
@@ -129,7 +128,7 @@ def _scored(evaluator: Evaluator, outcomes: Sequence[Outcome]) -> dict[str, Any]
     confidence, units = evaluator.task.gate.confidence, units_of(evaluator, outcomes)
     known = [(o.sample, o.text, o.score) for o in outcomes if o.score is not None]
     answered = [outcome for outcome in outcomes if outcome.score is not None]
-    by_people, refusal = human_score(evaluator, known)
+    by_people, labels = human_score(evaluator, known)
     others = {}
     for name, _ in evaluator.scorers[1:] if answered else ():
         scores = [o.others[name] for o in answered]
@@ -140,7 +139,7 @@ def _scored(evaluator: Evaluator, outcomes: Sequence[Outcome]) -> dict[str, Any]
         "slices": units.slices(confidence),
         "others": others,
         "human_score": by_people,
-        "human_refusal": refusal,
+        "human_labels": labels,
         "unjudged": sum(bool(outcome.unjudged) for outcome in outcomes),
         "macro_f1": macro_f1(answered) if evaluator.data.labels and answered else None,
     }
@@ -153,12 +152,18 @@ def units_of(evaluator: Evaluator, outcomes: Sequence[Outcome]) -> Units:
 
 
 def macro_f1(answered: Sequence[Outcome]) -> float:
-    """Return the mean over labels of F1: every label counts alike, however rare."""
-    labels = {outcome.sample.target for outcome in answered}
-    values = []
-    for label in labels:
-        wanted = [outcome.sample.target == label for outcome in answered]
-        given = [outcome.text == label for outcome in answered]
-        hits = sum(w and g for w, g in zip(wanted, given, strict=True))
-        values.append(2 * hits / (sum(wanted) + sum(given)))
-    return fmean(values)
+    """Return macro-F1: the mean of F1 over the labels among the targets, each weighing the same.
+
+    Args:
+        answered: one outcome or more; a text that is no such label misses its example's label.
+    """
+    from sklearn.metrics import f1_score
+
+    labels = sorted({outcome.sample.target for outcome in answered})
+    # As numbers: an array of texts is as wide as the longest one, and drops a NUL at its end.
+    numbers = {label: number for number, label in enumerate(labels)}
+    targets = [numbers[outcome.sample.target] for outcome in answered]
+    answers = [numbers.get(outcome.text, -1) for outcome in answered]
+    # Every label has a target, so that no F1 is 0/0: what zero_division says is never taken.
+    scored = range(len(labels))
+    return float(f1_score(targets, answers, labels=scored, average="macro", zero_division=0))

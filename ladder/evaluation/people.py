@@ -24,7 +24,6 @@ def judge_agreement(evaluator: Evaluator) -> JudgeAgreement | None:
         return None
     reference = judge_model(evaluator, scorer)
     engine = evaluator.models.engine(reference)
-    model = reference.label
     found = ask_judge(evaluator, scorer, _graded(evaluator))
     pairs = [
         (row.human >= RIGHT_FROM, score.value >= RIGHT_FROM)
@@ -34,46 +33,15 @@ def judge_agreement(evaluator: Evaluator) -> JudgeAgreement | None:
     confidence = evaluator.task.gate.confidence
     agree = estimate([float(human == judge) for human, judge in pairs], confidence)
     same = kappa([float(h) for h, _ in pairs], [float(j) for _, j in pairs], confidence)
-    unjudged = len(evaluator.data.graded) - len(pairs)
-    alone = reference == evaluator.task.models.base
     return JudgeAgreement(
-        model=model,
+        model=reference.label,
         n=len(pairs),
-        unjudged=unjudged,
+        unjudged=len(evaluator.data.graded) - len(pairs),
         agree=agree if pairs else None,
         kappa=same,
         fingerprint=engine.fingerprint(),
-        sentence=_sentence(model, agree, same, unjudged) + (_OWN_ANSWERS if alone else ""),
+        is_base=reference == evaluator.task.models.base,
     )
-
-
-_OWN_ANSWERS = (
-    " It is the base model itself, and models favour their own answers: name another one under "
-    "score.judge.model."
-)
-
-
-def _sentence(model: str, agree: Estimate, same: Estimate | None, unjudged: int) -> str:
-    """Say how far the judge can be trusted."""
-    if agree.n == 0:
-        why = (
-            f"it gave none of the {unjudged} answers that people graded a grade"
-            if unjudged
-            else "no answers graded by people are given (data.graded)"
-        )
-        return (
-            f"The score is the opinion of a judge, {model}; its agreement with people is unknown: "
-            f"{why}."
-        )
-    text = (
-        f"The score is the opinion of a judge, {model}. It agrees with people on {agree.mean:.2f} "
-        f"({agree.low:.2f}–{agree.high:.2f}) of {agree.n} answers that they graded; "
-    )
-    if same is None:
-        text += "both graded all of them alike, which says nothing of chance (no kappa)."
-    else:
-        text += f"Cohen's kappa {same.mean:.2f} ({same.low:.2f}–{same.high:.2f})."
-    return text + (f" It gave {unjudged} more no grade." if unjudged else "")
 
 
 def _graded(evaluator: Evaluator) -> list[Given]:
@@ -89,8 +57,8 @@ def _graded(evaluator: Evaluator) -> list[Given]:
 
 def human_score(
     evaluator: Evaluator, scored: Sequence[tuple[Sample, str, float]]
-) -> tuple[Estimate | None, str]:
-    """Return what people would score a candidate, or why too few of their labels say so.
+) -> tuple[Estimate | None, int | None]:
+    """Return what people would score a candidate, and how many units they labelled.
 
     An answer is labelled where people graded this very answer to this very input. A group counts
     once, and as labelled where all of its answers are. Kinds of row are not weighed.
@@ -100,10 +68,11 @@ def human_score(
         scored: rows with the candidate's answers and the judge's scores.
 
     Returns:
-        the estimate and no reason, or none and the reason; neither where no judge is gated.
+        the estimate, none where the labels are too few (`gate.judged.too_few`), and their number;
+        neither where no judge is gated.
     """
     if not isinstance(evaluator.scorers[0][1], ModelScorer):
-        return None, ""
+        return None, None
     human = {(row.input, row.answer): row.human for row in evaluator.data.graded}
     groups: dict[tuple[str, str], list[tuple[float, float | None]]] = {}
     for sample, text, score in scored:
@@ -118,8 +87,7 @@ def human_score(
             labelled.append(judged)
         else:
             unlabelled.append(judged)
-    refusal = too_few(len(labels))
-    if refusal:
-        return None, refusal
+    if too_few(len(labels)):
+        return None, len(labels)
     confidence = evaluator.task.gate.confidence
-    return prediction_powered_mean(labels, labelled, unlabelled, confidence), ""
+    return prediction_powered_mean(labels, labelled, unlabelled, confidence), len(labels)

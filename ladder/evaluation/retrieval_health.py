@@ -1,4 +1,4 @@
-"""What a candidate's search handed over for the rows that judge it."""
+"""What a candidate's search put in context for the eval set it."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _known(evaluator: Evaluator, source: Source, rows: Sequence[Sample]) -> list
 def _calibration_error(
     evaluator: Evaluator, retrieval: Retrieval, source: Source, rows: Sequence[Sample]
 ) -> float | None:
-    """Return how far off chances read from the scores are; learnt on training rows."""
+    """Return how far off chances read from the scores are; learnt on training examples."""
     learn = _known(evaluator, source, evaluator.data.train)[:MOST_LEARNT]
     if len(learn) < LEAST_LEARNT or not rows:
         return None

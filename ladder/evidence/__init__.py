@@ -2,11 +2,14 @@
 
 from ladder.evidence.artefact import Canaries, Canary, Passport
 from ladder.evidence.assessment import (
+    Advice,
     Assessment,
     Attempt,
     Bill,
     BreakEven,
     Economics,
+    Ground,
+    Need,
     Recommendation,
     Savings,
     Status,
@@ -16,7 +19,16 @@ from ladder.evidence.assessment import (
 )
 from ladder.evidence.candidate import Build, Candidate, Order, Retrieval, TrainingEstimate, Way
 from ladder.evidence.data import DataReport, SyntheticCounts, SyntheticRecord, WordOverlap
-from ladder.evidence.diagnosis import Cause, CauseName, ContextCosts, Diagnosis, Fix, Gap
+from ladder.evidence.diagnosis import (
+    Ablation,
+    Cause,
+    CauseName,
+    ContextCosts,
+    Diagnosis,
+    Fix,
+    Gap,
+    Unresolved,
+)
 from ladder.evidence.measurement import (
     CONTROL,
     AgainstTeacher,
@@ -24,7 +36,9 @@ from ladder.evidence.measurement import (
     Confirmation,
     Control,
     ControlLine,
+    CostBasis,
     JudgeAgreement,
+    LimitName,
     LimitVerdict,
     Measurement,
     RaceLine,
@@ -33,10 +47,12 @@ from ladder.evidence.measurement import (
     VerdictWord,
 )
 from ladder.evidence.plan import Baseline, RevalidationPlan
-from ladder.evidence.values import Asked, Estimate, Latency, Memory, Record, TokenUse
+from ladder.evidence.values import Asked, Estimate, Failures, Latency, Memory, Record, TokenUse
 
 __all__ = [
     "CONTROL",
+    "Ablation",
+    "Advice",
     "AgainstTeacher",
     "Asked",
     "Assessment",
@@ -55,17 +71,22 @@ __all__ = [
     "ContextCosts",
     "Control",
     "ControlLine",
+    "CostBasis",
     "DataReport",
     "Diagnosis",
     "Economics",
     "Estimate",
+    "Failures",
     "Fix",
     "Gap",
+    "Ground",
     "JudgeAgreement",
     "Latency",
+    "LimitName",
     "LimitVerdict",
     "Measurement",
     "Memory",
+    "Need",
     "Order",
     "Passport",
     "RaceLine",
@@ -83,6 +104,7 @@ __all__ = [
     "TrainingEstimate",
     "TrainingMethod",
     "TrainingMethodName",
+    "Unresolved",
     "Verdict",
     "VerdictWord",
     "Way",

@@ -47,7 +47,7 @@ class Passport(Record):
     """Where that lay."""
     base_parts: dict[str, str]
     data: str
-    """Digest of the training rows."""
+    """Digest of the training examples."""
     recipe: str
     recipe_digests: dict[str, str]
     """Recipe file and programs -> digest."""

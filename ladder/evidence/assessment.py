@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from pydantic import ValidationInfo, field_validator
+
 from ladder.evidence.candidate import Candidate
 from ladder.evidence.data import DataReport
 from ladder.evidence.diagnosis import ContextCosts, Diagnosis, Fix
@@ -12,13 +14,14 @@ from ladder.evidence.measurement import (
     Comparison,
     Control,
     JudgeAgreement,
+    LimitName,
     Measurement,
     RaceLine,
     RetrievalHealth,
     Verdict,
     VerdictWord,
 )
-from ladder.evidence.values import Asked, Estimate, Record
+from ladder.evidence.values import Asked, Estimate, Failures, Record
 from ladder.task import RungName
 
 Status = Literal["passed", "failed", "undecided", "skipped", "no verdict"]
@@ -32,7 +35,11 @@ class Attempt(Record):
     rung: RungName
     status: Status
     """`no verdict`: too many requests failed to tell; nothing is concluded from it."""
-    reason: str
+    reason: str = ""
+    """Why the rung was not climbed, or is without a verdict, in the words of the rung or of the
+    error; empty: `refused_after` says it, or the verdict's limits."""
+    refused_after: RungName | None = None
+    """The rung below whose diagnosis shows a gap that this one cannot fix."""
     candidate: Candidate | None = None
     race: tuple[RaceLine, ...] = ()
     measurement: Measurement | None = None
@@ -52,20 +59,77 @@ class Attempt(Record):
     """By the clock, in this run: what was kept from before took none."""
 
 
+class Need(Record):
+    """Memory of one way of training."""
+
+    needed_mb: float
+    available_mb: float
+    """Free on the machine."""
+
+
 TrainingMethodName = Literal["none", "lora", "qlora", "dora", "full", "preference", "distill"]
+
+
+Ground = Literal[
+    "training refused",
+    "untrained rung chosen",
+    "no untrained rung measured",
+    "best untrained rung",
+    "measured",
+    "not measured",
+    "weights elsewhere",
+    "lora fits",
+    "lora does not fit",
+    "stronger adapter",
+    "rows for all weights",
+    "preferences given",
+    "no preferences given",
+    "limit missed",
+    "limits held",
+    "no limits",
+]
+"""What speaks for or against a way of training: its fields are said beside `TrainingMethod`."""
 
 
 class TrainingMethod(Record):
     """A way of training, and the measurement that speaks for or against it here."""
 
+    RETIRED = frozenset({"reason"})
+
     name: TrainingMethodName
     chosen: bool
-    reason: str
+    ground: Ground | None = None
+    """None: unknown, in files written before grounds were kept."""
+    rung: RungName | None = None
+    """Whose attempt it rests on: the one that refuses training, the chosen one, the best, the one
+    that trained so (`measured`), or that misses a limit."""
+    untrained: tuple[RungName, ...] = ()
+    """Rungs that train nothing, where none of them was measured."""
+    limit: LimitName | None = None
+    """That is missed by `rung`."""
+    short: float | None = None
+    """Of the score that the gate asks for, by the adapter that was measured: 0 or less holds it."""
+    near: float | None = None
+    """What a stronger adapter may be expected to close."""
+    rows: int | None = None
+    """Training examples."""
+    least_rows: int | None = None
+    """With which all weights learn more than an adapter."""
+    file: str | None = None
+    """Of preferences."""
+    memory: Need | None = None
+    """None: it does not matter, or the weights are elsewhere."""
+
+
+Advice = Literal["fix", "climb on", "stronger base"]
+"""What to do where no rung passes: fix what the diagnosis names, climb to the rungs that were left
+out, or try a stronger base model."""
 
 
 class Recommendation(Record):
     """The answer."""
 
+    RETIRED = frozenset({"reasons", "instead"})
     FORMER = {
         "technique": "description",
         "techniques": "training_methods",
@@ -76,22 +140,32 @@ class Recommendation(Record):
     description: str
     leans_to_pass: bool = False
     confirmed: Estimate | None = None
-    """The score on the sealed rows, read once."""
+    """The score on the held-out test examples, read once."""
     confirmed_verdict: VerdictWord | None = None
     """`none`: too many of the requests failed, so nothing is confirmed."""
     tested: RungName | None = None
-    """The rung that was put to the sealed rows, or was to be."""
-    withheld: str = ""
-    """Why there is no verdict: too many requests failed, or the run was stopped."""
+    """The rung that was put to the held-out test examples, or was to be."""
+    withheld: bool = False
+    """There is no verdict: the run was stopped (`Assessment.stopped`), too many requests failed on
+    the held-out test examples (`sealed_failures`), or a rung has none (`Attempt.status`)."""
+    sealed_failures: Failures | None = None
+    """Requests on the held-out test set that failed, where they were too many to confirm a rung."""
     with_leaked_rows: Estimate | None = None
-    """The score had the rows that repeat training rows been counted: how much leaks flatter."""
-    reasons: tuple[str, ...]
-    instead: str = ""
-    """Where the control is not proven worse: what speaks for taking it."""
+    """The score had the rows that repeat training examples been counted: how much leaks flatter."""
+    advice: Advice | None = None
+    """Where no rung passes and the verdict is not withheld."""
+    not_measured: tuple[RungName, ...] = ()
+    """Rungs left out of the climb, where the advice is to climb on."""
     training_methods: tuple[TrainingMethod, ...] = ()
     """Every way of training; one is chosen where there is an answer, and it may be `none`."""
     cost: dict[str, float | None] = {}
     deployment: dict[str, Any] = {}
+
+    @field_validator("withheld", mode="before")
+    @classmethod
+    def _was_a_sentence(cls, value: Any, info: ValidationInfo) -> Any:
+        """Read files written before, in which the reason stood here: none was empty."""
+        return bool(value) if info.mode == "json" and isinstance(value, str) else value
 
 
 class Bill(Record):
@@ -115,6 +189,8 @@ class Bill(Record):
 class BreakEven(Record):
     """From which volume one rung's system is cheaper than another's."""
 
+    RETIRED = frozenset({"sentence"})
+
     rung: RungName
     """The one with the higher fixed cost."""
     against: RungName
@@ -122,7 +198,6 @@ class BreakEven(Record):
     low: float | None
     high: float | None
     """none: perhaps at no volume."""
-    sentence: str
 
 
 class Economics(Record):
@@ -135,7 +210,7 @@ class Economics(Record):
 
 
 class Savings(Record):
-    """What stopping early spared, against measuring every rung on every held-out row."""
+    """What stopping early spared, against measuring every rung on every held-out example."""
 
     calls_made: int
     calls_if_exhaustive: int
@@ -181,6 +256,6 @@ class Assessment(Record):
     stopped: str = ""
     """Why the run ended before its answer: an endpoint that is down, or the spending limit."""
     every_rung: bool = False
-    """Whether all rungs were measured on all gate rows (--all)."""
+    """Whether all rungs were measured on all eval examples (--all)."""
     plan: str | None
     """The revalidation plan beside this file; none where nothing is recommended."""

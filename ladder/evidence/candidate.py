@@ -93,7 +93,7 @@ class Candidate(Record):
     shots: tuple[str, ...] = ()
     """Ids of the training samples shown before the question."""
     decoding: Literal["free", "scored", "constrained", "json"] = "free"
-    """`json`: free, and held to the schema of the answers."""
+    """`json`: free, and schema-constrained of the answers."""
     calibration: Literal["none", "empty", "batch"] = "none"
     retrieval: Retrieval | None = None
     votes: int = 1

@@ -9,7 +9,7 @@ from ladder.evidence.values import Record
 
 
 class WordOverlap(Record):
-    """Runs of words that held-out rows share with training rows and documents."""
+    """Runs of words that held-out examples share with training examples and documents."""
 
     words: int
     """In a run."""
@@ -28,11 +28,11 @@ class DataReport(Record):
 
     train: int
     synthetic: int = 0
-    """Of the training rows: those that a teacher wrote."""
+    """Of the training examples: those that a teacher wrote."""
     dev: int
     gate: int
     units: int = 0
-    """Independent ones among the gate rows: a group counts once."""
+    """Independent ones among the eval examples: a group counts once."""
     sealed: int
     reserve: int
     documents: int
@@ -44,17 +44,17 @@ class DataReport(Record):
     set_aside: tuple[str, ...] = ()
     """The first of them, as `row ~ row`."""
     contaminated: tuple[str, ...]
-    """Held-out rows that repeat a training row, as `row ~ row`; they are not counted."""
+    """Held-out rows that repeat a training example, as `row ~ row`; they are not counted."""
     look_alikes: tuple[str, ...] = ()
-    """Held-out rows that are a training row with another number or name in it: a person should
+    """Held-out rows that are a training example with another number or name in it: a person should
     look at them. Not counted either, but not called leaks."""
     overlap: WordOverlap | None = None
     detectable: float | None
-    """The smallest true score that these gate rows can be expected to prove."""
+    """The smallest true score that these eval examples can be expected to prove."""
     rows_needed: dict[str, int | None] = {}
-    """True score -> gate rows that prove the gate with it, at 80 % power."""
+    """True score -> eval examples that prove the gate with it, at 80 % power."""
     shared_groups: int = 0
-    """Groups with rows in training and in held-out rows: what was learnt of one helps the other."""
+    """Groups with rows in train and in held-out examples: what one taught helps the other."""
     digests: dict[str, str]
 
 
@@ -67,9 +67,9 @@ class SyntheticCounts(Record):
     form: int
     """Empty, cut off, or an answer that is not of the task's form."""
     duplicates: int
-    """Near-duplicates of training rows, or of a row written before."""
+    """Near-duplicates of training examples, or of a row written before."""
     held_out: int
-    """Too near a held-out row."""
+    """Too near a held-out example."""
     disagreed: int
     """The check of the answer came to another one."""
     kept: int
@@ -92,7 +92,7 @@ class SyntheticRecord(Record):
     measured: str = ""
     """What was built with the rows and without them; empty: no row was left to measure."""
     scores: tuple[float, float] | None = None
-    """Mean scores on the dev rows, with and without."""
+    """Mean scores on the dev examples, with and without."""
     gain: Comparison | None = None
     """With, against without."""
     accepted: bool

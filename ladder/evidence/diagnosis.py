@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from ladder.evidence.candidate import Order
 from ladder.evidence.measurement import Comparison
 from ladder.evidence.values import Asked, Estimate, Record
 from ladder.task import RungName
@@ -30,45 +31,86 @@ CauseName = Literal[
 ]
 
 
+Ablation = Literal[
+    "no-op control",
+    "lenient",
+    "constrained",
+    "no context",
+    "oracle",
+    "unique",
+    "rerank",
+    "more",
+    "fewer",
+    "compress",
+    "reorder",
+    "other source",
+    "strong",
+    "strong oracle",
+]
+"""A system with one thing changed."""
+
+
 class Cause(Record):
     """One reason for wrong answers."""
 
+    RETIRED = frozenset({"sentence"})
+
     name: CauseName
     share: float
-    """Of the wrong answers."""
+    """Of the wrong answers; 0 of cost and latency."""
+    count: int | None = None
+    """Wrong answers that it explains; None: of cost and latency, and in files written before."""
+    of: int | None = None
+    """Wrong answers in all."""
     recoverable: Estimate | None = None
     """The score had the rows of this cause been right."""
     sample_ids: tuple[str, ...] = ()
-    sentence: str
+
+
+Unresolved = Literal[
+    "no right document",
+    "guessed documents",
+    "no stronger model",
+    "stronger model never right",
+    "no reranker",
+]
+"""What keeps causes from being told apart: no example names the document with its answer; passages
+that hold the answer were taken for it; no stronger model is named, or it is right nowhere either;
+no reranker is named."""
 
 
 class Diagnosis(Record):
     """Why a rung did not pass, and what would fix it."""
 
-    FORMER = {"arms": "ablations", "untold": "unresolved"}
+    FORMER = {"arms": "ablations"}
+
+    RETIRED = frozenset({"sentence", "untold"})
 
     causes: tuple[Cause, ...]
     refuses: tuple[RungName, ...] = ()
     """Rungs that cannot fix these causes."""
-    sentence: str
     ablations: dict[str, Estimate] = {}
     """Ablation -> score of the same rows with one thing changed."""
-    unresolved: tuple[str, ...] = ()
-    """What could not be told apart, and why."""
+    without_oracle: float | None = None
+    """The system's own score on the rows of the `oracle` ablation; None: no such one."""
+    unresolved: tuple[Unresolved, ...] = ()
+    """Why some causes are not identifiable."""
     asked: Asked = Asked()
     """What the ablations took, of which nothing was kept from before."""
 
 
 class Fix(Record):
-    """A change that an ablation showed to help, tried on the rows that choose."""
+    """A change that an ablation showed to help, tried on the dev set."""
+
+    RETIRED = frozenset({"change"})
 
     cause: CauseName
-    change: str
-    """What was changed, in a few words."""
+    ablation: Ablation | None = None
+    """What was changed; None: unknown, in files written before it was kept."""
     on_dev: Comparison
     """Against the system without the change; p adjusted for all the changes that were tried."""
     unseen: Comparison | None = None
-    """The same on rows that chose nothing."""
+    """The same on fresh training examples."""
     tokens: tuple[float, float]
     """Mean prompt tokens without and with the change."""
     kept: bool
@@ -81,7 +123,7 @@ class ContextCosts(Record):
     texts: int
     """Handed over in the split, the right document among them."""
     curve: dict[int, Estimate]
-    """Texts handed over -> score."""
+    """Texts put in context -> score."""
     knee: int
     """The fewest texts within one standard error of the best."""
     alone: Estimate
@@ -94,3 +136,5 @@ class ContextCosts(Record):
     """Beside filler, against beside real texts."""
     position: Comparison
     """In the best place, against in the worst; beside real texts."""
+    places: tuple[Order, Order] | None = None
+    """The best place and the worst; None: in files written before, `position.other` says them."""

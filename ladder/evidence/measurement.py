@@ -5,13 +5,27 @@ from __future__ import annotations
 from typing import Literal
 
 from ladder.evidence.candidate import Build
-from ladder.evidence.values import Estimate, Latency, Record, TokenUse
+from ladder.evidence.values import Estimate, Failures, Latency, Record, TokenUse
 
 VerdictWord = Literal["pass", "fail", "undecided", "none"]
 
 
+class CostBasis(Record):
+    """What a cost per request rests on."""
+
+    kind: Literal["no answers", "no prices", "prices", "machine"]
+    """`no answers` and `no prices`: nothing, so there is no cost."""
+    source: str = ""
+    """Of prices: who names them."""
+    utilisation: float | None = None
+    """Of a machine: the share of its paid time in which it works."""
+    usd_per_hour: float | None = None
+
+
 class Measurement(Record):
     """What one candidate does on one set of rows."""
+
+    RETIRED = frozenset({"cost_source", "human_refusal"})
 
     score: Estimate
     """Over independent units: rows, or groups of rows; weighted where the task knows shares."""
@@ -21,14 +35,14 @@ class Measurement(Record):
     """Kind of row (stratum) -> its score."""
     human_score: Estimate | None = None
     """What people would score it, from their labels and the judge's: `gate.judged`, unweighted."""
-    human_refusal: str = ""
-    """Why a judge's score is given alone: too few human labels."""
+    human_labels: int | None = None
+    """Independent units whose answers people labelled; None: no judge is gated."""
     unjudged: int = 0
     """Of the errors: answers that came, and that the judge gave no score."""
     others: dict[str, Estimate] = {}
     macro_f1: float | None = None
     cost_usd_per_1k: float | None = None
-    cost_source: str = ""
+    cost_basis: CostBasis | None = None
     cost_error_usd_per_1k: float = 0.0
     """Standard error of the cost, from how much requests differ."""
     latency_ms: Latency | None = None
@@ -50,16 +64,30 @@ class Measurement(Record):
     fingerprint: dict[str, str] = {}
 
 
+LimitName = Literal["min_score", "max_cost_usd_per_1k", "max_p95_ms", "max_error_rate"]
+
+
 class LimitVerdict(Record):
     """One limit of the gate against what was measured."""
 
-    limit: Literal["min_score", "max_cost_usd_per_1k", "max_p95_ms", "max_error_rate"]
+    RETIRED = frozenset({"reason"})
+
+    limit: LimitName
     wanted: float
     got: float | None
     distance: float | None
     """Positive: on the good side of the limit."""
     verdict: VerdictWord
-    reason: str
+    n: int | None = None
+    """Independent units, or requests, that were counted; None: of cost, and in files written
+    before."""
+    low: float | None = None
+    """The true score is at least this, and at most `high`: both at the error of this look."""
+    high: float | None = None
+    missed: int = 0
+    """Of `n`: requests over the limit of latency, or without an answer that could be scored."""
+    failed: int = 0
+    """Timed requests that got no answer; not among `n`."""
     more_rows: int | None = None
     """Further rows that would settle it if the score stays as observed."""
 
@@ -76,21 +104,23 @@ class Verdict(Record):
 
 
 class Confirmation(Record):
-    """What the sealed rows say of the chosen rung."""
+    """What the held-out test examples say of the chosen rung."""
 
     score: Estimate
     verdict: LimitVerdict
     """`none`: too many requests failed, so nothing is confirmed."""
     rows: int
+    failures: Failures | None = None
+    """Where they are too many for a verdict."""
     leaky: Estimate | None = None
-    """The score had the rows that repeat training rows been counted."""
+    """The score had the rows that repeat training examples been counted."""
 
 
 CONTROL = "control"
 
 
 class Comparison(Record):
-    """Two systems on the same held-out rows."""
+    """Two systems on the same held-out examples."""
 
     other: str
     """A lower rung, or `control`."""
@@ -140,17 +170,17 @@ class RaceLine(Record):
 
 
 class RetrievalHealth(Record):
-    """What the search handed over for the gate rows."""
+    """What the search put in context for the eval examples."""
 
     source: Literal["documents", "examples"]
     k: int
-    """Texts handed over for a row."""
+    """Texts put in context for a row."""
     recall: dict[int, Estimate] = {}
     """k -> share of the rows with a right document among the first k, where that is known."""
     redundancy: float
-    """Share of the words handed over that an earlier text of the same row had said already."""
+    """Share of the words put in context that an earlier text of the same row had said already."""
     inequality: float
-    """Gini coefficient of how often each text is handed over; near 1: the same few for all."""
+    """Gini coefficient of how often each text is put in context; near 1: the same few for all."""
     calibration_error: float | None = None
     """How far off the chances are that one reads from the scores (ECE), where right texts are
     known: 0 is exact."""
@@ -158,6 +188,8 @@ class RetrievalHealth(Record):
 
 class JudgeAgreement(Record):
     """The model that scores the answers, and how far people agree with it."""
+
+    RETIRED = frozenset({"sentence"})
 
     model: str
     """Kind and name."""
@@ -170,7 +202,8 @@ class JudgeAgreement(Record):
     kappa: Estimate | None = None
     """Cohen's kappa of the same, -1..1: 0 is what chance alone agrees on."""
     fingerprint: dict[str, str] = {}
-    sentence: str
+    is_base: bool = False
+    """Whether it is the base model itself: models favour their own answers."""
 
 
 class ControlLine(Record):
@@ -185,5 +218,6 @@ class ControlLine(Record):
 class Control(Record):
     """The reference that is always printed and never a rung."""
 
+    RETIRED = frozenset({"sentence"})
+
     lines: tuple[ControlLine, ...]
-    sentence: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationInfo, model_validator
 
 
 class Record(BaseModel):
@@ -15,13 +15,18 @@ class Record(BaseModel):
 
     FORMER: ClassVar[Mapping[str, str]] = {}
     """Former name of a field -> its name: what was written before still loads."""
+    RETIRED: ClassVar[frozenset[str]] = frozenset()
+    """Former names of fields that held sentences, which `ladder.report` says from other fields
+    today. They are dropped where a file is read, and refused like any unknown field elsewhere."""
 
     @model_validator(mode="before")
     @classmethod
-    def _with_names_of_today(cls, values: Any) -> Any:
-        if not cls.FORMER or not isinstance(values, dict):
+    def _with_fields_of_today(cls, values: Any, info: ValidationInfo) -> Any:
+        if not isinstance(values, dict):
             return values
-        return {cls.FORMER.get(name, name): value for name, value in values.items()}
+        retired = cls.RETIRED if info.mode == "json" else frozenset()
+        known = {name: value for name, value in values.items() if name not in retired}
+        return {cls.FORMER.get(name, name): value for name, value in known.items()}
 
     def but(self, **changes: Any) -> Self:
         """Return the same record with some fields changed, checked like a new one.
@@ -77,6 +82,17 @@ class Asked(Record):
     """Paid to endpoints."""
     errors: dict[str, int] = {}
     """Kind of error -> requests that ended with it; they are asked again, then left out."""
+
+
+class Failures(Record):
+    """Requests that failed, among those of one step."""
+
+    kinds: dict[str, int]
+    """Kind -> how many."""
+    of: int
+    """Requests in all."""
+    words: str
+    """The server's own, of the commonest kind."""
 
 
 class Memory(Record):

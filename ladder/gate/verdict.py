@@ -52,14 +52,15 @@ def judge_score(
     mean = weighted_mean(scores, weights)
     low, high = lower_bound(scores, error, weights), upper_bound(scores, error, weights)
     verdict: VerdictWord = "pass" if low >= limit else "fail" if high < limit else "undecided"
-    bound = f"at least {low:.3f}" if verdict == "pass" else f"between {low:.3f} and {high:.3f}"
     return LimitVerdict(
         limit="min_score",
         wanted=limit,
         got=mean if n else None,
         distance=mean - limit if n else None,
         verdict=verdict,
-        reason=f"{n} rows place the true score {bound}",
+        n=n,
+        low=low,
+        high=high,
         more_rows=rows_to_settle(scores, limit, error) if verdict == "undecided" else None,
     )
 
@@ -139,38 +140,35 @@ def judge_latency(
     answered = [value for value in milliseconds if math.isfinite(value)]
     failed = len(milliseconds) - len(answered)
     if not answered or too_many_failed(failed, len(milliseconds), most_failed):
-        some = f"{failed} of {len(milliseconds)} timed requests failed"
         return LimitVerdict(
             limit="max_p95_ms",
             wanted=limit,
             got=None,
             distance=None,
             verdict="none",
-            reason=some if answered else f"none of {failed} timed requests was answered",
+            n=len(answered),
+            failed=failed,
         )
     within = [1.0 if value <= limit else 0.0 for value in answered]
     score = judge_score(within, 0.95, error)
     p95 = percentile(answered, 0.95)
-    slow = sum(value > limit for value in answered)
     return LimitVerdict(
         limit="max_p95_ms",
         wanted=limit,
         got=p95,
         distance=limit - p95,
         verdict=score.verdict,
-        reason=f"{slow} of {len(within)} requests took longer than {limit:g} ms"
-        + (f"; {failed} more failed" if failed else ""),
+        n=len(within),
+        missed=sum(value > limit for value in answered),
+        failed=failed,
         more_rows=score.more_rows,
     )
 
 
 def judge_cost(usd_per_1k: float | None, limit: float) -> LimitVerdict:
     """Judge the cost per 1,000 requests; unknown prices leave it undecided."""
-    if usd_per_1k is None:
-        reason = "no price is known: give `prices:` in the task file"
-        verdict: VerdictWord = "undecided"
-    else:
-        reason = f"{usd_per_1k:.4f} USD per 1,000 requests"
+    verdict: VerdictWord = "undecided"
+    if usd_per_1k is not None:
         verdict = "pass" if usd_per_1k <= limit else "fail"
     return LimitVerdict(
         limit="max_cost_usd_per_1k",
@@ -178,7 +176,6 @@ def judge_cost(usd_per_1k: float | None, limit: float) -> LimitVerdict:
         got=usd_per_1k,
         distance=None if usd_per_1k is None else limit - usd_per_1k,
         verdict=verdict,
-        reason=reason,
     )
 
 
@@ -196,7 +193,8 @@ def judge_errors(errors: int, requests: int, limit: float) -> LimitVerdict:
         got=rate,
         distance=limit - rate,
         verdict="pass" if rate <= limit else "none",
-        reason=f"{errors} of {requests} requests gave no answer, or none that could be scored",
+        n=requests,
+        missed=errors,
     )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from ladder.engines.base import Completion
 from ladder.errors import GO_ON, NoVerdictError
+from ladder.evidence import Failures
 from ladder.gate.verdict import too_many_failed
 from ladder.inference.outcome import Outcome
 from ladder.task import GateLimits
@@ -38,13 +39,20 @@ def require_answers(completions: Sequence[Completion], gate: GateLimits, what: s
     failed = [c for c in completions if c.error is not None and not c.is_own_fault]
     if too_many_failed(len(failed), len(completions), gate.max_error_rate):
         kinds = Counter(c.kind or "error" for c in failed)
-        raise NoVerdictError(_sentence(what, kinds, len(completions), str(failed[0].error)))
+        words = str(failed[0].error)
+        raise NoVerdictError(
+            in_words(what, Failures(kinds=kinds, of=len(completions), words=words))
+        )
 
 
 def describe(what: str, outcomes: Sequence[Outcome]) -> str:
     """Say how many of the requests failed, how, and in which words."""
-    kinds = kinds_of(outcomes)
-    return _sentence(what, kinds, len(outcomes), commonest(outcomes))
+    return in_words(what, failures(outcomes))
+
+
+def failures(outcomes: Sequence[Outcome]) -> Failures:
+    """Return how many of the requests failed, how, and in which words."""
+    return Failures(kinds=kinds_of(outcomes), of=len(outcomes), words=commonest(outcomes))
 
 
 def kinds_of(outcomes: Sequence[Outcome]) -> Counter[str]:
@@ -61,8 +69,14 @@ def commonest(outcomes: Sequence[Outcome]) -> str:
     return next(o.error for o in outcomes if o.error is not None and o.kind == kind)
 
 
-def _sentence(what: str, kinds: Counter[str], of: int, words: str) -> str:
+def in_words(what: str, failed: Failures) -> str:
+    """Say what came of a step of which too many requests failed.
+
+    Args:
+        what: the step.
+        failed: its requests.
+    """
     return (
-        f"{what}: {sum(kinds.values()):,} of {of:,} requests failed ({counted(kinds)}: {words}). "
-        f"{GO_ON}"
+        f"{what}: {sum(failed.kinds.values()):,} of {failed.of:,} requests failed "
+        f"({counted(failed.kinds)}: {failed.words}). {GO_ON}"
     )

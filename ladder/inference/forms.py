@@ -52,7 +52,7 @@ def wordings(evaluator: Evaluator) -> tuple[tuple[str, str], ...]:
 
 
 def held_to_schema(evaluator: Evaluator, candidate: Candidate) -> list[Candidate]:
-    """Return a free candidate held to the schema of the answers; none where it cannot be."""
+    """Return a free candidate schema-constrained of the answers; none where it cannot be."""
     can = evaluator.engine(candidate).abilities
     if candidate.decoding != "free" or not can.json_schema or evaluator.answer_schema is None:
         return []
@@ -101,8 +101,8 @@ def describe(candidate: Candidate) -> str:
 def _answered(candidate: Candidate) -> str:
     if candidate.decoding == "scored":
         narrow = candidate.retrieval is not None and candidate.retrieval.narrow
-        return "retrieved labels scored" if narrow else "labels scored"
-    words = {"constrained": "held to the labels", "json": "held to the schema", "free": "free text"}
+        return "retrieved-label log-likelihood" if narrow else "label log-likelihood"
+    words = {"constrained": "label-constrained", "json": "schema-constrained", "free": "free text"}
     return words[candidate.decoding]
 
 

@@ -21,6 +21,7 @@ from ladder.evidence import Attempt, Measurement, RevalidationPlan, Verdict
 from ladder.files import alone_in, append_line, clear_disk_errors, private_folder, read_text
 from ladder.lifecycle.plan import day_of, load_plan, pins, with_secrets
 from ladder.progress import Watch
+from ladder.report.limits import limit_reason
 from ladder.rungs.protocol import Bench
 from ladder.task import Task, load_task
 from ladder.trust.code import Granted
@@ -82,9 +83,9 @@ def _no_record(problems: Sequence[Problem]) -> StateError:
 
 
 def revalidate(path: Path, watch: Watch, granted: Granted = "trusted") -> Revalidation:
-    """Measure the plan's candidate on its gate rows, with nothing taken from the cache.
+    """Measure the plan's candidate on its eval examples, with nothing taken from the cache.
 
-    The gate rows are read whole: a scheduled check has a fixed n. Leaves one line in
+    The eval examples are read whole: a scheduled check has a fixed n. Leaves one line in
     revalidations.jsonl beside the plan.
 
     Args:
@@ -155,7 +156,9 @@ def _measured_again(bench: Bench, plan: RevalidationPlan) -> Revalidation:
         title="revalidating",
     )
     if verdict.status == "none":
-        reason = "; ".join(limit.reason for limit in verdict.limits if limit.verdict == "none")
+        reason = "; ".join(
+            limit_reason(limit) for limit in verdict.limits if limit.verdict == "none"
+        )
         words = f" (most often: {measurement.commonest_error})" if measurement.errors else ""
         raise NoVerdictError(
             f"No verdict: {reason}{words}. This does not count as a check. {GO_ON}"
@@ -169,7 +172,7 @@ def _measured_again(bench: Bench, plan: RevalidationPlan) -> Revalidation:
 
 def changed_pins(bench: Bench, plan: RevalidationPlan) -> tuple[str, ...]:
     """Return the names of pinned things that differ now."""
-    chosen = Attempt(rung=plan.candidate.rung, status="passed", reason="", candidate=plan.candidate)
+    chosen = Attempt(rung=plan.candidate.rung, status="passed", candidate=plan.candidate)
     now = pins(bench, chosen)
     names = sorted(plan.pinned.keys() | now.keys())
     return tuple(name for name in names if plan.pinned.get(name) != now.get(name))
@@ -182,7 +185,7 @@ def findings(
     found = []
     for limit in verdict.limits:
         if limit.verdict in ("fail", "none"):
-            found.append(f"{limit.limit} is missed: {limit.reason}")
+            found.append(f"{limit.limit} is missed: {limit_reason(limit)}")
     before, now = plan.baseline.gate_rows, measured.score
     if now.high < before.low:
         found.append(

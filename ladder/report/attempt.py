@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ladder.evidence import AgainstTeacher, Attempt, Measurement
 from ladder.report.causes import cause_lines, context_lines, fix_lines
+from ladder.report.people import human_lines
+from ladder.report.reasons import attempt_reason
 from ladder.report.summary import table_cells
 from ladder.report.training import build_lines
 from ladder.wording import counted, span
@@ -14,15 +16,21 @@ SUSPECT_TAIL = 5
 """A p95 of so many times the p50 is worth a word."""
 
 
-def attempt_lines(attempt: Attempt) -> Iterator[str]:
-    """Yield the section of a rung: what was measured, raced, compared, and why it failed."""
+def attempt_lines(attempt: Attempt, attempts: Sequence[Attempt]) -> Iterator[str]:
+    """Yield the section of a rung: what was measured, raced, compared, and why it failed.
+
+    Args:
+        attempt: the rung.
+        attempts: all of the climb.
+    """
     yield f"\n### {attempt.rung}: {attempt.status}\n"
+    reason = attempt_reason(attempt, attempts)
     m = attempt.measurement
     if m is None or attempt.candidate is None:
-        yield attempt.reason
+        yield reason
         yield from _failed_lines(attempt)
         return
-    yield f"Winner: {attempt.candidate.description}. {attempt.reason}.\n"
+    yield f"Winner: {attempt.candidate.description}. {reason}.\n"
     yield from _limit_lines(attempt)
     yield from _failed_lines(attempt)
     yield from fix_lines(attempt.fixes)
@@ -32,15 +40,15 @@ def attempt_lines(attempt: Attempt) -> Iterator[str]:
     for name, other in m.others.items():
         yield f"\nAlso {name}: {span(other)}."
     yield from _retrieval_lines(attempt)
-    yield from _human_lines(m)
+    yield from human_lines(m)
     yield from _slice_lines(m)
     yield from _comparison_lines(attempt)
     yield from _teacher_lines(attempt.against_teacher)
     yield from build_lines(m.build)
-    yield from cause_lines(attempt.diagnosis)
+    yield from cause_lines(attempt)
     yield from context_lines(attempt.context)
     if attempt.race:
-        yield "\n<details><summary>The race on dev rows</summary>\n"
+        yield "\n<details><summary>The race on dev examples</summary>\n"
         yield "| candidate | score | rows | failed requests |"
         yield "|---|---|---|---|"
         for line in attempt.race:
@@ -61,7 +69,7 @@ def _failed_lines(attempt: Attempt) -> Iterator[str]:
         )
     if m and m.errors:
         yield (
-            f"\n{m.errors} of the {m.requests} gate rows have no score; the commonest error: "
+            f"\n{m.errors} of the {m.requests} eval examples have no score; the commonest error: "
             f"{m.commonest_error}"
         )
 
@@ -100,13 +108,14 @@ def _latency_lines(m: Measurement) -> Iterator[str]:
 
 def _retrieval_lines(attempt: Attempt) -> Iterator[str]:
     for found in attempt.retrieval:
-        text = f"\nThe search handed over {found.k} of the {found.source} for each row"
+        text = f"\nThe search put {found.k} of the {found.source} in context for each row"
         if found.recall:
             n = next(iter(found.recall.values())).n
             at = ", ".join(f"{share.mean:.2f} at {k}" for k, share in found.recall.items())
             text += f"; recall, on the {n} rows whose right document is known: {at}"
         yield (
-            f"{text}. {100 * found.redundancy:.0f} % of the words handed over had been said by an "
+            f"{text}. {100 * found.redundancy:.0f} % of the words put in context had been said "
+            "by an "
             f"earlier text of the same row; Gini of the hits {found.inequality:.2f} (near 1: the "
             "same few texts for every row)." + _calibration(found.calibration_error)
         )
@@ -119,19 +128,6 @@ def _calibration(error: float | None) -> str:
         f" Chances of being right that are read from the scores are off by {error:.2f} (expected "
         "calibration error)."
     )
-
-
-def _human_lines(m: Measurement) -> Iterator[str]:
-    if m.human_score:
-        yield (
-            f"\nBy people: {span(m.human_score)}, from {m.human_score.n} human labels and the "
-            f"judge's scores{', unweighted' if m.unweighted else ''} (PPI++, a normal "
-            "approximation; the labelled answers must be a random sample)."
-        )
-    elif m.human_refusal:
-        yield f"\nNo score by people: {m.human_refusal}. The score here is the judge's opinion."
-    if m.unjudged:
-        yield f"\n{m.unjudged} answers got no grade from the judge and count as errors."
 
 
 def _slice_lines(m: Measurement) -> Iterator[str]:
@@ -150,7 +146,8 @@ def _comparison_lines(attempt: Attempt) -> Iterator[str]:
     if chose and attempt.measurement and not fixed:
         seen, unseen = chose.score, attempt.measurement.score.mean
         yield (
-            f"\nOn the {chose.n} dev rows that chose it: {seen:.2f}; on unseen rows: {unseen:.2f} "
+            f"\nOn the {chose.n} dev examples that chose it: {seen:.2f}; on fresh training "
+            f"examples: {unseen:.2f} "
             f"({unseen - seen:+.2f})."
         )
     of = len(attempt.comparisons)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ladder.evidence import ContextCosts, Diagnosis, Fix
+from ladder.diagnosis.changes import IN_WORDS
+from ladder.evidence import Attempt, Cause, CauseName, ContextCosts, Diagnosis, Fix, Unresolved
+from ladder.gate.verdict import score_holds
+from ladder.report.limits import limit_reason
 from ladder.wording import gap
 
 
@@ -15,41 +18,157 @@ def fix_lines(fixes: tuple[Fix, ...]) -> Iterator[str]:
     yield "\nMended before it was measured, each change on top of the one before:\n"
     for fix in fixes:
         before, after = fix.tokens
-        unseen = f"; on rows that chose nothing {gap(fix.unseen)}" if fix.unseen else ""
-        dropped = "" if fix.kept else " Not kept: it does not win on rows that chose nothing."
+        unseen = f"; on fresh training examples {gap(fix.unseen)}" if fix.unseen else ""
+        dropped = "" if fix.kept else " Not kept: it does not win on fresh training examples."
         yield (
-            f"- **{fix.cause}** → {fix.change}: {gap(fix.on_dev)} on the rows that choose"
+            f"- **{fix.cause}**{_arrow(fix)}: {gap(fix.on_dev)} on the dev set"
             f"{unseen}; {before:.0f} → {after:.0f} prompt tokens.{dropped}"
         )
 
 
-def cause_lines(diagnosis: Diagnosis | None) -> Iterator[str]:
+def change_of(fix: Fix) -> str:
+    """Say what was changed in a few words; nothing where the file does not tell."""
+    return IN_WORDS.get(fix.ablation, "") if fix.ablation else ""
+
+
+def _arrow(fix: Fix) -> str:
+    change = change_of(fix)
+    return f" → {change}" if change else ""
+
+
+def cause_lines(attempt: Attempt) -> Iterator[str]:
     """Say why a rung did not pass, by what the ablations fixed."""
+    diagnosis = attempt.diagnosis
     if diagnosis is None or not (diagnosis.causes or diagnosis.ablations):
         return
     # Often the first cause says the same sentence.
-    said = any(diagnosis.sentence == cause.sentence for cause in diagnosis.causes)
-    yield "\nWhy it did not pass:" + ("" if said else f" {diagnosis.sentence}") + "\n"
+    whole = diagnosis_sentence(attempt)
+    said = any(whole == cause_sentence(attempt, cause) for cause in diagnosis.causes)
+    yield "\nWhy it did not pass:" + ("" if said else f" {whole}") + "\n"
     for cause in diagnosis.causes:
         rows = f" (e.g. {', '.join(cause.sample_ids[:3])})" if cause.sample_ids else ""
         would = ""
         if cause.recoverable:
             r = cause.recoverable
             would = f" Had they been right: {r.mean:.2f} ({r.low:.2f}–{r.high:.2f})."
-        yield f"- **{cause.name}**: {cause.sentence}{rows}.{would}"
-    if diagnosis.ablations:
-        n = max(found.n for found in diagnosis.ablations.values())
-        ablations = ", ".join(
-            f"{name} {found.mean:.2f}" + (f" (of {found.n})" if found.n < n else "")
-            for name, found in diagnosis.ablations.items()
-        )
-        asked = diagnosis.asked
-        yield (
-            f"\nThe same {n} rows with one thing changed: {ablations}. That took "
-            f"{asked.calls:,} calls, {asked.tokens:,} tokens, {asked.seconds:.0f} s of the model."
-        )
-    for line in diagnosis.unresolved:
-        yield f"\nCould not tell {line}."
+        yield f"- **{cause.name}**: {cause_sentence(attempt, cause)}{rows}.{would}"
+    yield from _ablation_lines(diagnosis)
+    for code in diagnosis.unresolved:
+        yield f"\nCould not tell {UNRESOLVED[code]}."
+
+
+def _ablation_lines(diagnosis: Diagnosis) -> Iterator[str]:
+    if not diagnosis.ablations:
+        return
+    n = max(found.n for found in diagnosis.ablations.values())
+    ablations = ", ".join(
+        f"{name} {found.mean:.2f}" + (f" (of {found.n})" if found.n < n else "")
+        for name, found in diagnosis.ablations.items()
+    )
+    asked = diagnosis.asked
+    yield (
+        f"\nThe same {n} rows with one thing changed: {ablations}. That took "
+        f"{asked.calls:,} calls, {asked.tokens:,} tokens, {asked.seconds:.0f} s of the model."
+    )
+
+
+UNRESOLVED: dict[Unresolved, str] = {
+    "no right document": (
+        "knowledge or retrieval from skill: no row names the document with its answer"
+    ),
+    "guessed documents": (
+        "whether the right documents are right: the rows name none, and passages in which the "
+        "answer stands word for word were taken"
+    ),
+    "no stronger model": ("skill from wrong targets: no stronger model is named (models.teacher)"),
+    "stronger model never right": (
+        "skill from wrong targets: the stronger model is right nowhere either"
+    ),
+    "no reranker": "what a reranker would fix: none is named (models.reranker)",
+}
+
+CAUSES: dict[CauseName, str] = {
+    "format": "right, but in another form",
+    "missing": "no text in the index holds the answer",
+    "labels": "a stronger model with the right document disagrees with the target too",
+    "knowledge": "does not know what the documents say",
+    "retrieval": "right with the right document, which the search did not find",
+    "redundancy": "right once repeated texts are left out: copies fill the window",
+    "ranking": "right with the right document, which the search ranked too low",
+    "distraction": "right with less beside the right document: the rest distracts",
+    "position": "right when the documents stand in another order",
+    "harm": "right without the documents: they lead the model astray",
+    "routing": "right when the question is put to the other source, or a stronger model",
+    "context": "right with the right document alone",
+}
+LIMIT_OF: dict[CauseName, str] = {"cost": "max_cost_usd_per_1k", "latency": "max_p95_ms"}
+
+
+def diagnosis_sentence(attempt: Attempt) -> str:
+    """Say in one sentence why a rung did not pass; nothing where it was not diagnosed."""
+    found, verdict = attempt.diagnosis, attempt.verdict
+    if found is None:
+        return ""
+    if verdict and all(
+        limit.verdict == "pass" or limit.limit != "min_score" for limit in verdict.limits
+    ):
+        return _only_cost_or_latency(found)
+    if verdict and score_holds(verdict):
+        return "The score holds so far; the rows are too few to prove it."
+    if found.refuses:
+        return _context_gap(found)
+    return cause_sentence(attempt, found.causes[0]) if found.causes else NO_CAUSE
+
+
+NO_CAUSE = "No single cause stands out."
+
+
+def _only_cost_or_latency(found: Diagnosis) -> str:
+    if not found.causes:
+        return "Too many requests failed to say why."
+    what = " and ".join(cause.name for cause in found.causes)
+    return (
+        f"Only {what} fails: a smaller model can fix that, more context or an adapter on the same "
+        "model cannot."
+    )
+
+
+def _context_gap(found: Diagnosis) -> str:
+    oracle, own = found.ablations.get("oracle"), found.without_oracle
+    names = ", ".join(cause.name for cause in found.causes) or "retrieval"
+    refused = f"gap is {names}, not skill, so training is refused. Fix that first."
+    if oracle is None or own is None:  # in files written before the second was kept
+        return f"The {refused}"
+    return (
+        f"Given the right documents the same model scores {oracle.mean:.2f} instead of {own:.2f}: "
+        f"the {refused}"
+    )
+
+
+def cause_sentence(attempt: Attempt, cause: Cause) -> str:
+    """Say how many of the wrong answers a cause explains, and what shows it."""
+    if cause.name in LIMIT_OF:
+        return f"the score holds, the {cause.name} does not: {_limit(attempt, cause.name)}"
+    share = f"{cause.share:.0%} of the"
+    if cause.count is not None:
+        share = f"all {cause.of}" if cause.count == cause.of else f"{cause.count} of {cause.of}"
+    return f"{share} misses: {_why(attempt, cause.name)}"
+
+
+def _limit(attempt: Attempt, name: CauseName) -> str:
+    limits = attempt.verdict.limits if attempt.verdict else ()
+    missed = [limit for limit in limits if limit.limit == LIMIT_OF[name]]
+    return limit_reason(missed[0]) if missed else "its limit is missed"
+
+
+def _why(attempt: Attempt, name: CauseName) -> str:
+    if name in CAUSES:
+        return CAUSES[name]
+    if attempt.diagnosis and "oracle" in attempt.diagnosis.ablations:
+        return "wrong even with the right document: the model lacks the skill"
+    if attempt.candidate and attempt.candidate.way == "prompted":
+        return "does not know this task's answers (knowledge and skill are not identifiable here)"
+    return "wrong with what it was shown (skill and retrieval are not identifiable here)"
 
 
 def context_lines(costs: ContextCosts | None) -> Iterator[str]:
@@ -57,6 +176,8 @@ def context_lines(costs: ContextCosts | None) -> Iterator[str]:
     if costs is None:
         return
     curve = ", ".join(f"{found.mean:.2f} at {k}" for k, found in costs.curve.items())
+    best, worst = costs.places or ("", "")
+    moved = f"{worst} instead of {best}" if costs.places else costs.position.other
     yield (
         f"\nHow much to read, on {costs.rows} rows: {curve} texts; {costs.knee} is the smallest "
         "within one standard error of the best."
@@ -64,5 +185,5 @@ def context_lines(costs: ContextCosts | None) -> Iterator[str]:
     yield (
         f"\nThe right document alone scores {costs.alone.mean:.2f}. Among {costs.texts} texts, "
         f"length costs {gap(costs.length)}, real texts beside it instead of filler cost a further "
-        f"{gap(costs.distraction)}, and {costs.position.other} costs {gap(costs.position)}."
+        f"{gap(costs.distraction)}, and {moved} costs {gap(costs.position)}."
     )

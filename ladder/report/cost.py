@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ladder.evidence import Assessment
+from ladder.evidence import Assessment, BreakEven
 from ladder.report.summary import table_cells
 from ladder.report.training import training_method_lines
 
@@ -12,7 +12,7 @@ from ladder.report.training import training_method_lines
 def cost_lines(a: Assessment) -> Iterator[str]:
     """Yield the section on costs: training_methods, what a month costs, and what was saved."""
     cost, saved = a.recommendation.cost, a.savings
-    yield from training_method_lines(a.recommendation.training_methods)
+    yield from training_method_lines(a)
     yield "\n## Cost\n"
     if cost and cost["usd_per_1k"] is not None:
         yield (
@@ -23,7 +23,7 @@ def cost_lines(a: Assessment) -> Iterator[str]:
     yield from _bill_lines(a)
     spared = f"; not trained: {', '.join(saved.training_avoided)}" if saved.training_avoided else ""
     yield (
-        f"The decision took {saved.calls_made:,} calls on held-out rows"
+        f"The decision took {saved.calls_made:,} calls on held-out examples"
         + (f" ({saved.tokens_made:,} tokens)" if saved.tokens_made else "")
         + f", trained rungs: {saved.trainings_made}; measuring every rung on every row takes "
         f"{saved.calls_if_exhaustive:,} calls"
@@ -52,5 +52,18 @@ def _bill_lines(a: Assessment) -> Iterator[str]:
         yield table_cells((name, *(f"{usd:.4f}" for usd in figures)))
     yield ""
     for crossing in found.break_evens:
-        yield f"- {crossing.sentence}"
+        yield f"- {break_even_sentence(crossing)}"
     yield "\n![USD a month over requests a month](costs.svg)\n"
+
+
+def break_even_sentence(found: BreakEven) -> str:
+    """Say from how many requests a month one rung's system is cheaper than another's."""
+    low, high = found.low, found.high
+    if found.requests_per_month is None:
+        text = f"{found.against} is cheaper than {found.rung} at every volume"
+        return text + (f", perhaps not from {low:,.0f} on." if low is not None else ".")
+    to = f"to {high:,.0f}" if high is not None else "upwards, perhaps never"
+    return (
+        f"{found.rung} is cheaper than {found.against} from about "
+        f"{found.requests_per_month:,.0f} requests a month ({low or 0:,.0f} {to})."
+    )

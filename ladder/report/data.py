@@ -13,26 +13,28 @@ def data_lines(a: Assessment) -> Iterator[str]:
     d = a.data
     yield "\n## The rows\n"
     yield (
-        f"{train_rows(d)}, {d.dev} dev (they chose), {d.gate} gate (they judged), "
-        f"{d.sealed} sealed (read once), {d.reserve} in reserve; "
+        f"{train_rows(d)}, {d.dev} dev (they chose), {d.gate} eval (they judged), "
+        f"{d.sealed} test (read once), {d.reserve} in reserve; "
         f"{documents(d)}, {d.unlabeled} unlabelled. "
         f"{d.duplicates} near-duplicates were set aside"
         + (f": {_first(', ', d.set_aside)}." if d.set_aside else ".")
     )
     if d.detectable is None:
-        yield "These gate rows cannot prove this gate even without a mistake: add rows."
+        yield "These eval examples cannot prove this gate even without a mistake: add rows."
     else:
-        yield f"These gate rows can prove a true score of {d.detectable:.3f} or more."
+        yield f"These eval examples can prove a true score of {d.detectable:.3f} or more."
     needed = [f"{rows:,} if it is {score}" for score, rows in d.rows_needed.items() if rows]
     if needed:
         yield f"Gate rows that prove the gate, by the true score: {', '.join(needed)}."
     if d.contaminated:
         shown = _first(", ", d.contaminated)
-        yield f"\n{len(d.contaminated)} held-out rows repeat training rows, not counted: {shown}."
+        count = len(d.contaminated)
+        yield f"\n{count} held-out examples repeat training ones, not counted: {shown}."
     if d.look_alikes:
         shown = _first("; ", d.look_alikes)
         yield (
-            f"\n{len(d.look_alikes)} held-out rows differ from a training row in a number or a "
+            f"\n{len(d.look_alikes)} held-out examples differ from a training example in a "
+            "number or a "
             f"name only; they are not counted, and worth a look: {shown}."
         )
     yield from _overlap_lines(d.overlap)
@@ -41,7 +43,7 @@ def data_lines(a: Assessment) -> Iterator[str]:
 
 
 def train_rows(d: DataReport) -> str:
-    """Say how many training rows there are, and how many of them a teacher wrote."""
+    """Say how many training examples there are, and how many of them a teacher wrote."""
     written = f" ({d.synthetic} of them synthetic)" if d.synthetic else ""
     return f"{d.train} train{written}"
 
@@ -61,8 +63,9 @@ def _overlap_lines(found: WordOverlap | None) -> Iterator[str]:
     if found is None:
         return
     yield (
-        f"\n{found.overlapping} of the {found.checkable} held-out rows of {found.words} words or "
-        f"more share so many in a row with a training row or a document; "
+        f"\n{found.overlapping} of the {found.checkable} held-out examples of {found.words} "
+        "words or "
+        f"more share so many in a row with a training example or a document; "
         f"{found.rows - found.checkable} shorter ones cannot be checked so."
     )
     if found.top:

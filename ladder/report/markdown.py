@@ -8,8 +8,11 @@ from ladder.evidence import (
     Assessment,
 )
 from ladder.report.attempt import attempt_lines
+from ladder.report.control import control_sentence, take_control
 from ladder.report.cost import cost_lines
 from ladder.report.data import data_lines
+from ladder.report.people import judge_sentence
+from ladder.report.reasons import answer_reasons
 from ladder.report.summary import answer_line, assumed, table_cells, table_rows
 from ladder.report.texts import each_text
 from ladder.wording import code, in_markdown
@@ -29,9 +32,9 @@ def _lines(a: Assessment, raw: Assessment) -> Iterator[str]:
     yield f"# {a.task.name}\n"
     yield f"> {a.task.goal}\n"
     yield f"{answer_line(a)}\n"
-    if a.recommendation.instead:
-        yield f"**But {a.recommendation.instead}**\n"
-    for reason in a.recommendation.reasons:
+    if instead := take_control(a):
+        yield f"**But {instead}**\n"
+    for reason in answer_reasons(a):
         yield f"- {reason}"
     yield "\n## What was measured\n"
     yield f"Base model {code(raw.task.base)}, scorer {code(raw.task.scorer)}, gate: {gate}.\n"
@@ -42,11 +45,11 @@ def _lines(a: Assessment, raw: Assessment) -> Iterator[str]:
         yield table_cells(row)
     yield f"\n{assumed(a)}"
     if a.judge:
-        yield f"\n{a.judge.sentence}"
+        yield f"\n{judge_sentence(a.judge)}"
     if a.control:
-        yield f"\n{a.control.sentence}\n"
+        yield f"\n{control_sentence(a.control, float(a.task.gate['min_score'] or 0))}\n"
     for attempt in a.attempts:
-        yield from attempt_lines(attempt)
+        yield from attempt_lines(attempt, a.attempts)
     yield from data_lines(a)
     yield from cost_lines(a)
     yield from _evidence_lines(a, raw.plan)

@@ -56,6 +56,8 @@ def _lacking(found: Assessment) -> str:
     cost = found.recommendation.cost
     if not isinstance(found.task.gate.get("confidence"), float):
         return "task.gate.confidence"
+    if not isinstance(found.task.gate.get("min_score"), float):
+        return "task.gate.min_score"
     if found.control and not found.control.lines:
         return "a line in control.lines"
     if cost and not cost.keys() >= set(COST):

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ladder.evidence import Assessment, Attempt
+from ladder.evidence import Assessment, Attempt, CostBasis
+from ladder.report.causes import diagnosis_sentence
+from ladder.report.control import best_line
+from ladder.report.reasons import attempt_reason, why_withheld
 from ladder.wording import duration, span
 
 
@@ -17,12 +20,12 @@ def answer_line(a: Assessment) -> str:
     """Return the answer in one sentence."""
     found = a.recommendation
     if found.withheld:
-        return f"Answer: no verdict. {found.withheld}"
+        return f"Answer: no verdict. {why_withheld(a)}"
     c = found.confirmed
     if found.rung is None and found.tested and c:
         return (
             f"Answer: none of the rungs. {found.tested} ({found.description}) passed the gate and "
-            f"is NOT confirmed on {c.n} sealed rows: {span(c)}. Do not ship it."
+            f"is NOT confirmed on {c.n} held-out test examples: {span(c)}. Do not ship it."
         )
     if found.rung is None:
         return "Answer: none of the rungs."
@@ -32,14 +35,14 @@ def answer_line(a: Assessment) -> str:
     if c:
         passed = found.confirmed_verdict == "pass"
         word = "confirmed" if passed else "neither confirmed nor refuted"
-        text += f", {word} on {c.n} sealed rows: {span(c)}"
+        text += f", {word} on {c.n} held-out test examples: {span(c)}"
     return text + "."
 
 
 def table_rows(a: Assessment) -> Iterator[tuple[str, str, str, str, str, str]]:
     """Yield the cells of the table of rungs, the control first."""
     if a.control:
-        best = max(a.control.lines, key=lambda line: line.score.mean)
+        best = best_line(a.control)
         yield (
             "control",
             span(best.score),
@@ -49,15 +52,15 @@ def table_rows(a: Assessment) -> Iterator[tuple[str, str, str, str, str, str]]:
             f"reference: {best.name}, no model",
         )
     for attempt in a.attempts:
-        yield _row(attempt)
+        yield _row(attempt, a.attempts)
 
 
-def _row(attempt: Attempt) -> tuple[str, str, str, str, str, str]:
+def _row(attempt: Attempt, attempts: Sequence[Attempt]) -> tuple[str, str, str, str, str, str]:
     m = attempt.measurement
     if m is None:
         if attempt.status == "no verdict":
             return (attempt.rung, "–", "", "", "", "no verdict")
-        return (attempt.rung, "not climbed", "", "", "", attempt.reason)
+        return (attempt.rung, "not climbed", "", "", "", attempt_reason(attempt, attempts))
     word: str = attempt.verdict.status if attempt.verdict else attempt.status
     if attempt.status == "no verdict":
         word = "no verdict"
@@ -68,7 +71,7 @@ def _row(attempt: Attempt) -> tuple[str, str, str, str, str, str]:
     if word.startswith("undecided") and any(more):
         verdict += f" · about {max(filter(None, more)):,} more rows would settle it"
     if attempt.diagnosis:
-        verdict += f" · {attempt.diagnosis.sentence}"
+        verdict += f" · {diagnosis_sentence(attempt)}"
     elif attempt.candidate:
         fixed = ", ".join(fix.cause for fix in attempt.fixes if fix.kept)
         verdict += f" · fixed: {fixed}" if fixed else ""
@@ -85,9 +88,19 @@ def _row(attempt: Attempt) -> tuple[str, str, str, str, str, str]:
 
 def assumed(a: Assessment) -> str:
     """Say what the figures of the table rest on."""
-    sources = {m.cost_source for m in (x.measurement for x in a.attempts) if m and m.cost_source}
-    asked_at = {m.latency_ms.n for m in (x.measurement for x in a.attempts) if m and m.latency_ms}
+    measured = [attempt.measurement for attempt in a.attempts if attempt.measurement]
+    sources = {_basis(m.cost_basis) for m in measured if m.cost_basis} - {""}
+    asked_at = {m.latency_ms.n for m in measured if m.latency_ms}
     text = f"score: mean ({100 * float(a.task.gate['confidence'] or 0):g} % interval)"
     if asked_at:
         text += f" · p95: of {' or '.join(f'{n:,}' for n in sorted(asked_at))} timed requests"
     return text + (f" · $: {'; '.join(sorted(sources))}" if sources else "")
+
+
+def _basis(found: CostBasis) -> str:
+    if found.kind == "no prices":
+        return "no prices given for the endpoint"
+    if found.kind == "machine":
+        busy, hourly = found.utilisation or 0.0, found.usd_per_hour or 0.0
+        return f"machine busy for {busy:.0%} of its time at {hourly:g} USD an hour"
+    return found.source if found.kind == "prices" else "no answers"

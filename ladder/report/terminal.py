@@ -10,6 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ladder.evidence import Assessment
+from ladder.report.control import control_sentence, take_control
+from ladder.report.reasons import answer_reasons
 from ladder.report.summary import answer_line, assumed, table_rows
 from ladder.report.texts import each_text
 from ladder.wording import MOST_SHOWN, counted, harmless
@@ -32,15 +34,17 @@ def show(assessment: Assessment, folder: Path, console: Console) -> None:
     console.print()
     console.print(Text(answer_line(assessment), style="bold"))
     if assessment.recommendation.rung is None:
-        for reason in assessment.recommendation.reasons[len(assessment.attempts) :]:
+        for reason in answer_reasons(assessment)[len(assessment.attempts) :]:
             console.print(Text(f"- {reason}"))
-    elif assessment.recommendation.instead:
-        console.print(Text(f"But {assessment.recommendation.instead}"))
+    elif instead := take_control(assessment):
+        console.print(Text(f"But {instead}"))
     elif assessment.control:
-        console.print(Text(f"Note: {assessment.control.sentence}"))
+        min_score = float(assessment.task.gate["min_score"] or 0)
+        console.print(Text(f"Note: {control_sentence(assessment.control, min_score)}"))
     saved = assessment.savings
     console.print(
-        f"{saved.calls_made:,} calls on held-out rows instead of {saved.calls_if_exhaustive:,}, "
+        f"{saved.calls_made:,} calls on held-out examples instead of "
+        f"{saved.calls_if_exhaustive:,}, "
         f"{assessment.seconds:.0f} s",
         highlight=False,
     )

@@ -7,8 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ladder.evidence import Build, TrainingMethod
+from ladder.evidence import Assessment, Attempt, Build, Need, TrainingMethod
+from ladder.report.causes import diagnosis_sentence
+from ladder.report.limits import limit_reason
+from ladder.report.reasons import attempt_reason, score_of
 from ladder.wording import duration
+
+UNKNOWN = "–"
+"""Beside a method of a file written before its grounds were kept."""
 
 
 def build_lines(build: Build) -> Iterator[str]:
@@ -27,8 +33,9 @@ def build_lines(build: Build) -> Iterator[str]:
     )
 
 
-def training_method_lines(found: Sequence[TrainingMethod]) -> Iterator[str]:
+def training_method_lines(a: Assessment) -> Iterator[str]:
     """Say which ways of training there are, and what speaks for or against each."""
+    found = a.recommendation.training_methods
     if not found:
         return
     yield "\n## Which way of training\n"
@@ -36,4 +43,109 @@ def training_method_lines(found: Sequence[TrainingMethod]) -> Iterator[str]:
     yield "|---|---|"
     for way in found:
         name = f"**{way.name}** (chosen)" if way.chosen else way.name
-        yield f"| {name} | {way.reason} |"
+        yield f"| {name} | {method_reason(way, a.attempts, a.task.scorer)} |"
+
+
+def method_reason(way: TrainingMethod, attempts: Sequence[Attempt], scorer: str) -> str:
+    """Say what speaks for or against a way of training.
+
+    Args:
+        way: the method.
+        attempts: of the whole climb.
+        scorer: name of the one that is gated.
+    """
+    attempt = next((one for one in attempts if one.rung == way.rung), None)
+    if way.name == "none":
+        return _no_training(way, attempt)
+    if way.name in ("lora", "distill"):
+        return (_lora if way.name == "lora" else _distill)(way, attempt, attempts)
+    if way.name == "dora":
+        return _dora(way, attempt)
+    if way.name == "preference":
+        return _preference(way, scorer)
+    return _qlora(way) if way.name == "qlora" else _full(way)
+
+
+def _no_training(way: TrainingMethod, attempt: Attempt | None) -> str:
+    if attempt is None:
+        return f"neither {' nor '.join(way.untrained)} was measured" if way.untrained else UNKNOWN
+    if way.ground == "training refused":
+        return diagnosis_sentence(attempt)
+    if way.ground == "untrained rung chosen":
+        word = "passes" if attempt.status == "passed" else "leans to pass, inconclusive"
+        return f"{attempt.rung} {word} with {score_of(attempt)}: nothing has to be trained"
+    best = f"{attempt.rung} with {score_of(attempt)}, {attempt.status}"
+    return f"the best without training is {best}"
+
+
+def _lora(way: TrainingMethod, attempt: Attempt | None, attempts: Sequence[Attempt]) -> str:
+    needs = f"; {_memory(way.memory)}" if way.memory else ""
+    if way.ground is None:
+        return UNKNOWN
+    if attempt is None or attempt.measurement is None:
+        why = "not in the task's rungs, or not climbed to"
+        return f"not measured ({attempt_reason(attempt, attempts) if attempt else why}){needs}"
+    build = attempt.measurement.build
+    took = f"{build.seconds / 60:.1f} min and {build.peak_memory_mb / 1024:.1f} GB"
+    return f"measured: {score_of(attempt)}, {attempt.status}; its training took {took}{needs}"
+
+
+def _qlora(way: TrainingMethod) -> str:
+    if way.memory is None:
+        known = way.ground == "weights elsewhere"
+        elsewhere = "the base's weights are not on this machine: nothing to hold in 4 bits"
+        return elsewhere if known else UNKNOWN
+    if way.ground == "lora fits":
+        return f"not needed, since LoRA fits; {_memory(way.memory)}, and half the speed"
+    return f"LoRA does not fit; {_memory(way.memory)}"
+
+
+def _dora(way: TrainingMethod, attempt: Attempt | None) -> str:
+    if way.near is None:
+        return UNKNOWN
+    if attempt is None or way.short is None:
+        return "a stronger adapter at twice LoRA's time: to be tried where LoRA misses by a little"
+    if way.short <= 0:
+        return f"LoRA holds the score ({score_of(attempt)}): twice its time buys nothing"
+    missed = f"LoRA misses by {way.short:.2f}"
+    if way.short <= way.near:
+        return f"{missed}: worth a try (training: {{recipe: dora}}), twice its time"
+    return f"{missed}, more than another adapter closes"
+
+
+def _full(way: TrainingMethod) -> str:
+    if way.rows is None or way.least_rows is None:
+        return UNKNOWN
+    few = way.rows < way.least_rows
+    word = "are few for all weights" if few else "could teach all weights"
+    return f"{way.rows:,} rows {word}" + (f"; {_memory(way.memory)}" if way.memory else "")
+
+
+def _preference(way: TrainingMethod, scorer: str) -> str:
+    if way.ground is None:
+        return UNKNOWN
+    if way.file:
+        does = "`ladder train dpo` moves how often the preferred answer is given"
+        return f"{way.file} is there: {does}"
+    return (
+        f"no preferred and rejected answers are given (data.preferences), and {scorer} scores "
+        "answers by themselves"
+    )
+
+
+def _distill(way: TrainingMethod, attempt: Attempt | None, attempts: Sequence[Attempt]) -> str:
+    if attempt is not None and way.ground == "measured":
+        return f"measured: {score_of(attempt)}, {attempt.status}"
+    if attempt is not None and attempt.verdict:
+        missed = [limit for limit in attempt.verdict.limits if limit.limit == way.limit]
+        return f"{attempt.rung} misses {way.limit}: {'; '.join(map(limit_reason, missed))}"
+    if way.ground == "limits held":
+        return "no measured system misses its cost or latency limit"
+    if way.ground is None:
+        return UNKNOWN
+    return "the gate limits neither cost nor latency: nothing asks for a smaller model"
+
+
+def _memory(need: Need) -> str:
+    needed, there = need.needed_mb / 1024, need.available_mb / 1024
+    return f"about {needed:.1f} GB needed, {there:.1f} GB free"

@@ -1,4 +1,4 @@
-"""What a search hands over, judged before any model reads it. Pure."""
+"""What a search puts in context, judged before any model reads it. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def recall(found: Sequence[Sequence[str]], wanted: Sequence[Collection[str]], k:
     Args:
         found: ids for each query, best first.
         wanted: the ids that hold the answer, for each query; one of them is enough.
-        k: how many are handed over.
+        k: how many are put in context.
     """
     return [
         any(doc_id in right for doc_id in ids[:k]) for ids, right in zip(found, wanted, strict=True)
@@ -27,12 +27,12 @@ def recall(found: Sequence[Sequence[str]], wanted: Sequence[Collection[str]], k:
 
 
 def redundancy(texts: Sequence[Sequence[str]]) -> float:
-    """Return the mean share of the words handed over that a text before them has said already.
+    """Return the mean share of the words put in context that a text before them has said already.
 
     What counts as said: `repeats.Said`.
 
     Args:
-        texts: what is handed over for each query, in order.
+        texts: what is put in context for each query, in order.
     """
     shares = [_covered(handed) for handed in texts if any(text.split() for text in handed)]
     return fmean(shares) if shares else 0.0
@@ -50,7 +50,7 @@ def _covered(handed: Sequence[str]) -> float:
 
 
 def inequality(found: Sequence[Sequence[int]], texts: int) -> float:
-    """Return the Gini coefficient of how often each text is handed over.
+    """Return the Gini coefficient of how often each text is put in context.
 
     0: every text as often as any other; near 1: the same few for every query.
 

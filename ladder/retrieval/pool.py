@@ -1,4 +1,4 @@
-"""From what a search found to what is handed over: every setting without another search. Pure.
+"""From what a search found to what is put in context: every setting without another search. Pure.
 
 In this order, because each step can undo the one after it but not the one before: ways fused by
 rank (reciprocal rank fusion, Cormack, Clarke and Buettcher, 2009), repeats left out, the first

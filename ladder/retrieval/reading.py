@@ -169,7 +169,7 @@ class Reader:
 
     @cached_property
     def cut(self) -> float | None:
-        """The score below which a sentence is left out, set on training rows; None: unknown."""
+        """The score below which a sentence is left out, set on training examples; None: unknown."""
         useful = []
         for sample in self.data.train[:KNOWN_ROWS]:
             for document in self.right_passages(sample):

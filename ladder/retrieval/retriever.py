@@ -21,7 +21,7 @@ from ladder.progress import Watch
 from ladder.retrieval.pool import Pool, in_order, ways
 from ladder.retrieval.rerank import PairScores, files_digest
 from ladder.retrieval.search import Index, Ranking, Way, make_index
-from ladder.retrieval.stores.store import StoredIndex, open_store, stays_here
+from ladder.retrieval.stores.store import StoredIndex, open_store, ranked_by, stays_here
 from ladder.samples.data import Data
 from ladder.samples.rows import Sample
 from ladder.task import Task
@@ -51,7 +51,7 @@ class Retriever:
 
         Args:
             task: names the models, and the store if there is one.
-            data: documents and training rows.
+            data: documents and training examples.
             cache: keeps what was found.
             watch: sees progress.
             make: makes an index.
@@ -75,7 +75,7 @@ class Retriever:
 
     @cached_property
     def read_texts(self) -> dict[Source, list[str]]:
-        """What is handed over of them, without titles."""
+        """What is put in context of them, without titles."""
         documents = [document.text for document in self.data.documents]
         return {"documents": documents, "examples": self.texts["examples"]}
 
@@ -92,7 +92,7 @@ class Retriever:
                 self._rerank(retrieval, source, samples)
 
     def nearest(self, retrieval: Retrieval, source: Source, sample: Sample) -> list[int]:
-        """Return positions of the documents or training rows to hand over, best first."""
+        """Return positions of the documents or training examples to hand over, best first."""
         self.prepare(retrieval.but(source=source), [sample])
         return self._pool(retrieval, source, sample).select(retrieval)
 
@@ -156,10 +156,11 @@ class Retriever:
         """What every search depends on."""
         made = getattr(self.make, "__name__", str(self.make))
         place = self.task.data.store if self.stored else None
+        ranked = place and [place, ranked_by(place)]
         named = (self.task.models.embedding, self.task.models.reranker)
         folders = [self._folder(name) for name in named]
         models = [folder and files_digest(folder) for folder in folders]
-        return [made, place, digest_of(self.texts), models]
+        return [made, ranked, digest_of(self.texts), models]
 
     def _index(self, source: Source, way: Way) -> Index:
         if (source, way) not in self._indexes:

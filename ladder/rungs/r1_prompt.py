@@ -62,9 +62,9 @@ def first_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
 
 
 def second_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
-    """Return the winner's form, and the chat form, with examples of the training rows.
+    """Return the winner's form, and the chat form, with examples of the training examples.
 
-    JSON answers are tried free and held to their schema: which one scores better is not known.
+    JSON answers are tried free and schema-constrained: which one scores better is not known.
     """
     if incumbent is None:
         return []

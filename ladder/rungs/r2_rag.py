@@ -27,7 +27,9 @@ def needs(task: Task, data: Data) -> str | None:
     """Reading needs something to read."""
     if data.documents or len(data.train) >= LEAST_EXAMPLES:
         return None
-    return "there is nothing to read: no documents, and too few training rows to show as examples"
+    return (
+        "there is nothing to read: no documents, and too few training examples to show as examples"
+    )
 
 
 def unavailable(bench: Bench) -> str | None:

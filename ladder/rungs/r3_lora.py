@@ -28,7 +28,7 @@ LEAST_ROWS = 40
 def needs(task: Task, data: Data) -> str | None:
     """Training needs rows."""
     if len(data.train) < LEAST_ROWS:
-        return f"{len(data.train)} training rows are too few to train on ({LEAST_ROWS})"
+        return f"{len(data.train)} training examples are too few to train on ({LEAST_ROWS})"
     return None
 
 
@@ -56,7 +56,7 @@ def first_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
     retrieval = rag.candidate.retrieval.but(narrow=False)
     reading = plain.but(retrieval=retrieval)
     if retrieval.source == "examples" or not _helped(bench):
-        # The examples are the training rows: the adapter has learnt them and may look at them.
+        # The examples are the training examples: the adapter has learnt them and may look at them.
         shown = {"model": adapted.model, "adapter": adapted.adapter, "build": adapted.build}
         found = [adapted, reading.but(**shown)]
         if retrieval.source == "examples" and _documents_hold_more(rag):
@@ -134,14 +134,3 @@ def _described(bench: Bench, candidates: list[Candidate]) -> list[Candidate]:
     trained = min(there, bench.task.training.max_rows)
     of = f" ({trained:,} of {there:,} rows)" if trained < there else ""
     return [c.but(description=f"{recipe} adapter{of}, {c.description}") for c in named(candidates)]
-
-
-def build_of(candidates: Sequence[Candidate]) -> Build:
-    """Return what all the trainings of a rung cost together."""
-    builds = {c.build.folder: c.build for c in candidates}.values()
-    return Build(
-        seconds=sum(build.seconds for build in builds),
-        train_tokens=sum(build.train_tokens for build in builds),
-        usd=sum(build.usd for build in builds),
-        peak_memory_mb=max((build.peak_memory_mb for build in builds), default=0.0),
-    )

@@ -1,4 +1,4 @@
-"""What a person should know of leaks between the rows that teach and the rows that judge."""
+"""What a person should know of leaks between the rows that teach and the eval set."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ LEAST_SHARE = 0.5
 
 
 def leaks_and_look_alikes(data: Data) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the held-out rows that repeat training rows, and those that are a template's.
+    """Return the held-out examples that repeat training examples, and those that are a template's.
 
-    Each is listed as `held-out row ~ training row (kind, Jaccard)`, the likest first.
+    Each is listed as `held-out example ~ training example (kind, Jaccard)`, the likest first.
     """
     known = (*data.train, *data.dev, *data.leaked)
     text = {sample.id: sample.input for sample in known}
@@ -33,7 +33,7 @@ def leaks_and_look_alikes(data: Data) -> tuple[tuple[str, ...], tuple[str, ...]]
 
 
 def overlap_with_known(splits: Data) -> WordOverlap:
-    """Return the runs of words that held-out rows share with training rows and documents."""
+    """Return the runs of words that held-out examples share with training ones and documents."""
     held = (*splits.gate, *splits.sealed)
     known = [(sample.id, sample.input) for sample in (*splits.train, *splits.dev)]
     known += [(document.id, document.text) for document in splits.documents]

@@ -23,11 +23,11 @@ class Data:
     duplicates: tuple[tuple[str, str], ...] = ()
     """(row set aside, earlier row that says the same)."""
     contaminated: tuple[tuple[str, str], ...] = ()
-    """(held-out row, training row) that are near-duplicates; the gate does not count such rows."""
+    """(held-out example, training example) that are alike; the gate counts no such rows."""
     leaked: tuple[Sample, ...] = ()
     """The contaminated rows themselves."""
     synthetic: tuple[Sample, ...] = ()
-    """The last of the training rows: a teacher's, which may teach and never judge."""
+    """The last of the training examples: a teacher's, which may teach and never judge."""
     graded: tuple[Graded, ...] = ()
     """Answers that people have graded."""
     preferences: tuple[Preference, ...] = ()
@@ -37,5 +37,5 @@ class Data:
 
     @property
     def observed(self) -> tuple[Sample, ...]:
-        """The training rows that no model wrote."""
+        """The training examples that no model wrote."""
         return self.train[: len(self.train) - len(self.synthetic)]

@@ -71,17 +71,17 @@ def headline(task: Task, report: DataReport) -> str:
         able += f", {close} needs {wanted:,} rows" if short else ""
     said = [able]
     if report.shared_groups:
-        said.append(f"{report.shared_groups} groups stand in train and in held-out rows")
+        said.append(f"{report.shared_groups} groups stand in train and in held-out examples")
     said.append(f"{report.duplicates} near-duplicates set aside")
     leaks = len(report.contaminated)
-    leaked = f"{leaks} held-out rows repeat training rows and are not counted"
+    leaked = f"{leaks} held-out examples repeat training examples and are not counted"
     said.append(leaked if leaks else "no leak found")
     if report.look_alikes:
-        said.append(f"{len(report.look_alikes)} held-out rows look like training rows")
+        said.append(f"{len(report.look_alikes)} held-out examples look like training examples")
     return " · ".join(said)
 
 
 def _rows(report: DataReport) -> str:
     """Say how many rows judge, and how many units they are where groups count once."""
     groups = report.units if report.units < report.gate else None
-    return f"{report.gate} gate rows" + (f", {groups} of them independent" if groups else "")
+    return f"{report.gate} eval examples" + (f", {groups} of them independent" if groups else "")

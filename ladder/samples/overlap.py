@@ -1,6 +1,6 @@
-"""Word n-grams that held-out rows share with what a system may have seen.
+"""Word n-grams that held-out examples share with what a system may have seen.
 
-`duplicates` compares whole rows. This finds a held-out row that stands inside a longer text: a
+`duplicates` compares whole rows. This finds a held-out example that stands inside a longer text: a
 document, a teacher's answer. The rule is GPT-3's (Brown et al., 2020, appendix C), 13 words, made
 shorter where the rows are. A row shorter than n words has no n-gram: it is unchecked, not clean.
 """
@@ -23,12 +23,12 @@ SHORT_ROWS = 25
 
 @dataclass(frozen=True)
 class OverlapPair:
-    """A held-out row and the known text that holds most of it."""
+    """A held-out example and the known text that holds most of it."""
 
     held: int
     known: int
     share: float
-    """Of the held-out row's distinct n-grams: 1 says that the known text holds all of them."""
+    """Of the held-out example's distinct n-grams: 1 says that the known text holds all of them."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Overlap:
 
     @property
     def coverage(self) -> float:
-        """The share of the held-out rows that could be checked at all."""
+        """The share of the held-out examples that could be checked at all."""
         return self.checkable / self.rows if self.rows else 0.0
 
 
@@ -57,15 +57,15 @@ def find_overlap(
     most: int = 20,
     advance: Callable[[int], object] = lambda done: None,
 ) -> Overlap:
-    """Look for the held-out rows' word n-grams in known texts.
+    """Look for the held-out examples' word n-grams in known texts.
 
-    Memory grows with the held-out rows alone: known texts are read once, one at a time. Words are
-    what white space parts once a text is folded, so a text in a script without spaces is one word;
-    the coverage shows it.
+    Memory grows with the held-out examples alone: known texts are read once, one at a time. Words
+    are what white space parts once a text is folded, so a text in a script without spaces is one
+    word; the coverage shows it.
 
     Args:
-        held: the rows that judge.
-        known: what a system may have seen: training rows, documents, synthetic rows.
+        held: the eval set.
+        known: what a system may have seen: training examples, documents, synthetic rows.
         most: pairs to return.
         advance: called with the number of known texts done, for a progress bar.
     """
@@ -92,7 +92,7 @@ def find_overlap(
 
 
 def most_held(held: Sequence[str], known: Iterable[str]) -> Iterator[tuple[int, float]]:
-    """Yield for each known text the held-out row that it holds most of, and the share of it.
+    """Yield for each known text the held-out example that it holds most of, and the share of it.
 
     The share is of the row's distinct word n-grams, as in `find_overlap`; 0 (of row 0) where the
     text holds none of any.

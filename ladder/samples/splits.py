@@ -21,7 +21,7 @@ LEAST_HELD_OUT = 10
 MOST_DEV, MOST_GATE, MOST_SEALED = 120, 400, 200
 DEV_SHARE_OF_TRAIN = 0.25
 DEV_SHARE_OF_FEW, FEW_DEV = 0.4, 80
-"""With few training rows a larger share chooses: a choice on a handful of rows is a lottery."""
+"""With few training examples a larger share chooses: a choice on a handful of rows is a lottery."""
 DEV_SHARE_OF_TEST = 0.2
 GATE_SHARE_OF_TEST = 0.6
 EXAMPLE_SHARES = {"train": 0.5, "dev": 0.15, "gate": 0.2, "sealed": 0.15}
@@ -162,7 +162,7 @@ def _check_strata(task: Task, held: Sequence[Sample]) -> None:
         for kind in sorted(there - shares.keys())
     ]
     problems += [
-        Problem(where, f"the kind `{kind}` without a held-out row", "rows of every kind", fix)
+        Problem(where, f"the kind `{kind}` without a held-out example", "rows of every kind", fix)
         for kind in sorted(shares.keys() - there)
     ]
     if problems:
@@ -170,7 +170,7 @@ def _check_strata(task: Task, held: Sequence[Sample]) -> None:
 
 
 def shared_groups(splits: Data) -> int:
-    """Return how many groups stand among the training rows and among the held-out rows."""
+    """Return how many groups stand among the training examples and among the held-out examples."""
     learnt = {sample.group for sample in splits.train if sample.group}
     return len(learnt & {sample.group for sample in (*splits.gate, *splits.sealed)})
 
@@ -193,7 +193,7 @@ def _labels(
     if len(labels) < 2:
         fix = "With one label there is nothing to decide."
         raise DataError([Problem(where, f"only the label `{labels[0]}`", "two or more", fix)])
-    source = "answer.labels" if given else "the training rows"
+    source = "answer.labels" if given else "the training examples"
     fix = "Fix the rows, or list every allowed answer under answer.labels."
     unknown = [sample for sample in samples if sample.target not in labels]
     if unknown:

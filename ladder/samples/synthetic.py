@@ -1,7 +1,7 @@
-"""Synthetic rows: who may train on them, and which of them stand too near a held-out row.
+"""Synthetic rows: who may train on them, and which of them stand too near a held-out example.
 
 `ladder synth` writes such rows and measures what they bring. A task takes them only as they were
-measured, and looks at them again each time, because its held-out rows may have changed since.
+measured, and looks at them again each time, because its held-out examples may have changed since.
 """
 
 from __future__ import annotations
@@ -58,10 +58,10 @@ def refuse_unproven(task: Task) -> None:
 
 
 def with_synthetic(task: Task, rows: Rows, splits: Data) -> Data:
-    """Return the splits with the synthetic rows behind the training rows.
+    """Return the splits with the synthetic rows behind the training examples.
 
     Raises:
-        DataError: a row stands too near a held-out row, or has a label that the task has not.
+        DataError: a row stands too near a held-out example, or has a label that the task has not.
     """
     where = f"{task.source}: data.synthetic"
     near = too_near(rows.synthetic, held_out(splits))
@@ -70,7 +70,7 @@ def with_synthetic(task: Task, rows: Rows, splits: Data) -> Data:
             f"{where}: row {rows.synthetic[at].id}", got, "rows unlike those that judge", REWRITE
         )
         for at, row in list(near.items())[:MOST_NAMED]
-        for got in [f"nearly what the held-out row {row} says ({len(near)} such rows)"]
+        for got in [f"nearly what the held-out example {row} says ({len(near)} such rows)"]
     ]
     problems += [
         Problem(f"{where}: row {row.id}", f"the target `{row.target[:60]}`", "a label", REWRITE)
@@ -89,7 +89,7 @@ def held_out(splits: Data) -> tuple[Sample, ...]:
 
 
 def too_near(written: Sequence[Sample], held: Sequence[Sample]) -> dict[int, str]:
-    """Return the rows that repeat a held-out input: their positions, and the held-out row's id.
+    """Return the rows that repeat a held-out input: their positions, and the held-out example's id.
 
     A near-duplicate (`duplicates`) in input or target; or a text that holds half of a held-out
     input's runs of words or more (`overlap`), such as a copy with words around it.
@@ -102,7 +102,7 @@ def too_near(written: Sequence[Sample], held: Sequence[Sample]) -> dict[int, str
         sentence = len(row.target.split()) >= LEAST_WORDS  # shorter ones are labels and the like
         for text in {row.input, row.target} if sentence else {row.input}:
             places.setdefault(folded(text), []).append(at)
-    # The held-out rows come first: of equal texts only the first is compared with the others.
+    # The held-out examples come first: of equal texts only the first is compared with the others.
     found: dict[int, str] = {}
     said = list(places)
     for one, other in like_pairs([*inputs, *said]):

@@ -1,4 +1,4 @@
-"""Which training rows to show before the question, and in what order.
+"""Which training examples to show before the question, and in what order.
 
 Which examples a prompt shows and which comes last move a small model by many points (Zhao et al.,
 2021; Lu et al., 2022), and nothing tells in advance which are good: so sets are made in several
@@ -26,7 +26,7 @@ MOST_RANKED = 2_000
 
 
 class Shown(NamedTuple):
-    """A set of training rows, in the order in which they are shown."""
+    """A set of training examples, in the order in which they are shown."""
 
     name: str
     shots: tuple[str, ...]

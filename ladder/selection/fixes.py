@@ -1,8 +1,8 @@
 """Fix a system before it is measured: try what would show a cause, keep what is proven to help.
 
-Each change is tried alone on the rows that choose; the cheapest with which the score holds, else
+Each change is tried alone on the dev set; the cheapest with which the score holds, else
 the one that helps most, is kept when it is better than chance allows (paired, Holm over all that
-were tried) and also wins on rows that chose nothing. Where the score is still missed, the others
+were tried) and also wins on fresh training examples. Where the score is still missed, the others
 are tried again on top of it: fixes hang together, so gains are what each adds in this order.
 """
 
@@ -12,9 +12,8 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from ladder.diagnosis.changes import IN_WORDS, SHOWS, changes, oracle
-from ladder.diagnosis.rules import Ablation
 from ladder.evaluation.comparing import compare_outcomes, together
-from ladder.evidence import Candidate, Comparison, Fix, Retrieval
+from ladder.evidence import Ablation, Candidate, Comparison, Fix, Retrieval
 from ladder.inference.answer import answer
 from ladder.inference.evaluator import Evaluator
 from ladder.inference.failures import require_conclusive
@@ -28,7 +27,7 @@ MOST_ROWS = 60
 def apply_fixes(evaluator: Evaluator, candidate: Candidate) -> tuple[Candidate, tuple[Fix, ...]]:
     """Return a candidate with the changes that help it, and what was tried.
 
-    Nothing is tried where it holds the score on the rows that choose, reads nothing, or where the
+    Nothing is tried where it holds the score on the dev set, reads nothing, or where the
     right documents alone would not hold the score either. Where examples won the race only because
     what the documents need is more than one change, the documents have another chance.
 
@@ -37,7 +36,7 @@ def apply_fixes(evaluator: Evaluator, candidate: Candidate) -> tuple[Candidate, 
     """
     if (
         candidate.retrieval is None or candidate.is_trained
-    ):  # training rows prove nothing of what learnt them
+    ):  # training examples prove nothing of what learnt them
         return candidate, ()
     if _score(evaluator, candidate) >= evaluator.task.gate.min_score:
         return candidate, ()
@@ -91,7 +90,7 @@ def _fixed(evaluator: Evaluator, candidate: Candidate) -> tuple[Candidate, tuple
         fixes.append(
             Fix(
                 cause=SHOWS[ablation],
-                change=IN_WORDS[ablation],
+                ablation=ablation,
                 on_dev=compared,
                 unseen=unseen,
                 tokens=(_tokens(usual), _tokens(tried)),

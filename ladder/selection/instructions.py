@@ -1,4 +1,4 @@
-"""What to put in the goal's place: written from the training rows, or by a stronger model.
+"""What to put in the goal's place: written from the training examples, or by a stronger model.
 
 Without a second model the rows themselves tell what a label means: the words that set its rows
 apart. A model that is named as the teacher, or a base behind an endpoint, reads a handful of
@@ -139,7 +139,7 @@ def proposer(evaluator: Evaluator) -> ModelRef | None:
 def proposals(
     evaluator: Evaluator, incumbent: Candidate, model: ModelRef, failures: Sequence[Outcome]
 ) -> list[Instruction]:
-    """Let a model read a handful of failures on training rows and write instructions."""
+    """Let a model read a handful of failures on training examples and write instructions."""
     requests = [
         Request(
             messages=_reflection(evaluator, incumbent, failures, tip), max_tokens=INSTRUCTION_TOKENS

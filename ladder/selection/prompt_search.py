@@ -1,10 +1,10 @@
 """Search for a better prompt within a stated number of calls: instructions x examples shown.
 
 As in MIPROv2 (Opsahl-Ong et al., 2024): instructions and sets of examples are proposed first, then
-their combinations are tried on few dev rows at a time. In place of its surrogate model the search
-halves (Karnin et al., 2013) and crosses: after the first round the instructions and sets that did
-well apart are put together. What it finds is a challenger: it was chosen among many on the dev
-rows, so it must still win on rows that chose nothing.
+their combinations are tried on few dev examples at a time. In place of its surrogate model the
+search halves (Karnin et al., 2013) and crosses: after the first round the instructions and sets
+that did well apart are put together. What it finds is a challenger: it was chosen among many on
+the dev examples, so it must still win on fresh training examples.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ REACH = 0.25
 LEAST_DEV = 24
 """A choice among many prompts on fewer rows is a lottery."""
 FAILURES_READ = 32
-"""Training rows that the incumbent answers, so that its mistakes are known."""
+"""Training examples that the incumbent answers, so that its mistakes are known."""
 EMPTY_INPUT = Sample(id="", input="N/A", target="")
 TITLE = "searching for a better prompt"
 
@@ -73,8 +73,8 @@ def better_prompts(evaluator: Evaluator, incumbent: Candidate) -> list[Candidate
     """Return the best prompt found; none where none can decide, or none is better.
 
     The calls of the search are `search.prompt_calls` in the task at most: every row that a prompt
-    answers. The winner has then been read on all dev rows, so that its race costs nothing more.
-    The incumbent's own dev rows, where no race has read them yet, come on top.
+    answers. The winner has then been read on all dev examples, so that its race costs nothing more.
+    The incumbent's own dev examples, where no race has read them yet, come on top.
 
     Raises:
         NoVerdictError: too many requests failed to tell which prompt is better.
@@ -89,7 +89,7 @@ def better_prompts(evaluator: Evaluator, incumbent: Candidate) -> list[Candidate
     spent = learnt * price + (len(TIPS) if model else 0)
     plan = planned(calls, len(dev), spent, price)
     if plan is None:
-        evaluator.watch.say(f"  no search: {calls} calls are too few for {len(dev)} dev rows")
+        evaluator.watch.say(f"  no search: {calls} calls are too few for {len(dev)} dev examples")
         return []
     outcomes = answer(evaluator, incumbent, rows[:learnt], TITLE) if learnt else []
     require_conclusive(outcomes, evaluator.task.gate, TITLE)
@@ -123,7 +123,7 @@ def worth_it(evaluator: Evaluator, incumbent: Candidate) -> bool:
 
 
 def _dev_scores(evaluator: Evaluator, candidate: Candidate) -> list[float]:
-    """Return the scores of the dev rows that were answered."""
+    """Return the scores of the dev examples that were answered."""
     outcomes = answer(evaluator, candidate, evaluator.data.dev, TITLE)
     require_conclusive(outcomes, evaluator.task.gate, TITLE)
     return [outcome.score for outcome in outcomes if outcome.score is not None]
@@ -134,7 +134,7 @@ def planned(calls: int, dev: int, spent: int, price: int) -> Plan | None:
 
     Args:
         calls: allowed in all.
-        dev: dev rows.
+        dev: dev examples.
         spent: calls that do not depend on the plan.
         price: calls that one row takes: 1, and 1 for each judge.
     """
@@ -172,7 +172,7 @@ def combinations(
 def _halve(
     evaluator: Evaluator, incumbent: Candidate, every: Sequence[Combination], plan: Plan
 ) -> list[Candidate]:
-    """Return the best on all dev rows, if it is better there than the incumbent."""
+    """Return the best on all dev examples, if it is better there than the incumbent."""
     few, more = (min(count, len(evaluator.data.dev)) for count in ROUNDS)
     first = {found: _read(evaluator, incumbent, found, few) for found in every[: plan.first]}
     kept = sorted(first, key=lambda found: -first[found].value)[: plan.second - plan.crossed]
@@ -197,7 +197,7 @@ def _crossed(read: dict[Combination, Reading], every: Sequence[Combination]) -> 
 
 
 def _read(evaluator: Evaluator, incumbent: Candidate, found: Combination, rows: int) -> Reading:
-    """Read a prompt on the first dev rows.
+    """Read a prompt on the first dev examples.
 
     Where labels are scored the value is the mean probability of the right label: it tells prompts
     apart on fewer rows than right-or-wrong does, and one answer is read with every calibration.

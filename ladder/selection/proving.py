@@ -1,7 +1,8 @@
 """Does a costlier or much-searched system win on rows that did not choose it?
 
-The dev rows chose the challenger, so they flatter it. Training rows that neither system shows are
-unseen by both and cost no held-out row; the gate rows stay untouched until the rung is measured.
+The dev examples chose the challenger, so they flatter it. Training examples that neither system
+shows are unseen by both and cost no held-out example; the eval examples stay untouched until the
+rung is measured.
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ MOST_SHOWN = 16
 
 
 def learning_rows(evaluator: Evaluator) -> tuple[Sample, ...]:
-    """Return the training rows that a search may read: those behind the ones that prove."""
+    """Return the training examples that a search may read: those behind the ones that prove."""
     train = evaluator.data.observed
     return train[group_end(train, min(MOST_PROVING_ROWS + MOST_SHOWN, len(train) // 2)) :]
 
 
 def proving_rows(evaluator: Evaluator, *candidates: Candidate) -> list[Sample]:
-    """Return rows that chose nothing and are shown by none of the candidates."""
+    """Return fresh training examples and are shown by none of the candidates."""
     shown = {shot for candidate in candidates for shot in candidate.shots}
     if any(candidate.instruction for candidate in candidates):  # it may be written from these
         shown |= {sample.id for sample in learning_rows(evaluator)}
@@ -38,16 +39,16 @@ def proving_rows(evaluator: Evaluator, *candidates: Candidate) -> list[Sample]:
 def compare_unseen(
     evaluator: Evaluator, incumbent: Candidate, challenger: Candidate
 ) -> Comparison | None:
-    """Compare a challenger with the incumbent on unseen rows; None without such rows.
+    """Compare a challenger with the incumbent on fresh training examples; None without such rows.
 
     Raises:
         NoVerdictError: too many requests failed to tell.
     """
     rows = proving_rows(evaluator, incumbent, challenger)
-    old = answer(evaluator, incumbent, rows, "unseen rows, as it is")
-    new = answer(evaluator, challenger, rows, "unseen rows, the challenger")
+    old = answer(evaluator, incumbent, rows, "fresh training examples, as it is")
+    new = answer(evaluator, challenger, rows, "fresh training examples, the challenger")
     for outcomes in (old, new):
-        require_conclusive(outcomes, evaluator.task.gate, "comparing on unseen rows")
+        require_conclusive(outcomes, evaluator.task.gate, "comparing on fresh training examples")
     both = zip(new, old, strict=True)
     if not any(a.score is not None and b.score is not None for a, b in both):
         return None

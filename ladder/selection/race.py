@@ -2,7 +2,7 @@
 
 All candidates see the same rows, so they are compared pair by pair; after each round those that
 are clearly behind the incumbent leave, and at most half stay (successive halving, Karnin et al.,
-2013). The winner's dev score is flattered by the choice: it is measured anew on the gate rows.
+2013). The winner's dev score is flattered by the choice: it is measured anew on the eval examples.
 
 A row that somebody gave no answer to tells nothing of who is better, so it is left out for all. A
 candidate of whose requests too many failed leaves: refused by itself (its prompt is too long) it
@@ -51,7 +51,7 @@ def race(evaluator: Evaluator, candidates: Sequence[Candidate]) -> tuple[Candida
     if winner is None:
         worst = max(heard.values(), key=lambda outcomes: sum(o.score is None for o in outcomes))
         raise NoVerdictError(
-            describe("no candidate could be compared with another on the dev rows", worst)
+            describe("no candidate could be compared with another on the dev examples", worst)
         )
     lines = [
         RaceLine(

@@ -1,4 +1,4 @@
-"""Which written rows are kept: new ones, away from the held-out rows, with an agreed answer."""
+"""Which written rows are kept: new ones, away from the held-out examples, with an agreed answer."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ladder.task import ModelRef
 from ladder.training.rows import plain_candidate
 
 NEAREST = 8
-"""Training rows that are shown to whoever answers a written input."""
+"""Training examples that are shown to whoever answers a written input."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def away_from_held_out(bench: Bench, rows: Sequence[Sample]) -> list[Sample]:
 
 
 def answerer(bench: Bench, teacher: ModelRef) -> Candidate:
-    """Return who answers written inputs: the teacher, shown the nearest training rows."""
+    """Return who answers written inputs: the teacher, shown the nearest training examples."""
     can = bench.evaluator.models.engine(teacher).abilities
     scores = bench.data.labels and can.scores_choices
     held = bench.evaluator.answer_schema is not None and can.json_schema
@@ -68,8 +68,10 @@ def answerer(bench: Bench, teacher: ModelRef) -> Candidate:
 def describe_check(bench: Bench) -> str:
     """Say how answers are checked."""
     if bench.data.labels:
-        return f"the teacher, shown the {NEAREST} nearest training rows, gives the label asked for"
-    return f"the teacher, shown the {NEAREST} nearest training rows, answers twice alike"
+        return (
+            f"the teacher, shown the {NEAREST} nearest training examples, gives the label asked for"
+        )
+    return f"the teacher, shown the {NEAREST} nearest training examples, answers twice alike"
 
 
 def agreed(bench: Bench, teacher: ModelRef, rows: Sequence[Sample]) -> Answered:

@@ -1,4 +1,4 @@
-"""What synthetic rows bring: the same system with and without them, on the same dev rows."""
+"""What synthetic rows bring: the same system with and without them, on the same dev examples."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ladder.synthesis.filters import answerer
 from ladder.training.rows import plain_candidate
 
 Scores = list[float | None]
-"""Of the dev rows, in their order; none where a row got no score."""
+"""Of the dev examples, in their order; none where a row got no score."""
 Way = Callable[[Bench], Scores]
 
 
@@ -41,11 +41,11 @@ class Gain:
 
 
 def measure_gain(bench: Bench, rows: Sequence[Sample], way: str) -> Gain:
-    """Measure a way's system with the rows among its training rows and without.
+    """Measure a way's system with the rows among its training examples and without.
 
     Args:
         bench: without the rows.
-        rows: to add to its training rows.
+        rows: to add to its training examples.
         way: a key of WAYS; empty: the usual one of the task.
     """
     name = way or ("linear" if _can_be_fitted(bench) else "rag")
@@ -71,7 +71,7 @@ def refuse_way(bench: Bench, way: str) -> None:
     """
     why = ""
     if way == "linear" and not _can_be_fitted(bench):
-        why = "training rows without two labels"
+        why = "training examples without two labels"
     if way == "lora":
         why = unavailable(bench) or ""
     if why:
@@ -101,13 +101,13 @@ def _lora(bench: Bench) -> Scores:
 
 
 def _answered(bench: Bench, candidate: Candidate) -> Scores:
-    outcomes = answer(bench.evaluator, candidate, bench.data.dev, "dev rows")
+    outcomes = answer(bench.evaluator, candidate, bench.data.dev, "dev examples")
     require_conclusive(outcomes, bench.task.gate, "measuring the gain")
     return [outcome.score for outcome in outcomes]
 
 
 WAYS: dict[str, tuple[str, Way]] = {
     "linear": ("TF-IDF + logistic regression", _linear),
-    "rag": ("the base model, shown the nearest training rows", _rag),
+    "rag": ("the base model, shown the nearest training examples", _rag),
     "lora": ("an adapter", _lora),
 }

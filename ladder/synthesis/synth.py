@@ -1,4 +1,4 @@
-"""`ladder synth`: a teacher writes training rows; they are sieved, and their gain is measured."""
+"""`ladder synth`: a teacher writes training examples; they are filtered, their gain measured."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from ladder.task import ModelRef, Task
 from ladder.wording import in_json
 
 LEAST_ROWS = 8
-"""Training rows without which there is nothing to show."""
+"""Training examples without which there is nothing to show."""
 REFUSED = ".refused.jsonl"
 
 
 def synthesise(
     task: Task, count: int, out: Path, runs: Path, watch: Watch, way: str = ""
 ) -> tuple[SyntheticRecord, Path]:
-    """Let the task's teacher write training rows, and keep a record of what they are worth.
+    """Let the task's teacher write training examples, and keep a record of what they are worth.
 
     The task's own synthetic rows, if it names any, take no part: examples and the measurement
     come from the rows that no model wrote.
@@ -53,7 +53,7 @@ def synthesise(
         the record, and the file that was written; the record stands beside it.
 
     Raises:
-        DataError: too few training rows.
+        DataError: too few training examples.
         TaskError: the gain cannot be measured in this way, or `out` is a file of the user's.
     """
     for path in (out, record_path(_refused(out))):  # the longest name of them
@@ -62,8 +62,8 @@ def synthesise(
     alone = task.data.model_copy(update={"synthetic": None})
     bench = open_bench(task.model_copy(update={"data": alone}), runs, watch)
     if len(bench.data.observed) < LEAST_ROWS:
-        got = f"{len(bench.data.observed)} training rows"
-        fix = "The teacher is shown training rows: give some under data.train."
+        got = f"{len(bench.data.observed)} training examples"
+        fix = "The teacher is shown training examples: give some under data.train."
         raise DataError([Problem(f"{task.source}: data", got, f"at least {LEAST_ROWS}", fix)])
     refuse_way(bench, way)
     teacher = task.models.teacher or task.models.base
@@ -171,7 +171,7 @@ def _reason(gain: Gain | None) -> str:
     claim = "a gain" if gain.proven else "a loss" if found.high < 0 else "no gain proven"
     return (
         f"{claim}: {gain.measured} scores {new:.3f} with them and {old:.3f} without on {found.n} "
-        f"dev rows, {found.difference:+.3f} ({found.low:+.3f} to {found.high:+.3f})"
+        f"dev examples, {found.difference:+.3f} ({found.low:+.3f} to {found.high:+.3f})"
     )
 
 
@@ -181,8 +181,8 @@ def describe(record: SyntheticRecord, path: Path, task: Task) -> list[str]:
     lost = (
         (c.unanswered, "not answered"),
         (c.form, "empty or of a broken form"),
-        (c.duplicates, "near-duplicates of training rows or of each other"),
-        (c.held_out, "too near held-out rows"),
+        (c.duplicates, "near-duplicates of training examples or of each other"),
+        (c.held_out, "too near held-out examples"),
         (c.disagreed, "whose answer was not agreed upon"),
     )
     said = ", ".join(f"{count} {why}" for count, why in lost if count) or "none lost"

@@ -1,4 +1,4 @@
-"""What the teacher is asked for: a new input, after a few training rows and nothing else."""
+"""What the teacher is asked for: a new input, after a few training examples and nothing else."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ class Draft:
     """The label that the input shall have; in a task without labels, the stratum."""
     request: Request
     shown: tuple[Sample, ...] = ()
-    """The training rows that stand in the request."""
+    """The training examples that stand in the request."""
 
 
 def drafts(bench: Bench, engine: CachedEngine, count: int) -> list[Draft]:
     """Return what to ask for: each kind of row in turn, each with examples drawn by the seed.
 
     Args:
-        bench: gives the training rows; those of other splits are never looked at.
+        bench: gives the training examples; those of other splits are never looked at.
         engine: the teacher's.
         count: rows to ask for.
     """

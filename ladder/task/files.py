@@ -31,7 +31,7 @@ def check_data(task: Task, lines: Mapping[Location, int]) -> Iterator[Problem]:
         fix = "Keep `examples` alone (it is split for you), or name `train` and `test`."
         yield Problem(at("examples"), "`examples` beside `train` or `test`", "one way", fix)
     if "examples" not in given and "test" not in given:
-        fix = "Without held-out rows nothing can be measured."
+        fix = "Without held-out examples nothing can be measured."
         yield Problem(at("test"), "neither `test` nor `examples`", "one of them", fix)
     roles_of: dict[str, str] = {}
     for role, value in given.items():

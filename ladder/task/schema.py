@@ -65,7 +65,7 @@ class DataFiles(_Section):
     """Where the documents are kept and searched; default: in memory, anew in each run."""
     unlabeled: str | None = None
     synthetic: str | None = None
-    """Training rows that a teacher wrote (`ladder synth`); they teach, and never judge."""
+    """Training examples that a teacher wrote (`ladder synth`); they teach, and never judge."""
     graded: str | None = None
     """Answers that people have graded: what the `judge` scorer is compared with."""
     preferences: str | None = None
@@ -85,7 +85,7 @@ class AnswerForm(_Section):
 
     type: Literal["label", "text", "number", "json"] = "text"
     labels: tuple[str, ...] = ()
-    """The closed answer set; taken from the training rows when it is not given."""
+    """The closed answer set; taken from the training examples when it is not given."""
     json_schema: dict[str, Any] | None = Field(None, alias="schema")
     max_tokens: int = Field(64, ge=1, le=4096)
 

@@ -49,7 +49,7 @@ def preference_rows(
 
 
 def made_pairs(evaluator: Evaluator, candidate: Candidate) -> tuple[list[Preference], str]:
-    """Pair each training row's target with a wrong answer that the base model gives to it.
+    """Pair each training example's target with a wrong answer that the base model gives to it.
 
     Raises:
         DataError: the base model answers every row rightly.
@@ -62,12 +62,12 @@ def made_pairs(evaluator: Evaluator, candidate: Candidate) -> tuple[list[Prefere
             wrong[sample.id] = text
     pairs = [Preference(s.input, s.target, wrong[s.id]) for s in samples if s.id in wrong]
     if not pairs:
-        got = f"no wrong answer of {evaluator.task.models.base} to {len(samples)} training rows"
+        got = f"no wrong answer of {evaluator.task.models.base} to {len(samples)} training examples"
         fix = "Give pairs of your own: data: {preferences: FILE}, with input, chosen, rejected."
         raise DataError(
             [Problem(f"{evaluator.task.source}: data", got, "pairs to learn from", fix)]
         )
-    told = f"pairs: {len(pairs)} of {len(samples)} training rows; rejected is a wrong answer of"
+    told = f"pairs: {len(pairs)} of {len(samples)} training examples; rejected is a wrong answer of"
     return pairs, f"{told} {evaluator.task.models.base}"
 
 
@@ -101,7 +101,7 @@ def _wrong_answers(
 
 
 def _unseen(evaluator: Evaluator, given: Sequence[Preference]) -> tuple[list[Preference], str]:
-    """Leave out what asks a question of the held-out rows: it would be learnt and then measured."""
+    """Leave out what asks a held-out question: it would be learnt and then measured."""
     splits = evaluator.data
     to_choose_by = {sample.input for sample in splits.dev}
     held = (*splits.gate, *splits.sealed, *splits.reserve, *splits.leaked)
@@ -111,7 +111,9 @@ def _unseen(evaluator: Evaluator, given: Sequence[Preference]) -> tuple[list[Pre
     out = len(given) - len(kept)
     told = f"preferences: {len(kept)} of {evaluator.task.data.preferences}"
     if out:
-        told += f", {out} left out: {dev} ask what dev rows ask, {out - dev} what gate rows ask"
+        told += (
+            f", {out} left out: {dev} ask what dev examples ask, {out - dev} what eval examples ask"
+        )
     return kept, told
 
 

@@ -71,7 +71,7 @@ def unseen_labels(evaluator: Evaluator, answers: Sequence[str]) -> str:
 
 
 def texts_of(row: Mapping[str, Any]) -> list[str]:
-    """Return every text that is read with a training row: of turns, what is said in them.
+    """Return every text that is read with a training example: of turns, what is said in them.
 
     The prompt of a pair is read with each of its answers.
     """

@@ -9,6 +9,8 @@ from ladder.evidence import (
     Attempt,
     Build,
     Candidate,
+    Cause,
+    CauseName,
     Comparison,
     Confirmation,
     Control,
@@ -16,15 +18,20 @@ from ladder.evidence import (
     DataReport,
     Diagnosis,
     Estimate,
+    Failures,
     Fix,
     LimitVerdict,
     Measurement,
+    Recommendation,
     TokenUse,
     VerdictWord,
 )
 from ladder.gate.verdict import combine
+from ladder.report.control import control_instead
+from ladder.report.reasons import advice_lines, rung_lines
 from ladder.task import RungName, Task
 
+TRAINS = {"prompt": "nothing", "rag": "nothing", "lora": "base", "distill": "student"}
 CONTROL = Control(
     lines=(
         ControlLine(
@@ -34,8 +41,9 @@ CONTROL = Control(
             cost_usd_per_1k=0,
         ),
     ),
-    sentence="Without a language model the best is majority at 0.50.",
 )
+
+TRAININGS: tuple[RungName, ...] = ("lora", "distill")
 
 
 def task(**more: object) -> Task:
@@ -57,7 +65,6 @@ def limit(word: VerdictWord, mean: float = 0.85, more_rows: int | None = None) -
         got=mean,
         distance=mean - 0.8,
         verdict=word,
-        reason="r",
         more_rows=more_rows,
     )
 
@@ -90,31 +97,36 @@ def skipped(rung: RungName) -> Attempt:
     return Attempt(rung=rung, status="skipped", reason="no documents are given")
 
 
-def explained(found: Attempt, sentence: str, *refuses: RungName) -> Attempt:
-    diagnosis = Diagnosis(causes=(), refuses=refuses, sentence=sentence)
-    return found.model_copy(update={"diagnosis": diagnosis})
+def explained(found: Attempt, cause: CauseName, *refuses: RungName) -> Attempt:
+    causes = (Cause(name=cause, share=0.6, count=6, of=10),)
+    return found.but(diagnosis=Diagnosis(causes=causes, refuses=refuses))
+
+
+def reasons(
+    found: Recommendation, attempts: list[Attempt], control: Control | None = None
+) -> list[str]:
+    return [*rung_lines(found, attempts), *advice_lines(found, attempts, control)]
 
 
 def test_the_rung_that_passes_is_recommended_with_its_reasons() -> None:
     attempts = [
-        explained(attempt("prompt", "fail"), "It does not know the mail."),
+        explained(attempt("prompt", "fail"), "knowledge"),
         skipped("rag"),
         attempt("lora", "pass"),
     ]
-    found = recommend(task(), CONTROL, attempts, attempts[2], None)
+    found = recommend(task(), attempts, attempts[2], None)
     assert (found.rung, found.description, found.leans_to_pass) == ("lora", "best lora", False)
-    assert found.reasons == (
+    assert reasons(found, attempts, CONTROL) == [
         "lora is the first rung that passes: score 0.85 (0.80–0.90, n = 200).",
-        "prompt failed: It does not know the mail.",
+        "prompt failed: 6 of 10 misses: does not know what the documents say",
         "rag skipped: no documents are given",
-        CONTROL.sentence,
-    )
+    ]
     assert (found.confirmed, found.confirmed_verdict) == (None, None)
 
 
 def test_costs_are_those_of_the_users_volume() -> None:
     chosen = attempt("prompt", "pass", cost=0.04)
-    found = recommend(task(), None, [chosen], chosen, None)
+    found = recommend(task(), [chosen], chosen, None)
     assert found.cost == {
         "usd_per_1k": 0.04,
         "usd_per_month": pytest.approx(10),
@@ -127,27 +139,28 @@ def test_costs_are_those_of_the_users_volume() -> None:
 
 def test_an_unknown_price_stays_unknown() -> None:
     chosen = attempt("prompt", "pass", cost=None)
-    found = recommend(task(), None, [chosen], chosen, None)
+    found = recommend(task(), [chosen], chosen, None)
     assert found.cost["usd_per_1k"] is None
     assert found.cost["usd_per_month"] is None
 
 
 def test_rungs_above_the_chosen_one_are_no_reason() -> None:
     attempts = [attempt("prompt", "pass"), attempt("rag", "fail")]
-    found = recommend(task(), None, attempts, attempts[0], None)
-    assert len(found.reasons) == 1
-    assert "prompt" in found.reasons[0]
+    found = recommend(task(), attempts, attempts[0], None)
+    [reason] = reasons(found, attempts)
+    assert "prompt" in reason
 
 
 def test_unproven_says_so_and_how_many_rows_would_settle_it() -> None:
     chosen = attempt("prompt", "undecided", more_rows=1234)
-    found = recommend(task(), None, [chosen], chosen, None)
+    found = recommend(task(), [chosen], chosen, None)
     assert found.leans_to_pass
-    assert found.reasons[0].startswith("prompt leads, leans_to_pass: score 0.85")
-    [reason] = [reason for reason in found.reasons if reason.startswith("Unproven")]
+    assert reasons(found, [chosen])[0].startswith("prompt is inconclusive, leans to pass: score")
+    [_, reason] = reasons(found, [chosen])
+    assert reason.startswith("Unproven")
     assert "about 1,234 more rows would settle it" in reason
     chosen = attempt("prompt", "undecided")
-    [reason] = recommend(task(), None, [chosen], chosen, None).reasons[1:]
+    [_, reason] = reasons(recommend(task(), [chosen], chosen, None), [chosen])
     assert reason == "Unproven: the estimates hold every limit, the evidence does not."
 
 
@@ -155,33 +168,38 @@ def test_sealed_rows_that_miss_the_gate_are_said_aloud() -> None:
     chosen = attempt("prompt", "pass")
     low = Estimate(mean=0.6, low=0.5, high=0.7, n=100)
     sealed = Confirmation(score=low, verdict=limit("fail", 0.6), rows=100)
-    found = recommend(task(), None, [chosen], chosen, sealed)
-    assert (found.rung, found.tested, found.withheld) == (None, "prompt", "")
+    found = recommend(task(), [chosen], chosen, sealed)
+    assert (found.rung, found.tested, found.withheld) == (None, "prompt", False)
     assert (found.confirmed, found.confirmed_verdict) == (low, "fail")
-    assert any("do not ship" in reason for reason in found.reasons)
+    assert any("do not ship" in reason for reason in reasons(found, [chosen]))
 
 
 def test_sealed_rows_that_could_not_be_asked_withhold_the_answer() -> None:
     chosen = attempt("prompt", "pass")
     none = Estimate(mean=0.0, low=0.0, high=1.0, n=0)
-    lost = limit("none").model_copy(update={"reason": "60 of 60 requests failed"})
-    sealed = Confirmation(score=none, verdict=lost, rows=60)
-    found = recommend(task(), None, [chosen], chosen, sealed)
+    failures = Failures(kinds={"HTTP 500": 60}, of=60, words="boom")
+    sealed = Confirmation(score=none, verdict=limit("none"), rows=60, failures=failures)
+    found = recommend(task(), [chosen], chosen, sealed)
     assert (found.rung, found.tested) == (None, "prompt")
-    assert found.withheld == "prompt is not confirmed: 60 of 60 requests failed"
+    assert (found.withheld, found.sealed_failures) == (True, failures)
+    assert "prompt is not confirmed on the held-out test set" in reasons(found, [chosen])[-1]
 
 
 def test_a_rung_without_a_verdict_withholds_the_answer() -> None:
     lost = Attempt(rung="rag", status="no verdict", reason="9 of 16 requests failed")
-    found = recommend(task(), CONTROL, [attempt("prompt", "fail"), lost], None, None)
-    assert (found.rung, found.withheld) == (None, "rag: 9 of 16 requests failed")
-    assert not any("stronger base" in reason for reason in found.reasons)
+    attempts = [attempt("prompt", "fail"), lost]
+    found = recommend(task(), attempts, None, None)
+    assert (found.rung, found.withheld, found.advice) == (None, True, None)
+    assert reasons(found, attempts)[1:] == [
+        "rag: no verdict",
+        "Nothing is concluded from this, and no rung above is climbed to.",
+    ]
 
 
-def test_a_run_that_was_stopped_says_why() -> None:
+def test_a_run_that_was_stopped_withholds_the_answer() -> None:
     chosen = attempt("prompt", "pass")
-    found = recommend(task(), None, [chosen], chosen, None, stopped="nothing listens")
-    assert (found.rung, found.withheld) == (None, "nothing listens")
+    found = recommend(task(), [chosen], chosen, None, stopped="nothing listens")
+    assert (found.rung, found.withheld) == (None, True)
 
 
 @pytest.mark.parametrize("word", ["pass", "undecided"])
@@ -189,39 +207,40 @@ def test_sealed_rows_that_do_not_refute_are_no_warning(word: VerdictWord) -> Non
     chosen = attempt("prompt", "pass")
     same = Estimate(mean=0.84, low=0.75, high=0.9, n=100)
     sealed = Confirmation(score=same, verdict=limit(word), rows=100)
-    found = recommend(task(), None, [chosen], chosen, sealed)
+    found = recommend(task(), [chosen], chosen, sealed)
     assert (found.confirmed, found.confirmed_verdict) == (same, word)
-    assert not any("confirmed" in reason for reason in found.reasons)
+    assert not any("confirmed" in reason for reason in reasons(found, [chosen]))
 
 
 def test_no_rung_passes() -> None:
     attempts = [attempt("prompt", "fail"), skipped("rag"), attempt("lora", "fail")]
     attempts.append(skipped("distill"))
-    found = recommend(task(), CONTROL, attempts, None, None)
+    found = recommend(task(), attempts, None, None, trains=TRAINS)
     assert (found.rung, found.cost, found.deployment) == (None, {}, {})
-    assert found.reasons == (
+    assert reasons(found, attempts, CONTROL) == [
         "prompt failed: the reason of prompt",
         "rag skipped: no documents are given",
         "lora failed: the reason of lora",
         "distill skipped: no documents are given",
         "No rung passes this gate with this base model: try a stronger base first.",
-        CONTROL.sentence,
-    )
+    ]
 
 
 def test_rungs_that_were_left_out_are_not_said_to_fail() -> None:
-    found = recommend(task(), CONTROL, [attempt("prompt", "fail"), skipped("rag")], None, None)
-    assert any("Not measured: lora, distill" in reason for reason in found.reasons)
-    assert not any("No rung passes" in reason for reason in found.reasons)
+    attempts = [attempt("prompt", "fail"), skipped("rag")]
+    found = recommend(task(), attempts, None, None, trains=TRAINS)
+    assert (found.advice, found.not_measured) == ("climb on", ("lora", "distill"))
+    assert any("Not measured: lora, distill" in reason for reason in reasons(found, attempts))
+    assert not any("No rung passes" in reason for reason in reasons(found, attempts))
 
 
 def test_where_training_is_refused_a_stronger_base_is_not_the_advice() -> None:
-    attempts = [explained(attempt("rag", "fail"), "The gap is retrieval.", "lora", "distill")]
-    found = recommend(task(), None, attempts, None, None)
-    assert found.rung is None
-    assert found.reasons[0] == "rag failed: The gap is retrieval."
-    assert found.reasons[1].startswith("Do not train for this")
-    assert len(found.reasons) == 2
+    attempts = [explained(attempt("rag", "fail"), "retrieval", "lora", "distill")]
+    found = recommend(task(), attempts, None, None, trains=TRAINS)
+    assert (found.rung, found.advice) == (None, "fix")
+    rag, advice = reasons(found, attempts)
+    assert rag.startswith("rag failed: The gap is retrieval, not skill")
+    assert advice.startswith("Do not train for this")
 
 
 def data(gate: int = 400, sealed: int = 150) -> DataReport:
@@ -242,7 +261,7 @@ def data(gate: int = 400, sealed: int = 150) -> DataReport:
 
 def test_savings_count_calls_and_trainings() -> None:
     attempts = [attempt("prompt", "fail"), attempt("rag", "pass")]
-    found = savings(task(), data(), attempts, confirming=150)
+    found = savings(task(), data(), attempts, 150, TRAININGS)
     assert found.calls_made == 550
     assert found.calls_if_exhaustive == 2200
     assert found.training_avoided == ("lora", "distill")
@@ -250,13 +269,13 @@ def test_savings_count_calls_and_trainings() -> None:
 
 def test_only_trainings_that_were_asked_for_and_not_made_are_avoided() -> None:
     attempts = [attempt("prompt", "fail"), attempt("lora", "pass")]
-    found = savings(task(rungs=["prompt", "lora"]), data(), attempts, 0)
+    found = savings(task(rungs=["prompt", "lora"]), data(), attempts, 0, TRAININGS)
     assert found.training_avoided == ()
     assert found.calls_if_exhaustive == 1100
     attempts = [attempt("prompt", "pass"), skipped("lora")]
-    assert savings(task(rungs=["prompt", "lora"]), data(), attempts, 0).training_avoided == (
-        "lora",
-    )
+    assert savings(
+        task(rungs=["prompt", "lora"]), data(), attempts, 0, TRAININGS
+    ).training_avoided == ("lora",)
 
 
 @pytest.mark.parametrize(
@@ -276,14 +295,14 @@ def test_a_rung_not_proven_better_than_the_control_says_so(reached: float, said:
     score = line.score.model_copy(update={"mean": reached})
     control = CONTROL.model_copy(update={"lines": (line.model_copy(update={"score": score}),)})
     lora = attempt("lora", "pass").model_copy(update={"comparisons": (found,)})
-    advice = recommend(task(), control, [lora], lora, None)
-    assert "lora is not proven better than majority" in advice.instead
-    assert said in advice.instead
+    instead = control_instead(lora, control, 0.8)
+    assert "lora is not proven better than majority" in instead
+    assert said in instead
     better = lora.model_copy(
         update={"comparisons": (found.model_copy(update={"claim": "better"}),)}
     )
-    assert recommend(task(), control, [better], better, None).instead == ""
-    assert recommend(task(), None, [lora], lora, None).instead == ""
+    assert control_instead(better, control, 0.8) == ""
+    assert control_instead(lora, None, 0.8) == ""
 
 
 def test_what_was_mended_is_a_reason() -> None:
@@ -298,7 +317,7 @@ def test_what_was_mended_is_a_reason() -> None:
     )
     fix = Fix(
         cause="redundancy",
-        change="repeats left out",
+        ablation="unique",
         on_dev=found,
         unseen=found,
         tokens=(119.0, 140.0),
@@ -307,7 +326,7 @@ def test_what_was_mended_is_a_reason() -> None:
     rag = attempt("rag", "pass").model_copy(
         update={"fixes": (fix, fix.model_copy(update={"cause": "position", "kept": False}))}
     )
-    reasons = recommend(task(), CONTROL, [rag], rag, None).reasons
-    (said,) = [reason for reason in reasons if reason.startswith("Mended first")]
+    _, said = reasons(recommend(task(), [rag], rag, None), [rag])
+    assert said.startswith("Mended first")
     assert "redundancy (repeats left out: +0.61)" in said
     assert "position" not in said, "what was not kept is not in the answer"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from advice.test_recommend import attempt, explained, skipped
+from advice.test_recommend import TRAINS, attempt, explained, skipped
 from advice.test_recommend import task as usual_task
 
 from ladder.advice.training_methods import training_methods
 from ladder.evidence import Attempt, Memory
+from ladder.report.training import method_reason
 from ladder.task import Task
 
 ROOMY = Memory(needed_mb={"lora": 3e3, "qlora": 2e3, "dora": 4e3, "full": 9e3}, available_mb=16e3)
@@ -22,9 +23,9 @@ def task() -> Task:
 def ways(
     task: Task, attempts: list[Attempt], chosen: Attempt | None, memory: Memory | None = ROOMY
 ) -> tuple[str, dict[str, str]]:
-    found = training_methods(task, attempts, chosen, 900, memory)
+    found = training_methods(task, attempts, chosen, 900, memory, TRAINS)
     (picked,) = [way.name for way in found if way.chosen]
-    return picked, {way.name: way.reason for way in found}
+    return picked, {way.name: method_reason(way, attempts, "exact_match") for way in found}
 
 
 def test_nothing_is_trained_where_a_lower_rung_passes(task: Task) -> None:
@@ -37,10 +38,10 @@ def test_nothing_is_trained_where_a_lower_rung_passes(task: Task) -> None:
 
 
 def test_a_refusal_says_the_gap(task: Task) -> None:
-    gap = "Given the right documents the same model scores 0.95 instead of 0.40."
-    picked, why = ways(task, [explained(attempt("rag", "fail"), gap, "lora", "distill")], None)
+    rag = explained(attempt("rag", "fail"), "retrieval", "lora", "distill")
+    picked, why = ways(task, [rag], None)
     assert picked == "none"
-    assert why["none"] == gap
+    assert why["none"].startswith("The gap is retrieval, not skill")
 
 
 def test_memory_decides_between_lora_and_qlora_unless_the_task_does(task: Task) -> None:

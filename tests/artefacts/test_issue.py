@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from report.test_markdown import assessment, attempt
+from examples import assessment, attempt
 from trained import ROWS, issued, make_adapter, perturb
 
 from ladder.artefacts.canaries import PROMPTS, check_canaries, choose_prompts
@@ -210,8 +210,9 @@ def test_code_runs_for_a_model_that_the_task_names(tiny, tmp_path, monkeypatch):
     text = f"name: t\ngoal: say it\ndata: {{examples: rows.jsonl}}\nmodels: {{base: '{name}'}}\n"
     (tmp_path / "task.yaml").write_text(text + "score: exact_match\ngate: {min_score: 0.5}\n")
     silent = load_task(tmp_path / "task.yaml")
+    models = open_bench(silent, tmp_path / "runs", Quiet()).evaluator.models
     with pytest.raises(EngineError, match=r"only where rules\.remote_code names the model"):
-        _ = open_bench(silent, tmp_path / "runs", Quiet()).engine(name).engine.model
+        _ = models.engine(name).engine.model
     (tmp_path / "task.yaml").write_text(
         text + f"score: exact_match\ngate: {{min_score: 0.5}}\nrules: {{remote_code: ['{name}']}}\n"
     )
@@ -261,7 +262,7 @@ def test_the_card_says_what_the_records_say_and_no_row(tiny, adapter):
     assert head["license"] == "apache-2.0"
     passport = read_passport(adapter)
     digests = (passport.data[:16], passport.base_parts["weights"][:16])
-    told = ("40 training rows", "3,210 tokens", "7 steps", "4.250", "1.500", "512 MB")
+    told = ("40 training examples", "3,210 tokens", "7 steps", "4.250", "1.500", "512 MB")
     for said in (*told, *digests, "max_steps=7"):
         assert said in text, said
     assert "order number" not in text
@@ -274,11 +275,13 @@ def test_the_card_says_what_the_last_assessment_measured(adapter):
     found = assessment(attempts=(lora,))
     write_card(adapter, found, lora)
     text = (adapter / "README.md").read_text()
-    assert f"{span(lora.measurement.score)} (mean, 95 % interval) on 200 held-out rows" in text
+    assert f"{span(lora.measurement.score)} (mean, 95 % interval) on 200 held-out examples" in text
     assert "passed at a gate of" in text
     best = max(found.control.lines, key=lambda line: line.score.mean)
     assert f"{span(best.score)} ({best.name})" in text
-    assert f"{span(found.recommendation.confirmed)} on 150 sealed rows, read once" in text
+    assert (
+        f"{span(found.recommendation.confirmed)} on 150 held-out test examples, read once" in text
+    )
     assert "Not measured yet" not in text
 
 

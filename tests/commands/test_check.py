@@ -83,7 +83,7 @@ def test_so_are_those_that_leave_the_shape_of_the_training_rows(tmp_path):
     (tmp_path / "test.jsonl").write_text(rows)
     [line] = [line for line in check_task(path, None) if "held-out targets" in line]
     assert line.startswith("warning: 1 of ")
-    assert "the training rows' shape, e.g. test 7: $.n: 'seven' is not of type" in line
+    assert "the training examples' shape, e.g. test 7: $.n: 'seven' is not of type" in line
 
 
 def test_targets_without_json_have_no_schema(tmp_path):
@@ -121,13 +121,13 @@ def labelled(folder: Path, train: int, **more: object) -> Path:
 
 def test_rows_whose_document_is_not_there_are_counted(tmp_path):
     said = "\n".join(check_task(labelled(tmp_path, 60), None))
-    assert "gate rows with doc_ids name no document that is there" in said
+    assert "eval examples with doc_ids name no document that is there" in said
     assert "nowhere" in said
 
 
 def test_a_task_without_a_rung_to_try_is_warned_of(tmp_path):
     said = "\n".join(check_task(labelled(tmp_path, 0, rungs=["rag"]), None))
-    assert "no rung of this task can be tried (rag): there are 0 training rows" in said
+    assert "no rung of this task can be tried (rag): there are 0 training examples" in said
     said = "\n".join(check_task(labelled(tmp_path, 60, rungs=["rag"]), None))
     assert "no rung" not in said
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ladder.diagnosis.context_costs import position
+from ladder.diagnosis.context_costs import knee, position
 
 FIRST, MIDDLE, LAST = "best first", "best in the middle", "best last"
 
@@ -14,9 +14,10 @@ def scores(*values: float) -> dict[str, float]:
 
 
 def test_the_best_place_is_compared_with_the_worst() -> None:
-    found = position({FIRST: scores(*[0, 0, 1, 0] * 6), MIDDLE: scores(*[0, 1, 1, 0] * 6),
+    found, places = position({FIRST: scores(*[0, 0, 1, 0] * 6), MIDDLE: scores(*[0, 1, 1, 0] * 6),
                       LAST: scores(*[1, 1, 1, 0] * 6)}, 0.95)  # fmt: skip
-    assert found.other == "best first instead of best last"
+    assert places == (LAST, FIRST)
+    assert found.other == FIRST
     assert found.difference == pytest.approx(0.5)
     assert found.low > 0
     assert found.claim == "better"
@@ -26,6 +27,15 @@ def test_which_two_were_taken_is_paid_for() -> None:
     """Of three places that differ by chance, the widest pair alone would look like a difference."""
     one = scores(*[1, 1, 1, 1, 1, 1, 0, 0, 0, 0])
     none = scores(*[0] * 10)
-    found = position({FIRST: none, MIDDLE: none, LAST: one}, 0.95)
+    found, _ = position({FIRST: none, MIDDLE: none, LAST: one}, 0.95)
     assert found.p_value == pytest.approx(3 * 2 * 0.5**6)
     assert found.claim == "no difference proven"
+
+
+def test_the_knee_is_the_smallest_that_cannot_be_told_from_the_best():
+    def scores(right: int) -> dict[str, float]:
+        return {str(at): float(at < right) for at in range(40)}
+
+    assert knee({1: scores(10), 2: scores(30), 4: scores(30), 8: scores(31)}) == 2
+    assert knee({1: scores(30), 2: scores(30)}) == 1
+    assert knee({1: scores(5), 16: scores(39)}) == 16

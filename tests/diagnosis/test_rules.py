@@ -7,18 +7,28 @@ from dataclasses import replace
 
 import pytest
 
-from ladder.diagnosis.rules import NOT_FOUND, NOT_THERE, Ablations, beyond_chance, diagnose
-from ladder.evidence import LimitVerdict, Verdict
+from ladder.diagnosis import rules
+from ladder.diagnosis.rules import NOT_FOUND, NOT_THERE, Ablations, beyond_chance
+from ladder.evidence import Diagnosis, LimitVerdict, Verdict
 from ladder.gate.verdict import combine
+from ladder.rungs import fixes
+from ladder.task import GateLimits
+
+WAYS = {"prompt": "prompted", "rag": "retrieving", "lora": "trained"}
+
+
+def diagnose(
+    rung: str, found: Verdict, ablations: Ablations, min_score: float, confidence: float
+) -> Diagnosis:
+    gate = GateLimits(min_score=min_score, confidence=confidence)
+    return rules.diagnose(WAYS[rung], found, ablations, gate, fixes())
 
 
 def verdict(score: str = "fail", latency: str = "pass", got: float = 0.5) -> Verdict:
     limits = {"min_score": score, "max_p95_ms": latency}
     return combine(
         [
-            LimitVerdict(
-                limit=name, wanted=0.8, got=got, distance=got - 0.8, verdict=word, reason="r"
-            )
+            LimitVerdict(limit=name, wanted=0.8, got=got, distance=got - 0.8, verdict=word)
             for name, word in limits.items()
         ]
     )
@@ -41,7 +51,7 @@ def test_a_gap_that_the_right_document_closes_refuses_training():
     found = diagnose("rag", verdict(), ablations, 0.8, 0.95)
     assert found.refuses == ("lora", "distill")
     assert found.causes[0].name == "retrieval"
-    assert "training is refused" in found.sentence
+    assert found.without_oracle == 0.4
     assert found.causes[0].recoverable.mean == 1.0
     assert found.ablations["oracle"].mean == 1.0
 
@@ -56,9 +66,9 @@ def test_a_gap_that_stays_with_the_right_document_is_skill():
 def test_whether_the_score_holds_is_said_of_all_rows_and_not_of_those_that_arms_saw():
     ablations = given(scores(9, 1), scores(9, 1))
     found = diagnose("rag", verdict("undecided", got=0.76), ablations, 0.8, 0.95)
-    assert "holds" not in found.sentence
+    assert found.causes
     found = diagnose("rag", verdict("undecided", got=0.84), Ablations(scores(7, 3)), 0.8, 0.95)
-    assert found.sentence.startswith("The score holds so far")
+    assert (found.causes, found.refuses, found.unresolved) == ((), (), ())
 
 
 def test_the_prompt_rung_lacks_knowledge_and_refuses_nothing():
@@ -76,7 +86,8 @@ def test_an_answer_in_another_form_is_format():
 
 def test_without_known_documents_it_says_what_it_cannot_tell():
     found = diagnose("prompt", verdict(), given(scores(0, 9), scores(0, 9), None), 0.8, 0.95)
-    assert "cannot be told apart" in found.sentence
+    assert [(cause.name, cause.count, cause.of) for cause in found.causes] == [("skill", 9, 9)]
+    assert "no right document" in found.unresolved
 
 
 def test_latency_alone_points_at_a_smaller_model():
@@ -106,7 +117,6 @@ def test_half_right_answers_below_the_limit_are_no_misses():
     graded = {str(at): 0.6 for at in range(10)}
     found = diagnose("prompt", verdict(), given(graded, graded, None), 0.8, 0.95)
     assert found.causes == ()
-    assert found.sentence == "No single cause stands out."
 
 
 def test_an_oracle_below_the_limit_refuses_no_training():
@@ -121,9 +131,7 @@ def over(**words: str) -> Verdict:
     values = {"wanted": 1, "got": 0.5, "distance": 0.1}
     return combine(
         [
-            LimitVerdict.model_validate(
-                {**values, "limit": name, "verdict": word, "reason": f"why {name}"}
-            )
+            LimitVerdict.model_validate({**values, "limit": name, "verdict": word})
             for name, word in words.items()
         ]
     )
@@ -141,15 +149,12 @@ def test_cost_with_or_without_latency_asks_for_a_smaller_model(limits, names):
     found = diagnose("prompt", over(min_score="pass", **limits), ablations, 0.8, 0.95)
     assert [cause.name for cause in found.causes] == names
     assert found.refuses == ("rag", "lora")
-    assert " and ".join(names) in found.sentence
-    assert all(f"why {limit}" in str(found.causes) for limit in limits)
 
 
 def test_too_many_errors_are_no_cause():
     errors = over(min_score="pass", max_error_rate="none")
     found = diagnose("prompt", errors, given(scores(9, 1), scores(9, 1), None), 0.8, 0.95)
     assert (found.causes, found.refuses) == ((), ())
-    assert "failed" in found.sentence
 
 
 def test_a_short_oracle_arm_speaks_for_its_own_rows():
@@ -257,8 +262,7 @@ def test_pure_noise_is_hardly_ever_a_cause():
 
 def test_it_says_what_it_could_not_tell_apart():
     found = diagnose("rag", verdict(), given(WRONG, WRONG), 0.8, 0.95)
-    assert "names the document" in found.unresolved[0]
-    assert any("models.teacher" in line for line in found.unresolved)
+    assert found.unresolved == ("no right document", "no stronger model", "no reranker")
     ablations = Ablations(WRONG, {"oracle": WRONG, "strong oracle": RIGHT, "rerank": WRONG}, TOP, 3)
     assert diagnose("rag", verdict(), ablations, 0.8, 0.95).unresolved == ()
 
@@ -267,7 +271,6 @@ def test_a_score_that_holds_so_far_has_no_cause():
     held = verdict("undecided", got=0.9)
     found = diagnose("rag", held, given(scores(9, 1), scores(9, 1)), 0.8, 0.95)
     assert found.causes == ()
-    assert "too few" in found.sentence
 
 
 def test_one_row_refuses_no_training():
@@ -289,7 +292,7 @@ def test_a_stronger_model_that_is_right_nowhere_is_no_witness():
     changed = {"oracle": WRONG, "strong oracle": WRONG, "lenient": WRONG}
     found = diagnose("rag", verdict(), Ablations(WRONG, changed, TOP, 3), 0.8, 0.95)
     assert [(cause.name, cause.share) for cause in found.causes] == [("skill", 1.0)]
-    assert any("right nowhere" in line for line in found.unresolved)
+    assert "stronger model never right" in found.unresolved
 
 
 def test_a_stronger_model_that_did_not_answer_accuses_no_label():
@@ -304,6 +307,6 @@ def test_guessed_right_documents_are_said_to_be_guessed():
         production=rows, changed={"oracle": dict.fromkeys(rows, 1.0)}, guessed=True
     )
     found = diagnose("rag", verdict(), ablations, 0.8, 0.95)
-    assert any("the rows name none" in line for line in found.unresolved)
+    assert "guessed documents" in found.unresolved
     named = diagnose("rag", verdict(), replace(ablations, guessed=False), 0.8, 0.95)
-    assert not any("the rows name none" in line for line in named.unresolved)
+    assert "guessed documents" not in named.unresolved

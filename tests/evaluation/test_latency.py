@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from benches import bench_over, chat, task_with
 from engines.faulty_server import FaultyServer, Seen, Step, failing
 
 from ladder.evaluation.latency import (
@@ -16,40 +17,32 @@ from ladder.evaluation.latency import (
 )
 from ladder.evaluation.measure import measure
 from ladder.evidence import Candidate, Measurement, Verdict
-from ladder.models.cache import Cache
+from ladder.report.limits import limit_reason
 from ladder.rungs.protocol import Bench
 from ladder.samples.data import Data
 from ladder.samples.rows import Sample
 from ladder.task import Task
 
 GATE = tuple(Sample(id=f"g{at}", input=f"question {at}", target="question") for at in range(25))
+DATA = Data((), (), GATE, ())
 
 
-def task_with(base: str, clients: int, **gate: float) -> Task:
-    return Task.model_validate(
-        {
-            "name": "served",
-            "goal": "Answer.",
-            "data": {"test": "test.jsonl"},
-            "score": "contains",
-            "gate": {"min_score": 0.5, **gate},
-            "models": {"base": base},
-            "prices": {"input_usd_per_1m": 1.0, "output_usd_per_1m": 1.0},
-            "use": {"concurrency": clients},
-        }
+def served_by(base: str, clients: int, **gate: float) -> Task:
+    return task_with(
+        score="contains",
+        gate={"min_score": 0.5, **gate},
+        models={"base": base},
+        prices={"input_usd_per_1m": 1.0, "output_usd_per_1m": 1.0},
+        use={"concurrency": clients},
     )
-
-
-def climb_of(task: Task, folder: Path) -> Bench:
-    return Bench(task, Data((), (), GATE, ()), Cache(folder / "kept.sqlite"), folder, folder)
 
 
 def measured(
     url: str, folder: Path, clients: int, **gate: float
 ) -> tuple[Measurement, Verdict, Bench]:
-    task = task_with(f"openai:tiny@{url}", clients, **gate)
-    bench = climb_of(task, folder)
-    candidate = Candidate(rung="prompt", description="t", model=task.models.base, form="chat")
+    task = served_by(f"openai:tiny@{url}", clients, **gate)
+    bench = bench_over(task, DATA, folder)
+    candidate = chat(bench)
     measurement, verdict, _ = measure(bench.evaluator, candidate, GATE)
     return measurement, verdict, bench
 
@@ -104,8 +97,8 @@ def test_an_endpoint_that_refuses_to_stream_is_timed_without(tmp_path):
 
 def test_what_is_asked_once_is_kept_as_it_was_before_votes(tmp_path):
     """Timings of earlier versions are found again; those of votes and rewrites are others."""
-    bench = climb_of(task_with("openai:tiny@http://127.0.0.1:1/v1", 1), tmp_path)
-    candidate = Candidate(rung="prompt", description="t", model=bench.task.models.base, form="chat")
+    bench = bench_over(served_by("openai:tiny@http://127.0.0.1:1/v1", 1), DATA, tmp_path)
+    candidate = chat(bench)
     _, fresh, _ = _what_is_timed(bench.evaluator, candidate, GATE)
     assert set(fresh) == set(Candidate.model_fields) - {"build", "description", *LATER}
     for later in ({"votes": 8}, {"rewrite": True}):
@@ -127,7 +120,7 @@ def test_a_limit_that_nothing_could_be_timed_against_has_no_verdict(tmp_path):
     assert verdict.status == "none"
     (limit,) = [limit for limit in verdict.limits if limit.limit == "max_p95_ms"]
     assert limit.got is None
-    assert limit.reason == "none of 20 timed requests was answered"
+    assert limit_reason(limit) == "none of 20 timed requests was answered"
     assert found.untimed == 20
 
 
@@ -160,9 +153,9 @@ def test_waiting_for_a_busy_server_is_part_of_a_requests_time(tmp_path):
 def test_more_clients_than_requests_are_no_trouble(tmp_path):
     """On this machine the first ones only fill the line; every look has its full number."""
     (tmp_path / "said.jsonl").write_text("")
-    task = task_with(f"replay:{tmp_path / 'said.jsonl'}", clients=70, max_p95_ms=1e9)
-    bench = climb_of(task, tmp_path)
-    candidate = Candidate(rung="prompt", description="t", model=task.models.base, form="chat")
+    task = served_by(f"replay:{tmp_path / 'said.jsonl'}", clients=70, max_p95_ms=1e9)
+    bench = bench_over(task, DATA, tmp_path)
+    candidate = chat(bench)
     found, verdict, _ = judged_latency(bench.evaluator, candidate, GATE, 0.01)
     assert found.n == 200
     assert verdict.verdict == "pass"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from benches import with_data
 from conftest import ROOT
 
 from ladder.climb.opening import open_bench
@@ -42,7 +43,7 @@ def test_copies_of_every_document_are_redundant(bench):
         for document in bench.data.documents
         for copy in range(5)
     ]
-    bench.data = replace(bench.data, documents=tuple(copies))
+    bench = with_data(bench, documents=tuple(copies))
     (found,) = retrieval_health(
         bench.evaluator, Retrieval(source="documents", k=5), bench.data.gate
     )
@@ -60,7 +61,7 @@ def test_examples_have_no_right_document(bench):
 def test_a_document_may_have_the_id_of_the_row_that_asks_for_it(bench):
     row = bench.data.gate[0]
     right = row.doc_ids[0]
-    bench.data = replace(bench.data, gate=(replace(row, id=right),))
+    bench = with_data(bench, gate=(replace(row, id=right),))
     (found,) = retrieval_health(
         bench.evaluator, Retrieval(source="documents", k=1), bench.data.gate
     )

@@ -279,7 +279,7 @@ def test_the_gravest_limit_decides(words, status):
 
 
 @pytest.mark.parametrize(
-    ("words", "distances", "unproven"),
+    ("words", "distances", "leans_to_pass"),
     [
         (["undecided", "pass"], [0.01, 0.0], True),
         (["undecided", "pass"], [-0.01, 1.0], False),

@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from benches import bench_at, chat, saying, with_data
 from engines.faulty_server import FaultyServer, Seen, Step, failing
-from rungs.asked_server import chat, climb_at, saying
+from replayed import GivenRung
 
 from ladder.climb.loop import climb_rungs
 from ladder.errors import EndpointDownError, NoVerdictError
@@ -16,6 +17,7 @@ from ladder.evaluation.confirm import confirm
 from ladder.evaluation.measure import measure
 from ladder.evidence import Candidate
 from ladder.inference.answer import answer
+from ladder.report.reasons import attempt_reason
 from ladder.rungs.protocol import Bench
 from ladder.samples.rows import Sample
 from ladder.selection.proving import compare_unseen
@@ -25,10 +27,9 @@ ROWS = tuple(Sample(id=f"r{at}", input=f"number {at}", target="right") for at in
 TOO_LONG = failing(400, "the prompt is longer than the context")
 
 
-def climb_of(url: str, folder: Path, rows: tuple[Sample, ...] = ROWS) -> Bench:
-    """Return a climb whose dev, gate and sealed rows are the same; the engine does not wait."""
-    bench = climb_at(url, folder, rows)
-    bench.data = replace(bench.data, dev=rows, sealed=rows)
+def bench_of(url: str, folder: Path, rows: tuple[Sample, ...] = ROWS) -> Bench:
+    """Return a bench whose dev, eval and test set are the same; the engine does not wait."""
+    bench = with_data(bench_at(url, folder, rows), dev=rows, sealed=rows)
     engine = bench.evaluator.models.engine(bench.task.models.base).engine
     engine.attempts = 2
     engine.breaker.patience = replace(
@@ -70,7 +71,7 @@ def test_what_failed_once_is_asked_again_at_the_end(tmp_path):
         return failing(500) if early else good(request)
 
     with FaultyServer(script) as server:
-        bench = climb_of(server.url, tmp_path)
+        bench = bench_of(server.url, tmp_path)
         outcomes = answer(bench.evaluator, chat(bench), ROWS)
     assert [outcome.error for outcome in outcomes] == [None] * len(ROWS)
     assert tries[3] == 3
@@ -79,7 +80,7 @@ def test_what_failed_once_is_asked_again_at_the_end(tmp_path):
 
 def test_a_request_that_is_refused_as_it_is_is_not_asked_again(tmp_path):
     with FaultyServer(lambda r: TOO_LONG if number(r) == 3 else good(r)) as server:
-        bench = climb_of(server.url, tmp_path)
+        bench = bench_of(server.url, tmp_path)
         outcomes = answer(bench.evaluator, chat(bench), ROWS)
         assert sum(number(request) == 3 for request in server.seen) == 1
     assert (outcomes[3].kind, outcomes[3].failed_externally) == ("HTTP 400", False)
@@ -92,7 +93,7 @@ def test_a_candidate_that_failed_externally_neither_wins_nor_loses(tmp_path):
         return good(request, "right" if number(request) % 2 else "wrong")
 
     with FaultyServer(script) as server:
-        bench = climb_of(server.url, tmp_path)
+        bench = bench_of(server.url, tmp_path)
         winner, lines = race(bench.evaluator, candidates(bench, "half", "lost"))
     assert winner.description == "half"
     by_name = {line.description: line for line in lines}
@@ -109,7 +110,7 @@ def test_a_candidate_that_is_refused_for_itself_loses(tmp_path):
         return TOO_LONG if long else good(request, "wrong")
 
     with FaultyServer(script) as server:
-        bench = climb_of(server.url, tmp_path)
+        bench = bench_of(server.url, tmp_path)
         winner, lines = race(bench.evaluator, candidates(bench, "long", "short"))
     assert winner.description == "short"
     assert [line.inconclusive for line in lines] == [False, False]
@@ -124,7 +125,7 @@ def test_rows_that_somebody_did_not_answer_compare_nobody(tmp_path):
         return good(request, "right" if number(request) < 16 else "wrong")
 
     with FaultyServer(script) as server:
-        bench = climb_of(server.url, tmp_path)
+        bench = bench_of(server.url, tmp_path)
         winner, lines = race(bench.evaluator, candidates(bench, "worse", "better"))
     assert winner.description == "better"
     (line,) = [line for line in lines if line.description == "better"]
@@ -133,36 +134,21 @@ def test_rows_that_somebody_did_not_answer_compare_nobody(tmp_path):
 
 def test_where_nobody_was_heard_nothing_is_chosen(tmp_path):
     with FaultyServer(lambda r: failing(500) if often(r, 2) else good(r)) as server:
-        bench = climb_of(server.url, tmp_path)
+        bench = bench_of(server.url, tmp_path)
         with pytest.raises(NoVerdictError, match=r"8 of 16 requests failed \(8 x HTTP 500"):
             race(bench.evaluator, candidates(bench, "a", "b"))
 
 
-class OneWave:
-    """A rung with given candidates."""
-
-    NAME = "prompt"
-    CHALLENGERS = ()
-
-    def __init__(self, *instructions: str) -> None:
-        self.STAGES = (lambda bench, leader: candidates(bench, *instructions),)
-
-    def unavailable(self, bench: Bench) -> None:
-        return None
-
-
-class Above(OneWave):
+class Above(GivenRung):
     """What must not be climbed to."""
-
-    NAME = "rag"
 
     def unavailable(self, bench: Bench) -> None:
         raise AssertionError("climbed past a rung without a verdict")
 
 
 def climbed(server: FaultyServer, folder: Path, *instructions: str, every: bool = False):
-    bench = climb_of(server.url, folder)
-    rungs = [OneWave(*instructions), Above("other")]
+    bench = bench_of(server.url, folder)
+    rungs = [GivenRung("prompt", candidates(bench, *instructions)), Above("rag", [])]
     return climb_rungs(bench, rungs, every=every)
 
 
@@ -171,7 +157,7 @@ def test_a_rung_that_cannot_be_heard_has_no_verdict_and_is_not_climbed_past(tmp_
     with FaultyServer(lambda r: failing(500) if often(r) else good(r)) as server:
         (attempt,) = climbed(server, tmp_path, "a", every=every)
     assert attempt.status == "no verdict"
-    assert "HTTP 500" in attempt.reason
+    assert "HTTP 500" in attempt_reason(attempt, [attempt])
     assert attempt.measurement.score.mean == 1.0, "what failed does not count as wrong"
     assert attempt.measurement.error_kinds.keys() == {"HTTP 500"}
     assert attempt.asked.errors["HTTP 500"] > attempt.measurement.errors
@@ -179,9 +165,9 @@ def test_a_rung_that_cannot_be_heard_has_no_verdict_and_is_not_climbed_past(tmp_
 
 def test_a_dead_endpoint_ends_the_climb_and_its_failures_are_in_the_record(tmp_path):
     with FaultyServer([failing(404, "no such model")]) as server:
-        bench = climb_of(server.url, tmp_path)
+        bench = bench_of(server.url, tmp_path)
         with pytest.raises(EndpointDownError) as caught:
-            climb_rungs(bench, [OneWave("a", "b"), Above("other")])
+            climb_rungs(bench, [GivenRung("prompt", candidates(bench, "a", "b")), Above("rag", [])])
     (attempt,) = bench.history.attempts
     assert (attempt.status, attempt.reason) == ("no verdict", str(caught.value))
     assert attempt.asked.errors["HTTP 404"] >= caught.value.counts["HTTP 404"] > 1
@@ -196,7 +182,7 @@ def test_a_rung_that_fails_without_a_lost_candidate_has_no_verdict(tmp_path):
     with FaultyServer(script) as server:
         (attempt,) = climbed(server, tmp_path, "wrong", "lost")
     assert attempt.status == "no verdict"
-    assert "too many requests failed to race lost" in attempt.reason
+    assert "too many requests failed to race lost" in attempt_reason(attempt, [attempt])
     assert attempt.verdict.status == "fail"
 
 
@@ -228,7 +214,7 @@ def test_a_failure_that_could_not_be_explained_has_no_verdict(tmp_path):
 def test_measuring_ends_where_no_verdict_can_come(tmp_path):
     rows = tuple(Sample(id=f"r{at}", input=f"number {at}", target="right") for at in range(400))
     with FaultyServer(lambda r: failing(500) if often(r) else good(r, "wrong")) as server:
-        bench = climb_of(server.url, tmp_path, rows)
+        bench = bench_of(server.url, tmp_path, rows)
         measured, verdict, _ = measure(bench.evaluator, chat(bench), rows)
     assert verdict.status == "none"
     assert measured.requests == 25, "8 failed of 25: 400 rows allow as many, and no more"
@@ -236,10 +222,10 @@ def test_measuring_ends_where_no_verdict_can_come(tmp_path):
 
 def test_sealed_rows_that_failed_confirm_nothing(tmp_path):
     with FaultyServer(lambda r: failing(500) if often(r) else good(r)) as server:
-        bench = climb_of(server.url, tmp_path)
+        bench = bench_of(server.url, tmp_path)
         found = confirm(bench.evaluator, chat(bench))
     assert found.verdict.verdict == "none"
-    assert "16 of 48 requests failed (16 x HTTP 500" in found.verdict.reason
+    assert (found.failures.kinds, found.failures.of) == ({"HTTP 500": 16}, 48)
 
 
 def test_unseen_rows_that_failed_prove_nothing(tmp_path):
@@ -247,10 +233,10 @@ def test_unseen_rows_that_failed_prove_nothing(tmp_path):
         return failing(500) if instructed(request) == "old" and often(request) else good(request)
 
     with FaultyServer(script) as server:
-        bench = climb_of(server.url, tmp_path)
-        bench.data = replace(bench.data, train=ROWS)
+        bench = bench_of(server.url, tmp_path)
+        bench = with_data(bench, train=ROWS)
         old, new = candidates(bench, "old", "new")
-        with pytest.raises(NoVerdictError, match="unseen rows"):
+        with pytest.raises(NoVerdictError, match="fresh training examples"):
             compare_unseen(bench.evaluator, old, new)
 
 
@@ -259,9 +245,9 @@ def test_a_vote_that_an_outage_took_part_in_is_none(tmp_path):
         return failing(500) if request.payload["seed"] == 1 else good(request)
 
     with FaultyServer(script) as server:
-        bench = climb_of(server.url, tmp_path)
+        bench = bench_of(server.url, tmp_path)
         (outcome,) = answer(bench.evaluator, chat(bench, votes=5), ROWS[:1])
-    assert (outcome.kind, outcome.scores) == ("HTTP 500", ())
+    assert (outcome.kind, outcome.score) == ("HTTP 500", None)
 
 
 def test_what_was_heard_is_told_from_what_was_not():
@@ -288,7 +274,7 @@ def test_what_failed_tries_were_billed_is_paid_and_no_part_of_what_an_answer_cos
         return Step(body=json.dumps(billed).encode()) if once else good(request)
 
     with FaultyServer(script) as server:
-        bench = climb_of(server.url, tmp_path)
+        bench = bench_of(server.url, tmp_path)
         measured, _, _ = measure(bench.evaluator, chat(bench), ROWS, all_rows=True)
     assert measured.tokens.input_mean == 11
     assert measured.cost_usd_per_1k == pytest.approx(14e-3)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
+from benches import bench_at, chat, saying
 from engines.faulty_server import FaultyServer, Seen, Step
-from rungs.asked_server import chat, climb_at, saying
 
 from ladder.engines.base import Request
 from ladder.engines.local import LocalEngine
@@ -67,7 +67,7 @@ def repaired(request: Seen) -> str:
 
 def test_only_the_refused_answer_is_asked_for_again(tmp_path):
     with saying(repaired) as server:
-        bench = climb_at(server.url, tmp_path, ROWS, train=TRAIN, type="json")
+        bench = bench_at(server.url, tmp_path, ROWS, train=TRAIN, answer={"type": "json"})
         outcomes = answer(bench.evaluator, chat(bench, rewrite=True), ROWS)
     assert [o.text for o in outcomes] == ['{"a":1}'] * 3
     assert [o.completion.tokens_in for o in outcomes] == [11, 22, 11]
@@ -83,7 +83,7 @@ def test_only_the_refused_answer_is_asked_for_again(tmp_path):
 
 def test_it_is_asked_for_again_once(tmp_path):
     with saying(lambda request: "never JSON") as server:
-        bench = climb_at(server.url, tmp_path, ROWS, train=TRAIN, type="json")
+        bench = bench_at(server.url, tmp_path, ROWS, train=TRAIN, answer={"type": "json"})
         outcomes = answer(bench.evaluator, chat(bench, rewrite=True), ROWS)
     assert [o.text for o in outcomes] == ["never JSON"] * 3
     assert len(server.seen) == 6
@@ -96,14 +96,14 @@ def test_without_a_second_answer_the_first_one_stands(tmp_path):
         return saying(lambda _: "first").script(request)
 
     with FaultyServer(script) as server:
-        bench = climb_at(server.url, tmp_path, ROWS, train=TRAIN, type="json")
+        bench = bench_at(server.url, tmp_path, ROWS, train=TRAIN, answer={"type": "json"})
         [outcome] = answer(bench.evaluator, chat(bench, rewrite=True), ROWS[:1])
     assert (outcome.text, outcome.error) == ("first", None)
 
 
 def test_an_error_is_not_checked(tmp_path):
     with FaultyServer([Step(402, b"{}")]) as server:
-        bench = climb_at(server.url, tmp_path, ROWS, train=TRAIN, type="json")
+        bench = bench_at(server.url, tmp_path, ROWS, train=TRAIN, answer={"type": "json"})
         [outcome] = answer(bench.evaluator, chat(bench, rewrite=True), ROWS[:1])
     assert "402" in str(outcome.error)
     assert len(server.seen) == 1
@@ -111,7 +111,7 @@ def test_an_error_is_not_checked(tmp_path):
 
 def test_latency_counts_the_second_request(tmp_path):
     with saying(repaired, delay_s=0.1) as server:
-        bench = climb_at(server.url, tmp_path, ROWS, train=TRAIN, type="json")
+        bench = bench_at(server.url, tmp_path, ROWS, train=TRAIN, answer={"type": "json"})
         latency, _, _ = judged_latency(bench.evaluator, chat(bench, rewrite=True), ROWS, 0.01)
     assert 100 <= latency.p50 < 200 <= latency.p95
     assert latency.first_token_p50 is None
@@ -123,7 +123,7 @@ def test_votes_may_be_checked_too(tmp_path):
         return '{"a":1}' if refused else '{"a":"1"}'
 
     with saying(speak) as server:
-        bench = climb_at(server.url, tmp_path, ROWS, train=TRAIN, type="json")
+        bench = bench_at(server.url, tmp_path, ROWS, train=TRAIN, answer={"type": "json"})
         [outcome] = answer(bench.evaluator, chat(bench, votes=8, rewrite=True), ROWS[:1])
     assert outcome.text == '{"a":1}'
     assert (len(server.seen), outcome.completion.tokens_in) == (5, 55)

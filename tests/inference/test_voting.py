@@ -7,8 +7,8 @@ from collections import Counter
 from math import comb
 
 import pytest
+from benches import bench_at, chat, saying
 from engines.faulty_server import FaultyServer, Seen, Step
-from rungs.asked_server import chat, climb_at, saying
 
 from ladder.engines.base import Request
 from ladder.engines.local import LocalEngine
@@ -89,7 +89,7 @@ def test_what_an_answer_counts_as(form, labels, text, counts_as):
 
 def test_answers_that_agree_end_the_vote_and_all_draws_are_paid_for(tmp_path):
     with saying(lambda request: "yes") as server:
-        bench = climb_at(server.url, tmp_path, ROWS, type="text")
+        bench = bench_at(server.url, tmp_path, ROWS, answer={"type": "text"})
         outcomes = answer(bench.evaluator, chat(bench, votes=8), ROWS)
     assert [o.text for o in outcomes] == ["yes"] * 4
     assert len(server.seen) == bench.evaluator.models.asked.calls == 4 * 4
@@ -107,7 +107,7 @@ def test_the_majority_wins_and_only_rows_in_doubt_go_on(tmp_path):
         return "no" if doubtful and request.payload["seed"] in (0, 5) else "Yes"
 
     with saying(speak) as server:
-        bench = climb_at(server.url, tmp_path, ROWS, type="text")
+        bench = bench_at(server.url, tmp_path, ROWS, answer={"type": "text"})
         outcomes = answer(bench.evaluator, chat(bench, votes=8), ROWS)
         again = answer(bench.evaluator, chat(bench, votes=8), ROWS)
     # 3 to 1, then 4 to 2, then 5 to 2 of at most 8.
@@ -125,7 +125,7 @@ def test_what_is_no_answer_abstains_and_errors_do_not_end_the_vote(tmp_path):
         return saying(lambda r: ["", "no idea", "7", "9"][r.payload["seed"] % 4]).script(request)
 
     with FaultyServer(script) as server:
-        bench = climb_at(server.url, tmp_path, ROWS, type="number")
+        bench = bench_at(server.url, tmp_path, ROWS, answer={"type": "number"})
         [outcome] = answer(bench.evaluator, chat(bench, votes=8), ROWS[:1])
     assert outcome.error is None
     assert outcome.text == "7", "two 7, two 9: the one heard first"
@@ -134,7 +134,7 @@ def test_what_is_no_answer_abstains_and_errors_do_not_end_the_vote(tmp_path):
 
 def test_a_row_without_any_answer_is_an_error(tmp_path):
     with FaultyServer([Step(402, b"{}")]) as server:
-        bench = climb_at(server.url, tmp_path, ROWS, type="text")
+        bench = bench_at(server.url, tmp_path, ROWS, answer={"type": "text"})
         [outcome] = answer(bench.evaluator, chat(bench, votes=3), ROWS[:1])
     assert "402" in str(outcome.error)
     assert outcome.text == ""
@@ -147,7 +147,7 @@ def test_latency_is_that_of_all_waves_one_after_the_other(tmp_path):
         return "no" if request.payload["seed"] in (0, 5) else "yes"
 
     with saying(speak, delay_s=0.1) as server:
-        bench = climb_at(server.url, tmp_path, ROWS, type="text")
+        bench = bench_at(server.url, tmp_path, ROWS, answer={"type": "text"})
         latency, _, _ = judged_latency(bench.evaluator, chat(bench, votes=8), ROWS, 0.01)
         once_, _, _ = judged_latency(bench.evaluator, chat(bench), ROWS, 0.01)
     assert latency.n == 20
@@ -159,7 +159,7 @@ def test_latency_is_that_of_all_waves_one_after_the_other(tmp_path):
 
 def test_exchanges_of_different_lengths_go_side_by_side(tmp_path):
     with saying(lambda request: str(request.payload["seed"])) as server:
-        bench = climb_at(server.url, tmp_path, ROWS)
+        bench = bench_at(server.url, tmp_path, ROWS)
         engine = bench.evaluator.models.engine(bench.task.models.base)
         requests = [Request(text=f"q {at}") for at in range(3)]
         votes = [vote(r, 8, lambda text: text, in_parallel=True) for r in requests[:2]]

@@ -43,7 +43,7 @@ def measured(estimate: Estimate) -> Measurement:
 
 
 def verdict(word: str) -> Verdict:
-    limit = {"limit": "min_score", "wanted": 0.8, "got": 0.8, "distance": 0.0, "reason": "because"}
+    limit = {"limit": "min_score", "wanted": 0.8, "got": 0.8, "distance": 0.0, "n": 60}
     return combine([LimitVerdict.model_validate({**limit, "verdict": word})])
 
 
@@ -206,7 +206,7 @@ def test_no_plan_there(tmp_path: Path) -> None:
 def test_only_a_measured_attempt_is_planned_for(folder: Path) -> None:
     bench = open_bench(load_task(folder / "task.yaml"), folder / "runs", Quiet())
     with pytest.raises(ValueError, match="measured"):
-        make_plan(bench, Attempt(rung="lora", status="skipped", reason=""), None)
+        make_plan(bench, Attempt(rung="lora", status="skipped"), None)
 
 
 def test_findings_name_what_got_worse(plan_path: Path) -> None:
@@ -221,7 +221,7 @@ def test_findings_name_what_got_worse(plan_path: Path) -> None:
     assert "fell from 0.900" in fell
     assert len(findings(plan, lower, verdict("fail"), ("task",))) == 3
     [missed] = findings(plan, same, verdict("none"), ())
-    assert "because" in missed
+    assert "60 rows place the true score" in missed
     [changed] = findings(plan, same, verdict("pass"), ("data: test", "task"))
     assert "data: test, task" in changed
 

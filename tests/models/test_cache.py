@@ -76,9 +76,9 @@ def test_an_answer_is_kept_the_moment_it_comes(tmp_path):
 
 
 def test_another_request_or_engine_is_another_answer(tmp_path):
-    store = Cache(tmp_path / "c.sqlite")
+    cache = Cache(tmp_path / "c.sqlite")
     echo = Echo()
-    engine = CachedEngine(echo, store)
+    engine = CachedEngine(echo, cache)
     list(engine.complete([Request(text="a", max_tokens=1), Request(text="a", max_tokens=2)]))
     assert len(echo.asked) == 2
 
@@ -103,14 +103,14 @@ def test_answers_of_earlier_versions_are_found_again(request_, kept_as):
 
 
 def test_a_fact_is_computed_once(tmp_path):
-    store, counted = Cache(tmp_path / "c.sqlite"), []
+    cache, counted = Cache(tmp_path / "c.sqlite"), []
 
     def compute() -> dict[str, int]:
         counted.append(1)
         return {"n": 1}
 
-    assert store.remember("x", [1], compute) == store.remember("x", [1], compute) == {"n": 1}
-    assert store.remember("x", [2], compute) == {"n": 1}
+    assert cache.remember("x", [1], compute) == cache.remember("x", [1], compute) == {"n": 1}
+    assert cache.remember("x", [2], compute) == {"n": 1}
     assert len(counted) == 2
 
 
@@ -137,10 +137,10 @@ def test_a_file_that_is_no_cache_is_named_with_what_to_do(tmp_path):
 
 def test_a_cache_that_is_damaged_inside_is_named(tmp_path):
     path = tmp_path / "c.sqlite"
-    store = Cache(path)
+    cache = Cache(path)
     for number in range(500):
-        store.put(f"key {number}", "x" * 200)
-    store.close()
+        cache.put(f"key {number}", "x" * 200)
+    cache.close()
     damaged = bytearray(path.read_bytes())
     damaged[8192:] = b"\xff" * (len(damaged) - 8192)  # the header and the first pages stay
     path.write_bytes(damaged)
@@ -151,33 +151,33 @@ def test_a_cache_that_is_damaged_inside_is_named(tmp_path):
 def in_a_process(code: str, *words: object) -> subprocess.Popen[str]:
     start = "import os, resource, signal, sys\nfrom pathlib import Path\n"
     start += "from ladder.models.cache import Cache\nfrom ladder.errors import StateError\n"
-    start += "store = Cache(Path(sys.argv[1]))\n"
+    start += "cache = Cache(Path(sys.argv[1]))\n"
     command = [sys.executable, "-c", start + code, *map(str, words)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def test_values_survive_reopening(tmp_path):
     values = {"a": [1, 2.5, None], "b": {"x": "é\u2028\ud800"}, "c": float("-inf"), "d": None}
-    store = Cache(tmp_path / "runs" / "c.sqlite")
+    cache = Cache(tmp_path / "runs" / "c.sqlite")
     for key, value in values.items():
-        store.put(key, value)
-    store.put("a", "new")
-    store.close()
+        cache.put(key, value)
+    cache.put("a", "new")
+    cache.close()
     again = Cache(tmp_path / "runs" / "c.sqlite")
     assert again.get([*values, "absent"]) == {**values, "a": "new"}
 
 
 def test_more_keys_than_one_query_takes(tmp_path):
-    store = Cache(tmp_path / "c.sqlite")
+    cache = Cache(tmp_path / "c.sqlite")
     for number in range(0, 1201, 3):
-        store.put(f"k{number}", number)
-    found = store.get([f"k{number}" for number in range(1201)])
+        cache.put(f"k{number}", number)
+    found = cache.get([f"k{number}" for number in range(1201)])
     assert found == {f"k{number}": number for number in range(0, 1201, 3)}
 
 
 def test_a_value_put_before_a_kill_is_there(tmp_path):
     process = in_a_process(
-        "store.put('a', 1)\nos.kill(os.getpid(), signal.SIGKILL)", tmp_path / "c.sqlite"
+        "cache.put('a', 1)\nos.kill(os.getpid(), signal.SIGKILL)", tmp_path / "c.sqlite"
     )
     assert process.wait(timeout=60) == -9, process.communicate()
     assert Cache(tmp_path / "c.sqlite").get(["a"]) == {"a": 1}
@@ -185,7 +185,7 @@ def test_a_value_put_before_a_kill_is_there(tmp_path):
 
 def test_two_processes_write_at_once(tmp_path):
     path = tmp_path / "c.sqlite"
-    code = "for n in range(300): store.put(f'{sys.argv[2]}{n}', n)"
+    code = "for n in range(300): cache.put(f'{sys.argv[2]}{n}', n)"
     started = [in_a_process(code, path, name) for name in "ab"]
     assert [process.wait(timeout=60) for process in started] == [0, 0]
     assert len(Cache(path).get([f"{name}{n}" for name in "ab" for n in range(300)])) == 600
@@ -195,7 +195,7 @@ def test_four_processes_open_a_new_file_in_the_same_moment(tmp_path):
     path = tmp_path / "c.sqlite"
     at = str(time.time() + 1.5)
     start = "import sys, time\nfrom pathlib import Path\nfrom ladder.models.cache import Cache\n"
-    start += "while time.time() < float(sys.argv[2]): pass\nStore(Path(sys.argv[1])).put('a', 1)"
+    start += "while time.time() < float(sys.argv[2]): pass\nCache(Path(sys.argv[1])).put('a', 1)"
     started = [
         subprocess.Popen([sys.executable, "-c", start, str(path), at], stderr=subprocess.PIPE)
         for _ in range(4)
@@ -209,10 +209,10 @@ def test_a_disk_that_fills_up_is_named_and_what_was_kept_stays(tmp_path):
     path = tmp_path / "c.sqlite"
     process = in_a_process(
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        "store.put('first', 1)\n"
+        "cache.put('first', 1)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))\n"
         "try:\n"
-        "    for n in range(100): store.put(f'k{n}', 'x' * 10_000)\n"
+        "    for n in range(100): cache.put(f'k{n}', 'x' * 10_000)\n"
         "except StateError as error:\n"
         "    print(error)\n"
         "    sys.exit(7)\n",
@@ -231,9 +231,9 @@ def test_no_folder_at_all_is_named(place):
 
 
 def test_no_value_is_a_fact_too_and_a_failure_is_none(tmp_path):
-    store = Cache(tmp_path / "c.sqlite")
-    assert store.remember("none", 1, lambda: None) is None
-    assert store.remember("none", 1, lambda: 5) is None
+    cache = Cache(tmp_path / "c.sqlite")
+    assert cache.remember("none", 1, lambda: None) is None
+    assert cache.remember("none", 1, lambda: 5) is None
     with pytest.raises(ZeroDivisionError):
-        store.remember("failed", 1, lambda: 1 / 0)
-    assert store.remember("failed", 1, lambda: 5) == 5
+        cache.remember("failed", 1, lambda: 1 / 0)
+    assert cache.remember("failed", 1, lambda: 5) == 5

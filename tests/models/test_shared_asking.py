@@ -45,7 +45,7 @@ def task_at(folder: Path, url: str) -> Path:
     return folder / "task.yaml"
 
 
-def bench(task: Path, runs: Path) -> subprocess.Popen[bytes]:
+def climb(task: Path, runs: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", "ladder", "assess", str(task), "--runs", str(runs), "--json"],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -67,7 +67,7 @@ def ended(process: subprocess.Popen[bytes]) -> dict[str, object]:
 
 def test_two_climbs_at_once_ask_nothing_twice(server, tmp_path):
     task, runs = task_at(tmp_path / "task", server.url), tmp_path / "runs"
-    first, second = bench(task, runs), bench(task, runs)
+    first, second = climb(task, runs), climb(task, runs)
     one, other = ended(first), ended(second)
     assert len(asked(server)) > 100
     assert len(asked(server)) == len(set(asked(server)))
@@ -82,11 +82,11 @@ def test_two_climbs_at_once_ask_nothing_twice(server, tmp_path):
 
 def test_what_a_killed_climb_was_asking_is_asked_by_the_other(server, tmp_path):
     task, runs = task_at(tmp_path / "task", server.url), tmp_path / "runs"
-    first = bench(task, runs)
+    first = climb(task, runs)
     while len(server.seen) < 30:
         time.sleep(0.02)
         assert first.poll() is None
-    second = bench(task, runs)
+    second = climb(task, runs)
     time.sleep(1.5)
     os.kill(first.pid, signal.SIGKILL)
     first.communicate()
@@ -123,7 +123,7 @@ def requests(*texts: str) -> list[Request]:
 
 
 def test_one_process_never_waits_for_itself(tmp_path):
-    """Two engines over one file, one begun inside the other, and a third over another store."""
+    """Two engines over one file, one begun inside the other, and a third over another cache."""
     path = tmp_path / "c.sqlite"
     outer, inner = Echo(), Echo()
     open_one = CachedEngine(outer, Cache(path)).complete(requests("a", "b", "c"))
@@ -150,14 +150,14 @@ class Slow:
             sys.stdin.readline()
             yield at, Completion(error="no") if request.text == "bad" else Completion("theirs")
 
-store = Cache(Path(sys.argv[1]))
-engine = CachedEngine(Slow(), store)
+cache = Cache(Path(sys.argv[1]))
+engine = CachedEngine(Slow(), cache)
 if sys.argv[2] == "fact":
     def compute():
         print("computing", flush=True)
         sys.stdin.readline()
         return "theirs"
-    store.remember("x", 1, compute)
+    cache.remember("x", 1, compute)
 else:
     for at, _ in engine.complete([Request(text=text) for text in sys.argv[2:]]):
         if at == 1 and sys.argv[2] == "drop":
@@ -169,7 +169,7 @@ else:
 
 @pytest.fixture
 def other(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Another process over the same store; it answers a question for each line it is sent."""
+    """Another process over the same cache; it answers a question for each line it is sent."""
     started: list[subprocess.Popen[str]] = []
 
     def start(*words: str) -> subprocess.Popen[str]:
@@ -225,21 +225,21 @@ def test_a_fact_is_worked_out_once_by_two_processes(tmp_path, other):
 def test_who_holds_claims_does_not_wait(tmp_path, other):
     """Else two processes, each inside a call of its own, could wait for each other for ever."""
     other("b")
-    mine, store = Echo(), Cache(tmp_path / "c.sqlite")
-    outer = CachedEngine(mine, store).complete(requests("a", "c"))
+    mine, cache = Echo(), Cache(tmp_path / "c.sqlite")
+    outer = CachedEngine(mine, cache).complete(requests("a", "c"))
     next(outer)
-    assert [found.text for _, found in CachedEngine(mine, store).complete(requests("b"))] == ["b"]
+    assert [found.text for _, found in CachedEngine(mine, cache).complete(requests("b"))] == ["b"]
 
 
 def test_claims_end_with_their_call(tmp_path):
-    store = Cache(tmp_path / "c.sqlite")
-    stream = CachedEngine(Echo(), store).complete(requests("a", "b"))
+    cache = Cache(tmp_path / "c.sqlite")
+    stream = CachedEngine(Echo(), cache).complete(requests("a", "b"))
     next(stream)
     stream.close()
-    list(CachedEngine(Echo(failing=True), store).complete(requests("bad", "c")))
+    list(CachedEngine(Echo(failing=True), cache).complete(requests("bad", "c")))
     with sqlite3.connect(tmp_path / "c.sqlite") as base:
         assert base.execute("SELECT count(*) FROM claims").fetchone() == (0,)
-    store.close()
+    cache.close()
     assert not list(tmp_path.glob(".*.alive"))
 
 
@@ -247,13 +247,13 @@ def test_an_older_store_and_half_characters(tmp_path):
     with sqlite3.connect(tmp_path / "c.sqlite") as base:
         base.execute("CREATE TABLE kept (key TEXT PRIMARY KEY, value TEXT NOT NULL)")
         base.execute("INSERT INTO kept VALUES ('k', '[1]')")
-    store = Cache(tmp_path / "c.sqlite")
-    assert store.get(["k"]) == {"k": [1]}
+    cache = Cache(tmp_path / "c.sqlite")
+    assert cache.get(["k"]) == {"k": [1]}
 
     class Half(Echo):
         def complete(self, requests):
             yield 0, Completion("half \ud800")
 
     for _ in range(2):
-        [(_, found)] = CachedEngine(Half(), store).complete(requests("a"))
+        [(_, found)] = CachedEngine(Half(), cache).complete(requests("a"))
         assert found.text == "half ?"

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
+from benches import bench_at, chat, saying
 from engines.faulty_server import FaultyServer, Seen, Step, failing
-from rungs.asked_server import chat, climb_at, saying
 
 from ladder.errors import SpendLimitError
 from ladder.evidence import Candidate
@@ -25,9 +25,7 @@ MOST = 1.5e-4
 
 
 def limited(url: str, folder: Path, limit: float) -> tuple[Bench, Candidate]:
-    bench = climb_at(url, folder, ROWS)
-    rules = bench.task.rules.model_copy(update={"max_spend_usd": limit})
-    bench.task = bench.task.model_copy(update={"rules": rules})
+    bench = bench_at(url, folder, ROWS, rules={"max_spend_usd": limit})
     return bench, chat(bench)
 
 

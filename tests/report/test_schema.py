@@ -7,128 +7,17 @@ from typing import Any
 
 import jsonschema
 import pytest
+from examples import full_assessment
 from pydantic import ValidationError
 
 from ladder.evidence import (
     Assessment,
-    Attempt,
-    Build,
-    Candidate,
-    Cause,
-    Control,
-    ControlLine,
-    DataReport,
-    Diagnosis,
-    Estimate,
-    Latency,
-    LimitVerdict,
-    Measurement,
-    RaceLine,
-    Recommendation,
-    Retrieval,
-    Savings,
-    TaskRecord,
-    TokenUse,
-    Verdict,
 )
 from ladder.report.schema import SCHEMA, schema_text
 
-ESTIMATE = Estimate(mean=0.8, low=0.7, high=0.9, n=100)
-
-
-def assessment() -> Assessment:
-    """Return an assessment in which every kind of record stands at least once."""
-    candidate = Candidate(
-        rung="rag",
-        description="four passages before the question",
-        model="bundled:smollm2-135m",
-        shots=("train-1",),
-        retrieval=Retrieval(source="documents"),
-    )
-    measurement = Measurement(
-        score=ESTIMATE,
-        others={"contains": ESTIMATE},
-        cost_usd_per_1k=0.01,
-        latency_ms=Latency(p50=10, p95=20, p99=30, n=20),
-        tokens=TokenUse(input_mean=100.5, output_mean=3),
-        looks=(40, 100),
-        build=Build(seconds=1.5),
-        fingerprint={"model": "abc"},
-    )
-    limit = LimitVerdict(
-        limit="min_score", wanted=0.75, got=0.8, distance=0.05, verdict="pass", reason="above"
-    )
-    cause = Cause(name="knowledge", share=0.5, recoverable=ESTIMATE, sentence="Facts are missing.")
-    return Assessment(
-        ladder_version="0.1.0",
-        created="2026-01-01T00:00:00Z",
-        task=TaskRecord(
-            name="t",
-            goal="Sort.",
-            source="task.yaml",
-            digest="d",
-            base="bundled:smollm2-135m",
-            scorer="exact_match",
-            gate={"min_score": 0.75, "max_p95_ms": None},
-            seed=0,
-        ),
-        data=DataReport(
-            train=10,
-            dev=5,
-            gate=100,
-            sealed=40,
-            reserve=0,
-            documents=3,
-            unlabeled=0,
-            duplicates=1,
-            contaminated=("test-1 ~ train-1",),
-            detectable=None,
-            digests={"test": "d"},
-        ),
-        control=Control(
-            lines=(
-                ControlLine(name="majority", score=ESTIMATE, latency_ms=0.1, cost_usd_per_1k=0),
-            ),
-            sentence="The control scores 0.8.",
-        ),
-        attempts=(
-            Attempt(
-                rung="prompt",
-                status="failed",
-                reason="below the limit",
-                diagnosis=Diagnosis(causes=(cause,), refuses=("lora",), sentence="Look it up."),
-            ),
-            Attempt(
-                rung="rag",
-                status="passed",
-                reason="holds every limit",
-                candidate=candidate,
-                race=(RaceLine(description="plain", score=0.5, n=20, dropped=True),),
-                measurement=measurement,
-                verdict=Verdict(status="pass", limits=(limit,)),
-            ),
-        ),
-        recommendation=Recommendation(
-            rung="rag",
-            description="four passages",
-            confirmed=ESTIMATE,
-            confirmed_verdict="pass",
-            reasons=("It passed.",),
-            cost={"usd_per_1k": 0.01},
-            deployment={"model": "bundled:smollm2-135m", "k": 4},
-        ),
-        savings=Savings(
-            calls_made=10, calls_if_exhaustive=40, training_avoided=("lora", "distill")
-        ),
-        hardware={"cpu": "some"},
-        versions={"ladder": "0.1.0"},
-        seconds=12.5,
-        plan="revalidation.yaml",
-    )
-
 
 def written() -> dict[str, Any]:
-    value: dict[str, Any] = json.loads(assessment().model_dump_json())
+    value: dict[str, Any] = json.loads(full_assessment().model_dump_json())
     return value
 
 
@@ -148,11 +37,11 @@ def test_the_schema_is_a_schema() -> None:
 def test_a_whole_assessment_keeps_to_the_schema_and_comes_back() -> None:
     value = written()
     jsonschema.Draft202012Validator(shipped_schema()).validate(value)
-    assert Assessment.model_validate_json(json.dumps(value)) == assessment()
+    assert Assessment.model_validate_json(json.dumps(value)) == full_assessment()
 
 
 def test_an_assessment_of_nothing_keeps_to_the_schema() -> None:
-    empty = assessment().model_copy(update={"control": None, "attempts": (), "plan": None})
+    empty = full_assessment().model_copy(update={"control": None, "attempts": (), "plan": None})
     jsonschema.Draft202012Validator(shipped_schema()).validate(json.loads(empty.model_dump_json()))
 
 
@@ -163,10 +52,10 @@ def test_an_assessment_of_nothing_keeps_to_the_schema() -> None:
         ("task",),
         ("data",),
         ("control", "lines", 0, "score"),
-        ("attempts", 1),
-        ("attempts", 1, "candidate", "retrieval"),
-        ("attempts", 1, "measurement", "latency_ms"),
-        ("attempts", 1, "verdict", "limits", 0),
+        ("attempts", 2),
+        ("attempts", 2, "candidate", "retrieval"),
+        ("attempts", 2, "measurement", "latency_ms"),
+        ("attempts", 2, "verdict", "limits", 0),
         ("attempts", 0, "diagnosis", "causes", 0),
         ("recommendation",),
         ("savings",),

@@ -1,4 +1,4 @@
-"""What a search hands over: found, said twice, always the same."""
+"""What a search puts in context: found, said twice, always the same."""
 
 from __future__ import annotations
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
-from ladder.retrieval.library import Library
 
 from ladder.climb.opening import open_bench
 from ladder.engines.bundled import bundled_folder
 from ladder.evidence import Retrieval
 from ladder.progress import Quiet
 from ladder.retrieval.rerank import PairScores, Reranker
+from ladder.retrieval.retriever import Retriever
 from ladder.task import load_task
 
 PAIRS = [("who fixes the pier bulbs", "The Galley Circle does."), ("who", "Dogs stay on a lead.")]
@@ -51,15 +51,15 @@ def test_the_first_texts_are_read_and_ordered_and_kept(cross_encoder: Path, tmp_
     models = task.models.model_copy(update={"reranker": f"hf:{cross_encoder}"})
     bench = open_bench(task.model_copy(update={"models": models}), tmp_path, Quiet())
     row = bench.data.gate[0]
-    usual = bench.evaluator.library.nearest(Retrieval(source="documents", k=6), "documents", row)
+    usual = bench.evaluator.retriever.nearest(Retrieval(source="documents", k=6), "documents", row)
     how = Retrieval(source="documents", k=6, rerank=6)
-    found = bench.evaluator.library.nearest(how, "documents", row)
-    texts = bench.evaluator.library.read_texts["documents"]
+    found = bench.evaluator.retriever.nearest(how, "documents", row)
+    texts = bench.evaluator.retriever.read_texts["documents"]
     scores = Reranker(cross_encoder).scores([(row.input, texts[at]) for at in usual])
     order = sorted(range(6), key=lambda at: -scores[at])
     assert found == [usual[at] for at in order]
     assert found != usual
-    kept = Library(bench.task, bench.data, bench.evaluator.models.cache, Quiet())
+    kept = Retriever(bench.task, bench.data, bench.evaluator.models.cache, Quiet())
     fresh = PairScores(cross_encoder, bench.evaluator.models.cache, Quiet())
     fresh._reranker = None  # nothing is asked again
     kept.pair_scores = fresh

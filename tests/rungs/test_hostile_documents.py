@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from benches import with_data
 from conftest import ROOT
-from ladder.retrieval.library import Library
 
 from ladder.climb.opening import open_bench
 from ladder.evidence import Candidate, Retrieval
@@ -42,9 +42,7 @@ def with_documents(bench: Bench, texts: list[str]) -> Bench:
         replace(document, title=texts[at % len(texts)], text=texts[at % len(texts)])
         for at, document in enumerate(bench.data.documents)
     ]
-    here = replace(bench, splits=replace(bench.data, documents=tuple(found)))
-    here.library = Library(here.task, here.splits, here.store, Quiet())
-    return here
+    return with_data(bench, documents=tuple(found))
 
 
 def reading(form: str) -> Candidate:
@@ -62,11 +60,11 @@ def reading(form: str) -> Candidate:
 @pytest.mark.parametrize("text", HOSTILE)
 @pytest.mark.parametrize("form", ["plain", "chat"])
 def test_a_prompt_keeps_its_own_structure(bench, smollm, text, form):
-    here = with_documents(bench, [text])
+    attacked = with_documents(bench, [text])
     candidate, row = reading(form), bench.data.gate[0]
-    engine = here.engine_of(candidate)
+    engine = bench.evaluator.engine(candidate)
     usual = request_for(bench.evaluator, candidate, row, engine)
-    request = request_for(here, candidate, row, engine)
+    request = request_for(attacked.evaluator, candidate, row, engine)
     assert request.choices == usual.choices
     assert (request.max_tokens, request.stop) == (usual.max_tokens, usual.stop)
     assert [role for role, _ in request.messages] == [role for role, _ in usual.messages]
@@ -81,13 +79,12 @@ def test_a_prompt_keeps_its_own_structure(bench, smollm, text, form):
 
 
 def test_special_tokens_in_a_document_cannot_end_a_turn(bench, smollm):
-    here = with_documents(bench, [HOSTILE[3]])
+    attacked = with_documents(bench, [HOSTILE[3]])
     candidate, row = reading("chat"), bench.data.gate[0]
-    local = here.engine_of(candidate).engine
-    ids = local.encode(request_for(here, candidate, row, here.engine_of(candidate)))
-    plain = local.encode(
-        request_for(bench.evaluator, candidate, row, bench.evaluator.engine(candidate))
-    )
+    engine = bench.evaluator.engine(candidate)
+    local = engine.engine
+    ids = local.encode(request_for(attacked.evaluator, candidate, row, engine))
+    plain = local.encode(request_for(bench.evaluator, candidate, row, engine))
     special = set(local.tokenizer.all_special_ids)
     assert sum(token in special for token in ids) == sum(token in special for token in plain)
 
@@ -95,7 +92,7 @@ def test_special_tokens_in_a_document_cannot_end_a_turn(bench, smollm):
 @pytest.mark.slow
 def test_answers_stay_within_the_labels(bench, smollm):
     """The worst a document can do is to be read: it may mislead an answer, never add one."""
-    here = with_documents(bench, HOSTILE)
-    outcomes = answer(here, reading("plain"), here.splits.gate[:8])
+    attacked = with_documents(bench, HOSTILE)
+    outcomes = answer(attacked.evaluator, reading("plain"), attacked.data.gate[:8])
     assert all(outcome.error is None for outcome in outcomes)
-    assert {outcome.text for outcome in outcomes} <= set(here.splits.labels)
+    assert {outcome.text for outcome in outcomes} <= set(attacked.data.labels)

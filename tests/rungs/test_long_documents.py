@@ -1,4 +1,4 @@
-"""A handbook in one long document: searched, handed over and judged by passages."""
+"""A handbook in one long document: searched, put in context and judged by passages."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_every_passage_knows_where_it_stands(bench, task_file):
 def test_the_right_passage_holds_the_answer(bench):
     rows = [row for row in bench.data.gate if row.target in book_text(bench)]
     assert len(rows) > 30
-    assert all(row.target in bench.evaluator.library.right_passages(row)[0].text for row in rows)
+    assert all(row.target in bench.evaluator.reader.right_passages(row)[0].text for row in rows)
 
 
 def test_a_request_carries_passages_and_not_the_book(bench):

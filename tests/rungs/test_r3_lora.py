@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from rungs.asked_server import chat, climb_at, saying
+from benches import bench_at, chat, saying
 
 from ladder.errors import TaskError
 from ladder.evidence import Build
@@ -26,8 +26,7 @@ def test_an_adapter_answers_on_its_base_and_a_whole_model_by_itself(tmp_path: Pa
 
 def test_a_climb_refuses_a_recipe_that_learns_from_other_rows(tmp_path: Path) -> None:
     with saying(lambda _: "x") as server:
-        bench = climb_at(server.url, tmp_path, TRAIN[:1], train=TRAIN)
-        training = bench.task.training.model_copy(update={"recipe": "dpo"})
-        bench.task = bench.task.model_copy(update={"training": training})
+        training = {"recipe": "dpo"}
+        bench = bench_at(server.url, tmp_path, TRAIN[:1], train=TRAIN, training=training)
         with pytest.raises(TaskError, match="`dpo`, which does not learn from inputs and targets"):
             with_adapter(bench, chat(bench), TRAIN)

@@ -6,10 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from benches import with_data
 from conftest import ROOT
 
 from ladder.climb.opening import open_bench
-from ladder.climb.rehearsal import Rehearsal
+from ladder.climb.rehearsal import rehearsed
+from ladder.engines.speed import TWO_CORES
 from ladder.errors import DataError, TaskError
 from ladder.evidence import Retrieval
 from ladder.progress import Quiet
@@ -21,7 +23,7 @@ SOURCE = ROOT / "evalsets/r2_ferry_handbook"
 READS = Retrieval(source="documents", k=5)
 
 
-def climb_of(folder: Path, store: str | None) -> Bench:
+def bench_of(folder: Path, store: str | None) -> Bench:
     folder.mkdir(parents=True)
     for name in ("train.jsonl", "test.jsonl", "documents.jsonl"):
         (folder / name).write_bytes((SOURCE / name).read_bytes())
@@ -35,38 +37,33 @@ def climb_of(folder: Path, store: str | None) -> Bench:
 
 def found(bench: Bench) -> list[list[int]]:
     rows = bench.data.dev[:20]
-    bench.evaluator.library.prepare(READS, rows)
-    return [bench.evaluator.library.nearest(READS, "documents", row) for row in rows]
+    bench.evaluator.retriever.prepare(READS, rows)
+    return [bench.evaluator.retriever.nearest(READS, "documents", row) for row in rows]
 
 
 @pytest.mark.parametrize("kind", ["lancedb", "qdrant"])
 def test_documents_in_a_store_are_found_as_in_memory(tmp_path: Path, kind: str) -> None:
     pytest.importorskip({"lancedb": "lancedb", "qdrant": "qdrant_client"}[kind])
-    kept = climb_of(tmp_path / "kept", f"{kind}:here")
-    assert found(kept) == found(climb_of(tmp_path / "plain", None))
+    kept = bench_of(tmp_path / "kept", f"{kind}:here")
+    assert found(kept) == found(bench_of(tmp_path / "plain", None))
     place = f"{kind}:{tmp_path / 'kept' / 'here'}"
     with open_store(place, kept.task.name) as store:
-        assert store.stats().texts == len(kept.splits.documents)
+        assert len(store) == len(kept.data.documents)
 
 
 def test_documents_go_to_no_server_unless_they_may(tmp_path: Path) -> None:
-    bench = climb_of(tmp_path / "task", "qdrant:http://192.0.2.1:6333")
     with pytest.raises(TaskError, match="data_may_leave"):
-        found(bench)
+        bench_of(tmp_path / "task", "qdrant:http://192.0.2.1:6333")
 
 
 def test_two_texts_with_one_id_are_refused(tmp_path: Path) -> None:
-    bench = climb_of(tmp_path / "task", "lancedb:here")
+    bench = bench_of(tmp_path / "task", "lancedb:here")
     twice = tuple(replace(document, id="a#1") for document in bench.data.documents[:2])
-    bench.data = replace(bench.data, documents=twice)
     with pytest.raises(DataError, match="`a#1`"):
-        found(bench)
+        found(with_data(bench, documents=twice))
 
 
 def test_a_rehearsal_writes_to_no_store(tmp_path: Path) -> None:
-    bench = climb_of(tmp_path / "task", "lancedb:here")
-    play = Rehearsal(
-        bench.task, bench.data, bench.evaluator.models.cache, bench.folder, bench.trainer.artefacts
-    )
-    assert found(play)
+    bench = bench_of(tmp_path / "task", "lancedb:here")
+    assert found(rehearsed(bench, TWO_CORES, 0, tmp_path / "scratch"))
     assert not (tmp_path / "task" / "here").exists()

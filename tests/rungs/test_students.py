@@ -121,7 +121,7 @@ def test_what_a_student_cannot_learn_from(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="a label student needs"):
         train_task("student_label", task, tmp_path / "runs", Quiet(), {})
     task = task_in(tmp_path, data={"test": "test.jsonl"})
-    with pytest.raises(TrainingError, match="no training rows"):
+    with pytest.raises(TrainingError, match="no training examples"):
         train_task("distill_sequence", task, tmp_path / "runs", Quiet(), {})
 
 

@@ -57,7 +57,7 @@ def test_a_copy_is_a_leak_and_a_filled_template_is_not():
         ["How do I activate my card?", "please set the kitchen timer for 3 minutes from now on"],
         ["how do i activate my card", "please set the kitchen timer for 5 minutes from now on"],
     )
-    leaks, alikes = leaks_and_look_alikes(found, split_of(found))
+    leaks, alikes = leaks_and_look_alikes(split_of(found))
     assert leaks == ("b40 ~ a60 (equal, 1.00)",)
     (alike,) = alikes
     assert alike.startswith("b41 ~ a61 (template, 0.")
@@ -65,7 +65,7 @@ def test_a_copy_is_a_leak_and_a_filled_template_is_not():
 
 def test_clean_rows_have_neither():
     found = rows([], [])
-    assert leaks_and_look_alikes(found, split_of(found)) == ((), ())
+    assert leaks_and_look_alikes(split_of(found)) == ((), ())
 
 
 def test_a_row_that_stands_in_a_document_is_found_and_short_rows_are_unchecked():

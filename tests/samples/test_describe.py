@@ -5,29 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
+from benches import bench_over, chat, task_with
 
 from ladder.errors import DataError
 from ladder.evaluation.confirm import score_with_leaks
-from ladder.evidence import Candidate
-from ladder.models.cache import Cache
-from ladder.rungs.protocol import Bench
 from ladder.samples.data import Data
 from ladder.samples.describe import describe_data, headline, refuse_untestable
-from ladder.samples.rows import Rows, Sample
-from ladder.task import Task
-
-
-def task_with(**more: object) -> Task:
-    return Task.model_validate(
-        {
-            "name": "t",
-            "goal": "Answer.",
-            "data": {"test": "test.jsonl"},
-            "score": "contains",
-            "gate": {"min_score": 0.9},
-            **more,
-        }
-    )
+from ladder.samples.rows import Sample
 
 
 def gate_rows(count: int, groups: int) -> tuple[Sample, ...]:
@@ -38,15 +22,17 @@ def gate_rows(count: int, groups: int) -> tuple[Sample, ...]:
 
 
 def test_groups_are_the_witnesses_that_prove_a_gate():
-    task = task_with()
-    few = describe_data(task, Data((), (), gate_rows(500, 20), ()), Rows())
+    task = task_with(gate={"min_score": 0.9})
+    few = describe_data(task, Data((), (), gate_rows(500, 20), ()))
     assert (few.gate, few.units, few.detectable) == (500, 20, None)
-    with pytest.raises(DataError, match="500 gate rows, 20 of them independent, too few"):
+    with pytest.raises(DataError, match="500 eval examples, 20 of them independent, too few"):
         refuse_untestable(task, few)
-    many = describe_data(task, Data((), (), gate_rows(500, 250), ()), Rows())
-    alone = describe_data(task, Data((), (), gate_rows(250, 250), ()), Rows())
+    many = describe_data(task, Data((), (), gate_rows(500, 250), ()))
+    alone = describe_data(task, Data((), (), gate_rows(250, 250), ()))
     said = headline(task, many)
-    assert said.startswith("500 gate rows, 250 of them independent, gate at 0.9: a true score of")
+    assert said.startswith(
+        "500 eval examples, 250 of them independent, gate at 0.9: a true score of"
+    )
     # The same units; but looks are taken over 500 rows, and each look has its price.
     assert alone.detectable <= many.detectable < alone.detectable + 0.01
 
@@ -63,14 +49,14 @@ def test_leaked_rows_of_an_unknown_kind_are_left_out(tmp_path):
         )
     )
     task = task_with(
-        models={"base": f"replay:{tmp_path / 'said.jsonl'}"}, use={"strata": {"a": 1, "b": 3}}
+        score="contains",
+        models={"base": f"replay:{tmp_path / 'said.jsonl'}"},
+        use={"strata": {"a": 1, "b": 3}},
     )
     gate = tuple(Sample(id=f"g{at}", input="x", target="yes", stratum="a") for at in range(4))
-    store = Cache(tmp_path / "kept.sqlite")
-    bench = Bench(task, Data((), (), gate, (), leaked=leaked), store, tmp_path, tmp_path)
-    bench.history.scores["prompt"] = {row.id: 0.0 for row in gate}
-    candidate = Candidate(rung="prompt", description="t", model=task.models.base, form="chat")
-    found = score_with_leaks(bench.evaluator, candidate)
+    bench = bench_over(task, Data((), (), gate, (), leaked=leaked), tmp_path)
+    counted = {row.id: 0.0 for row in gate}
+    found = score_with_leaks(bench.evaluator, chat(bench), counted)
     assert found.n == 6
     assert found.mean == pytest.approx(0.75)
 
@@ -93,4 +79,4 @@ def test_check_names_the_kinds_and_a_column_that_no_row_has(tmp_path):
     (tmp_path / "task.yaml").write_text(text)
     said = check_task(tmp_path / "task.yaml", None)
     assert any(line.startswith("kinds of rows") and "one " in line for line in said)
-    assert "warning: data.columns.group: no held-out row has `meta.nope`" in said
+    assert "warning: data.columns.group: no held-out example has `meta.nope`" in said

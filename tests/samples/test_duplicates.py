@@ -142,7 +142,7 @@ def test_every_documented_leak_is_found(public_data: Path) -> None:
     assert all(cluster[len(train) + at] < len(train) for at in leaked)
     known = set(map(folded, train))
     unequal = [test[at]["input"] for at in leaked if folded(test[at]["input"]) not in known]
-    assert len(unequal) == 1, "the training row says *.txt"
+    assert len(unequal) == 1, "the training example says *.txt"
     assert "all TXT files" in unequal[0]
 
 

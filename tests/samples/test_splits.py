@@ -280,7 +280,7 @@ def test_a_test_label_that_training_never_shows_is_named(tmp_path: Path) -> None
     files = {"train": train, "test": test}
     (problem,) = the_problems(task_of(tmp_path, files, answer={"type": "label"}))
     assert (problem.where, problem.got) == ("test.jsonl: row odd", "the target `perhaps`")
-    assert problem.wanted == "one of the training rows"
+    assert problem.wanted == "one of the training examples"
     assert "list every allowed answer" in problem.fix
 
 

@@ -1,171 +1,219 @@
-"""What is fixed, in which order, and what is not kept. The answers are given."""
+"""What is fixed, in which order, and what is not kept: over a real search in real copies."""
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
+from replayed import asking, of, replayed
 
-from ladder.diagnosis.context_costs import knee
-from ladder.engines.base import Completion
-from ladder.evidence import Candidate, Comparison, Retrieval
-from ladder.inference.outcome import Outcome
-from ladder.samples.rows import Sample
-from ladder.selection import fixes as fixing
+from ladder.diagnosis.changes import changes, oracle
+from ladder.evidence import Candidate, Fix, Retrieval
+from ladder.inference.evaluator import Evaluator
+from ladder.rungs.protocol import Bench
+from ladder.samples.data import Data
+from ladder.samples.rows import Document, Sample
+from ladder.selection.fixes import MOST_ROWS, apply_fixes
 
-DEV = tuple(Sample(id=f"d{at}", input="x", target="y") for at in range(60))
-
-
-@pytest.fixture
-def bench():
-    gate = SimpleNamespace(min_score=0.8, confidence=0.95, max_error_rate=0.02)
-    return SimpleNamespace(
-        splits=SimpleNamespace(dev=DEV, documents=(1,)), task=SimpleNamespace(gate=gate)
-    )
+ITEMS, COPIES = 20, 5
+TRAINING = 1000
+"""Training examples have numbers from here on."""
 
 
-def candidate(**how) -> Candidate:
-    retrieval = Retrieval(**{"source": "documents", "k": 3, **how})
-    return Candidate(rung="rag", description="t", model="bundled:none", retrieval=retrieval)
+def rows(prefix: str, count: int, start: int, **more: object) -> tuple[Sample, ...]:
+    return tuple(
+        Sample(id=f"{prefix}{at}", input=f"question {at} about item{at % ITEMS}", target=str(at),
+               **more)
+        for at in range(start, start + count)
+    )  # fmt: skip
 
 
-def unseen(difference: float) -> Comparison:
-    numbers = {"difference": difference, "low": -1, "high": 1, "n": 60, "p_value": 0.5}
-    return Comparison.model_validate({"other": "old", "claim": "no difference proven", **numbers})
+PAGES = tuple(
+    Document(f"page{item}-{copy}", "", f"What is known of item{item} and where it is kept")
+    for item in range(ITEMS)
+    for copy in range(COPIES)
+)
+DATA = Data(rows("t", 100, TRAINING), rows("d", 60, 0), (), (), documents=PAGES)
 
 
-def fixed(bench, monkeypatch, share_right, unseen_gain=0.1, start=None):
-    """Fix where a candidate's share of right answers is given by its retrieval."""
+class Prompt(NamedTuple):
+    """What a rule goes by."""
 
-    def answer(evaluator, way, samples, title=""):
-        right = share_right(way.retrieval)
-        tokens = 100 * way.retrieval.k
-        return [
-            Outcome(row, "", Completion(tokens_in=tokens), (float(at < right * len(samples)),))
-            for at, row in enumerate(samples)
-        ]
+    documents: list[str]
+    """Their lines, in the order in which they are read."""
+    item: str
+    """What is asked about."""
 
-    def changes(evaluator, way):
-        r = way.retrieval
-        found = {}
-        if not r.unique:
-            found["unique"] = way.model_copy(
-                update={"retrieval": r.model_copy(update={"unique": True})}
-            )
-        if r.k > 1:
-            found["fewer"] = way.model_copy(update={"retrieval": r.model_copy(update={"k": 1})})
-        return found
-
-    monkeypatch.setattr(fixing, "answer", answer)
-    monkeypatch.setattr(fixing, "changes", changes)
-    monkeypatch.setattr(fixing, "oracle", lambda bench, way: None)
-    monkeypatch.setattr(fixing, "compare_unseen", lambda bench, a, b: unseen(unseen_gain))
-    return fixing.apply_fixes(bench.evaluator, start or candidate())
+    @property
+    def unlike(self) -> bool:
+        """Whether several documents are read, and no two of them are copies."""
+        return 1 < len(self.documents) == len(set(self.documents))
 
 
-def test_what_helps_is_kept_and_named(bench, monkeypatch):
-    found, fixes = fixed(bench, monkeypatch, lambda r: 0.9 if r.unique else 0.2)
+Share = Callable[[Prompt], float]
+"""The share of such prompts that are answered right."""
+
+
+def reading(source: str = "documents", **how: object) -> Candidate:
+    retrieval = Retrieval.model_validate({"source": source, "k": 3, **how})
+    return asking("Answer.", "rag", description="t", retrieval=retrieval)
+
+
+def tried(evaluator: Evaluator, start: Candidate, depth: int) -> Iterable[Candidate]:
+    """Yield a candidate with its changes, those of what is changed, and the right documents."""
+    yield start
+    given = oracle(evaluator, of(evaluator, start))
+    if given is not None:
+        yield given
+    if depth:
+        for way in changes(evaluator, of(evaluator, start)).values():
+            yield from tried(evaluator, way, depth - 1)
+
+
+def mended(
+    folder: Path,
+    share: Share,
+    start: Candidate | None = None,
+    unseen: Share | None = None,
+    data: Data = DATA,
+    depth: int = 1,
+) -> tuple[Candidate, tuple[Fix, ...], Bench]:
+    """Fix a candidate whose share of right answers follows from the documents that it reads.
+
+    Args:
+        folder: for the recording.
+        share: of the dev set.
+        start: what is fixed; default: it reads three documents, of which each has copies.
+        unseen: the share of the training examples; default: as of the others.
+        data: the examples and documents.
+        depth: how many changes, one on top of the other, are recorded.
+    """
+    first = start or reading()
+
+    def speak(prompt: str) -> str:
+        block = prompt.rpartition("\n\n")[2]
+        documents = [line for line in block.splitlines() if line.startswith("Document: ")]
+        [(number, item)] = re.findall(r"question (\d+) about (item\d+)", block)
+        rule = unseen if unseen and int(number) >= TRAINING else share
+        right = int(number) % 10 < round(10 * rule(Prompt(documents, item)))
+        return number if right else "none"
+
+    def candidates(evaluator: Evaluator) -> Iterable[Candidate]:
+        yield from tried(evaluator, first, depth)
+        if first.retrieval and first.retrieval.source == "examples":
+            yield from tried(evaluator, reading(), depth)
+
+    bench = replayed(folder, data, candidates, speak, gate={"min_score": 0.8})
+    found, fixes = apply_fixes(bench.evaluator, of(bench, first))
+    return found, fixes, bench
+
+
+def test_what_helps_is_kept_and_named(tmp_path):
+    found, fixes, _ = mended(tmp_path, lambda prompt: 0.9 if prompt.unlike else 0.2)
     assert found.retrieval.unique
-    assert [(fix.cause, fix.kept) for fix in fixes] == [("redundancy", True)]
+    assert [(each.cause, each.kept) for each in fixes] == [("redundancy", True)]
     assert fixes[0].on_dev.difference == pytest.approx(0.7)
     assert "repeats left out" in found.description
 
 
-def test_mends_are_applied_one_on_top_of_the_other(bench, monkeypatch):
-    def share(r):
-        return 0.2 + 0.4 * r.unique + (0.3 if r.k == 1 else 0.0)
+def test_fixes_are_applied_one_on_top_of_the_other(tmp_path):
+    """Left out repeats help; then the best document, read first, helps what is left."""
 
-    found, fixes = fixed(bench, monkeypatch, share)
-    assert [fix.cause for fix in fixes] == ["redundancy", "distraction"]
-    assert (found.retrieval.unique, found.retrieval.k) == (True, 1)
-    assert fixes[1].on_dev.difference == pytest.approx(0.3)
+    def share(prompt: Prompt) -> float:
+        if not prompt.unlike:
+            return 0.2
+        return 0.9 if f"{prompt.item} " in prompt.documents[0] else 0.6
 
-
-def test_a_system_that_holds_the_score_is_left_alone(bench, monkeypatch):
-    found, fixes = fixed(bench, monkeypatch, lambda r: 0.95 if r.unique else 0.85)
-    assert (found, fixes) == (candidate(), ())
+    found, fixes, _ = mended(tmp_path, share, depth=2)
+    assert [each.cause for each in fixes] == ["redundancy", "position"]
+    assert (found.retrieval.unique, found.retrieval.order) == (True, "best first")
 
 
-def test_a_gain_that_chance_allows_is_none(bench, monkeypatch):
-    found, fixes = fixed(bench, monkeypatch, lambda r: 0.25 if r.unique else 0.2)
-    assert (found, fixes) == (candidate(), ())
+def test_a_system_that_holds_the_score_is_left_alone(tmp_path):
+    found, fixes, bench = mended(tmp_path, lambda prompt: 1.0 if prompt.unlike else 0.9)
+    assert (found, fixes) == (of(bench, reading()), ())
 
 
-def test_what_does_not_win_on_unseen_rows_is_said_and_not_kept(bench, monkeypatch):
-    found, fixes = fixed(bench, monkeypatch, lambda r: 0.9 if r.unique else 0.2, -0.01)
-    assert found == candidate()
-    assert [fix.kept for fix in fixes] == [False]
+def test_a_gain_that_chance_allows_is_none(tmp_path):
+    found, fixes, bench = mended(tmp_path, lambda prompt: 0.3 if prompt.unlike else 0.2)
+    assert (found, fixes) == (of(bench, reading()), ())
+    assert bench.evaluator.models.asked.calls > 2 * MOST_ROWS
 
 
-def test_of_equal_changes_the_cheaper_one_is_kept(bench, monkeypatch):
-    found, _ = fixed(bench, monkeypatch, lambda r: 0.9 if r.unique or r.k == 1 else 0.2)
-    assert found.retrieval.k == 1
-
-
-def test_documents_have_another_chance_where_examples_won(bench, monkeypatch):
-    """One change is not enough: reading documents, and leaving their copies out."""
-
-    def share(r):
-        return 0.95 if r.source == "documents" and r.unique else 0.2
-
-    found, fixes = fixed(bench, monkeypatch, share, start=candidate(source="examples"))
-    assert found.retrieval.source == "documents"
-    assert [fix.cause for fix in fixes] == ["redundancy"]
-
-
-def test_where_the_right_documents_fail_too_nothing_is_mended(bench, monkeypatch):
-    bench.evaluator.library = SimpleNamespace(right_passages=lambda row: [row])
-    start = candidate()
-    oracle = start.model_copy(update={"retrieval": Retrieval(source="gold", k=1)})
-    answered = []
-
-    def share(r):
-        answered.append(r.source)
-        return 0.3 if r.source == "gold" else 0.9 if r.unique else 0.2
-
-    with monkeypatch.context() as patch:
-        given = fixed(bench, patch, share)  # without known documents it is fixed
-        assert given[1]
-        patch.setattr(fixing, "oracle", lambda bench, way: oracle)
-        answered.clear()
-        assert fixing.apply_fixes(bench.evaluator, start) == (start, ())
-    assert set(answered) == {"documents", "gold"}
-
-
-def test_a_change_that_is_clearly_better_wins_whatever_it_costs(bench, monkeypatch):
-    found, fixes = fixed(
-        bench, monkeypatch, lambda r: 0.95 if r.unique else 0.5 if r.k == 1 else 0.1
+def test_what_does_not_win_on_unseen_rows_is_said_and_not_kept(tmp_path):
+    found, fixes, bench = mended(
+        tmp_path,
+        lambda prompt: 0.9 if prompt.unlike else 0.2,
+        unseen=lambda prompt: 0.1 if prompt.unlike else 0.2,
     )
+    assert found == of(bench, reading())
+    assert [each.kept for each in fixes] == [False]
+    assert fixes[0].unseen.difference == pytest.approx(-0.1)
+
+
+def test_of_changes_that_hold_the_score_the_cheaper_one_is_kept(tmp_path):
+    found, fixes, _ = mended(
+        tmp_path, lambda prompt: 0.9 if prompt.unlike or len(prompt.documents) == 1 else 0.2
+    )
+    assert (found.retrieval.k, found.retrieval.unique) == (1, False)
+    assert [each.cause for each in fixes] == ["distraction"]
+
+
+def test_documents_have_another_chance_where_examples_won(tmp_path):
+    """One change is not enough: reading documents, and leaving their copies out."""
+    found, fixes, _ = mended(
+        tmp_path, lambda prompt: 1.0 if prompt.unlike else 0.2, start=reading("examples")
+    )
+    assert found.retrieval.source == "documents"
+    assert [each.cause for each in fixes] == ["redundancy"]
+
+
+def test_where_the_right_documents_fail_too_nothing_is_fixed(tmp_path):
+    def share(prompt: Prompt) -> float:
+        return 0.9 if prompt.unlike else 0.3 if len(prompt.documents) == 1 else 0.2
+
+    _, without, _ = mended(tmp_path, share)
+    assert without, "where no right document is known, it is fixed"
+    known = tuple(replace(row, doc_ids=(f"page{at % ITEMS}-0",)) for at, row in enumerate(DATA.dev))
+    (tmp_path / "known").mkdir()
+    found, fixes, bench = mended(tmp_path / "known", share, data=replace(DATA, dev=known))
+    assert (found, fixes) == (of(bench, reading()), ())
+    assert bench.evaluator.models.asked.calls == 2 * len(known), "as it is, and the right ones"
+
+
+def test_a_change_that_alone_holds_the_score_wins_whatever_it_costs(tmp_path):
+    def share(prompt: Prompt) -> float:
+        return 1.0 if prompt.unlike else 0.5 if len(prompt.documents) == 1 else 0.1
+
+    found, fixes, _ = mended(tmp_path, share)
     assert found.retrieval.unique
     assert fixes[0].cause == "redundancy"
 
 
-def test_what_was_trained_is_not_mended(bench, monkeypatch):
-    """Its training rows are no unseen rows."""
-    start = candidate().model_copy(update={"adapter": "here"})
-    found = fixed(bench, monkeypatch, lambda r: 0.9 if r.unique else 0.2, start=start)
-    assert found == (start, ())
+def test_what_was_trained_is_not_fixed(tmp_path):
+    """Its training examples are no fresh training examples."""
+    bench = replayed(tmp_path, DATA, lambda _: (), str)
+    start = of(bench, reading()).but(adapter="here")
+    assert apply_fixes(bench.evaluator, start) == (start, ())
 
 
-def test_documents_take_over_only_with_a_mend_that_was_kept(bench, monkeypatch):
-    def share(r):
-        if r.source == "examples":
-            return 0.5
-        return 0.95 if r.unique else 0.55
-
-    start = candidate(source="examples")
-    assert fixed(bench, monkeypatch, share, unseen_gain=-0.1, start=start)[0] == start
-
-
-def test_nothing_is_read_nothing_is_mended(bench):
-    bare = Candidate(rung="prompt", description="t", model="bundled:none")
-    assert fixing.apply_fixes(bench.evaluator, bare) == (bare, ())
+def test_documents_take_over_only_with_a_fix_that_was_kept(tmp_path):
+    start = reading("examples")
+    found, _, bench = mended(
+        tmp_path,
+        lambda prompt: 0.5 if not prompt.documents else 1.0 if prompt.unlike else 0.6,
+        start=start,
+        unseen=lambda prompt: 0.1 if prompt.unlike else 0.6,
+    )
+    assert found == of(bench, start)
 
 
-def test_the_knee_is_the_smallest_that_cannot_be_told_from_the_best():
-    def scores(right: int) -> dict[str, float]:
-        return {str(at): float(at < right) for at in range(40)}
-
-    assert knee({1: scores(10), 2: scores(30), 4: scores(30), 8: scores(31)}) == 2
-    assert knee({1: scores(30), 2: scores(30)}) == 1
-    assert knee({1: scores(5), 16: scores(39)}) == 16
+def test_what_reads_nothing_is_left_alone(tmp_path):
+    bench = replayed(tmp_path, DATA, lambda _: (), str)
+    bare = of(bench, asking("Answer."))
+    assert apply_fixes(bench.evaluator, bare) == (bare, ())
+    assert bench.evaluator.models.asked.calls == 0

@@ -9,22 +9,22 @@ from typing import Any
 
 import pytest
 import yaml
+from benches import bench_over, task_with, with_data
 from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ladder.climb.opening import open_bench
-from ladder.climb.rehearsal import Rehearsal, RehearsedEngine, rehearse
+from ladder.climb.rehearsal import RehearsedEngine, RehearsedEvaluator, rehearse, rehearsed
 from ladder.engines.base import Request
 from ladder.engines.speed import TWO_CORES
 from ladder.evidence import Asked, Candidate
 from ladder.inference.prompts import request_for
-from ladder.models.cache import Cache
 from ladder.progress import Quiet
 from ladder.rungs import r1_prompt
+from ladder.rungs.protocol import Bench
 from ladder.samples.data import Data
 from ladder.samples.rows import Sample
-from ladder.selection import prompt_search
 from ladder.selection.demonstrations import SHOWN_CHARACTERS, demonstrations
 from ladder.selection.instructions import form_of, instructions, proposer, telling_words
 from ladder.selection.prompt_search import (
@@ -38,14 +38,16 @@ from ladder.selection.prompt_search import (
 )
 from ladder.selection.proving import learning_rows, proving_rows
 from ladder.selection.race import race
-from ladder.task import Task, load_task
+from ladder.task import load_task
 
 BASE = "bundled:smollm2-135m"
 WATER = ("river", "lake", "shore", "tide", "harbour", "ferry")
 BAKERY = ("bread", "flour", "oven", "yeast", "crust", "salt")
 LABELS = ("water", "bakery")
 MARK = "heldoutword"
-Made = Callable[..., Rehearsal]
+GATE, LEADERS_SKILL = 0.3, 0.12
+"""A leader's share of right answers: near enough to the gate to be searched against."""
+Made = Callable[..., Bench]
 
 
 def row(at: int, target: str, words: Sequence[str], **more: Any) -> Sample:
@@ -60,29 +62,26 @@ def two_kinds(start: int, end: int) -> tuple[Sample, ...]:
 
 
 @pytest.fixture
-def climb_of(tmp_path: Path) -> Iterator[Made]:
-    """Open a rehearsed climb: the product's own engine that counts and answers by a draw."""
-    stores = []
+def bench_of(tmp_path: Path) -> Iterator[Made]:
+    """Open a rehearsed bench: the product's own engine that counts and answers by a draw."""
+    made: list[Bench] = []
 
-    def make(train: Sequence[Sample], labels: Sequence[str] = LABELS, **more: Any) -> Rehearsal:
+    def make(train: Sequence[Sample], labels: Sequence[str] = LABELS, **more: Any) -> Bench:
         values = {
-            "name": "t",
             "goal": "Tell what the note is about.",
-            "data": {"test": "test.jsonl"},
             "answer": {"type": "label" if labels else "text", "labels": labels},
-            "score": "exact_match",
-            "gate": {"min_score": 1.0},
+            "gate": {"min_score": GATE},
             **more,
         }
-        held = {"dev": two_kinds(1000, 1080), "gate": two_kinds(2000, 2080)}
-        splits = Data(tuple(train), sealed=two_kinds(3000, 3080), labels=tuple(labels), **held)
-        stores.append(Cache(tmp_path / f"{len(stores)}.sqlite"))
-        task = Task.model_validate(values)
-        return Rehearsal(task, splits, stores[-1], tmp_path, tmp_path / "a", speed=TWO_CORES)
+        dev, gate, sealed = two_kinds(1000, 1080), two_kinds(2000, 2080), two_kinds(3000, 3080)
+        data = Data(tuple(train), dev, gate, sealed, labels=tuple(labels))
+        folder = tmp_path / str(len(made))
+        made.append(rehearsed(bench_over(task_with(**values), data, folder), TWO_CORES, 0, folder))
+        return made[-1]
 
     yield make
-    for store in stores:
-        store.close()
+    for bench in made:
+        bench.evaluator.models.cache.close()
 
 
 def leader(**more: Any) -> Candidate:
@@ -96,26 +95,23 @@ def leader(**more: Any) -> Candidate:
     return Candidate.model_validate(values)
 
 
-def searched(bench: Rehearsal, **form: Any) -> tuple[list[Candidate], int]:
+def searched(bench: Bench, **form: Any) -> tuple[list[Candidate], int]:
     """Search from a leader that was drawn to be bad; return what is found, and the calls."""
+    evaluator = bench.evaluator
+    assert isinstance(evaluator, RehearsedEvaluator)
 
-    def skill(candidate: Candidate) -> float:
-        bench.evaluator.engine(candidate)
-        return bench.skill
+    def too_good(candidate: Candidate) -> float:
+        evaluator.engine(candidate)
+        return abs(evaluator.luck.skill - LEADERS_SKILL)
 
-    first = min((leader(description=f"leader {at}", **form) for at in range(40)), key=skill)
-    race(bench.evaluator, [first, first.model_copy(update={"description": "other"})])
-    worth_it(bench.evaluator, first)
-    before = bench.evaluator.models.asked.calls
-    found = better_prompts(bench.evaluator, first)
+    first = min((leader(description=f"leader {at}", **form) for at in range(400)), key=too_good)
+    race(evaluator, [first, first.model_copy(update={"description": "other"})])
+    worth_it(evaluator, first)
+    before = evaluator.models.asked.calls
+    found = better_prompts(evaluator, first)
     if found:
-        race(bench.evaluator, [first, *found])
-    return found, bench.evaluator.models.asked.calls - before
-
-
-@pytest.fixture(autouse=True)
-def _any_leader_is_near_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prompt_search, "REACH", 1.0)
+        race(evaluator, [first, *found])
+    return found, evaluator.models.asked.calls - before
 
 
 @pytest.fixture
@@ -136,8 +132,8 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
 @pytest.mark.parametrize(
     "form", [{}, {"decoding": "free", "form": "chat"}, {"calibration": "batch", "shots": ("r0",)}]
 )
-def test_the_calls_are_never_exceeded(climb_of, calls, form):
-    bench = climb_of(two_kinds(0, 240), search={"prompt_calls": calls})
+def test_the_calls_are_never_exceeded(bench_of, calls, form):
+    bench = bench_of(two_kinds(0, 240), search={"prompt_calls": calls})
     found, made = searched(bench, **form)
     assert made <= calls
     assert (made > 300) == (calls >= 400)
@@ -167,16 +163,16 @@ def test_a_plan_is_paid_for_by_its_calls_and_no_wider_one_is(calls, dev, spent, 
     assert plan.first >= plan.second >= FINALISTS
 
 
-def test_the_same_seed_finds_the_same_and_another_seed_looks_elsewhere(climb_of):
+def test_the_same_seed_finds_the_same_and_another_seed_looks_elsewhere(bench_of):
     first, again, other = (
-        searched(climb_of(two_kinds(0, 240), seed=seed))[0] for seed in (0, 0, 1)
+        searched(bench_of(two_kinds(0, 240), seed=seed))[0] for seed in (0, 0, 1)
     )
     assert first == again
     assert first != other
 
 
-def test_only_learning_rows_are_shown_or_read_for_an_instruction(climb_of, recorded):
-    bench = climb_of(two_kinds(0, 240))
+def test_only_learning_rows_are_shown_or_read_for_an_instruction(bench_of, recorded):
+    bench = bench_of(two_kinds(0, 240))
     held = {
         part: tuple(
             replace(s, input=f"{s.input} {MARK}" if s.target == "water" else s.input)
@@ -185,8 +181,7 @@ def test_only_learning_rows_are_shown_or_read_for_an_instruction(climb_of, recor
         for part in ("dev", "gate", "sealed")
     }
     proving = {sample.id for sample in proving_rows(bench.evaluator, leader(instruction="x"))}
-    bench.data = replace(bench.data, **held)
-    found, _ = searched(bench)
+    found, _ = searched(with_data(bench, **held))
     learning = {sample.id for sample in learning_rows(bench.evaluator)}
     assert found
     assert proving
@@ -202,8 +197,8 @@ def test_only_learning_rows_are_shown_or_read_for_an_instruction(climb_of, recor
         assert not any(text in head for text in dev)
 
 
-def test_an_instruction_is_proved_on_rows_that_it_was_not_written_from(climb_of):
-    bench = climb_of(two_kinds(0, 80))
+def test_an_instruction_is_proved_on_rows_that_it_was_not_written_from(bench_of):
+    bench = bench_of(two_kinds(0, 80))
     learning = {sample.id for sample in learning_rows(bench.evaluator)}
     assert {s.id for s in proving_rows(bench.evaluator, leader(), leader())} & learning
     assert (
@@ -212,9 +207,9 @@ def test_an_instruction_is_proved_on_rows_that_it_was_not_written_from(climb_of)
     )
 
 
-def test_a_group_is_not_parted_between_learning_and_proving(climb_of):
+def test_a_group_is_not_parted_between_learning_and_proving(bench_of):
     rows = [replace(row, group=f"g{at // 7}") for at, row in enumerate(two_kinds(0, 180))]
-    bench = climb_of(rows)
+    bench = bench_of(rows)
     learnt = {sample.group for sample in learning_rows(bench.evaluator)}
     proved = {sample.group for sample in proving_rows(bench.evaluator, leader(instruction="x"))}
     assert learnt
@@ -232,12 +227,12 @@ HOSTILE = (
 
 
 @pytest.mark.parametrize("form", ["plain", "chat"])
-def test_hostile_rows_stay_data(climb_of, recorded, form):
+def test_hostile_rows_stay_data(bench_of, recorded, form):
     rows = [
         replace(row, input=f"{HOSTILE[at // 2 % len(HOSTILE)]} {row.input}")
         for at, row in enumerate(two_kinds(0, 240))
     ]
-    found, _ = searched(climb_of(rows), form=form)
+    found, _ = searched(bench_of(rows), form=form)
     assert found
     for request in recorded:
         if form == "plain":
@@ -253,10 +248,10 @@ def test_hostile_rows_stay_data(climb_of, recorded, form):
         assert not any(text in candidate.instruction for text in ("<|", "{", "Input:"))
 
 
-def test_special_tokens_in_a_shown_row_do_not_reach_the_model_as_such(climb_of, smollm):
+def test_special_tokens_in_a_shown_row_do_not_reach_the_model_as_such(bench_of, smollm):
     from ladder.engines.local import LocalEngine
 
-    bench = climb_of([replace(row, input=f"<|im_end|> {row.input}") for row in two_kinds(0, 80)])
+    bench = bench_of([replace(row, input=f"<|im_end|> {row.input}") for row in two_kinds(0, 80)])
     shots = tuple(s.id for s in learning_rows(bench.evaluator)[:4])
     candidate = leader(shots=shots, form="chat")
     engine = bench.evaluator.engine(candidate)
@@ -267,17 +262,17 @@ def test_special_tokens_in_a_shown_row_do_not_reach_the_model_as_such(climb_of, 
     assert ids.count(end) == 1 + 2 * len(shots) + 1
 
 
-def test_77_labels(climb_of):
+def test_77_labels(bench_of):
     labels = [*LABELS, *(f"kind {at}" for at in range(75))]
     rows = [row(at, labels[at % 77], (f"word{at % 77}", "x", "y")) for at in range(400)]
-    found, made = searched(climb_of(rows, labels))
+    found, made = searched(bench_of(rows, labels))
     assert found
     assert 0 < made <= 1000
     assert all(len(candidate.instruction) < 100 for candidate in found)
 
 
-def test_a_label_that_no_row_has(climb_of):
-    bench = climb_of(two_kinds(0, 240), [*LABELS, "never"])
+def test_a_label_that_no_row_has(bench_of):
+    bench = bench_of(two_kinds(0, 240), [*LABELS, "never"])
     texts = [
         option.text
         for option in instructions(bench.evaluator, leader(), learning_rows(bench.evaluator))
@@ -287,21 +282,21 @@ def test_a_label_that_no_row_has(climb_of):
     assert searched(bench)[0]
 
 
-def test_rows_of_one_label_alone(climb_of):
-    bench = climb_of([row(at, "water", WATER) for at in range(240)])
+def test_rows_of_one_label_alone(bench_of):
+    bench = bench_of([row(at, "water", WATER) for at in range(240)])
     assert searched(bench)[0]
 
 
-def test_without_training_rows_only_the_instruction_is_searched(climb_of):
-    found, made = searched(climb_of([]))
+def test_without_training_rows_only_the_instruction_is_searched(bench_of):
+    found, made = searched(bench_of([]))
     assert found
     assert made <= 1000
     assert not any(candidate.shots for candidate in found)
 
 
-def test_free_answers_are_told_their_form(climb_of):
+def test_free_answers_are_told_their_form(bench_of):
     rows = [replace(row, target=str(at)) for at, row in enumerate(two_kinds(0, 240))]
-    bench = climb_of(rows, ())
+    bench = bench_of(rows, ())
     options = instructions(bench.evaluator, leader(decoding="free"), learning_rows(bench.evaluator))
     assert any("Answer with a number alone." in option.text for option in options)
     assert searched(bench, decoding="free")[0]
@@ -333,9 +328,9 @@ def test_telling_words_are_those_that_set_a_label_apart():
     assert telling_words([Sample(id="1", input="!!! 12", target="a")], ["a"]) == []
 
 
-def test_sets_go_round_the_labels_and_stay_short(climb_of):
+def test_sets_go_round_the_labels_and_stay_short(bench_of):
     rows = two_kinds(0, 240)
-    bench = climb_of(
+    bench = bench_of(
         [replace(row, input=row.input + " x" * 1500 * (at % 3 == 0)) for at, row in enumerate(rows)]
     )
     sets = demonstrations(
@@ -351,49 +346,49 @@ def test_sets_go_round_the_labels_and_stay_short(climb_of):
     assert demonstrations(bench.evaluator, (), (), "seed") == []
 
 
-def test_a_leader_that_clearly_holds_the_gate_is_not_searched_against(climb_of):
-    bench = climb_of(two_kinds(0, 240), gate={"min_score": 0.01})
+def test_a_leader_that_clearly_holds_the_gate_is_not_searched_against(bench_of):
+    bench = bench_of(two_kinds(0, 240), gate={"min_score": 0.01})
     assert better_prompts(bench.evaluator, leader()) == []
 
 
-def test_a_leader_far_from_the_gate_is_not_searched_against(climb_of, monkeypatch):
+@pytest.mark.parametrize("least", [LEADERS_SKILL + REACH + 0.1, 1.0])
+def test_a_leader_far_from_the_gate_is_not_searched_against(bench_of, least):
     """What a model does not know, no wording teaches it."""
-    monkeypatch.setattr(prompt_search, "REACH", REACH)
-    bench = climb_of(two_kinds(0, 240), gate={"min_score": 1.0})
+    bench = bench_of(two_kinds(0, 240), gate={"min_score": least})
     assert searched(bench) == ([], 0)
 
 
-def test_few_dev_rows_are_no_ground_for_a_choice(climb_of):
-    bench = climb_of(two_kinds(0, 240))
-    bench.data = replace(bench.data, dev=bench.data.dev[:23])
-    assert better_prompts(bench.evaluator, leader()) == []
+def test_few_dev_rows_are_no_ground_for_a_choice(bench_of):
+    bench = bench_of(two_kinds(0, 240))
+    few = with_data(bench, dev=bench.data.dev[:23])
+    assert better_prompts(few.evaluator, leader()) == []
 
 
 REMOTE = "openai:strong@https://models.example/v1"
 
 
-def test_a_stronger_model_reads_failures_only_where_the_rows_may_go(climb_of, recorded):
+def test_a_stronger_model_reads_failures_only_where_the_rows_may_go(bench_of, recorded):
     rows = two_kinds(0, 240)
-    here = climb_of(rows, models={"teacher": REMOTE})
-    assert proposer(here) is None
+    here = bench_of(rows, models={"teacher": REMOTE})
+    assert proposer(here.evaluator) is None
     searched(here)
     assert not any("It got these wrong" in str(request.messages) for request in recorded)
-    away = climb_of(rows, models={"teacher": REMOTE}, rules={"data_may_leave": True})
+    away = bench_of(rows, models={"teacher": REMOTE}, rules={"data_may_leave": True})
     found, made = searched(away)
     asked = [r for r in recorded if "It got these wrong" in str(r.messages)]
-    assert proposer(away) == REMOTE
+    assert proposer(away.evaluator) == REMOTE
     assert len(asked) == 3
     assert made <= 1000
     assert found
-    learning = [sample.input for sample in learning_rows(away)]
-    others = {s.input for s in (*away.splits.dev, *away.splits.gate, *away.splits.sealed)}
+    learning = [sample.input for sample in learning_rows(away.evaluator)]
+    others = {s.input for s in (*away.data.dev, *away.data.gate, *away.data.sealed)}
     for request in asked:
         assert any(text in request.messages[1][1] for text in learning)
         assert not any(text in request.messages[1][1] for text in others)
 
 
-def test_nobody_writes_instructions_where_there_is_one_model(climb_of):
-    assert proposer(climb_of(two_kinds(0, 240))) is None
+def test_nobody_writes_instructions_where_there_is_one_model(bench_of):
+    assert proposer(bench_of(two_kinds(0, 240)).evaluator) is None
 
 
 @pytest.mark.slow
@@ -433,7 +428,7 @@ def test_the_bundled_model_searches_r1(tmp_path, smollm):
     values |= {"gate": {"min_score": 0.999}, "search": {"prompt_calls": 300}}
     (tmp_path / "task.yaml").write_text(yaml.safe_dump(values))
     bench = open_bench(load_task(tmp_path / "task.yaml", source), tmp_path / "runs", Quiet())
-    bench.data = replace(bench.data, dev=bench.data.dev[:30])
+    bench = with_data(bench, dev=bench.data.dev[:30])
     first = leader(wording=("Question", "Answer"), with_goal=False)
     worth_it(bench.evaluator, first)
     before = bench.evaluator.models.asked.calls

@@ -1,62 +1,68 @@
-"""A challenger must also win on rows that did not choose it."""
+"""Which training examples prove, and what they say of two systems."""
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from replayed import asking, of, replayed
 
-from ladder.climb.attempt import race_rung
-from ladder.climb.opening import open_bench
-from ladder.evidence import Candidate, Comparison
-from ladder.progress import Quiet
 from ladder.rungs.protocol import Bench
-from ladder.selection import proving
-from ladder.selection import race as racing
-from ladder.task import load_task
+from ladder.samples.data import Data
+from ladder.samples.rows import Sample
+from ladder.selection.proving import (
+    MOST_PROVING_ROWS,
+    compare_unseen,
+    learning_rows,
+    proving_rows,
+)
+
+
+def rows(prefix: str, count: int, start: int) -> tuple[Sample, ...]:
+    return tuple(
+        Sample(id=f"{prefix}{at}", input=f"number {at}", target=str(at))
+        for at in range(start, start + count)
+    )
+
+
+DATA = Data(rows("t", 300, 0), rows("d", 40, 1000), rows("g", 40, 2000), rows("s", 40, 3000))
+OLD, BETTER, SAME = asking("half"), asking("most"), asking("half, said otherwise")
+LEARNT = asking("most of the fresh training examples", shots=tuple(row.id for row in DATA.train))
+
+
+def speak(prompt: str) -> str:
+    number = int(prompt.rpartition("number ")[2].split()[0])
+    right = number % 10 < (9 if "most" in prompt else 5)
+    return str(number) if right else "none"
 
 
 @pytest.fixture
-def bench(tmp_path) -> Bench:
-    task = load_task(ROOT / "evalsets/r2_ferry_handbook/task.yaml")
-    return open_bench(task, tmp_path, Quiet())
+def bench(tmp_path: Path) -> Bench:
+    return replayed(tmp_path, DATA, lambda _: [OLD, BETTER, SAME], speak)
 
 
-def candidate(name: str, shots: tuple[str, ...] = ()) -> Candidate:
-    return Candidate(rung="prompt", description=name, model="bundled:smollm2-135m", shots=shots)
+def test_what_wins_on_unseen_rows_is_better(bench):
+    found = compare_unseen(bench.evaluator, of(bench, OLD), of(bench, BETTER))
+    assert (found.claim, found.n) == ("better", MOST_PROVING_ROWS)
+    assert found.difference == pytest.approx(0.4)
+    found = compare_unseen(bench.evaluator, of(bench, BETTER), of(bench, OLD))
+    assert found.claim == "worse"
+    found = compare_unseen(bench.evaluator, of(bench, OLD), of(bench, SAME))
+    assert (found.claim, found.difference) == ("no difference proven", 0)
 
 
-def comparison(claim: str) -> Comparison:
-    numbers = {"difference": 0.1, "low": 0.0, "high": 0.2, "n": 50, "p_value": 0.01}
-    return Comparison.model_validate({"other": "old", "claim": claim, **numbers})
+def test_without_unseen_rows_nothing_is_compared(bench):
+    assert compare_unseen(bench.evaluator, of(bench, OLD), of(bench, LEARNT)) is None
 
 
-@pytest.mark.parametrize(
-    ("claim", "wins"), [("better", "new"), ("no difference proven", "old"), ("worse", "old")]
-)
-def test_a_challenger_is_kept_only_if_it_wins_unseen(bench, monkeypatch, claim, wins) -> None:
-    old, new = candidate("old"), candidate("new")
-    monkeypatch.setattr(racing, "race", lambda bench, found: (found[-1], []))
-    monkeypatch.setattr(racing, "compare_unseen", lambda bench, a, b: comparison(claim))
-    rung = SimpleNamespace(STAGES=(lambda c, top: [old],), CHALLENGERS=(lambda c, top: [new],))
-    leader, _ = race_rung(bench, rung)
-    assert leader is not None
-    assert leader.description == wins
+def test_rows_that_are_shown_prove_nothing(bench):
+    shown = DATA.train[0].id
+    a, b = (of(bench, one).model_copy(update={"instruction": ""}) for one in (OLD, SAME))
+    proving = proving_rows(bench.evaluator, a.model_copy(update={"shots": (shown,)}), b)
+    assert [row.id for row in proving] == [row.id for row in DATA.train[1 : MOST_PROVING_ROWS + 1]]
 
 
-def test_no_unseen_rows_no_challenger(bench, monkeypatch) -> None:
-    old, new = candidate("old"), candidate("new")
-    monkeypatch.setattr(racing, "race", lambda bench, found: (found[-1], []))
-    monkeypatch.setattr(racing, "compare_unseen", lambda bench, a, b: None)
-    rung = SimpleNamespace(STAGES=(lambda c, top: [old],), CHALLENGERS=(lambda c, top: [new],))
-    assert race_rung(bench, rung)[0] == old
-
-
-def test_rows_that_are_shown_prove_nothing(bench) -> None:
-    shown = bench.data.train[0].id
-    rows = proving.proving_rows(bench.evaluator, candidate("a", shots=(shown,)), candidate("b"))
-    assert shown not in {row.id for row in rows}
-    held = {row.id for row in (*bench.data.dev, *bench.data.gate, *bench.data.sealed)}
-    assert rows
-    assert not held & {row.id for row in rows}
+def test_an_instruction_is_not_proved_on_rows_that_it_may_be_written_from(bench):
+    learning = set(learning_rows(bench.evaluator))
+    assert learning
+    assert not learning & set(proving_rows(bench.evaluator, of(bench, BETTER)))

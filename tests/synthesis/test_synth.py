@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from benches import saying
 from conftest import ROOT, ladder
 from engines.faulty_server import Seen
-from rungs.asked_server import saying
 
 from ladder.climb.opening import open_bench
 from ladder.engines.base import Completion, Request
@@ -52,7 +52,7 @@ def written(folder: Path, name: str, rows: list[dict[str, str]]) -> None:
 
 
 def task_in(folder: Path, **more: object) -> Task:
-    """Return a label task with few training rows, and held-out rows of the same words."""
+    """Return a label task with few training examples, and held-out examples of the same words."""
     for name, count, seed in (("train", 10, 1), ("test", 100, 2)):
         rows = [
             {"input": text, "target": label}
@@ -127,9 +127,9 @@ def test_only_training_rows_are_ever_shown(tmp_path):
         run(task, tmp_path, 30)
         said = "\n".join(json.dumps(request.payload["messages"]) for request in server.seen)
     bench = open_bench(task, tmp_path / "other", Quiet())
-    splits = bench.data
-    assert any(row.input in said for row in splits.train)
-    held = (*splits.dev, *splits.gate, *splits.sealed, *splits.reserve)
+    data = bench.data
+    assert any(row.input in said for row in data.train)
+    held = (*data.dev, *data.gate, *data.sealed, *data.reserve)
     assert len(held) > 150
     assert [row.id for row in held if row.input in said] == []
 
@@ -213,7 +213,7 @@ def test_a_killed_run_asks_nothing_twice(tmp_path, step):
         with pytest.raises(KeyboardInterrupt):
             run(task, tmp_path, watch=Killed(step, 7))
         assert not list(tmp_path.glob("s.*"))
-        kept = open_bench(task, tmp_path / "runs", Quiet()).store
+        kept = open_bench(task, tmp_path / "runs", Quiet()).evaluator.models.cache
         before = len(kept._run("SELECT key FROM kept WHERE value LIKE '%tokens_out%'", ()))
         assert before >= 7
         asked = len(server.seen)
@@ -261,7 +261,8 @@ def test_every_row_is_counted_where_it_is_lost(tmp_path):
     assert {row["id"] for row in lines(path)} == {f"synth-{at}" for at in range(20)} - lost
     assert describe(found, path, task)[0] == (
         "asked for 20 rows, kept 12: 1 not answered, 2 empty or of a broken form, 2 "
-        "near-duplicates of training rows or of each other, 2 too near held-out rows, 1 whose "
+        "near-duplicates of training examples or of each other, 2 too near held-out examples, 1 "
+        "whose "
         "answer was not agreed upon"
     )
 
@@ -288,7 +289,7 @@ def test_a_number_is_kept_where_two_answers_agree(tmp_path):
         if is_writing(request):
             return f"Question {draw}: what do {draw} crates and {draw * draw} boxes come to?"
         if "Question " not in request.question:
-            return "7"  # a dev row
+            return "7"  # a dev example
         asked = int(request.question.rsplit("Question ", 1)[1].split(":")[0])
         if asked == 3:
             return "nobody knows"
@@ -303,7 +304,7 @@ def test_a_number_is_kept_where_two_answers_agree(tmp_path):
     assert (found.counts.form, found.counts.disagreed) == (1, 2)
     assert {row["id"]: row["target"] for row in lines(path)}["synth-6"] == "60"
     assert "answers twice alike" in found.check
-    assert "nearest training rows" in found.measured
+    assert "nearest training examples" in found.measured
     assert found.gain.n > 20
     assert found.gain.claim == "no difference proven"
 
@@ -348,7 +349,7 @@ def scored(bench: Bench, rows: list[Sample]) -> list[tuple[Request, Completion]]
 
 @pytest.fixture(scope="module")
 def helped(tmp_path_factory) -> Path:
-    """A task whose few training rows show few of the words, and whose teacher knows them all."""
+    """A task whose few examples show few of the words, and whose teacher knows them all."""
     folder = tmp_path_factory.mktemp("helped")
     for name, seed in (("train", 1), ("test", 2)):
         rows = [
@@ -382,12 +383,12 @@ def test_accepted_rows_join_the_training_rows_and_no_others(helped, tmp_path):
     with_them = open_bench(using(copied(helped, tmp_path)), tmp_path / "runs", Quiet())
     without = open_bench(task_of(tmp_path), tmp_path / "runs", Quiet())
     for name in ("dev", "gate", "sealed", "reserve"):
-        assert getattr(with_them.splits, name) == getattr(without.splits, name)
-    assert with_them.splits.observed == without.splits.train
-    added = with_them.splits.train[len(without.splits.train) :]
+        assert getattr(with_them.data, name) == getattr(without.data, name)
+    assert with_them.data.observed == without.data.train
+    added = with_them.data.train[len(without.data.train) :]
     assert len(added) > 50
     assert all(row.id.startswith("synth-") for row in added)
-    chosen_by = [*proving_rows(with_them), *learning_rows(with_them)]
+    chosen_by = [*proving_rows(with_them.evaluator), *learning_rows(with_them.evaluator)]
     assert not [row.id for row in chosen_by if row.id.startswith("synth-")]
 
 
@@ -399,7 +400,7 @@ def test_check_counts_them(helped, tmp_path):
 
 
 def test_rows_that_bring_nothing_are_refused_by_name_and_by_the_task(tmp_path):
-    """The training rows say it all already: there is nothing to gain."""
+    """The training examples say it all already: there is nothing to gain."""
     rows = [{"input": t, "target": one} for one in WORDS for t in sentences(one, 90, 1, words=90)]
     written(tmp_path, "examples", rows)
     data = {"examples": "examples.jsonl"}
@@ -453,7 +454,9 @@ def test_a_held_out_row_that_came_later_is_noticed(helped, tmp_path):
     with (tmp_path / "test.jsonl").open("a") as file:
         late = {"id": "late", "input": planted["input"].upper(), "target": planted["target"]}
         file.write(json.dumps(late) + "\n")
-    with pytest.raises(DataError, match=f"{planted['id']}: got nearly what the held-out row late"):
+    with pytest.raises(
+        DataError, match=f"{planted['id']}: got nearly what the held-out example late"
+    ):
         open_bench(task, tmp_path / "runs", Quiet())
 
 

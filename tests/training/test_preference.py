@@ -199,7 +199,7 @@ def test_ladder_makes_pairs_and_trains_on_them(tiny: Path, tmp_path: Path) -> No
     command = ["train", "dpo", "--task", path, "--runs", tmp_path / "runs"]
     done = ladder(*command, "--set", "learning_rate=1e-2", HF_HUB_OFFLINE="1")
     assert done.returncode == 0, done.stderr[-2000:]
-    assert "training rows; rejected is a wrong answer of hf:" in done.stdout
+    assert "training examples; rejected is a wrong answer of hf:" in done.stdout
     assert "preference_accuracy " in done.stdout
     [folder] = (tmp_path / "runs" / "artefacts").glob("dpo-*")
     record = json.loads((folder / "training.json").read_text())

@@ -1,25 +1,31 @@
 """What a database must do to keep documents for `ladder.retrieval.stores.store`.
 
-A backend keeps rows and finds candidates. It decides nothing: each candidate comes with a bound
-that no exact score beyond it can pass, and the store scores the candidates itself.
+The database ranks by its own search; its scores are handed on as they are.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from ladder.errors import StateError
-from ladder.retrieval.stores.counts import WordCounts
+from ladder.files import alone_in, clear_disk_errors, private_folder
 from ladder.wording import harmless
 
-CLOSE = 1e-4
-"""What 32-bit arithmetic may do to a score: a share of a word score, an amount of a cosine."""
 SLICE = 2000
 """Rows that are read or written at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A text to search in."""
+
+    id: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,20 +35,17 @@ class Entry:
     id: str
     text: str
     digest: str
-    words: tuple[str, ...]
     vector: Any = None
     """float32 (dimension,), of length 1; None where there is no embedder."""
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """A row that may be among the best for a query."""
+class Hit:
+    """A row that was found."""
 
     id: str
-    bound: float
-    """The exact score of this row, and of every row that comes after it, is at most this."""
-    words: tuple[str, ...] = ()
-    vector: Any = None
+    score: float
+    """The database's own BM25 score, or the cosine; greater is better."""
 
 
 class Backend(Protocol):
@@ -72,11 +75,7 @@ class Backend(Protocol):
         """Return id -> digest of every row."""
         ...
 
-    def entries(self, ids: Collection[str] | None = None) -> Iterator[tuple[str, tuple[str, ...]]]:
-        """Yield the id and the words of these rows (None: of all)."""
-        ...
-
-    def write(self, entries: Sequence[Entry], mean_words: float) -> None:
+    def write(self, entries: Sequence[Entry]) -> None:
         """Write rows; one with an id that is there takes its place."""
         ...
 
@@ -84,37 +83,26 @@ class Backend(Protocol):
         """Remove rows."""
         ...
 
-    def fold_in(self, counts: WordCounts, *, anew: bool) -> None:
-        """Bring the index up to date with the rows, and make sure that it is.
-
-        Args:
-            counts: of all rows.
-            anew: a change was broken off; nothing the index says can be trusted.
-
-        Raises:
-            StateError: rows are missing from the index.
-        """
+    def index(self) -> None:
+        """Bring the index up to date with the rows."""
         ...
 
-    def near_words(self, query: list[str], counts: WordCounts, limit: int) -> list[Candidate]:
-        """Return the rows with the highest word scores, best first; none without a word of it."""
+    def near_words(self, query: str, limit: int) -> list[Hit]:
+        """Return the rows with the best BM25 scores, best first; none without a word of it."""
         ...
 
-    def near_vector(self, query: Any, limit: int) -> list[Candidate]:
+    def near_vector(self, query: Any, limit: int) -> list[Hit]:
         """Return the rows with the highest cosines, best first, without an approximate index."""
         ...
 
-    def close(self) -> None:
-        """Let go of the database."""
-        ...
 
-
-def own_folder(address: str, name: str) -> Path:
-    """Return the folder of a store, which nothing in it leads out of.
+@contextmanager
+def held_folder(address: str, name: str) -> Iterator[Path]:
+    """Make the folder `address/name` and hold it: another process waits until it is let go.
 
     Raises:
-        StateError: it, or something in it, is a link or a device: a task from elsewhere could have
-            other files read or written through it.
+        StateError: it cannot be written; or it, or something in it, is a link or a device: a task
+            from elsewhere could have other files read or written through it.
     """
     folder = Path(address) / name
     for path in (folder, *folder.rglob("*")):
@@ -123,7 +111,10 @@ def own_folder(address: str, name: str) -> Path:
             raise StateError(
                 f"{folder}: holds a link or a device ({harmless(path.name, 60)}). {fix}"
             )
-    return folder
+    with clear_disk_errors(folder):
+        private_folder(folder)
+    with alone_in(folder):
+        yield folder
 
 
 def read_notes(text: str, place: str) -> dict[str, Any]:
@@ -134,7 +125,7 @@ def read_notes(text: str, place: str) -> dict[str, Any]:
     """
     try:
         notes = json.loads(text)
-        if {"settings", "state", "counts", "fingerprint"} <= set(notes):
+        if {"settings", "fingerprint"} <= set(notes):
             return dict(notes)
     except (ValueError, TypeError):
         pass

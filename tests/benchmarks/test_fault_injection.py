@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 from dataclasses import replace
 from random import Random
 
 import pytest
 from conftest import ROOT
-from ladder.retrieval.library import Library
 
 from ladder.climb.opening import open_bench
 from ladder.diagnosis.ablations import places
-from ladder.diagnosis.faults import COPIES, FAULTS, FLIPPED, Pipeline
 from ladder.diagnosis.rules import NOT_THERE
 from ladder.evidence import Candidate, Retrieval
+from ladder.inference.evaluator import Evaluator
 from ladder.progress import Quiet
+from ladder.retrieval.retriever import Retriever
 from ladder.retrieval.search import make_index
 from ladder.rungs.protocol import Bench
 from ladder.task import load_task
+
+# Not by sys.path: benchmarks/training.py would hide the folder tests/training.
+SPEC = importlib.util.spec_from_file_location(
+    "fault_injection", ROOT / "benchmarks/fault_injection.py"
+)
+assert SPEC
+assert SPEC.loader
+fault_injection = importlib.util.module_from_spec(SPEC)
+sys.modules["fault_injection"] = fault_injection  # dataclasses look themselves up there
+SPEC.loader.exec_module(fault_injection)
+COPIES, FAULTS = fault_injection.COPIES, fault_injection.FAULTS
+FLIPPED, Pipeline = fault_injection.FLIPPED, fault_injection.Pipeline
 
 BY_NAME = {fault.name: fault for fault in FAULTS}
 
@@ -40,16 +54,16 @@ def healthy(bench) -> Pipeline:
     return Pipeline(bench.data, candidate, make_index, weaker="hf:weak")
 
 
-def broken(bench: Bench, pipeline: Pipeline) -> Bench:
-    here = replace(bench, splits=pipeline.splits)
-    here.library = Library(here.task, here.splits, here.store, Quiet(), pipeline.make_index)
-    return here
+def broken(bench: Bench, pipeline: Pipeline) -> Evaluator:
+    cache = bench.evaluator.models.cache
+    library = Retriever(bench.task, pipeline.splits, cache, Quiet(), pipeline.make_index)
+    return replace(bench.evaluator, data=pipeline.splits, retriever=library)
 
 
 def ranks(bench: Bench, pipeline: Pipeline) -> list[int]:
-    here = broken(bench, pipeline)
-    found = places(here, pipeline.candidate.retrieval, here.splits.gate)
-    assert len(found) == len(here.splits.gate)
+    evaluator = broken(bench, pipeline)
+    found = places(evaluator, pipeline.candidate.retrieval, evaluator.data.gate)
+    assert len(found) == len(evaluator.data.gate)
     return list(found.values())
 
 
@@ -78,14 +92,12 @@ def test_deleted_pages_are_nowhere(bench, healthy):
 def test_copies_fill_the_window(bench, healthy):
     pipeline = BY_NAME["copies x5"].inject(healthy, Random(0))
     assert len(pipeline.splits.documents) == COPIES * len(healthy.splits.documents)
-    here = broken(bench, pipeline)
-    row = here.splits.gate[0]
+    library, row = broken(bench, pipeline).library, pipeline.splits.gate[0]
+    texts = library.read_texts["documents"]
     plain = Retrieval(source="documents", k=COPIES)
-    handed = [here.splits.documents[at] for at in here.library.nearest(plain, "documents", row)]
-    assert len({document.text for document in handed}) == 1
+    assert len({texts[at] for at in library.nearest(plain, "documents", row)}) == 1
     unique = plain.model_copy(update={"unique": True})
-    handed = [here.splits.documents[at] for at in here.library.nearest(unique, "documents", row)]
-    assert len({document.text for document in handed}) == COPIES
+    assert len({texts[at] for at in library.nearest(unique, "documents", row)}) == COPIES
 
 
 def test_shuffled_ranks_find_the_same_texts_in_another_order(bench, healthy):

@@ -1,0 +1,61 @@
+"""What the report says of the control: what answers without a language model."""
+
+from __future__ import annotations
+
+from ladder.evidence import CONTROL, Assessment, Attempt, Control, ControlLine
+
+
+def best_line(control: Control) -> ControlLine:
+    """Return the way to answer without a language model that scores best."""
+    return max(control.lines, key=lambda line: line.score.mean)
+
+
+def control_sentence(control: Control, min_score: float) -> str:
+    """Say what the best control scores, and what follows from it.
+
+    Args:
+        control: at least one line.
+        min_score: that the gate asks for.
+    """
+    best = best_line(control)
+    if best.score.n == 0:
+        return "What answers without a language model score is unknown: the judge graded none."
+    if best.score.mean >= min_score:
+        return (
+            f"{best.name}, without any language model, scores {best.score.mean:.2f} and the gate "
+            f"asks for {min_score:.2f}: consider it first."
+        )
+    return (
+        f"Without a language model the best is {best.name} at {best.score.mean:.2f}: a rung that "
+        "does not clearly beat this is not worth its model."
+    )
+
+
+def control_instead(chosen: Attempt, control: Control | None, min_score: float) -> str:
+    """Say that the control is the better choice, where the chosen rung is not proven better.
+
+    Returns:
+        nothing where it is, where there is no control, or where the two were not compared.
+    """
+    found = next((c for c in chosen.comparisons if c.other == CONTROL), None)
+    if control is None or found is None or found.claim == "better":
+        return ""
+    best = best_line(control)
+    against = (
+        f"{chosen.rung} is not proven better than {best.name}, which needs no language model: "
+        f"{found.difference:+.3f} ({found.low:+.3f} to {found.high:+.3f}, p {found.p_value:.2f}) "
+        f"on {found.n} rows."
+    )
+    if best.score.mean >= min_score:
+        return f"{against} Take {best.name} instead: {best.score.mean:.2f} holds the gate too."
+    short = min_score - best.score.mean
+    missed = f"Its {best.score.mean:.2f} misses the gate by {short:.2f}"
+    return f"{against} {missed}: consider it all the same."
+
+
+def take_control(a: Assessment) -> str:
+    """Say that the control is the better choice; nothing where a rung is, or none is chosen."""
+    chosen = next((x for x in a.attempts if x.rung == a.recommendation.rung), None)
+    return (
+        control_instead(chosen, a.control, float(a.task.gate["min_score"] or 0)) if chosen else ""
+    )
