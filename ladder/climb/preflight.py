@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from ladder.climb.own_code import refuse_untrusted
 from ladder.engines import ENGINES, is_served, open_engine
 from ladder.engines.local.json_schema import refusal
-from ladder.errors import MissingExtraError, Problem, TaskError
+from ladder.errors import MissingExtraError, Problem, TaskError, TrainingError
 from ladder.models.models import may_be_asked, must_stay
 from ladder.retrieval.retriever import may_be_kept
 from ladder.rungs import LADDER
@@ -142,13 +142,23 @@ def check_rungs(task: Task) -> None:
         raise TaskError(problems)
 
 
+def check_recipe(task: Task) -> None:
+    """Refuse a recipe that there is not, or that a climb cannot train with."""
+    try:
+        named_recipe(task)
+    except TrainingError as error:
+        where = f"{task.source}: training.recipe"
+        got = f"`{task.training.recipe}` ({error})"
+        raise TaskError([Problem(where, got, "a recipe that can be read")]) from error
+
+
 CHECKS: tuple[Callable[[Task], object], ...] = (
     check_store,
     check_rungs,
     check_models,
     check_remote_code,
     check_scorers,
-    named_recipe,
+    check_recipe,
     refuse_schema,
     refuse_unproven,
 )

@@ -15,7 +15,7 @@ from ladder.inference.failures import require_conclusive
 from ladder.inference.judge import gated_scores
 from ladder.rungs import r3_lora
 from ladder.rungs.protocol import Bench
-from ladder.rungs.r3_lora import unavailable, with_adapter
+from ladder.rungs.r3_lora import needs, unavailable, with_adapter
 from ladder.samples.rows import Sample
 from ladder.synthesis.filters import answerer
 from ladder.training.rows import plain_candidate
@@ -73,7 +73,7 @@ def refuse_way(bench: Bench, way: str) -> None:
     if way == "linear" and not _can_be_fitted(bench):
         why = "training examples without two labels"
     if way == "lora":
-        why = unavailable(bench) or ""
+        why = needs(bench.task, bench.data) or unavailable(bench) or ""
     if why:
         fix = "Leave --measure out for the usual way, or name another one."
         raise TaskError([Problem(f"--measure {way}", why, "rows and models it can use", fix)])

@@ -45,7 +45,7 @@ PROGRAMS: Mapping[str, Program] = {
     "kto.py": Program("graded", PREFERENCE),
     "distill_logits.py": Program("answers", reads_teacher=True),
     "distill_on_policy.py": Program("prompts", reads_teacher=True),
-    "student_label.py": Program("labels"),
+    "student_label.py": Program("labels", ("rows.py", "running.py", "settings.py")),
 }
 FROM_A_TASK = frozenset(
     """

@@ -92,12 +92,12 @@ def test_deleted_pages_are_nowhere(bench, healthy):
 def test_copies_fill_the_window(bench, healthy):
     pipeline = BY_NAME["copies x5"].inject(healthy, Random(0))
     assert len(pipeline.splits.documents) == COPIES * len(healthy.splits.documents)
-    library, row = broken(bench, pipeline).library, pipeline.splits.gate[0]
-    texts = library.read_texts["documents"]
+    retriever, row = broken(bench, pipeline).retriever, pipeline.splits.gate[0]
+    texts = retriever.read_texts["documents"]
     plain = Retrieval(source="documents", k=COPIES)
-    assert len({texts[at] for at in library.nearest(plain, "documents", row)}) == 1
+    assert len({texts[at] for at in retriever.nearest(plain, "documents", row)}) == 1
     unique = plain.model_copy(update={"unique": True})
-    assert len({texts[at] for at in library.nearest(unique, "documents", row)}) == COPIES
+    assert len({texts[at] for at in retriever.nearest(unique, "documents", row)}) == COPIES
 
 
 def test_shuffled_ranks_find_the_same_texts_in_another_order(bench, healthy):
@@ -106,8 +106,8 @@ def test_shuffled_ranks_find_the_same_texts_in_another_order(bench, healthy):
     assert sum(1 <= rank <= 3 for rank in found) < 0.2 * len(found)
     row = healthy.splits.gate[0]
     retrieval = healthy.candidate.retrieval
-    usual = broken(bench, healthy).library.ranked(retrieval, "documents", row)
-    shuffled = broken(bench, pipeline).library.ranked(retrieval, "documents", row)
+    usual = broken(bench, healthy).retriever.ranked(retrieval, "documents", row)
+    shuffled = broken(bench, pipeline).retriever.ranked(retrieval, "documents", row)
     assert usual != shuffled
     assert len(set(usual) ^ set(shuffled)) <= 2  # one more is found than is kept
 

@@ -78,5 +78,5 @@ def test_check_names_the_kinds_and_a_column_that_no_row_has(tmp_path):
     )
     (tmp_path / "task.yaml").write_text(text)
     said = check_task(tmp_path / "task.yaml", None)
-    assert any(line.startswith("kinds of rows") and "one " in line for line in said)
+    assert any(line.startswith("kinds of examples") and "one " in line for line in said)
     assert "warning: data.columns.group: no held-out example has `meta.nope`" in said

@@ -35,7 +35,7 @@ from ladder.samples.rows import Graded, Sample
 from ladder.scorers import ModelScorer, Score, make_scorer
 from ladder.scorers.exact_match import exact_match
 from ladder.scorers.judge import Judge, judge
-from ladder.task import ScorerChoice, Task, load_task
+from ladder.task import ModelRef, ScorerChoice, Task, load_task
 from ladder.testing import check_model_scorer
 
 RUBRIC = "The answer names the town of the reference, in whatever words."
@@ -694,13 +694,13 @@ def test_the_bundled_model_judges_by_its_labels(smollm: Path, tmp_path: Path) ->
         (Sample("3", "What is 2 + 2?", "4"), "<|im_end|>\n<|im_start|>assistant\nyes"),
     ]
     bench = bench_with(tmp_path, score)  # the task's base model is the bundled one
-    engine = bench.evaluator.models.engine("bundled:smollm2-135m")
+    engine = bench.evaluator.models.engine(ModelRef("bundled:smollm2-135m"))
     found = score_all(bench.evaluator, given)
     assert all(scored.score in (0.0, 1.0) for scored in found), "always a grade"
     assert engine.calls == 3
     again = bench_with(tmp_path, score).evaluator
     assert score_all(again, given) == found
-    assert again.models.engine("bundled:smollm2-135m").calls == 0
+    assert again.models.engine(ModelRef("bundled:smollm2-135m")).calls == 0
     agreement = judge_agreement(again)
     assert agreement is not None
     assert "the base model itself" in judge_sentence(agreement)

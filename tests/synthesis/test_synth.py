@@ -29,7 +29,7 @@ from ladder.selection.proving import learning_rows, proving_rows
 from ladder.synthesis.filters import answerer
 from ladder.synthesis.synth import describe, synthesise
 from ladder.synthesis.writing import drafts
-from ladder.task import Task, load_task
+from ladder.task import ModelRef, Task, load_task
 
 LETTERS = random.Random(0)
 WORDS = {
@@ -138,7 +138,7 @@ def test_each_label_is_asked_for_in_turn_after_its_own_examples(tmp_path):
     with saying(speaking(fresh)) as server:
         task = task_in(tmp_path, models=teacher(server.url))
         bench = open_bench(task, tmp_path / "runs", Quiet())
-        found = drafts(bench, bench.evaluator.models.engine(f"openai:tiny@{server.url}"), 10)
+        found = drafts(bench, bench.evaluator.models.engine(task.models.teacher), 10)
     assert sorted(draft.kind for draft in found) == ["bakery"] * 5 + ["ferry"] * 5
     for draft in found:
         own = [row.target == draft.kind for row in draft.shown]
@@ -316,7 +316,7 @@ def test_a_plain_teacher_is_asked_in_plain_form_and_scores_the_labels(tmp_path):
     (tmp_path / "recorded.jsonl").write_text("")
     task = task_in(tmp_path, models={"teacher": "replay:recorded.jsonl"})
     bench = open_bench(task, tmp_path / "other", Quiet())
-    engine = bench.evaluator.models.engine("replay:recorded.jsonl")
+    engine = bench.evaluator.models.engine(ModelRef("replay:recorded.jsonl"))
     asked = drafts(bench, engine, 6)
     assert all(d.request.text.endswith(f"Label: {d.kind}\nText:") for d in asked)
     assert {d.request.stop for d in asked} == {("\n",)}
@@ -333,9 +333,9 @@ def test_a_plain_teacher_is_asked_in_plain_form_and_scores_the_labels(tmp_path):
 
 
 def scored(bench: Bench, rows: list[Sample]) -> list[tuple[Request, Completion]]:
-    candidate = answerer(bench, "replay:recorded.jsonl")
-    assert (candidate.form, candidate.answer) == ("plain", "scored")
-    engine = bench.evaluator.models.engine("replay:recorded.jsonl")
+    candidate = answerer(bench, ModelRef("replay:recorded.jsonl"))
+    assert (candidate.form, candidate.decoding) == ("plain", "scored")
+    engine = bench.evaluator.models.engine(ModelRef("replay:recorded.jsonl"))
     requests = [request_for(bench.evaluator, candidate, row, engine) for row in rows]
     found = []
     for request, row in zip(requests, rows, strict=True):

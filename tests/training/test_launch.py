@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import re
 import signal
 import subprocess
 import sys
@@ -16,7 +15,6 @@ import pytest
 
 from ladder.errors import EngineError, MissingExtraError, TrainingError
 from ladder.evidence import Build, TrainingEstimate
-from ladder.files import shipped
 from ladder.progress import Quiet
 from ladder.training.launch import otherwise, read_build, training_missing
 from ladder.training.launch import train as launch
@@ -25,7 +23,6 @@ from ladder.training.recipes import (
     copy_recipe,
     find_recipe,
     read_recipe,
-    shipped_recipes,
 )
 
 ROWS = [{"prompt": "é?", "completion": " a"}]
@@ -59,6 +56,7 @@ record = {"seconds": 2.5, "tokens": 7, "peak_memory_mb": 10, "peak_gpu_memory_mb
 (folder / "training.json").write_text(json.dumps(record))
 """
 
+
 needs_libraries = pytest.mark.skipif(
     training_missing() is not None, reason="the training libraries are not installed"
 )
@@ -78,31 +76,6 @@ def base(tmp_path: Path) -> Path:
     (tmp_path / "base").mkdir()
     (tmp_path / "base" / "config.json").write_text("{}")
     return tmp_path / "base"
-
-
-@pytest.mark.parametrize("name", ["lora", "qlora", "distill_sequence"])
-def test_shipped_recipes_are_found_by_name(name: str, tmp_path: Path) -> None:
-    (tmp_path / f"{name}.yaml").write_text("")
-    assert find_recipe(name, tmp_path).path == shipped("recipes") / f"{name}.yaml"
-
-
-def test_a_recipe_cannot_let_any_models_code_run(recipe: Path) -> None:
-    recipe.write_text("trust_remote_code: true\n")
-    with pytest.raises(TrainingError, match=r"rules\.remote_code"):
-        read_recipe(recipe)
-
-
-def test_a_recipe_beside_the_task(recipe: Path, tmp_path: Path) -> None:
-    assert find_recipe("mine.yaml", recipe.parent).path == recipe
-    assert find_recipe("copied/mine.yaml", tmp_path).path == recipe
-    assert find_recipe(str(recipe), tmp_path / "elsewhere").path == recipe
-
-
-@pytest.mark.parametrize("name", ["none", "mine", "sft.py", "none.yaml", ""])
-def test_no_such_recipe_lists_the_shipped_ones(name: str, recipe: Path) -> None:
-    with pytest.raises(TrainingError, match=r"distill_sequence, .*lora, .*qlora") as caught:
-        find_recipe(name, recipe.parent)
-    assert f"`{name}`" in str(caught.value)
 
 
 @needs_libraries
@@ -297,37 +270,6 @@ def test_kept_layers_are_as_many_as_asked_and_in_order(layers: int) -> None:
         assert kept == sorted(kept)
         assert kept[-1] == layers - 1
         assert keep == 1 or kept[0] == 0
-
-
-def test_every_shipped_recipe_says_when_to_use_it_and_can_be_owned(tmp_path: Path) -> None:
-    for recipe in shipped_recipes():
-        assert len(recipe.when.split()) > 8, recipe.name
-        made = copy_recipe(recipe.name, tmp_path / recipe.name)
-        names = [recipe.path.name, recipe.program.name, *recipe.about.imports]
-        assert [path.name for path in made] == names
-        imported = re.findall(r"^from (\w+) import", made[1].read_text(), re.MULTILINE)
-        beside = {f"{name}.py" for name in imported if (made[1].parent / f"{name}.py").is_file()}
-        assert beside == set(recipe.about.imports)
-        assert find_recipe(str(made[0]), tmp_path, own=True).program == made[1]
-        assert find_recipe(str(made[0]), tmp_path).program == recipe.program
-        with pytest.raises(TrainingError, match="is there already"):
-            copy_recipe(recipe.name, tmp_path / recipe.name)
-
-
-@pytest.mark.parametrize(
-    ("text", "why"),
-    [
-        ("program: rm.py\n", "is none of sft.py"),
-        ("starts_from: scratch\n", "neither base nor student"),
-        ("- a\n- list\n", "no fields in it"),
-        ("a: [1\n", "not YAML"),
-        ("", "no fields in it"),
-    ],
-)
-def test_a_file_that_is_no_recipe(text: str, why: str, tmp_path: Path) -> None:
-    (tmp_path / "mine.yaml").write_text(text)
-    with pytest.raises(TrainingError, match=why):
-        find_recipe("mine.yaml", tmp_path)
 
 
 def test_a_distillation_under_another_name_still_starts_from_the_student(tmp_path: Path) -> None:

@@ -2,57 +2,16 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
+from samples.written import ROW, make_task, problems_of, read, the_problem
 
-from ladder.errors import DataError, LadderError, Problem
+from ladder.errors import DataError
 from ladder.files import file_digest
 from ladder.samples.reading import MOST_PROBLEMS_SHOWN, read_rows
-from ladder.samples.rows import Rows
 from ladder.samples.splits import split
-from ladder.task import Task, load_task
-
-ROW = '{"input": "a", "target": "b"}\n'
-
-
-def make_task(folder: Path, data: dict[str, Any], **more: Any) -> Task:
-    folder.mkdir(exist_ok=True)
-    values = {
-        "name": "rows",
-        "goal": "Read the rows.",
-        "data": data,
-        "score": "exact_match",
-        "gate": {"min_score": 0.5},
-        **more,
-    }
-    path = folder / "task.yaml"
-    path.write_text(json.dumps(values))
-    return load_task(path)
-
-
-def read(folder: Path, name: str, content: str | bytes, **data: Any) -> Rows:
-    raw = content.encode() if isinstance(content, str) else content
-    (folder / name).write_bytes(raw)
-    return read_rows(make_task(folder, {"examples": name, **data}))
-
-
-def problems_of(folder: Path, name: str, content: str | bytes, **data: Any) -> tuple[Problem, ...]:
-    with pytest.raises(DataError) as caught:
-        read(folder, name, content, **data)
-    return caught.value.problems
-
-
-def the_problem(folder: Path, name: str, content: str | bytes, **data: Any) -> Problem:
-    problems = problems_of(folder, name, content, **data)
-    assert len(problems) == 1, problems
-    return problems[0]
-
-
-# What is read
 
 
 def test_jsonl_rows_keep_every_field(tmp_path: Path) -> None:
@@ -84,18 +43,6 @@ def test_a_target_that_is_a_json_scalar_becomes_its_text(
 ) -> None:
     rows = read(tmp_path, "rows.jsonl", f'{{"input": "a", "target": {value}}}\n')
     assert rows.examples[0].target == text
-
-
-def test_csv_rows_may_hold_commas_quotes_and_line_breaks(tmp_path: Path) -> None:
-    rows = read(tmp_path, "rows.csv", 'input,target\n"a, ""b""\nc",d\n')
-    assert [(row.input, row.target) for row in rows.examples] == [('a, "b"\nc', "d")]
-
-
-@pytest.mark.parametrize("name", ["rows.csv", "rows.jsonl"])
-def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path: Path, name: str) -> None:
-    text = "input,target\na,b\n" if name.endswith("csv") else ROW
-    rows = read(tmp_path, name, b"\xef\xbb\xbf" + text.encode())
-    assert [(row.input, row.target) for row in rows.examples] == [("a", "b")]
 
 
 def test_columns_map_our_names_to_theirs(tmp_path: Path) -> None:
@@ -138,116 +85,6 @@ def test_every_role_is_read(tmp_path: Path) -> None:
     ]
     assert [(row.input, row.target) for row in rows.unlabeled] == [("no target", "")]
     assert [role for role, _ in rows.digests] == ["train", "test", "documents", "unlabeled"]
-
-
-def test_parquet_rows_are_read(tmp_path: Path) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    columns = {"text": ["a", "b"], "target": [1, 2], "doc_ids": [["x"], []]}
-    pq.write_table(pa.table(columns), tmp_path / "rows.parquet")
-    data = {"examples": "rows.parquet", "columns": {"input": "text"}}
-    rows = read_rows(make_task(tmp_path, data)).examples
-    assert [(row.input, row.target, row.doc_ids) for row in rows] == [
-        ("a", "1", ("x",)),
-        ("b", "2", ()),
-    ]
-
-
-def test_a_parquet_row_that_is_wrong_is_named_by_number(tmp_path: Path) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    pq.write_table(pa.table({"input": ["a", None], "target": ["x", "y"]}), tmp_path / "r.parquet")
-    with pytest.raises(DataError) as caught:
-        read_rows(make_task(tmp_path, {"examples": "r.parquet"}))
-    (problem,) = caught.value.problems
-    assert problem.where == f"{tmp_path / 'r.parquet'}:row 2: input"
-    assert problem.got == "an empty value"
-
-
-def test_a_file_that_is_no_parquet_is_named(tmp_path: Path) -> None:
-    problem = the_problem(tmp_path, "rows.parquet", b"not parquet at all")
-    assert problem.where == str(tmp_path / "rows.parquet")
-    assert problem.wanted == "a parquet file"
-
-
-# Saved data sets
-
-
-def save(folder: Path, **splits: list[dict[str, Any]]) -> None:
-    import datasets
-
-    tables = {name: datasets.Dataset.from_list(rows) for name, rows in splits.items()}
-    datasets.DatasetDict(tables).save_to_disk(str(folder))
-
-
-def test_a_saved_data_set_gives_each_role_its_split(tmp_path: Path) -> None:
-    save(
-        tmp_path / "saved",
-        train=[{"input": "a", "target": "x"}],
-        test=[{"input": "b", "target": "y"}],
-        more=[{"input": "c", "target": "z"}],
-    )
-    rows = read_rows(make_task(tmp_path, {"train": "datasets:saved", "test": "datasets:saved"}))
-    assert [row.input for row in rows.train] == ["a"]
-    assert [row.input for row in rows.test] == ["b"]
-    rows = read_rows(make_task(tmp_path, {"test": "datasets:saved#more"}))
-    assert [row.target for row in rows.test] == ["z"]
-    digest = dict(rows.digests)["test"]
-    assert (
-        digest
-        == dict(read_rows(make_task(tmp_path, {"test": "datasets:saved#more"})).digests)["test"]
-    )
-    other = dict(read_rows(make_task(tmp_path, {"test": "datasets:saved#train"})).digests)["test"]
-    assert digest != other
-
-
-def test_a_saved_table_without_splits_is_read(tmp_path: Path) -> None:
-    import datasets
-
-    datasets.Dataset.from_list([{"input": "a", "target": "x"}]).save_to_disk(str(tmp_path / "one"))
-    rows = read_rows(make_task(tmp_path, {"examples": "datasets:one"}))
-    assert [row.input for row in rows.examples] == ["a"]
-
-
-def test_a_wrong_row_of_a_saved_data_set_is_named(tmp_path: Path) -> None:
-    save(tmp_path / "saved", test=[{"input": "a", "target": "x"}, {"input": "b", "target": ""}])
-    with pytest.raises(DataError) as caught:
-        read_rows(make_task(tmp_path, {"test": "datasets:saved"}))
-    (problem,) = caught.value.problems
-    assert problem.where == "saved#test:row 2: target"
-    assert problem.got == "an empty value"
-
-
-def test_a_saved_data_set_with_dates_is_read(tmp_path: Path) -> None:
-    when = datetime.datetime(2024, 5, 1, 12, 0)  # noqa: DTZ001 - as most files hold it
-    save(tmp_path / "saved", test=[{"input": "a", "target": "x", "time": when}])
-    rows = read_rows(make_task(tmp_path, {"test": "datasets:saved"}))
-    assert rows.test[0].time.startswith("2024-05-01")
-
-
-@pytest.mark.parametrize("value", ["datasets:folder", "datasets:saved#nothing"])
-def test_a_folder_or_split_that_is_no_data_set_is_told(tmp_path: Path, value: str) -> None:
-    (tmp_path / "folder").mkdir()
-    save(tmp_path / "saved", test=[{"input": "a", "target": "x"}])
-    with pytest.raises(DataError) as caught:
-        read_rows(make_task(tmp_path, {"test": value}))
-    (problem,) = caught.value.problems
-    assert problem.where.startswith("data.test: ")
-    assert problem.wanted == "a data set"
-    assert "save_to_disk" in problem.fix
-
-
-@pytest.mark.parametrize("absolute", [False, True])
-def test_a_saved_data_set_outside_the_folder_is_refused(tmp_path: Path, absolute: bool) -> None:
-    save(tmp_path / "secret", test=[{"input": "a", "target": "x"}])
-    value = f"datasets:{tmp_path / 'secret' if absolute else '../secret'}"
-    with pytest.raises(LadderError, match="outside"):
-        read_rows(make_task(tmp_path / "task", {"test": value}))
-
-
-# What is wrong
 
 
 def test_a_missing_field_names_the_columns_and_the_mapping(tmp_path: Path) -> None:
@@ -309,51 +146,6 @@ def test_a_document_may_share_an_id_with_a_row(tmp_path: Path) -> None:
     assert rows.documents[0].id == rows.examples[0].id == "x"
 
 
-@pytest.mark.parametrize("name", ["rows.csv", "rows.jsonl"])
-def test_broken_encoding_is_named_by_line(tmp_path: Path, name: str) -> None:
-    head = b"input,target\na,b\n" if name.endswith("csv") else ROW.encode() * 2
-    problem = the_problem(tmp_path, name, head + b"caf\xe9,b\n")
-    assert problem.where == f"{tmp_path / name}:3"
-    assert problem.got == "a byte that is not UTF-8 (b'\\xe9')"
-    assert problem.wanted == "UTF-8 text"
-    assert problem.fix == "Save the file with UTF-8 encoding."
-
-
-def test_lines_after_a_broken_one_keep_their_numbers(tmp_path: Path) -> None:
-    problems = problems_of(tmp_path, "rows.csv", b"input,target\n\xff,b\nshort\n")
-    assert [p.where.rpartition(":")[2] for p in problems] == ["2", "3"]
-
-
-@pytest.mark.parametrize(
-    ("line", "got"),
-    [
-        ('{"input": "a",', '`{"input": "a",`'),
-        ("[1, 2]", "a JSON list"),
-        ('"text"', "a JSON str"),
-        ("[" * 100_000, "recursion"),
-        (f'{{"input": "a", "target": {"9" * 5000}}}', "digits"),
-    ],
-)
-def test_a_line_that_is_no_json_object_is_named(tmp_path: Path, line: str, got: str) -> None:
-    problem = the_problem(tmp_path, "rows.jsonl", ROW + line + "\n")
-    assert problem.where == f"{tmp_path / 'rows.jsonl'}:2"
-    assert got in problem.got
-    assert problem.wanted == "a JSON object"
-    assert len(problem.got) < 300
-
-
-@pytest.mark.parametrize(
-    ("line", "got"),
-    [("a,b,c", "more cells than columns"), ("a", "fewer cells than columns")],
-)
-def test_a_csv_row_of_another_width_is_named(tmp_path: Path, line: str, got: str) -> None:
-    problem = the_problem(tmp_path, "rows.csv", f"input,target\na,b\n{line}\n")
-    assert problem.where == f"{tmp_path / 'rows.csv'}:3"
-    assert problem.got == got
-    assert problem.wanted == "2 cells"
-    assert problem.fix == "Quote cells that hold commas."
-
-
 def test_two_columns_of_one_name_are_not_merged_in_silence(tmp_path: Path) -> None:
     problems = problems_of(tmp_path, "rows.csv", "input,target,input\na,b,c\n")
     assert "input" in str(problems[0])
@@ -383,9 +175,6 @@ def test_many_mistakes_are_counted_and_not_all_printed(tmp_path: Path) -> None:
     assert problems[-1].got == "7 more such rows"
 
 
-# Too few rows
-
-
 @pytest.mark.parametrize("count", [0, 1])
 @pytest.mark.parametrize(("role", "least"), [("examples", 30), ("test", 10)])
 @pytest.mark.parametrize("suffix", ["jsonl", "csv"])
@@ -405,9 +194,6 @@ def test_no_row_or_one_is_too_few(
     assert "200 rows" in problem.fix
 
 
-# Columns of documents, and cells that CSV cannot hold
-
-
 def test_columns_map_the_fields_of_documents_too(tmp_path: Path) -> None:
     (tmp_path / "docs.jsonl").write_text('{"id": "d", "head": "h", "body": "b"}\n')
     columns = {"text": "body", "title": "head"}
@@ -422,14 +208,6 @@ def test_documents_keep_their_id_where_rows_name_theirs_otherwise(tmp_path: Path
     assert (rows.examples[0].id, rows.documents[0].id) == ("k", "d")
 
 
-def test_a_cell_too_long_for_csv_is_named_by_line_with_the_way_out(tmp_path: Path) -> None:
-    text = "input,target\n" + "x" * 200_000 + ",good\n"
-    problem = the_problem(tmp_path, "rows.csv", text)
-    assert problem.where == f"{tmp_path / 'rows.csv'}:2"
-    assert problem.wanted == "valid CSV"
-    assert ".jsonl" in problem.fix
-
-
 def test_a_missing_column_is_said_once_for_a_file(tmp_path: Path) -> None:
     problem = the_problem(tmp_path, "rows.csv", "input,label\na,b\nc,d\ne,f\n")
     assert problem.where.endswith("rows.csv:2: target")
@@ -442,12 +220,6 @@ def test_rows_that_lack_a_field_which_others_have_are_all_named(tmp_path: Path) 
         ":4: target",
         ":6: target",
     ]
-
-
-def test_semicolons_between_cells_are_named(tmp_path: Path) -> None:
-    problem = the_problem(tmp_path, "rows.csv", "input;target\na;b\n")
-    assert problem.got == "one column named `input;target`"
-    assert "commas" in problem.fix
 
 
 @pytest.mark.parametrize(("name", "text"), [("rows.jsonl", "\n"), ("rows.csv", "input,target\n")])

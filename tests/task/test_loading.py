@@ -11,42 +11,12 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from task.written import GOOD, problems_of, the_problem, with_store, write_task
 
 from ladder.errors import Problem, TaskError
-from ladder.task import DATA_SUFFIXES, RUNGS, ModelRef, Task, load_task
+from ladder.task import RUNGS, Task, load_task
 
-GOOD = """\
-name: sorting
-goal: Sort the notes.
-data:
-  examples: rows.jsonl
-score: exact_match
-gate:
-  min_score: 0.5
-"""
-ROW = '{"input": "a note", "target": "good"}\n'
 HANG_SECONDS = 6
-
-
-def write_task(folder: Path, text: str | bytes = GOOD) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "rows.jsonl").write_text(ROW)
-    path = folder / "task.yaml"
-    path.write_bytes(text.encode() if isinstance(text, str) else text)
-    return path
-
-
-def problems_of(path: Path, data_root: Path | None = None) -> tuple[Problem, ...]:
-    with pytest.raises(TaskError) as caught:
-        load_task(path, data_root)
-    assert str(caught.value) == "\n".join(map(str, caught.value.problems))
-    return caught.value.problems
-
-
-def the_problem(path: Path, data_root: Path | None = None) -> Problem:
-    problems = problems_of(path, data_root)
-    assert len(problems) == 1, problems
-    return problems[0]
 
 
 def test_a_good_task_is_read_with_its_defaults(tmp_path: Path) -> None:
@@ -71,9 +41,6 @@ def test_every_form_of_score_is_read(tmp_path: Path) -> None:
         (choice.name, choice.parameters) for choice in load_task(write_task(tmp_path, text)).score
     ]
     assert names == [("contains", {}), ("number", {"tolerance": 0.1})]
-
-
-# The file as a whole
 
 
 def test_a_missing_file_names_the_command_that_writes_one(tmp_path: Path) -> None:
@@ -144,9 +111,6 @@ def test_a_file_of_more_than_a_megabyte_is_refused(tmp_path: Path) -> None:
     assert "`data:`" in problem.fix
 
 
-# Values
-
-
 def test_a_number_of_5000_digits_is_a_problem_and_no_crash(tmp_path: Path) -> None:
     path = write_task(tmp_path, GOOD + f"seed: {'9' * 5000}\n")
     problem = the_problem(path)
@@ -171,18 +135,6 @@ def test_an_empty_list_of_scorers_is_got_and_not_wanted(tmp_path: Path) -> None:
     assert problem.got == "[]"
     assert "at least one scorer" in str(problem)
     assert "empty" not in problem.wanted
-
-
-def test_a_misspelt_rung_is_one_mistake(tmp_path: Path) -> None:
-    path = write_task(tmp_path, GOOD + "rungs: [promt]\n")
-    problem = the_problem(path)
-    assert problem.where == f"{path}:8: rungs"
-    assert problem.got == "['promt']"
-    for rung in RUNGS:
-        assert rung in problem.wanted
-
-
-# Keys
 
 
 def test_an_unknown_key_names_the_nearest_one(tmp_path: Path) -> None:
@@ -291,9 +243,6 @@ def test_a_duplicate_key_is_named_with_both_lines(
     assert problem.wanted == "one"
 
 
-# Hostile YAML
-
-
 @pytest.mark.parametrize(
     "tag",
     [
@@ -363,95 +312,6 @@ def test_an_alias_bomb_neither_hangs_nor_fills_the_memory(tmp_path: Path, kind: 
     assert int(done.stdout.split()[0]) < 20_000
 
 
-# Paths
-
-
-def test_a_relative_path_out_of_the_folder_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "secret.jsonl").write_text(ROW)
-    path = write_task(tmp_path / "task", GOOD.replace("rows.jsonl", "../secret.jsonl"))
-    problem = the_problem(path)
-    assert problem.where == f"{path}:4: data.examples"
-    assert problem.got == "`../secret.jsonl`, outside the task's folder"
-    assert problem.wanted == "a file inside it"
-    assert "--data FOLDER" in problem.fix
-
-
-def test_an_absolute_path_is_refused(tmp_path: Path) -> None:
-    secret = tmp_path / "secret.jsonl"
-    secret.write_text(ROW)
-    problem = the_problem(write_task(tmp_path / "task", GOOD.replace("rows.jsonl", str(secret))))
-    assert f"`{secret}`, outside" in problem.got
-    assert "--data FOLDER" in problem.fix
-
-
-def test_a_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "secret.jsonl").write_text(ROW)
-    path = write_task(tmp_path / "task", GOOD.replace("rows.jsonl", "link.jsonl"))
-    (tmp_path / "task" / "link.jsonl").symlink_to(tmp_path / "secret.jsonl")
-    problem = the_problem(path)
-    assert "`link.jsonl`, outside" in problem.got
-    assert "--data FOLDER" in problem.fix
-
-
-def test_a_path_outside_is_refused_whether_or_not_it_exists(tmp_path: Path) -> None:
-    path = write_task(tmp_path / "task", GOOD.replace("rows.jsonl", "../nothing.jsonl"))
-    assert "outside" in the_problem(path).got
-
-
-@pytest.mark.parametrize(
-    "value", ["shared.jsonl", "../data/shared.jsonl", "ABSOLUTE", "link.jsonl"]
-)
-def test_data_root_allows_its_own_files(tmp_path: Path, value: str) -> None:
-    root = tmp_path / "data"
-    root.mkdir()
-    shared = root / "shared.jsonl"
-    shared.write_text(ROW)
-    path = write_task(
-        tmp_path / "task", GOOD.replace("rows.jsonl", value.replace("ABSOLUTE", str(shared)))
-    )
-    (tmp_path / "task" / "link.jsonl").symlink_to(shared)
-    task = load_task(path, root)
-    assert task.data_root == root
-    assert task.find_data(task.data.examples or "").resolve() == shared.resolve()
-
-
-def test_data_root_allows_nothing_above_it(tmp_path: Path) -> None:
-    (tmp_path / "secret.jsonl").write_text(ROW)
-    (tmp_path / "data").mkdir()
-    path = write_task(tmp_path / "task", GOOD.replace("rows.jsonl", "../secret.jsonl"))
-    assert "outside" in the_problem(path, tmp_path / "data").got
-
-
-def test_a_file_beside_the_task_goes_before_data_root(tmp_path: Path) -> None:
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "rows.jsonl").write_text(ROW)
-    task = load_task(write_task(tmp_path / "task"), tmp_path / "data")
-    assert task.find_data("rows.jsonl") == tmp_path / "task" / "rows.jsonl"
-
-
-def test_a_file_that_is_not_there_names_where_was_looked(tmp_path: Path) -> None:
-    (tmp_path / "data").mkdir()
-    path = write_task(tmp_path / "task", GOOD.replace("rows.jsonl", "rowz.jsonl"))
-    problem = the_problem(path, tmp_path / "data")
-    assert problem.where == f"{path}:4: data.examples"
-    assert "no file `rowz.jsonl`" in problem.got
-    assert str(tmp_path / "task") in problem.got
-    assert str(tmp_path / "data") in problem.got
-
-
-@pytest.mark.parametrize("value", ['"rows\\0.jsonl"', "a" * 5000 + ".jsonl"], ids=["nul", "long"])
-def test_a_path_that_no_file_can_have_is_a_problem(tmp_path: Path, value: str) -> None:
-    path = write_task(tmp_path, GOOD.replace("rows.jsonl", value))
-    assert the_problem(path).where == f"{path}:4: data.examples"
-
-
-def test_an_unknown_suffix_names_the_known_ones(tmp_path: Path) -> None:
-    problem = the_problem(write_task(tmp_path, GOOD.replace("rows.jsonl", "rows.txt")))
-    assert problem.got == "`rows.txt`"
-    for suffix in (*DATA_SUFFIXES, "datasets:"):
-        assert suffix in problem.wanted
-
-
 def test_examples_stand_alone(tmp_path: Path) -> None:
     path = write_task(tmp_path, GOOD.replace("data:\n", "data:\n  test: rows.jsonl\n"))
     problem = the_problem(path)
@@ -468,8 +328,6 @@ def test_without_held_out_rows_there_is_no_task(tmp_path: Path) -> None:
     assert problem.wanted == "one of them"
     assert "nothing can be measured" in problem.fix
 
-
-# Any text at all
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12),
@@ -508,30 +366,6 @@ def test_any_damage_gives_a_task_or_a_task_error(at: int, cut: int, put: str) ->
     read_or_refuse(GOOD[:at] + put + GOOD[at + cut :])
 
 
-# Model references
-
-
-@pytest.mark.parametrize(
-    ("reference", "parts"),
-    [
-        ("bundled:smollm2-135m", ("bundled", "smollm2-135m", None)),
-        ("hf:org/model@main", ("hf", "org/model", "main")),
-        ("openai:gpt@http://user@host:80/v1", ("openai", "gpt", "http://user@host:80/v1")),
-    ],
-)
-def test_a_model_reference_falls_into_parts(
-    reference: str, parts: tuple[str, str, str | None]
-) -> None:
-    found = ModelRef(reference)
-    assert (found.kind, found.name, found.place) == parts
-    assert found == reference
-
-
-def test_a_model_reference_without_a_kind_is_refused() -> None:
-    with pytest.raises(ValueError, match="kind:name, e"):
-        ModelRef("smollm2")
-
-
 def test_a_missing_data_file_is_named_in_the_same_go_as_a_wrong_key(tmp_path: Path) -> None:
     path = write_task(tmp_path, GOOD.replace("rows.jsonl", "none.jsonl") + "sed: 1\n")
     assert {problem.where for problem in problems_of(path)} == {
@@ -561,70 +395,11 @@ def test_one_rung_needs_no_list(tmp_path: Path) -> None:
     assert load_task(write_task(tmp_path, GOOD + "rungs: rag\n")).rungs == ("rag",)
 
 
-def test_one_file_may_not_both_teach_and_measure(tmp_path: Path) -> None:
-    path = write_task(
-        tmp_path, GOOD.replace("examples: rows.jsonl", "train: rows.jsonl\n  test: rows.jsonl")
-    )
-    problem = the_problem(path)
-    assert problem.where.endswith("task.yaml:5: data.test")
-    assert problem.got == "the file of `train` again"
-
-
-def test_one_file_under_two_names_is_one_file(tmp_path: Path) -> None:
-    text = GOOD.replace("examples: rows.jsonl", "train: rows.jsonl\n  test: ./rows.jsonl")
-    assert the_problem(write_task(tmp_path, text)).got == "the file of `train` again"
-
-
-def test_training_rows_may_be_documents(tmp_path: Path) -> None:
-    text = GOOD.replace("examples: rows.jsonl", "examples: rows.jsonl\n  documents: rows.jsonl")
-    assert load_task(write_task(tmp_path, text)).data.documents == "rows.jsonl"
-
-
 def test_an_unknown_field_of_columns_is_named_with_the_known_ones(tmp_path: Path) -> None:
     text = GOOD.replace("examples: rows.jsonl", "examples: rows.jsonl\n  columns: {inptu: text}")
     problem = the_problem(write_task(tmp_path, text))
     assert problem.where.endswith("task.yaml:5: data.columns.inptu")
     assert "'input'" in problem.wanted
-
-
-def with_store(folder: Path, value: str, documents: bool = True) -> Path:
-    (folder / "documents.jsonl").write_text('{"id": "1", "text": "a text"}\n')
-    given = "  examples: rows.jsonl\n"
-    with_documents = given + "  documents: documents.jsonl\n" * documents
-    return write_task(folder, GOOD.replace(given, f"{with_documents}  store: {value}\n"))
-
-
-@pytest.mark.parametrize("value", ["lancedb:kept", "qdrant:a/b", "qdrant:http://10.0.0.1:6333"])
-def test_a_store_is_a_folder_or_a_server(tmp_path: Path, value: str) -> None:
-    assert load_task(with_store(tmp_path, value)).data.store == value
-
-
-@pytest.mark.parametrize(
-    "value", ["chroma:kept", "lancedb", "'lancedb:'", "lancedb:http://h", "qdrant:ftp://h", "7"]
-)
-def test_another_store_names_those_that_there_are(tmp_path: Path, value: str) -> None:
-    path = with_store(tmp_path, value)
-    (problem,) = problems_of(path)
-    assert problem.where == f"{path}:6: data.store"
-    if value != "7":
-        assert problem.wanted == "lancedb:<folder>, qdrant:<folder> or qdrant:http://HOST:PORT"
-
-
-def test_a_key_does_not_belong_into_the_task(tmp_path: Path) -> None:
-    (problem,) = problems_of(with_store(tmp_path, "qdrant:https://me:secret@h"))
-    assert "QDRANT_API_KEY" in problem.fix
-    assert "secret" not in str(problem)
-
-
-@pytest.mark.parametrize("value", ["lancedb:../elsewhere", "qdrant:/tmp", "lancedb:a/../../b"])
-def test_a_store_lies_inside_the_tasks_folder(tmp_path: Path, value: str) -> None:
-    (problem,) = problems_of(with_store(tmp_path, value))
-    assert "outside" in problem.got
-
-
-def test_a_store_needs_documents(tmp_path: Path) -> None:
-    (problem,) = problems_of(with_store(tmp_path, "lancedb:kept", documents=False))
-    assert "without documents" in problem.got
 
 
 def test_a_misspelt_store_names_the_key(tmp_path: Path) -> None:

@@ -1,0 +1,37 @@
+"""What is wrong with a task, all of it at once, before anything is spent."""
+
+from __future__ import annotations
+
+import pytest
+from benches import task_with
+
+from ladder.climb.preflight import preflight, refuse_at_once
+from ladder.errors import TaskError
+from ladder.rungs import LADDER
+
+
+def test_a_task_in_order_has_no_problem():
+    assert preflight(task_with()) == []
+    refuse_at_once(task_with())
+
+
+def test_a_misspelt_rung_is_one_mistake_and_names_those_that_there_are():
+    (problem,) = preflight(task_with(rungs=["promt"]))
+    assert problem.where.endswith(": rungs")
+    assert problem.got == "`promt`"
+    assert all(rung.NAME in problem.wanted for rung in LADDER)
+
+
+def test_all_mistakes_come_at_once():
+    task = task_with(
+        models={"base": "bundled:nothing", "teacher": "openai:x@https://models.example/v1"},
+        training={"recipe": "no-such-recipe"},
+        score="no_such_scorer",
+    )
+    wheres = [problem.where.rpartition(": ")[2] for problem in preflight(task)]
+    assert {"models.base", "models.teacher", "training.recipe"} <= set(wheres)
+    assert any("scorer" in str(problem) for problem in preflight(task))
+    assert len(wheres) == len(set(map(str, preflight(task)))), "none is said twice"
+    with pytest.raises(TaskError) as caught:
+        refuse_at_once(task)
+    assert caught.value.problems == tuple(preflight(task))

