@@ -34,7 +34,7 @@ PLAIN, WIDE = "fpu sse4_2 avx2 fma avx512f avx512_vnni", "fpu avx2 avx512f avx51
         (WIDE, "", "bfloat16"),
         ("avx512_bf16", "", "bfloat16"),
         ("amx_bf16", "DEFAULT", "bfloat16"),
-        ("fp asimd i8mm bf16", "", "bfloat16"),  # Ablation
+        ("fp asimd i8mm bf16", "", "bfloat16"),  # Arm
         (WIDE, "AVX512_CORE_BF16", "bfloat16"),
         (WIDE, "AVX2", "float32"),
         (WIDE, "avx512_core_vnni", "float32"),
