@@ -98,6 +98,7 @@ print(json.dumps(found))
 """
 
 
+@pytest.mark.slow
 def test_auto_is_settled_before_the_trainer_sees_it(tmp_path: Path) -> None:
     """Else `dtype` would be what the checkpoint has, and `bf16` what TRL always takes: yes."""
     own = tmp_path / "own.yaml"
