@@ -68,8 +68,7 @@ def rooms(root: Path) -> dict[str, tuple[int, int]]:
     """Return folder -> files and lines."""
     files, lines = Counter[str](), Counter[str]()
     for path in (root / "ladder").rglob("*.py"):
-        room = path.relative_to(root / "ladder").parent.parts
-        name = room[0] if room else "(leaves)"
+        name = path.relative_to(root / "ladder").parent.as_posix().replace(".", "(leaves)")
         files[name] += 1
         lines[name] += len(path.read_text(encoding="utf-8").splitlines())
     return {name: (files[name], count) for name, count in lines.most_common()}
@@ -93,11 +92,11 @@ def main() -> None:
     root = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parents[1]
     table = rooms(root)
     total = sum(lines for _, lines in table.values())
-    print(f"{'folder':16} files  lines  share")
+    print(f"{'folder':20} files  lines  share")
     for name, (files, lines) in table.items():
         over = " above 13 %" if lines / total > MOST_SHARE else ""
-        print(f"{name:16} {files:5} {lines:6}  {lines / total:5.1%}{over}")
-    print(f"{'all':16} {sum(files for files, _ in table.values()):5} {total:6}")
+        print(f"{name:20} {files:5} {lines:6}  {lines / total:5.1%}{over}")
+    print(f"{'all':20} {sum(files for files, _ in table.values()):5} {total:6}")
     found = list(functions(root))
     sizes = sorted(each.lines for each in found)
     long = sum(each.lines > MOST_LINES for each in found)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
-import math
 import os
 import stat
 import sys
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ladder.errors import DataError, LadderError, Problem, StateError
+from ladder.json_values import odd_values, oddness
 from ladder.redaction import redact
 from ladder.wording import in_json
 
@@ -32,11 +32,8 @@ Raises = Callable[[Sequence[Problem]], LadderError]
 
 RECORD_LIMIT_BYTES = 64_000_000
 """No record that `ladder` writes comes near it."""
-DEEPEST = 100
-"""Values inside values inside values: no record is nested deeper."""
 LONGEST_NAME = 300
 """Characters of what is written below a runs folder, at most."""
-HALF, UNWRITABLE = "half a character", "is not JSON serializable"
 KINDS = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a pipe"),
@@ -240,50 +237,6 @@ def _damage(path: Path, at: tuple[str, ...], got: str, wanted: str) -> Problem:
     return Problem(where, got, wanted, "Put the original file back, or make it anew.")
 
 
-def odd_values(value: object, at: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Yield where (the keys that lead there) and what cannot stand in JSON or be reckoned with.
-
-    Args:
-        value: of dicts, lists and plain values, none of which holds itself.
-        at: the keys that lead to it.
-    """
-    if len(at) > DEEPEST:
-        yield at[:3], "values nested too deep"
-    elif isinstance(value, Mapping):
-        for key, inner in value.items():
-            if found := _oddness(key):
-                yield at, f"a key with {found}"
-            yield from odd_values(inner, (*at, str(key)))
-    elif isinstance(value, list | tuple):
-        for index, inner in enumerate(value):
-            yield from odd_values(inner, (*at, str(index)))
-    elif found := _oddness(value):
-        yield at, found
-
-
-def is_finite(value: float) -> bool:
-    """Tell whether a number can be reckoned with: no infinity, no integer beyond floats."""
-    try:
-        return math.isfinite(value)
-    except OverflowError:
-        return False
-
-
-def _short_number(value: float) -> str:
-    return f"the number {value}" if isinstance(value, float) else "a number that is too large"
-
-
-def _oddness(value: object) -> str:
-    if isinstance(value, str):
-        half = next((sign for sign in value if "\ud800" <= sign <= "\udfff"), None)
-        return f"{HALF} ({half!r})" if half else ""
-    if value is None or isinstance(value, bool):
-        return ""
-    if isinstance(value, int | float):
-        return "" if is_finite(value) else _short_number(value)
-    return f"a value of type {type(value).__name__} {UNWRITABLE}"
-
-
 @contextmanager
 def clear_disk_errors(path: Path) -> Iterator[None]:
     """Turn a full disk, a missing right or a wrong path into a StateError that names the path."""
@@ -393,4 +346,4 @@ def write_json_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
 
 def _json_line(row: Mapping[str, Any]) -> str:
     line = in_json(json.dumps(row, ensure_ascii=False))
-    return line if line.isascii() or not _oddness(line) else json.dumps(row)
+    return line if line.isascii() or not oddness(line) else json.dumps(row)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 LIBRARIES = ("torch", "transformers", "trl", "peft", "numpy", "scikit-learn", "bm25s")
 BF16_UNITS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
-"""Flags of processors that multiply bfloat16 themselves (x86, x86 with tiles, Ablation)."""
+"""Flags of processors that multiply bfloat16 themselves (x86, x86 with tiles, Arm)."""
 WITHOUT_BF16 = frozenset(
     {"SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE", "AVX512_CORE_VNNI"}
 )

@@ -112,6 +112,7 @@ def test_the_commands_about_training_and_artefacts_run(tmp_path, smollm):
     assert (tmp_path / "mine/lora.yaml").is_file()
 
 
+@pytest.mark.slow
 def test_the_commands_about_trust_run(tmp_path):
     """The page's scorer beside a task whose model is a server that knows the answers."""
     assert ladder("init", tmp_path / "made").returncode == 0

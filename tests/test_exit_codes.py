@@ -26,6 +26,8 @@ from ladder import cli
 from ladder.ending import SIGNALS
 from ladder.files import digest_of
 
+pytestmark = pytest.mark.slow  # every test starts the program anew
+
 LONG = "x" * 300
 ROWS = [
     {"input": " ".join(word[at : at + 5] for at in range(0, 40, 5)), "target": word[:5]}

@@ -23,7 +23,6 @@ from ladder.files import (
     digest_of,
     file_digest,
     folder_digests,
-    odd_values,
     private_folder,
     refuse_unwritable_file,
     shipped,
@@ -199,24 +198,3 @@ def test_a_place_to_write_is_tried_and_left_as_it_was(tmp_path: Path) -> None:
     for path in (tmp_path / "new", tmp_path / ("x" * 250), Path("/proc/rows.jsonl")):
         with pytest.raises(StateError, match=re.escape(str(path.parent))):
             refuse_unwritable_file(path)
-
-
-@pytest.mark.parametrize(
-    ("value", "at", "got"),
-    [
-        ({"a": [1, {"b": "\udc80"}]}, ("a", "1", "b"), "half a character"),
-        ({"a": float("nan")}, ("a",), "nan"),
-        ({"a": 10**400}, ("a",), "too large"),
-        ({"\ud800": 1}, (), "half a character"),
-        ([{1, 2}], ("0",), "set is not JSON serializable"),
-    ],
-)
-def test_odd_values_are_found_where_they_are(value: object, at: tuple[str, ...], got: str) -> None:
-    [(where, found)] = odd_values(value)
-    assert where == at
-    assert got in found
-
-
-@given(JSON)
-def test_what_json_holds_is_not_odd(value: object) -> None:
-    assert all("number" in found for _, found in odd_values(value))  # st.floats has infinity

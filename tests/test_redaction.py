@@ -206,6 +206,7 @@ def write_task(job: Path, url: str) -> Path:
     return job / "task.yaml"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("login", [True, False], ids=["password", "key"])
 def test_a_whole_run_shows_and_keeps_no_secret(job: Path, login: bool) -> None:
     with FaultyServer(telltale) as server:

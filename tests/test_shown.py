@@ -13,6 +13,8 @@ from conftest import ladder
 from engines.faulty_server import FaultyServer, Seen, Step, failing
 from harmful import ACTING, HOSTILE, acting, headings, live
 
+pytestmark = pytest.mark.slow  # every test starts the program anew
+
 PLANTED = HOSTILE.replace("\ud800", "")  # half a character is refused in rows and in YAML
 TEXTS = [text.replace("\ud800", "") for text in ACTING.values()]
 ROWS = 90

@@ -18,7 +18,8 @@ from ladder.engines.bundled import MODELS, bundled_licence
 from ladder.engines.passport import read_passport, read_settings
 from ladder.errors import DataError, TrainingError
 from ladder.evidence import Assessment, Attempt, Passport
-from ladder.files import is_finite, read_text, write_whole
+from ladder.files import read_text, write_whole
+from ladder.json_values import is_finite
 from ladder.wording import code, duration, fenced, in_markdown, span
 
 CARD = "README.md"

@@ -12,9 +12,10 @@ from pydantic import ValidationError
 
 from ladder.errors import Problem, TaskError
 from ladder.evidence import Attempt, Baseline, Estimate, RevalidationPlan
-from ladder.files import file_digest, odd_values, read_text
+from ladder.files import file_digest, read_text
 from ladder.hardware import hardware, versions
 from ladder.inference.judge import judge_pins
+from ladder.json_values import odd_values
 from ladder.redaction import HIDDEN, redact_in, stands_for
 from ladder.rungs.protocol import Bench
 from ladder.task import Task, read_yaml

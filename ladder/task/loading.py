@@ -17,7 +17,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from ladder.errors import Problem, TaskError
-from ladder.files import HALF, UNWRITABLE, fault_of_name, odd_values, problem_of, read_text
+from ladder.files import fault_of_name, problem_of, read_text
+from ladder.json_values import HALF, UNWRITABLE, odd_values
 from ladder.redaction import keep_secrets_in
 from ladder.task.files import check_data
 from ladder.task.places import Location, dotted, duplicate_keys, line_of, lines_of, short

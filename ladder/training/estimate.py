@@ -3,7 +3,7 @@
 Memory is weights, gradients and Adam's two moments of what is trained, and the activations of as
 many tokens as pass at once (Korthikanti et al., 2022, count them; the factor here is for kernels
 that do not keep the attention scores). What else a process holds was measured: `benchmarks/
-training.py` prints estimated beside measured.
+training.py` prints the estimate beside what was measured.
 """
 
 from __future__ import annotations

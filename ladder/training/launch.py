@@ -89,17 +89,8 @@ def train(
     missing = training_missing()
     if missing:
         raise MissingExtraError("what training needs", missing)
-    named = (overrides or {}).get(TEACHER)
-    models = [Path(each) for each in (base, named) if each is not None]
-    about = [
-        file_digest(recipe.path),
-        file_digest(recipe.program),
-        folder_digests(recipe.program.parent, recipe.about.imports),
-        *(folder_digests(each, _weights(each)) for each in models if each.is_dir()),
-        list(rows),
-        dict(overrides or {}),
-    ]
-    folder = artefacts / f"{recipe.name}-{digest_of(about)[:16]}"
+    fields = dict(overrides or {})
+    folder = artefacts / _name(recipe, base, rows, fields)
     with clear_disk_errors(folder):
         private_folder(folder)
     with _alone(folder) as lock:
@@ -110,16 +101,35 @@ def train(
                 write_whole(folder / ESTIMATED, estimated.model_dump_json())
                 watch.say(f"  training {recipe.name}: {in_words(estimated)}")
             start = {"model_name_or_path": str(base)} if base is not None else {}
-            _run(recipe, folder, watch, {**start, **(overrides or {})}, lock, estimated)
+            _run(recipe, folder, watch, {**start, **fields}, lock, estimated)
             curve = read_training(folder).get("loss_curve")
             if curve:
                 write_whole(folder / PICTURE, loss_svg(curve))
         if not (folder / PASSPORT).is_file():
             with watch.step("writing its passport", 1) as advance:
-                issue(folder, base, recipe.name, recipe.files, rows, overrides or {})
+                issue(folder, base, recipe.name, recipe.files, rows, fields)
                 write_card(folder)
                 advance(1)
     return read_build(folder)
+
+
+def _name(
+    recipe: Recipe,
+    base: Path | None,
+    rows: Sequence[Mapping[str, Any]],
+    fields: Mapping[str, str],
+) -> str:
+    """Return the name of the artefact's folder: a digest of all that it is learnt from."""
+    models = [Path(each) for each in (base, fields.get(TEACHER)) if each is not None]
+    about = [
+        file_digest(recipe.path),
+        file_digest(recipe.program),
+        folder_digests(recipe.program.parent, recipe.about.imports),
+        *(folder_digests(each, _weights(each)) for each in models if each.is_dir()),
+        list(rows),
+        dict(fields),
+    ]
+    return f"{recipe.name}-{digest_of(about)[:16]}"
 
 
 def read_build(folder: Path) -> Build:
@@ -226,17 +236,16 @@ def _run(
     lock: TextIO,
     estimated: TrainingEstimate | None,
 ) -> None:
-    command = [
-        *(sys.executable, str(recipe.program), "--config", str(recipe.path)),
-        *("--train_file", str(folder / "rows.jsonl"), "--output_dir", str(folder)),
-    ]
-    for name, value in fields.items():
-        command += [f"--{name}", value]
+    """Run a recipe's program to its end.
+
+    Raises:
+        TrainingError: it failed, or was killed.
+    """
     log = folder / "train.log"
     quiet = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "PYTHONWARNINGS": "ignore"}
     with os.fdopen(os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a") as out:
         process = subprocess.Popen(
-            command,
+            _command(recipe, folder, fields),
             stdout=out,
             stderr=subprocess.STDOUT,
             env={**without_keys(os.environ), **quiet},
@@ -251,19 +260,38 @@ def _run(
             _follow(process, folder / "progress.jsonl", f"training {recipe.name}", watch, check)
         finally:
             if process.poll() is None:  # interrupted: the checkpoint stays, the process does not
-                process.terminate()
-                try:
-                    process.wait(timeout=STOP_SECONDS)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
-    if process.returncode == -signal.SIGKILL:
+                _end(process)
+    _refuse_failed(recipe, process.returncode, log)
+
+
+def _command(recipe: Recipe, folder: Path, fields: Mapping[str, str]) -> list[str]:
+    command = [
+        *(sys.executable, str(recipe.program), "--config", str(recipe.path)),
+        *("--train_file", str(folder / "rows.jsonl"), "--output_dir", str(folder)),
+    ]
+    for name, value in fields.items():
+        command += [f"--{name}", value]
+    return command
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ask a process to end; make it end where it does not."""
+    process.terminate()
+    try:
+        process.wait(timeout=STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _refuse_failed(recipe: Recipe, code: int, log: Path) -> None:
+    if code == -signal.SIGKILL:
         raise TrainingError(
             f"{recipe.path.name} was killed, most likely for want of memory (log: {log}). Halve "
             "per_device_train_batch_size and double gradient_accumulation_steps, or take a recipe "
             "that needs less: qlora. What was learnt is kept: the same command goes on"
         )
-    if process.returncode != 0:
+    if code != 0:
         last = log.read_text(errors="replace").strip().splitlines()[-1:]
         raise TrainingError(f"{recipe.path.name} failed: {''.join(last)[:300]} (log: {log})")
 

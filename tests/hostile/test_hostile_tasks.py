@@ -22,6 +22,8 @@ from ladder.progress import Quiet
 from ladder.retrieval.stores.store import Row, open_store
 from ladder.task import load_task
 
+pytestmark = pytest.mark.slow  # every test starts the program anew
+
 SECONDS = 60
 ACCEPTED = {
     "own_module", "own_package", "own_module_second", "a_metric_folder", "a_metric_elsewhere",

@@ -14,6 +14,8 @@ from random import Random
 
 import pytest
 
+pytestmark = pytest.mark.slow  # every test starts the program anew
+
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 COLOURS = ("red", "green", "blue")

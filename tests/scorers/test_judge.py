@@ -686,6 +686,7 @@ def test_too_many_failed_judgements_leave_no_verdict(tmp_path: Path) -> None:
 # The bundled model
 
 
+@pytest.mark.slow
 def test_the_bundled_model_judges_by_its_labels(smollm: Path, tmp_path: Path) -> None:
     score = {"judge": {"rubric": "The answer says the same as the reference."}}
     given = [

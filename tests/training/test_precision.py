@@ -34,7 +34,7 @@ PLAIN, WIDE = "fpu sse4_2 avx2 fma avx512f avx512_vnni", "fpu avx2 avx512f avx51
         (WIDE, "", "bfloat16"),
         ("avx512_bf16", "", "bfloat16"),
         ("amx_bf16", "DEFAULT", "bfloat16"),
-        ("fp asimd i8mm bf16", "", "bfloat16"),  # Ablation
+        ("fp asimd i8mm bf16", "", "bfloat16"),  # Arm
         (WIDE, "AVX512_CORE_BF16", "bfloat16"),
         (WIDE, "AVX2", "float32"),
         (WIDE, "avx512_core_vnni", "float32"),
@@ -98,6 +98,7 @@ print(json.dumps(found))
 """
 
 
+@pytest.mark.slow
 def test_auto_is_settled_before_the_trainer_sees_it(tmp_path: Path) -> None:
     """Else `dtype` would be what the checkpoint has, and `bf16` what TRL always takes: yes."""
     own = tmp_path / "own.yaml"

@@ -54,7 +54,8 @@ class LanceDB:
         with clear_disk_errors(self._notes):
             if not self._notes.exists():
                 if any(path.name != LOCK for path in self._folder.iterdir()):
-                    raise StateError(f"{self._folder}: holds files that ladder did not write")
+                    fix = "Move them away, or name another folder in data.store."
+                    raise StateError(f"{self._folder}: holds files ladder did not write. {fix}")
                 return None
             return read_notes(self._notes.read_text(encoding="utf-8"), str(self._notes))
 

@@ -223,6 +223,8 @@ def open_store(
 def ranked_by(place: str) -> str:
     """Return what ranks the documents of a store: another version may rank in another way.
 
+    For Qdrant it is the client: which version a server has is not asked.
+
     Raises:
         MissingExtraError: the database's library is not installed.
     """

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -21,10 +20,10 @@ from engines.faulty_server import (
     saying,
 )
 
-from ladder.engines.base import Completion, Request
+from ladder.engines.base import Request
 from ladder.engines.endpoint import EndpointEngine
 from ladder.engines.endpoint.breaker import GREETING, Patience
-from ladder.errors import EndpointDownError, SpendLimitError
+from ladder.errors import EndpointDownError
 
 QUICK = Patience(
     first_wait_s=0.01,
@@ -184,68 +183,3 @@ def test_words_of_a_server_are_shown_harmless_and_short() -> None:
     assert told.isprintable()
     assert len(told) < 700
     assert engine.words("HTTP 404").startswith("no")
-
-
-# What may be spent
-
-
-def test_ahead_is_asked_before_every_try() -> None:
-    heard: list[Request] = []
-    with FaultyServer([failing(500), Step()]) as server:
-        engine = engine_for(server.url, concurrency=1)
-        engine.ahead = heard.append
-        list(engine.complete(asked(2)))
-    assert len(heard) == len(server.seen) == 3
-
-
-@pytest.mark.parametrize("streamed", [False, True])
-def test_where_ahead_refuses_nothing_more_is_sent_and_what_is_under_way_is_told(
-    streamed: bool,
-) -> None:
-    def enough(request: Request) -> None:
-        sent.append(request)
-        if len(sent) > 6:
-            raise SpendLimitError("enough")
-
-    sent: list[Request] = []
-    with FaultyServer([Step(delay_s=0.1)]) as server:
-        engine = engine_for(server.url, concurrency=4)
-        engine = engine.streaming(4) if streamed else engine
-        engine.ahead = enough
-        told, error = collect(engine, asked(100))
-    assert error == "enough"
-    assert [completion.error for completion in told] == [None] * 6
-    assert len(server.seen) == 6
-
-
-def collect(engine: EndpointEngine, requests: Sequence[Request]) -> tuple[list[Completion], str]:
-    told: list[Completion] = []
-    try:
-        for _, completion in engine.complete(requests):
-            told.append(completion)
-    except SpendLimitError as error:
-        return told, str(error)
-    return told, ""
-
-
-def test_all_that_was_billed_is_told_before_the_limit_is() -> None:
-    """A try that was billed and failed counts, also where its request is not sent again."""
-    broken = saying("x", usage=(100, 7), error={"message": "overloaded"})
-
-    def script(request: Seen) -> Step:
-        return replace(broken, delay_s=0.05) if request.question == "q0" else Step(delay_s=1.0)
-
-    def enough(request: Request) -> None:
-        sent.append(request)
-        if len(sent) > 4:
-            raise SpendLimitError("enough")
-
-    sent: list[Request] = []
-    with FaultyServer(script) as server:
-        engine = engine_for(server.url, concurrency=4, timeout_s=20.0)
-        engine.ahead = enough
-        told, error = collect(engine, asked(50))
-    assert error == "enough"
-    assert len(server.seen) == 4
-    assert sorted(completion.tokens_in for completion in told) == [11, 11, 11, 100]
-    assert [c.kind for c in told if c.error] == ["stopped"]

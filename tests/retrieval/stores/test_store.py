@@ -130,12 +130,26 @@ def test_the_databases_own_scores_rank(place, handbook, questions) -> None:
             assert hits[0].score > hits[-1].score > 0
 
 
+def test_words_are_weighed_as_bm25_weighs_them(place) -> None:
+    """A rare word counts more than a common one, even repeated; a word in a short text more."""
+    texts = {f"common {at}": "the ferry and the deck" for at in range(40)}
+    texts |= {"rare": "the deck and the xylophone", "often": "ferry ferry ferry ferry ferry"}
+    texts |= {"short": "a storm", "long": "a storm " + "and some more of the other words " * 30}
+    texts |= {"once": "tide mud sand", "twice": "tide tide sand"}
+    with open_store(place, "weights") as store:
+        store.hold(rows(texts))
+        assert ids(store, "ferry xylophone")[:2] == ["rare", "often"]
+        assert ids(store, "storms") == ["short", "long"]
+        assert ids(store, "tides") == ["twice", "once"]
+
+
 def test_the_ranking_depends_on_the_documents_alone(place, handbook, questions, tmp_path) -> None:
     """A store that went through changes ranks as one that was filled at once, in another order."""
     names = list(handbook)
     with open_store(place, "handbook") as store:
         store.hold(rows(handbook | {names[at]: "long ferry " * 500 for at in range(40)}))
         store.hold(rows(dict.fromkeys(names[:9], "ferry deck")))
+        store.hold(rows(handbook | {"one more": "A ferry on a deck."}))
         store.hold(rows(handbook))
         through_changes = store.search(questions, DEPTH)
         print_of = store.fingerprint()

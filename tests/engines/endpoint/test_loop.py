@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import subprocess
 import sys
+import threading
 import time
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from engines.faulty_server import RESET, FaultyServer, Step, failing
+from engines.endpoint.asking import ask, engine_for
+from engines.faulty_server import RESET, FaultyServer, Seen, Step, failing
 
 PROGRAM = """
 import signal, sys, threading
@@ -25,8 +31,8 @@ engine = EndpointEngine("tiny", sys.argv[2], patience=patience, timeout_s=float(
 if sys.argv[4] == "streamed":
     engine = engine.streaming(8)
 requests = [Request(text=f"q{number}") for number in range(200)]
-print("ready", flush=True)
 try:
+    print("ready", flush=True)
     stream = engine.complete(requests)
     if sys.argv[1] == "close":
         for number, answer in enumerate(stream):
@@ -41,6 +47,7 @@ try:
 except (LadderError, KeyboardInterrupt) as error:
     print("ended", type(error).__name__, flush=True)
 """
+
 
 BAD = {
     "503": failing(503),
@@ -121,3 +128,72 @@ def test_ctrl_c_in_a_whole_run(tmp_path: Path) -> None:
     assert "Traceback" not in err
     assert "never" not in err
     assert "Stopped. What was measured is kept" in err
+
+
+def test_closing_early_stops_the_work() -> None:
+    def script(request: Seen) -> Step:
+        return Step(delay_s=0 if request.question == "0" else 0.3)
+
+    before = threading.active_count()
+    with FaultyServer(script) as server:
+        engine = engine_for(server.url, concurrency=4)
+        stream = engine.complete([ask(str(number)) for number in range(100)])
+        assert next(stream)[0] == 0
+        start = time.monotonic()
+        stream.close()  # type: ignore[attr-defined]
+        assert time.monotonic() - start < 2
+        time.sleep(0.2)  # what was on its way arrives
+        asked = len(server.seen)
+        time.sleep(0.4)
+        assert len(server.seen) == asked < 20
+    deadline = time.monotonic() + 2
+    while threading.active_count() > before and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert threading.active_count() <= before
+
+
+def test_closing_during_a_wait_does_not_hang() -> None:
+    with FaultyServer([Step(), failing(429, retry_after="60")]) as server:
+        engine = engine_for(server.url, concurrency=2, longest_wait_s=60)
+        stream = engine.complete([ask()] * 10)
+        next(stream)
+        time.sleep(0.1)
+        start = time.monotonic()
+        stream.close()  # type: ignore[attr-defined]
+        assert time.monotonic() - start < 2
+
+
+def test_an_interrupt_in_the_caller_leaves_nothing_behind() -> None:
+    def interrupted(stream: Any) -> None:
+        for _ in stream:
+            raise KeyboardInterrupt
+
+    with (
+        FaultyServer([Step(), Step(delay_s=5)]) as server,
+        warnings.catch_warnings(record=True) as told,
+    ):
+        warnings.simplefilter("always")
+        with pytest.raises(KeyboardInterrupt):
+            interrupted(engine_for(server.url).complete([ask()] * 20))
+        gc.collect()
+    assert [str(warning.message) for warning in told] == []  # e.g. an unclosed event loop
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl-C works as on a terminal, also where the tests are a background job that ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_while_waiting_for_the_first_answer(interruptible: None) -> None:
+    main = threading.main_thread().ident
+    assert main is not None
+    with FaultyServer([Step(delay_s=5)]) as server:
+        timer = threading.Timer(0.3, signal.pthread_kill, (main, signal.SIGINT))
+        start = time.monotonic()
+        timer.start()
+        with pytest.raises(KeyboardInterrupt):
+            list(engine_for(server.url).complete([ask()] * 20))
+        assert time.monotonic() - start < 3
