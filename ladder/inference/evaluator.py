@@ -41,7 +41,8 @@ class Evaluator:
 
     def with_data(self, data: Data) -> Evaluator:
         """Return an evaluator of the same task with other data; completions stay cached."""
-        retriever = Retriever(self.task, data, self.models.cache, self.watch)
+        stored = self.retriever.stored
+        retriever = Retriever(self.task, data, self.models.cache, self.watch, stored=stored)
         return replace(self, data=data, retriever=retriever, _longest={})
 
     @cached_property
