@@ -24,6 +24,7 @@ from ladder.gate.verdict import (
     looks,
     rows_to_settle,
 )
+from ladder.report.limits import limit_reason
 from ladder.task import GateLimits
 
 
@@ -129,7 +130,7 @@ def test_a_score_gets_one_of_three_verdicts(hits, n, word):
     assert found.limit == "min_score"
     assert (found.wanted, found.got) == (0.9, hits / n)
     assert found.distance == pytest.approx(hits / n - 0.9)
-    assert str(n) in found.reason
+    assert str(n) in limit_reason(found)
     assert (found.more_rows is None) == (word != "undecided" or hits / n == 0.9)
 
 
@@ -216,7 +217,7 @@ def test_latency_fails_when_more_than_one_in_twenty_is_surely_slower():
     found = judge_latency([10.0] * 80 + [11.0] * 20, 10, 0.05)
     assert (found.verdict, found.got, found.distance) == ("fail", 11, -1)
     assert found.limit == "max_p95_ms"
-    assert "20 of 100 requests took longer than 10 ms" in found.reason
+    assert "20 of 100 requests took longer than 10 ms" in limit_reason(found)
 
 
 def test_one_slow_request_in_a_hundred_does_not_fail_it():
@@ -237,7 +238,7 @@ def test_cost_is_compared_with_its_limit(price, word, distance):
 def test_an_unknown_price_leaves_cost_undecided_and_says_what_to_do():
     found = judge_cost(None, 0.4)
     assert (found.verdict, found.got, found.distance) == ("undecided", None, None)
-    assert "prices:" in found.reason
+    assert "prices:" in limit_reason(found)
 
 
 @pytest.mark.parametrize(
@@ -259,7 +260,6 @@ def limit(word: str, distance: float | None = 0.0) -> LimitVerdict:
             "got": 0.9,
             "distance": distance,
             "verdict": word,
-            "reason": "",
         }
     )
 
@@ -335,7 +335,9 @@ def test_a_clear_verdict_waits_until_the_failures_are_few() -> None:
     """One of 25 rows failed, 4 %: among 50 it is the 2 % that may fail."""
     verdict, seen = looked({25: 1}, [1.0] * 400)
     assert (verdict.verdict, seen) == ("pass", (25, 50))
-    assert verdict.reason.startswith("24 rows"), "the verdict of the look that was clear stands"
+    assert limit_reason(verdict).startswith("24 rows"), (
+        "the verdict of the look that was clear stands"
+    )
 
 
 def test_no_further_rows_are_read_where_too_many_have_failed_for_all_of_them() -> None:
