@@ -51,12 +51,13 @@ class Models:
         self.asked = Asked()
         """What models were asked in this run; cached completions are not in it."""
 
-    def engine(self, model: ModelRef, adapter: str | None = None) -> CachedEngine:
+    def engine(self, model: str, adapter: str | None = None) -> CachedEngine:
         """Return the engine of a model reference, behind the cache.
 
         Raises:
             TaskError: the engine is not on this machine and the task keeps its data here.
         """
+        model = ModelRef(model)
         key = (model, adapter)
         if key not in self._engines:
             opened = self._open(model, adapter)
