@@ -85,6 +85,7 @@ def answer_in(text: str) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_commands_of_the_runbooks_run(tmp_path, smollm):
     """In one folder, in the order of a first assessment and its revalidation."""
     pages = [ROOT / "runbooks" / name for name in ("assess.md", "revalidate.md")]

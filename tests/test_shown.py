@@ -145,8 +145,8 @@ def test_every_verb_over_a_hostile_task(passes, tmp_path):
     [
         failing(400, PLANTED),
         failing(401, PLANTED),
-        pytest.param(failing(500, PLANTED, retry_after="0"), marks=pytest.mark.slow),
-        pytest.param(Step(body=PLANTED.encode()), marks=pytest.mark.slow),
+        pytest.param(failing(500, PLANTED, retry_after="0"), marks=pytest.mark.long),
+        Step(body=PLANTED.encode()),
     ],
     ids=["refused", "no key", "broken", "no JSON"],
 )

@@ -56,7 +56,7 @@ def test_a_merged_copy_answers_as_the_adapter_on_its_base(tiny, adapter, tmp_pat
 
 @pytest.mark.parametrize(
     "tied",
-    [pytest.param(True, marks=pytest.mark.slow), pytest.param(False, marks=pytest.mark.long)],
+    [pytest.param(True, marks=pytest.mark.long), pytest.param(False, marks=pytest.mark.long)],
 )
 def test_a_gguf_file_is_read_back_with_the_same_logits_and_tokens(smollm, tmp_path, tied):
     from transformers import AutoModelForCausalLM, AutoTokenizer

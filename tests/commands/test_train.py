@@ -71,7 +71,14 @@ def test_what_a_student_cannot_learn_from(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["distill_sequence", "distill_logits", "distill_on_policy"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "distill_sequence",
+        pytest.param("distill_logits", marks=pytest.mark.long),
+        pytest.param("distill_on_policy", marks=pytest.mark.long),
+    ],
+)
 def test_a_student_by_hand(tmp_path: Path, smollm: Path, name: str) -> None:
     write_model(smollm, tmp_path / "teacher", 2)
     write_model(smollm, tmp_path / "student", 1)

@@ -18,6 +18,7 @@ from ladder.rungs import r4_distill
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_rungs_student_is_smaller_in_layers_and_in_vocabulary(
     tmp_path: Path, smollm: Path
 ) -> None:

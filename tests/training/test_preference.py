@@ -118,7 +118,13 @@ def test_rows_that_no_preference_can_be_learnt_from(
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "rows"),
-    [("dpo", PAIRS), ("dpo", CHAT), ("orpo", PAIRS), ("orpo", CHAT), ("kto", GRADED)],
+    [
+        ("dpo", PAIRS),
+        pytest.param("dpo", CHAT, marks=pytest.mark.long),
+        ("orpo", PAIRS),
+        pytest.param("orpo", CHAT, marks=pytest.mark.long),
+        ("kto", GRADED),
+    ],
     ids=["dpo", "dpo-chat", "orpo", "orpo-chat", "kto"],
 )
 def test_a_program_moves_its_metric_and_its_artefact_changes_the_logits(

@@ -207,6 +207,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_loss(tiny, tmp_path, dtype)
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_same_seed_gives_the_same_curve_and_another_one_does_not(tiny, tmp_path):
     curves = []
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
