@@ -6,9 +6,9 @@ FOLDER holds the public sets. Each is cut to the rows (and Banking77 to the inte
 that a set takes some six minutes. The teacher is the bundled model: it reads the four nearest
 examples, or the bare prompt, in the form that wins on a few dev examples. It answers training
 examples, and its answers, not the rows' own labels, teach the students of the distill rung: a
-linear head on character n-grams, one on an embedding where a model for it is installed, and with
---generating a pruned language model with a vocabulary of its rows' own. Teacher and students are
-then measured on the same eval examples in one run, nothing kept from before. `kept` is the
+linear classifier on character n-grams, one on an embedding where a model for it is installed, and
+with --generating a pruned language model with a vocabulary of its rows' own. Teacher and students
+are then measured on the same eval examples in one run, nothing kept from before. `kept` is the
 student's score over the teacher's with the interval of their paired difference; ms is the p50 of
 single requests, $ that of
 a request on a machine at 0.20 USD an hour kept busy. The control, on the rows' own labels, shows

@@ -172,7 +172,7 @@ def assess(  # noqa: PLR0913 - each is an option of the command line
 
 
 def _exit_code(answer: Recommendation) -> int:
-    """Return 0 for a rung that passed, 1 for none or an leans_to_pass one, 2 without a verdict."""
+    """Return 0 for a rung that passed, 1 for none or a lean to pass, 2 without a verdict."""
     if answer.withheld:
         return NO_VERDICT
     return 0 if answer.rung is not None and not answer.leans_to_pass else 1

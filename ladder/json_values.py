@@ -11,7 +11,7 @@ HALF, UNWRITABLE = "half a character", "is not JSON serializable"
 
 
 def odd_values(value: object, at: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Yield where (the keys that lead there) and what cannot stand in JSON or be reckoned with.
+    """Yield where (the keys that lead there) and what cannot stand in JSON or be computed with.
 
     Args:
         value: of dicts, lists and plain values, none of which holds itself.
@@ -32,7 +32,7 @@ def odd_values(value: object, at: tuple[str, ...] = ()) -> Iterator[tuple[tuple[
 
 
 def is_finite(value: float) -> bool:
-    """Tell whether a number can be reckoned with: no infinity, no integer beyond floats."""
+    """Tell whether a number can be computed with: no infinity, no integer beyond floats."""
     try:
         return math.isfinite(value)
     except OverflowError:

@@ -1,4 +1,4 @@
-"""A student that does not generate: a linear head on an embedding, or on character n-grams.
+"""A student that does not generate: a linear classifier on an embedding, or on character n-grams.
 
     python recipes/student_label.py --config recipes/student_label.yaml \
         [--model_name_or_path EMBEDDING_FOLDER] --train_file rows.jsonl --output_dir OUT
@@ -75,7 +75,7 @@ def main() -> int:
 def train_head(
     folder: Path, texts: Sequence[str], labels: Sequence[str], settings: Head
 ) -> tuple[int, float]:
-    """Fit a linear head on labelled texts and write it to a folder.
+    """Fit a linear classifier on labelled texts and write it to a folder.
 
     Returns:
         the solver's steps, and the mean cross-entropy that is left on these texts.
@@ -87,7 +87,7 @@ def train_head(
     counts = Counter(labels)
     if len(counts) < 2:
         only = f"`{next(iter(counts))}` in all {len(labels)} rows" if counts else "none at all"
-        stop(f"a label student needs two labels or more to tell apart; found {only}")
+        stop(f"a classifier needs two labels or more to tell apart; found {only}")
     features, config = make_features(texts, settings.model_name_or_path, settings.dtype)
     model = LogisticRegression(C=settings.C, max_iter=settings.max_iter, random_state=settings.seed)
     model.fit(features, labels)

@@ -67,7 +67,7 @@ def train_head(
     seed: int = 0,
     embedding: Path | None = None,
 ) -> None:
-    """Make a label student with the recipe's own program."""
+    """Make a classifier with the recipe's own program."""
     module = program("student_label")
     model = str(embedding) if embedding else None
     module.train_head(folder, texts, labels, module.Head(str(folder), model, seed=seed))

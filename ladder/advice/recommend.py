@@ -123,12 +123,12 @@ def savings(
     tokens = sum(m.requests * each[rung] for rung, m in measured)
     climbed = set(each)
     rows = data.gate + data.sealed
-    dearest = max(each.values(), default=0.0)
+    most = max(each.values(), default=0.0)
     return Savings(
         calls_made=made,
         calls_if_exhaustive=len(task.rungs) * rows,
         tokens_made=round(tokens + confirming * (list(each.values()) or [0.0])[-1]),
-        tokens_if_exhaustive=round(sum(rows * each.get(rung, dearest) for rung in task.rungs)),
+        tokens_if_exhaustive=round(sum(rows * each.get(rung, most) for rung in task.rungs)),
         trainings_made=len(climbed & set(trainings)),
         training_avoided=tuple(r for r in trainings if r in task.rungs and r not in climbed),
     )

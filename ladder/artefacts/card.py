@@ -95,7 +95,7 @@ def model_card(
         pipeline_tag=TAGS.get(passport.kind),
         tags=["escalation-ladder", passport.recipe],
     )
-    whats = {"adapter": "An adapter for", "head": "A linear label student on"}
+    whats = {"adapter": "An adapter for", "head": "A linear classifier on"}
     what = whats.get(passport.kind, "A model trained from")
     at = f" at revision {code(revision)}" if revision else ""
     made = f"made by the recipe {code(passport.recipe)}"

@@ -54,7 +54,7 @@ SHARE_OF_MOST = 0.6
 ENDPOINT_SECONDS = 1.0 / 8
 """Seconds an endpoint's answer takes, with eight under way at once."""
 HEAD_SECONDS = 15.0
-"""A linear head: starting, features of some thousand texts, and the solver."""
+"""A linear classifier: starting, features of some thousand texts, and the solver."""
 EFFICIENCY = 0.85
 """Rows of mixed lengths, a few at a time, reach so much of the probed speed."""
 PLAYS = 3

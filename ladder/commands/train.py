@@ -194,7 +194,7 @@ def _prompts(evaluator: Evaluator, answered: Answered) -> list[dict[str, Any]]:
 def _labels(evaluator: Evaluator, answered: Answered) -> list[dict[str, Any]]:
     if not evaluator.data.labels:
         raise TrainingError(
-            f"{evaluator.task.source}: a label student needs `answer: {{type: label}}`"
+            f"{evaluator.task.source}: a classifier needs `answer: {{type: label}}`"
         )
     return [dict(row) for row in label_rows(answered)]
 

@@ -44,12 +44,12 @@ def crossing(dear: Bill, cheap: Bill, confidence: float) -> Crossing:
         confidence: of the interval, which carries the error of the costs per request.
     """
     gap = dear.fixed_per_month - cheap.fixed_per_month
-    spared = (cheap.per_1k - dear.per_1k) / 1000
+    saved = (cheap.per_1k - dear.per_1k) / 1000
     error = math.hypot(dear.per_1k_error, cheap.per_1k_error) / 1000
     reach = float(ndtri(0.5 + confidence / 2)) * error
-    most, least = spared + reach, spared - reach
+    most, least = saved + reach, saved - reach
     return Crossing(
-        requests=gap / spared if spared > 0 else None,
+        requests=gap / saved if saved > 0 else None,
         low=gap / most if most > 0 else math.inf,
         high=gap / least if least > 0 else None,
     )

@@ -84,9 +84,9 @@ def _replay(
 def _head(
     name: str, place: str | None, adapter: Path | None, beside: Path, own_code: bool
 ) -> Engine:
-    from ladder.engines.classifier import HeadEngine
+    from ladder.engines.classifier import ClassifierEngine
 
-    return HeadEngine(beside / name)
+    return ClassifierEngine(beside / name)
 
 
 def _no_bundled(name: str, place: str | None, beside: Path) -> Fault | None:

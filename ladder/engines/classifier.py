@@ -1,4 +1,4 @@
-"""A student that does not generate: a linear head on character n-grams, or on an embedding.
+"""A student that does not generate: a linear classifier on character n-grams, or on an embedding.
 
 The folder is what the recipe `student_label` leaves.
 """
@@ -31,13 +31,13 @@ Featurize = Callable[[Sequence[str]], Any]
 """Texts -> features (texts, width): a sparse or a dense matrix."""
 
 
-class HeadEngine:
+class ClassifierEngine:
     """Labels a text with a linear model kept in a folder (no pickle: arrays and JSON)."""
 
     def __init__(self, folder: Path) -> None:
         for name in (CONFIG, WEIGHTS):
             if not (folder / name).is_file():
-                raise EngineError(f"{folder} holds no label student: there is no {name} in it")
+                raise EngineError(f"{folder} holds no classifier: there is no {name} in it")
         refuse_changed(folder, None)
         self.folder = folder
         self.config: dict[str, Any] = read_settings(folder / CONFIG)
@@ -70,7 +70,7 @@ class HeadEngine:
             return self.config["labels"], *parts, self._featurize()
         except (LookupError, TypeError, ValueError, OSError, EOFError, BadZipFile) as error:
             fix = "Put the original files back, or train it again"
-            said = f"{CONFIG} and {WEIGHTS} hold no label student ({type(error).__name__}: {error})"
+            said = f"{CONFIG} and {WEIGHTS} hold no classifier ({type(error).__name__}: {error})"
             raise EngineError(f"{self.folder}: {said}. {fix}") from None
 
     @property

@@ -13,7 +13,7 @@ from ladder.files import digest_of, folder_digests, read_record, read_text
 
 PASSPORT = "passport.json"
 HEAD = ("head.json", "head.npz")
-"""What a linear label student consists of."""
+"""What a linear classifier consists of."""
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 PLACES = ("base_model_name_or_path", "_name_or_path", "_model_name_or_path")
 """Fields of a config that say where something lay, not what it is."""

@@ -38,7 +38,7 @@ class Passport(Record):
     created: str
     """UTC, ISO 8601."""
     kind: Literal["adapter", "model", "head", "other"]
-    """`head`, a linear label student, and `other` have no canaries: they write no tokens."""
+    """`head`, a linear classifier, and `other` have no canaries: they write no tokens."""
     parts: dict[str, str]
     """Part of the artefact (weights, config, tokenizer, chat template) -> digest."""
     base: str

@@ -210,13 +210,13 @@ class Economics(Record):
 
 
 class Savings(Record):
-    """What stopping early spared, against measuring every rung on every held-out example."""
+    """What stopping early saved, against measuring every rung on every held-out example."""
 
     calls_made: int
     calls_if_exhaustive: int
     tokens_made: int = 0
     tokens_if_exhaustive: int | None = None
-    """Rungs that were not climbed are reckoned like the dearest that was."""
+    """Rungs that were not climbed are counted like the most expensive one that was."""
     trainings_made: int = 0
     training_avoided: tuple[RungName, ...]
 

@@ -82,7 +82,7 @@ class Candidate(Record):
     description: str
     """The candidate in a few words."""
     model: ModelRef
-    """An engine reference: bundled:…, hf:…, openai:… or head:<folder> (a linear label student)."""
+    """An engine reference: bundled:…, hf:…, openai:… or head:<folder> (a linear classifier)."""
     adapter: str | None = None
     form: Literal["chat", "plain"] = "plain"
     wording: tuple[str, str] = ("Input", "Answer")

@@ -74,9 +74,9 @@ Unresolved = Literal[
     "stronger model never right",
     "no reranker",
 ]
-"""What keeps causes from being told apart: no example names the document with its answer; passages
-that hold the answer were taken for it; no stronger model is named, or it is right nowhere either;
-no reranker is named."""
+"""What keeps causes from being identifiable: no example names the document with its answer;
+passages that hold the answer were taken for it; no stronger model is named, or it is right
+nowhere either; no reranker is named."""
 
 
 class Diagnosis(Record):
@@ -121,7 +121,7 @@ class ContextCosts(Record):
 
     rows: int
     texts: int
-    """Handed over in the split, the right document among them."""
+    """In context in the split, the right document among them."""
     curve: dict[int, Estimate]
     """Texts put in context -> score."""
     knee: int

@@ -164,7 +164,7 @@ class RaceLine(Record):
     n: int
     dropped: bool
     errors: int = 0
-    """Rows that it gave no answer to."""
+    """Rows without a score: it gave no answer to them, or a judge no grade to its answer."""
     inconclusive: bool = False
     """Too many of its requests failed: it neither won nor lost."""
 

@@ -81,7 +81,7 @@ class Asked(Record):
     usd: float = 0.0
     """Paid to endpoints."""
     errors: dict[str, int] = {}
-    """Kind of error -> requests that ended with it; they are asked again, then left out."""
+    """Kind of error -> requests that ended with it, second tries among them."""
 
 
 class Failures(Record):

@@ -109,7 +109,10 @@ def stratum_weights(strata: Sequence[str], shares: Mapping[str, float]) -> list[
 
 
 def _betting_bound(scores: NDArray[np.float64], error: float) -> float:
-    """Return the lowest mean against which betting has not multiplied the capital by 1 / error.
+    """Return a lower bound on the mean of scores in 0..1, too high at most `error` of the time.
+
+    It is the lowest mean that cannot be refuted: a gambler who bets that the mean is higher, never
+    more than he has, has not multiplied his capital by 1 / error.
 
     Each bet knows only the scores before it, so the capital is a fair game's if the mean is true,
     and Ville's inequality bounds its maximum. Its size is the best one for `n` rows of the variance

@@ -49,7 +49,7 @@ def attempt_lines(attempt: Attempt, attempts: Sequence[Attempt]) -> Iterator[str
     yield from context_lines(attempt.context)
     if attempt.race:
         yield "\n<details><summary>The race on dev examples</summary>\n"
-        yield "| candidate | score | rows | failed requests |"
+        yield "| candidate | score | rows | without a score |"
         yield "|---|---|---|---|"
         for line in attempt.race:
             mark = "" if line.dropped else " ← won"
@@ -65,7 +65,7 @@ def _failed_lines(attempt: Attempt) -> Iterator[str]:
     if failed:
         yield (
             f"\nRequests that failed, from the race on: {counted(failed)}. "
-            "They were asked again, and left out where they failed again; none counts as wrong."
+            "What may pass was asked again; what failed again was left out; none counts as wrong."
         )
     if m and m.errors:
         yield (

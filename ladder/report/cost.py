@@ -21,14 +21,16 @@ def cost_lines(a: Assessment) -> Iterator[str]:
             f"{cost['build_usd']:.4f} USD."
         )
     yield from _bill_lines(a)
-    spared = f"; not trained: {', '.join(saved.training_avoided)}" if saved.training_avoided else ""
+    saved_training = (
+        f"; not trained: {', '.join(saved.training_avoided)}" if saved.training_avoided else ""
+    )
     yield (
         f"The decision took {saved.calls_made:,} calls on held-out examples"
         + (f" ({saved.tokens_made:,} tokens)" if saved.tokens_made else "")
         + f", trained rungs: {saved.trainings_made}; measuring every rung on every row takes "
         f"{saved.calls_if_exhaustive:,} calls"
         + (f" ({saved.tokens_if_exhaustive:,} tokens)" if saved.tokens_if_exhaustive else "")
-        + f"{spared}."
+        + f"{saved_training}."
     )
     calls = sum(attempt.asked.calls for attempt in a.attempts)
     tokens = sum(attempt.asked.tokens for attempt in a.attempts)

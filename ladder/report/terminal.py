@@ -50,7 +50,7 @@ def show(assessment: Assessment, folder: Path, console: Console) -> None:
     )
     failed = sum((Counter(a.asked.errors) for a in assessment.attempts), Counter())
     if failed:
-        told = "asked again, then left out: none counts as wrong"
+        told = "left out, none counts as wrong"
         console.print(Text(f"requests that failed: {counted(failed)}; {told}"))
     console.print(Text(f"report {harmless(str(folder / 'report.md'))}"), soft_wrap=True)
     if assessment.plan:

@@ -62,7 +62,7 @@ def first_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
 
 
 def second_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
-    """Return the winner's form, and the chat form, with examples of the training examples.
+    """Return the winner's form, and the chat form, with training examples shown.
 
     JSON answers are tried free and schema-constrained: which one scores better is not known.
     """

@@ -60,7 +60,7 @@ def pointless(bench: Bench) -> str | None:
 
 
 def first_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
-    """Let the teacher answer the inputs, then teach a small language model and linear heads."""
+    """Let the teacher answer the inputs, then teach a small model and linear classifiers."""
     teacher = teacher_of(bench.task, bench.history.best(), NAME)
     inputs = (*bench.data.train, *bench.data.unlabeled)[: bench.task.training.max_rows]
     outcomes = answer(bench.evaluator, teacher, inputs, "teacher answers", scored=False)
@@ -107,13 +107,13 @@ def _generating_student(bench: Bench, teacher: Candidate, taught: Sequence[Outco
 
 
 def label_students(bench: Bench, taught: Sequence[Outcome]) -> list[Candidate]:
-    """Fit linear heads on the teacher's labels: no language model is left in them.
+    """Fit linear classifiers on the teacher's labels: no language model is left in them.
 
     One reads character n-grams; where an embedding model is at hand, another reads its vectors.
     """
     never = unseen_labels(bench.evaluator, [o.text for o in taught])
     if never:
-        bench.evaluator.watch.say(f"  the label students cannot answer: {never}")
+        bench.evaluator.watch.say(f"  the classifiers cannot answer: {never}")
     students = [_linear_student(bench, taught, None, "character n-grams")]
     embedding = bench.trainer.embedding()
     if embedding is not None:
@@ -129,7 +129,7 @@ def _linear_student(
     build = bench.trainer.train(recipe, embedding, rows)
     return Candidate(
         rung=NAME,
-        description=f"linear head on {reads}",
+        description=f"linear classifier on {reads}",
         model=f"head:{build.folder}",
         decoding="free",
         build=_with_costs(bench, build, taught),

@@ -27,7 +27,7 @@ def learning_rows(evaluator: Evaluator) -> tuple[Sample, ...]:
 
 
 def proving_rows(evaluator: Evaluator, *candidates: Candidate) -> list[Sample]:
-    """Return fresh training examples and are shown by none of the candidates."""
+    """Return training examples that chose nothing and that none of the candidates shows."""
     shown = {shot for candidate in candidates for shot in candidate.shots}
     if any(candidate.instruction for candidate in candidates):  # it may be written from these
         shown |= {sample.id for sample in learning_rows(evaluator)}

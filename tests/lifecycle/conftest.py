@@ -22,7 +22,7 @@ THINGS = {"bread": ["loaf", "baguette", "roll"], "cake": ["muffin", "tart", "ecl
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A task that a trained label student answers, in a folder of its own."""
+    """A task that a trained classifier answers, in a folder of its own."""
     rows = [
         {"input": f"{count} {thing}s, order number {count * 7919 % 1000}", "target": label}
         for label, things in THINGS.items()
