@@ -268,7 +268,7 @@ def run(case: Case, folder: Path) -> Ran:
             scored = [row for row in rows(path) if row["score"] is not None]
             wrong += sum(row["answer"] not in model.said[inputs[row["id"]]] for row in scored)
     races = {
-        f"{attempt['rung']}: {line['technique']}": (line["score"], line["n"])
+        f"{attempt['rung']}: {line['description']}": (line["score"], line["n"])
         for attempt in found.get("attempts", ())
         for line in attempt["race"]
         if not line.get("errors") and line["n"]
@@ -287,7 +287,9 @@ def decision(code: int, found: dict[str, Any]) -> str:
         return "withheld"
     if code not in (0, 1):
         return f"exit {code}"
-    return (answer.get("rung") or "none") + (", unproven" if answer.get("unproven") else "")
+    return (answer.get("rung") or "none") + (
+        ", leans to pass" if answer.get("leans_to_pass") else ""
+    )
 
 
 def cases(seed: int) -> Iterator[Case]:
