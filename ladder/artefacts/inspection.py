@@ -61,7 +61,7 @@ def hand_on(folder: Path, to: str, into: Path | None, base: str | None = None) -
 
     Args:
         folder: of the artefact.
-        to: a key of `training.export.TARGETS`.
+        to: a key of `artefacts.export.TARGETS`.
         into: what to write; beside the artefact where it is not given.
         base: folder or reference of the base under an adapter, where it lies elsewhere now.
 

@@ -142,7 +142,7 @@ def _nothing_to_try(task: Task, data: Data) -> Iterator[str]:
 
 
 def _shape(task: Task, data: Data) -> Iterator[str]:
-    """Say how many right answers could not be given by a model that is schema-constrained."""
+    """Say how many right answers a schema-constrained model could not give."""
     if task.answer.type != "json":
         return
     held = [*data.dev, *data.gate, *data.sealed]

@@ -1,4 +1,4 @@
-"""What a candidate's search put in context for the eval set it."""
+"""What a candidate's search put in context for the eval set."""
 
 from __future__ import annotations
 

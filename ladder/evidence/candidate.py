@@ -93,13 +93,13 @@ class Candidate(Record):
     shots: tuple[str, ...] = ()
     """Ids of the training samples shown before the question."""
     decoding: Literal["free", "scored", "constrained", "json"] = "free"
-    """`json`: free, and schema-constrained of the answers."""
+    """`json`: generated, and constrained to the JSON Schema of the answers."""
     calibration: Literal["none", "empty", "batch"] = "none"
     retrieval: Retrieval | None = None
     votes: int = 1
-    """Answers drawn for a request at most; the most frequent one is given (`rungs.voting`)."""
+    """Answers drawn for a request at most; the most frequent one is given (`inference.voting`)."""
     rewrite: bool = False
-    """An answer that a check finds fault with is asked for once more (`rungs.rewriting`)."""
+    """An answer that a check finds fault with is asked for once more (`inference.rewriting`)."""
     no_op: bool = False
     """One blank line more, and nothing else: how much answers change by chance."""
     build: Build = Build()

@@ -75,7 +75,7 @@ class Retriever:
 
     @cached_property
     def read_texts(self) -> dict[Source, list[str]]:
-        """What is put in context of them, without titles."""
+        """What of them is put in context: without titles."""
         documents = [document.text for document in self.data.documents]
         return {"documents": documents, "examples": self.texts["examples"]}
 

@@ -17,7 +17,7 @@ from ladder.task import Task
 
 
 class Remembers(Protocol):
-    """Keeps what is dear to compute (`engines.cache.Cache`)."""
+    """Keeps what is expensive to compute (`models.cache.Cache`)."""
 
     def remember(self, name: str, about: Any, compute: Callable[[], Any]) -> Any:
         """Return what was computed about the same before, else compute it."""
