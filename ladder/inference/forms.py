@@ -52,7 +52,7 @@ def wordings(evaluator: Evaluator) -> tuple[tuple[str, str], ...]:
 
 
 def held_to_schema(evaluator: Evaluator, candidate: Candidate) -> list[Candidate]:
-    """Return a free candidate, constrained to the schema of the answers; none where it cannot be."""
+    """Return a free candidate, constrained to the answers' schema; none where it cannot be."""
     can = evaluator.engine(candidate).abilities
     if candidate.decoding != "free" or not can.json_schema or evaluator.answer_schema is None:
         return []
