@@ -39,8 +39,31 @@ def main() -> int:
 
 def make_trainer(files: Files, settings: Any, model: Any) -> tuple[Any, list[Any]]:
     """Return TRL's ORPOTrainer, looking at completions only, and the pairs it does not see."""
-    from trl.experimental.orpo import ORPOTrainer
     from trl.trainer.utils import add_fused_lm_head
+
+    rows = read_rows(files.train_file, ("prompt", "chosen", "rejected"))
+    refuse_equal(rows, files.train_file)
+    tokenizer = tokenizer_of(model, settings)
+    learnt, held_out = hold_out(rows)
+    tokenized = [_tokenized(tokenizer, row) for row in learnt]
+    if settings.max_length is not None:
+        lengths = [max(len(r["chosen_labels"]), len(r["rejected_labels"])) for r in tokenized]
+        tokenized = fitting(tokenized, lengths, settings.max_length)
+    arguments = trainer_arguments(settings, model, tokenizer, tokenized)
+    quantized = arguments.pop("quantization_config")  # this trainer takes it with the model's own
+    settings.model_init_kwargs |= {"quantization_config": quantized, "device_map": None}
+    trainer = _completion_trainer()(**arguments)
+    score_completions_only()
+    add_fused_lm_head(
+        trainer.model.get_base_model() if model.use_peft else trainer.model,
+        outputs=("log_probs", "mean_logits"),
+    )
+    return trainer, held_out
+
+
+def _completion_trainer() -> Any:
+    """Return a kind of TRL's ORPOTrainer that looks at completions only."""
+    from trl.experimental.orpo import ORPOTrainer
 
     class CompletionTrainer(ORPOTrainer):  # type: ignore[misc]
         """Run the head where a completion is, and learn completions alone, as the paper does.
@@ -71,24 +94,7 @@ def make_trainer(files: Files, settings: Any, model: Any) -> tuple[Any, list[Any
             logits = [found.mean_logits[side][there[side]] for side in sides]
             return *(means[side] for side in sides), *logits, loss
 
-    rows = read_rows(files.train_file, ("prompt", "chosen", "rejected"))
-    refuse_equal(rows, files.train_file)
-    tokenizer = tokenizer_of(model, settings)
-    learnt, held_out = hold_out(rows)
-    tokenized = [_tokenized(tokenizer, row) for row in learnt]
-    if settings.max_length is not None:
-        lengths = [max(len(r["chosen_labels"]), len(r["rejected_labels"])) for r in tokenized]
-        tokenized = fitting(tokenized, lengths, settings.max_length)
-    arguments = trainer_arguments(settings, model, tokenizer, tokenized)
-    quantized = arguments.pop("quantization_config")  # this trainer takes it with the model's own
-    settings.model_init_kwargs |= {"quantization_config": quantized, "device_map": None}
-    trainer = CompletionTrainer(**arguments)
-    score_completions_only()
-    add_fused_lm_head(
-        trainer.model.get_base_model() if model.use_peft else trainer.model,
-        outputs=("log_probs", "mean_logits"),
-    )
-    return trainer, held_out
+    return CompletionTrainer
 
 
 def _tokenized(tokenizer: Any, row: Any) -> dict[str, list[int]]:
