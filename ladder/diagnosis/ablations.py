@@ -15,7 +15,7 @@ from ladder.inference.failures import require_conclusive
 from ladder.inference.outcome import Outcome, scores_of
 from ladder.retrieval.retriever import DEPTH
 from ladder.samples.rows import Sample
-from ladder.scorers import ModelScorer
+from ladder.scorers import ModelScorer, best_score
 from ladder.scorers.contains import contains
 from ladder.task import RungName
 
@@ -136,7 +136,7 @@ def _lenient(evaluator: Evaluator, outcome: Outcome, score: float) -> float:
     # A label that is part of a longer one that is named too does not count as named.
     named = [a for a in labels if not any(a != b and a in b for b in labels)]
     if len(named) == 1:
-        return scorer(named[0], outcome.sample.target).value
+        return best_score(scorer, named[0], outcome.sample.targets).value
     if evaluator.data.labels:
         return score
-    return max(score, contains()(text, outcome.sample.target).value)
+    return max(score, best_score(contains(), text, outcome.sample.targets).value)

@@ -76,6 +76,10 @@ class Completion:
     paid, and are no part of what an answer costs."""
     first_s: float | None = None
     """Seconds until the first token came, where the answer was streamed."""
+    cut: bool = False
+    """The answer reached `max_tokens` before it ended: its end is missing."""
+    thought_tokens: int = 0
+    """Of `tokens_out`: what the model thought before it answered. It is paid, and never scored."""
     cached: bool = False
 
     @property

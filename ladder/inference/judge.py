@@ -11,7 +11,7 @@ from ladder.gate.verdict import too_many_failed
 from ladder.inference.evaluator import Evaluator
 from ladder.inference.outcome import NoScore
 from ladder.samples.rows import Sample
-from ladder.scorers import ModelScorer, Score
+from ladder.scorers import ModelScorer, Score, best_score
 from ladder.task import ModelRef
 
 TIMES_ASKED = 2
@@ -41,7 +41,7 @@ def score_all(evaluator: Evaluator, given: Sequence[Given]) -> list[Scored]:
         if isinstance(scorer, ModelScorer):
             columns[name] = ask_judge(evaluator, scorer, given)
         else:
-            columns[name] = [scorer(text, sample.target) for sample, text in given]
+            columns[name] = [best_score(scorer, text, sample.targets) for sample, text in given]
     names = list(columns)
     rows = zip(*columns.values(), strict=True)
     return [_scored(dict(zip(names, found, strict=True))) for found in rows]
@@ -63,7 +63,7 @@ def gated_scores(evaluator: Evaluator, given: Sequence[Given]) -> list[float | N
     """
     _, scorer = evaluator.scorers[0]
     if not isinstance(scorer, ModelScorer):
-        return [scorer(text, sample.target).value for sample, text in given]
+        return [best_score(scorer, text, sample.targets).value for sample, text in given]
     found = ask_judge(evaluator, scorer, given)
     lost = [one for one in found if isinstance(one, NoScore) and not one.is_own_fault]
     if too_many_failed(len(lost), len(found), evaluator.task.gate.max_error_rate):
@@ -83,7 +83,7 @@ def ask_judge(
     engine = evaluator.models.engine(model)
     requests = [
         Request(
-            messages=scorer.messages(sample.input, sample.target, text),
+            messages=scorer.messages(sample.input, " / ".join(sample.targets), text),
             choices=scorer.choices,  # an engine that cannot score them answers freely
             max_tokens=scorer.max_tokens,
         )

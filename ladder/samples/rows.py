@@ -14,6 +14,9 @@ class Sample:
     id: str
     input: str
     target: str
+    """The right answer; where there are several the first, which is shown and learnt."""
+    also_right: tuple[str, ...] = ()
+    """Further answers that are as right."""
     doc_ids: tuple[str, ...] = ()
     """Documents that hold the answer, where the user knows them."""
     group: str = ""
@@ -21,6 +24,11 @@ class Sample:
     stratum: str = ""
     """The kind of row whose share in production the task knows (use.strata)."""
     time: str = ""
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Every answer that is right."""
+        return (self.target, *self.also_right)
 
     @property
     def unit(self) -> tuple[str, str]:

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Callable
 
 from ladder.errors import Problem, TaskError
-from ladder.scorers.base import ModelScorer, Score, Scorer
+from ladder.scorers.base import ModelScorer, Score, Scorer, best_score
 from ladder.scorers.contains import contains
 from ladder.scorers.exact_match import exact_match
 from ladder.scorers.hf_evaluate import hf_evaluate, metric_code
@@ -37,6 +37,7 @@ __all__ = [
     "ModelScorer",
     "Score",
     "Scorer",
+    "best_score",
     "code_behind",
     "make_scorer",
     "runs_code",

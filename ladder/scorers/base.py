@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -20,6 +21,14 @@ class Scorer(Protocol):
     def __call__(self, answer: str, target: str) -> Score:
         """Return the score; both texts may be empty, neither raises."""
         ...
+
+
+def best_score(scorer: Scorer, answer: str, targets: Sequence[str]) -> Score:
+    """Return an answer's score against the target that it comes nearest to.
+
+    The maximum over the right answers, as SQuAD counts (Rajpurkar et al., 2016, section 6.1).
+    """
+    return max((scorer(answer, target) for target in targets), key=lambda score: score.value)
 
 
 @runtime_checkable
