@@ -104,6 +104,9 @@ class RehearsedEngine:
         self.count_tokens = stands_for.count_tokens
         self.speed = speed
         self.texts = texts or ("",)
+        longest = max(map(self.count_tokens, self.texts))
+        self._most = 2 * longest + 16
+        """Tokens of a chatty answer: a limit may leave much more room, and is seldom reached."""
 
     def fingerprint(self) -> dict[str, str]:
         """Return a name of its own: its answers are nobody's."""
@@ -125,7 +128,7 @@ class RehearsedEngine:
                 scored = DRAWN_LABEL_TOKENS * len(request.choices)
                 text = request.choices[int(drawn * len(request.choices))]
             else:
-                tokens_out = max(1, round(SHARE_OF_MOST * request.max_tokens))
+                tokens_out = max(1, round(SHARE_OF_MOST * min(request.max_tokens, self._most)))
                 written, scored = float(tokens_out), 0
                 text = self.texts[int(drawn * len(self.texts))]
             seconds = ENDPOINT_SECONDS

@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
+CUT_BEFORE_TEXT = "cut before any text"
+"""The kind of error of an answer that reached its limit of tokens before it began."""
 OWN_KINDS = frozenset(
     {
         "too long",
         "empty",
-        "cut before any text",
+        CUT_BEFORE_TEXT,
         "content filter",
         "refusal",
         "tool call",

@@ -64,9 +64,13 @@ class Evaluator:
         return {sample.id: sample for sample in self.data.train}
 
     def longest_target(self, engine: CachedEngine) -> int | None:
-        """Return the most tokens of a training target, by the engine's count; None without one."""
+        """Return the most tokens of a known answer, by the engine's count; None without one.
+
+        Known are those of the training and of the dev examples.
+        """
         if engine.identity not in self._longest:
-            targets = {sample.target for sample in self.data.train[:TARGETS_COUNTED]}
+            known = (*self.data.train[:TARGETS_COUNTED], *self.data.dev)
+            targets = {target for sample in known for target in sample.targets}
             self._longest[engine.identity] = max(map(engine.count_tokens, targets), default=None)
         return self._longest[engine.identity]
 

@@ -87,7 +87,9 @@ class AnswerForm(_Section):
     labels: tuple[str, ...] = ()
     """The closed answer set; taken from the training examples when it is not given."""
     json_schema: dict[str, Any] | None = Field(None, alias="schema")
-    max_tokens: int = Field(64, ge=1, le=4096)
+    max_tokens: int | None = Field(None, ge=1, le=32_768)
+    """Tokens that an answer may have, a model's thoughts before it included; default: what the
+    known answers need, and some more."""
 
 
 class GateLimits(_Section):
