@@ -247,7 +247,7 @@ def rehearsed(bench: Bench, speed: Speed, deal: int, folder: Path) -> Bench:
     texts = [sample.target for sample in data.train[:200]]
 
     def opener(model: ModelRef, adapter: str | None) -> RehearsedEngine:
-        return RehearsedEngine(f"{model} {adapter}", _stands_for(task, model), speed, texts)
+        return RehearsedEngine(f"{model} {adapter}", stands_for(task, model), speed, texts)
 
     cache = Cache(folder / "rehearsal.sqlite")
     models = Models(task, cache, watch, opener)
@@ -322,7 +322,7 @@ def _mean(found: Sequence[Asked | str]) -> Asked | str:
     )
 
 
-def _stands_for(task: Task, model: ModelRef) -> Stands:
+def stands_for(task: Task, model: ModelRef) -> Stands:
     """Return the engine that a rehearsal counts with. Trained models count like their base."""
     name = task.models.base if model.name == REHEARSED else model
     folders = (Path(name.name), task.folder / name.name)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import fmean
 
+from ladder.climb.lengths import length_warnings
 from ladder.climb.own_code import named_code
 from ladder.climb.preflight import (
     preflight,
@@ -59,6 +60,7 @@ def check_task(path: Path, data_root: Path | None) -> list[str]:
         *_optional_columns(task, data),
         *_blind_spots(task, data, scorers[0]),
         *_shape(task, data),
+        *length_warnings(task, data),
     ]
 
 
