@@ -366,7 +366,8 @@ def schedule(
     target: Annotated[str, typer.Option(help="cron or github.")] = "cron",
 ) -> None:
     """Print a job that runs the revalidation; nothing is installed."""
-    from ladder.lifecycle.plan import find_plan, load_plan
+    from ladder.lifecycle.needs import needs_of
+    from ladder.lifecycle.plan import find_plan, load_plan, task_of
     from ladder.lifecycle.schedule import TARGETS
 
     if target not in TARGETS:
@@ -374,8 +375,9 @@ def schedule(
             f"{target}: targets are {', '.join(TARGETS)}", param_hint="--target"
         )
     plan = find_plan(plan)
-    load_plan(plan)
-    typer.echo(TARGETS[target](plan), nl=False)
+    loaded = load_plan(plan)
+    needs = needs_of(loaded, task_of(plan, loaded))
+    typer.echo(TARGETS[target](plan, needs), nl=False)
 
 
 def _granted(allow_code: bool) -> Granted:
