@@ -78,7 +78,7 @@ def _replay(
 ) -> Engine:
     from ladder.engines.replay import ReplayEngine
 
-    return ReplayEngine(beside / name)
+    return ReplayEngine(beside / _file(name, place))
 
 
 def _head(
@@ -86,7 +86,12 @@ def _head(
 ) -> Engine:
     from ladder.engines.classifier import ClassifierEngine
 
-    return ClassifierEngine(beside / name)
+    return ClassifierEngine(beside / _file(name, place))
+
+
+def _file(name: str, place: str | None) -> str:
+    """Return the name of a file or a folder, which is nowhere but here: an `@` is part of it."""
+    return name if place is None else f"{name}@{place}"
 
 
 def _no_bundled(name: str, place: str | None, beside: Path) -> Fault | None:

@@ -17,7 +17,7 @@ PAIRS = (
 )
 """How blocks of thoughts begin and end."""
 LONE_ENDS = ("</think>", "</seed:think>", "[/THINK]", "<|END_THINKING|>", "◁/think▷", "<channel|>")
-"""Ends of blocks whose beginning the chat template writes, so that the answer holds the end only."""
+"""Ends of blocks whose beginning the chat template may write: then a reply holds only the end."""
 _QUOTES = "`'\"“”‘’«»"
 _HARMONY = re.compile(r"\s*(?:<\|start\|>assistant)?<\|channel\|>(.*)", re.DOTALL)
 _FINAL = re.compile(r"(?:\A|<\|channel\|>)final.*?<\|message\|>", re.DOTALL)
@@ -104,4 +104,6 @@ def _is_mentioned(before: str, after: str) -> bool:
     """Tell whether a mark stands in quotes, or as a word of a sentence, and so ends nothing."""
     left, right = before[-1:], after[:1]
     opened = not before[-2:-1].strip(" \n([{")  # else the quotes end what was thought
-    return (left == right == " ") or (opened and left != "" and left in _QUOTES and right in _QUOTES)
+    return (left == right == " ") or (
+        opened and left != "" and left in _QUOTES and right in _QUOTES
+    )

@@ -179,7 +179,7 @@ class _Server(ThreadingHTTPServer):
 
 def _echo(request: Seen, usage: bool) -> bytes:
     message = {"role": "assistant", "content": f"  {request.question}\n"}
-    body: dict[str, Any] = {"choices": [{"message": message, "finish_reason": "length"}]}
+    body: dict[str, Any] = {"choices": [{"message": message, "finish_reason": "stop"}]}
     if usage:
         body["usage"] = {"prompt_tokens": 11, "completion_tokens": 3}
     return json.dumps(body).encode()

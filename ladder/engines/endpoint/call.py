@@ -14,7 +14,7 @@ from ladder.engines.endpoint.failure import TryError
 from ladder.engines.endpoint.giving_up import access_refused, endpoint_down
 from ladder.engines.endpoint.loop import Put
 from ladder.engines.endpoint.pacing import Pace
-from ladder.engines.endpoint.sending import Sender
+from ladder.engines.endpoint.sending import Sender, add
 
 
 @dataclass
@@ -31,7 +31,7 @@ class Tries:
 
     def pay(self, tokens: tuple[int, int]) -> None:
         """Add what a try without an answer cost."""
-        self.tokens = self.tokens[0] + tokens[0], self.tokens[1] + tokens[1]
+        self.tokens = add(self.tokens, tokens)
 
     def forgive(self, seen: tuple[int, int]) -> None:
         """Begin anew after an outage: it is not the request's, nor part of its time."""
@@ -167,7 +167,8 @@ class Call:
         first_s = completion.first_s
         if first_s is not None:
             first_s += seconds - completion.seconds
-        return replace(completion, seconds=seconds, first_s=first_s, lost_tokens=tries.tokens)
+        lost = add(completion.lost_tokens, tries.tokens)
+        return replace(completion, seconds=seconds, first_s=first_s, lost_tokens=lost)
 
     def _note(self, failure: TryError, began: float, check: bool) -> None:
         """Count a failed try.

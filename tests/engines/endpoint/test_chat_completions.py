@@ -39,7 +39,6 @@ def test_payload_and_answer() -> None:
         ],
         "max_tokens": 7,
         "temperature": 0,
-        "seed": 0,
         "stop": ["\n\n"],
     }
 
