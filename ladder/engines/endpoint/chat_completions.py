@@ -178,6 +178,8 @@ def _parted(message: Mapping[str, Any]) -> tuple[str | None, str]:
     if content is None:
         return None, thought
     within, text = split_thoughts(content)
+    if is_blank(text) and not is_blank(content):
+        within = content  # a block, if only its beginning
     # JSON can spell half a surrogate pair, which no file can hold.
     return text.encode("utf-8", "replace").decode("utf-8"), thought + within
 
