@@ -92,11 +92,15 @@ def init(folder: Annotated[Path, typer.Argument(help="A new folder.")] = Path("m
 
 
 @app.command()
-def check(task: TaskFile, data: DataFolder = None) -> None:
-    """Read a task and its rows; report every mistake, and what the rows can tell."""
+def check(
+    task: TaskFile,
+    data: DataFolder = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Send endpoints no greeting.")] = False,
+) -> None:
+    """Read a task and its rows; report every mistake, and what rows and endpoints can tell."""
     from ladder.commands.check import check_task
 
-    for line in check_task(task, data):
+    for line in check_task(task, data, greet=not offline):
         _tell(line)
 
 

@@ -12,7 +12,7 @@ from ladder.climb.preflight import (
     preflight,
 )
 from ladder.commands.trust import how_named
-from ladder.engines import is_served
+from ladder.engines import is_served, kind_of
 from ladder.errors import TaskError
 from ladder.progress import Quiet
 from ladder.report.data import documents, train_rows
@@ -28,10 +28,17 @@ from ladder.trust.keys import about_key, place_at
 from ladder.wording import harmless
 
 TERSE_WORDS = 6
+GREETING_SECONDS = 10.0
+"""That an endpoint has to answer a greeting."""
 
 
-def check_task(path: Path, data_root: Path | None) -> list[str]:
+def check_task(path: Path, data_root: Path | None, *, greet: bool = False) -> list[str]:
     """Return what is known about a task, line by line.
+
+    Args:
+        path: of task.yaml.
+        data_root: folder that data files are looked up in, where it is not the task's.
+        greet: send each endpoint a greeting, to see what answers there.
 
     Raises:
         TaskError, DataError: with every mistake found.
@@ -52,6 +59,7 @@ def check_task(path: Path, data_root: Path | None) -> list[str]:
         f"{report.reserve} in reserve · {documents(report)}",
         headline(task, report),
         *_keys(task),
+        *(_greetings(task) if greet else ()),
         *(how_named(named, task.consent) for named in code),
         *(f"set aside, like an earlier row: {pair}" for pair in report.set_aside[:5]),
         *(f"repeats a training example: {pair}" for pair in report.contaminated[:5]),
@@ -80,15 +88,34 @@ def _optional_columns(task: Task, data: Data) -> Iterator[str]:
             yield f"warning: data.columns.{name}: no held-out example has `{column}`"
 
 
-def _keys(task: Task) -> Iterator[str]:
-    """Say of each endpoint which key would be sent, by the name of its variable."""
+def _endpoints(task: Task) -> Iterator[tuple[str, ModelRef, str]]:
+    """Yield the models that are answered by a server: role, reference, URL."""
     asking = [choice for choice in task.score if choice.name in MODEL_SCORERS]
     judges = {f"score.{each.name}.model": each.parameters.get("model") for each in asking}
     for role, reference in {**task.models.model_dump(), **judges}.items():
         ref = ModelRef(reference) if reference else None
         if ref and ref.place and is_served(ref):
-            place = place_at(ref.place)
-            yield f"{role}: {harmless(ref.name, 80)} at {place}: {about_key(place)}"
+            yield role, ref, ref.place
+
+
+def _greetings(task: Task) -> Iterator[str]:
+    """Say of each endpoint whether it answers, and how; a server may well not be up yet."""
+    greeted: set[ModelRef] = set()
+    for role, ref, url in _endpoints(task):
+        kind = kind_of(ref)
+        if ref not in greeted and kind and kind.greet:
+            greeted.add(ref)
+            seconds = min(GREETING_SECONDS, task.rules.request_timeout_s)
+            there, words = kind.greet(ref.name, url, seconds)
+            where = f"{role}: {harmless(ref.name, 80)} at {place_at(url)}"
+            yield f"{where}: {words}" if there else f"warning: {where}: {words}"
+
+
+def _keys(task: Task) -> Iterator[str]:
+    """Say of each endpoint which key would be sent, by the name of its variable."""
+    for role, ref, url in _endpoints(task):
+        place = place_at(url)
+        yield f"{role}: {harmless(ref.name, 80)} at {place}: {about_key(place)}"
     store = store_parts(task.data.store)[1] if task.data.store else ""
     if is_url(store):
         place = qdrant_place(store)

@@ -38,6 +38,16 @@ class Address:
         """Whether it is on this machine."""
         return self.place.here
 
+    def beside(self, name: str) -> httpx.URL:
+        """Return the URL of what stands beside its chat completions, with the same query."""
+        path, mark, query = self.url.raw_path.partition(b"?")
+        base = path.removesuffix(b"chat/completions")
+        return self.url.copy_with(raw_path=base + name.encode() + mark + query)
+
+    def at_root(self, path: str) -> httpx.URL:
+        """Return a URL at the root of its host."""
+        return self.url.copy_with(raw_path=path.encode())
+
     def headers(self) -> dict[str, str]:
         """Return the header that carries the key; none without one, or where a login is sent.
 
@@ -110,21 +120,18 @@ def checked_url(model: str, base_url: str) -> httpx.URL:
     return url
 
 
-def open_client(
+def client_options(
     address: Address, headers: dict[str, str], timeout_s: float, connections: int
-) -> httpx.AsyncClient:
-    """Return a client for one endpoint.
+) -> dict[str, Any]:
+    """Return what a client for one endpoint is made of.
 
     Args:
         address: of the endpoint.
         headers: of its key (`Address.headers`).
         timeout_s: between two bytes, at most.
         connections: open at once, at most.
-
-    Raises:
-        EngineError: the environment names a proxy of a kind that is not supported.
     """
-    options: dict[str, Any] = {
+    return {
         "headers": {"Content-Type": "application/json", "Accept-Encoding": "gzip", **headers},
         "auth": address.login,
         "timeout": httpx.Timeout(timeout_s, connect=min(timeout_s, CONNECT_SECONDS)),
@@ -132,6 +139,17 @@ def open_client(
         # What is for this machine must not go through a proxy that the environment names.
         "trust_env": not address.local,
     }
+
+
+def open_client(
+    address: Address, headers: dict[str, str], timeout_s: float, connections: int
+) -> httpx.AsyncClient:
+    """Return a client for one endpoint, made of `client_options`.
+
+    Raises:
+        EngineError: the environment names a proxy of a kind that is not supported.
+    """
+    options = client_options(address, headers, timeout_s, connections)
     try:
         return httpx.AsyncClient(**options)
     except (ImportError, ValueError) as error:

@@ -104,7 +104,8 @@ class Call:
                 tries.forgive(self.breaker.ended)
                 if len(tries.failed) >= self.attempts:
                     last = tries.failed[-1]
-                    words = f"no answer in {len(tries.failed)} attempts; the last: {last}"
+                    many = f"no answer in {len(tries.failed)} attempts; the last: "
+                    words = str(last) if len(tries.failed) == 1 else f"{many}{last}"
                     return tries.gives_up(last.kind, words)
                 patience = self.breaker.patience
                 await asyncio.sleep(backoff_s(tries.failed, patience) if tries.failed else 0)

@@ -208,7 +208,7 @@ def picky(*names: str, temperature: bool = False) -> Callable[[Seen], Step]:
 def test_what_was_found_out_holds_for_all_further_requests_and_is_said_once() -> None:
     with FaultyServer(picky("max_tokens", "stop", temperature=True)) as server:
         engine = engine_for(server.url, refusals_at_first=2, refusals=2)
-        with pytest.warns(UserWarning, match="") as said:
+        with pytest.warns(UserWarning, match="tiny at") as said:
             answers = dict(engine.complete([ask(str(at), stop=("\n",)) for at in range(20)]))
         first = len(server.seen)
         with warnings.catch_warnings():
