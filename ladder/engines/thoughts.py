@@ -24,7 +24,7 @@ _FINAL = re.compile(r"(?:\A|<\|channel\|>)final.*?<\|message\|>", re.DOTALL)
 """Where the answer begins in a reply in OpenAI's harmony form."""
 _BARE_HARMONY = re.compile(r"\s*analysis(.*?)assistantfinal(.*)", re.DOTALL)
 """The same where the server has left the special tokens out."""
-_MARK = re.compile(r"<\|[a-z]+\|>")
+_MARK = re.compile(r"(?:\A|<\|channel\|>)\w+<\|message\|>|<\|[a-z]+\|>(?:assistant)?")
 _AROUND = re.compile(r"<\|(START|END)_RESPONSE\|>")
 """What Command A writes around the answer that follows its thoughts."""
 

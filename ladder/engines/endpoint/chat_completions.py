@@ -89,7 +89,8 @@ def reply_of(data: Any, limit: int) -> Reply:
         text, thought = _parted(message)
         cut = _is_cut(choice)
         if text is None or is_blank(text):
-            raise _no_answer(message, text, thought, _at_limit(limit, usage) if cut else "")
+            told = _at_limit(limit, usage, thought) if cut else ""
+            raise _no_answer(message, text, thought, told)
     except TryError as failure:
         failure.tokens = usage.paid
         raise
@@ -184,10 +185,12 @@ def _parted(message: Mapping[str, Any]) -> tuple[str | None, str]:
     return text.encode("utf-8", "replace").decode("utf-8"), thought + within
 
 
-def _at_limit(limit: int, usage: Usage) -> str:
+def _at_limit(limit: int, usage: Usage, thought: str) -> str:
     """Say which limit cut an answer before it began, and what the tokens went into."""
     said = f"the limit of {limit} tokens was reached before the answer began"
-    return f"{said}; {usage.thoughts} of them were thoughts" if usage.thoughts else said
+    if usage.thoughts:
+        return f"{said}; {usage.thoughts} of them were thoughts"
+    return said if is_blank(thought) else f"{said}, while the model was thinking"
 
 
 def _no_answer(message: Mapping[str, Any], text: str | None, thought: str, cut: str) -> TryError:
