@@ -52,7 +52,7 @@ def usage_with(thoughts: int, answer: int = 60, total: int = 80) -> dict[str, An
 
 
 LATE = "The customer asks about a parcel that is late."
-THOUGHT = estimated_tokens(LATE)
+SOME = estimated_tokens(LATE)
 CUT = {"kind": "cut before any text", "text": ""}
 REPLIES = {
     # platform.openai.com/docs/guides/reasoning: usage; reasoning itself is not shown.
@@ -73,12 +73,12 @@ REPLIES = {
     "vLLM": (
         reply({"content": "\n\ndelivery", "reasoning_content": LATE, "tool_calls": []},
               stop_reason=None),
-        Read(thoughts=THOUGHT),
+        Read(thoughts=SOME),
     ),
     "vLLM 0.11": (
         reply({"content": "delivery", "reasoning": LATE, "reasoning_content": LATE},
               stop_reason=None),
-        Read(thoughts=THOUGHT),
+        Read(thoughts=SOME),
     ),
     "vLLM, cut while it thinks": (
         reply({"content": None, "reasoning_content": LATE}, "length"),
@@ -91,7 +91,7 @@ REPLIES = {
     "vLLM, ended by a word": (reply({"content": "delivery"}, stop_reason="length"), Read()),
     "vLLM without a parser, opened by the template": (
         reply({"content": f"{LATE}\n</think>\n\ndelivery"}),
-        Read(thoughts=THOUGHT),
+        Read(thoughts=SOME),
     ),
     "vLLM without a parser, cut": (
         reply({"content": f"<think>\n{LATE}"}, "length"),
@@ -106,8 +106,8 @@ REPLIES = {
         Read(thoughts=50),
     ),
     # docs.ollama.com, OpenAI compatibility and thinking.
-    "Ollama": (reply({"content": "delivery", "reasoning": LATE}), Read(thoughts=THOUGHT)),
-    "Ollama, native field": (reply({"content": "delivery", "thinking": LATE}), Read(thoughts=THOUGHT)),
+    "Ollama": (reply({"content": "delivery", "reasoning": LATE}), Read(thoughts=SOME)),
+    "Ollama, native field": (reply({"content": "delivery", "thinking": LATE}), Read(thoughts=SOME)),
     "Ollama, num_predict reached": (
         reply({"content": "", "reasoning": LATE}, "length"),
         Read(**CUT),
@@ -118,7 +118,7 @@ REPLIES = {
             {"type": "thinking", "thinking": [{"type": "text", "text": LATE}], "closed": True},
             {"type": "text", "text": "delivery"},
         ]}),
-        Read(thoughts=THOUGHT),
+        Read(thoughts=SOME),
     ),
     "Mistral, context full": (reply({"content": "deliv"}, "model_length"), Read("deliv", cut=True)),
     "Mistral, cut while it thinks": (
@@ -128,14 +128,14 @@ REPLIES = {
     ),
     "Magistral behind llama.cpp": (
         reply({"content": f"[THINK]{LATE}[/THINK]delivery"}),
-        Read(thoughts=THOUGHT),
+        Read(thoughts=SOME),
     ),
     # console.groq.com/docs/reasoning: `reasoning_format` parsed, and raw.
     "Groq, parsed": (
         reply({"content": "delivery", "reasoning": LATE}, usage=usage_with(51)),
         Read(thoughts=51),
     ),
-    "Groq, raw": (reply({"content": f"<think>\n{LATE}\n</think>\ndelivery"}), Read(thoughts=THOUGHT)),
+    "Groq, raw": (reply({"content": f"<think>\n{LATE}\n</think>\ndelivery"}), Read(thoughts=SOME)),
     # openrouter.ai/docs: reasoning and its details; the provider's own reason beside.
     "OpenRouter": (
         reply({"content": "delivery", "reasoning": LATE, "refusal": None, "reasoning_details": [
@@ -160,7 +160,7 @@ REPLIES = {
     "Gemini": (
         reply({"content": "delivery"},
               usage={"prompt_tokens": 20, "completion_tokens": 60, "total_tokens": 200}),
-        Read(thoughts=THOUGHT0, tokens_out=180),
+        Read(thoughts=120, tokens_out=180),
     ),
     "Gemini, all thoughts": (
         reply({}, "length", {"prompt_tokens": 20, "completion_tokens": 0, "total_tokens": 36}),
@@ -171,13 +171,13 @@ REPLIES = {
     # llama.cpp, tools/server: `reasoning_format: auto`, and its own timings.
     "llama.cpp": (
         {**reply({"content": "delivery", "reasoning_content": LATE}), "timings": {"prompt_n": 1}},
-        Read(thoughts=THOUGHT),
+        Read(thoughts=SOME),
     ),
     # gpt-oss where nothing reads its harmony form.
     "harmony": (
         reply({"content": f"<|channel|>analysis<|message|>{LATE}<|end|><|start|>assistant"
                "<|channel|>final<|message|>delivery"}),
-        Read(thoughts=THOUGHT),
+        Read(thoughts=SOME),
     ),
     "a list of texts": (reply({"content": ["deli", "very"]}), Read()),
     "a part alone": (reply({"content": {"type": "text", "text": "delivery"}}), Read()),
@@ -212,12 +212,12 @@ def test_a_reply_is_read(body: dict[str, Any], wanted: Read) -> None:
 
 STREAMED = {
     "DeepSeek": ([{"reasoning_content": LATE[:20]}, {"reasoning_content": LATE[20:]},
-                  {"content": "deli"}, {"content": "very"}], "stop", Read(thoughts=THOUGHT)),
-    "vLLM 0.11": ([{"reasoning": LATE}, {"content": "delivery"}], "stop", Read(thoughts=THOUGHT)),
+                  {"content": "deli"}, {"content": "very"}], "stop", Read(thoughts=SOME)),
+    "vLLM 0.11": ([{"reasoning": LATE}, {"content": "delivery"}], "stop", Read(thoughts=SOME)),
     "tags": ([{"content": "<thi"}, {"content": f"nk>{LATE}</th"}, {"content": "ink>delivery"}],
-             "stop", Read(thoughts=THOUGHT)),
+             "stop", Read(thoughts=SOME)),
     "Mistral": ([{"content": [{"type": "thinking", "thinking": [{"type": "text", "text": LATE}]}]},
-                 {"content": [{"type": "text", "text": "delivery"}]}], "stop", Read(thoughts=THOUGHT)),
+                 {"content": [{"type": "text", "text": "delivery"}]}], "stop", Read(thoughts=SOME)),
     "cut": ([{"content": "deliv"}], "length", Read("deliv", cut=True)),
     "cut in thoughts": ([{"reasoning_content": LATE}], "length", Read(**CUT)),
     "thoughts only": ([{"reasoning_content": LATE}], "stop", Read("", kind="thoughts only")),
