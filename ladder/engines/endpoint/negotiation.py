@@ -98,6 +98,7 @@ A limit is never left out: an answer could cost anything then.
 """
 
 _SPELT: Mapping[str, str] = {
+    "max_tokens": r"max_?tokens",
     "stop": r"stop|stop[ _]sequences?",
     "response_format": r"response[ _]?formats?|json_schema|structured[ _]outputs?|guided[ _]\w+",
     "stream_options": r"stream_options(\.include_usage)?",

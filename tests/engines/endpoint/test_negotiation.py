@@ -103,6 +103,10 @@ REFUSED = {
             "provider_name": "x", "raw": json.dumps(openai("'stop' is not supported"))}}},
         "stop",
     ),
+    "an older spelling": (
+        openai("this model is not supported MaxTokens, please use MaxCompletionTokens"),
+        "max_tokens",
+    ),
     "the first of two": (openai("unknown parameters: seed, temperature"), "seed"),
     "too large a limit": (
         openai("max_tokens is too large: 64. This model's maximum context length is 40 tokens"),
