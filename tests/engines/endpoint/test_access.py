@@ -9,11 +9,12 @@ from pathlib import Path
 import httpx
 import pytest
 from engines.endpoint.asking import answer_of, ask, engine_for, unused_url
-from engines.faulty_server import FaultyServer, failing
+from engines.faulty_server import FaultyServer, Seen, Step, failing, saying
 
 from ladder.engines.endpoint import EndpointEngine
 from ladder.engines.endpoint.access import address_of, is_loopback, open_client
 from ladder.errors import EngineError
+from ladder.models.cache import Cache, CachedEngine
 from ladder.redaction import redact
 
 KEY = "sk-very-secret-0123456789"
@@ -69,6 +70,18 @@ def test_everything_else_in_a_url_does() -> None:
     found = [EndpointEngine("m", url).fingerprint() for url in (ONE, *OTHER.values())]
     assert len({str(each) for each in found}) == len(found)
     assert all(each["endpoint"] == "https://h/v1" for each in found)
+
+
+def test_one_deployment_does_not_get_the_kept_answers_of_another(tmp_path: Path) -> None:
+    def script(request: Seen) -> Step:
+        return saying("right" if "deployment=good" in request.path else "wrong")
+
+    store = Cache(tmp_path / "cache.sqlite")
+    with FaultyServer(script) as server:
+        for name, text in (("good", "right"), ("bad", "wrong"), ("good", "right")):
+            engine = CachedEngine(engine_for(f"{server.url}?deployment={name}"), store)
+            assert [answer.text for _, answer in engine.complete([ask()])] == [text]
+    assert len(server.seen) == 2
 
 
 def test_a_value_that_may_be_a_secret_stands_as_a_digest() -> None:
