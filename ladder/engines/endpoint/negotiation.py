@@ -28,6 +28,8 @@ class Way:
     put: Callable[[Payload], Payload]
     wanted: re.Pattern[str] = ANY
     """What the server's words hold where this way may help."""
+    other: str = ""
+    """The name that a parameter gets."""
 
 
 def _without(name: str, effect: str = "") -> Way:
@@ -42,7 +44,7 @@ def _as(name: str, other: str, wanted: re.Pattern[str] = ANY) -> Way:
     def put(sent: Payload) -> Payload:
         return {other if key == name else key: value for key, value in sent.items()}
 
-    return Way(f"{other} instead of {name}", put, wanted)
+    return Way(f"{other} instead of {name}", put, wanted, other)
 
 
 def _nearly_greedy(sent: Payload) -> Payload:
@@ -75,7 +77,11 @@ _POSITIVE = re.compile(r"positive|greater than|larger than|> ?0|\(0|0\.01|range|
 _DEVELOPER = re.compile(r"\bdeveloper\b(?! instruction)", re.I)
 
 WAYS: Mapping[str, tuple[Way, ...]] = {
-    "max_tokens": (_as("max_tokens", "max_completion_tokens"),),
+    "max_tokens": (
+        _as("max_tokens", "max_output_tokens", re.compile("max_output_tokens")),
+        _as("max_tokens", "max_new_tokens", re.compile("max_new_tokens")),
+        _as("max_tokens", "max_completion_tokens"),
+    ),
     "temperature": (
         Way(f"temperature {LOWEST_TEMPERATURE} instead of 0", _nearly_greedy, _POSITIVE),
         _without("temperature", "the server draws its answers: they differ from time to time"),
@@ -117,7 +123,8 @@ _LIMIT_ITSELF = re.compile(
 _SYSTEM = re.compile(
     r"\bsystem['\"`]?[ -](role|message|prompt|instruction|turn)|role:? ?['\"`]?system"
     r"|['\"`](system|developer)['\"`]|developer instruction|roles must alternate"
-    r"|(unexpected|invalid|unknown|unsupported) (message )?role|only user\b",
+    r"|(unexpected|invalid|unknown|unsupported) (message )?role|only user\b"
+    r"|(supported|allowed|valid) roles",
     re.I,
 )
 _ROLE = re.compile(r"messages\W*\d+\W*role", re.I)
@@ -150,7 +157,7 @@ def refused_in(sent: Payload, failure: TryError) -> str | None:
     if named in there:
         return _unless_value(named, words)
     with_system = any(turn["role"] in ("system", "developer") for turn in sent["messages"])
-    if with_system and (_ROLE.search(failure.parameter) or _SYSTEM.search(words)):
+    if with_system and (_ROLE.search(f"{failure.parameter} {words}") or _SYSTEM.search(words)):
         return "system"
     if named in WAYS:
         return None  # it is not in this request: the words are about something else
@@ -185,7 +192,6 @@ class Form:
             failure: what the server answered to it in this form.
         """
         name = refused_in(self.of(plain), failure)
-        # What is renamed is refused under its new name, or under the old one.
         name = name or self._renamed(failure)
         if name is None:
             return None
@@ -198,8 +204,12 @@ class Form:
 
     def _renamed(self, failure: TryError) -> str | None:
         """Return what this form sends under another name that the server refuses as well."""
-        named = f"{failure.parameter} {failure.said}"
-        return "seed" if "seed" in self.taken and "random_seed" in named else None
+        words = f"{failure.parameter} {failure.said}"
+        for name, at in self.taken.items():
+            other = WAYS[name][at].other
+            if other and re.search(rf"(?<!\w){other}(?!\w)", words):
+                return _unless_value(name, words)
+        return None
 
     def with_all(self, other: Form) -> Form:
         """Return a form that holds what both have found out."""

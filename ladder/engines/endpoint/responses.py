@@ -78,6 +78,7 @@ def _refused(response: httpx.Response, body: bytes) -> TryError:
     pause = retry_after(response.headers.get("retry-after", ""))
     failure = TryError(f"HTTP {status}", words, passing=may_pass(status), pause=pause)
     failure.hear(json_in(body))
+    failure.said = failure.said or body.decode("utf-8", "replace")
     return failure
 
 

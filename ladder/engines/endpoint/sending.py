@@ -148,7 +148,7 @@ class Sender:
 
     def _paid(self, sent: Payload, reply: Reply) -> tuple[int, int]:
         """Return the tokens of prompt and answer; estimates where they are not counted."""
-        if reply.usage.prompt is not None and reply.usage.answer is not None:
+        if reply.usage.prompt and reply.usage.answer:
             return reply.usage.paid
         self.support.estimates = True
         tokens_in = sum(estimated_tokens(turn["content"]) for turn in sent["messages"])

@@ -26,7 +26,9 @@ def usage_of(told: object) -> Usage:
     Most servers count thoughts among `completion_tokens`. xAI and Gemini count them beside, where
     only `total_tokens` holds them; they are paid all the same.
     """
-    prompt, answer = _count(told, "prompt_tokens"), _count(told, "completion_tokens")
+    # No prompt has no tokens: a proxy that fills in zeros has not counted.
+    prompt = _count(told, "prompt_tokens", "input_tokens") or None
+    answer = _count(told, "completion_tokens", "output_tokens")
     thoughts = _thoughts(told)
     if prompt is None or answer is None:
         return Usage(prompt, answer, thoughts)
@@ -44,7 +46,7 @@ def _thoughts(told: object) -> int | None:
     return _count(told, "reasoning_tokens") if found is None else found
 
 
-def _count(told: object, name: str) -> int | None:
-    value = told.get(name) if isinstance(told, dict) else None
-    whole = isinstance(value, int) and not isinstance(value, bool) and value >= 0
-    return value if whole else None
+def _count(told: object, *names: str) -> int | None:
+    """Return the first of some fields that holds a whole number."""
+    values = [told.get(name) for name in names] if isinstance(told, dict) else []
+    return next((each for each in values if type(each) is int and each >= 0), None)

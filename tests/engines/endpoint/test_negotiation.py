@@ -107,6 +107,8 @@ REFUSED = {
         openai("this model is not supported MaxTokens, please use MaxCompletionTokens"),
         "max_tokens",
     ),
+    "a role by its place": (openai("messages[0].role must be one of: user, assistant"), "system"),
+    "the roles that there are": (openai("supported roles are user, assistant"), "system"),
     "the first of two": (openai("unknown parameters: seed, temperature"), "seed"),
     "too large a limit": (
         openai("max_tokens is too large: 64. This model's maximum context length is 40 tokens"),
@@ -182,6 +184,21 @@ def test_a_developer_is_tried_where_the_server_speaks_of_one_and_then_the_user()
     again = put(openai("'developer' is not supported"), form=form)
     assert [turn["role"] for turn in again.of(GREEDY)["messages"]] == ["user"]
     assert again.without(GREEDY, refusal(openai("roles must alternate"))) is None
+
+
+def test_a_limit_gets_the_name_that_the_server_speaks_of() -> None:
+    form = put(openai("unknown field max_tokens, did you mean max_new_tokens?"))
+    assert form.of(GREEDY)["max_new_tokens"] == 64
+    again = put(openai("'max_new_tokens' is not supported"), form=form)
+    assert again.of(GREEDY)["max_completion_tokens"] == 64
+    value = openai("'max_new_tokens' must be at most 32")
+    assert form.without(GREEDY, refusal(value)) is None
+
+
+def test_a_refusal_that_is_no_json_is_read_as_well() -> None:
+    steps = [Step(400, b"unsupported parameter: seed"), Step()]
+    with FaultyServer(steps) as server, pytest.warns(match="seed left out"):
+        assert answer_of(server, ask(temperature=0.5)).text == "hello"
 
 
 def test_a_limit_is_never_left_out() -> None:
