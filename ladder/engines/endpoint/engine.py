@@ -147,17 +147,16 @@ class EndpointEngine:
 
     def _warn(self) -> None:
         """Say once, on the caller's thread, what is other than it was asked for."""
-        found = [
-            f"{self.model} at {self._address.shown}: {words}" for words in self.negotiated.values()
-        ]
-        if self._support.estimates:
-            found.append(
-                f"{self._address.shown} reports no token usage: tokens and costs are estimates"
-            )
-        for message in found:
-            if message not in self._warned:
-                self._warned.add(message)
-                warnings.warn(harmless(message, MOST_SAID), stacklevel=3)
+        said = []
+        new = [words for words in self.negotiated.values() if words not in self._warned]
+        if new:
+            said.append(f"{self.model} at {self._address.shown}: {'; '.join(new)}")
+        uncounted = f"{self._address.shown} reports no token usage: tokens and costs are estimates"
+        if self._support.estimates and uncounted not in self._warned:
+            said.append(uncounted)
+        self._warned.update([*new, *said])
+        for message in said:
+            warnings.warn(harmless(message, MOST_SAID), stacklevel=3)
 
     async def _answer_all(
         self, requests: Sequence[Request], headers: dict[str, str], put: Put

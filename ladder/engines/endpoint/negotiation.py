@@ -149,8 +149,7 @@ def refused_in(sent: Payload, failure: TryError) -> str | None:
     """
     if failure.kind == THOUGHTS_ONLY:  # they may hold the string that ends an answer
         return "stop" if "stop" in sent else None
-    status = re.match(r"HTTP (\d+)", failure.kind)
-    if status is None or int(status.group(1)) not in STATUSES:
+    if not _is_refusal(failure):
         return None
     words, there = failure.said, [name for name in _PATTERNS if name in sent]
     named = re.split(r"[.\[]", failure.parameter)[0]
@@ -163,6 +162,11 @@ def refused_in(sent: Payload, failure: TryError) -> str | None:
         return None  # it is not in this request: the words are about something else
     places = {name: found.start() for name in there if (found := _PATTERNS[name].search(words))}
     return _unless_value(min(places, key=places.__getitem__), words) if places else None
+
+
+def _is_refusal(failure: TryError) -> bool:
+    status = re.match(r"HTTP (\d+)", failure.kind)
+    return status is not None and int(status.group(1)) in STATUSES
 
 
 def _unless_value(name: str, words: str) -> str | None:
@@ -191,8 +195,7 @@ class Form:
             plain: the request, before this form was given to it.
             failure: what the server answered to it in this form.
         """
-        name = refused_in(self.of(plain), failure)
-        name = name or self._renamed(failure)
+        name = refused_in(self.of(plain), failure) or self._renamed(failure)
         if name is None:
             return None
         first = self.taken.get(name, -1) + 1
@@ -204,12 +207,16 @@ class Form:
 
     def _renamed(self, failure: TryError) -> str | None:
         """Return what this form sends under another name that the server refuses as well."""
-        words = f"{failure.parameter} {failure.said}"
+        words = f"{failure.parameter} {failure.said}" if _is_refusal(failure) else ""
         for name, at in self.taken.items():
             other = WAYS[name][at].other
             if other and re.search(rf"(?<!\w){other}(?!\w)", words):
                 return _unless_value(name, words)
         return None
+
+    def is_in_vain(self, plain: Payload, failure: TryError) -> bool:
+        """Tell whether the server still names what is not sent to it any more."""
+        return refused_in(plain, failure) in self.taken
 
     def with_all(self, other: Form) -> Form:
         """Return a form that holds what both have found out."""

@@ -92,7 +92,7 @@ class Sender:
             except TryError as failure:
                 other = form.without(plain, failure)
                 if other is None or self.support.refused_in_vain >= MOST_REFUSED_IN_VAIN:
-                    self._note(form, failure)
+                    self._note(plain, form, failure)
                     failure.tokens = add(failure.tokens, lost)
                     raise
                 form, lost = other, add(lost, failure.tokens)
@@ -100,11 +100,11 @@ class Sender:
                 self.support.form = self.support.form.with_all(form)
                 return replace(completion, lost_tokens=lost)
 
-    def _note(self, form: Form, failure: TryError) -> None:
+    def _note(self, plain: Payload, form: Form, failure: TryError) -> None:
         """Learn from what ended in an error all the same."""
         if failure.kind in OWN_KINDS:
             self.support.form = self.support.form.with_all(form)
-        elif not failure.passing and form != self.support.form:
+        elif form != self.support.form and form.is_in_vain(plain, failure):
             self.support.refused_in_vain += 1
 
     async def _once(self, request: Request, limit_s: float, sent: Payload) -> Completion:

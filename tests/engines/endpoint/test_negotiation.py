@@ -249,9 +249,7 @@ def test_what_was_found_out_holds_for_all_further_requests_and_is_said_once() ->
     }
     assert engine.abilities.negotiated == tuple(engine.negotiated.values())
     where = f"tiny at {server.url}: "
-    assert [str(each.message) for each in said] == [
-        where + words for words in engine.negotiated.values()
-    ]
+    assert [str(each.message) for each in said] == [where + "; ".join(engine.negotiated.values())]
     assert engine.fingerprint() == engine_for(server.url).fingerprint()
 
 
@@ -294,6 +292,29 @@ def test_words_that_name_a_parameter_by_chance_teach_nothing() -> None:
     assert server.seen[-1].payload["temperature"] == 0
     assert len(server.seen) == len(bad) + 1 + MOST_REFUSED_IN_VAIN
     assert engine.counts == {"HTTP 400": len(bad)}
+
+
+def test_rows_that_are_refused_for_themselves_do_not_end_the_negotiation() -> None:
+    def script(request: Seen) -> Step:
+        if "max_tokens" in request.payload:
+            return failing(400, "Unsupported parameter: 'max_tokens'")
+        return failing(400, "prompt is too long") if request.question == "long" else Step()
+
+    rows = [ask("long")] * (MOST_REFUSED_IN_VAIN + 2)
+    with FaultyServer(script) as server:
+        engine = engine_for(server.url, concurrency=1)
+        with pytest.warns(match="max_completion_tokens"):
+            answers = dict(engine.complete([*rows, ask("short")]))
+    assert answers[len(rows)].text == "short"
+    assert str(answers[0].error) == "HTTP 400: prompt is too long"
+
+
+def test_words_by_chance_while_a_server_is_out_do_not_double_the_tries() -> None:
+    with FaultyServer([failing(500, "the system message queue is full")]) as server:
+        engine = engine_for(server.url, concurrency=1, failures=99, attempts=9)
+        list(engine.complete([ask()]))
+    assert len(server.seen) == 9 + MOST_REFUSED_IN_VAIN
+    assert engine.negotiated == {}
 
 
 def test_trouble_on_the_way_teaches_nothing_and_is_waited_out() -> None:
