@@ -92,11 +92,22 @@ def init(folder: Annotated[Path, typer.Argument(help="A new folder.")] = Path("m
 
 
 @app.command()
-def check(task: TaskFile, data: DataFolder = None) -> None:
-    """Read a task and its rows; report every mistake, and what the rows can tell."""
-    from ladder.commands.check import check_task
+def check(
+    task: TaskFile,
+    data: DataFolder = None,
+    connect: Annotated[
+        bool | None,
+        typer.Option(
+            "--connect/--offline",
+            help="Greet every endpoint, or none; default: those here and those you have a key for.",
+        ),
+    ] = None,
+) -> None:
+    """Read a task and its rows; report every mistake, and what rows and endpoints can tell."""
+    from ladder.commands.check import Greet, check_task
 
-    for line in check_task(task, data):
+    greet: Greet = "known" if connect is None else "all" if connect else "none"
+    for line in check_task(task, data, greet):
         _tell(line)
 
 

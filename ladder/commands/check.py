@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import fmean
+from typing import Literal
 
 from ladder.climb.lengths import length_warnings
 from ladder.climb.own_code import named_code
@@ -13,7 +14,7 @@ from ladder.climb.preflight import (
     preflight,
 )
 from ladder.commands.trust import how_named
-from ladder.engines import is_served
+from ladder.engines import is_served, kind_of
 from ladder.errors import TaskError
 from ladder.progress import Quiet
 from ladder.report.data import documents, train_rows
@@ -25,14 +26,24 @@ from ladder.samples.describe import describe_data, headline, refuse_untestable
 from ladder.samples.loading import load_data
 from ladder.scorers import MODEL_SCORERS, ModelScorer, Scorer, make_scorer, runs_code
 from ladder.task import ModelRef, Task, is_url, load_task, store_parts
-from ladder.trust.keys import about_key, place_at
+from ladder.trust.keys import about_key, key_for, place_at
 from ladder.wording import harmless
 
 TERSE_WORDS = 6
+GREETING_SECONDS = 10.0
+"""That an endpoint has to answer a greeting."""
+Greet = Literal["none", "known", "all"]
+"""Known are this machine and the places that the user's own configuration sends a key to: a task
+from somebody else makes nobody else be asked."""
 
 
-def check_task(path: Path, data_root: Path | None) -> list[str]:
+def check_task(path: Path, data_root: Path | None, greet: Greet = "none") -> list[str]:
     """Return what is known about a task, line by line.
+
+    Args:
+        path: of task.yaml.
+        data_root: folder that data files are looked up in, where it is not the task's.
+        greet: which endpoints are sent a greeting, to see what answers there.
 
     Raises:
         TaskError, DataError: with every mistake found.
@@ -53,6 +64,7 @@ def check_task(path: Path, data_root: Path | None) -> list[str]:
         f"{report.reserve} in reserve · {documents(report)}",
         headline(task, report),
         *_keys(task),
+        *_greetings(task, greet),
         *(how_named(named, task.consent) for named in code),
         *(f"set aside, like an earlier row: {pair}" for pair in report.set_aside[:5]),
         *(f"repeats a training example: {pair}" for pair in report.contaminated[:5]),
@@ -82,15 +94,38 @@ def _optional_columns(task: Task, data: Data) -> Iterator[str]:
             yield f"warning: data.columns.{name}: no held-out example has `{column}`"
 
 
-def _keys(task: Task) -> Iterator[str]:
-    """Say of each endpoint which key would be sent, by the name of its variable."""
+def _endpoints(task: Task) -> Iterator[tuple[str, ModelRef, str]]:
+    """Yield the models that are answered by a server: role, reference, URL."""
     asking = [choice for choice in task.score if choice.name in MODEL_SCORERS]
     judges = {f"score.{each.name}.model": each.parameters.get("model") for each in asking}
     for role, reference in {**task.models.model_dump(), **judges}.items():
         ref = ModelRef(reference) if reference else None
         if ref and ref.place and is_served(ref):
-            place = place_at(ref.place)
-            yield f"{role}: {harmless(ref.name, 80)} at {place}: {about_key(place)}"
+            yield role, ref, ref.place
+
+
+def _greetings(task: Task, greet: Greet) -> Iterator[str]:
+    """Say of each endpoint whether it answers, and how; a server may well not be up yet."""
+    greeted: set[ModelRef] = set()
+    for role, ref, url in _endpoints(task) if greet != "none" else ():
+        kind, place = kind_of(ref), place_at(url)
+        if ref in greeted or kind is None or kind.greet is None:
+            continue
+        greeted.add(ref)
+        where = f"{role}: {harmless(ref.name, 80)} at {place}"
+        if greet == "all" or place.here or key_for(place):
+            seconds = min(GREETING_SECONDS, task.rules.request_timeout_s)
+            there, words = kind.greet(ref.name, url, seconds)
+            yield f"{where}: {words}" if there else f"warning: {where}: {words}"
+        else:
+            yield f"note: {where} is not known to your configuration; --connect greets it"
+
+
+def _keys(task: Task) -> Iterator[str]:
+    """Say of each endpoint which key would be sent, by the name of its variable."""
+    for role, ref, url in _endpoints(task):
+        place = place_at(url)
+        yield f"{role}: {harmless(ref.name, 80)} at {place}: {about_key(place)}"
     store = store_parts(task.data.store)[1] if task.data.store else ""
     if is_url(store):
         place = qdrant_place(store)

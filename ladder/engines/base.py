@@ -17,6 +17,7 @@ OWN_KINDS = frozenset(
         "refusal",
         "tool call",
         "no text",
+        "thoughts only",
     }
 )
 """Of errors that would come again: they are in the request, or in what the model says to it."""
@@ -112,6 +113,12 @@ class Abilities:
     concurrency. It has `timeout_s`, `ahead`, `ended` and `streaming`, like `EndpointEngine`."""
     local: bool = True
     """Runs on this machine: nothing leaves it, and its cost is machine time."""
+    chat: bool = True
+    """Takes turns of a chat; else one text."""
+    system: bool = True
+    """Takes a system turn; else the instruction stands in the first user turn."""
+    negotiated: tuple[str, ...] = ()
+    """What a server has refused so far of how requests are put, and what is sent instead."""
 
 
 class Engine(Protocol):

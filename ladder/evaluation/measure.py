@@ -82,6 +82,7 @@ def measure(
         seconds=round(time.perf_counter() - started, 3),
         build=candidate.build,
         fingerprint=evaluator.engine(candidate).fingerprint(),
+        negotiated=evaluator.engine(candidate).abilities.negotiated,
     )
     return measurement, combine(limits), outcomes
 

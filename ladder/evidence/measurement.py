@@ -62,6 +62,8 @@ class Measurement(Record):
     seconds: float = 0.0
     build: Build = Build()
     fingerprint: dict[str, str] = {}
+    negotiated: tuple[str, ...] = ()
+    """What a server refused in this run of how requests are put, and what was sent instead."""
 
 
 LimitName = Literal["min_score", "max_cost_usd_per_1k", "max_p95_ms", "max_error_rate"]

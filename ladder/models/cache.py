@@ -22,6 +22,7 @@ from typing import Any
 from zlib import crc32
 
 from ladder.engines.base import Abilities, Completion, Engine, Request
+from ladder.engines.thoughts import split_thoughts
 from ladder.errors import StateError
 from ladder.files import alone_in, clear_disk_errors, digest_of, kind_of_file, private_folder
 from ladder.models.claims import TABLE, Claims
@@ -304,7 +305,13 @@ def _completion(kept: Any, request: Request) -> Completion | None:
         )
     except (TypeError, KeyError, ValueError, OverflowError):
         return None
-    return replace(_written(found), cached=True) if whole else None
+    return replace(_written(_without_thoughts(found, kept)), cached=True) if whole else None
+
+
+def _without_thoughts(found: Completion, kept: Mapping[str, Any]) -> Completion:
+    """Return a kept answer without the thoughts that earlier versions kept with it."""
+    answer = found.text if "thought_tokens" in kept else split_thoughts(found.text)[1]
+    return replace(found, text=answer) if answer else found
 
 
 def _written(completion: Completion) -> Completion:

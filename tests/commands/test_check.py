@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from engines.endpoint.asking import unused_url
+from engines.faulty_server import FaultyServer, saying
 
 from ladder.commands.check import check_task
 from ladder.errors import LadderError, TaskError
@@ -152,3 +154,49 @@ def test_a_recipe_that_the_lora_rung_cannot_run_is_found_before_the_climb(tmp_pa
         path.write_text(yaml.safe_dump({**values, "training": {"recipe": name}}))
         with pytest.raises(LadderError, match=why):
             check_task(path, None)
+
+
+def served(folder: Path, url: str, **more: object) -> Path:
+    models = {"base": f"openai:tiny@{url}"}
+    return labelled(folder, 0, models=models, rules={"data_may_leave": True}, **more)
+
+
+def greeted(lines: list[str]) -> list[str]:
+    return [line for line in lines if "greet" in line]
+
+
+def test_an_endpoint_on_this_machine_is_greeted_once(tmp_path):
+    with FaultyServer(
+        [saying("Hello")], {"/v1/models": {"data": [{"id": "tiny", "n_ctx": 99}]}}
+    ) as server:
+        judge = {"judge": {"rubric": "r", "model": f"openai:tiny@{server.url}"}}
+        lines = check_task(served(tmp_path, server.url, score=judge), None, "known")
+        assert len(server.seen) == 1
+        assert not greeted(check_task(tmp_path / "task.yaml", None, "none"))
+        assert len(server.seen) == 1
+    [line] = greeted(lines)
+    assert line.startswith("base: tiny at 127.0.0.1:")
+    assert line.endswith("(11 + 3 tokens); context of 99 tokens")
+
+
+def test_a_server_that_is_not_up_is_a_warning(tmp_path):
+    [line] = greeted(check_task(served(tmp_path, unused_url()), None, "known"))
+    assert line.startswith("warning: base: tiny at 127.0.0.1:")
+    assert "no connection" in line
+
+
+def test_nobody_elses_server_is_greeted_unasked(tmp_path):
+    """A task from somebody else may name any host."""
+    url = "https://ladder.invalid/v1"
+    [line] = greeted(check_task(served(tmp_path, url), None, "known"))
+    assert line.startswith("note: base: tiny at ladder.invalid is not known to your configuration")
+    [asked] = greeted(check_task(tmp_path / "task.yaml", None, "all"))
+    assert asked.startswith("warning: base: tiny at ladder.invalid: no answer to a greeting")
+
+
+def test_a_server_that_the_user_has_a_key_for_is_greeted(tmp_path, settings_at, monkeypatch):
+    monkeypatch.setenv("MY_KEY", "sk-very-secret-0123456789")
+    settings_at.write_text("endpoints: {ladder.invalid: MY_KEY}\n")
+    settings_at.chmod(0o600)
+    [line] = greeted(check_task(served(tmp_path, "https://ladder.invalid/v1"), None, "known"))
+    assert line.startswith("warning: base: tiny at ladder.invalid: no answer to a greeting")
