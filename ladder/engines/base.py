@@ -11,6 +11,7 @@ OWN_KINDS = frozenset(
         "too long",
         "empty",
         "cut before any text",
+        "chat template",
         "content filter",
         "refusal",
         "tool call",
@@ -94,8 +95,12 @@ class Completion:
 
 @dataclass(frozen=True, slots=True)
 class Abilities:
-    """What an engine can do beyond chat."""
+    """What an engine can do."""
 
+    chat: bool = True
+    """Takes turns of a chat; else one text."""
+    system: bool = True
+    """Takes a system turn; else the instruction stands in the first user turn."""
     plain: bool = False
     """Continues a text without a chat template."""
     scores_choices: bool = False
