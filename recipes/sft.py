@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rows import fitting, read_rows, row_tokens
+from rows import read_rows, supervised
 from running import run
 from settings import Files, parse, tokenizer_of, trainer_arguments, without_padding
 from steps import add_in_one_pass, completion_trainer, same_precision
@@ -35,8 +35,7 @@ def make_trainer(files: Files, settings: Any, model: Any) -> Any:
 
     rows = read_rows(files.train_file, ("prompt", "completion"))
     tokenizer = tokenizer_of(model, settings)
-    if settings.max_length is not None:
-        rows = fitting(rows, row_tokens(tokenizer, rows), settings.max_length)
+    rows = supervised(tokenizer, rows, settings.max_length)
     as_it_is = without_padding(settings, model) or settings.device.type == "cuda"
     kind = SFTTrainer if as_it_is else completion_trainer(cross_entropy)
     trainer = kind(**trainer_arguments(settings, model, tokenizer, rows))

@@ -97,9 +97,10 @@ class Template:
         line, ids = self._ids("\n"), self._ids(f"\n{text}")
         return ids[len(line) :] if ids[: len(line)] == line else self._ids(text)
 
-    def begins_thought(self, messages: Sequence[Turn]) -> bool:
-        """Tell whether an answer to these turns goes on with a thought that the template began."""
-        return self.text(messages).rstrip().endswith(THOUGHT)
+    @property
+    def begins_thought(self) -> bool:
+        """A generated answer goes on with a thought that the template has begun."""
+        return self.no_thought == THOUGHT_END
 
     @cached_property
     def end(self) -> int | None:
@@ -130,7 +131,7 @@ class Template:
 
     def _answer(self, prompt: Sequence[Turn], completion: str | Sequence[Turn]) -> str:
         """Return what the template writes of an answer behind the prompt; it ends in an end."""
-        turns = self.turns([*prompt, *completion])  # type: ignore[list-item]
+        turns = self.turns([*prompt, *completion])
         start, whole = self.text(prompt), _rendered(self.tokenizer, turns)
         content = turns[-1]["content"]
         if whole.startswith(start):

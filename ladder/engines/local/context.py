@@ -24,7 +24,9 @@ def context_of(config: Mapping[str, Any]) -> int | None:
         config: the content of config.json; a model of several parts has its text model's in
             `text_config` or `llm_config`.
     """
-    inner = next((config[n] for n in ("text_config", "llm_config") if config.get(n)), {})
+    inner: Mapping[str, Any] = next(
+        (config[n] for n in ("text_config", "llm_config") if config.get(n)), {}
+    )
     text = {**config, **inner}
     said = next((text[name] for name in NAMES if isinstance(text.get(name), int)), None)
     if said is None:

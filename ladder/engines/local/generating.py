@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ladder.engines.base import Completion, Request
 from ladder.engines.local.growing import Growing, draws_of, next_tokens
 from ladder.engines.local.json_schema import Grammars
-from ladder.engines.local.local_model import LocalModel, batches, repeated, turns_of
+from ladder.engines.local.local_model import LocalModel, batches, repeated
 from ladder.engines.local.template import THOUGHT
 from ladder.engines.thoughts import split_thoughts
 
@@ -180,7 +180,7 @@ class Generating:
         request = answer.request
         text: str = self.local.tokenizer.decode(answer.tokens, skip_special_tokens=True)
         free = request.messages and not request.schema
-        if free and self.local.template.begins_thought(turns_of(request)):
+        if free and self.local.template.begins_thought:
             text = THOUGHT + text
         thought, text = split_thoughts(text)
         for stop in request.stop:
