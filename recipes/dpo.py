@@ -16,7 +16,6 @@ from typing import Any
 from preference import (
     compared,
     hold_out,
-    only,
     paired_margins,
     refuse_equal,
     score_completions_only,
@@ -46,7 +45,6 @@ def make_trainer(files: Files, settings: Any, model: Any) -> tuple[Any, list[Any
     tokenizer = tokenizer_of(model, settings)
     rows = with_ids(tokenizer, rows, settings.max_length, "chosen", "rejected")
     learnt, held_out = hold_out(rows)
-    ready = only(learnt, "prompt_ids", "chosen_ids", "rejected_ids")
     score_completions_only()
 
     class TokensTrainer(DPOTrainer):  # type: ignore[misc]
@@ -55,7 +53,7 @@ def make_trainer(files: Files, settings: Any, model: Any) -> tuple[Any, list[Any
         def _prepare_dataset(self, dataset: Any, *_: Any) -> Any:
             return dataset
 
-    return TokensTrainer(**trainer_arguments(settings, model, tokenizer, ready)), held_out
+    return TokensTrainer(**trainer_arguments(settings, model, tokenizer, learnt)), held_out
 
 
 if __name__ == "__main__":

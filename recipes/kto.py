@@ -22,7 +22,6 @@ from preference import (
     compared,
     hold_out,
     log_probabilities,
-    only,
     score_completions_only,
     with_ids,
 )
@@ -66,8 +65,7 @@ def make_trainer(files: Files, settings: Any, model: Any) -> tuple[Any, list[Any
             has_term = self.calculate_KL
             return dataset.map(_turned, batched=True, batch_size=size) if has_term else dataset
 
-    ready = only(learnt, "prompt_ids", "completion_ids", "label")
-    return TokensTrainer(**trainer_arguments(settings, model, tokenizer, ready)), held_out
+    return TokensTrainer(**trainer_arguments(settings, model, tokenizer, learnt)), held_out
 
 
 def _turned(batch: Any) -> Any:

@@ -82,11 +82,6 @@ def with_ids(
     return fitting(ready, lengths, longest)
 
 
-def only(rows: Sequence[Row], *names: str) -> list[Row]:
-    """Return rows with the fields that a trainer takes."""
-    return [{name: row[name] for name in names} for row in rows]
-
-
 def score_completions_only() -> None:
     """Let TRL's fused head skip the prompts' positions here as well.
 

@@ -71,23 +71,27 @@ class Template:
         """
         if isinstance(prompt, str):
             return [*self.before, *self._ids(self._inert(prompt))]
-        return self._ids(self.text(prompt) + (self.no_thought if answers_at_once else ""))
+        start = self.text(prompt)
+        more = self._behind(start, self.no_thought) if answers_at_once else []
+        return [*self._ids(start), *more]
 
     def reply(self, prompt: str | Sequence[Turn], completion: str | Sequence[Turn]) -> list[int]:
         """Return the tokens of an answer to a prompt, its end included, as a model shall learn it.
 
-        They are cut together with the prompt where that leaves the prompt's own tokens as they
-        are, and as what follows any text else.
+        Args:
+            prompt: text or turns.
+            completion: the same; mostly one turn of the assistant.
         """
         if isinstance(prompt, str):
             end = self.tokenizer.eos_token or ""
             text = self._inert(str(completion).removesuffix(end)) + end
             start = self._inert(prompt)
         else:
-            start, text = self.text(prompt), self._answer(prompt, completion)
-        asked, whole = self._ids(start), self._ids(start + text)
-        fits = whole[: len(asked)] == asked
-        return whole[len(asked) :] if fits else self.following(text)
+            start, text = self.text(prompt), self.answer(prompt, completion)
+        if self.no_thought and text.startswith(self.no_thought):  # a scored answer stands behind it
+            empty, text = self.no_thought, text.removeprefix(self.no_thought)
+            return [*self._behind(start, empty), *self._behind(start + empty, text)]
+        return self._behind(start, text)
 
     def following(self, text: str) -> list[int]:
         """Return the tokens of a text as it follows another one.
@@ -129,8 +133,8 @@ class Template:
         found["system"] |= not self.chat
         return {name: value for name, value in found.items() if value != usual[name]}
 
-    def _answer(self, prompt: Sequence[Turn], completion: str | Sequence[Turn]) -> str:
-        """Return what the template writes of an answer behind the prompt; it ends in an end."""
+    def answer(self, prompt: Sequence[Turn], completion: str | Sequence[Turn]) -> str:
+        """Return what the template writes of an answer behind the prompt, its end included."""
         turns = self.turns([*prompt, *completion])
         start, whole = self.text(prompt), _rendered(self.tokenizer, turns)
         content = turns[-1]["content"]
@@ -140,6 +144,15 @@ class Template:
             text = self.no_thought + content + whole.rpartition(content.strip())[2]
         ends = any(token in text.rpartition(content.strip())[2] for token in self.specials)
         return text if ends else text + (self.tokenizer.eos_token or "")
+
+    def _behind(self, start: str, text: str) -> list[int]:
+        """Return the tokens of a text behind its beginning, whose own tokens stay as they are.
+
+        Both are cut together where that leaves the beginning's tokens as they are alone.
+        """
+        asked, whole = self._ids(start), self._ids(start + text)
+        fits = whole[: len(asked)] == asked
+        return whole[len(asked) :] if fits else self.following(text)
 
     def _inert(self, text: Any) -> Any:
         """Break up special tokens in a text: data must not be able to end its own turn."""
