@@ -203,14 +203,15 @@ def _several(value: Any) -> bool:
 
 def _as_texts(source: Path, rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return each row as the model reads it: asked, and with its answer."""
-    plain = [row["prompt"] + row["completion"] for row in rows if isinstance(row["prompt"], str)]
-    chats = [row for row in rows if not isinstance(row["prompt"], str)]
-    if not chats:
-        return plain
     template = LocalModel(source).template
-    texts = [(template.text(row["prompt"]), row) for row in chats]
-    whole = [text + template.answer(row["prompt"], row["completion"]) for text, row in texts]
-    return [*plain, *(text for text, _ in texts), *whole, template.no_thought]
+    found = [template.no_thought]
+    for row in rows:
+        if isinstance(row["prompt"], str):
+            found.append(template.inert(row["prompt"] + row["completion"]))
+        else:
+            asked = template.text(row["prompt"])
+            found += [asked, asked + template.answer(row["prompt"], row["completion"])]
+    return found
 
 
 def _write(path: Path, value: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -40,10 +41,16 @@ def models(smollm, tmp_path_factory):
     return engine
 
 
-def tokenizer_of(engine: LocalEngine) -> Any:
+@cache
+def opened(folder: str) -> Any:
     settings = program("settings")
-    model = SimpleNamespace(model_name_or_path=str(engine.folder), model_revision="main")
+    model = SimpleNamespace(model_name_or_path=folder, model_revision="main")
     return settings.tokenizer_of(model, SimpleNamespace(trust_remote_code=False))
+
+
+def tokenizer_of(engine: LocalEngine) -> Any:
+    """As a training program opens it."""
+    return opened(str(engine.folder))
 
 
 def row_of(request: Request, answer: str) -> dict[str, Any]:

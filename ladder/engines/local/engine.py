@@ -69,8 +69,7 @@ class LocalEngine(LocalModel):
             names = (ADAPTER, "adapter_model.safetensors")
             pins["adapter"] = digest_of(folder_digests(self.adapter, names))
         if self.template.about or "chat_template.jinja" not in pins:
-            text = self.tokenizer.chat_template
-            pins["template"] = digest_of([text, self.template.about])
+            pins["template"] = digest_of([self.template.jinja, self.template.about])
         pins["precision"] = precision()
         pins["transformers"] = transformers_version()
         return pins

@@ -11,7 +11,7 @@ nothing of ladder, and a test keeps the two equal.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from typing import Any
@@ -33,7 +33,9 @@ class Template:
     """A tokenizer with its chat template, and what is known of both."""
 
     tokenizer: Any
-    """Of transformers; it makes the same prompts each day."""
+    """Of transformers."""
+    jinja: str = ""
+    """The text of the chat template, in which today is always the same day."""
     chat: bool = False
     """Takes turns of a chat."""
     system: bool = False
@@ -50,14 +52,14 @@ class Template:
 
     def turns(self, messages: Sequence[Turn]) -> list[dict[str, Any]]:
         """Return turns as the template takes them; special tokens in their contents are text."""
-        turns = [{**turn, "content": self._inert(turn["content"])} for turn in messages]
+        turns = [{**turn, "content": self.inert(turn["content"])} for turn in messages]
         if not self.system:
             turns = without_system(turns)
         return joined(turns) if self.alternates else turns
 
     def text(self, messages: Sequence[Turn]) -> str:
         """Return the prompt of a chat, up to where the answer begins."""
-        return _rendered(self.tokenizer, self.turns(messages), asks=True) + self.header
+        return self._rendered(self.turns(messages), asks=True) + self.header
 
     def prompt(self, prompt: str | Sequence[Turn], *, answers_at_once: bool = False) -> list[int]:
         """Return the tokens of a prompt: a text to be continued, or turns to be answered.
@@ -70,7 +72,7 @@ class Template:
             answers_at_once: the answer follows without a thought.
         """
         if isinstance(prompt, str):
-            return [*self.before, *self._ids(self._inert(prompt))]
+            return [*self.before, *self._ids(self.inert(prompt))]
         start = self.text(prompt)
         more = self._behind(start, self.no_thought) if answers_at_once else []
         return [*self._ids(start), *more]
@@ -84,8 +86,8 @@ class Template:
         """
         if isinstance(prompt, str):
             end = self.tokenizer.eos_token or ""
-            text = self._inert(str(completion).removesuffix(end)) + end
-            start = self._inert(prompt)
+            text = self.inert(str(completion).removesuffix(end)) + end
+            start = self.inert(prompt)
         else:
             start, text = self.text(prompt), self.answer(prompt, completion)
         if self.no_thought and text.startswith(self.no_thought):  # a scored answer stands behind it
@@ -112,7 +114,7 @@ class Template:
         end: int | None = self.tokenizer.eos_token_id
         if self.chat:
             turns = [_turn("user", QUESTION), _turn("assistant", ANSWER)]
-            after = _rendered(self.tokenizer, turns).rpartition(ANSWER)[2].lstrip()
+            after = self._rendered(turns).rpartition(ANSWER)[2].lstrip()
             found = [token for token in self.specials if after.startswith(token)]
             end = self.tokenizer.convert_tokens_to_ids(found[0]) if found else end
         return end
@@ -129,14 +131,18 @@ class Template:
         """What prompts depend on beside the template's text, where it is out of the ordinary."""
         usual = {"system": True, "header": "", "before": (), "dated": False}
         found = {name: getattr(self, name) for name in usual if name != "dated"}
-        found["dated"] = _text_of(self.tokenizer.chat_template).startswith(CALENDAR)
-        found["system"] |= not self.chat
+        found |= {"system": self.system or not self.chat, "dated": self.dated}
         return {name: value for name, value in found.items() if value != usual[name]}
+
+    @property
+    def dated(self) -> bool:
+        """The template writes today's date."""
+        return self.jinja.startswith(CALENDAR)
 
     def answer(self, prompt: Sequence[Turn], completion: str | Sequence[Turn]) -> str:
         """Return what the template writes of an answer behind the prompt, its end included."""
         turns = self.turns([*prompt, *completion])
-        start, whole = self.text(prompt), _rendered(self.tokenizer, turns)
+        start, whole = self.text(prompt), self._rendered(turns)
         content = turns[-1]["content"]
         if whole.startswith(start):
             text = whole[len(start) :]
@@ -154,11 +160,25 @@ class Template:
         fits = whole[: len(asked)] == asked
         return whole[len(asked) :] if fits else self.following(text)
 
-    def _inert(self, text: Any) -> Any:
+    def inert(self, text: Any) -> Any:
         """Break up special tokens in a text: data must not be able to end its own turn."""
         if isinstance(text, str):
             for token in self.specials:
                 text = text.replace(token, f"{token[0]} {token[1:]}")
+        return text
+
+    def shows(self, turns: Sequence[Turn]) -> bool:
+        """Tell whether the template takes turns and writes the content of each."""
+        try:
+            text = self._rendered(turns, asks=True)
+        except Exception:  # a template is a program: what it raises is its own
+            return False
+        return all(turn["content"] in text for turn in turns)
+
+    def _rendered(self, turns: Sequence[Turn], *, asks: bool = False) -> str:
+        text: str = self.tokenizer.apply_chat_template(
+            turns, chat_template=self.jinja, add_generation_prompt=asks, tokenize=False
+        )
         return text
 
     def _ids(self, text: str) -> list[int]:
@@ -170,28 +190,30 @@ def template_of(tokenizer: Any) -> Template:
     """Return how a model is asked, by what its template makes of a few turns.
 
     Args:
-        tokenizer: of transformers. Where its template writes the date it is given a fixed one.
+        tokenizer: of transformers; it is left as it is.
     """
-    tokenizer.chat_template = with_fixed_date(tokenizer.chat_template)
-    bare = Template(tokenizer, before=_before(tokenizer))
+    try:
+        jinja = with_fixed_date(tokenizer.get_chat_template())
+    except ValueError:  # none, or several by name and none of them the usual one
+        jinja = ""
+    bare = Template(tokenizer, jinja, before=_before(tokenizer))
     asks, answers = _turn("user", QUESTION), _turn("assistant", ANSWER)
-    if not _shows(tokenizer, [asks]):
+    if not jinja or not bare.shows([asks]):
         return bare
     rules, again = _turn("system", INSTRUCTION), _turn("user", NEXT)
-    started, bare_start = (_rendered(tokenizer, [asks], asks=asked) for asked in (True, False))
-    whole = _rendered(tokenizer, [asks, answers]) if _shows(tokenizer, [asks, answers]) else ""
+    started = bare._rendered([asks], asks=True)
+    begins = started != bare._rendered([asks])
+    whole = bare._rendered([asks, answers]) if bare.shows([asks, answers]) else ""
     between = whole[len(started) :].partition(ANSWER)[0] if whole.startswith(started) else ""
     between = between if between.strip() else ""
-    begins = started != bare_start
     thought = THOUGHT_END if started.rstrip().endswith(THOUGHT) else between
-    return Template(
-        tokenizer,
+    return replace(
+        bare,
         chat=True,
-        system=all(_shows(tokenizer, t) for t in ([rules, asks], [rules, asks, answers, again])),
-        alternates=not _shows(tokenizer, [asks, again]),
+        system=bare.shows([rules, asks]) and bare.shows([rules, asks, answers, again]),
+        alternates=not bare.shows([asks, again]),
         header="" if begins else between,
         no_thought=thought if begins else "",
-        before=bare.before,
     )
 
 
@@ -230,39 +252,16 @@ def _calendar() -> str:
 CALENDAR = _calendar()
 
 
-def with_fixed_date(template: Any) -> Any:
-    """Return a template, or several by name, in which today is always the same day.
+def with_fixed_date(jinja: str) -> str:
+    """Return a template in which today is always the same day.
 
     A macro goes before the function that transformers gives to templates.
     """
-    if isinstance(template, dict):
-        return {name: with_fixed_date(text) for name, text in template.items()}
-    if template and "strftime_now" in template and not template.startswith(CALENDAR):
-        return CALENDAR + template
-    return template
-
-
-def _text_of(template: Any) -> str:
-    """Return the template that is used where there are several by name."""
-    return (template.get("default") if isinstance(template, dict) else template) or ""
+    return CALENDAR + jinja if "strftime_now" in jinja else jinja
 
 
 def _turn(role: str, content: str) -> dict[str, str]:
     return {"role": role, "content": content}
-
-
-def _rendered(tokenizer: Any, turns: Sequence[Turn], *, asks: bool = False) -> str:
-    text: str = tokenizer.apply_chat_template(turns, add_generation_prompt=asks, tokenize=False)
-    return text
-
-
-def _shows(tokenizer: Any, turns: Sequence[Turn]) -> bool:
-    """Tell whether a template takes turns and writes the content of each."""
-    try:
-        text = _rendered(tokenizer, turns, asks=True)
-    except Exception:  # a template is a program: what it raises is its own
-        return False
-    return all(turn["content"] in text for turn in turns)
 
 
 def _before(tokenizer: Any) -> tuple[int, ...]:

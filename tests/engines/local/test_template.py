@@ -40,7 +40,12 @@ def as_dicts(*turns: tuple[str, str]) -> list[dict[str, str]]:
 
 
 def own_tokenizer(engine: LocalEngine):
-    """The folder's tokenizer as its user opens it, untouched."""
+    """The folder's tokenizer as its user has it: the engine leaves it as it is."""
+    return engine.tokenizer
+
+
+def opened_anew(engine: LocalEngine):
+    """A tokenizer that a test may change."""
     from transformers import AutoTokenizer
 
     return AutoTokenizer.from_pretrained(engine.folder, local_files_only=True)
@@ -71,12 +76,15 @@ def test_a_plain_prompt_is_the_tokenizers_own_call_without_an_end(habit, models)
 def test_a_chat_is_what_the_template_writes_and_nothing_else(habit, turns, models):
     engine = models(habit)
     own, system = own_tokenizer(engine), engine.abilities.system
+    written = own.get_chat_template()
     first, *rest = turns[1:]
     folded = [("user", f"{SYSTEM[1]}\n\n{first[1]}"), *rest]
     messages = as_dicts(*(turns if system else folded))
     if habit == "date":
-        own.chat_template = own.chat_template.replace("strftime_now('%d %b %Y')", "'26 Jul 2024'")
-    wanted = own.apply_chat_template(messages, add_generation_prompt=True)["input_ids"]
+        written = written.replace("strftime_now('%d %b %Y')", "'26 Jul 2024'")
+    wanted = own.apply_chat_template(messages, chat_template=written, add_generation_prompt=True)[
+        "input_ids"
+    ]
     if habit == "does not begin the answer":
         wanted += own("<|im_start|>assistant\n")["input_ids"]
     found = engine.encode(Request(messages=turns))
@@ -134,9 +142,7 @@ def test_a_date_is_the_same_each_day_and_other_templates_are_left_alone(models, 
     own = own_tokenizer(engine)
     assert today in own.apply_chat_template(as_dicts(USER), tokenize=False), "it writes today's"
     assert with_fixed_date("{{ messages }}") == "{{ messages }}"
-    assert with_fixed_date(None) is None
-    once = with_fixed_date({"default": "{{ strftime_now('%Y') }}"})
-    assert with_fixed_date(once) == once
+    assert with_fixed_date("") == ""
 
 
 @pytest.mark.parametrize(
@@ -150,9 +156,9 @@ def test_a_date_is_the_same_each_day_and_other_templates_are_left_alone(models, 
     ],
 )
 def test_a_fixed_date_is_written_in_the_templates_own_form(text, wanted, models):
-    own = own_tokenizer(models("as it is"))
-    own.chat_template = with_fixed_date(text)
-    assert own.apply_chat_template(as_dicts(USER), tokenize=False) == wanted
+    own, fixed = own_tokenizer(models("as it is")), with_fixed_date(text)
+    found = own.apply_chat_template(as_dicts(USER), chat_template=fixed, tokenize=False)
+    assert found == wanted
 
 
 @pytest.mark.parametrize("habit", sorted(HABITS.keys() - CHATLESS))
@@ -161,7 +167,7 @@ def test_a_chat_answer_ends_as_the_template_ends_it(habit, models):
 
 
 def test_an_end_of_turn_that_is_not_the_tokenizers_end_is_found(models):
-    own = own_tokenizer(models("as it is"))
+    own = opened_anew(models("as it is"))
     own.chat_template = own.chat_template.replace("<|im_end|>", "<file_sep>")
     assert template_of(own).end == own.convert_tokens_to_ids("<file_sep>")
 
@@ -233,7 +239,10 @@ def test_a_scored_answer_comes_without_a_thought_and_a_generated_one_may_have_it
 def test_the_identity_holds_what_decides_the_prompt_and_that_of_usual_models_is_as_it_was(models):
     pins = {habit: models(habit).fingerprint() for habit in HABITS}
     assert "template" not in pins["as it is"]
-    assert len({tuple(sorted(p.items())) for p in pins.values()}) == len(HABITS)
+    alike = {"several templates": "template in config", "no default template": "no template"}
+    for habit, other in alike.items():  # the same text, or none, from another place
+        assert pins.pop(habit) == pins[other]
+    assert len({tuple(sorted(p.items())) for p in pins.values()}) == len(pins)
     changed = models("template in config")
     path = Path(changed.folder / "tokenizer_config.json")
     whole = path.read_text()
