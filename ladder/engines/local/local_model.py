@@ -67,10 +67,8 @@ class LocalModel:
             )
         except Exception as error:  # by the kind of file: OSError, ValueError, the library's own
             why = harmless(str(error), 200)
-            fix = "Put the files of its tokenizer (tokenizer.json, tokenizer_config.json) beside it"
-            raise EngineError(
-                f"{self.folder}: no tokenizer that can be read. {fix}. {why}"
-            ) from None
+            wanted = "Wanted: tokenizer.json and tokenizer_config.json that fit its config.json"
+            raise EngineError(f"{self.folder}: no tokenizer to be read. {wanted}. {why}") from None
 
     @cached_property
     def template(self) -> Template:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+from habits import settings, with_habit
 
 from ladder.engines.base import Request
 from ladder.engines.context import beyond_context
@@ -55,17 +58,15 @@ def test_the_context_is_read_where_the_config_says_it(config, tokens):
 
 
 def test_a_config_that_does_not_say_is_told(smollm, tmp_path):
-    from habits import settings, with_habit
-
     folder = with_habit("as it is", smollm, tmp_path / "model")
-    settings(folder, "config.json", max_position_embeddings=None)
+    config = json.loads((folder / "config.json").read_text())
+    del config["max_position_embeddings"]
+    (folder / "config.json").write_text(json.dumps(config))
     with pytest.warns(UserWarning, match=r"does not say how many tokens it reads: 2,048 taken"):
         assert LocalEngine(folder).abilities.context == USUAL_CONTEXT
 
 
 def test_requests_beyond_the_context_are_named_before_any_is_asked(smollm, tmp_path):
-    from habits import settings, with_habit
-
     folder = with_habit("bos", smollm, tmp_path / "model")
     settings(folder, "config.json", max_position_embeddings=40)
     engine = LocalEngine(folder)
