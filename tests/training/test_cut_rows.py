@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from types import SimpleNamespace
 from typing import Any
@@ -162,3 +163,40 @@ def test_turns_that_a_template_refuses_end_the_program_with_their_row(models):
     rows = [row_of(CHAT, "blue"), {**row_of(CHAT, "blue"), "prompt": prompt_of(CHAT)[2:3]}]
     with pytest.raises(SystemExit, match="row 2: the model's chat template refuses its turns"):
         program("rows").supervised(tokenizer_of(models("alternates")), rows, None)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("habit", ["bos", "refuses system"])
+def test_what_the_trainers_learn_from_is_what_was_cut_here(habit, tiny, tmp_path):
+    """TRL cuts no row anew: prompts in its data sets are those that will be asked."""
+    from trl import DPOConfig, KTOConfig, SFTConfig
+
+    HABITS[habit](tiny)
+    engine = LocalEngine(tiny)
+    rows: list[dict[str, Any]] = []
+    for at in range(24):
+        turns = (("system", "Name the colour."), ("user", f"Thing {at}?"))
+        sides = [reply_to(CHAT, answer) for answer in ("blue", "red")]
+        prompt = prompt_of(Request(messages=turns))
+        both = {"chosen": sides[0], "rejected": sides[1]}
+        rows.append({"prompt": prompt, "completion": sides[0], "label": at % 2 == 0, **both})
+    asked = {tuple(engine.template.prompt(row["prompt"])) for row in rows}
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    model = SimpleNamespace(
+        model_name_or_path=str(tiny), dtype="float32", attn_implementation="sdpa",
+        model_revision="main", use_peft=False, load_in_4bit=False, load_in_8bit=False,
+    )  # fmt: skip
+    common = {"output_dir": str(tmp_path), "use_cpu": True, "report_to": "none", "bf16": False}
+    for name, settings in (("sft", SFTConfig), ("dpo", DPOConfig), ("kto", KTOConfig)):
+        module = program(name)
+        found = module.make_trainer(module.Files(str(path)), settings(**common), model)
+        trainer = found[0] if isinstance(found, tuple) else found
+        assert len(trainer.train_dataset) > 10
+        for row in trainer.train_dataset:
+            if name == "sft":
+                learnt = sum(label != -100 for label in row["labels"])
+                prompt_ids = row["input_ids"][:-learnt]
+            else:
+                prompt_ids = row["prompt_ids"]
+            assert tuple(prompt_ids) in asked
