@@ -8,6 +8,8 @@ from typing import Any
 USUAL_CONTEXT = 2048
 """Where a config does not say."""
 NAMES = ("max_position_embeddings", "n_positions", "max_sequence_length", "max_seq_len", "n_ctx")
+INNER = ("text_config", "llm_config")
+"""Where a model of several parts has its text model's config."""
 ALTERNATING = frozenset({"gemma2"})
 """Kinds of model that look beyond their window in every other layer, and do not say so."""
 LONG_ALREADY = frozenset({"default", "su", "longrope", "llama3"})
@@ -21,17 +23,27 @@ def context_of(config: Mapping[str, Any]) -> int | None:
     every layer attends within makes it shorter: what is before it is not looked at.
 
     Args:
-        config: the content of config.json; a model of several parts has its text model's in
-            `text_config` or `llm_config`.
+        config: the content of config.json.
     """
-    inner: Mapping[str, Any] = next(
-        (config[n] for n in ("text_config", "llm_config") if config.get(n)), {}
-    )
-    text = {**config, **inner}
+    text = _text_model(config)
     said = next((text[name] for name in NAMES if isinstance(text.get(name), int)), None)
     if said is None:
         return None
-    return min(round(_scaled(said, text)), _window(text) or said * 10**6)
+    window = None if _looks_beyond(text) else window_of(config)
+    scaled = round(_scaled(said, text))
+    return min(scaled, window or scaled)
+
+
+def window_of(config: Mapping[str, Any]) -> int | None:
+    """Return the tokens that some layers attend within; None where all attend to everything."""
+    text = _text_model(config)
+    window = text.get("sliding_window")
+    return int(window) if window and text.get("use_sliding_window") is not False else None
+
+
+def _text_model(config: Mapping[str, Any]) -> dict[str, Any]:
+    inner: Mapping[str, Any] = next((config[n] for n in INNER if config.get(n)), {})
+    return {**config, **inner}
 
 
 def _scaled(said: int, text: Mapping[str, Any]) -> float:
@@ -44,11 +56,8 @@ def _scaled(said: int, text: Mapping[str, Any]) -> float:
     return float((start or said) * factor)
 
 
-def _window(text: Mapping[str, Any]) -> int | None:
-    """Return the window that all layers attend within; None where some attend to everything."""
-    window = text.get("sliding_window")
+def _looks_beyond(text: Mapping[str, Any]) -> bool:
+    """Tell whether some layers attend to what is before the window."""
     kinds = text.get("layer_types")
     mixed = set(kinds) != {"sliding_attention"} if kinds else "sliding_window_pattern" in text
-    if mixed or text.get("model_type") in ALTERNATING or text.get("use_sliding_window") is False:
-        return None
-    return int(window) if window else None
+    return mixed or text.get("model_type") in ALTERNATING

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ladder.engines.base import Abilities, Completion, Request
-from ladder.engines.local.context import USUAL_CONTEXT, context_of
+from ladder.engines.local.context import USUAL_CONTEXT, context_of, window_of
 from ladder.engines.local.generating import Generating
 from ladder.engines.local.loading import ADAPTER, transformers_version
 from ladder.engines.local.local_model import LocalModel
@@ -104,7 +104,10 @@ class LocalEngine(LocalModel):
 
     def _unfit(self, request: Request, prompt: list[int]) -> str | None:
         """Return why a request cannot be answered, if it cannot."""
-        room = self.abilities.context - request.max_tokens
+        most = self._context
+        if request.choices:  # a tree of choices is scored by layers that all see the whole prompt
+            most = min(most, window_of(self._config) or most)
+        room = most - request.max_tokens
         if not prompt or len(prompt) > room:
             return f"{len(prompt)} prompt tokens; between 1 and {room} fit this model"
         try:

@@ -10,7 +10,7 @@ from habits import settings, with_habit
 from ladder.engines.base import Request
 from ladder.engines.context import beyond_context
 from ladder.engines.local import LocalEngine
-from ladder.engines.local.context import USUAL_CONTEXT, context_of
+from ladder.engines.local.context import USUAL_CONTEXT, context_of, window_of
 
 LONG = {"max_position_embeddings": 32768}
 
@@ -55,6 +55,26 @@ LONG = {"max_position_embeddings": 32768}
 )  # fmt: skip
 def test_the_context_is_read_where_the_config_says_it(config, tokens):
     assert context_of(config) == tokens
+
+
+def test_a_window_of_some_layers_bounds_what_is_scored_and_not_what_is_generated(smollm, tmp_path):
+    """The tree of choices gives every layer the same view: beyond the window it would be wrong."""
+    folder = with_habit("as it is", smollm, tmp_path / "model")
+    settings(
+        folder,
+        "config.json",
+        sliding_window=32,
+        layer_types=["sliding_attention", "full_attention"] * 15,
+    )
+    engine = LocalEngine(folder)
+    assert engine.abilities.context == 8192
+    long = Request(text="word " * 40, choices=("a", "b"), max_tokens=4)
+    (found,) = dict(engine.complete([long])).values()
+    assert found.kind == "too long"
+    assert "between 1 and 28 fit" in str(found.error)
+    assert "model" not in vars(engine)
+    assert window_of({**LONG, "sliding_window": 4096, "use_sliding_window": False}) is None
+    assert window_of({"text_config": {"sliding_window": 512}}) == 512
 
 
 def test_a_config_that_does_not_say_is_told(smollm, tmp_path):
