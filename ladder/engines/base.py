@@ -13,6 +13,7 @@ OWN_KINDS = frozenset(
         "too long",
         "empty",
         CUT_BEFORE_TEXT,
+        "chat template",
         "content filter",
         "refusal",
         "tool call",
@@ -97,8 +98,12 @@ class Completion:
 
 @dataclass(frozen=True, slots=True)
 class Abilities:
-    """What an engine can do beyond chat."""
+    """What an engine can do."""
 
+    chat: bool = True
+    """Takes turns of a chat; else one text."""
+    system: bool = True
+    """Takes a system turn; else the instruction stands in the first user turn."""
     plain: bool = False
     """Continues a text without a chat template."""
     scores_choices: bool = False
@@ -113,10 +118,6 @@ class Abilities:
     concurrency. It has `timeout_s`, `ahead`, `ended` and `streaming`, like `EndpointEngine`."""
     local: bool = True
     """Runs on this machine: nothing leaves it, and its cost is machine time."""
-    chat: bool = True
-    """Takes turns of a chat; else one text."""
-    system: bool = True
-    """Takes a system turn; else the instruction stands in the first user turn."""
     negotiated: tuple[str, ...] = ()
     """What a server has refused so far of how requests are put, and what is sent instead."""
 

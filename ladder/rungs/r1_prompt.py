@@ -47,7 +47,7 @@ def first_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
     base = Candidate(rung=NAME, description="", model=bench.task.models.base)
     can = bench.evaluator.engine(base).abilities
     chat = base.but(form="chat")
-    asked = [chat]
+    asked = [chat] if can.chat else []
     if can.plain:
         asked += [
             base.but(wording=wording, with_goal=with_goal)
@@ -55,7 +55,7 @@ def first_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
         ]
     if not (bench.data.labels and can.scores_choices):
         return named(asked)
-    found = [chat]
+    found = [chat] if can.chat else []
     for candidate in asked:
         found += scored(candidate)
     return named(found)
@@ -71,7 +71,8 @@ def second_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
     if not bench.data.train:
         return named(held_to_schema(bench.evaluator, incumbent))
     chat = incumbent.but(form="chat", decoding="free", calibration="none")
-    forms = [incumbent] if incumbent.form == "chat" else [incumbent, chat]
+    can_chat = bench.evaluator.engine(incumbent).abilities.chat
+    forms = [incumbent, chat] if incumbent.form == "plain" and can_chat else [incumbent]
     found = held_to_schema(bench.evaluator, incumbent)
     for form, count in product(forms, SHOTS):
         shown = form.but(shots=spread_shots(bench.evaluator, count), with_goal=True)

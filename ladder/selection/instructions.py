@@ -130,10 +130,10 @@ def proposer(evaluator: Evaluator) -> ModelRef | None:
     if name is None:
         return None
     try:
-        evaluator.models.engine(name)
+        can = evaluator.models.engine(name).abilities
     except TaskError:  # the rows may not be sent to it
         return None
-    return name
+    return name if can.chat else None
 
 
 def proposals(

@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ladder.engines.base import Request
+from ladder.engines.base import CUT_BEFORE_TEXT, Request
 from ladder.engines.endpoint.failure import (
-    CUT_SHORT,
     THOUGHTS_ONLY,
     TryError,
     excerpt,
@@ -207,7 +206,7 @@ def _no_answer(message: Mapping[str, Any], text: str | None, thought: str, cut: 
     if message.get("tool_calls") or message.get("function_call"):
         return TryError("tool call", "the model called a tool, and none was offered")
     if cut:
-        return TryError(CUT_SHORT, cut)
+        return TryError(CUT_BEFORE_TEXT, cut)
     if not is_blank(thought):
         return TryError(THOUGHTS_ONLY, "the response ends without an answer after the thoughts")
     if text is None:

@@ -15,7 +15,6 @@ NO_CONNECTION = "no connection"
 NOT_SECURE = "no secure connection"
 TIME_OUT = "time-out"
 BROKE_OFF = "connection broke"
-CUT_SHORT = "cut before any text"
 THOUGHTS_ONLY = "thoughts only"
 THROTTLED = "HTTP 429"
 PASSING_STATUSES = frozenset({408, 409, 425, 429})

@@ -11,10 +11,9 @@ from typing import Any
 
 import httpx
 
-from ladder.engines.base import Completion, Request
+from ladder.engines.base import CUT_BEFORE_TEXT, Completion, Request
 from ladder.engines.endpoint.access import address_of, client_options
 from ladder.engines.endpoint.engine import EndpointEngine
-from ladder.engines.endpoint.failure import CUT_SHORT
 from ladder.engines.endpoint.responses import BODY_LIMIT_BYTES
 from ladder.errors import EngineError
 from ladder.wording import harmless
@@ -52,7 +51,7 @@ class Probe:
     @property
     def there(self) -> bool:
         """Whether the model answers, if only with thoughts for which the greeting has no room."""
-        return self.answer.error is None or self.answer.kind == CUT_SHORT
+        return self.answer.error is None or self.answer.kind == CUT_BEFORE_TEXT
 
 
 def probe(model: str, base_url: str, timeout_s: float) -> Probe:
@@ -92,7 +91,7 @@ def said(found: Probe, model: str) -> str:
     if found.there:
         tokens = f"{answer.tokens_in} + {answer.tokens_out} tokens"
         parts.append(f"answered a greeting in {answer.seconds:.1f} s ({tokens})")
-        if answer.kind == CUT_SHORT:
+        if answer.kind == CUT_BEFORE_TEXT:
             parts.append("it thinks first: all of these were used before its answer began")
         elif answer.thought_tokens:
             parts.append(f"it thinks first ({answer.thought_tokens} of these)")

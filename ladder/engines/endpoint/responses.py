@@ -15,9 +15,9 @@ from typing import Any
 
 import httpx
 
+from ladder.engines.base import CUT_BEFORE_TEXT
 from ladder.engines.endpoint.chat_completions import text_of, thought_of
 from ladder.engines.endpoint.failure import (
-    CUT_SHORT,
     WORDS_LIMIT_BYTES,
     TryError,
     excerpt,
@@ -74,7 +74,7 @@ def _refused(response: httpx.Response, body: bytes) -> TryError:
     if status == 429 and b"insufficient_quota" in body:
         return TryError("no quota", words)
     if b"Could not finish the message because max_tokens" in body:  # how OpenAI's o-series says it
-        return TryError(CUT_SHORT, words)
+        return TryError(CUT_BEFORE_TEXT, words)
     pause = retry_after(response.headers.get("retry-after", ""))
     failure = TryError(f"HTTP {status}", words, passing=may_pass(status), pause=pause)
     failure.hear(json_in(body))
