@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ladder.samples.columns import Understood
 from ladder.samples.preferences import Preference
 from ladder.samples.rows import Document, Graded, Sample
 
@@ -34,6 +35,8 @@ class Data:
     """Answers that people preferred to others."""
     digests: tuple[tuple[str, str], ...] = ()
     """(file of the task, sha256 of its bytes)."""
+    files: tuple[Understood, ...] = ()
+    """How each file was read."""
 
     @property
     def observed(self) -> tuple[Sample, ...]:

@@ -35,6 +35,7 @@ ColumnName = Literal[
     "id",
     "input",
     "target",
+    "targets",
     "doc_ids",
     "group",
     "stratum",
