@@ -7,14 +7,17 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from ladder.errors import DataError, Problem
+from ladder.samples.conflicts import find_conflicts
 from ladder.samples.data import Data
 from ladder.samples.duplicates import clusters
 from ladder.samples.passages import passages
 from ladder.samples.rows import Document, Rows, Sample
+from ladder.samples.values import nfc
 from ladder.task import Task
 
 LEAST_HELD_OUT = 10
@@ -44,8 +47,9 @@ def split(task: Task, rows: Rows, pairs: Sequence[tuple[int, int]]) -> Data:
         DataError: too few rows, or labels that do not fit.
     """
     samples = all_samples(rows)
-    cluster = clusters(len(samples), pairs)
     train_size = len(rows.examples) + len(rows.train)
+    conflicts = find_conflicts(task.answer.type, samples, pairs, train_size)
+    cluster = clusters(len(samples), conflicts.same)
     first_of: dict[int, int] = {}
     kept, duplicates, contaminated, leaked = [], [], [], []
     for at, sample in enumerate(samples):
@@ -76,6 +80,10 @@ def split(task: Task, rows: Rows, pairs: Sequence[tuple[int, int]]) -> Data:
         duplicates=tuple(duplicates),
         contaminated=tuple(contaminated),
         leaked=tuple(leaked),
+        contradictions=tuple((samples[b], samples[a]) for a, b in conflicts.contradictions),
+        mislabelled=conflicts.beyond,
+        reworded=tuple((samples[b].id, samples[a].id) for a, b in conflicts.reworded),
+        labelled=len(samples),
     )
 
 
@@ -187,25 +195,46 @@ def _labels(
     """Return the closed answer set, checked against every target."""
     if task.answer.type != "label":
         return ()
-    given = task.answer.labels
-    labels = tuple(given or sorted({s.target for s in train} or {s.target for s in samples}))
+    given = tuple(map(nfc, task.answer.labels))
+    learnt = {target for sample in train for target in sample.targets}
+    labels = given or tuple(sorted(learnt or {t for s in samples for t in s.targets}))
     where = f"{task.source}: answer.labels"
     if len(labels) < 2:
         fix = "With one label there is nothing to decide."
         raise DataError([Problem(where, f"only the label `{labels[0]}`", "two or more", fix)])
     source = "answer.labels" if given else "the training examples"
-    fix = "Fix the rows, or list every allowed answer under answer.labels."
-    unknown = [sample for sample in samples if sample.target not in labels]
+    known = set(labels)
+    unknown = [(s, target) for s in samples for target in s.targets if target not in known]
     if unknown:
         raise DataError(
             [
                 Problem(
-                    f"{_file_of(task, rows, s)}: row {s.id}",
-                    f"the target `{s.target[:60]}`",
+                    f"{_file_of(task, rows, sample)}: row {sample.id}",
+                    f"the target `{target[:60]}`",
                     f"one of {source}",
-                    fix,
+                    _fix_of_label(target, labels),
                 )
-                for s in unknown[:5]
+                for sample, target in unknown[:5]
             ]
         )
     return labels
+
+
+def _fix_of_label(target: str, labels: Sequence[str]) -> str:
+    """Say how a target becomes a label: by the one that it nearly is, or by a longer list."""
+    near = next((label for label in labels if same_label(label, target)), None)
+    if near is not None:
+        return f"Did you mean `{near}`? Write it alike in every file."
+    return "Fix the rows, or list every allowed answer under answer.labels."
+
+
+def same_label(one: str, other: str) -> bool:
+    """Tell whether two labels differ only in capitals, spaces, marks, or 1 and 1.0."""
+    return _bare(one) == _bare(other)
+
+
+def _bare(label: str) -> str:
+    try:
+        return str(float(label))
+    except ValueError:
+        return re.sub(r"[\W_]+", "", nfc(label).casefold()) or label
