@@ -41,7 +41,8 @@ def data_lines(a: Assessment) -> Iterator[str]:
             f"name only; they are not counted, and worth a look: {shown}."
         )
     if d.contradicting:
-        yield f"\n{contradicted(d)}; each is set aside: {_first('; ', d.contradictions, d.contradicting)}."
+        shown = _first("; ", d.contradictions, d.contradicting)
+        yield f"\n{contradicted(d)}; each is set aside: {shown}."
     if d.reworded:
         shown = _first("; ", d.reworded)
         yield (

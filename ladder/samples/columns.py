@@ -58,6 +58,8 @@ class Understood:
     """Columns that nobody reads."""
     notes: tuple[str, ...] = ()
     """What is not plain from the file's name and columns."""
+    warnings: tuple[str, ...] = ()
+    """What may be a mistake in it."""
 
 
 def our_columns(role: str) -> tuple[ColumnName, ...]:
@@ -99,6 +101,7 @@ def column_lines(files: Sequence[Understood]) -> Iterator[str]:
             alike.setdefault(line, []).append(file.file)
     for line, names in alike.items():
         yield f"{', '.join(dict.fromkeys(names))}: {line}"
+    yield from (f"warning: {warning}" for file in files for warning in file.warnings)
     yield from dict.fromkeys(warning for file in files for warning in _misspelt(file))
 
 

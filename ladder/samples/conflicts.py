@@ -70,9 +70,10 @@ def find_conflicts(
         by_number = one.numbers != other.numbers and one.mask == other.mask and one.mask in decided
         if not by_number and not _own_rows(one, other):
             same.append((left, right))
-        elif left < train_size <= right and len(reworded) < MOST_REWORDED:
-            if not (by_number or _differ_in_slots(one, other)):
-                reworded.append((left, right))
+            continue
+        listed = left < train_size <= right and len(reworded) < MOST_REWORDED
+        if listed and not by_number and not _differ_in_slots(one, other):
+            reworded.append((left, right))
     return Conflicts(tuple(same), tuple(contradictions), beyond, tuple(reworded))
 
 
@@ -125,7 +126,10 @@ def _plain_answer(kind: str, target: str) -> Any:
 
 
 def _equal_rows(rows: Sequence[_Row]) -> tuple[list[Pair], list[Pair], int]:
-    """Return the pairs of each text's first row with the others, those that contradict, how many."""
+    """Return the pairs of each text's first row with the others, and those that contradict.
+
+    The third value is how many rows contradict what most rows with their text say.
+    """
     equal: defaultdict[tuple[str, tuple[str, ...]], list[int]] = defaultdict(list)
     for at, row in enumerate(rows):
         equal[row.text, row.numbers].append(at)

@@ -31,6 +31,7 @@ class Findings:
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     """How this file was read, where that is not plain from its name."""
+    warnings: list[str] = field(default_factory=list)
     kinds: dict[str, str] = field(default_factory=dict)
     """Column of this file -> what kind of values it holds, where they were translated."""
 
@@ -69,16 +70,34 @@ def whole_text(
             yield where, row
 
 
-class _TwiceError(ValueError):
-    """A key that stands twice in one object: of its values one would be lost."""
+class _Decoder(json.JSONDecoder):
+    """Notes the keys that stand twice in one object: of their values the last is read."""
 
+    def __init__(self) -> None:
+        super().__init__(object_pairs_hook=self._object)
+        self.twice: list[str] = []
+        self.rows, self.first = 0, ""
 
-def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    row = dict(pairs)
-    if len(row) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise _TwiceError(next(name for name in names if names.count(name) > 1))
-    return row
+    def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        row = dict(pairs)
+        if len(row) < len(pairs):
+            names = [name for name, _ in pairs]
+            self.twice.append(next(name for name in names if names.count(name) > 1))
+        return row
+
+    def note(self, where: str) -> None:
+        """Note a row that was read, and go on with the next."""
+        if self.twice:
+            self.rows += 1
+            self.first = self.first or f"{where}: the key `{self.twice[0][:40]}` stands twice"
+            self.twice.clear()
+
+    def warnings(self) -> list[str]:
+        """Return what is to be said of such rows."""
+        if not self.rows:
+            return []
+        many = f" ({self.rows:,} such rows)" if self.rows > 1 else ""
+        return [f"{self.first}, and the last of its values is read{many}"]
 
 
 def _from_json(path: Path, findings: Findings) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -90,23 +109,26 @@ def _from_json(path: Path, findings: Findings) -> Iterator[tuple[str, Mapping[st
         return
     if first[1].lstrip().startswith("["):
         findings.notes.append("one JSON array")
-        yield from _from_array(path, first[0], chain([first], lines), findings.problems)
+        yield from _from_array(path, first[0], chain([first], lines), findings)
         return
+    decoder = _Decoder()
     for number, line in chain([first], lines):
         if not line.strip():
             continue
         where = f"{path}:{number}"
         try:
-            row = json.loads(line, object_pairs_hook=_each_once)
+            row = decoder.decode(line)
         except (ValueError, RecursionError) as error:
             findings.problems.append(_no_json(where, line.strip(), error))
             if number == first[0] and _goes_on(line, error):
                 return
             continue
+        decoder.note(f"{path.name}:{number}")
         if isinstance(row, dict):
             yield where, row
         else:
             findings.problems.append(_no_object(where, row))
+    findings.warnings += decoder.warnings()
 
 
 def _goes_on(line: str, error: Exception) -> bool:
@@ -115,9 +137,6 @@ def _goes_on(line: str, error: Exception) -> bool:
 
 
 def _no_json(where: str, text: str, error: Exception) -> Problem:
-    if isinstance(error, _TwiceError):
-        fix = "Keep one of them: the value of the other would be lost."
-        return Problem(where, f"the key `{error}` twice", "each key once", fix)
     fix = "Write one JSON object on each line."
     if _goes_on(text, error):
         fix = "Write each row on one line, or all of them as one array: [{…}, {…}]"
@@ -130,32 +149,26 @@ def _no_object(where: str, row: Any) -> Problem:
 
 
 def _from_array(
-    path: Path, line: int, lines: Iterator[tuple[int, str]], problems: list[Problem]
+    path: Path, line: int, lines: Iterator[tuple[int, str]], findings: Findings
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield the objects of an array, each with the line on which it begins."""
-    parts, size = [], 0
-    for _, part in lines:
-        parts.append(part)
-        size += len(part)
-        if size > LONGEST_LINE_BYTES:
-            got, wanted = "an array of more", f"at most {LONGEST_LINE_BYTES:,} characters"
-            fix = "Write one JSON object on each line: such a file may be of any size."
-            problems.append(Problem(str(path), got, wanted, fix))
-            return
-    text = "".join(parts)
-    decoder = json.JSONDecoder(object_pairs_hook=_each_once)
-    at, counted = text.index("[") + 1, 0
-    while True:
-        at = _after_space(text, at)
+    problems, text = findings.problems, _joined(lines)
+    if text is None:
+        got, wanted = "an array of more", f"at most {LONGEST_LINE_BYTES:,} characters"
+        fix = "Write one JSON object on each line: such a file may be of any size."
+        problems.append(Problem(str(path), got, wanted, fix))
+        return
+    decoder = _Decoder()
+    at, counted = _after_space(text, text.index("[") + 1), 0
+    while text[at : at + 1] != "]":
         line, counted = line + text.count("\n", counted, at), at
         where = f"{path}:{line}"
-        if text[at : at + 1] == "]":
-            break
         try:
             row, at = decoder.raw_decode(text, at)
         except (ValueError, RecursionError) as error:
             problems.append(_no_json(where, text[at : at + 40].strip(), error))
             return
+        decoder.note(f"{path.name}:{line}")
         if isinstance(row, dict):
             yield where, row
         else:
@@ -165,10 +178,22 @@ def _from_array(
             got = f"`{text[at : at + 40].strip()}`" if text[at:] else "the end of the file"
             problems.append(Problem(where, f"{got} behind this row", "a comma, or the array's end"))
             return
-        at += text[at] == ","
+        at = _after_space(text, at + (text[at] == ","))
     if text[at + 1 :].strip():
         got = f"`{text[at + 1 :].strip()[:40]}` behind the array"
-        problems.append(Problem(where, got, "one array alone"))
+        problems.append(Problem(str(path), got, "one array alone"))
+    findings.warnings += decoder.warnings()
+
+
+def _joined(lines: Iterator[tuple[int, str]]) -> str | None:
+    """Return lines as one text; None where it is too long to be held."""
+    parts, size = [], 0
+    for _, part in lines:
+        parts.append(part)
+        size += len(part)
+        if size > LONGEST_LINE_BYTES:
+            return None
+    return "".join(parts)
 
 
 def _after_space(text: str, at: int) -> int:

@@ -173,8 +173,14 @@ def _placed(task: Task, file: _File) -> Iterator[tuple[str, Any]]:
 
 
 def _understood(file: _File) -> Understood:
-    notes = tuple(dict.fromkeys(file.findings.notes))
-    return Understood(file.role, file.value, tuple(file.used), tuple(file.unread), notes)
+    return Understood(
+        role=file.role,
+        file=file.value,
+        used=tuple(file.used),
+        unread=tuple(file.unread),
+        notes=tuple(file.findings.notes),
+        warnings=tuple(file.findings.warnings),
+    )
 
 
 def _said_once(problems: list[Problem], rows: int) -> list[Problem]:

@@ -19,6 +19,7 @@ from ladder.samples.passages import passages
 from ladder.samples.rows import Document, Rows, Sample
 from ladder.samples.values import nfc
 from ladder.task import Task
+from ladder.wording import harmless
 
 LEAST_HELD_OUT = 10
 MOST_DEV, MOST_GATE, MOST_SEALED = 120, 400, 200
@@ -231,6 +232,20 @@ def _fix_of_label(target: str, labels: Sequence[str]) -> str:
 def same_label(one: str, other: str) -> bool:
     """Tell whether two labels differ only in capitals, spaces, marks, or 1 and 1.0."""
     return _bare(one) == _bare(other)
+
+
+def alike_labels(labels: Sequence[str]) -> Iterator[str]:
+    """Yield a warning for labels that are one label, written in two ways."""
+    alike: dict[str, list[str]] = {}
+    for label in labels:
+        alike.setdefault(_bare(label), []).append(label)
+    for same in alike.values():
+        if len(same) > 1:
+            written = " and ".join(f"`{harmless(label, 60)}`" for label in same[:4])
+            yield (
+                f"warning: the labels {written} differ in capitals, spaces or marks alone: "
+                "they count as different answers; write one label in one way"
+            )
 
 
 def _bare(label: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import datetime
 import json
 import unicodedata
@@ -11,6 +12,7 @@ from typing import Any
 
 LARGEST_EXACT = 2**53
 """Beyond this a float no longer tells two neighbouring whole numbers apart."""
+LONGEST_LIST = 10_000
 MISSING_KINDS = ("NAType", "NaTType")
 """What pandas writes for a missing value; its comparison with itself raises, or is false."""
 
@@ -118,3 +120,14 @@ def class_names(feature: Any) -> tuple[str, ...]:
         names = feature.get("names")
         return tuple(map(str, names)) if isinstance(names, list) else ()
     return ()
+
+
+def holds_list(text: str) -> bool:
+    """Tell whether a text is a list of texts, as JSON or Python writes it: `["a", "b"]`."""
+    if not (text.startswith("[") and text.endswith("]") and len(text) < LONGEST_LIST):
+        return False
+    try:
+        found = ast.literal_eval(text)
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        return False
+    return isinstance(found, list) and bool(found) and all(isinstance(one, str) for one in found)
