@@ -19,7 +19,7 @@ from typing import Any
 from ladder.samples.duplicates import FILLER, folded, slots_alone
 from ladder.samples.rows import Sample
 
-NUMBER = re.compile(r"(?:(?<!\w)[-−])?\d+(?:[.,]\d+)*")  # noqa: RUF001 - the sign for minus
+NUMBER = re.compile(r"(?:(?<!\w)[-−])?\d+(?:[.,]\d+)*")
 FREE_WORDS = 12
 """An answer of more words can be written in many ways: another text need not be another answer."""
 SAME_ANSWER = 0.5

@@ -196,7 +196,7 @@ def _labels(
     """Return the closed answer set, checked against every target."""
     if task.answer.type != "label":
         return ()
-    given = tuple(map(nfc, task.answer.labels))
+    given = task.answer.labels
     learnt = {target for sample in train for target in sample.targets}
     labels = given or tuple(sorted(learnt or {t for s in samples for t in s.targets}))
     where = f"{task.source}: answer.labels"
