@@ -159,10 +159,12 @@ def macro_f1(answered: Sequence[Outcome]) -> float:
     """
     from sklearn.metrics import f1_score
 
-    labels = sorted({outcome.sample.target for outcome in answered})
+    # Of several right labels the one that was answered is the row's.
+    right = [o.text if o.text in o.sample.targets else o.sample.target for o in answered]
+    labels = sorted(set(right))
     # As numbers: an array of texts is as wide as the longest one, and drops a NUL at its end.
     numbers = {label: number for number, label in enumerate(labels)}
-    targets = [numbers[outcome.sample.target] for outcome in answered]
+    targets = [numbers[label] for label in right]
     answers = [numbers.get(outcome.text, -1) for outcome in answered]
     # Every label has a target, so that no F1 is 0/0: what zero_division says is never taken.
     scored = range(len(labels))

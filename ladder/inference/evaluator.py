@@ -66,7 +66,8 @@ class Evaluator:
     def longest_target(self, engine: CachedEngine) -> int | None:
         """Return the most tokens of a training target, by the engine's count; None without one."""
         if engine.identity not in self._longest:
-            targets = {sample.target for sample in self.data.train[:TARGETS_COUNTED]}
+            counted = self.data.train[:TARGETS_COUNTED]
+            targets = {target for sample in counted for target in sample.targets}
             self._longest[engine.identity] = max(map(engine.count_tokens, targets), default=None)
         return self._longest[engine.identity]
 
