@@ -25,7 +25,9 @@ FREE_WORDS = 12
 SAME_ANSWER = 0.5
 """Share of words (F1) from which on two texts are one answer, written twice."""
 MOST_OF_ONE_ANSWER = 0.9
-"""Where one answer has more of a template's rows, its numbers do not decide the answer."""
+"""Where one answer has more of a template's rows, its slot does not decide the answer."""
+LEAST_OF_TEMPLATE = 20
+"""Rows from which on it can be told whether a template's slot decides the answer."""
 MOST_REWORDED = 20
 CAMPS_COMPARED = 20
 """A text with more answers than these is compared with their first."""
@@ -61,19 +63,16 @@ def find_conflicts(
     """
     rows = [_Row(kind, sample) for sample in samples]
     same, contradictions, beyond = _equal_rows(rows)
-    decided = _decided_by_numbers(rows)
+    unequal = [pair for pair in pairs if not _equal(rows[pair[0]], rows[pair[1]])]
+    deciding = _deciding(rows, unequal)
     reworded: list[Pair] = []
-    for left, right in pairs:
+    for left, right in unequal:
         one, other = rows[left], rows[right]
-        if one.text == other.text and one.numbers == other.numbers:
-            continue  # said above, for every pair of them
-        by_number = one.numbers != other.numbers and one.mask == other.mask and one.mask in decided
-        if not by_number and not _own_rows(one, other):
-            same.append((left, right))
-            continue
-        listed = left < train_size <= right and len(reworded) < MOST_REWORDED
-        if listed and not by_number and not _differ_in_slots(one, other):
-            reworded.append((left, right))
+        if not _own_rows(one, other):
+            if _template(one, other) not in deciding:
+                same.append((left, right))
+        elif left < train_size <= right and len(reworded) < MOST_REWORDED:
+            reworded += [] if _differ_in_slots(one, other) else [(left, right)]
     return Conflicts(tuple(same), tuple(contradictions), beyond, tuple(reworded))
 
 
@@ -160,21 +159,46 @@ def _camps(rows: Sequence[_Row], places: Sequence[int]) -> list[list[int]]:
     return camps
 
 
-def _decided_by_numbers(rows: Sequence[_Row]) -> set[str]:
-    """Return the texts, without their numbers, in which the numbers decide the answer.
+def _equal(one: _Row, other: _Row) -> bool:
+    return one.text == other.text and one.numbers == other.numbers
+
+
+def _deciding(rows: Sequence[_Row], pairs: Sequence[Pair]) -> set[str]:
+    """Return the templates in which the slot decides the answer.
 
     "Is 7 a prime?" has one answer for many numbers, and two rows with it are two questions; of
     "Where is parcel 7?" all rows have one answer, and are one question.
     """
-    answers: defaultdict[str, Counter[Any]] = defaultdict(Counter)
-    for row in rows:
-        if row.numbers and not row.is_free:
-            answers[row.mask][min(row.answers, key=str)] += 1
-    return {
-        mask
-        for mask, counts in answers.items()
-        if max(counts.values()) <= MOST_OF_ONE_ANSWER * counts.total()
-    }
+    members: defaultdict[str, set[int]] = defaultdict(set)
+    for left, right in pairs:
+        if template := _template(rows[left], rows[right]):
+            members[template] |= {left, right}
+    found = set()
+    for template, places in members.items():
+        counts = Counter(min(rows[at].answers, key=str) for at in places)
+        enough = len(places) >= LEAST_OF_TEMPLATE
+        if enough and max(counts.values()) <= MOST_OF_ONE_ANSWER * len(places):
+            found.add(template)
+    return found
+
+
+def _template(one: _Row, other: _Row) -> str:
+    """Return what two rows have in common around one slot; empty where they differ otherwise.
+
+    The slot is one word, or every number of the text.
+    """
+    if one.is_free or other.is_free:
+        return ""
+    if one.numbers != other.numbers and one.mask == other.mask:
+        return one.mask
+    words, others = one.words, other.words
+    if len(words) != len(others):
+        return ""
+    differ = [at for at, pair in enumerate(zip(words, others, strict=True)) if pair[0] != pair[1]]
+    if len(differ) != 1 or not slots_alone(words, others):
+        return ""
+    at = differ[0]
+    return " ".join((*words[:at], "*", *words[at + 1 :]))
 
 
 def _own_rows(one: _Row, other: _Row) -> bool:

@@ -101,7 +101,7 @@ def contradicted(report: DataReport) -> str:
     )
     return (
         f"{rows} an earlier one: at least {report.label_noise:.1%} of "
-        f"{report.labelled:,} targets are wrong"
+        f"{report.labelled:,} targets are wrong or incomplete"
     )
 
 

@@ -117,6 +117,18 @@ def test_numbers_that_decide_the_answer_make_rows_of_their_own() -> None:
     )
 
 
+def test_words_that_decide_the_answer_make_rows_of_their_own() -> None:
+    kinds = {"animal": "yes", "tool": "no"}
+    draw = random.Random(0)
+    names = {"".join(draw.choices("bdfgklmnprst", k=7)): draw.choice([*kinds]) for _ in range(40)}
+    rows = [
+        (f"Is the {name} an animal that lives in the woods?", kinds[k]) for name, k in names.items()
+    ]
+    assert judged("label", *rows).same == ()
+    few = judged("label", *rows[:8])
+    assert few.same, "eight rows do not tell whether the word decides"
+
+
 def test_400_conversions_are_400_rows(tmp_path: Path) -> None:
     draw = random.Random(0)
     speeds = draw.sample(range(10, 9000), 400)
@@ -146,8 +158,9 @@ def test_contradictions_reach_the_report_and_the_headline(tmp_path: Path) -> Non
     assert report.contradictions == ("train-31 ~ train-1: y / x", "test-31 ~ train-2: y / x")
     assert (report.contradicting, report.labelled) == (2, 62)
     assert report.label_noise == pytest.approx(2 / 62)
-    assert "2 rows contradict an earlier one: at least 3.2% of 62 targets are wrong" in headline(
-        task, report
+    assert (
+        "2 rows contradict an earlier one: at least 3.2% of 62 targets are wrong or incomplete"
+        in headline(task, report)
     )
     assert "test-31" not in ids([*data.gate, *data.sealed])
 
