@@ -6,6 +6,8 @@ rows have no `input` and `target` of their own. What was recognised is said by `
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -198,6 +200,16 @@ def said_of(layout: Layout, row: Row, target: str, with_documents: bool, shared:
     return said
 
 
+def ends_late(layout: Layout, row: Row) -> bool:
+    """Tell whether turns follow the assistant's last one; they are read by nobody."""
+    try:
+        turns = _turns(row.get(layout.needs[0])) if layout.is_chat else []
+    except UnreadableError:  # told where the row is read
+        return False
+    speakers = [who for who, _ in turns]
+    return "Assistant" in speakers and speakers[-1] != "Assistant"
+
+
 def columns_of(layout: Layout, row: Row, with_documents: bool) -> tuple[tuple[str, ...], str]:
     """Return the columns that the input is made of, and the target's (empty: the input's)."""
     if layout.is_chat:
@@ -258,6 +270,9 @@ def _is_turns(value: Any) -> bool:
 def _turns(value: Any) -> list[tuple[str, str]]:
     """Return (speaker, text) of each turn of a chat."""
     wanted = 'turns like {"role": "user", "content": "…"}'
+    if isinstance(value, str) and value.startswith("["):  # a list as CSV can hold it
+        with contextlib.suppress(ValueError, RecursionError):
+            value = json.loads(value)
     if not isinstance(value, list) or not value:
         raise UnreadableError("an empty value" if not value else f"`{text_of(value)[:40]}`", wanted)
     turns = []

@@ -138,6 +138,9 @@ def _not_utf8(path: Path, number: int, raw: bytes, error: UnicodeDecodeError) ->
         western = raw.decode("cp1252") if high < MANY_HIGH * len(raw) else ""
     except UnicodeDecodeError:
         western = ""
+    if not raw.decode("utf-8", "ignore").isascii():
+        fix += ": the rest of this line is UTF-8, so only this place is broken."
+        return Problem(f"{path}:{number}", got, "UTF-8 text", fix)
     start = max(0, error.start - 10)
     seen = " ".join(western[start : error.start + 10].split())
     if western:

@@ -17,6 +17,7 @@ from ladder.samples.layouts import (
     answer_of,
     columns_of,
     content_of,
+    ends_late,
     layout_of,
     read_row,
     said_of,
@@ -146,6 +147,11 @@ def _translate(task: Task, file: _File, shared: str) -> None:
     target = task.data.columns.get("target", "")
     first = file.numbered[0][1]
     file.findings.notes += said_of(file.layout, first, target, documents, shared)
+    late = sum(ends_late(file.layout, row) for _, row in file.numbered)
+    if late and file.role != "unlabeled":
+        noun = "1 chat goes on" if late == 1 else f"{late} chats go on"
+        said = f"{file.value}: {noun} after the assistant's last turn, which is not read"
+        file.findings.warnings.append(said)
     rows: list[tuple[str, Mapping[str, Any]]] = []
     for where, row in file.numbered:
         try:

@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from unicodedata import category
 
 from ladder.errors import DataError, Problem
 from ladder.samples.conflicts import find_conflicts
@@ -230,7 +231,7 @@ def _fix_of_label(target: str, labels: Sequence[str]) -> str:
 
 
 def same_label(one: str, other: str) -> bool:
-    """Tell whether two labels differ only in capitals, spaces, marks, or 1 and 1.0."""
+    """Tell whether two labels differ only in capitals, spaces, unseen signs, or as 1 and 1.0."""
     return _bare(one) == _bare(other)
 
 
@@ -243,7 +244,7 @@ def alike_labels(labels: Sequence[str]) -> Iterator[str]:
         if len(same) > 1:
             written = " and ".join(f"`{harmless(label, 60)}`" for label in same[:4])
             yield (
-                f"warning: the labels {written} differ in capitals, spaces or marks alone: "
+                f"warning: the labels {written} differ in capitals, spaces or unseen signs alone: "
                 "they count as different answers; write one label in one way"
             )
 
@@ -252,4 +253,5 @@ def _bare(label: str) -> str:
     try:
         return str(float(label))
     except ValueError:
-        return re.sub(r"[\W_]+", "", nfc(label).casefold()) or label
+        plain = re.sub(r"[\s_.\'\"]+|(?<=\w)-(?=\w)", "", nfc(label).casefold())
+        return "".join(sign for sign in plain if category(sign)[0] != "C") or label

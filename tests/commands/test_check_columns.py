@@ -12,6 +12,7 @@ from samples.test_splits import WORDS
 from ladder.commands.check import check_task
 from ladder.errors import LadderError
 from ladder.samples.columns import mapping, nearest, our_columns
+from ladder.samples.splits import same_label
 
 
 def said(folder: Path, rows: list[dict[str, Any]], **more: Any) -> list[str]:
@@ -94,6 +95,23 @@ def test_labels_that_differ_in_capitals_or_spaces_are_warned_of(tmp_path: Path) 
     ]
     lines = said(tmp_path, rows)
     assert any("labels `Login` and `log in` differ" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("log in", "LOGIN", True),
+        ("re-fund", "refund", True),
+        ("refund", "refund\u200b", True),
+        ("1", "1.0", True),
+        ("C", "C++", False),
+        ("A", "A-", False),
+        ("1", "-1", False),
+        ("+", "-", False),
+    ],
+)
+def test_labels_that_are_one_label(one: str, other: str, same: bool) -> None:
+    assert same_label(one, other) is same
 
 
 def test_a_label_written_otherwise_names_the_one_that_is_meant(tmp_path: Path) -> None:

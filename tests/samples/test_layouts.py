@@ -144,6 +144,18 @@ def test_rows_without_a_target_may_end_with_the_question(tmp_path: Path) -> None
     assert [row.input for row in rows.unlabeled] == ["User: a\nAssistant: b\nUser: c", "d"]
 
 
+def test_turns_after_the_last_answer_are_said(tmp_path: Path) -> None:
+    chat = [turn("user", "a"), turn("assistant", "b"), turn("user", "thanks")]
+    rows = read_lines(tmp_path, {"messages": chat})
+    assert (rows.examples[0].input, rows.examples[0].target) == ("a", "b")
+    assert "1 chat goes on after the assistant's last turn" in rows.files[0].warnings[0]
+
+
+def test_turns_written_as_the_text_of_a_list_are_read(tmp_path: Path) -> None:
+    chat = json.dumps([turn("user", "a"), turn("assistant", "b")])
+    assert first(tmp_path, {"messages": chat}).target == "b"
+
+
 def test_rows_of_two_layouts_are_refused(tmp_path: Path) -> None:
     text = lines({"instruction": "a", "output": "b"}, {"messages": [turn("user", "a")]})
     problem = the_problem(tmp_path, "rows.jsonl", text)

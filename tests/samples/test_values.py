@@ -247,6 +247,18 @@ def test_another_encoding_is_named_once_with_its_conversion(
     assert "iconv" in problem.fix
 
 
+def test_one_broken_byte_in_utf8_is_told_as_such(tmp_path: Path) -> None:
+    raw = "input,target\nna\u00efve \u2013 caf".encode() + b"\xe9,b\n"
+    problem = the_problem(tmp_path, "rows.csv", raw)
+    assert "only this place is broken" in problem.fix
+    assert "iconv" not in problem.fix
+
+
+def test_names_of_columns_are_compared_in_one_form_of_unicode(tmp_path: Path) -> None:
+    text = "input,re\u0301ponse\na,b\n"
+    assert targets(read(tmp_path, "rows.csv", text, columns={"target": "r\u00e9ponse"})) == ["b"]
+
+
 @pytest.mark.parametrize(
     ("name", "fix"),
     [("r.xlsx", "CSV"), ("r.XLS", "CSV"), ("r.zip", "gzip"), ("r.parquet.gz", "Convert")],
