@@ -25,9 +25,9 @@ FREE_WORDS = 12
 SAME_ANSWER = 0.5
 """Share of words (F1) from which on two texts are one answer, written twice."""
 MOST_OF_ONE_ANSWER = 0.9
-"""Where one answer has more of a template's rows, its slot does not decide the answer."""
-LEAST_OF_TEMPLATE = 20
-"""Rows from which on it can be told whether a template's slot decides the answer."""
+"""Where one answer has more of a template's rows, its slots do not decide the answer."""
+LEAST_OF_TEMPLATE = 10
+"""Rows from which on it can be told whether a template's slots decide the answer."""
 MOST_REWORDED = 20
 CAMPS_COMPARED = 20
 """A text with more answers than these is compared with their first."""
@@ -164,7 +164,7 @@ def _equal(one: _Row, other: _Row) -> bool:
 
 
 def _deciding(rows: Sequence[_Row], pairs: Sequence[Pair]) -> set[str]:
-    """Return the templates in which the slot decides the answer.
+    """Return the templates in which the slots decide the answer.
 
     "Is 7 a prime?" has one answer for many numbers, and two rows with it are two questions; of
     "Where is parcel 7?" all rows have one answer, and are one question.
@@ -183,9 +183,9 @@ def _deciding(rows: Sequence[_Row], pairs: Sequence[Pair]) -> set[str]:
 
 
 def _template(one: _Row, other: _Row) -> str:
-    """Return what two rows have in common around one slot; empty where they differ otherwise.
+    """Return what two rows have in common around their slots; empty where they differ otherwise.
 
-    The slot is one word, or every number of the text.
+    A slot is every number of the text, or a word at one place.
     """
     if one.is_free or other.is_free:
         return ""
@@ -194,11 +194,9 @@ def _template(one: _Row, other: _Row) -> str:
     words, others = one.words, other.words
     if len(words) != len(others):
         return ""
-    differ = [at for at, pair in enumerate(zip(words, others, strict=True)) if pair[0] != pair[1]]
-    if len(differ) != 1 or not slots_alone(words, others):
+    if not slots_alone(words, others):
         return ""
-    at = differ[0]
-    return " ".join((*words[:at], "*", *words[at + 1 :]))
+    return " ".join(w if w == o else "*" for w, o in zip(words, others, strict=True))
 
 
 def _own_rows(one: _Row, other: _Row) -> bool:
