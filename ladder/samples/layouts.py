@@ -68,6 +68,8 @@ class Layout:
 
 SPAN = {"text", "answer_start"}
 """What SQuAD writes of an answer."""
+CONTEXT = "context"
+"""SQuAD's passage that holds the answer: it stands before the question."""
 CHATS = ("messages", "conversations", "conversation")
 OWN = Layout("input and target", ("input",), ("target", "targets"))
 """The columns that the task file names, or `input` and `target`: nothing to translate."""
@@ -77,8 +79,7 @@ LAYOUTS = (
     *(Layout("chat" if name == "messages" else "ShareGPT", (name,)) for name in CHATS),
     Layout("Alpaca", ("instruction",), ("output",), ("input",)),
     Layout("Dolly", ("instruction",), ("response",), ("context", "input")),
-    Layout("SQuAD", ("context", "question"), ("answers", "answer")),
-    Layout("question and answer", ("question",), ("answer", "answers", "response")),
+    Layout("question and answer", ("question",), ("answers", "answer", "response"), (CONTEXT,)),
     Layout("prompt and completion", ("prompt",), ("completion", "response")),
     Layout("text and label", ("text",), LABELS),
     Layout("sentence and label", ("sentence",), LABELS),
@@ -168,11 +169,11 @@ def read_row(
 
 
 def said_of(layout: Layout, row: Row, target: str, with_documents: bool, shared: str) -> list[str]:
-    """Say how the rows of a file were read, by one of them.
+    """Say how the rows of a file were read.
 
     Args:
         layout: the rows'.
-        row: one of them.
+        row: with every column of the file.
         target: the column that the task maps to the target, or empty.
         with_documents: the task has documents.
         shared: the system turn that every row has.
@@ -195,7 +196,7 @@ def said_of(layout: Layout, row: Row, target: str, with_documents: bool, shared:
     said = [f"read as {layout.name} rows: {' + '.join(used)} -> input"]
     if answer:
         said[0] += f", {answer} -> target"
-    if with_documents and layout.name == "SQuAD":
+    if with_documents and "question" in layout.needs and CONTEXT in row:
         said.append("context is left to be found in the documents")
     return said
 
@@ -223,10 +224,10 @@ def _named(layout: Layout, row: Row) -> str:
 
 
 def _input_columns(layout: Layout, row: Row, with_documents: bool) -> tuple[str, ...]:
-    needs = layout.needs
-    if layout.name == "SQuAD" and with_documents:
-        needs = tuple(name for name in needs if name != "context")
-    return (*needs, *[name for name in layout.more if name in row][:1])
+    more = tuple(name for name in layout.more if name in row)[:1]
+    if "question" not in layout.needs:
+        return (*layout.needs, *more)
+    return layout.needs if with_documents else (*more, *layout.needs)
 
 
 def answer_of(value: Any) -> Any:

@@ -118,9 +118,9 @@ def _read_file(task: Task, role: str, value: str) -> _File:
 def _note_columns(task: Task, file: _File) -> None:
     """Note which columns of a file are read as which of ours, and which are not read."""
     there = list(dict.fromkeys(name for _, row in file.numbered for name in row))
-    first = file.numbered[0][1] if file.numbered else {}
     if file.layout is not OWN:
-        inputs, target = columns_of(file.layout, first, bool(task.data.documents))
+        columns, documents = dict.fromkeys(there), bool(task.data.documents)
+        inputs, target = columns_of(file.layout, columns, documents)
         file.used.append(("input", " + ".join(inputs)))
         file.theirs["input"] = inputs[0]
         own_target = "target" in task.data.columns or "target" in there or "targets" in there
@@ -144,9 +144,10 @@ def _translate(task: Task, file: _File, shared: str) -> None:
     if file.layout is OWN or not file.numbered:
         return
     documents = bool(task.data.documents)
-    target = task.data.columns.get("target", "")
-    first = file.numbered[0][1]
-    file.findings.notes += said_of(file.layout, first, target, documents, shared)
+    mapped = {"target", "targets"} & task.data.columns.keys()
+    target = _column(task, "targets" if "targets" in mapped else "target") if mapped else ""
+    columns = dict.fromkeys(name for _, row in file.numbered for name in row)
+    file.findings.notes += said_of(file.layout, columns, target, documents, shared)
     late = sum(ends_late(file.layout, row) for _, row in file.numbered)
     if late and file.role != "unlabeled":
         noun = "1 chat goes on" if late == 1 else f"{late} chats go on"
@@ -155,7 +156,8 @@ def _translate(task: Task, file: _File, shared: str) -> None:
     rows: list[tuple[str, Mapping[str, Any]]] = []
     for where, row in file.numbered:
         try:
-            made = read_row(file.layout, row, documents, shared, file.role != "unlabeled")
+            known = {**row, "target": _at(row, target)} if target else row
+            made = read_row(file.layout, known, documents, shared, file.role != "unlabeled")
         except UnreadableError as error:
             got, wanted = error.args
             place = f"{where}: {file.layout.needs[0]}"

@@ -101,6 +101,28 @@ def test_a_mapped_target_does_not_hide_the_instruction(tmp_path: Path) -> None:
     assert first(tmp_path, row, columns={"target": "output"}).input == "Say it.\n\na"
 
 
+def test_a_mapped_target_leaves_the_whole_chat_to_the_input(tmp_path: Path) -> None:
+    row = {"messages": [turn("user", "a"), turn("assistant", "b")], "mood": "fine"}
+    sample = first(tmp_path, row, columns={"target": "mood"})
+    assert (sample.input, sample.target) == ("User: a\nAssistant: b", "fine")
+
+
+def test_columns_that_only_some_rows_have_make_no_second_layout(tmp_path: Path) -> None:
+    rows = read_lines(
+        tmp_path,
+        {"question": "q", "answers": ["a"]},
+        {"question": "q2", "context": "c", "answer": "b"},
+    )
+    assert [(row.input, row.target) for row in rows.examples] == [("q", "a"), ("c\n\nq2", "b")]
+    rows = read_lines(
+        tmp_path,
+        {"instruction": "i", "output": "o"},
+        {"instruction": "j", "input": "in", "output": "o"},
+    )
+    assert [row.input for row in rows.examples] == ["i", "j\n\nin"]
+    assert rows.files[0].unread == ()
+
+
 def test_mapping_the_input_reads_that_column_alone(tmp_path: Path) -> None:
     row = {"instruction": "Say it.", "input": "a", "output": "b"}
     rows = read_lines(tmp_path, row, columns={"input": "input", "target": "output"})
