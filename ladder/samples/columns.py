@@ -41,6 +41,21 @@ OTHER_NAMES: Mapping[ColumnName, tuple[str, ...]] = {
     "rejected": ("dispreferred",),
 }
 """Our column -> what data sets call it."""
+PARTS_OF_INPUT = frozenset(
+    [
+        "instruction",
+        "system",
+        "system_prompt",
+        "context",
+        "passage",
+        "history",
+        "choices",
+        "options",
+        "premise",
+        "hypothesis",
+    ]
+)
+"""Columns that data sets keep beside the input, and that an answer may need."""
 ALIKE = 0.75
 """Ratio of SequenceMatcher from which on one name is another, misspelt."""
 
@@ -102,18 +117,25 @@ def column_lines(files: Sequence[Understood]) -> Iterator[str]:
     for line, names in alike.items():
         yield f"{', '.join(dict.fromkeys(names))}: {line}"
     yield from (f"warning: {warning}" for file in files for warning in file.warnings)
-    yield from dict.fromkeys(warning for file in files for warning in _misspelt(file))
+    yield from dict.fromkeys(warning for file in files for warning in _doubtful(file))
 
 
-def _misspelt(file: Understood) -> Iterator[str]:
-    """Yield a warning for each unread column that is nearly one of ours."""
+def _doubtful(file: Understood) -> Iterator[str]:
+    """Yield a warning for each unread column that may be meant to be read."""
     read = {ours for ours, _ in file.used}
     free = [name for name in our_columns(file.role) if name not in read]
     if "target" in read:
         free = [name for name in free if name != "targets"]
     for column in file.unread:
         ours = nearest(column, free)
-        if ours:
+        if column in our_columns(file.role):
+            yield f"warning: the column `{column}` is not read: data.columns names another for it"
+        elif column in PARTS_OF_INPUT and not any(column in note for note in file.notes):
+            yield (
+                f"warning: the column `{column}` is not read, so no model sees it: where the "
+                "answer needs it, make it a part of the input"
+            )
+        elif ours:
             yield (
                 f"warning: the column `{column}` is not read: did you mean {ours}? "
                 f"{mapping(ours, column)}"

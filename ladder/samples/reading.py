@@ -269,7 +269,9 @@ def targets_of(task: Task, row: Mapping[str, Any]) -> tuple[str, ...]:
         UnreadableError: a list of anything else: what was found, what was wanted.
     """
     is_json = task.answer.type == "json"
-    one, several = answer_of(_field(row, task, "target")), answer_of(_field(row, task, "targets"))
+    one, several = _field(row, task, "target"), _field(row, task, "targets")
+    if not is_json:
+        one, several = answer_of(one), answer_of(several)
     given = one if isinstance(one, list) and not is_json else [one]
     given = [*given, *(several if isinstance(several, list) else [several])]
     if not is_json and any(isinstance(value, list) for value in (one, several)):
@@ -339,7 +341,12 @@ def _read_graded(
         if wrong or human is None:
             continue
         first[asked, answer] = where
-        yield where, Graded(asked, answer, human, text_of(_field(row, task, "target")))
+        try:
+            target = next(iter(targets_of(task, row)), "")
+        except UnreadableError as error:
+            problems.append(_wrong_target(where, None, task, error))
+        else:
+            yield where, Graded(asked, answer, human, target)
 
 
 def _graded_problems(

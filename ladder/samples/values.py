@@ -34,7 +34,9 @@ def plain(value: Any) -> Any:
     """
     if isinstance(value, str):
         return nfc(value)
-    if isinstance(value, Mapping):
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, dict | Mapping):  # most are dicts, which is soon told
         return {nfc(str(key)): plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [plain(inner) for inner in value]
@@ -44,10 +46,8 @@ def plain(value: Any) -> Any:
 
 
 def _plain_scalar(value: Any) -> Any:
-    if value is None or type(value).__name__ in MISSING_KINDS:
+    if type(value).__name__ in MISSING_KINDS:
         return None
-    if isinstance(value, bool | int):
-        return value
     if isinstance(value, float):
         return _plain_float(value)
     if isinstance(value, bytes | bytearray):

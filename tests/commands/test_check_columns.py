@@ -66,6 +66,14 @@ def test_unread_columns_are_named_and_misspelt_ones_with_the_mapping(tmp_path: P
     ]
 
 
+def test_parts_of_the_input_and_our_own_names_are_not_passed_over(tmp_path: Path) -> None:
+    lines = said(tmp_path, notes(instruction="Sort it.", options=["a", "b"]))
+    assert sum("so no model sees it" in line for line in lines) == 2
+    rows = [{**row, "note": "x " + row["input"]} for row in notes()]
+    lines = said(tmp_path, rows, data={"columns": {"input": "note"}})
+    assert "warning: the column `input` is not read: data.columns names another for it" in lines
+
+
 @pytest.mark.parametrize(
     ("column", "ours"),
     [
