@@ -24,7 +24,7 @@ from ladder.samples.data import Data
 from ladder.samples.describe import describe_data, headline, refuse_untestable
 from ladder.samples.loading import load_data
 from ladder.samples.splits import alike_labels
-from ladder.samples.values import holds_list
+from ladder.samples.values import list_in
 from ladder.scorers import MODEL_SCORERS, ModelScorer, Scorer, make_scorer, runs_code
 from ladder.task import ModelRef, Task, is_url, load_task, store_parts
 from ladder.trust.keys import about_key, place_at
@@ -91,7 +91,7 @@ def _odd_targets(task: Task, data: Data) -> Iterator[str]:
     several = sum(bool(sample.also_right) for sample in samples)
     if several:
         yield f"{several} examples have several right answers: each of them gets full marks"
-    listed = [sample for sample in samples if holds_list(sample.target)]
+    listed = [sample for sample in samples if list_in(sample.target)]
     if listed and task.answer.type != "json":
         yield (
             f"warning: {len(listed)} targets are one text that holds a list, e.g. row "

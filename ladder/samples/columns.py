@@ -27,8 +27,11 @@ COLUMNS_OF: Mapping[str, tuple[ColumnName, ...]] = {
 """Role -> our columns; the other roles hold samples."""
 OTHER_NAMES: Mapping[ColumnName, tuple[str, ...]] = {
     "input": ("text", "question", "prompt", "query", "sentence", "utterance", "message"),
-    "target": ("label", "answer", "output", "completion", "response", "category", "intent"),
-    "targets": ("answers", "labels", "references"),
+    "target": (
+        *("label", "answer", "output", "completion", "response", "category", "intent"),
+        *("ideal", "gold", "expected", "expected_output", "ground_truth", "reference"),
+    ),
+    "targets": ("answers", "labels", "references", "aliases"),
     "id": ("uid", "row_id", "example_id"),
     "doc_ids": ("document", "document_id", "document_ids", "documents", "docs", "doc", "source_id"),
     "group": ("conversation_id", "customer_id", "session_id", "thread_id", "user_id", "group_id"),
@@ -41,19 +44,9 @@ OTHER_NAMES: Mapping[ColumnName, tuple[str, ...]] = {
     "rejected": ("dispreferred",),
 }
 """Our column -> what data sets call it."""
-PARTS_OF_INPUT = frozenset(
-    [
-        "instruction",
-        "system",
-        "system_prompt",
-        "context",
-        "passage",
-        "history",
-        "choices",
-        "options",
-        "premise",
-        "hypothesis",
-    ]
+PARTS_OF_INPUT = (
+    *("instruction", "system", "system_prompt", "context", "passage", "history"),
+    *("choices", "options", "premise", "hypothesis"),
 )
 """Columns that data sets keep beside the input, and that an answer may need."""
 ALIKE = 0.75

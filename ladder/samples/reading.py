@@ -26,7 +26,7 @@ from ladder.samples.layouts import (
 )
 from ladder.samples.preferences import Preference, mistake_of, told_before
 from ladder.samples.rows import Document, Graded, Rows, Sample
-from ladder.samples.values import is_scalar, nfc, plain, text_of
+from ladder.samples.values import is_scalar, list_in, nfc, plain, text_of
 from ladder.task import DATASETS_PREFIX, ColumnName, Task
 
 MOST_PROBLEMS_SHOWN = 20
@@ -123,7 +123,7 @@ def _note_columns(task: Task, file: _File) -> None:
         inputs, target = columns_of(file.layout, columns, documents)
         file.used.append(("input", " + ".join(inputs)))
         file.theirs["input"] = inputs[0]
-        own_target = "target" in task.data.columns or "target" in there or "targets" in there
+        own_target = bool({"target", "targets"} & {*task.data.columns, *there})
         if not own_target:
             file.used.append(("target", target or inputs[0]))
             file.theirs["target"] = target or inputs[0]
@@ -270,6 +270,8 @@ def targets_of(task: Task, row: Mapping[str, Any]) -> tuple[str, ...]:
     """
     is_json = task.answer.type == "json"
     one, several = _field(row, task, "target"), _field(row, task, "targets")
+    if isinstance(several, str):
+        several = list_in(several) or several
     if not is_json:
         one, several = answer_of(one), answer_of(several)
     given = one if isinstance(one, list) and not is_json else [one]
@@ -300,7 +302,7 @@ def _wrong_target(where: str, theirs: str | None, task: Task, error: UnreadableE
 
 def _texts(value: Any) -> tuple[str, ...]:
     """Return the texts of a list, or the one of a single value; missing ones are left out."""
-    values = value if isinstance(value, list) else [value]
+    values = value if isinstance(value, list) else list_in(text_of(value)) or [value]
     return tuple(text for one in values if (text := text_of(one)))
 
 

@@ -122,12 +122,13 @@ def class_names(feature: Any) -> tuple[str, ...]:
     return ()
 
 
-def holds_list(text: str) -> bool:
-    """Tell whether a text is a list of texts, as JSON or Python writes it: `["a", "b"]`."""
+def list_in(text: str) -> list[str]:
+    """Return the texts of a list written as JSON or Python writes it; empty for any other text."""
     if not (text.startswith("[") and text.endswith("]") and len(text) < LONGEST_LIST):
-        return False
+        return []
     try:
         found = ast.literal_eval(text)
     except (ValueError, SyntaxError, RecursionError, MemoryError):
-        return False
-    return isinstance(found, list) and bool(found) and all(isinstance(one, str) for one in found)
+        return []
+    is_list = isinstance(found, list) and all(isinstance(one, str) for one in found)
+    return found if is_list else []

@@ -10,14 +10,33 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from samples.written import ROW, make_task, read, the_problem
 
 from ladder.errors import DataError, Problem, TaskError
 from ladder.samples.reading import read_rows
 from ladder.samples.rows import Rows
-from ladder.samples.values import holds_list, plain, text_of
+from ladder.samples.values import list_in, plain, text_of
 
 pa = pytest.importorskip("pyarrow")
+
+PIECES = [
+    *(ROW.encode(), ROW.encode("utf-16"), b"[", b"]", b",", b"{", b"}", b"\n", b"\r", b"\r\n"),
+    *(
+        b"input,target\n",
+        b"a,b\n",
+        b"input;target\n",
+        b'"',
+        b"sep=;\n",
+        b"\xff\xfe",
+        b"\xef\xbb\xbf",
+    ),
+    *(b'{"messages": [{"role": "user", "content": "a"}]}\n', b'{"text": "a", "label": []}\n'),
+    *(b'{"instruction": 1, "output": {"a": [null]}}\n', b'{"question": [], "answers": {}}\n'),
+    *(b'{"input": [{"role": 1}], "target": [[], {}]}\n', b'{"input": NaN, "targets": "[1]"}\n'),
+    *(b"PAR1", b"\x1f\x8b", b"PK\x03\x04", b"\0", b"null\n", b"7\n"),
+]
 
 
 def read_parquet(folder: Path, table: dict[str, Any], **more: Any) -> Rows:
@@ -86,11 +105,20 @@ def test_a_value_becomes_its_text(value: Any, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "is_list"),
-    [('["a", "b"]', True), ("['a']", True), ("[1, 2]", False), ("[see there]", False)],
+    ("text", "found"),
+    [('["a", "b"]', ["a", "b"]), ("['a']", ["a"]), ("[1, 2]", []), ("[see there]", [])],
 )
-def test_a_text_that_holds_a_list_is_seen(text: str, is_list: bool) -> None:
-    assert holds_list(text) is is_list
+def test_a_text_that_holds_a_list_is_seen(text: str, found: list[str]) -> None:
+    assert list_in(text) == found
+
+
+def test_lists_in_the_cells_of_a_csv_are_read_where_lists_belong(tmp_path: Path) -> None:
+    text = 'input,targets,doc_ids\na,"[""b"", ""c""]","[\'1\', \'2\']"\nd,e,3\n'
+    rows = read(tmp_path, "rows.csv", text).examples
+    assert [(row.targets, row.doc_ids) for row in rows] == [
+        (("b", "c"), ("1", "2")),
+        (("e",), ("3",)),
+    ]
 
 
 def test_the_float_nan_is_missing_and_the_text_nan_is_a_label(tmp_path: Path) -> None:
@@ -270,3 +298,26 @@ def test_a_file_of_another_kind_says_how_to_convert_it(tmp_path: Path, name: str
     (problem,) = caught.value.problems
     assert isinstance(problem, Problem)
     assert fix in problem.fix
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    name=st.sampled_from(["r.jsonl", "r.json", "r.csv", "r.tsv", "r.jsonl.gz", "r.parquet"]),
+    parts=st.lists(st.sampled_from(PIECES) | st.binary(max_size=6), max_size=12),
+    packed=st.booleans(),
+)
+def test_whatever_stands_in_a_file_is_read_or_told(
+    tmp_path: Path, name: str, parts: list[bytes], packed: bool
+) -> None:
+    raw = b"".join(parts)
+    (tmp_path / name).write_bytes(gzip.compress(raw) if packed else raw)
+    try:
+        rows = read_rows(make_task(tmp_path, {"examples": name}))
+    except DataError as error:
+        told = str(error)
+    else:
+        told = ""
+        assert all(row.input and row.target for row in rows.examples)
+    assert told or rows.digests
