@@ -186,11 +186,18 @@ def _shape(task: Task, data: Data) -> Iterator[str]:
     held = [*data.dev, *data.gate, *data.sealed]
     schema, source = task.answer.json_schema, "answer.schema"
     if schema is None:
-        schema, source = schema_of(row.target for row in data.train), "the training examples' shape"
+        schema, source = (
+            schema_of(t for row in data.train for t in row.targets),
+            "the training examples' shape",
+        )
     if schema is None:
         yield "note: no training target is JSON: answers are not held to a schema"
         return
-    faults = [(row.id, fault) for row in held if (fault := fault_in(row.target, schema))]
+    faults = [
+        (row.id, fault)
+        for row in held
+        if (fault := next(filter(None, (fault_in(one, schema) for one in row.targets)), ""))
+    ]
     if faults:
         row, fault = faults[0]
         many = f"{len(faults)} of {len(held)} held-out targets"
