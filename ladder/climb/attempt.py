@@ -216,6 +216,7 @@ def _keep_outcomes(bench: Bench, rung: Rung, outcomes: Sequence[Outcome]) -> Non
                 "id": outcome.sample.id,
                 "answer": outcome.text,
                 "target": outcome.sample.target,
+                **({"targets": outcome.sample.targets} if outcome.sample.also_right else {}),
                 "score": outcome.score,
                 "error": outcome.error,
             }

@@ -21,9 +21,12 @@ from ladder.report.data import documents, train_rows
 from ladder.retrieval.stores.qdrant import KEY_VARIABLE, qdrant_place
 from ladder.rungs import LADDER
 from ladder.samples.answer_schema import fault_in, schema_of
+from ladder.samples.columns import column_lines
 from ladder.samples.data import Data
 from ladder.samples.describe import describe_data, headline, refuse_untestable
 from ladder.samples.loading import load_data
+from ladder.samples.splits import alike_labels
+from ladder.samples.values import list_in
 from ladder.scorers import MODEL_SCORERS, ModelScorer, Scorer, make_scorer, runs_code
 from ladder.task import ModelRef, Task, is_url, load_task, store_parts
 from ladder.trust.keys import about_key, key_for, place_at
@@ -35,6 +38,9 @@ GREETING_SECONDS = 10.0
 Greet = Literal["none", "known", "all"]
 """Known are this machine and the places that the user's own configuration sends a key to: a task
 from somebody else makes nobody else be asked."""
+SAMPLES_SHOWN = 3
+INPUT_SHOWN, ANSWER_SHOWN = 100, 60
+"""Characters of an example."""
 
 
 def check_task(path: Path, data_root: Path | None, greet: Greet = "none") -> list[str]:
@@ -69,11 +75,43 @@ def check_task(path: Path, data_root: Path | None, greet: Greet = "none") -> lis
         *(f"set aside, like an earlier row: {pair}" for pair in report.set_aside[:5]),
         *(f"repeats a training example: {pair}" for pair in report.contaminated[:5]),
         *([f"… and {more} more"] if (more := len(report.contaminated) - 5) > 0 else []),
+        *(f"contradicts an earlier row: {pair}" for pair in report.contradictions[:5]),
+        *([f"… and {more} more"] if (more := report.contradicting - 5) > 0 else []),
+        *(
+            f"rewords a training example, with another answer: {pair}"
+            for pair in report.reworded[:3]
+        ),
+        *column_lines(data.files),
+        *_shown_samples(data),
+        *_odd_targets(task, data),
         *_optional_columns(task, data),
         *_blind_spots(task, data, scorers[0]),
         *_shape(task, data),
         *length_warnings(task, data),
     ]
+
+
+def _shown_samples(data: Data) -> Iterator[str]:
+    """Show the first examples as a model sees them, each on one line."""
+    for sample in (*data.train, *data.dev, *data.gate)[:SAMPLES_SHOWN]:
+        answers = " | ".join(harmless(target, ANSWER_SHOWN) for target in sample.targets)
+        yield f"e.g. {sample.id}: {harmless(sample.input, INPUT_SHOWN)} -> {answers}"
+
+
+def _odd_targets(task: Task, data: Data) -> Iterator[str]:
+    """Warn of targets that may not be what they look like."""
+    yield from alike_labels(data.labels)
+    samples = (*data.train, *data.dev, *data.gate, *data.sealed)
+    several = sum(bool(sample.also_right) for sample in samples)
+    if several:
+        yield f"{several} examples have several right answers: each of them gets full marks"
+    listed = [sample for sample in samples if list_in(sample.target)]
+    if listed and task.answer.type != "json":
+        yield (
+            f"warning: {len(listed)} targets are one text that holds a list, e.g. row "
+            f"{listed[0].id}: {harmless(listed[0].target, ANSWER_SHOWN)}; several right answers "
+            "are a JSON list, not its text (.jsonl or .parquet)"
+        )
 
 
 def _optional_columns(task: Task, data: Data) -> Iterator[str]:
@@ -185,11 +223,18 @@ def _shape(task: Task, data: Data) -> Iterator[str]:
     held = [*data.dev, *data.gate, *data.sealed]
     schema, source = task.answer.json_schema, "answer.schema"
     if schema is None:
-        schema, source = schema_of(row.target for row in data.train), "the training examples' shape"
+        schema, source = (
+            schema_of(t for row in data.train for t in row.targets),
+            "the training examples' shape",
+        )
     if schema is None:
         yield "note: no training target is JSON: answers are not held to a schema"
         return
-    faults = [(row.id, fault) for row in held if (fault := fault_in(row.target, schema))]
+    faults = [
+        (row.id, fault)
+        for row in held
+        if (fault := next(filter(None, (fault_in(one, schema) for one in row.targets)), ""))
+    ]
     if faults:
         row, fault = faults[0]
         many = f"{len(faults)} of {len(held)} held-out targets"

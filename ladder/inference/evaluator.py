@@ -56,7 +56,8 @@ class Evaluator:
         form = self.task.answer
         if form.type != "json":
             return None
-        return form.json_schema or schema_of(sample.target for sample in self.data.train)
+        targets = (target for sample in self.data.train for target in sample.targets)
+        return form.json_schema or schema_of(targets)
 
     @cached_property
     def train_by_id(self) -> dict[str, Sample]:

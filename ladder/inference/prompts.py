@@ -10,6 +10,7 @@ from ladder.evidence import Candidate, Retrieval
 from ladder.inference.evaluator import Evaluator
 from ladder.models.cache import CachedEngine
 from ladder.samples.rows import Document, Sample
+from ladder.wording import one_of
 
 MANY_LABELS = 30
 """From here on the labels are a page of their own: listing or scoring them all is dear."""
@@ -52,7 +53,7 @@ def _choices(evaluator: Evaluator, retrieval: Retrieval | None, sample: Sample) 
     if retrieval is None or not retrieval.narrow:
         return labels
     near = evaluator.retriever.nearest(retrieval, "examples", sample)
-    seen = {evaluator.data.train[at].target for at in near}
+    seen = {target for at in near for target in evaluator.data.train[at].targets}
     return tuple(label for label in labels if label in seen) or labels
 
 
@@ -107,7 +108,7 @@ def _chat(
     instruction = candidate.instruction or evaluator.task.goal
     labels = evaluator.data.labels
     if labels and len(labels) <= MANY_LABELS:
-        instruction += f"\nAnswer with one of: {', '.join(labels)}."
+        instruction += f"\n{one_of(labels)}"
     turns = [("system", f"{instruction}\n" if candidate.no_op else instruction)]
     for shot in shots:
         known = [_document_line(document) for document in _known(evaluator, candidate, shot)]

@@ -22,6 +22,7 @@ from ladder.inference.outcome import Outcome
 from ladder.inference.prompts import MANY_LABELS
 from ladder.samples.rows import Sample
 from ladder.task import ModelRef
+from ladder.wording import in_a_row, one_of
 
 TELLING_WORDS = 6
 TELLING_Z = 1.96
@@ -59,7 +60,7 @@ def instructions(
     few = 0 < len(labels) <= MANY_LABELS
     listed = goal
     if few and incumbent.form == "plain":  # a chat names the labels by itself
-        listed = f"{goal}\nAnswer with one of: {', '.join(map(_line, labels))}."
+        listed = f"{goal}\n{one_of([*map(_line, labels)])}"
         found.append(Instruction("the goal and the labels", listed))
     if few and (telling := telling_words(rows, labels)):
         lines = [f"{_line(label)}: often with {', '.join(words)}." for label, words in telling]
@@ -167,7 +168,7 @@ def _reflection(
     ]
     labels = evaluator.data.labels
     if 0 < len(labels) <= MANY_LABELS:
-        lines.append(f"The answers it may give: {', '.join(map(_line, labels))}.")
+        lines.append(f"The answers it may give: {in_a_row([*map(_line, labels)])}.")
     lines += ["", "It got these wrong:"]
     for failure in failures[:FAILURES_SHOWN]:
         lines += [

@@ -6,6 +6,7 @@ owns their table.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -35,6 +36,7 @@ ColumnName = Literal[
     "id",
     "input",
     "target",
+    "targets",
     "doc_ids",
     "group",
     "stratum",
@@ -80,11 +82,16 @@ class DataFiles(_Section):
         return {role: value for role in named if (value := getattr(self, role))}
 
 
+def _each_once(labels: tuple[str, ...]) -> tuple[str, ...]:
+    """Write labels as rows are read: in Unicode's form NFC, without spaces around them."""
+    return tuple(dict.fromkeys(unicodedata.normalize("NFC", label.strip()) for label in labels))
+
+
 class AnswerForm(_Section):
     """What an answer looks like."""
 
     type: Literal["label", "text", "number", "json"] = "text"
-    labels: tuple[str, ...] = ()
+    labels: Annotated[tuple[str, ...], AfterValidator(_each_once)] = ()
     """The closed answer set; taken from the training examples when it is not given."""
     json_schema: dict[str, Any] | None = Field(None, alias="schema")
     max_tokens: int | None = Field(None, ge=1, le=32_768)

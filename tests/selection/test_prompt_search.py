@@ -424,6 +424,7 @@ def test_the_right_labels_probability_is_read_with_and_without_calibration():
     # A row without an answer tells nothing of the prompt.
     assert right_label([*values, ()], (0, 1, 0)) == pytest.approx(0.611, abs=0.01)
     assert right_label([()], (0,), prior=()) == 0
+    assert right_label(values, ([0, 1], [0, 1])) == pytest.approx(1), "of several right labels all"
 
 
 @pytest.mark.long
