@@ -14,7 +14,7 @@ from ladder.retrieval.retriever import Retriever
 from ladder.samples.answer_schema import Schema, schema_of
 from ladder.samples.data import Data
 from ladder.samples.rows import Sample
-from ladder.scorers import ModelScorer, Scorer, make_scorer
+from ladder.scorers import ModelScorer, Scorer, fitted, make_scorer
 from ladder.task import Task
 
 TARGETS_COUNTED = 500
@@ -71,7 +71,8 @@ class Evaluator:
         return self._longest[engine.identity]
 
 
-def scorers_of(task: Task) -> Scorers:
+def scorers_of(task: Task, data: Data) -> Scorers:
     """Return a task's scorers, made ready; code of its own runs as a person has consented."""
     where = f"{task.source}: score"
-    return tuple((each.name, make_scorer(each, where, task.consent)) for each in task.score)
+    made = ((each.name, make_scorer(each, where, task.consent)) for each in task.score)
+    return tuple((name, fitted(scorer, data.targets)) for name, scorer in made)
