@@ -14,6 +14,7 @@ from ladder.climb.preflight import (
 from ladder.commands.trust import how_named
 from ladder.engines import is_served
 from ladder.errors import TaskError
+from ladder.language.words import count_words
 from ladder.progress import Quiet
 from ladder.report.data import documents, train_rows
 from ladder.retrieval.stores.qdrant import KEY_VARIABLE, qdrant_place
@@ -107,7 +108,7 @@ def _blind_spots(task: Task, data: Data, scorer: Scorer | ModelScorer | None) ->
         if scorer and not all(scorer(target, target).value == 1 for target in targets):
             yield "warning: the scorer does not give a target full marks against itself"
     if task.answer.type == "text" and task.score[0].name == "exact_match":
-        words = fmean(len(target.split()) for target in targets)
+        words = fmean(count_words(target) for target in targets)
         if words > TERSE_WORDS:
             yield (
                 f"warning: targets have {words:.0f} words on average and exact_match wants every "

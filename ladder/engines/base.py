@@ -110,6 +110,8 @@ class Abilities:
     concurrency. It has `timeout_s`, `ahead`, `ended` and `streaming`, like `EndpointEngine`."""
     local: bool = True
     """Runs on this machine: nothing leaves it, and its cost is machine time."""
+    counts_exactly: bool = True
+    """`count_tokens` asks the model's tokenizer; else it estimates, and limits go by a bound."""
 
 
 class Engine(Protocol):

@@ -64,10 +64,10 @@ class Evaluator:
         return {sample.id: sample for sample in self.data.train}
 
     def longest_target(self, engine: CachedEngine) -> int | None:
-        """Return the most tokens of a training target, by the engine's count; None without one."""
+        """Return the most tokens that a training target can have; None without one."""
         if engine.identity not in self._longest:
             targets = {sample.target for sample in self.data.train[:TARGETS_COUNTED]}
-            self._longest[engine.identity] = max(map(engine.count_tokens, targets), default=None)
+            self._longest[engine.identity] = max(map(engine.most_tokens, targets), default=None)
         return self._longest[engine.identity]
 
 

@@ -15,10 +15,6 @@ MANY_LABELS = 30
 """From here on the labels are a page of their own: listing or scoring them all is dear."""
 
 
-CHARACTERS_PER_TOKEN = 2
-"""Fewer than prose has, so that what fits by this count fits the model's context."""
-
-
 def request_for(
     evaluator: Evaluator, candidate: Candidate, sample: Sample, engine: CachedEngine
 ) -> Request:
@@ -34,7 +30,7 @@ def request_for(
     shots = [
         evaluator.train_by_id[shot] for shot in candidate.shots if shot in evaluator.train_by_id
     ]
-    room = (engine.abilities.context - limit) * CHARACTERS_PER_TOKEN
+    room = engine.abilities.context - limit - engine.most_tokens(sample.input)
     examples, documents = _retrieved(evaluator, candidate.retrieval, sample, engine, room)
     if candidate.form == "chat":
         messages = _chat(evaluator, candidate, sample, [*shots, *examples], documents)
@@ -61,7 +57,7 @@ def _retrieved(
 ) -> tuple[list[Sample], list[Document]]:
     """Return examples, the best last: nearest to the question; and documents as they are read.
 
-    The farthest documents are left out when not all fit into `room` characters.
+    The farthest documents are left out when not all fit into `room` tokens.
     """
     if retrieval is None:
         return [], []
@@ -70,7 +66,8 @@ def _retrieved(
         found = evaluator.retriever.nearest(retrieval, "examples", sample)
         examples = [evaluator.data.train[at] for at in reversed(found)]
     if retrieval.source != "examples":
-        documents = evaluator.reader.documents(retrieval, sample, engine.count_tokens, room)
+        count, most = engine.count_tokens, engine.most_tokens
+        documents = evaluator.reader.documents(retrieval, sample, count, room, most)
     return examples, documents
 
 

@@ -67,10 +67,8 @@ def last_number(text: str, decimal: Mark | None = None) -> float | None:
         decimal: the decimal mark of a number such as 1,234, whose shape leaves it open; None reads
             it as English does, with a point.
     """
-    last = None
-    for last in _found(text):
-        pass
-    return None if last is None else _value(last, decimal)
+    found = list(_found(text))
+    return _value(found[-1], decimal) if found else None
 
 
 def readings(text: str) -> tuple[float, ...]:

@@ -64,7 +64,7 @@ he Hebrew: של את על לא הוא עם זה היא כי גם או אם אנ�
 hi Hindi*: के में है की और से का को पर यह हैं कि एक ने लिए भी नहीं क्या था
 hu Hungarian*: a az és hogy nem is egy ez volt meg van csak de ha vagy már mint el
 hy Armenian*: և է մեջ որ են ի այս մի համար եւ չի ու էր հետ թե բայց
-id Indonesian*: yang dan di untuk dengan dari ini pada tidak itu dalam adalah ke akan atau dapat oleh
+id Indonesian*: yang dan di untuk dengan dari ini pada tidak itu dalam adalah ke akan atau dapat
 is Icelandic: og að í á er sem til við um með en ekki var það hann fyrir af eru
 it Italian*: di e che la il un a per in è una non del sono si della le da con i
 lt Lithuanian*: ir į kad yra su iš o tai buvo kaip bet apie ar po už nuo jo

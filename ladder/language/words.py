@@ -28,9 +28,9 @@ ARTICLES = {
     "none": "",
 }
 """Language -> its articles. English as SQuAD drops them, German and Spanish as MLQA does."""
-KOREAN_PARTICLES = frozenset(
+KOREAN_PARTICLES = regex.compile(
     "은|는|이|가|을|를|의|에|도|와|과|로|만|으로|에서|에게|까지|부터|처럼|보다|이다|다|입니다|이라|라|이고|이며|"
-    "에는|에도|에서는".split("|")
+    "에는|에도|에서는"
 )
 """What is written onto the end of a Korean noun."""
 CHARACTERS_PER_WORD = 2
@@ -163,7 +163,7 @@ def _ends_with(word: str, wanted: str) -> bool:
     return word == wanted or (
         "가" <= wanted[-1] <= "힣"
         and word.startswith(wanted)
-        and word[len(wanted) :] in KOREAN_PARTICLES
+        and KOREAN_PARTICLES.fullmatch(word, pos=len(wanted)) is not None
     )
 
 

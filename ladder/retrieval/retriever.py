@@ -16,6 +16,7 @@ from ladder.engines import model_folder
 from ladder.errors import DataError, Problem
 from ladder.evidence import Retrieval
 from ladder.files import digest_of
+from ladder.language.stems import NO_LANGUAGE, VERSION, language_of
 from ladder.models.cache import Cache, Forgetful
 from ladder.progress import Watch
 from ladder.retrieval.pool import Pool, in_order, ways
@@ -31,7 +32,7 @@ SHOWN_DEPTH = 1 + DEPTH
 """A training example finds itself among the training examples."""
 
 Source = Literal["documents", "examples"]
-MakeIndex = Callable[[Sequence[str], Way, Path | None], Index]
+MakeIndex = Callable[[Sequence[str], Way, Path | None, str | None], Index]
 
 
 class Retriever:
@@ -160,7 +161,21 @@ class Retriever:
         named = (self.task.models.embedding, self.task.models.reranker)
         folders = [self._folder(name) for name in named]
         models = [folder and files_digest(folder) for folder in folders]
-        return [made, ranked, digest_of(self.texts), models]
+        stems = [VERSION, *self.languages.values()]
+        return [made, ranked, digest_of(self.texts), models, stems]
+
+    @cached_property
+    def languages(self) -> dict[Source, str]:
+        """Whose stems a search by words goes by: ISO 639-1 codes, or none where it is not clear.
+
+        The task's own word, else what the texts show; else what all texts show.
+        """
+        named = self.task.data.language
+        every = [*self.texts["documents"], *self.texts["examples"]]
+        return {
+            source: named or language_of(texts) or language_of(every) or NO_LANGUAGE
+            for source, texts in self.texts.items()
+        }
 
     def _index(self, source: Source, way: Way) -> Index:
         if (source, way) not in self._indexes:
@@ -169,7 +184,8 @@ class Retriever:
                 self._indexes[source, way] = self._stored_index(way, embedder)
             else:
                 needed = embedder if way == "dense" else None
-                self._indexes[source, way] = self.make(self.texts[source], way, needed)
+                language = self.languages[source]
+                self._indexes[source, way] = self.make(self.texts[source], way, needed, language)
         return self._indexes[source, way]
 
     def _stored_index(self, way: Way, embedder: Path | None) -> Index:
@@ -180,7 +196,8 @@ class Retriever:
             where = f"{self.task.source}: data.documents"
             raise DataError([Problem(where, got, "one", fix)])
         place, name = str(self.task.data.store), self.task.name
-        open_it = partial(open_store, place, name, embedder, self.task.folder)
+        language = self.languages["documents"]
+        open_it = partial(open_store, place, name, embedder, self.task.folder, language)
         return StoredIndex(open_it, dict(zip(ids, self.texts["documents"], strict=True)), way)
 
     def _folder(self, model: str | None) -> Path | None:

@@ -20,6 +20,7 @@ from ladder.inference.evaluator import Evaluator
 from ladder.inference.failures import require_answers
 from ladder.inference.outcome import Outcome
 from ladder.inference.prompts import MANY_LABELS
+from ladder.language.words import characters, count_words, search_terms
 from ladder.samples.rows import Sample
 from ladder.task import ModelRef
 
@@ -82,7 +83,7 @@ def telling_words(
     import numpy as np
     from sklearn.feature_extraction.text import CountVectorizer
 
-    counter = CountVectorizer(min_df=2, token_pattern=r"(?u)\b[^\W\d_]{2,}\b")
+    counter = CountVectorizer(min_df=2, analyzer=_long_words)
     try:
         counts = counter.fit_transform([row.input for row in rows])
     except ValueError:  # too few rows, or none with a word in it
@@ -106,6 +107,15 @@ def telling_words(
     return found
 
 
+def _long_words(text: str) -> list[str]:
+    """Return the words of two characters or more, without those that hold a digit."""
+    return [
+        word
+        for word in search_terms(text)
+        if len(characters(word)) > 1 and not any(map(str.isdigit, word)) and "_" not in word
+    ]
+
+
 def form_of(targets: Sequence[str]) -> str:
     """Say in a sentence what all answers have in common; nothing where it is not clear."""
     if not targets:
@@ -116,7 +126,7 @@ def form_of(targets: Sequence[str]) -> str:
         return f"Answer with JSON with the keys {', '.join(map(_line, shared))}." if shared else ""
     if all(_is_number(target) for target in targets):
         return "Answer with a number alone."
-    words = sorted(len(target.split()) for target in targets)
+    words = sorted(map(count_words, targets))
     usual = words[math.ceil(0.95 * len(words)) - 1]
     if usual > FEW_WORDS:
         return ""

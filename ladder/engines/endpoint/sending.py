@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
 import time
 from dataclasses import dataclass, replace
 
@@ -23,6 +22,7 @@ from ladder.engines.endpoint.failure import (
 )
 from ladder.engines.endpoint.permits import Permits
 from ladder.engines.endpoint.responses import read
+from ladder.language.tokens import likely_tokens
 from ladder.redaction import redact
 from ladder.wording import harmless
 
@@ -113,8 +113,8 @@ class Sender:
         if tokens_in is None or tokens_out is None:
             self.support.estimates = True
             prompt = payload(self.model, request)["messages"]
-            tokens_in = sum(estimated_tokens(message["content"]) for message in prompt)
-            tokens_out = estimated_tokens(reply.text)
+            tokens_in = sum(likely_tokens(message["content"]) for message in prompt)
+            tokens_out = likely_tokens(reply.text)
         text = reply.text.strip()
         for stop in filter(None, request.stop):
             text = text.split(stop, 1)[0]
@@ -124,8 +124,3 @@ class Sender:
             raise failure
         text = redact(text.strip())
         return Completion(text=text, tokens_in=tokens_in, tokens_out=tokens_out, seconds=seconds)
-
-
-def estimated_tokens(text: str) -> int:
-    """Return an estimate, not a count: a quarter of the characters, rounded up."""
-    return math.ceil(len(text) / 4)

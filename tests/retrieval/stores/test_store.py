@@ -424,7 +424,8 @@ def test_a_row_that_someone_else_wrote_is_noticed(tmp_path) -> None:
     with open_store(f"lancedb:{tmp_path}", "handbook") as store:
         store.hold(rows(texts))
         table = lancedb.connect(tmp_path / "handbook").open_table("documents")
-        table.add([{"id": "theirs", "text": "ferry xylophone", "digest": "-"}])
+        theirs = {"id": "theirs", "text": "ferry xylophone", "digest": "-"}
+        table.add([theirs | {"terms": theirs["text"]}])
     with open_store(f"lancedb:{tmp_path}", "handbook") as store:
         with pytest.raises(StateError, match="holds 'theirs', which ladder did not write"):
             rank_in_store(store, texts, ["xylophone"], 3, "bm25")
