@@ -148,10 +148,10 @@ def stemmer_of(language: str | None) -> Callable[[str], str]:
 
 
 def in_words(language: str | None) -> str:
-    """Say by which stems texts are searched, e.g. "German stems" or "words as they are"."""
+    """Say what a search by words goes by, e.g. "German stems"."""
     if language and has_stems(language):
         return f"{LANGUAGES[language].name} stems"
     if language in (None, NO_LANGUAGE):
-        return "words as they are"
+        return "words as they are, without stems"
     known = LANGUAGES.get(str(language))
-    return f"words as they are (no stemmer for {known.name if known else language})"
+    return f"words as they are: there are no stems for {known.name if known else language}"

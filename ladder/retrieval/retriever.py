@@ -71,8 +71,7 @@ class Retriever:
     @cached_property
     def texts(self) -> dict[Source, list[str]]:
         """What is searched in."""
-        documents = [f"{document.title} {document.text}" for document in self.data.documents]
-        return {"documents": documents, "examples": [row.input for row in self.data.train]}
+        return searched_texts(self.data)
 
     @cached_property
     def read_texts(self) -> dict[Source, list[str]]:
@@ -166,16 +165,8 @@ class Retriever:
 
     @cached_property
     def languages(self) -> dict[Source, str]:
-        """Whose stems a search by words goes by: ISO 639-1 codes, or none where it is not clear.
-
-        The task's own word, else what the texts show; else what all texts show.
-        """
-        named = self.task.data.language
-        every = [*self.texts["documents"], *self.texts["examples"]]
-        return {
-            source: named or language_of(texts) or language_of(every) or NO_LANGUAGE
-            for source, texts in self.texts.items()
-        }
+        """Whose stems a search by words goes by."""
+        return searched_languages(self.task, self.texts)
 
     def _index(self, source: Source, way: Way) -> Index:
         if (source, way) not in self._indexes:
@@ -233,6 +224,24 @@ class Retriever:
         fresh.cache = Forgetful()
         fresh._found, fresh._pools = {}, {}
         return fresh
+
+
+def searched_texts(data: Data) -> dict[Source, list[str]]:
+    """Return the texts of each source that a search reads: documents with their titles."""
+    documents = [f"{document.title} {document.text}" for document in data.documents]
+    return {"documents": documents, "examples": [row.input for row in data.train]}
+
+
+def searched_languages(task: Task, texts: dict[Source, list[str]]) -> dict[Source, str]:
+    """Return whose stems a search by words goes by: ISO 639-1 codes, or none where it is unclear.
+
+    What the task names, else what a source's texts show, else what all texts show.
+    """
+    every = [text for source in texts.values() for text in source]
+    return {
+        source: task.data.language or language_of(own) or language_of(every) or NO_LANGUAGE
+        for source, own in texts.items()
+    }
 
 
 def sources(retrieval: Retrieval | None) -> tuple[Source, ...]:

@@ -20,6 +20,7 @@ from ladder.inference.evaluator import Evaluator
 from ladder.inference.failures import require_answers
 from ladder.inference.outcome import Outcome
 from ladder.inference.prompts import MANY_LABELS
+from ladder.language.numbers import last_number
 from ladder.language.words import characters, count_words, search_terms
 from ladder.samples.rows import Sample
 from ladder.task import ModelRef
@@ -203,10 +204,7 @@ def _keys(target: str) -> list[str] | None:
 
 
 def _is_number(text: str) -> bool:
-    try:
-        return math.isfinite(float(text.replace(",", "")))
-    except ValueError:
-        return False
+    return last_number(text) is not None and not any(map(str.isalpha, text))
 
 
 def _line(text: str) -> str:
