@@ -52,12 +52,17 @@ _TERM = regex.compile(
 _CLUSTER = regex.compile(r"\X")
 _GROUPED = regex.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])")
 _ASCII_MARKS = r"[\p{P}\p{S}&&\p{ASCII}]"
-# A mark between digits is a part of the number; so are its sign and a decimal point in front.
-_DROPPED = regex.compile(
-    rf"(?V1)(?!(?<=\d)[.,:/'\-](?=\d))(?:{_ASCII_MARKS}|[\p{{P}}\p{{Sc}}\p{{Sk}}])"
+_MEANT = regex.compile(
+    r"(?<![\w)\]\-])-(?=\p{Sc}?\.?\d)"  # the sign of a number
+    r"|(?<![\w.])\.(?=\d)"  # its decimal point
+    r"|(?<=\d)[!-/:-@\[-`{-~](?=\d)"  # a mark inside it
+    r"|(?<=\w)(?:[+#]+|-)(?![\w+#\-])"  # the end of C++, C#, A+ and A-
 )
-_SIGNED = regex.compile(r"(?<![\w\p{P}])-(?=\p{Sc}?\.?\d)")
-_POINTED = regex.compile(r"(?<![\w.])\.(?=\d)")
+"""Marks that are a part of what is said."""
+_MARKS = regex.compile(rf"(?V1){_ASCII_MARKS}|[\p{{P}}\p{{Sc}}\p{{Sk}}]")
+_KEPT = {code: 0xE000 + code for code in range(128) if not chr(code).isalnum()}
+"""Mark that is kept -> the private character that stands for it while other marks are dropped."""
+_BACK = {kept: mark for mark, kept in _KEPT.items()}
 _ELIDED = regex.compile(r"(?<=\w')\w\b|\b\w(?='\w)")
 _VOWEL_POINTS = regex.compile(
     r"[\u0591-\u05BD\u05BF\u05C1\u05C2\u05C4\u05C5\u05C7\u064B-\u0655\u0670]"
@@ -68,8 +73,6 @@ _UNSEEN = regex.compile(
     r"|(?<![\u0590-\U0010ffff])[\u200c\u200d]|[\u200c\u200d](?![\u0590-\U0010ffff])"
 )
 _IGNORED = regex.compile(r"(?V1)[\p{DI}--[\U000e0020-\U000e007f]]")
-_MINUS, _POINT = "\ue000", "\ue001"
-"""Stand for a sign and a decimal point while other marks are dropped: private characters."""
 
 
 class _Forms(dict[int, str]):
@@ -78,7 +81,7 @@ class _Forms(dict[int, str]):
     def __missing__(self, code: int) -> str:
         char = chr(code)
         form = unicodedata.decomposition(char).partition(" ")[0]
-        if _IGNORED.match(char) or char in "\u0640\ue000\ue001":
+        if _IGNORED.match(char) or char == "\u0640" or code in _BACK:
             kept = ""  # seen by nobody: joiners, marks of direction, the BOM; the Arabic stretch
         elif char.isdecimal():
             kept = str(unicodedata.decimal(char))
@@ -126,12 +129,12 @@ def plain_words(text: str) -> list[str]:
 
     Case and punctuation are folded (ASCII punctuation joins what it parts, as in SQuAD; any other
     parts words). A number keeps its sign and the marks inside it, save English thousands commas;
-    emoji and mathematical signs outside ASCII are words.
+    C++, C#, A+ and A- keep their ends; emoji and mathematical signs outside ASCII are words.
     """
     folded = comparable(text)
     folded = _GROUPED.sub(lambda found: found[0].replace(",", ""), folded)
-    folded = _POINTED.sub(_POINT, _SIGNED.sub(_MINUS, folded))
-    folded = _DROPPED.sub(_gap, folded).replace(_MINUS, "-").replace(_POINT, ".")
+    folded = _MEANT.sub(lambda found: found[0].translate(_KEPT), folded)
+    folded = _MARKS.sub(_gap, folded).translate(_BACK)
     return [word for piece in _PIECE.finditer(folded) for word in _words_of(piece)]
 
 
