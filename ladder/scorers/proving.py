@@ -11,7 +11,7 @@ from itertools import combinations, pairwise
 from typing import NamedTuple
 
 from ladder.language.numbers import Mark, decimal_mark, readings, with_values
-from ladder.language.words import composed
+from ladder.language.words import composed, plain_words
 from ladder.samples.answer_schema import parsed
 from ladder.samples.rows import Sample
 from ladder.scorers.base import Scorer
@@ -19,7 +19,7 @@ from ladder.scorers.base import Scorer
 ALL_PAIRS = 60
 """Distinct targets that are compared all with all."""
 MOST_TARGETS = 2_000
-"""Distinct targets of which each is compared with itself and with its neighbours in order."""
+"""Distinct targets of which each is compared with itself, and with its neighbours by words."""
 
 
 class Fooled(NamedTuple):
@@ -54,7 +54,8 @@ def fooled(scorer: Scorer, samples: Sequence[Sample]) -> Findings:
         samples: their rows; all right answers of a row are its targets.
     """
     rows = {target: sample for sample in reversed(samples) for target in sample.targets}
-    targets = sorted(rows)[:: max(1, -(-len(rows) // MOST_TARGETS))]
+    in_order = sorted(rows, key=lambda target: (plain_words(target), target))
+    targets = in_order[:: max(1, -(-len(rows) // MOST_TARGETS))]
     unmatched, empty = [], []
     for target in targets:
         row = rows[target]
