@@ -164,9 +164,7 @@ def holds(words: Sequence[str], wanted: Sequence[str]) -> bool:
 
 def _ends_with(word: str, wanted: str) -> bool:
     return word == wanted or (
-        "가" <= wanted[-1] <= "힣"
-        and word.startswith(wanted)
-        and KOREAN_PARTICLES.fullmatch(word, pos=len(wanted)) is not None
+        word.startswith(wanted) and KOREAN_PARTICLES.fullmatch(word, pos=len(wanted)) is not None
     )
 
 
