@@ -209,8 +209,8 @@ def _fooled(name: str, scorer: Scorer, data: Data) -> Iterator[str]:
             point, comma = (f"{value:.10g}" for value in values)
             yield (
                 f"warning: `{harmless(row.target, 60)}` (row {row.id}) is {point} with a decimal "
-                f"point and {comma} with a decimal comma, and no target tells which; it is read "
-                f'as {point}; name the mark: score: {{number: {{decimal: "."}}}} or ","'
+                f"point and {comma} with a decimal comma, and the targets do not tell which; it is "
+                f'read as {point}; name the mark: score: {{number: {{decimal: "."}}}} or ","'
             )
 
 
