@@ -4,8 +4,8 @@ A number's own shape says which mark is the decimal one, save where a single mar
 exactly three digits: 1,234 is 1234 in London and 1.234 in Berlin. Such a number is read by the
 decimal mark that the user names, else by the one that the task's other numbers show.
 
-What only looks like numbers is left out: dates, times, and versions such as 1.2.3. A fraction such
-as 3/4 is one number, and so is 1.5 × 10^3. A minus counts where no letter, digit or bracket stands
+What only looks like numbers is left out: dates, times, ratios, and versions such as 1.2.3. A fraction
+such as 3/4 is one number, and so is 1.5 × 10^3. A minus counts where no letter, digit or bracket stands
 before it: 5-3 holds no negative number.
 """
 
@@ -26,6 +26,8 @@ Mark = Literal[".", ","]
 _POWERS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
 _RAISED = "[⁰¹²³⁴-⁹⁺⁻]"
 _TEN_TO = regex.compile(rf"(?<=\d)\s*[x×*·]\s*10(?:\^\(?([-+]?\d+)\)?|({_RAISED}+))")
+_LIST_COMMA = regex.compile(r"(?<=[0-9])，(?=[0-9])")
+"""A full-width comma between usual digits parts a list in Chinese and Japanese."""
 _ARABIC_POINT = regex.compile(r"(?<=\d)\u066b(\d{3})(?!\d)")
 """It can be nothing else, which one more decimal makes plain."""
 _VULGAR = regex.compile("[¼-¾⅐-⅞]")
@@ -34,7 +36,9 @@ _NO_NUMBER = regex.compile(
         \d{4}([-./])\d{1,2}\1\d{1,2}(?:[t\ ]\d{1,2}:\d{2}(?::\d{2})?)?   # 2024-05-01
         | \d{1,2}([-./])\d{1,2}\2(?:\d{4}|\d{2})                         # 12.03.2024, 3/12/24
         | \d{1,2}/(?:19|20)\d{2}                                        # 05/2024
-        | \d{1,2}:\d{2}(?::\d{2})?(?:\.\d+)?                             # 10:30
+        | (?:\d{2,4}[年년]\ ?)?\d{1,2}[月월](?:\ ?\d{1,2}[日号號일])?          # 2024年5月1日
+        | \d+(?::\d+)+(?:\.\d+)?                                        # 10:30; 3:1
+        | \d{1,2}(?:\.\d{2}\ ?uhr|h\d{2})(?!\pL)                         # 10.30 Uhr, 10h30
         | (?<!\pL)v\.?\ ?\d+(?:\.\d+)+                                   # v1.5
         | (?!\d{1,3}(?:\.\d{3})+(?![.\d]))\d+(?:\.\d+){2,}               # 1.2.3 and 192.168.0.1
     )(?![\d])(?![.,:/-]\d)"""
@@ -105,6 +109,7 @@ def with_values(text: str, decimal: Mark | None = None) -> str:
 
 def _plain(text: str) -> str:
     """Return a text with one way of writing digits, signs and powers, without dates and times."""
+    text = _LIST_COMMA.sub(", ", text)
     spoken = _ARABIC_POINT.sub(r".\g<1>0", text.replace("\u066c", "'"))
     folded = comparable(_VULGAR.sub(_spelt_out, spoken))
     folded = _TEN_TO.sub(lambda found: "e" + (found[1] or found[2].translate(_POWERS)), folded)
