@@ -4,9 +4,9 @@ A number's own shape says which mark is the decimal one, save where a single mar
 exactly three digits: 1,234 is 1234 in London and 1.234 in Berlin. Such a number is read by the
 decimal mark that the user names, else by the one that the task's other numbers show.
 
-What only looks like numbers is left out: dates, times, ratios, and versions such as 1.2.3. A fraction
-such as 3/4 is one number, and so is 1.5 × 10^3. A minus counts where no letter, digit or bracket stands
-before it: 5-3 holds no negative number.
+What only looks like numbers is left out: dates, times, ratios, and versions such as 1.2.3. A
+fraction such as 3/4 is one number, and so is 1.5 × 10^3. A minus counts where no letter, digit or
+bracket stands before it: 5-3 holds no negative number.
 """
 
 from __future__ import annotations
