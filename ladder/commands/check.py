@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import fmean
 
@@ -25,6 +25,7 @@ from ladder.samples.answer_schema import fault_in, schema_of
 from ladder.samples.data import Data
 from ladder.samples.describe import describe_data, headline, refuse_untestable
 from ladder.samples.loading import load_data
+from ladder.samples.rows import Sample
 from ladder.scorers import MODEL_SCORERS, ModelScorer, Scorer, fitted, make_scorer, runs_code
 from ladder.scorers.number import Number
 from ladder.scorers.proving import fooled, read_in_two_ways
@@ -53,7 +54,6 @@ def check_task(path: Path, data_root: Path | None) -> list[str]:
     data = load_data(task, None, Quiet())
     report = describe_data(task, data)
     refuse_untestable(task, report)
-    scorer = fitted(scorers[0], data.targets) if scorers[0] else None
     return [
         f"{task.source}: no mistake found",
         f"{train_rows(report)} · {report.dev} dev · {report.gate} eval · {report.sealed} test · "
@@ -66,7 +66,8 @@ def check_task(path: Path, data_root: Path | None) -> list[str]:
         *([f"… and {more} more"] if (more := len(report.contaminated) - 5) > 0 else []),
         *_optional_columns(task, data),
         *_searched_by(task, data),
-        *_blind_spots(task, data, scorer),
+        *_blind_spots(task, data, scorers[0]),
+        *_fooled(task, data, scorers),
         *_shape(task, data),
     ]
 
@@ -112,8 +113,6 @@ def _blind_spots(task: Task, data: Data, scorer: Scorer | ModelScorer | None) ->
     else:
         if task.data.graded:
             yield "note: data.graded is used only where `judge` is the first scorer"
-        if scorer:
-            yield from _fooled(task.score[0].name, scorer, data)
     if task.score[0].name == "exact_match":
         yield from _strict(task, data)
     there = {document.source for document in data.documents}
@@ -181,9 +180,18 @@ def _same_but_for_case(data: Data) -> Iterator[str]:
         )
 
 
-def _fooled(name: str, scorer: Scorer, data: Data) -> Iterator[str]:
-    """Say on which of the task's own targets the scorer is fooled."""
-    samples = (*data.observed, *data.dev, *data.gate, *data.sealed)
+def _fooled(
+    task: Task, data: Data, scorers: Sequence[Scorer | ModelScorer | None]
+) -> Iterator[str]:
+    """Say on which of the task's own targets a scorer is fooled; its own code is not run."""
+    for choice, scorer in zip(task.score, scorers, strict=True):
+        ready = fitted(scorer, data.targets) if scorer else None
+        if ready and not isinstance(ready, ModelScorer):
+            samples = (*data.observed, *data.dev, *data.gate, *data.sealed)
+            yield from _fooled_lines(choice.name, ready, samples)
+
+
+def _fooled_lines(name: str, scorer: Scorer, samples: Sequence[Sample]) -> Iterator[str]:
     found = fooled(scorer, samples)
     if found.unmatched:
         first, many = found.unmatched[0], len(found.unmatched)

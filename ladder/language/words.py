@@ -60,6 +60,8 @@ _MEANT = regex.compile(
 )
 """Marks that are a part of what is said."""
 _MARKS = regex.compile(rf"(?V1){_ASCII_MARKS}|[\p{{P}}\p{{Sc}}\p{{Sk}}]")
+_PARTING = regex.compile(r"(?V1)[\p{P}--\p{ASCII}--[‘’՚＇‐‑‒–﹣－]](?:(?<!\d.)|(?!\d))")
+"""Marks outside ASCII that part words, full-width ones too: they are not those of ASCII yet."""
 _KEPT = {code: 0xE000 + code for code in range(128) if not chr(code).isalnum()}
 """Mark that is kept -> the private character that stands for it while other marks are dropped."""
 _BACK = {kept: mark for mark, kept in _KEPT.items()}
@@ -131,7 +133,7 @@ def plain_words(text: str) -> list[str]:
     parts words). A number keeps its sign and the marks inside it, save English thousands commas;
     C++, C#, A+ and A- keep their ends; emoji and mathematical signs outside ASCII are words.
     """
-    folded = comparable(text)
+    folded = comparable(_PARTING.sub(" ", text))
     folded = _GROUPED.sub(lambda found: found[0].replace(",", ""), folded)
     folded = _MEANT.sub(lambda found: found[0].translate(_KEPT), folded)
     folded = _MARKS.sub(_gap, folded).translate(_BACK)

@@ -33,6 +33,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
         ("C++ C# A+ A- AB-. well-known", "c++ c# a+ a- ab- wellknown"),
         ("“Smart’s” 'quote' «voilà» „Haus“", "smarts quote voilà haus"),
         ("word—word, 2010–2015", "word word 2010-2015"),
+        ("abc，def；wait…what（x）", "abc def wait what x"),
         ("مرحبا، كيف حالك؟", "مرحبا كيف حالك"),
         ("שָׁלוֹם, עולם.", "שָׁלוֹם עולם"),
         ("नमस्ते दुनिया। ठीक", "नमस्ते दुनिया ठीक"),
