@@ -30,7 +30,9 @@ def request_for(
     shots = [
         evaluator.train_by_id[shot] for shot in candidate.shots if shot in evaluator.train_by_id
     ]
-    room = engine.abilities.context - limit - engine.most_tokens(sample.input)
+    beside = [candidate.instruction or evaluator.task.goal, sample.input]
+    beside += [text for shot in shots for text in (shot.input, shot.target)]
+    room = engine.abilities.context - limit - sum(map(engine.most_tokens, beside))
     examples, documents = _retrieved(evaluator, candidate.retrieval, sample, engine, room)
     if candidate.form == "chat":
         messages = _chat(evaluator, candidate, sample, [*shots, *examples], documents)
