@@ -82,6 +82,23 @@ def test_running_text_tells_its_language(code: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("code", "questions"),
+    [
+        ("de", "Wie kann ich mein Passwort ändern? Wo ist meine Rechnung? Was kostet der Versand?"),
+        ("en", "How do I reset my password? Where can I find my invoice? What does it cost?"),
+        (
+            "fr",
+            "Comment changer mon mot de passe ? Où est ma facture ? Quel est le prix ? Je ne sais",
+        ),
+        ("ru", "Как мне сбросить пароль? Где мой счёт? Можно ли отменить договор? Почему не я?"),
+        ("tr", "Şifremi nasıl sıfırlarım? Faturam nerede ve ne kadar? Bu bir ücret mi? Neden çok?"),
+    ],
+)
+def test_so_do_questions(code: str, questions: str) -> None:
+    assert language_of(questions.split("? ")) == code
+
+
+@pytest.mark.parametrize(
     "texts",
     [
         [],
