@@ -32,6 +32,7 @@ from ladder.evaluation.control import measure_control
 from ladder.evaluation.people import judge_agreement
 from ladder.evidence import Asked, Build, Candidate, Memory
 from ladder.inference.evaluator import Evaluator, Scorers
+from ladder.language.tokens import likely_tokens
 from ladder.models.cache import Cache, CachedEngine
 from ladder.models.models import Models
 from ladder.progress import Quiet, Watch
@@ -48,7 +49,6 @@ from ladder.training.recipes import Recipe
 from ladder.training.rows import texts_of
 from ladder.training.trainer import Rows, Trainer
 
-CHARACTERS_PER_TOKEN = 4
 SHARE_OF_MOST = 0.6
 """Free answers use about so much of the tokens they may have."""
 ENDPOINT_SECONDS = 1.0 / 8
@@ -86,7 +86,7 @@ class Absent:
 
     def count_tokens(self, text: str) -> int:
         """Return an estimate."""
-        return len(text) // CHARACTERS_PER_TOKEN
+        return likely_tokens(text)
 
 
 class RehearsedEngine:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Literal
@@ -16,8 +16,11 @@ from ladder.climb.preflight import (
 from ladder.commands.trust import how_named
 from ladder.engines import is_served, kind_of
 from ladder.errors import TaskError
+from ladder.language.stems import in_words
+from ladder.language.words import comparable, count_words, has_no_spaces
 from ladder.progress import Quiet
 from ladder.report.data import documents, train_rows
+from ladder.retrieval.retriever import searched_languages, searched_texts
 from ladder.retrieval.stores.qdrant import KEY_VARIABLE, qdrant_place
 from ladder.rungs import LADDER
 from ladder.samples.answer_schema import fault_in, schema_of
@@ -25,9 +28,12 @@ from ladder.samples.columns import column_lines
 from ladder.samples.data import Data
 from ladder.samples.describe import describe_data, headline, refuse_untestable
 from ladder.samples.loading import load_data
+from ladder.samples.rows import Sample
 from ladder.samples.splits import alike_labels
 from ladder.samples.values import list_in
-from ladder.scorers import MODEL_SCORERS, ModelScorer, Scorer, make_scorer, runs_code
+from ladder.scorers import MODEL_SCORERS, ModelScorer, Scorer, fitted, make_scorer, runs_code
+from ladder.scorers.number import Number
+from ladder.scorers.proving import fooled, read_in_two_ways
 from ladder.task import ModelRef, Task, is_url, load_task, store_parts
 from ladder.trust.keys import about_key, key_for, place_at
 from ladder.wording import harmless
@@ -41,6 +47,8 @@ from somebody else makes nobody else be asked."""
 SAMPLES_SHOWN = 3
 INPUT_SHOWN, ANSWER_SHOWN = 100, 60
 """Characters of an example."""
+SEEN_TEXTS = 50
+"""Texts that tell whether spaces part words."""
 
 
 def check_task(path: Path, data_root: Path | None, greet: Greet = "none") -> list[str]:
@@ -85,7 +93,9 @@ def check_task(path: Path, data_root: Path | None, greet: Greet = "none") -> lis
         *_shown_samples(data),
         *_odd_targets(task, data),
         *_optional_columns(task, data),
+        *_searched_by(task, data),
         *_blind_spots(task, data, scorers[0]),
+        *_fooled(task, data, scorers),
         *_shape(task, data),
         *length_warnings(task, data),
     ]
@@ -172,27 +182,14 @@ def _keys(task: Task) -> Iterator[str]:
 
 def _blind_spots(task: Task, data: Data, scorer: Scorer | ModelScorer | None) -> Iterator[str]:
     """Say when the score cannot see what the task asks; code of the task's own is not run."""
-    targets = [sample.target for sample in (*data.dev, *data.gate)]
     if isinstance(scorer, ModelScorer):
         if not task.data.graded:
             yield "warning: a judge scores; without data.graded nobody knows if people agree"
     else:
         if task.data.graded:
             yield "note: data.graded is used only where `judge` is the first scorer"
-        if scorer and not all(scorer(target, target).value == 1 for target in targets):
-            yield "warning: the scorer does not give a target full marks against itself"
-    if task.answer.type == "text" and task.score[0].name == "exact_match":
-        words = fmean(len(target.split()) for target in targets)
-        if words > TERSE_WORDS:
-            yield (
-                f"warning: targets have {words:.0f} words on average and exact_match wants every "
-                "one of them; token_f1 sees partly right answers"
-            )
-        else:
-            yield (
-                "note: exact_match counts a right answer inside a sentence as wrong; "
-                "contains or token_f1 sees it"
-            )
+    if task.score[0].name == "exact_match":
+        yield from _strict(task, data)
     there = {document.source for document in data.documents}
     named = [sample for sample in data.gate if sample.doc_ids]
     lost = [sample for sample in named if not there & set(sample.doc_ids)]
@@ -203,6 +200,101 @@ def _blind_spots(task: Task, data: Data, scorer: Scorer | ModelScorer | None) ->
             "tell whether search or skill is to blame"
         )
     yield from _nothing_to_try(task, data)
+
+
+def _searched_by(task: Task, data: Data) -> Iterator[str]:
+    """Say by which stems documents and training examples are searched."""
+    texts = searched_texts(data)
+    how: dict[str, list[str]] = {}
+    for source, language in searched_languages(task, texts).items():
+        if texts[source] and "rag" in task.rungs:
+            unspaced = has_no_spaces(" ".join(texts[source][:SEEN_TEXTS]))
+            by = "characters and pairs of them" if unspaced else in_words(language)
+            how.setdefault(by, []).append(source)
+    told = "as data.language says" if task.data.language else "data.language names another language"
+    for by, searched in how.items():
+        yield f"search by words: {' and '.join(searched)} by {by}; {told}"
+
+
+def _strict(task: Task, data: Data) -> Iterator[str]:
+    """Say what exact_match counts as wrong that a reader would not."""
+    targets = [sample.target for sample in (*data.dev, *data.gate)]
+    if task.answer.type == "json":
+        yield (
+            "warning: exact_match wants the keys and spaces of a JSON answer as the target has "
+            "them; json_fields compares the values"
+        )
+    if task.answer.type == "label":
+        yield from _same_but_for_case(data)
+    if task.answer.type != "text":
+        return
+    words = fmean(count_words(target) for target in targets)
+    if words > TERSE_WORDS:
+        yield (
+            f"warning: targets have {words:.0f} words on average and exact_match wants every "
+            "one of them; token_f1 sees partly right answers"
+        )
+    else:
+        yield (
+            "note: exact_match counts a right answer inside a sentence as wrong; "
+            "contains or token_f1 sees it"
+        )
+
+
+def _same_but_for_case(data: Data) -> Iterator[str]:
+    """Name labels that a reader takes for one: they differ in case, width or quotes alone."""
+    rows: dict[str, dict[str, str]] = {}
+    for row in (*data.observed, *data.dev, *data.gate, *data.sealed):
+        for target in row.targets:
+            rows.setdefault(comparable(target), {}).setdefault(target, row.id)
+    for same in (labels for labels in rows.values() if len(labels) > 1):
+        named = ", ".join(f"`{harmless(label, 40)}` (row {row})" for label, row in same.items())
+        yield (
+            f"warning: {len(same)} labels differ in case or form alone and count as different: "
+            f"{named}; write them alike, or set {{exact_match: {{lowercase: true}}}}"
+        )
+
+
+def _fooled(
+    task: Task, data: Data, scorers: Sequence[Scorer | ModelScorer | None]
+) -> Iterator[str]:
+    """Say on which of the task's own targets a scorer is fooled; its own code is not run."""
+    for choice, scorer in zip(task.score, scorers, strict=True):
+        ready = fitted(scorer, data.targets) if scorer else None
+        if ready and not isinstance(ready, ModelScorer):
+            samples = (*data.observed, *data.dev, *data.gate, *data.sealed)
+            yield from _fooled_lines(choice.name, ready, samples)
+
+
+def _fooled_lines(name: str, scorer: Scorer, samples: Sequence[Sample]) -> Iterator[str]:
+    found = fooled(scorer, samples)
+    if found.unmatched:
+        first, many = found.unmatched[0], len(found.unmatched)
+        yield (
+            f"warning: {name} gives {many} targets no full marks against themselves, e.g. "
+            f"`{harmless(first.target, 60)}` (row {first.row}): no answer to them can be right"
+        )
+    if found.empty:
+        first, many = found.empty[0], len(found.empty)
+        yield (
+            f"warning: {name} gives an empty answer full marks against {many} targets, e.g. "
+            f"`{harmless(first.target, 60)}` (row {first.row})"
+        )
+    if found.alike:
+        first, many = found.alike[0], len(found.alike)
+        yield (
+            f"warning: {name} gives full marks to wrong answers: {many} pairs of unlike targets, "
+            f"e.g. the answer `{harmless(first.answer, 60)}` (row {first.other_row}) where "
+            f"`{harmless(first.target, 60)}` is right (row {first.row})"
+        )
+    if isinstance(scorer, Number) and not scorer.given:
+        for row, values in read_in_two_ways(samples)[:1]:
+            point, comma = (f"{value:.10g}" for value in values)
+            yield (
+                f"warning: `{harmless(row.target, 60)}` (row {row.id}) is {point} with a decimal "
+                f"point and {comma} with a decimal comma, and the targets do not tell which; it is "
+                f'read as {point}; name the mark: score: {{number: {{decimal: "."}}}} or ","'
+            )
 
 
 def _nothing_to_try(task: Task, data: Data) -> Iterator[str]:

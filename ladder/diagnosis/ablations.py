@@ -14,6 +14,7 @@ from ladder.inference.answer import answer
 from ladder.inference.evaluator import Evaluator
 from ladder.inference.failures import require_conclusive
 from ladder.inference.outcome import Outcome, scores_of
+from ladder.language.words import comparable
 from ladder.retrieval.retriever import DEPTH
 from ladder.samples.rows import Sample
 from ladder.scorers import ModelScorer, best_score
@@ -149,7 +150,8 @@ def _lenient(evaluator: Evaluator, outcome: Outcome, score: float) -> float:
     text, scorer = outcome.text, evaluator.scorers[0][1]
     if isinstance(scorer, ModelScorer):  # a judge reads leniently as it is
         return score
-    labels = [label for label in evaluator.data.labels if label.casefold() in text.casefold()]
+    said = comparable(text)
+    labels = [label for label in evaluator.data.labels if comparable(label) in said]
     # A label that is part of a longer one that is named too does not count as named.
     named = [a for a in labels if not any(a != b and a in b for b in labels)]
     if len(named) == 1:

@@ -177,6 +177,8 @@ class RetrievalHealth(Record):
     source: Literal["documents", "examples"]
     k: int
     """Texts put in context for a row."""
+    language: str = ""
+    """Whose stems a search by words went by: an ISO 639-1 code, or none; empty: not by words."""
     recall: dict[int, Estimate] = {}
     """k -> share of the rows with a right document among the first k, where that is known."""
     redundancy: float

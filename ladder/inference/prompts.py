@@ -20,8 +20,6 @@ UNKNOWN_TOKENS = 64
 """Of an answer, where no example shows one."""
 SERVED_TOKENS = 1024
 """An endpoint's answer may have so many, thoughts included, where the task sets no limit."""
-CHARACTERS_PER_TOKEN = 2
-"""Fewer than prose has, so that what fits by this count fits the model's context."""
 
 
 def request_for(
@@ -39,7 +37,9 @@ def request_for(
     shots = [
         evaluator.train_by_id[shot] for shot in candidate.shots if shot in evaluator.train_by_id
     ]
-    room = (engine.abilities.context - limit) * CHARACTERS_PER_TOKEN
+    beside = [candidate.instruction or evaluator.task.goal, sample.input]
+    beside += [text for shot in shots for text in (shot.input, shot.target)]
+    room = engine.abilities.context - limit - sum(map(engine.most_tokens, beside))
     examples, documents = _retrieved(evaluator, candidate.retrieval, sample, engine, room)
     if candidate.form == "chat":
         messages = _chat(evaluator, candidate, sample, [*shots, *examples], documents)
@@ -66,7 +66,7 @@ def _retrieved(
 ) -> tuple[list[Sample], list[Document]]:
     """Return examples, the best last: nearest to the question; and documents as they are read.
 
-    The farthest documents are left out when not all fit into `room` characters.
+    The farthest documents are left out when not all fit into `room` tokens.
     """
     if retrieval is None:
         return [], []
@@ -75,7 +75,8 @@ def _retrieved(
         found = evaluator.retriever.nearest(retrieval, "examples", sample)
         examples = [evaluator.data.train[at] for at in reversed(found)]
     if retrieval.source != "examples":
-        documents = evaluator.reader.documents(retrieval, sample, engine.count_tokens, room)
+        count, most = engine.count_tokens, engine.most_tokens
+        documents = evaluator.reader.documents(retrieval, sample, count, room, most)
     return examples, documents
 
 

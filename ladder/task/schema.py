@@ -72,6 +72,9 @@ class DataFiles(_Section):
     """Answers that people have graded: what the `judge` scorer is compared with."""
     preferences: str | None = None
     """Better and worse answers, or answers that are wanted or not: what dpo, orpo and kto learn."""
+    language: str | None = Field(None, pattern=r"^([a-z]{2,3}|none)$")
+    """ISO 639-1 code of the documents and rows: whose stems a search by words goes by. None: told
+    by their function words; "none": words are searched as they are."""
     columns: dict[ColumnName, str] = {}
     """Our field name -> the name of the column in the user's files, e.g. {input: text}."""
 

@@ -200,3 +200,81 @@ def test_a_server_that_the_user_has_a_key_for_is_greeted(tmp_path, settings_at, 
     settings_at.chmod(0o600)
     [line] = greeted(check_task(served(tmp_path, "https://ladder.invalid/v1"), None, "known"))
     assert line.startswith("warning: base: tiny at ladder.invalid: no answer to a greeting")
+
+
+def texts(folder: Path, targets: list[str], score: object, **answer: object) -> str:
+    """Return what `check` says of a task whose targets are these in turn."""
+    for name, count in (("train", 60), ("test", 200)):
+        rows = (
+            {
+                "id": f"{name} {n}",
+                "input": f"{name} {n * 7919} words",
+                "target": targets[n % len(targets)],
+            }
+            for n in range(count)
+        )
+        (folder / f"{name}.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    values = {
+        "name": "texts",
+        "goal": "Answer the question.",
+        "data": {"train": "train.jsonl", "test": "test.jsonl"},
+        "answer": {"type": "text", **answer},
+        "score": score,
+        "gate": {"min_score": 0.5},
+    }
+    (folder / "task.yaml").write_text(yaml.safe_dump(values))
+    return "\n".join(check_task(folder / "task.yaml", None))
+
+
+@pytest.mark.parametrize(
+    ("targets", "score", "said"),
+    [
+        (["5 km", "5 m", "7 m"], "number", "pairs of unlike targets, e.g. the answer `5 "),
+        (["card", "card lost", "refund"], "contains", "the answer `card lost` (row "),
+        (["7", "none"], "number", "gives 1 targets no full marks against themselves, e.g. `none`"),
+        (["1,234", "5"], "number", "is 1234 with a decimal point and 1.234 with a decimal comma"),
+    ],
+)
+def test_a_scorer_that_the_own_targets_fool_is_named(tmp_path, targets, score, said):
+    lines = texts(tmp_path, targets, score)
+    assert said in lines
+    assert "warning: " in lines
+
+
+@pytest.mark.parametrize(
+    ("targets", "score"),
+    [
+        (["23,0 %", "24,7 %", "1.234,5 %"], "number"),
+        (["1,234", "5"], {"number": {"decimal": "."}}),
+        (["red ferry", "blue ferry", "the"], "token_f1"),
+        (["北京", "上海", "南京"], "contains"),
+    ],
+)
+def test_a_scorer_that_holds_is_not_warned_of(tmp_path, targets, score):
+    assert "warning" not in texts(tmp_path, targets, score)
+
+
+def test_labels_that_differ_in_case_alone_are_named_with_their_rows(tmp_path):
+    said = texts(tmp_path, ["login", "Login", "refund"], "exact_match", type="label")
+    assert "warning: 2 labels differ in case or form alone" in said
+    assert "`login` (row " in said
+    assert "`Login` (row " in said
+
+
+def test_exact_match_on_json_is_warned_of(tmp_path):
+    said = texts(tmp_path, ['{"a": 1}', '{"a": 2}'], "exact_match", type="json")
+    assert "json_fields compares the values" in said
+
+
+def test_check_says_by_which_stems_is_searched(tmp_path):
+    assert "search by words: examples by words as they are" in texts(tmp_path, ["a", "b"], "number")
+    path = labelled(tmp_path, 60)
+    values = yaml.safe_load(path.read_text())
+    values["data"]["language"] = "de"
+    path.write_text(yaml.safe_dump(values))
+    said = "\n".join(check_task(path, None))
+    assert "search by words: examples by German stems; as data.language says" in said
+    values["data"]["language"] = "Deutsch"
+    path.write_text(yaml.safe_dump(values))
+    with pytest.raises(TaskError, match=r"data\.language"):
+        check_task(path, None)

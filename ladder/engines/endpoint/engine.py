@@ -19,7 +19,8 @@ from ladder.engines.endpoint.call import Call
 from ladder.engines.endpoint.loop import Loop, Put
 from ladder.engines.endpoint.pacing import START_CONCURRENCY, Pace
 from ladder.engines.endpoint.permits import Ahead, Ended, Permits
-from ladder.engines.endpoint.sending import Sender, Support, estimated_tokens
+from ladder.engines.endpoint.sending import Sender, Support
+from ladder.language.tokens import likely_tokens
 from ladder.redaction import hide_from_logs, keep_url_secrets
 from ladder.wording import MOST_SAID, harmless
 
@@ -99,6 +100,7 @@ class EndpointEngine:
             served=True,
             local=self._address.local,
             negotiated=tuple(self.negotiated.values()),
+            counts_exactly=False,
         )
 
     @property
@@ -124,8 +126,8 @@ class EndpointEngine:
         return {"endpoint": self._address.shown, "model": self.model} | query
 
     def count_tokens(self, text: str) -> int:
-        """Return an estimate, not a count: a quarter of the characters, rounded up."""
-        return estimated_tokens(text)
+        """Return an estimate, not a count (`language.tokens.likely_tokens`)."""
+        return likely_tokens(text)
 
     def complete(self, requests: Sequence[Request]) -> Iterator[tuple[int, Completion]]:
         """Yield each answer as it arrives, in any order. `choices` are ignored.

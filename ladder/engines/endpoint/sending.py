@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
 import time
 from dataclasses import dataclass, field, replace
 
@@ -24,6 +23,7 @@ from ladder.engines.endpoint.failure import (
 from ladder.engines.endpoint.negotiation import Form, Payload
 from ladder.engines.endpoint.permits import Permits
 from ladder.engines.endpoint.responses import read
+from ladder.language.tokens import likely_tokens
 from ladder.redaction import redact
 from ladder.wording import harmless
 
@@ -151,8 +151,8 @@ class Sender:
         if reply.usage.prompt and reply.usage.answer:
             return reply.usage.paid
         self.support.estimates = True
-        tokens_in = sum(estimated_tokens(turn["content"]) for turn in sent["messages"])
-        return tokens_in, estimated_tokens(reply.thought) + estimated_tokens(reply.text)
+        tokens_in = sum(likely_tokens(turn["content"]) for turn in sent["messages"])
+        return tokens_in, likely_tokens(reply.thought) + likely_tokens(reply.text)
 
 
 def _answer(request: Request, reply: Reply, paid: tuple[int, int]) -> Completion:
@@ -171,7 +171,7 @@ def _answer(request: Request, reply: Reply, paid: tuple[int, int]) -> Completion
         raise failure
     thoughts = reply.usage.thoughts
     if thoughts is None:
-        thoughts = min(estimated_tokens(reply.thought.strip()), tokens_out)
+        thoughts = min(likely_tokens(reply.thought.strip()), tokens_out)
     return Completion(
         text=redact(text.strip()),
         tokens_in=tokens_in,
@@ -184,8 +184,3 @@ def _answer(request: Request, reply: Reply, paid: tuple[int, int]) -> Completion
 def add(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
     """Return the tokens of prompts and answers of both."""
     return one[0] + other[0], one[1] + other[1]
-
-
-def estimated_tokens(text: str) -> int:
-    """Return an estimate, not a count: a quarter of the characters, rounded up."""
-    return math.ceil(len(text) / 4)
