@@ -2,9 +2,9 @@
 
     python benchmarks/languages.py [--languages en de] [--rag words meaning] [--runs RUNS]
 
-The tasks of evalsets/languages: the same 60 questions on the same 48 documents, in translation. Each
-language is compared with English on the same questions; intervals are of 95 %, p is before any
-correction.
+The tasks of evalsets/languages: the same 60 questions on the same 48 documents, in translation.
+Each language is compared with English on the same questions; intervals are of 95 %, p is before
+any correction.
 
 search  recall at 1 and at 5 over all 60 questions: by words, by meaning (the bundled embedder), and
         by both fused. A document that shares no word with the question is not found by words.
@@ -56,15 +56,21 @@ def task_of(language: str, *, embedder: bool) -> Task:
     return task.model_copy(update={"models": models, "name": f"{task.name}-meaning"})
 
 
-def found_at(language: str) -> dict[tuple[str, int], Scores]:
+def retriever_of(task: Task) -> Retriever:
+    """Return the search that the task's rag rung uses; nothing is kept of it."""
+    return Retriever(task, load_data(task, None, Quiet()), Forgetful(), Quiet())
+
+
+def found_at(
+    language: str, searches: Sequence[str] = tuple(METHODS)
+) -> dict[tuple[str, int], Scores]:
     """Return (search, depth) -> whether a right document is so near the top, for each question."""
-    task = task_of(language, embedder=True)
-    data = load_data(task, None, Quiet())
-    retriever = Retriever(task, data, Forgetful(), Quiet())
+    retriever = retriever_of(task_of(language, embedder=searches != ("words",)))
+    data = retriever.data
     rows = [*data.train, *data.dev, *data.gate, *data.sealed, *data.reserve]
     found: dict[tuple[str, int], Scores] = {}
-    for name, method in METHODS.items():
-        how = Retrieval.model_validate({"source": "documents", "method": method})
+    for name in searches:
+        how = Retrieval.model_validate({"source": "documents", "method": METHODS[name]})
         retriever.prepare(how, rows)
         ranks = {row.id: rank_of(retriever, how, row) for row in rows}
         for depth in DEPTHS:
@@ -73,7 +79,7 @@ def found_at(language: str) -> dict[tuple[str, int], Scores]:
 
 
 def rank_of(retriever: Retriever, how: Retrieval, row: Sample) -> float:
-    """Return the rank of a question's first right document, from 1; infinite where none is found."""
+    """Return the rank of the first right document, from 1; infinite where none is found."""
     documents, there = retriever.data.documents, retriever.found(how, "documents", row)
     ranked = [at for at in retriever.ranked(how, "documents", row) if at in there]
     right = (n for n, at in enumerate(ranked, start=1) if documents[at].source in row.doc_ids)
@@ -82,14 +88,14 @@ def rank_of(retriever: Retriever, how: Retrieval, row: Sample) -> float:
 
 def print_search(languages: Sequence[str]) -> None:
     """Print recall for each language and search, and its difference from English."""
-    heads = "".join(f"recall@{depth:<14}{'difference':30}" for depth in DEPTHS)
-    print(f"{'':10}{'search':9}{'n':>3}  {heads}")
+    heads = "".join(f"recall@{depth:<14}{'difference':34}" for depth in DEPTHS)
+    print(f"{'':10}{'search':9}{'n':>3}  {heads}".rstrip())
     found = {language: found_at(language) for language in languages}
     for name in METHODS:
         for language in languages:
             cells = [
                 f"{shown(found[language][name, depth]):21}"
-                f"{apart(found[language][name, depth], found[FIRST][name, depth]):30}"
+                f"{apart(found[language][name, depth], found[FIRST][name, depth]):34}"
                 for depth in DEPTHS
             ]
             rows = len(found[language][name, DEPTHS[0]])
@@ -98,17 +104,18 @@ def print_search(languages: Sequence[str]) -> None:
 
 def print_rag(languages: Sequence[str], search: str, runs: Path) -> None:
     """Print the rag rung's score for each language, and what stood in its prompts."""
-    print(f"\n{'':10}{'search':9}{'n':>3}  {'score':21}{'difference':30}right document in the prompt")
-    first: dict[str, Scores] = {}
+    heads = f"{'score':21}{'difference':34}right document in the prompt"
+    print(f"\n{'':10}{'search':9}{'n':>3}  {heads}")
+    english: Scores = {}
     for language in languages:
         task = task_of(language, embedder=search == "meaning")
         assessment, folder = assess(task, runs, Quiet(), every=True)
         [attempt] = [each for each in assessment.attempts if each.rung == "rag"]
         saved = (folder / "rag/samples.jsonl").read_text(encoding="utf-8").splitlines()
         scores = {row["id"]: float(row["score"] or 0) for row in map(json.loads, saved)}
-        first.setdefault("score", scores)
+        english = english or scores
         stood = in_prompts(task, attempt, runs, scores)
-        cells = f"{shown(scores):21}{apart(scores, first['score']):30}{shown(stood)}"
+        cells = f"{shown(scores):21}{apart(scores, english):34}{shown(stood)}"
         how = attempt.candidate.description if attempt.candidate else ""
         print(f"{language:10}{search:9}{len(scores):>3}  {cells}  {how}", flush=True)
 
