@@ -23,6 +23,8 @@ from ladder.task import load_task
 FOLDER = ROOT / "evalsets/languages"
 SPACED = ("en", "de", "ar")
 LANGUAGES = (*SPACED, "zh", "th")
+FLOORS = {"en": 0.95, "de": 0.88, "ar": 0.88, "zh": 0.92, "th": 0.92}
+"""Of recall at 5 by words: two to three questions of 60 below what was measured."""
 SCRIPT = {"en": "LATIN", "de": "LATIN", "ar": "ARABIC", "zh": "CJK", "th": "THAI"}
 
 SPEC = importlib.util.spec_from_file_location("languages", ROOT / "benchmarks/languages.py")
@@ -139,11 +141,11 @@ def test_questions_begin_in_many_ways(language):
     assert max(beginnings.values()) <= 10
 
 
-@pytest.mark.parametrize("language", ["en"])
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_the_word_search_finds_the_entry(language):
     recall = benchmark.found_at(language, ("words",))["words", 5]
     assert len(recall) == 60
-    assert sum(recall.values()) / len(recall) >= 0.95
+    assert sum(recall.values()) / len(recall) >= FLOORS[language]
 
 
 def test_a_document_that_shares_no_word_is_not_found_by_words():
