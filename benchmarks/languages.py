@@ -12,6 +12,7 @@ rag     with --rag: the rag rung of `ladder assess`, by words alone, or with sea
         by both in its race. Its score on the eval set, and beside it in which share of its prompts
         the right document stood: the most that a reader of those prompts can reach. The bundled
         model was trained on English, so how far its score stays below that share is its own doing.
+        Its prompts in other scripts are several times as many tokens: allow minutes a language.
 """
 
 from __future__ import annotations
