@@ -106,7 +106,9 @@ _FORMS = _Forms()
 
 def composed(text: str) -> str:
     """Return a text in NFC, without characters that nobody sees and with single spaces."""
-    return " ".join(unicodedata.normalize("NFC", _UNSEEN.sub("", text)).split())
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", _UNSEEN.sub("", text))
+    return " ".join(text.split())
 
 
 def comparable(text: str) -> str:
@@ -115,6 +117,8 @@ def comparable(text: str) -> str:
     Full-width letters are the usual ones (NFKC), every script's digits are 0 to 9, apostrophes and
     hyphens are those of ASCII. Superscripts, fractions and circled numbers stay what they are.
     """
+    if text.isascii():
+        return text.lower()
     plain = unicodedata.normalize("NFC", text.translate(_FORMS)).casefold()
     # A folded İ is i and a dot above it; once more NFC, since folding case can part characters.
     return unicodedata.normalize("NFC", plain.replace("i\u0307", "i"))

@@ -18,8 +18,11 @@ from ladder.scorers.base import Scorer
 
 ALL_PAIRS = 60
 """Distinct targets that are compared all with all."""
-MOST_TARGETS = 2_000
+MOST_TARGETS = 500
 """Distinct targets of which each is compared with itself, and with its neighbours by words."""
+
+LONG = 400
+"""Characters above which a target is prose: how its numbers are written is a part of it."""
 
 
 class Fooled(NamedTuple):
@@ -54,7 +57,7 @@ def fooled(scorer: Scorer, samples: Sequence[Sample]) -> Findings:
         samples: their rows; all right answers of a row are its targets.
     """
     rows = {target: sample for sample in reversed(samples) for target in sample.targets}
-    in_order = sorted(rows, key=lambda target: (plain_words(target), target))
+    in_order = sorted(rows, key=lambda target: (plain_words(target[:LONG]), target))
     targets = in_order[:: max(1, -(-len(rows) // MOST_TARGETS))]
     unmatched, empty = [], []
     for target in targets:
@@ -64,10 +67,11 @@ def fooled(scorer: Scorer, samples: Sequence[Sample]) -> Findings:
         if composed(target) and scorer("", target).value == 1:
             empty.append(Fooled(row.id, target))
     mark = decimal_mark(targets)
+    said = {target: _said(target, mark) for target in targets}
     alike = [
         Fooled(rows[target].id, target, rows[answer].id, answer)
         for one, other in _pairs(targets)
-        if _unlike(one, other, mark) and other not in rows[one].targets
+        if said[one] != said[other] and other not in rows[one].targets
         for target, answer in ((one, other), (other, one))
         if scorer(answer, target).value == 1
     ]
@@ -94,12 +98,9 @@ def _pairs(targets: Sequence[str]) -> Iterator[tuple[str, str]]:
         yield from pairwise(targets)
 
 
-def _unlike(one: str, other: str, mark: Mark | None) -> bool:
-    left, right = parsed(one), parsed(other)
-    if isinstance(left, dict | list) and isinstance(right, dict | list):
-        return bool(left != right)
-    return _spoken(one, mark) != _spoken(other, mark)
-
-
-def _spoken(text: str, mark: Mark | None) -> str:
-    return "".join(with_values(text, mark).split())
+def _said(target: str, mark: Mark | None) -> object:
+    """Return what a target says, however it is written; equal for targets that are alike."""
+    value = parsed(target)
+    if isinstance(value, dict | list):
+        return value
+    return "".join((with_values(target, mark) if len(target) <= LONG else target).split())

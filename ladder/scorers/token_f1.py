@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import lru_cache
 
 from ladder.language.words import ARTICLES, composed, plain_words
 from ladder.scorers.base import Score, Scorer, fold
+
+Words = tuple[str, ...]
 
 
 def articles_of(language: str) -> frozenset[str]:
@@ -19,22 +22,28 @@ def articles_of(language: str) -> frozenset[str]:
     return frozenset(ARTICLES[language].split())
 
 
-def word_pair(answer: str, target: str, articles: frozenset[str]) -> tuple[list[str], list[str]]:
+def word_pair(answer: str, target: str, articles: frozenset[str]) -> tuple[Words, Words]:
     """Return the words of an answer and of a target, read alike.
 
     Articles are left out, unless the target is nothing else, such as the option letter "A"; and
     punctuation is, unless the target is nothing else.
     """
-    got, wanted = plain_words(answer), plain_words(target)
+    got, wanted = _words(answer), _words(target)
     if not wanted:
-        return composed(answer).split(), composed(target).split()
+        return tuple(composed(answer).split()), tuple(composed(target).split())
     if articles.issuperset(wanted):
         return got, wanted
     return _without(got, articles), _without(wanted, articles)
 
 
-def _without(words: list[str], articles: frozenset[str]) -> list[str]:
-    return [word for word in words if word not in articles]
+@lru_cache(maxsize=2048)
+def _words(text: str) -> tuple[str, ...]:
+    """Return the words of a text; targets and frequent answers are read again and again."""
+    return tuple(plain_words(text))
+
+
+def _without(words: Words, articles: frozenset[str]) -> Words:
+    return tuple(word for word in words if word not in articles)
 
 
 def token_f1(*, lowercase: bool = True, squad: bool = True, articles: str = "en") -> Scorer:
@@ -52,7 +61,9 @@ def token_f1(*, lowercase: bool = True, squad: bool = True, articles: str = "en"
         if squad:
             got, wanted = word_pair(answer, target, dropped)
         else:
-            got, wanted = (fold(text, lowercase=lowercase).split() for text in (answer, target))
+            got, wanted = (
+                tuple(fold(text, lowercase=lowercase).split()) for text in (answer, target)
+            )
         if not got or not wanted:
             return Score(float(got == wanted), "one of the two is empty")
         shared = sum((Counter(got) & Counter(wanted)).values())
