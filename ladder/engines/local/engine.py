@@ -19,7 +19,7 @@ from ladder.engines.local.loading import ADAPTER, transformers_version
 from ladder.engines.local.local_model import LocalModel
 from ladder.engines.local.scoring import score
 from ladder.engines.passport import read_settings
-from ladder.errors import EngineError
+from ladder.errors import EngineError, MissingExtraError
 from ladder.files import digest_of, folder_digests
 from ladder.hardware import precision
 
@@ -38,15 +38,24 @@ class LocalEngine(LocalModel):
 
         Whether it takes turns of a chat, and a system turn, its chat template says.
         """
+        chat, system = self._takes
         return Abilities(
-            chat=self.template.chat,
-            system=self.template.system,
+            chat=chat,
+            system=system,
             plain=True,
             scores_choices=True,
             json_schema=True,
             context=self._context,
             local=True,
         )
+
+    @cached_property
+    def _takes(self) -> tuple[bool, bool]:
+        """Whether it takes turns of a chat, and a system turn."""
+        try:
+            return self.template.chat, self.template.system
+        except MissingExtraError:  # nothing can be asked: a forecast takes the usual
+            return True, True
 
     @cached_property
     def _context(self) -> int:
