@@ -54,8 +54,7 @@ class Reader:
 
         def likely(passage: Document) -> tuple[bool, int]:
             text = passage.text.casefold()
-            holds = any(target.casefold() in text for target in sample.targets)
-            return holds, len(asked & set(text.split()))
+            return sample.target.casefold() in text, len(asked & set(text.split()))
 
         return [max(parts, key=likely) for parts in known]
 
@@ -66,12 +65,13 @@ class Reader:
         which the answer stands word for word; none where the answer is too short, or stands in too
         many, to tell.
         """
-        telling = [target for target in sample.targets if len(target) >= LEAST_TELLING]
-        can_tell = telling and self.task.answer.type in ("text", "number")
-        if not can_tell or not self.data.documents:
+        telling = self.task.answer.type in ("text", "number") and (
+            len(sample.target) >= LEAST_TELLING
+        )
+        if not telling or not self.data.documents:
             return []
         both = replace(sample, input=f"{sample.input} {sample.target}")
-        said = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, telling))})(?!\w)", re.IGNORECASE)
+        said = re.compile(rf"(?<!\w){re.escape(sample.target)}(?!\w)", re.IGNORECASE)
         found = [
             self.data.documents[at]
             for at, _ in self.retriever.search("documents", "bm25", [both])[sample.id]
@@ -176,7 +176,7 @@ class Reader:
                 holding = [
                     sentence
                     for sentence in sentences(document.text)
-                    if any(t.casefold() in sentence.casefold() for t in sample.targets)
+                    if sample.target.casefold() in sentence.casefold()
                 ]
                 if holding:
                     useful.append(max(self._score_sentences(sample.input, holding).values()))
