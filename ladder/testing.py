@@ -57,9 +57,12 @@ def check_engine(engine: Engine) -> None:
     assert engine.fingerprint() == engine.fingerprint(), "the fingerprint is not stable"
     canonical(engine.fingerprint())
     assert engine.count_tokens("two words") > 0, "a text has no tokens"
+    asked = [f"Say the number {number}." for number in range(3)]
     requests = [
-        Request(messages=(("user", f"Say the number {number}."),), max_tokens=8)
-        for number in range(3)
+        Request(messages=(("user", text),), max_tokens=8)
+        if engine.abilities.chat
+        else Request(text=text, max_tokens=8)
+        for text in asked
     ]
     answers = list(engine.complete(requests))
     assert sorted(at for at, _ in answers) == [0, 1, 2], "not every request is answered once"

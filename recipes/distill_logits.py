@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rows import fitting, read_rows, row_tokens
+from rows import read_rows, supervised
 from running import run
 from settings import Files, parse, precision, stop, tokenizer_of, trainer_arguments
 from steps import (
@@ -116,9 +116,7 @@ def taught_rows(
         teaching.teacher_model_name_or_path, local_files_only=True
     )
     same_vocabulary(tokenizer, teacher)
-    if settings.max_length is not None:
-        rows = fitting(rows, row_tokens(tokenizer, rows), settings.max_length)
-    return rows, tokenizer
+    return supervised(tokenizer, rows, settings.max_length), tokenizer
 
 
 def mixed_loss(logits: Any, wanted: Any, ids: Any, logprobs: Any, teaching: Teaching) -> Any:

@@ -19,6 +19,7 @@ from rows import read_rows
 from running import run
 from settings import Files, parse, precision, stop, tokenizer_of, trainer_arguments, usual_attention
 from steps import same_precision, same_vocabulary
+from template import template_of
 
 
 def main() -> int:
@@ -50,7 +51,17 @@ def make_trainer(files: Files, settings: Any, model: Any) -> Any:
     }
     prompts = [{"prompt": row["prompt"]} for row in rows]
     arguments = trainer_arguments(settings, model, tokenizer, prompts)
-    trainer = DistillationTrainer(teacher_model=folder, **arguments)
+    template = template_of(tokenizer)
+
+    class TokensTrainer(DistillationTrainer):  # type: ignore[misc]
+        """Ask with the tokens that the model will be asked with."""
+
+        def _tokenize_prompts(
+            self, prompts: list[Any]
+        ) -> tuple[list[list[int]], None, dict[str, Any]]:
+            return [template.prompt(prompt) for prompt in prompts], None, {}
+
+    trainer = TokensTrainer(teacher_model=folder, **arguments)
     if model.use_peft:
         same_precision(trainer)
     return trainer

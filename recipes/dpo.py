@@ -13,8 +13,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from preference import compared, hold_out, paired_margins, refuse_equal, score_completions_only
-from rows import fitting, read_rows, row_tokens
+from preference import (
+    compared,
+    hold_out,
+    paired_margins,
+    refuse_equal,
+    score_completions_only,
+    with_ids,
+)
+from rows import read_rows
 from running import run
 from settings import Files, parse, tokenizer_of, trainer_arguments
 
@@ -36,20 +43,17 @@ def make_trainer(files: Files, settings: Any, model: Any) -> tuple[Any, list[Any
     rows = read_rows(files.train_file, ("prompt", "chosen", "rejected"))
     refuse_equal(rows, files.train_file)
     tokenizer = tokenizer_of(model, settings)
-    if settings.max_length is not None:
-        rows = fitting(rows, pair_tokens(tokenizer, rows), settings.max_length)
+    rows = with_ids(tokenizer, rows, settings.max_length, "chosen", "rejected")
     learnt, held_out = hold_out(rows)
     score_completions_only()
-    return DPOTrainer(**trainer_arguments(settings, model, tokenizer, learnt)), held_out
 
+    class TokensTrainer(DPOTrainer):  # type: ignore[misc]
+        """Take rows as they are cut here: TRL would cut them anew."""
 
-def pair_tokens(tokenizer: Any, rows: Any) -> list[int]:
-    """Return the tokens of each pair's longer text, its prompt included."""
-    sides = [
-        row_tokens(tokenizer, [{"prompt": r["prompt"], "completion": r[side]} for r in rows])
-        for side in ("chosen", "rejected")
-    ]
-    return [max(both) for both in zip(*sides, strict=True)]
+        def _prepare_dataset(self, dataset: Any, *_: Any) -> Any:
+            return dataset
+
+    return TokensTrainer(**trainer_arguments(settings, model, tokenizer, learnt)), held_out
 
 
 if __name__ == "__main__":

@@ -18,8 +18,14 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from preference import compared, hold_out, log_probabilities, score_completions_only
-from rows import fitting, read_rows, row_tokens
+from preference import (
+    compared,
+    hold_out,
+    log_probabilities,
+    score_completions_only,
+    with_ids,
+)
+from rows import read_rows
 from running import run
 from settings import Files, parse, stop, tokenizer_of, trainer_arguments
 
@@ -40,8 +46,7 @@ def make_trainer(files: Files, settings: Any, model: Any) -> tuple[Any, list[Any
 
     rows = read_rows(files.train_file, ("prompt", "completion", "label"))
     tokenizer = tokenizer_of(model, settings)
-    if settings.max_length is not None:
-        rows = fitting(rows, row_tokens(tokenizer, rows), settings.max_length)
+    rows = with_ids(tokenizer, rows, settings.max_length, "completion")
     _refuse_one_class(rows, files.train_file)
     learnt, held_out = hold_out(rows, lambda row: bool(row["label"]))
     _refuse_one_class(learnt, f"{files.train_file}, without the {len(held_out)} rows held out")
@@ -51,7 +56,22 @@ def make_trainer(files: Files, settings: Any, model: Any) -> tuple[Any, list[Any
     if len(learnt) % settings.per_device_train_batch_size == 1:
         learnt.pop()
     score_completions_only()
-    return KTOTrainer(**trainer_arguments(settings, model, tokenizer, learnt)), held_out
+
+    class TokensTrainer(KTOTrainer):  # type: ignore[misc]
+        """Take rows as they are cut here: TRL would cut them anew."""
+
+        def _prepare_dataset(self, dataset: Any, *_: Any) -> Any:
+            size = settings.per_device_train_batch_size
+            has_term = self.calculate_KL
+            return dataset.map(_turned, batched=True, batch_size=size) if has_term else dataset
+
+    return TokensTrainer(**trainer_arguments(settings, model, tokenizer, learnt)), held_out
+
+
+def _turned(batch: Any) -> Any:
+    """Give each row of a batch the completion of the row before it: the KL term's, as in TRL."""
+    *others, last = batch["completion_ids"]
+    return {"KL_completion_ids": [last, *others]}
 
 
 def margins(trainer: Any, rows: Sequence[Any]) -> list[float]:

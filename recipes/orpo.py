@@ -19,9 +19,9 @@ from preference import (
     paired_margins,
     refuse_equal,
     score_completions_only,
-    token_ids,
+    with_ids,
 )
-from rows import fitting, read_rows
+from rows import read_rows
 from running import run
 from settings import Files, parse, tokenizer_of, trainer_arguments
 
@@ -45,11 +45,8 @@ def make_trainer(files: Files, settings: Any, model: Any) -> tuple[Any, list[Any
     refuse_equal(rows, files.train_file)
     tokenizer = tokenizer_of(model, settings)
     learnt, held_out = hold_out(rows)
-    tokenized = [_tokenized(tokenizer, row) for row in learnt]
-    if settings.max_length is not None:
-        lengths = [max(len(r["chosen_labels"]), len(r["rejected_labels"])) for r in tokenized]
-        tokenized = fitting(tokenized, lengths, settings.max_length)
-    arguments = trainer_arguments(settings, model, tokenizer, tokenized)
+    fit = with_ids(tokenizer, learnt, settings.max_length, "chosen", "rejected")
+    arguments = trainer_arguments(settings, model, tokenizer, [_as_labels(row) for row in fit])
     quantized = arguments.pop("quantization_config")  # this trainer takes it with the model's own
     settings.model_init_kwargs |= {"quantization_config": quantized, "device_map": None}
     trainer = _completion_trainer()(**arguments)
@@ -74,7 +71,7 @@ def _completion_trainer() -> Any:
         _total_train_tokens = 0
 
         def tokenize_row(self, feature: Any, model: Any = None) -> dict[str, Any]:
-            """Leave a row as it is: TRL would begin it with a token that no request begins with."""
+            """Leave a row as it is cut here: TRL may begin it with another token."""
             return {}
 
         def concatenated_forward(self, model: Any, batch: dict[str, Any]) -> tuple[Any, ...]:
@@ -97,11 +94,11 @@ def _completion_trainer() -> Any:
     return CompletionTrainer
 
 
-def _tokenized(tokenizer: Any, row: Any) -> dict[str, list[int]]:
+def _as_labels(row: Any) -> dict[str, list[int]]:
     """Return a pair as the trainer's collator takes it."""
     columns: dict[str, list[int]] = {}
     for side in ("chosen", "rejected"):
-        prompt, completion = token_ids(tokenizer, row["prompt"], row[side])
+        prompt, completion = row["prompt_ids"], row[f"{side}_ids"]
         columns[f"{side}_input_ids"] = prompt + completion
         columns[f"{side}_attention_mask"] = [1] * len(prompt + completion)
         columns[f"{side}_labels"] = [-100] * len(prompt) + completion

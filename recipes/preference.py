@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from rows import fitting, tokenized
 from settings import stop
 from steps import TOKENS_AT_ONCE, like_lengths
 
@@ -59,6 +60,28 @@ def hold_out(
     return [row for prompt in prompts[count:] for row in prompt], held_out
 
 
+def with_ids(
+    tokenizer: Any, rows: Sequence[Row], longest: int | None, *answers: str
+) -> list[dict[str, Any]]:
+    """Return the rows that fit, with the tokens of prompt and answers as TRL's trainers name them.
+
+    Args:
+        tokenizer: the model's.
+        rows: each has a prompt.
+        longest: tokens that a prompt and one of its answers may have together.
+        answers: names of the fields that hold an answer.
+    """
+    names = [f"{name}_ids" for name in ("prompt", *answers)]
+    ids = tokenized(tokenizer, rows, *answers)
+    ready = [
+        {**row, **dict(zip(names, each, strict=True))} for row, each in zip(rows, ids, strict=True)
+    ]
+    if longest is None:
+        return ready
+    lengths = [len(prompt) + max(map(len, replies)) for prompt, *replies in ids]
+    return fitting(ready, lengths, longest)
+
+
 def score_completions_only() -> None:
     """Let TRL's fused head skip the prompts' positions here as well.
 
@@ -69,28 +92,6 @@ def score_completions_only() -> None:
     from trl.trainer import utils
 
     utils._use_triton = lambda device: device.type in ("cpu", "cuda")
-
-
-def token_ids(tokenizer: Any, prompt: Any, completion: Any) -> tuple[list[int], list[int]]:
-    """Return the ids of a prompt and of its completion, its end included, as TRL cuts them.
-
-    Args:
-        tokenizer: the model's.
-        prompt: text, or turns of a chat.
-        completion: the same.
-    """
-    if isinstance(prompt, str):
-        end = "" if completion.endswith(tokenizer.eos_token) else tokenizer.eos_token
-        texts = [prompt, prompt + completion + end]
-        asked, whole = tokenizer(texts)["input_ids"]
-    else:
-        how: dict[str, Any] = {"tokenize": True, "return_dict": False}
-        asked = tokenizer.apply_chat_template(prompt, add_generation_prompt=True, **how)
-        whole = tokenizer.apply_chat_template([*prompt, *completion], **how)
-    shared = 0
-    while shared < min(len(asked), len(whole)) and asked[shared] == whole[shared]:
-        shared += 1
-    return whole[:shared], whole[shared:]
 
 
 def log_probabilities(
@@ -106,7 +107,8 @@ def log_probabilities(
     import torch
 
     tokenizer = trainer.processing_class
-    rows = [token_ids(tokenizer, prompt, completion) for prompt, completion in asked]
+    given = [{"prompt": prompt, "completion": completion} for prompt, completion in asked]
+    rows = tokenized(tokenizer, given, "completion")
     found = [0.0] * len(rows)
     model = trainer.model
     was_training = model.training
@@ -121,7 +123,7 @@ def log_probabilities(
     return found
 
 
-def _summed(model: Any, rows: Sequence[tuple[list[int], list[int]]], pad: int) -> Iterator[float]:
+def _summed(model: Any, rows: Sequence[tuple[list[int], ...]], pad: int) -> Iterator[float]:
     """Yield the summed log-probability of each completion; the batch is padded on the left."""
     import torch
 

@@ -1,4 +1,4 @@
-"""The rows that a training program reads, and which of them fit."""
+"""The rows that a training program reads, as tokens, and which of them fit."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from settings import stop
+from template import template_of
 
 MOST_LEFT_OUT = 0.1
 """More rows than this share that are too long: the recipe does not fit the data."""
@@ -54,11 +55,49 @@ def fitting(rows: Sequence[Any], lengths: Sequence[int], longest: int) -> list[A
     return kept
 
 
-def row_tokens(tokenizer: Any, rows: Sequence[Mapping[str, Any]]) -> list[int]:
-    """Return how many tokens the prompt and the completion of each row take together."""
-    if isinstance(rows[0]["prompt"], str):
-        texts = [row["prompt"] + row["completion"] for row in rows]
-    else:
-        turns = [[*row["prompt"], *row["completion"]] for row in rows]
-        texts = [tokenizer.apply_chat_template(each, tokenize=False) for each in turns]
-    return [len(ids) for ids in tokenizer(texts, add_special_tokens=False)["input_ids"]]
+def tokenized(
+    tokenizer: Any, rows: Sequence[Mapping[str, Any]], *answers: str
+) -> list[tuple[list[int], ...]]:
+    """Return of each row the tokens of its prompt, then those of its answers.
+
+    A prompt has the tokens that the model will be asked with (`template.py`), whatever its answer
+    is; TRL's own way leaves out what a chat template writes otherwise once a turn is answered.
+
+    Args:
+        tokenizer: the model's.
+        rows: prompts and answers are texts, or turns of a chat.
+        answers: names of the fields that hold an answer.
+    """
+    template = template_of(tokenizer)
+    if not (template.chat or all(isinstance(row["prompt"], str) for row in rows)):
+        stop(
+            "the rows are turns of a chat, and the model has no chat template that takes them: "
+            "name a model that was trained to chat, or write each prompt as one text"
+        )
+    found = []
+    for number, row in enumerate(rows, 1):
+        try:
+            replies = [template.reply(row["prompt"], row[name]) for name in answers]
+            found.append((template.prompt(row["prompt"]), *replies))
+        except Exception as error:  # a template is a program: what it raises is its own
+            stop(f"row {number}: the model's chat template refuses its turns ({error})")
+    return found
+
+
+def supervised(
+    tokenizer: Any, rows: Sequence[Mapping[str, Any]], longest: int | None
+) -> list[dict[str, list[int]]]:
+    """Return the prompt/completion rows that fit, as TRL's SFTTrainer takes tokens.
+
+    Args:
+        tokenizer: the model's.
+        rows: prompts and completions.
+        longest: tokens that a row may have.
+    """
+    both = tokenized(tokenizer, rows, "completion")
+    ready = [
+        {"input_ids": prompt + reply, "completion_mask": [0] * len(prompt) + [1] * len(reply)}
+        for prompt, reply in both
+    ]
+    lengths = [len(row["input_ids"]) for row in ready]
+    return ready if longest is None else fitting(ready, lengths, longest)

@@ -190,6 +190,8 @@ def trainer_arguments(
     from trl import get_peft_config, get_quantization_config
 
     settings.model_init_kwargs = loading(model)
+    if getattr(settings, "completion_only_loss", True) is None:
+        settings.completion_only_loss = True  # TRL's own choice for rows that have a prompt
     return {
         "model": model.model_name_or_path,
         "args": settings,

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from rows import fitting, read_rows, row_tokens
+from rows import read_rows, supervised
 from running import run
-from settings import Files, parse, tokenizer_of, trainer_arguments, without_padding
+from settings import Files, parse, stop, tokenizer_of, trainer_arguments, without_padding
 from steps import add_in_one_pass, completion_trainer, same_precision
 
 
@@ -35,8 +35,9 @@ def make_trainer(files: Files, settings: Any, model: Any) -> Any:
 
     rows = read_rows(files.train_file, ("prompt", "completion"))
     tokenizer = tokenizer_of(model, settings)
-    if settings.max_length is not None:
-        rows = fitting(rows, row_tokens(tokenizer, rows), settings.max_length)
+    if settings.assistant_only_loss:
+        _refuse_whole_chats(settings)
+    rows = supervised(tokenizer, rows, settings.max_length)
     as_it_is = without_padding(settings, model) or settings.device.type == "cuda"
     kind = SFTTrainer if as_it_is else completion_trainer(cross_entropy)
     trainer = kind(**trainer_arguments(settings, model, tokenizer, rows))
@@ -44,6 +45,16 @@ def make_trainer(files: Files, settings: Any, model: Any) -> Any:
         same_precision(trainer)
         add_in_one_pass(trainer.model)
     return trainer
+
+
+def _refuse_whole_chats(settings: Any) -> None:
+    """Take a completion for all that an assistant says, or end the program."""
+    if settings.completion_only_loss is False:
+        stop(
+            "assistant_only_loss: the turns of a prompt cannot be learnt from rows that have a "
+            "prompt and a completion; leave it out, or set completion_only_loss to true"
+        )
+    settings.assistant_only_loss = False  # a completion is nothing else
 
 
 def cross_entropy(logits: Any, wanted: Any, _: Any) -> Any:

@@ -12,6 +12,7 @@ from ladder.artefacts.canaries import Drift, check_canaries
 from ladder.artefacts.card import RECORD, write_card
 from ladder.artefacts.gguf_file import write_gguf
 from ladder.engines.local import LocalEngine, load_gguf
+from ladder.engines.local.template import DATE, Template
 from ladder.engines.passport import PASSPORT, TOKENIZER, parts_of
 from ladder.errors import EngineError
 from ladder.evidence import Canaries, Passport
@@ -76,7 +77,7 @@ def _merged(engine: LocalEngine, passport: Passport, canaries: Canaries, made: P
         _proof(drift),
         f"answer with it: hf:{made}",
         f"serve it: vllm serve {made}",
-        *_ask(passport),
+        *_ask(passport, engine.template),
     ]
 
 
@@ -91,13 +92,23 @@ def _gguf(engine: LocalEngine, passport: Passport, canaries: Canaries, made: Pat
     serve = f"serve it: llama-server -m {made}"
     if passport.prompt == "chat":
         serve += " --jinja"
-    return [_proof(drift), serve, *_ask(passport)]
+    return [_proof(drift), serve, *_ask(passport, engine.template)]
 
 
-def _ask(passport: Passport) -> list[str]:
-    """Say how a served model wants to be asked."""
+def _ask(passport: Passport, template: Template) -> list[str]:
+    """Say how a served model wants to be asked, for the prompts that it was measured with."""
     if passport.prompt == "chat":
-        return ["ask it: /v1/chat/completions"]
+        said = ["ask it: /v1/chat/completions"]
+        if not template.system:
+            said.append("without a system turn: the instruction begins the first user turn")
+        if template.dated:
+            day = f"{DATE:%d %B %Y}"
+            said.append(f"its template writes today's date; here it was asked as on {day}")
+        if template.header:
+            said.append(
+                f"its template does not begin the answer: add {json.dumps(template.header)}"
+            )
+        return said
     if not passport.prompt:
         return []
     form = json.dumps(passport.prompt, ensure_ascii=False)

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ladder.engines.local.template import template_of
 from ladder.errors import EngineError, MissingExtraError
 
 ARCHITECTURE = "LlamaForCausalLM"
@@ -53,6 +54,7 @@ def write_gguf(model: Any, tokenizer: Any, folder: Path, target: Path, name: str
     _refuse_others(model.config)
     words = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
     split = split_name(words, folder)
+    _refuse_other_beginnings(tokenizer, folder)
     writer = gguf.GGUFWriter(target, "llama")
     _write_settings(writer, model, name)
     _write_tokenizer(writer, words, tokenizer, split, model.config.vocab_size)
@@ -72,6 +74,16 @@ def _refuse_others(config: Any) -> None:
     if kind != "default" or config.attention_bias or config.mlp_bias:
         odd = f"rope of type {kind}" if kind != "default" else "biases in its layers"
         raise EngineError(f"got {odd}, wanted a plain Llama for GGUF. Export it `--to merged`")
+
+
+def _refuse_other_beginnings(tokenizer: Any, folder: Path) -> None:
+    before = template_of(tokenizer).before
+    if before not in ((), (tokenizer.bos_token_id,)):
+        found = tokenizer.decode(before)
+        raise EngineError(
+            f"{folder}: got a tokenizer that puts `{found}` before each text, wanted its BOS or "
+            "nothing for GGUF. Export it `--to merged`"
+        )
 
 
 def split_name(words: Mapping[str, Any], folder: Path) -> str:
@@ -148,10 +160,14 @@ def _write_tokenizer(
     ):
         if at is not None:
             add(at)
-    writer.add_add_bos_token(tokenizer("a")["input_ids"][0] == tokenizer.bos_token_id)
+    writer.add_add_bos_token(bool(template_of(tokenizer).before))
+    writer.add_add_eos_token(False)  # a prompt goes on
     writer.add_add_space_prefix(False)
-    if tokenizer.chat_template:
-        writer.add_chat_template(tokenizer.chat_template)
+    written = tokenizer.chat_template
+    if isinstance(written, dict):  # several by name
+        written = written.get("default")
+    if written:
+        writer.add_chat_template(written)
 
 
 def _write_tensors(writer: Any, model: Any) -> None:

@@ -148,7 +148,7 @@ def _answered(bench: Bench, recipe: Recipe) -> Answered:
         return [(sample, sample.target) for sample in samples]
     outcomes = answer(
         bench.evaluator,
-        teacher_of(bench.task, bench.history.best(), r4_distill.NAME),
+        teacher_of(bench.evaluator, bench.history.best(), r4_distill.NAME),
         samples,
         "teacher answers",
         scored=False,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from ladder.evidence import Ablation, Candidate, CauseName, Retrieval
 from ladder.inference.evaluator import Evaluator
+from ladder.inference.forms import as_it_takes
 
 FEWER, MORE = 3, 3
 """How many times fewer, and more, texts an ablation puts in context."""
@@ -103,10 +104,8 @@ def oracle(evaluator: Evaluator, candidate: Candidate) -> Candidate | None:
 def _by(evaluator: Evaluator, model: str, candidate: Candidate) -> Candidate:
     """Return the same system with another model, in a form that this model takes."""
     once = {"model": model, "adapter": None, "votes": 1, "rewrite": False}
-    strong = candidate.but(**once)
+    strong = as_it_takes(evaluator, candidate.but(**once))
     can = evaluator.engine(strong).abilities
-    if not can.plain:
-        strong = strong.but(form="chat")
     if not can.scores_choices and candidate.decoding in ("scored", "constrained"):
         strong = strong.but(decoding="free", calibration="none")
     return strong

@@ -43,7 +43,7 @@ def against_teacher(
             return None
         measured, _, answered = measure(
             evaluator,
-            teacher_of(evaluator.task, best, rung),
+            teacher_of(evaluator, best, rung),
             rows,
             all_rows=True,
             title="measuring the teacher",

@@ -59,6 +59,14 @@ def held_to_schema(evaluator: Evaluator, candidate: Candidate) -> list[Candidate
     return [candidate.but(decoding="json")]
 
 
+def as_it_takes(evaluator: Evaluator, candidate: Candidate) -> Candidate:
+    """Return a candidate in a form that its model takes: turns of a chat, or one text."""
+    can = evaluator.engine(candidate).abilities
+    if candidate.form == "plain":
+        return candidate if can.plain else candidate.but(form="chat")
+    return candidate if can.chat else candidate.but(form="plain")
+
+
 def scored(candidate: Candidate) -> list[Candidate]:
     """Return the ways to read a label from scores; all of them share the same requests."""
     by_calibration = [

@@ -10,6 +10,7 @@ from itertools import product
 
 from ladder.evidence import Candidate, Gap
 from ladder.inference.forms import describe, held_to_schema, named, scored, wordings
+from ladder.language.words import count_words
 from ladder.rungs.protocol import Bench, Stage, Trains
 from ladder.samples.data import Data
 from ladder.selection.demonstrations import spread_shots
@@ -47,7 +48,7 @@ def first_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
     base = Candidate(rung=NAME, description="", model=bench.task.models.base)
     can = bench.evaluator.engine(base).abilities
     chat = base.but(form="chat")
-    asked = [chat]
+    asked = [chat] if can.chat else []
     if can.plain:
         asked += [
             base.but(wording=wording, with_goal=with_goal)
@@ -55,7 +56,7 @@ def first_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
         ]
     if not (bench.data.labels and can.scores_choices):
         return named(asked)
-    found = [chat]
+    found = [chat] if can.chat else []
     for candidate in asked:
         found += scored(candidate)
     return named(found)
@@ -71,7 +72,8 @@ def second_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
     if not bench.data.train:
         return named(held_to_schema(bench.evaluator, incumbent))
     chat = incumbent.but(form="chat", decoding="free", calibration="none")
-    forms = [incumbent] if incumbent.form == "chat" else [incumbent, chat]
+    can_chat = bench.evaluator.engine(incumbent).abilities.chat
+    forms = [incumbent, chat] if incumbent.form == "plain" and can_chat else [incumbent]
     found = held_to_schema(bench.evaluator, incumbent)
     for form, count in product(forms, SHOTS):
         shown = form.but(shots=spread_shots(bench.evaluator, count), with_goal=True)
@@ -115,5 +117,5 @@ def _can_be_equal(bench: Bench) -> bool:
     if bench.task.answer.type != "text":
         return True
     targets = [sample.target for sample in bench.data.train]
-    short = sum(len(target.split()) <= SHORT_WORDS for target in targets)
+    short = sum(count_words(target) <= SHORT_WORDS for target in targets)
     return bool(targets) and 2 * short > len(targets)

@@ -96,7 +96,7 @@ def _forms(bench: Bench) -> list[Candidate]:
     update: dict[str, object] = {"answer": answer, "with_goal": bool(won and won.with_goal)}
     if won and won.instruction:
         update["instruction"] = won.instruction
-    forms = [base.but(**update, form="chat")]
+    forms = [base.but(**update, form="chat")] if can.chat else []
     if can.plain:
         wording = won.wording if won and won.form == "plain" else wordings(bench.evaluator)[0]
         forms.append(base.but(**update, form="plain", wording=wording))

@@ -61,7 +61,7 @@ def pointless(bench: Bench) -> str | None:
 
 def first_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
     """Let the teacher answer the inputs, then teach a small model and linear classifiers."""
-    teacher = teacher_of(bench.task, bench.history.best(), NAME)
+    teacher = teacher_of(bench.evaluator, bench.history.best(), NAME)
     inputs = (*bench.data.train, *bench.data.unlabeled)[: bench.task.training.max_rows]
     outcomes = answer(bench.evaluator, teacher, inputs, "teacher answers", scored=False)
     require_conclusive(outcomes, bench.task.gate, "the teacher's answers")

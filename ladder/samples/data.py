@@ -51,3 +51,9 @@ class Data:
     def observed(self) -> tuple[Sample, ...]:
         """The training examples that no model wrote."""
         return self.train[: len(self.train) - len(self.synthetic)]
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Every right answer that a person gave, of training and held-out examples."""
+        rows = (*self.observed, *self.dev, *self.gate, *self.sealed, *self.reserve, *self.leaked)
+        return tuple(target for row in rows for target in row.targets)

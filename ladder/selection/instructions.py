@@ -20,6 +20,8 @@ from ladder.inference.evaluator import Evaluator
 from ladder.inference.failures import require_answers
 from ladder.inference.outcome import Outcome
 from ladder.inference.prompts import MANY_LABELS
+from ladder.language.numbers import last_number
+from ladder.language.words import characters, count_words, search_terms
 from ladder.samples.rows import Sample
 from ladder.task import ModelRef
 from ladder.wording import in_a_row, one_of
@@ -83,7 +85,7 @@ def telling_words(
     import numpy as np
     from sklearn.feature_extraction.text import CountVectorizer
 
-    counter = CountVectorizer(min_df=2, token_pattern=r"(?u)\b[^\W\d_]{2,}\b")
+    counter = CountVectorizer(min_df=2, analyzer=_long_words)
     try:
         counts = counter.fit_transform([row.input for row in rows])
     except ValueError:  # too few rows, or none with a word in it
@@ -107,6 +109,15 @@ def telling_words(
     return found
 
 
+def _long_words(text: str) -> list[str]:
+    """Return the words of two characters or more, without those that hold a digit."""
+    return [
+        word
+        for word in search_terms(text)
+        if len(characters(word)) > 1 and not any(map(str.isdigit, word)) and "_" not in word
+    ]
+
+
 def form_of(targets: Sequence[str]) -> str:
     """Say in a sentence what all answers have in common; nothing where it is not clear."""
     if not targets:
@@ -117,7 +128,7 @@ def form_of(targets: Sequence[str]) -> str:
         return f"Answer with JSON with the keys {', '.join(map(_line, shared))}." if shared else ""
     if all(_is_number(target) for target in targets):
         return "Answer with a number alone."
-    words = sorted(len(target.split()) for target in targets)
+    words = sorted(map(count_words, targets))
     usual = words[math.ceil(0.95 * len(words)) - 1]
     if usual > FEW_WORDS:
         return ""
@@ -131,10 +142,10 @@ def proposer(evaluator: Evaluator) -> ModelRef | None:
     if name is None:
         return None
     try:
-        evaluator.models.engine(name)
+        can = evaluator.models.engine(name).abilities
     except TaskError:  # the rows may not be sent to it
         return None
-    return name
+    return name if can.chat else None
 
 
 def proposals(
@@ -194,10 +205,7 @@ def _keys(target: str) -> list[str] | None:
 
 
 def _is_number(text: str) -> bool:
-    try:
-        return math.isfinite(float(text.replace(",", "")))
-    except ValueError:
-        return False
+    return last_number(text) is not None and not any(map(str.isalpha, text))
 
 
 def _line(text: str) -> str:

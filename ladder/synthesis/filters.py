@@ -9,7 +9,7 @@ from ladder.engines.base import Completion, Request
 from ladder.evidence import Candidate, Retrieval
 from ladder.inference.answer import read
 from ladder.inference.failures import require_answers
-from ladder.inference.forms import wordings
+from ladder.inference.forms import as_it_takes, wordings
 from ladder.inference.prompts import request_for
 from ladder.inference.rewriting import fault_of
 from ladder.inference.voting import TEMPERATURE, ballot
@@ -54,15 +54,16 @@ def answerer(bench: Bench, teacher: ModelRef) -> Candidate:
     can = bench.evaluator.models.engine(teacher).abilities
     scores = bench.data.labels and can.scores_choices
     held = bench.evaluator.answer_schema is not None and can.json_schema
-    return Candidate(
+    asked = Candidate(
         rung=r2_rag.NAME,
         description="answers to written inputs",
         model=teacher,
-        form=plain_candidate(bench.evaluator, r3_lora.NAME).form if can.plain else "chat",
+        form=plain_candidate(bench.evaluator, r3_lora.NAME).form,
         wording=wordings(bench.evaluator)[0],
         decoding="scored" if scores else "json" if held else "free",
         retrieval=Retrieval(source="examples", k=NEAREST),
     )
+    return as_it_takes(bench.evaluator, asked)
 
 
 def describe_check(bench: Bench) -> str:

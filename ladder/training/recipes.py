@@ -22,7 +22,7 @@ completion and whether it is desirable; prompts alone; text and label."""
 StartsFrom = Literal["base", "student"]
 
 
-SHARED = ("running.py", "settings.py", "rows.py", "steps.py")
+SHARED = ("running.py", "settings.py", "rows.py", "steps.py", "template.py")
 """What every program imports."""
 
 
@@ -45,7 +45,7 @@ PROGRAMS: Mapping[str, Program] = {
     "kto.py": Program("graded", PREFERENCE),
     "distill_logits.py": Program("answers", reads_teacher=True),
     "distill_on_policy.py": Program("prompts", reads_teacher=True),
-    "student_label.py": Program("labels", ("rows.py", "running.py", "settings.py")),
+    "student_label.py": Program("labels", ("rows.py", "running.py", "settings.py", "template.py")),
 }
 FROM_A_TASK = frozenset(
     """

@@ -15,13 +15,17 @@ from ladder.task import RungName
 
 
 def plain_candidate(evaluator: Evaluator, rung: RungName) -> Candidate:
-    """Return the form that is trained: short, because every row pays for it again."""
+    """Return the form that is trained: short, because every row pays for it again.
+
+    A plain answer ends with its line. Of a model that takes no turns each answer is one line.
+    """
+    base = evaluator.models.engine(evaluator.task.models.base)
     several_lines = any("\n" in sample.target for sample in evaluator.data.train)
     return Candidate(
         rung=rung,
         description="",
         model=evaluator.task.models.base,
-        form="chat" if several_lines else "plain",  # a plain answer ends with its line
+        form="chat" if several_lines and base.abilities.chat else "plain",
         wording=(LABEL_WORDINGS if evaluator.data.labels else TEXT_WORDINGS)[0],
         with_goal=False,
         decoding="scored" if evaluator.data.labels else "free",

@@ -14,6 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from ladder.engines.local.local_model import LocalModel
 from ladder.errors import EngineError
 from ladder.files import digest_of, file_digest
 
@@ -201,17 +202,16 @@ def _several(value: Any) -> bool:
 
 
 def _as_texts(source: Path, rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return each row as the model reads it."""
-    plain = [row["prompt"] + row["completion"] for row in rows if isinstance(row["prompt"], str)]
-    chats = [
-        [*row["prompt"], *row["completion"]] for row in rows if not isinstance(row["prompt"], str)
-    ]
-    if not chats:
-        return plain
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=True)
-    return [*plain, *(tokenizer.apply_chat_template(each, tokenize=False) for each in chats)]
+    """Return each row as the model reads it: asked, and with its answer."""
+    template = LocalModel(source).template
+    found = [template.no_thought]
+    for row in rows:
+        if isinstance(row["prompt"], str):
+            found.append(template.inert(row["prompt"] + row["completion"]))
+        else:
+            asked = template.text(row["prompt"])
+            found += [asked, asked + template.answer(row["prompt"], row["completion"])]
+    return found
 
 
 def _write(path: Path, value: Any) -> None:

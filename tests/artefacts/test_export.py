@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ladder, random_llama
+from habits import HABITS
 from trained import issued, make_adapter
 
 from ladder.artefacts.gguf_file import SPLITS, in_pairs, split_name, write_gguf
@@ -91,6 +92,49 @@ def test_float32_stays_float32(tiny, tmp_path):
         if tensor.name == "blk.1.ffn_down.weight":
             ours = weights["model.layers.1.mlp.down_proj.weight"].numpy()
             assert (tensor.data == ours).all()
+
+
+@pytest.mark.parametrize(
+    ("habit", "adds"),
+    [("as it is", False), ("bos", True), ("eos", False), ("several templates", False)],
+)
+def test_a_gguf_file_begins_texts_as_the_tokenizer_does_and_never_ends_them(
+    habit, adds, tiny, tmp_path
+):
+    HABITS[habit](tiny)
+    engine = open_engine(f"hf:{tiny}")
+    write_gguf(engine.model, engine.tokenizer, tiny, tmp_path / "out.gguf", "tiny")
+    fields = gguf.GGUFReader(tmp_path / "out.gguf").fields
+    assert fields["tokenizer.ggml.add_bos_token"].contents() is adds
+    assert fields["tokenizer.ggml.add_eos_token"].contents() is False
+    written = engine.tokenizer.get_chat_template()
+    assert fields["tokenizer.chat_template"].contents() == written
+
+
+def test_a_tokenizer_that_begins_texts_with_another_token_is_refused(tiny, tmp_path):
+    HABITS["bos and eos"](tiny)
+    engine = open_engine(f"hf:{tiny}")
+    with pytest.raises(
+        EngineError, match=r"puts `<\|endoftext\|>` before each text, wanted its BOS"
+    ):
+        write_gguf(engine.model, engine.tokenizer, tiny, tmp_path / "out.gguf", "tiny")
+
+
+@pytest.mark.parametrize(
+    ("habit", "said"),
+    [
+        ("refuses system", "without a system turn: the instruction begins the first user turn"),
+        ("date", "its template writes today's date; here it was asked as on 26 July 2024"),
+        ("does not begin the answer", 'add "<|im_start|>assistant\\n"'),
+    ],
+)
+def test_an_export_says_how_its_template_wants_to_be_asked(habit, said, tiny, tmp_path):
+    HABITS[habit](tiny)
+    adapter = make_adapter(tiny, tmp_path / "lora-1")
+    issued(adapter, tiny)
+    lines = hand_on(adapter, "merged", tmp_path / "whole")
+    assert any(said in line for line in lines), lines
+    assert inspect(tmp_path / "whole").holds
 
 
 def test_rows_of_a_head_are_paired():

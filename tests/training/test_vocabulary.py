@@ -6,10 +6,15 @@ import json
 from pathlib import Path
 
 import pytest
+from conftest import random_llama
+from habits import HABITS
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ladder.engines.base import Request
+from ladder.engines.local import LocalEngine
 from ladder.errors import EngineError
+from ladder.training.rows import prompt_of, reply_to
 from ladder.training.vocabulary import joined, refusal, trim_vocabulary, trimmed_copy
 
 pytestmark = pytest.mark.slow
@@ -119,6 +124,38 @@ def test_special_tokens_mean_the_same(pair) -> None:
     config = json.loads((pair[1] / "config.json").read_text())
     assert trimmed.convert_ids_to_tokens(config["eos_token_id"]) == full.eos_token
     assert GenerationConfig.from_pretrained(pair[1]).eos_token_id == trimmed.eos_token_id
+
+
+@pytest.mark.parametrize(
+    "habit", ["as it is", "bos", "bos in both", "bos and eos", "template in config", "date",
+              "refuses system", "instruction marks", "thinks"],
+)  # fmt: skip
+def test_a_copy_is_asked_as_its_model_is(habit: str, smollm: Path, tmp_path: Path) -> None:
+    """Template, BOS and ends are those of the whole model, with the same pieces of text."""
+    full = random_llama(tmp_path / "full", smollm)
+    HABITS[habit](full)
+    messages = (("system", "Name the intent."), ("user", "my naïve card <|im_end|>"))
+    asked = [Request(text=TASK[0]), Request(messages=messages)]
+    rows = [
+        {"prompt": prompt_of(request), "completion": reply_to(request, "card_arrival")}
+        for request in asked
+    ]
+    before = LocalEngine(full)
+    after = LocalEngine(trimmed_copy(full, rows, tmp_path))
+    for request, row in zip(asked, rows, strict=True):
+        pieces = [
+            engine.tokenizer.convert_ids_to_tokens(
+                engine.encode(request) + engine.template.reply(row["prompt"], row["completion"])
+            )
+            for engine in (before, after)
+        ]
+        assert pieces[0] == pieces[1]
+    settings = [
+        (e.template.about.keys(), e.template.system, e.template.header) for e in (before, after)
+    ]
+    assert settings[0] == settings[1]
+    ends = [e.tokenizer.convert_ids_to_tokens(e.template.end) for e in (before, after)]
+    assert ends[0] == ends[1]
 
 
 def test_a_copy_is_made_once_and_another_task_has_another(pair, tmp_path: Path) -> None:

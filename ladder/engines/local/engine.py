@@ -7,17 +7,19 @@ forward pass over the tree of its tokens instead of being generated.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ladder.engines.base import Abilities, Completion, Request
+from ladder.engines.local.context import USUAL_CONTEXT, context_of, window_of
 from ladder.engines.local.generating import Generating
 from ladder.engines.local.loading import ADAPTER, transformers_version
 from ladder.engines.local.local_model import LocalModel
 from ladder.engines.local.scoring import score
 from ladder.engines.passport import read_settings
-from ladder.errors import EngineError
+from ladder.errors import EngineError, MissingExtraError
 from ladder.files import digest_of, folder_digests
 from ladder.hardware import precision
 
@@ -32,11 +34,36 @@ class LocalEngine(LocalModel):
 
     @property
     def abilities(self) -> Abilities:
-        """A local model continues plain text, scores choices, and can be held to a schema."""
-        context = int(self._config.get("max_position_embeddings", 2048))
+        """A local model continues plain text, scores choices, and can be held to a schema.
+
+        Whether it takes turns of a chat, and a system turn, its chat template says.
+        """
+        chat, system = self._takes
         return Abilities(
-            plain=True, scores_choices=True, json_schema=True, context=context, local=True
+            chat=chat,
+            system=system,
+            plain=True,
+            scores_choices=True,
+            json_schema=True,
+            context=self._context,
+            local=True,
         )
+
+    @cached_property
+    def _takes(self) -> tuple[bool, bool]:
+        """Whether it takes turns of a chat, and a system turn."""
+        try:
+            return self.template.chat, self.template.system
+        except MissingExtraError:  # nothing can be asked: a forecast takes the usual
+            return True, True
+
+    @cached_property
+    def _context(self) -> int:
+        found = context_of(self._config)
+        if found is None:
+            says = f"its config.json does not say how many tokens it reads: {USUAL_CONTEXT:,} taken"
+            warnings.warn(f"{self.folder}: {says}", stacklevel=2)
+        return found or USUAL_CONTEXT
 
     @cached_property
     def _config(self) -> dict[str, Any]:
@@ -50,6 +77,8 @@ class LocalEngine(LocalModel):
         if self.adapter is not None:
             names = (ADAPTER, "adapter_model.safetensors")
             pins["adapter"] = digest_of(folder_digests(self.adapter, names))
+        if self.template.about or "chat_template.jinja" not in pins:
+            pins["template"] = digest_of([self.template.jinja, self.template.about])
         pins["precision"] = precision()
         pins["transformers"] = transformers_version()
         return pins
@@ -60,9 +89,16 @@ class LocalEngine(LocalModel):
 
     def complete(self, requests: Sequence[Request]) -> Iterator[tuple[int, Completion]]:
         """Answer requests in batches of like length, scored ones and generated ones apart."""
-        prompts = [self.encode(request) for request in requests]
+        prompts: list[list[int]] = []
         fitting = []
-        for at, (request, prompt) in enumerate(zip(requests, prompts, strict=True)):
+        for at, request in enumerate(requests):
+            try:
+                prompts.append(self.encode(request))
+            except EngineError as error:
+                prompts.append([])
+                yield at, Completion(error=str(error), kind="chat template")
+                continue
+            prompt = prompts[at]
             unfit = self._unfit(request, prompt)
             if unfit:
                 yield at, Completion(error=unfit, kind="too long", tokens_in=len(prompt))
@@ -77,7 +113,10 @@ class LocalEngine(LocalModel):
 
     def _unfit(self, request: Request, prompt: list[int]) -> str | None:
         """Return why a request cannot be answered, if it cannot."""
-        room = self.abilities.context - request.max_tokens
+        most = self._context
+        if request.choices:  # a tree of choices is scored by layers that all see the whole prompt
+            most = min(most, window_of(self._config) or most)
+        room = most - request.max_tokens
         if not prompt or len(prompt) > room:
             return f"{len(prompt)} prompt tokens; between 1 and {room} fit this model"
         try:

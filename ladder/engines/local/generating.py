@@ -7,10 +7,12 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from ladder.engines.base import Completion, Request
+from ladder.engines.base import CUT_BEFORE_TEXT, Completion, Request
 from ladder.engines.local.growing import Growing, draws_of, next_tokens
 from ladder.engines.local.json_schema import Grammars
 from ladder.engines.local.local_model import LocalModel, batches, repeated
+from ladder.engines.local.template import THOUGHT
+from ladder.engines.thoughts import split_thoughts
 
 if TYPE_CHECKING:
     import torch
@@ -49,9 +51,7 @@ class Generating:
                 self._grow(answers, [prompts[at][shared:] for at in batch], shared, prefix)
             seconds = (time.perf_counter() - started) / len(batch) + prefill_seconds
             for at, answer in zip(batch, answers, strict=True):
-                text = "" if answer.fault else self._text(answer.tokens, requests[at].stop)
-                tokens_in, tokens_out = len(prompts[at]), len(answer.tokens)
-                yield at, Completion(text, tokens_in, tokens_out, seconds, answer.fault)
+                yield at, self._completion(answer, len(prompts[at]), seconds)
 
     def begin(self, request: Request, prompt: list[int]) -> Growing:
         """Return the empty answer of a request.
@@ -139,15 +139,47 @@ class Generating:
             return logits.float().log_softmax(-1).cpu()
 
     def _ended(self, answer: Growing) -> bool:
+        return len(answer.tokens) >= answer.request.max_tokens or self._complete(answer)
+
+    def _complete(self, answer: Growing) -> bool:
+        """Tell whether an answer came to its own end: an end token, a stop string, its schema's."""
         tokens, request = answer.tokens, answer.request
-        if answer.whole or tokens[-1] in self.local.ends or len(tokens) >= request.max_tokens:
+        if answer.whole or tokens[-1] in self.local.ends:
             return True
         return bool(request.stop) and any(
             stop in self.local.tokenizer.decode(tokens) for stop in request.stop
         )
 
-    def _text(self, tokens: list[int], stops: Sequence[str]) -> str:
-        text: str = self.local.tokenizer.decode(tokens, skip_special_tokens=True)
-        for stop in stops:
+    def _completion(self, answer: Growing, tokens_in: int, seconds: float) -> Completion:
+        """Return a grown answer without its thought; one that is cut in its thought is an error."""
+        tokens_out = len(answer.tokens)
+        if answer.fault:
+            return Completion("", tokens_in, tokens_out, seconds, answer.fault)
+        thought, text = self._parts(answer)
+        thought_tokens = min(tokens_out, self.local.count_tokens(thought)) if thought else 0
+        cut = not self._complete(answer)
+        error, kind = None, ""
+        if cut and not text:
+            error, kind = "all tokens were used before the answer began", CUT_BEFORE_TEXT
+        return Completion(
+            text,
+            tokens_in,
+            tokens_out,
+            seconds,
+            error,
+            kind,
+            cut=cut,
+            thought_tokens=thought_tokens,
+        )
+
+    def _parts(self, answer: Growing) -> tuple[str, str]:
+        """Return an answer's thought and its text, up to a stop string."""
+        request = answer.request
+        text: str = self.local.tokenizer.decode(answer.tokens, skip_special_tokens=True)
+        free = request.messages and not request.schema
+        if free and self.local.template.begins_thought:
+            text = THOUGHT + text
+        thought, text = split_thoughts(text)
+        for stop in request.stop:
             text = text.split(stop, 1)[0]
-        return text.strip()
+        return thought, text.strip()

@@ -12,6 +12,7 @@ from typing import Any
 
 from ladder.engines.base import Request
 from ladder.engines.local.loading import load_model, quiet_transformers, refuse_other
+from ladder.engines.local.template import Template, template_of
 from ladder.engines.passport import refuse_changed
 from ladder.errors import EngineError
 from ladder.wording import harmless
@@ -60,9 +61,19 @@ class LocalModel:
     def tokenizer(self) -> Any:
         """The model's tokenizer with its chat template."""
         transformers = quiet_transformers()
-        return transformers.AutoTokenizer.from_pretrained(
-            self.folder, local_files_only=True, trust_remote_code=self.own_code
-        )
+        try:
+            return transformers.AutoTokenizer.from_pretrained(
+                self.folder, local_files_only=True, trust_remote_code=self.own_code
+            )
+        except Exception as error:  # by the kind of file: OSError, ValueError, the library's own
+            why = harmless(str(error), 200)
+            wanted = "Wanted: tokenizer.json and tokenizer_config.json that fit its config.json"
+            raise EngineError(f"{self.folder}: no tokenizer to be read. {wanted}. {why}") from None
+
+    @cached_property
+    def template(self) -> Template:
+        """How the model is asked: its tokenizer and its chat template, without the weights."""
+        return template_of(self.tokenizer)
 
     @cached_property
     def model(self) -> Any:
@@ -71,10 +82,11 @@ class LocalModel:
 
     @cached_property
     def ends(self) -> frozenset[int]:
-        """Tokens that end an answer."""
+        """Tokens that end an answer: by the model, by its tokenizer, by its chat template."""
         ends = self.model.generation_config.eos_token_id
-        own = {self.tokenizer.eos_token_id}
-        return frozenset(own | set(ends if isinstance(ends, list) else [ends]))
+        own = {self.tokenizer.eos_token_id, self.template.end}
+        found = own | set(ends if isinstance(ends, list) else [ends])
+        return frozenset(token for token in found if token is not None)
 
     @cached_property
     def line_end(self) -> int:
@@ -82,26 +94,24 @@ class LocalModel:
         return int(self.tokenizer("\n", add_special_tokens=False)["input_ids"][-1])
 
     def encode(self, request: Request) -> list[int]:
-        """Return a request's prompt as tokens; special tokens in its own text are text."""
+        """Return a request's prompt as tokens; special tokens in its own text are text.
+
+        Raises:
+            EngineError: the model has no chat template, or that refuses the request's turns.
+        """
         if not request.messages:
-            return self._ids(self._inert(request.text))
-        messages = [
-            {"role": role, "content": self._inert(content)} for role, content in request.messages
-        ]
-        text = self.tokenizer.apply_chat_template(
-            messages, add_generation_prompt=True, tokenize=False
-        )
-        return self._ids(text)
-
-    def _inert(self, text: str) -> str:
-        """Break up special tokens in a text: data must not be able to end its own turn."""
-        for token in self.tokenizer.all_special_tokens:
-            text = text.replace(token, f"{token[0]} {token[1:]}")
-        return text
-
-    def _ids(self, text: str) -> list[int]:
-        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
-        return ids
+            return self.template.prompt(request.text)
+        if not self.template.chat:
+            fix = "Name a model that was trained to chat, or ask it in plain form"
+            raise EngineError(f"{self.folder}: no chat template that takes a user's turn. {fix}")
+        at_once = bool(request.choices or request.schema)
+        try:
+            return self.template.prompt(turns_of(request), answers_at_once=at_once)
+        except Exception as error:  # a template is a program: what it raises is its own
+            why = harmless(str(error), 200)
+            raise EngineError(
+                f"{self.folder}: its chat template refuses these turns ({why})"
+            ) from None
 
     def prefill(self, prompts: Sequence[list[int]], group: Sequence[int]) -> tuple[int, Any]:
         """Run the tokens that all prompts of a group begin with.
@@ -123,6 +133,11 @@ class LocalModel:
             with torch.inference_mode():
                 self.model.model(input_ids=ids, past_key_values=cache, use_cache=True)
         return shared, cache
+
+
+def turns_of(request: Request) -> list[dict[str, str]]:
+    """Return a request's turns as chat templates read them."""
+    return [{"role": role, "content": content} for role, content in request.messages]
 
 
 def batches(group: Sequence[int], lengths: Mapping[int, int], beside: int) -> Iterator[list[int]]:

@@ -66,9 +66,9 @@ def choice_trees(
         if (chat, choices) not in built:
             # In plain text an answer follows a space and ends its line; in a chat it ends
             # the turn. Scoring the end keeps a label from winning as a part of a longer one.
-            end = local.tokenizer.eos_token_id if chat else local.line_end
+            end = local.line_end if not chat or local.template.end is None else local.template.end
             texts = choices if chat else tuple(f" {choice}" for choice in choices)
-            ids = local.tokenizer(list(texts), add_special_tokens=False)["input_ids"]
+            ids = [local.template.following(text) for text in texts]
             built[chat, choices] = ChoiceTree.build(ids, end)
         trees[at] = built[chat, choices]
     return trees
