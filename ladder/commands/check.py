@@ -26,11 +26,9 @@ from ladder.rungs import LADDER
 from ladder.samples.answer_schema import fault_in, schema_of
 from ladder.samples.columns import column_lines
 from ladder.samples.data import Data
-from ladder.samples.describe import describe_data, headline, refuse_untestable
+from ladder.samples.describe import describe_data, headline, odd_targets, refuse_untestable
 from ladder.samples.loading import load_data
 from ladder.samples.rows import Sample
-from ladder.samples.splits import alike_labels
-from ladder.samples.values import list_in
 from ladder.scorers import MODEL_SCORERS, ModelScorer, Scorer, fitted, make_scorer, runs_code
 from ladder.scorers.number import Number
 from ladder.scorers.proving import fooled, read_in_two_ways
@@ -91,7 +89,7 @@ def check_task(path: Path, data_root: Path | None, greet: Greet = "none") -> lis
         ),
         *column_lines(data.files),
         *_shown_samples(data),
-        *_odd_targets(task, data),
+        *odd_targets(task, data),
         *_optional_columns(task, data),
         *_searched_by(task, data),
         *_blind_spots(task, data, scorers[0]),
@@ -106,22 +104,6 @@ def _shown_samples(data: Data) -> Iterator[str]:
     for sample in (*data.train, *data.dev, *data.gate)[:SAMPLES_SHOWN]:
         answers = " | ".join(harmless(target, ANSWER_SHOWN) for target in sample.targets)
         yield f"e.g. {sample.id}: {harmless(sample.input, INPUT_SHOWN)} -> {answers}"
-
-
-def _odd_targets(task: Task, data: Data) -> Iterator[str]:
-    """Warn of targets that may not be what they look like."""
-    yield from alike_labels(data.labels)
-    samples = (*data.train, *data.dev, *data.gate, *data.sealed)
-    several = sum(bool(sample.also_right) for sample in samples)
-    if several:
-        yield f"{several} examples have several right answers: each of them gets full marks"
-    listed = [sample for sample in samples if list_in(sample.target)]
-    if listed and task.answer.type != "json":
-        yield (
-            f"warning: {len(listed)} targets are one text that holds a list, e.g. row "
-            f"{listed[0].id}: {harmless(listed[0].target, ANSWER_SHOWN)}; several right answers "
-            "are a JSON list, not its text (.jsonl or .parquet)"
-        )
 
 
 def _optional_columns(task: Task, data: Data) -> Iterator[str]:

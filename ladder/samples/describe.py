@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from ladder.errors import DataError, Problem
 from ladder.evidence import DataReport
 from ladder.gate.verdict import detectable_score, plausible_scores, rows_needed
 from ladder.samples.cleanness import MOST_LISTED, leaks_and_look_alikes, overlap_with_known
 from ladder.samples.data import Data
 from ladder.samples.rows import Sample
-from ladder.samples.splits import shared_groups
+from ladder.samples.splits import alike_labels, shared_groups
+from ladder.samples.values import list_in
 from ladder.task import Task
+from ladder.wording import harmless
 
 MOST_SHOWN = 60
 """Characters of an answer."""
@@ -90,6 +94,22 @@ def headline(task: Task, report: DataReport) -> str:
     if report.look_alikes:
         said.append(f"{len(report.look_alikes)} held-out examples look like training examples")
     return " · ".join(said)
+
+
+def odd_targets(task: Task, data: Data) -> Iterator[str]:
+    """Warn of targets that may not be what they look like."""
+    yield from alike_labels(data.labels)
+    samples = (*data.train, *data.dev, *data.gate, *data.sealed)
+    several = sum(bool(sample.also_right) for sample in samples)
+    if several:
+        yield f"{several} examples have several right answers: each of them gets full marks"
+    listed = [sample for sample in samples if list_in(sample.target)]
+    if listed and task.answer.type != "json":
+        yield (
+            f"warning: {len(listed)} targets are one text that holds a list, e.g. row "
+            f"{listed[0].id}: {harmless(listed[0].target, MOST_SHOWN)}; several right answers "
+            "are a JSON list, not its text (.jsonl or .parquet)"
+        )
 
 
 def contradicted(report: DataReport) -> str:

@@ -261,7 +261,9 @@ def _from_parquet(path: Path, findings: Findings) -> Iterator[tuple[str, Mapping
     number = 0
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
-            features = _features(file.schema_arrow.metadata or {})
+            schema = file.schema_arrow
+            features = {field.name: _feature_of(field.type) for field in schema}
+            features |= _features(schema.metadata or {})
             _say_kinds(features, findings)
             for batch in file.iter_batches():
                 for row in batch.to_pylist():
@@ -270,6 +272,19 @@ def _from_parquet(path: Path, findings: Findings) -> Iterator[tuple[str, Mapping
     except (OSError, ValueError) as error:
         fix = "Write it again, or give the rows as jsonl."
         findings.problems.append(Problem(str(path), str(error)[:100], "a parquet file", fix))
+
+
+def _feature_of(kind: Any) -> Any:
+    """Return what of an Arrow type the datasets library's features would say: floats' sizes."""
+    import pyarrow
+
+    if pyarrow.types.is_float32(kind) or pyarrow.types.is_float16(kind):
+        return {"_type": "Value", "dtype": f"float{kind.bit_width}"}
+    if pyarrow.types.is_struct(kind):
+        return {field.name: _feature_of(field.type) for field in kind}
+    if pyarrow.types.is_list(kind) or pyarrow.types.is_large_list(kind):
+        return {"_type": "List", "feature": _feature_of(kind.value_type)}
+    return None
 
 
 def _features(metadata: Mapping[bytes, bytes]) -> Mapping[str, Any]:

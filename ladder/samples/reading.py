@@ -125,7 +125,7 @@ def _note_columns(task: Task, file: _File) -> None:
         file.theirs["input"] = inputs[0]
         own_target = bool({"target", "targets"} & {*task.data.columns, *there})
         if not own_target:
-            file.used.append(("target", target or inputs[0]))
+            file.used.append(("target", _with_kind(file, target or inputs[0])))
             file.theirs["target"] = target or inputs[0]
         there = [name for name in there if name not in (*inputs, *([] if own_target else [target]))]
     read = set()
@@ -133,10 +133,14 @@ def _note_columns(task: Task, file: _File) -> None:
         theirs = _column(task, ours)
         outer = theirs if theirs in there else theirs.partition(".")[0]
         if outer in there and ours not in file.theirs:
-            kind = file.findings.kinds.get(theirs)
-            file.used.append((ours, f"{theirs} ({kind})" if kind else theirs))
+            file.used.append((ours, _with_kind(file, theirs)))
             read.add(outer)
     file.unread = [name for name in there if name not in read and file.role != "synthetic"]
+
+
+def _with_kind(file: _File, column: str) -> str:
+    kind = file.findings.kinds.get(column)
+    return f"{column} ({kind})" if kind else column
 
 
 def _translate(task: Task, file: _File, shared: str) -> None:

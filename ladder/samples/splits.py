@@ -13,6 +13,7 @@ from dataclasses import replace
 from unicodedata import category
 
 from ladder.errors import DataError, Problem
+from ladder.language.words import comparable
 from ladder.samples.conflicts import find_conflicts
 from ladder.samples.data import Data
 from ladder.samples.duplicates import clusters
@@ -236,16 +237,16 @@ def same_label(one: str, other: str) -> bool:
 
 
 def alike_labels(labels: Sequence[str]) -> Iterator[str]:
-    """Yield a warning for labels that are one label, written in two ways."""
-    alike: dict[str, list[str]] = {}
+    """Yield a warning for labels that are one label, with other spaces or unseen signs."""
+    alike: dict[str, dict[str, str]] = {}
     for label in labels:
-        alike.setdefault(_bare(label), []).append(label)
+        alike.setdefault(_bare(label), {}).setdefault(comparable(label), label)
     for same in alike.values():
-        if len(same) > 1:
-            written = " and ".join(f"`{harmless(label, 60)}`" for label in same[:4])
+        if len(same) > 1:  # those that differ in case alone are told by their rows
+            written = " and ".join(f"`{harmless(label, 60)}`" for label in [*same.values()][:4])
             yield (
-                f"warning: the labels {written} differ in capitals, spaces or unseen signs alone: "
-                "they count as different answers; write one label in one way"
+                f"warning: the labels {written} differ in spaces, marks or unseen signs alone and "
+                "count as different: write one label in one way"
             )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 LARGEST_EXACT = 2**53
 """Beyond this a float no longer tells two neighbouring whole numbers apart."""
 LONGEST_LIST = 10_000
+SHORT_FLOATS = ("float16", "float32")
 MISSING_KINDS = ("NAType", "NaTType")
 """What pandas writes for a missing value; its comparison with itself raises, or is false."""
 
@@ -93,6 +94,9 @@ def is_scalar(value: Any) -> bool:
 def with_names(value: Any, feature: Any) -> Any:
     """Return a value with the names of its classes in place of their numbers.
 
+    A float of 32 or 16 bits gets the digits that tell it from its neighbours: 0.1, not
+    0.10000000149011612.
+
     Args:
         value: as the file holds it.
         feature: its `datasets` feature as a dict or list, as `Features.to_dict` writes it.
@@ -103,6 +107,8 @@ def with_names(value: Any, feature: Any) -> Any:
         return value
     kind = feature.get("_type")
     names = feature.get("names")
+    if feature.get("dtype") in SHORT_FLOATS and isinstance(value, float):
+        return _shortest(value, feature["dtype"])
     if kind == "ClassLabel" and isinstance(names, list):
         if not isinstance(value, int) or value >= len(names):
             return value
@@ -112,6 +118,12 @@ def with_names(value: Any, feature: Any) -> Any:
     if isinstance(value, Mapping) and kind is None:
         return {key: with_names(inner, feature.get(key)) for key, inner in value.items()}
     return value
+
+
+def _shortest(value: float, dtype: str) -> float:
+    import numpy as np
+
+    return float(str((np.float16 if dtype == "float16" else np.float32)(value)))
 
 
 def class_names(feature: Any) -> tuple[str, ...]:

@@ -130,6 +130,10 @@ class ModelNames(_Section):
     """A cross-encoder that orders anew what a search found."""
 
 
+def _keys_as_rows_are_read(shares: dict[str, float]) -> dict[str, float]:
+    return {unicodedata.normalize("NFC", kind.strip()): share for kind, share in shares.items()}
+
+
 class Use(_Section):
     """How the answer will be used."""
 
@@ -139,7 +143,9 @@ class Use(_Section):
     """Over which what is paid once is spread."""
     usd_per_label: float = Field(0.0, ge=0, le=1e6)
     """What one labelled row costs to make."""
-    strata: dict[str, Annotated[float, Field(gt=0)]] = {}
+    strata: Annotated[
+        dict[str, Annotated[float, Field(gt=0)]], AfterValidator(_keys_as_rows_are_read)
+    ] = {}
     """Kind of row (the `stratum` column) -> its share of the requests in production."""
 
 

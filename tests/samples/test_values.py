@@ -151,6 +151,24 @@ def test_whole_numbers_with_a_gap_are_those_without_one(tmp_path: Path) -> None:
     assert [row.group for row in rows.examples] == ["1", "", "3"]
 
 
+def test_short_floats_keep_the_digits_that_were_written(tmp_path: Path) -> None:
+    import datasets
+
+    floats = pa.array([0.1, 2.5, None], pa.float32())
+    table = {"input": ["a", "b", "c"], "target": ["x", "y", "z"], "id": floats}
+    rows = read_parquet(tmp_path, table).examples
+    assert [row.id for row in rows] == ["0.1", "2.5", "examples-3"]
+    listed = pa.array([[0.1, 0.2], [0.3]], pa.list_(pa.float32()))
+    rows = read_parquet(tmp_path, {"input": ["a", "b"], "target": listed}).examples
+    assert [row.targets for row in rows] == [("0.1", "0.2"), ("0.3",)]
+    features = datasets.Features(
+        {"input": datasets.Value("string"), "target": datasets.Value("float32")}
+    )
+    made = datasets.Dataset.from_dict({"input": ["a"], "target": [0.1]}, features=features)
+    made.save_to_disk(str(tmp_path / "saved"))
+    assert targets(read_rows(make_task(tmp_path, {"examples": "datasets:saved"}))) == ["0.1"]
+
+
 def test_class_names_are_read_from_parquet_and_saved_sets(tmp_path: Path) -> None:
     import datasets
 
@@ -165,7 +183,7 @@ def test_class_names_are_read_from_parquet_and_saved_sets(tmp_path: Path) -> Non
     for value in ("rows.parquet", "datasets:saved"):
         rows = read_rows(make_task(tmp_path, {"examples": value}))
         assert targets(rows) == ["yes", "no"]
-        assert ("target", "label") in rows.files[0].used
+        assert ("target", "label (ClassLabel of 2 names)") in rows.files[0].used
         data = {"examples": value, "columns": {"input": "text", "target": "all"}}
         listed = read_rows(make_task(tmp_path, data)).examples
         assert [row.targets for row in listed] == [("no", "yes"), ("yes",)]
