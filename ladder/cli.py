@@ -92,11 +92,22 @@ def init(folder: Annotated[Path, typer.Argument(help="A new folder.")] = Path("m
 
 
 @app.command()
-def check(task: TaskFile, data: DataFolder = None) -> None:
-    """Read a task and its rows; report every mistake, and what the rows can tell."""
-    from ladder.commands.check import check_task
+def check(
+    task: TaskFile,
+    data: DataFolder = None,
+    connect: Annotated[
+        bool | None,
+        typer.Option(
+            "--connect/--offline",
+            help="Greet every endpoint, or none; default: those here and those you have a key for.",
+        ),
+    ] = None,
+) -> None:
+    """Read a task and its rows; report every mistake, and what rows and endpoints can tell."""
+    from ladder.commands.check import Greet, check_task
 
-    for line in check_task(task, data):
+    greet: Greet = "known" if connect is None else "all" if connect else "none"
+    for line in check_task(task, data, greet):
         _tell(line)
 
 
@@ -366,7 +377,8 @@ def schedule(
     target: Annotated[str, typer.Option(help="cron or github.")] = "cron",
 ) -> None:
     """Print a job that runs the revalidation; nothing is installed."""
-    from ladder.lifecycle.plan import find_plan, load_plan
+    from ladder.lifecycle.needs import needs_of
+    from ladder.lifecycle.plan import find_plan, load_plan, task_of
     from ladder.lifecycle.schedule import TARGETS
 
     if target not in TARGETS:
@@ -374,8 +386,9 @@ def schedule(
             f"{target}: targets are {', '.join(TARGETS)}", param_hint="--target"
         )
     plan = find_plan(plan)
-    load_plan(plan)
-    typer.echo(TARGETS[target](plan), nl=False)
+    loaded = load_plan(plan)
+    needs = needs_of(loaded, task_of(plan, loaded))
+    typer.echo(TARGETS[target](plan, needs), nl=False)
 
 
 def _granted(allow_code: bool) -> Granted:

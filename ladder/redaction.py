@@ -28,8 +28,33 @@ KEY_NAMES = re.compile(
     re.IGNORECASE,
 )
 """How variables are called that hold a key."""
-OPEN_QUERIES = frozenset({"api-version", "version"})
-"""Query fields whose values say nothing, and often are dates."""
+OPEN_QUERIES = frozenset(
+    [
+        "api_version",
+        "version",
+        "deployment",
+        "deployment_id",
+        "deployment_name",
+        "model",
+        "model_id",
+        "model_name",
+        "model_version",
+        "revision",
+        "region",
+        "location",
+        "route",
+        "tier",
+        "language",
+        "lang",
+    ]
+)
+"""Query fields whose values are no secret: they say which model answers, and how."""
+SECRET_QUERIES = re.compile(
+    r"(api|access|account|auth|private|subscription|function)_?key$|(token|secret|password|passwd)s?$"
+    r"|(^|_)(key|sig|signature|sas|auth|authorization|credentials?|jwt|pwd|pass|hmac|session|sid|user"
+    r"|username|login)$|^(code|auth_code|se|st|sv|sp|expires?|nonce)$|^x_(amz|goog|ms)_",
+)
+"""Query fields that let somebody in, and that change without another model answering."""
 LOGGERS = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy")
 _NAMED = {"&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "apos", "/": "sol", "=": "equals"}
 _SECRETS: set[str] = set()
@@ -48,8 +73,13 @@ def keep_url_secrets(url: str) -> None:
         _keep_login(place)
         query = place.partition("#")[0].partition("?")[2]
         for name, value in parse_qsl(query, keep_blank_values=True):
-            if name.lower() not in OPEN_QUERIES:
+            if spelling(name) not in OPEN_QUERIES:
                 keep_secret(value)
+
+
+def spelling(name: str) -> str:
+    """Return the name of a query field as `OPEN_QUERIES` and `SECRET_QUERIES` spell it."""
+    return re.sub(r"[-.]|(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
 def keep_secrets_in(values: Any) -> None:

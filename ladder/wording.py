@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 from unicodedata import category
 
@@ -101,6 +101,31 @@ def in_json(text: str) -> str:
 def acts(text: str) -> bool:
     """Tell whether a sign in a text acts on a terminal; line breaks are none."""
     return any(_acts(found.group()) for found in _UNUSUAL.finditer(text))
+
+
+def one_of(labels: Sequence[str]) -> str:
+    """Return the sentence that asks for a label: in a row, or a label a line where one has marks.
+
+    "card, lost / stolen" among labels joined by commas reads as two of them.
+    """
+    if any(has_marks(label) for label in labels):
+        lines = [
+            json.dumps(label, ensure_ascii=False) if "\n" in label else label for label in labels
+        ]
+        return "\n".join(["Answer with one of these lines:", *lines])
+    return f"Answer with one of: {', '.join(labels)}."
+
+
+def in_a_row(labels: Sequence[str]) -> str:
+    """Return labels as a list on one line, in quotes where one has marks."""
+    if any(has_marks(label) for label in labels):
+        return ", ".join(json.dumps(label, ensure_ascii=False) for label in labels)
+    return ", ".join(labels)
+
+
+def has_marks(label: str) -> bool:
+    """Tell whether a label holds what would part it in a list."""
+    return any(mark in label for mark in ',;\n"') or label.endswith(".")
 
 
 class Interval(Protocol):

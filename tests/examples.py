@@ -173,7 +173,7 @@ def full_assessment() -> Assessment:
     fix = Fix(
         cause="format", ablation="unique", on_dev=found, unseen=found, tokens=(1, 2), kept=True
     )
-    health = RetrievalHealth(source="documents", k=2, redundancy=0.1, inequality=0.2)
+    health = RetrievalHealth(source="documents", k=2, language="de", redundancy=0.1, inequality=0.2)
     measured = attempt("lora", "pass").measurement
     assert measured is not None
     changes = {

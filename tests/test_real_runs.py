@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from conftest import EVALSETS, ROOT, ladder
+from engines.endpoint.llama_server import free_port
+from engines.endpoint.transformers_server import transformers_server
 
 OWN_RUNG = dict(zip(EVALSETS, ("prompt", "rag", "lora", "distill"), strict=True))
 IN_THE_GATE = "rag"
@@ -169,30 +168,8 @@ def test_an_adapter_without_effect_is_refused(tmp_path, smollm):
 @pytest.fixture
 def served(smollm, tmp_path) -> Iterator[str]:
     """The bundled model behind a real OpenAI-compatible server on loopback."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "transformers.cli.transformers", "serve", str(smollm)]
-    program = Path(sys.executable).with_name("transformers")
-    if program.exists():
-        command = [str(program), "serve", str(smollm)]
-    with (tmp_path / "serve.log").open("w") as log:
-        process = subprocess.Popen(
-            [*command, "--host", "127.0.0.1", "--port", str(port)],
-            stdout=log, stderr=log, env={**os.environ, "HF_HUB_OFFLINE": "1"},
-        )  # fmt: skip
-        try:
-            for _ in range(240):
-                try:
-                    urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2)
-                    break
-                except OSError:
-                    assert process.poll() is None, (tmp_path / "serve.log").read_text()[-2000:]
-                    time.sleep(0.5)
-            yield f"http://127.0.0.1:{port}/v1"
-        finally:
-            process.terminate()
-            process.wait(timeout=30)
+    with transformers_server(free_port(), tmp_path / "serve.log", smollm) as url:
+        yield url
 
 
 @pytest.mark.slow

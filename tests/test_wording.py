@@ -16,8 +16,10 @@ from ladder.wording import (
     fenced,
     harmless,
     harmless_lines,
+    in_a_row,
     in_json,
     in_markdown,
+    one_of,
 )  # fmt: skip
 
 PIECES = st.one_of(
@@ -200,3 +202,24 @@ def test_an_error_that_quotes_others_is_one_line():
     said = str(EngineError(f"server: {HOSTILE}\nAnswer: all is well"))
     assert not acting(said)
     assert "\n" not in said
+
+
+@pytest.mark.parametrize(
+    ("labels", "asked", "row"),
+    [
+        (["a", "b c"], "Answer with one of: a, b c.", "a, b c"),
+        (
+            ["card", "card, lost / stolen"],
+            "Answer with one of these lines:\ncard\ncard, lost / stolen",
+            '"card", "card, lost / stolen"',
+        ),
+        (["yes; no", "b"], "Answer with one of these lines:\nyes; no\nb", '"yes; no", "b"'),
+        (["a\nb", "c"], 'Answer with one of these lines:\n"a\\nb"\nc', '"a\\nb", "c"'),
+        (["etc.", "c"], "Answer with one of these lines:\netc.\nc", '"etc.", "c"'),
+    ],
+)
+def test_labels_can_be_told_apart_where_they_are_listed(
+    labels: list[str], asked: str, row: str
+) -> None:
+    assert one_of(labels) == asked
+    assert in_a_row(labels) == row

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ladder.diagnosis.ablations import explain
 from ladder.diagnosis.context_costs import context_costs
+from ladder.diagnosis.cut_answers import why_none_began
 from ladder.economy.cost import since
 from ladder.errors import NoVerdictError
 from ladder.evaluation.against_teacher import against_teacher
@@ -111,6 +112,8 @@ def _attempted(bench: Bench, rung: Rung, *, every: bool) -> tuple[Attempt, Score
     _keep_outcomes(bench, rung, outcomes)
     parts = Parts()
     status, reason = status_of(verdict, lines), ""
+    if verdict.status == "none":
+        reason = why_none_began(bench.evaluator, winner, outcomes)
     try:
         parts = _explained(bench, rung, winner, measurement, verdict, outcomes)
     except NoVerdictError as error:
@@ -213,6 +216,7 @@ def _keep_outcomes(bench: Bench, rung: Rung, outcomes: Sequence[Outcome]) -> Non
                 "id": outcome.sample.id,
                 "answer": outcome.text,
                 "target": outcome.sample.target,
+                **({"targets": outcome.sample.targets} if outcome.sample.also_right else {}),
                 "score": outcome.score,
                 "error": outcome.error,
             }

@@ -72,6 +72,6 @@ def make_bench(
     """
     models = Models(task, cache, watch)
     retriever = Retriever(task, data, cache, watch)
-    made = scorers_of(task) if scorers is None else scorers
+    made = scorers_of(task, data) if scorers is None else scorers
     evaluator = Evaluator(task, data, models, retriever, made, watch)
     return Bench(evaluator, LocalTrainer(task, data, models, artefacts, watch), folder)

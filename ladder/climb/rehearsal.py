@@ -32,6 +32,7 @@ from ladder.evaluation.control import measure_control
 from ladder.evaluation.people import judge_agreement
 from ladder.evidence import Asked, Build, Candidate, Memory
 from ladder.inference.evaluator import Evaluator, Scorers
+from ladder.language.tokens import likely_tokens
 from ladder.models.cache import Cache, CachedEngine
 from ladder.models.models import Models
 from ladder.progress import Quiet, Watch
@@ -48,7 +49,6 @@ from ladder.training.recipes import Recipe
 from ladder.training.rows import texts_of
 from ladder.training.trainer import Rows, Trainer
 
-CHARACTERS_PER_TOKEN = 4
 SHARE_OF_MOST = 0.6
 """Free answers use about so much of the tokens they may have."""
 ENDPOINT_SECONDS = 1.0 / 8
@@ -86,7 +86,7 @@ class Absent:
 
     def count_tokens(self, text: str) -> int:
         """Return an estimate."""
-        return len(text) // CHARACTERS_PER_TOKEN
+        return likely_tokens(text)
 
 
 class RehearsedEngine:
@@ -104,6 +104,9 @@ class RehearsedEngine:
         self.count_tokens = stands_for.count_tokens
         self.speed = speed
         self.texts = texts or ("",)
+        longest = max(map(self.count_tokens, self.texts))
+        self._most = 2 * longest + 16
+        """Tokens of a chatty answer: a limit may leave much more room, and is seldom reached."""
 
     def fingerprint(self) -> dict[str, str]:
         """Return a name of its own: its answers are nobody's."""
@@ -125,7 +128,7 @@ class RehearsedEngine:
                 scored = DRAWN_LABEL_TOKENS * len(request.choices)
                 text = request.choices[int(drawn * len(request.choices))]
             else:
-                tokens_out = max(1, round(SHARE_OF_MOST * request.max_tokens))
+                tokens_out = max(1, round(SHARE_OF_MOST * min(request.max_tokens, self._most)))
                 written, scored = float(tokens_out), 0
                 text = self.texts[int(drawn * len(self.texts))]
             seconds = ENDPOINT_SECONDS
@@ -244,7 +247,7 @@ def rehearsed(bench: Bench, speed: Speed, deal: int, folder: Path) -> Bench:
     texts = [sample.target for sample in data.train[:200]]
 
     def opener(model: ModelRef, adapter: str | None) -> RehearsedEngine:
-        return RehearsedEngine(f"{model} {adapter}", _stands_for(task, model), speed, texts)
+        return RehearsedEngine(f"{model} {adapter}", stands_for(task, model), speed, texts)
 
     cache = Cache(folder / "rehearsal.sqlite")
     models = Models(task, cache, watch, opener)
@@ -319,7 +322,7 @@ def _mean(found: Sequence[Asked | str]) -> Asked | str:
     )
 
 
-def _stands_for(task: Task, model: ModelRef) -> Stands:
+def stands_for(task: Task, model: ModelRef) -> Stands:
     """Return the engine that a rehearsal counts with. Trained models count like their base."""
     name = task.models.base if model.name == REHEARSED else model
     folders = (Path(name.name), task.folder / name.name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ladder.diagnosis.changes import changes, diagnostic_ablations
+from ladder.diagnosis.cut_answers import Longer, ask_for_longer
 from ladder.diagnosis.rules import NOT_FOUND, NOT_THERE, WRONG_BELOW, Ablations, diagnose
 from ladder.economy.cost import since
 from ladder.evidence import Ablation, Candidate, Diagnosis, Gap, Retrieval, Verdict
@@ -13,6 +14,7 @@ from ladder.inference.answer import answer
 from ladder.inference.evaluator import Evaluator
 from ladder.inference.failures import require_conclusive
 from ladder.inference.outcome import Outcome, scores_of
+from ladder.language.words import comparable
 from ladder.retrieval.retriever import DEPTH
 from ladder.samples.rows import Sample
 from ladder.scorers import ModelScorer, best_score
@@ -49,23 +51,38 @@ def explain(
     production = scores_of(outcomes)
     # Ablations cost calls: none is run where nothing is missed, or the score holds so far.
     asked = missed and not score_holds(verdict)
-    ablations = run_ablations(evaluator, candidate, outcomes) if asked else Ablations(production)
+    longer = ask_for_longer(evaluator, candidate, _answered(outcomes)) if asked else None
+    ablations = Ablations(production)
+    if asked:
+        ablations = run_ablations(evaluator, candidate, outcomes, longer)
     found = diagnose(candidate.way, verdict, ablations, gate, fixes)
-    return found.but(asked=since(before, evaluator.models.asked))
+    took = since(before, evaluator.models.asked)
+    return found.but(asked=took, cut=longer.found if longer else None)
+
+
+def _answered(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Return the rows that causes are looked for in: the first ones with a score."""
+    return enough([outcome for outcome in outcomes if outcome.score is not None])
 
 
 def run_ablations(
-    evaluator: Evaluator, candidate: Candidate, outcomes: Sequence[Outcome], *, every: bool = False
+    evaluator: Evaluator,
+    candidate: Candidate,
+    outcomes: Sequence[Outcome],
+    longer: Longer | None = None,
+    *,
+    every: bool = False,
 ) -> Ablations:
     """Answer the first rows, or every row, in each way that tells causes apart."""
-    answered = [outcome for outcome in outcomes if outcome.score is not None]
-    judged = answered if every else enough(answered)
+    judged = [o for o in outcomes if o.score is not None] if every else _answered(outcomes)
     rows = [outcome.sample for outcome in judged]
     changed: dict[Ablation, Mapping[str, float]] = {
         "lenient": {
             o.sample.id: _lenient(evaluator, o, o.score) for o in judged if o.score is not None
         }
     }
+    if longer is not None:
+        changed["longer"] = {**scores_of(judged), **longer.scores}
     if evaluator.engine(candidate).abilities.instructed:
         ways = diagnostic_ablations(evaluator, candidate) | changes(evaluator, candidate)
         for ablation, way in ways.items():
@@ -76,6 +93,7 @@ def run_ablations(
     return Ablations(
         production=scores_of(judged),
         changed=changed,
+        cut=frozenset(longer.scores) if longer else frozenset(),
         places=places(evaluator, retrieval, rows) if retrieval else {},
         k=retrieval.k if retrieval else 0,
         guessed="oracle" in changed and not any(row.doc_ids for row in rows),
@@ -132,7 +150,8 @@ def _lenient(evaluator: Evaluator, outcome: Outcome, score: float) -> float:
     text, scorer = outcome.text, evaluator.scorers[0][1]
     if isinstance(scorer, ModelScorer):  # a judge reads leniently as it is
         return score
-    labels = [label for label in evaluator.data.labels if label.casefold() in text.casefold()]
+    said = comparable(text)
+    labels = [label for label in evaluator.data.labels if comparable(label) in said]
     # A label that is part of a longer one that is named too does not count as named.
     named = [a for a in labels if not any(a != b and a in b for b in labels)]
     if len(named) == 1:

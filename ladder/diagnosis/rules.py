@@ -58,11 +58,21 @@ class Ablations:
     """Texts that are put in context."""
     guessed: bool = False
     """The rows name no document: what holds the answer's words stood in for the right ones."""
+    cut: frozenset[str] = frozenset()
+    """Rows whose answer was cut, and asked for again with a higher limit (`longer`)."""
+
+    def cut_short(self, row: str) -> bool:
+        """Tell whether the end that a row's answer lacks would have made it right, or better."""
+        longer = self.changed.get("longer", {}).get(row, 0.0)
+        return row in self.cut and longer >= WRONG_BELOW and longer > self.production[row]
 
     def score(self, ablation: Ablation) -> float:
         """Return an ablation's mean score."""
         return fmean(self.changed[ablation].values())
 
+
+UNPROVEN = ("no-op control", "lenient", "longer")
+"""Ablations that are not tested against chance: they are chance, or the same answers."""
 
 Right = Callable[[Ablation, str], bool]
 
@@ -87,7 +97,11 @@ def diagnose(
     failed = [limit.limit for limit in verdict.limits if limit.verdict != "pass"]
     if "min_score" not in failed:
         return _only_cost_or_latency(failed, fixes)
-    wrong = [row for row, score in ablations.production.items() if score < WRONG_BELOW]
+    wrong = [
+        row
+        for row, score in ablations.production.items()
+        if score < WRONG_BELOW or ablations.cut_short(row)
+    ]
     scores = {name: estimate(list(found.values()), confidence) for name, found in _run(ablations)}
     if score_holds(verdict):  # over all rows; the ablations see the first of them
         return Diagnosis(causes=(), ablations=scores)
@@ -96,7 +110,9 @@ def diagnose(
         ablations, wrong, min_score, 1 - confidence
     )
     refuses = _unfit("context", fixes) if held else ()
-    if refuses:
+    if 2 * sum(map(ablations.cut_short, wrong)) >= len(wrong) > 0:
+        refuses = _unfit("length", fixes)  # what else is wrong shows once answers are whole
+    elif refuses:
         causes = [cause for cause in causes if cause.name != "skill"]
     return Diagnosis(
         causes=tuple(causes),
@@ -156,11 +172,9 @@ def _causes(way: Way, ablations: Ablations, wrong: Sequence[str], confidence: fl
 def beyond_chance(ablations: Ablations, error: float) -> set[Ablation]:
     """Return the ablations that fix more rows than the no-op control does, with Holm's correction.
 
-    Reading the same answers leniently is no new draw, and needs no such proof.
+    Reading the same answers leniently, or to their end, is no new draw and needs no such proof.
     """
-    tested = [
-        ablation for ablation in ablations.changed if ablation not in ("no-op control", "lenient")
-    ]
+    tested = [ablation for ablation in ablations.changed if ablation not in UNPROVEN]
     usual = {**ablations.production, **ablations.changed.get("no-op control", {})}
     p_values = []
     for ablation in tested:
@@ -185,6 +199,7 @@ def _cause_of(way: Way, ablations: Ablations, row: str, right: Right) -> CauseNa
     strong_wrong = _is_witness(strong) and strong.get(row, 1.0) < WRONG_BELOW
     too_low = place is not None and place > ablations.k
     rules: tuple[tuple[bool, CauseName], ...] = (
+        (ablations.cut_short(row), "cut"),
         (right("lenient", row) or right("constrained", row), "format"),
         (place == NOT_THERE, "missing"),
         (oracle_wrong and strong_wrong, "labels"),

@@ -34,6 +34,8 @@ Opener = Callable[[str, str | None, Path | None, Path, bool], Engine]
 
 Fault = tuple[str, str]
 """(what is wrong with a reference, what was wanted)."""
+Greeted = tuple[bool, str]
+"""(whether there was an answer, what is known now)."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ class Kind:
     """Its weights are on this machine, to start a training from."""
     fault: Callable[[str, str | None, Path], Fault | None] = lambda name, place, beside: None
     """(name, place, folder of the task) -> what is wrong with a reference, before it is opened."""
+    greet: Callable[[str, str, float], Greeted] | None = None
+    """(name, place, seconds at most) -> what answers there, before anything is asked of it."""
 
 
 def _bundled(
@@ -73,12 +77,19 @@ def _openai(
     return EndpointEngine(name, place)
 
 
+def _greet_openai(name: str, place: str, seconds: float) -> Greeted:
+    from ladder.engines.endpoint.probing import probe, said
+
+    found = probe(name, place, seconds)
+    return found.there, said(found, name)
+
+
 def _replay(
     name: str, place: str | None, adapter: Path | None, beside: Path, own_code: bool
 ) -> Engine:
     from ladder.engines.replay import ReplayEngine
 
-    return ReplayEngine(beside / name)
+    return ReplayEngine(beside / _file(name, place))
 
 
 def _head(
@@ -86,7 +97,12 @@ def _head(
 ) -> Engine:
     from ladder.engines.classifier import ClassifierEngine
 
-    return ClassifierEngine(beside / name)
+    return ClassifierEngine(beside / _file(name, place))
+
+
+def _file(name: str, place: str | None) -> str:
+    """Return the name of a file or a folder, which is nowhere but here: an `@` is part of it."""
+    return name if place is None else f"{name}@{place}"
 
 
 def _no_bundled(name: str, place: str | None, beside: Path) -> Fault | None:
@@ -107,7 +123,7 @@ def _no_address(name: str, place: str | None, beside: Path) -> Fault | None:
 ENGINES: dict[str, Kind] = {
     "bundled": Kind(_bundled, trainable=True, fault=_no_bundled),
     "hf": Kind(_hf, trainable=True, fault=_no_folder),
-    "openai": Kind(_openai, served=True, fault=_no_address),
+    "openai": Kind(_openai, served=True, fault=_no_address, greet=_greet_openai),
     "replay": Kind(_replay),
     "head": Kind(_head),
 }

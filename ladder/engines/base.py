@@ -6,16 +6,19 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
+CUT_BEFORE_TEXT = "cut before any text"
+"""The kind of error of an answer that reached its limit of tokens before it began."""
 OWN_KINDS = frozenset(
     {
         "too long",
         "empty",
-        "cut before any text",
+        CUT_BEFORE_TEXT,
         "chat template",
         "content filter",
         "refusal",
         "tool call",
         "no text",
+        "thoughts only",
     }
 )
 """Of errors that would come again: they are in the request, or in what the model says to it."""
@@ -115,6 +118,10 @@ class Abilities:
     concurrency. It has `timeout_s`, `ahead`, `ended` and `streaming`, like `EndpointEngine`."""
     local: bool = True
     """Runs on this machine: nothing leaves it, and its cost is machine time."""
+    negotiated: tuple[str, ...] = ()
+    """What a server has refused so far of how requests are put, and what is sent instead."""
+    counts_exactly: bool = True
+    """`count_tokens` asks the model's tokenizer; else it estimates, and limits go by a bound."""
 
 
 class Engine(Protocol):

@@ -7,7 +7,6 @@ A recording is a JSON-lines file; each line is `{"request": â€¦, "completion": â
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ladder.engines.base import Abilities, Completion, Request
 from ladder.errors import DataError, EngineError, Problem
 from ladder.files import digest_of, file_digest, open_file, write_json_lines
+from ladder.language.tokens import likely_tokens
 
 PROBLEMS_SHOWN = 20
 
@@ -46,15 +46,17 @@ class ReplayEngine:
     @property
     def abilities(self) -> Abilities:
         """Everything that can be recorded can be replayed."""
-        return Abilities(plain=True, scores_choices=True, json_schema=True, context=8192)
+        return Abilities(
+            plain=True, scores_choices=True, json_schema=True, context=8192, counts_exactly=False
+        )
 
     def fingerprint(self) -> dict[str, str]:
         """Return the file's digest."""
         return {"replay": file_digest(self.path)}
 
     def count_tokens(self, text: str) -> int:
-        """Return an estimate, not a count: a quarter of the characters, rounded up."""
-        return math.ceil(len(text) / 4)
+        """Return an estimate, not a count (`language.tokens.likely_tokens`)."""
+        return likely_tokens(text)
 
     def complete(self, requests: Sequence[Request]) -> Iterator[tuple[int, Completion]]:
         """Yield the recorded answers in order; what was not recorded is an error."""

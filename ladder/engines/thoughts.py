@@ -1,17 +1,109 @@
-"""What a model thinks before it answers: a block at the very start of its text."""
+"""What a model thinks aloud before it answers: told apart from the answer, and never scored."""
 
 from __future__ import annotations
 
 import re
 
-BLOCK = re.compile(r"\s*<think>(.*?)(?:</think>|\Z)", re.DOTALL)
+PAIRS = (
+    ("<think>", "</think>"),  # DeepSeek, Qwen, GLM, Phi, Nemotron and most others
+    ("<thinking>", "</thinking>"),
+    ("<reasoning>", "</reasoning>"),
+    ("<thought>", "</thought>"),  # EXAONE
+    ("<seed:think>", "</seed:think>"),  # Seed-OSS
+    ("[THINK]", "[/THINK]"),  # Magistral
+    ("<|START_THINKING|>", "<|END_THINKING|>"),  # Command A
+    ("◁think▷", "◁/think▷"),  # Kimi-VL
+    ("<|channel>", "<channel|>"),  # Gemma 4
+)
+"""How blocks of thoughts begin and end."""
+LONE_ENDS = ("</think>", "</seed:think>", "[/THINK]", "<|END_THINKING|>", "◁/think▷", "<channel|>")
+"""Ends of blocks whose beginning the chat template may write: then a reply holds only the end."""
+_QUOTES = "`'\"“”‘’«»"
+_HARMONY = re.compile(r"\s*(?:<\|start\|>assistant)?<\|channel\|>(.*)", re.DOTALL)
+_FINAL = re.compile(r"(?:\A|<\|channel\|>)final.*?<\|message\|>", re.DOTALL)
+"""Where the answer begins in a reply in OpenAI's harmony form."""
+_BARE_HARMONY = re.compile(r"\s*analysis(.*?)assistantfinal(.*)", re.DOTALL)
+"""The same where the server has left the special tokens out."""
+_MARK = re.compile(r"(?:\A|<\|channel\|>)\w+<\|message\|>|<\|[a-z]+\|>(?:assistant)?")
+_AROUND = re.compile(r"<\|(START|END)_RESPONSE\|>")
+"""What Command A writes around the answer that follows its thoughts."""
 
 
 def split_thoughts(text: str) -> tuple[str, str]:
-    """Return a text's thought and its answer.
+    """Part what a model thought from what it answers.
 
-    The thought is a `<think>` block at the very start. One that is not closed is all thought: the
-    answer never began. A mark further on is the answer's own.
+    Thoughts stand at the very start, in a block of one of `PAIRS`, in harmony's channels, or before
+    the lone end of a block. A block that does not end is thought to the last word. Blocks further
+    on, and ends in quotes, are part of the answer.
+
+    Args:
+        text: what the model wrote.
+
+    Returns:
+        Its thoughts without their marks, and its answer; a text without thoughts stays as it is.
     """
-    found = BLOCK.match(text)
-    return (found[1].strip(), text[found.end() :].strip()) if found else ("", text)
+    harmony = _harmony(text)
+    if harmony is not None:
+        return harmony
+    found = _block(text)
+    thoughts = []
+    while found is not None:
+        thought, text = found
+        thoughts.append(thought)
+        found = _block(text)
+    if not thoughts:
+        lone = _before_lone_end(text)
+        if lone is None:
+            return "", text
+        thoughts, text = [lone[0]], lone[1]
+    return "\n\n".join(filter(None, map(str.strip, thoughts))), _AROUND.sub("", text).strip()
+
+
+def _harmony(text: str) -> tuple[str, str] | None:
+    if bare := _BARE_HARMONY.fullmatch(text):
+        return bare.group(1).strip(), bare.group(2).strip()
+    if not (shown := _HARMONY.fullmatch(text)):
+        return None
+    turn = shown.group(1)
+    if not (final := _FINAL.search(turn)):
+        return _MARK.sub(" ", turn).strip(), ""
+    answer = _MARK.split(turn[final.end() :], maxsplit=1)[0]
+    return _MARK.sub(" ", turn[: final.start()]).strip(), answer.strip()
+
+
+def _block(text: str) -> tuple[str, str] | None:
+    """Return the thought and the rest of a text that starts with a block; None where none does."""
+    start = text.lstrip()
+    for begin, end in PAIRS:
+        if start[: len(begin)].lower() != begin.lower():
+            continue
+        marks = re.compile(f"({re.escape(begin)})|{re.escape(end)}", re.IGNORECASE)
+        deep, ends = 0, []
+        for mark in marks.finditer(start):
+            deep += 1 if mark.group(1) else -1
+            ends += [] if mark.group(1) else [mark]
+            if deep == 0:
+                return start[len(begin) : mark.start()], start[mark.end() :]
+        # Thoughts may name the mark that begins them: then the first end is the end.
+        if ends:
+            return start[len(begin) : ends[0].start()], start[ends[0].end() :]
+        return start[len(begin) :], ""
+    return None
+
+
+def _before_lone_end(text: str) -> tuple[str, str] | None:
+    """Part a text at the end of a block that it does not begin; None where there is none."""
+    for begin, end in PAIRS:
+        before, mark, after = text.partition(end)
+        if end in LONE_ENDS and mark and begin.lower() not in before.lower():
+            return None if _is_mentioned(before, after) else (before, after)
+    return None
+
+
+def _is_mentioned(before: str, after: str) -> bool:
+    """Tell whether a mark stands in quotes, or as a word of a sentence, and so ends nothing."""
+    left, right = before[-1:], after[:1]
+    opened = not before[-2:-1].strip(" \n([{")  # else the quotes end what was thought
+    return (left == right == " ") or (
+        opened and left != "" and left in _QUOTES and right in _QUOTES
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 from ladder.economy.cost import machine_usd_per_1k
@@ -14,6 +15,8 @@ from ladder.files import digest_of
 from ladder.inference.evaluator import Evaluator
 from ladder.inference.judge import gated_scores
 from ladder.inference.outcome import Scores
+from ladder.language.stems import VERSION
+from ladder.language.words import search_terms
 from ladder.retrieval.search import LexicalIndex
 from ladder.samples.rows import Sample
 
@@ -33,7 +36,7 @@ def measure_control(evaluator: Evaluator) -> tuple[Control | None, Scores]:
         ways = {"majority": _majority, "nearest example": _vote}
         if len({sample.target for sample in train}) > 1:
             ways["TF-IDF + logistic regression"] = linear
-    about = ["stems", digest_of([(s.id, s.input, s.target) for s in (*train, *gate)]), sorted(ways)]
+    about = [VERSION, digest_of([(s.id, s.input, s.target) for s in (*train, *gate)]), sorted(ways)]
 
     def compute() -> dict[str, Any]:
         found = {}
@@ -93,7 +96,10 @@ def _vote(train: Sequence[Sample], inputs: Sequence[str]) -> list[str]:
 
 
 def linear(train: Sequence[Sample], inputs: Sequence[str]) -> list[str]:
-    """Answer with a logistic regression on TF-IDF of words and word pairs.
+    """Answer with a logistic regression on TF-IDF of terms and pairs of terms.
+
+    The terms are those of the search, as they are; of texts that have none, such as rows of
+    punctuation, the characters.
 
     Args:
         train: rows of at least two labels.
@@ -103,9 +109,17 @@ def linear(train: Sequence[Sample], inputs: Sequence[str]) -> list[str]:
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
 
+    texts = [sample.input for sample in train]
+    read: Callable[[str], list[str]] = search_terms if any(map(search_terms, texts)) else list
+    if not any(map(read, texts)):
+        return _majority(train, inputs)
     model = make_pipeline(
-        TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True),
+        TfidfVectorizer(analyzer=lambda text: _with_pairs(read(text)), sublinear_tf=True),
         LogisticRegression(C=10.0, max_iter=300),
     )
-    model.fit([sample.input for sample in train], [sample.target for sample in train])
+    model.fit(texts, [sample.target for sample in train])
     return [str(label) for label in model.predict(inputs)]
+
+
+def _with_pairs(terms: list[str]) -> list[str]:
+    return [*terms, *map(" ".join, pairwise(terms))]

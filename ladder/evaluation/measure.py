@@ -82,6 +82,7 @@ def measure(
         seconds=round(time.perf_counter() - started, 3),
         build=candidate.build,
         fingerprint=evaluator.engine(candidate).fingerprint(),
+        negotiated=evaluator.engine(candidate).abilities.negotiated,
     )
     return measurement, combine(limits), outcomes
 
@@ -155,14 +156,16 @@ def macro_f1(answered: Sequence[Outcome]) -> float:
     """Return macro-F1: the mean of F1 over the labels among the targets, each weighing the same.
 
     Args:
-        answered: one outcome or more; a text that is no such label misses its example's label.
+        answered: one outcome or more; a text that is no such label misses its example's label. Of
+            several right labels the one that was answered counts, else the first.
     """
     from sklearn.metrics import f1_score
 
-    labels = sorted({outcome.sample.target for outcome in answered})
+    wanted = [o.text if o.text in o.sample.targets else o.sample.target for o in answered]
+    labels = sorted(set(wanted))
     # As numbers: an array of texts is as wide as the longest one, and drops a NUL at its end.
     numbers = {label: number for number, label in enumerate(labels)}
-    targets = [numbers[outcome.sample.target] for outcome in answered]
+    targets = [numbers[label] for label in wanted]
     answers = [numbers.get(outcome.text, -1) for outcome in answered]
     # Every label has a target, so that no F1 is 0/0: what zero_division says is never taken.
     scored = range(len(labels))

@@ -48,11 +48,12 @@ def _graded(evaluator: Evaluator) -> list[Given]:
     """Return what people graded as the judge sees it in the climb: with the row's own target."""
     splits = evaluator.data
     rows = (*splits.train, *splits.dev, *splits.gate, *splits.sealed, *splits.reserve)
-    targets = {sample.input: sample.target for sample in rows}
-    return [
-        (Sample("", row.input, row.target or targets.get(row.input, "")), row.answer)
-        for row in evaluator.data.graded
-    ]
+    known = {sample.input: sample.targets for sample in rows}
+    given: list[Given] = []
+    for row in evaluator.data.graded:
+        first, *others = (row.target,) if row.target else known.get(row.input, ("",))
+        given.append((Sample("", row.input, first, tuple(others)), row.answer))
+    return given
 
 
 def human_score(

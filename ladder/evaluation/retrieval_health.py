@@ -41,6 +41,7 @@ def _health(
         {
             "source": source,
             "k": retrieval.k,
+            "language": "" if retrieval.method == "dense" else retriever.languages[source],
             "recall": {
                 k: _share(evaluator, known, recall(ranked, [row.doc_ids for row in known], k))
                 for k in RECALL_AT

@@ -100,6 +100,8 @@ class Candidate(Record):
     """Answers drawn for a request at most; the most frequent one is given (`inference.voting`)."""
     rewrite: bool = False
     """An answer that a check finds fault with is asked for once more (`inference.rewriting`)."""
+    max_tokens: int | None = None
+    """Tokens that an answer may have; None: as many as the task says, or its answers need."""
     no_op: bool = False
     """One blank line more, and nothing else: how much answers change by chance."""
     build: Build = Build()

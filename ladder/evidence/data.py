@@ -48,6 +48,19 @@ class DataReport(Record):
     look_alikes: tuple[str, ...] = ()
     """Held-out rows that are a training example with another number or name in it: a person should
     look at them. Not counted either, but not called leaks."""
+    contradictions: tuple[str, ...] = ()
+    """The first rows with the input of an earlier row and another answer, as
+    `row ~ row: answer / answer`; they are set aside."""
+    contradicting: int = 0
+    """How many such rows there are."""
+    label_noise: float = 0.0
+    """The least share of wrong targets that they imply: of the rows with a target, those that
+    contradict what most rows with the same input say."""
+    labelled: int = 0
+    """Rows with a target, of which `label_noise` is a share."""
+    reworded: tuple[str, ...] = ()
+    """The first held-out examples that reword a training example but have another answer, as
+    `row ~ row`; they are counted."""
     overlap: WordOverlap | None = None
     detectable: float | None
     """The smallest true score that these eval examples can be expected to prove."""

@@ -9,10 +9,12 @@ from ladder.evidence.measurement import Comparison
 from ladder.evidence.values import Asked, Estimate, Record
 from ladder.task import RungName
 
-Gap = Literal["context", "skill", "cost"]
-"""What a failed rung lacks: what the model is given, what it can do, or cost and latency alone."""
+Gap = Literal["context", "skill", "cost", "length"]
+"""What a failed rung lacks: what the model is given, what it can do, cost and latency alone, or
+tokens to end its answers with, which no rung gives it."""
 
 CauseName = Literal[
+    "cut",
     "format",
     "missing",
     "labels",
@@ -33,6 +35,7 @@ CauseName = Literal[
 
 Ablation = Literal[
     "no-op control",
+    "longer",
     "lenient",
     "constrained",
     "no context",
@@ -79,6 +82,24 @@ passages that hold the answer were taken for it; no stronger model is named, or 
 nowhere either; no reranker is named."""
 
 
+class CutAnswers(Record):
+    """Answers that reached their limit of tokens, and what came of asking for longer ones."""
+
+    limit: int
+    """Tokens that the answers had, thoughts included."""
+    count: int
+    """Answers that were cut."""
+    of: int
+    """Answers in all."""
+    asked: int
+    """Of those that were cut, asked again with a higher limit."""
+    tried: int
+    """The higher limit."""
+    needed: int | None
+    """Tokens with which all that were asked again would end, and a quarter more; None: some did
+    not end at the higher limit either."""
+
+
 class Diagnosis(Record):
     """Why a rung did not pass, and what would fix it."""
 
@@ -93,6 +114,8 @@ class Diagnosis(Record):
     """Ablation -> score of the same rows with one thing changed."""
     without_oracle: float | None = None
     """The system's own score on the rows of the `oracle` ablation; None: no such one."""
+    cut: CutAnswers | None = None
+    """None: no answer was cut, or nothing was asked again."""
     unresolved: tuple[Unresolved, ...] = ()
     """Why some causes are not identifiable."""
     asked: Asked = Asked()

@@ -62,6 +62,8 @@ class Measurement(Record):
     seconds: float = 0.0
     build: Build = Build()
     fingerprint: dict[str, str] = {}
+    negotiated: tuple[str, ...] = ()
+    """What a server refused in this run of how requests are put, and what was sent instead."""
 
 
 LimitName = Literal["min_score", "max_cost_usd_per_1k", "max_p95_ms", "max_error_rate"]
@@ -175,6 +177,8 @@ class RetrievalHealth(Record):
     source: Literal["documents", "examples"]
     k: int
     """Texts put in context for a row."""
+    language: str = ""
+    """Whose stems a search by words went by: an ISO 639-1 code, or none; empty: not by words."""
     recall: dict[int, Estimate] = {}
     """k -> share of the rows with a right document among the first k, where that is known."""
     redundancy: float

@@ -14,7 +14,7 @@ from ladder.retrieval.retriever import Retriever
 from ladder.samples.answer_schema import Schema, schema_of
 from ladder.samples.data import Data
 from ladder.samples.rows import Sample
-from ladder.scorers import ModelScorer, Scorer, make_scorer
+from ladder.scorers import ModelScorer, Scorer, fitted, make_scorer
 from ladder.task import Task
 
 TARGETS_COUNTED = 500
@@ -56,7 +56,8 @@ class Evaluator:
         form = self.task.answer
         if form.type != "json":
             return None
-        return form.json_schema or schema_of(sample.target for sample in self.data.train)
+        targets = (target for sample in self.data.train for target in sample.targets)
+        return form.json_schema or schema_of(targets)
 
     @cached_property
     def train_by_id(self) -> dict[str, Sample]:
@@ -64,14 +65,19 @@ class Evaluator:
         return {sample.id: sample for sample in self.data.train}
 
     def longest_target(self, engine: CachedEngine) -> int | None:
-        """Return the most tokens of a training target, by the engine's count; None without one."""
+        """Return the most tokens that a known answer can have; None without one.
+
+        Known are those of the training and of the dev examples.
+        """
         if engine.identity not in self._longest:
-            targets = {sample.target for sample in self.data.train[:TARGETS_COUNTED]}
-            self._longest[engine.identity] = max(map(engine.count_tokens, targets), default=None)
+            known = (*self.data.train[:TARGETS_COUNTED], *self.data.dev)
+            targets = {target for sample in known for target in sample.targets}
+            self._longest[engine.identity] = max(map(engine.most_tokens, targets), default=None)
         return self._longest[engine.identity]
 
 
-def scorers_of(task: Task) -> Scorers:
+def scorers_of(task: Task, data: Data) -> Scorers:
     """Return a task's scorers, made ready; code of its own runs as a person has consented."""
     where = f"{task.source}: score"
-    return tuple((each.name, make_scorer(each, where, task.consent)) for each in task.score)
+    made = ((each.name, make_scorer(each, where, task.consent)) for each in task.score)
+    return tuple((name, fitted(scorer, data.targets)) for name, scorer in made)

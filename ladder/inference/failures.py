@@ -9,13 +9,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from ladder.engines.base import Completion
+from ladder.engines.base import CUT_BEFORE_TEXT, Completion
 from ladder.errors import GO_ON, NoVerdictError
 from ladder.evidence import Failures
 from ladder.gate.verdict import too_many_failed
 from ladder.inference.outcome import Outcome
 from ladder.task import GateLimits
 from ladder.wording import counted
+
+FIX_OF = {
+    "too long": "Shorten the rows or the documents, or name a model with a larger context.",
+    CUT_BEFORE_TEXT: "Raise answer.max_tokens, or have the model answer without thinking first.",
+}
+"""What to do about failures that would come again, by their kind."""
 
 
 def inconclusive(outcomes: Sequence[Outcome], gate: GateLimits) -> bool:
@@ -76,7 +82,8 @@ def in_words(what: str, failed: Failures) -> str:
         what: the step.
         failed: its requests.
     """
+    kind = max(failed.kinds, key=failed.kinds.__getitem__, default="")
     return (
         f"{what}: {sum(failed.kinds.values()):,} of {failed.of:,} requests failed "
-        f"({counted(failed.kinds)}: {failed.words}). {GO_ON}"
+        f"({counted(failed.kinds)}: {failed.words}). {FIX_OF.get(kind, GO_ON)}"
     )

@@ -10,13 +10,16 @@ from ladder.evidence import Candidate, Retrieval
 from ladder.inference.evaluator import Evaluator
 from ladder.models.cache import CachedEngine
 from ladder.samples.rows import Document, Sample
+from ladder.wording import one_of
 
 MANY_LABELS = 30
 """From here on the labels are a page of their own: listing or scoring them all is dear."""
 
 
-CHARACTERS_PER_TOKEN = 2
-"""Fewer than prose has, so that what fits by this count fits the model's context."""
+UNKNOWN_TOKENS = 64
+"""Of an answer, where no example shows one."""
+SERVED_TOKENS = 1024
+"""An endpoint's answer may have so many, thoughts included, where the task sets no limit."""
 
 
 def request_for(
@@ -34,7 +37,9 @@ def request_for(
     shots = [
         evaluator.train_by_id[shot] for shot in candidate.shots if shot in evaluator.train_by_id
     ]
-    room = (engine.abilities.context - limit) * CHARACTERS_PER_TOKEN
+    beside = [candidate.instruction or evaluator.task.goal, sample.input]
+    beside += [text for shot in shots for text in (shot.input, shot.target)]
+    room = engine.abilities.context - limit - sum(map(engine.most_tokens, beside))
     examples, documents = _retrieved(evaluator, candidate.retrieval, sample, engine, room)
     if candidate.form == "chat":
         messages = _chat(evaluator, candidate, sample, [*shots, *examples], documents)
@@ -48,7 +53,7 @@ def _choices(evaluator: Evaluator, retrieval: Retrieval | None, sample: Sample) 
     if retrieval is None or not retrieval.narrow:
         return labels
     near = evaluator.retriever.nearest(retrieval, "examples", sample)
-    seen = {evaluator.data.train[at].target for at in near}
+    seen = {target for at in near for target in evaluator.data.train[at].targets}
     return tuple(label for label in labels if label in seen) or labels
 
 
@@ -61,7 +66,7 @@ def _retrieved(
 ) -> tuple[list[Sample], list[Document]]:
     """Return examples, the best last: nearest to the question; and documents as they are read.
 
-    The farthest documents are left out when not all fit into `room` characters.
+    The farthest documents are left out when not all fit into `room` tokens.
     """
     if retrieval is None:
         return [], []
@@ -70,7 +75,8 @@ def _retrieved(
         found = evaluator.retriever.nearest(retrieval, "examples", sample)
         examples = [evaluator.data.train[at] for at in reversed(found)]
     if retrieval.source != "examples":
-        documents = evaluator.reader.documents(retrieval, sample, engine.count_tokens, room)
+        count, most = engine.count_tokens, engine.most_tokens
+        documents = evaluator.reader.documents(retrieval, sample, count, room, most)
     return examples, documents
 
 
@@ -103,7 +109,7 @@ def _chat(
     instruction = candidate.instruction or evaluator.task.goal
     labels = evaluator.data.labels
     if labels and len(labels) <= MANY_LABELS:
-        instruction += f"\nAnswer with one of: {', '.join(labels)}."
+        instruction += f"\n{one_of(labels)}"
     turns = [("system", f"{instruction}\n" if candidate.no_op else instruction)]
     for shot in shots:
         known = [_document_line(document) for document in _known(evaluator, candidate, shot)]
@@ -130,13 +136,16 @@ def one_line(text: str) -> str:
 
 
 def answer_tokens(evaluator: Evaluator, candidate: Candidate, engine: CachedEngine) -> int:
-    """Return how many tokens an answer may have: what the training answers need, and some more.
+    """Return how many tokens an answer may have: as many as the task says.
 
-    A chat model answers in sentences, so it is given twice as much.
+    Where it says nothing: what the known answers need, and some more. A chat model answers in
+    sentences, so it is given twice as much; and a served one may think before it answers, and is
+    paid for what it writes, not for what it may write.
     """
-    most = evaluator.task.answer.max_tokens
-    longest = evaluator.longest_target(engine)
-    if longest is None:
-        return most
-    chatty = candidate.form == "chat"
-    return min(most, 2 * longest + 16 if chatty else longest + longest // 4 + 4)
+    given = candidate.max_tokens or evaluator.task.answer.max_tokens
+    if given is not None:
+        return given
+    longest = evaluator.longest_target(engine) or UNKNOWN_TOKENS
+    needed = 2 * longest + 16 if candidate.form == "chat" else longest + longest // 4 + 4
+    needed = max(needed, SERVED_TOKENS) if engine.abilities.served else needed
+    return min(needed, engine.abilities.context // 2)

@@ -15,6 +15,7 @@ from ladder.samples.answer_schema import Schema, fault_in
 from ladder.scorers.base import fold
 from ladder.scorers.number import last_number
 from ladder.task import AnswerForm
+from ladder.wording import in_a_row
 
 LABELS_NAMED = 30
 
@@ -46,7 +47,7 @@ def fault_of(form: AnswerForm, labels: Sequence[str], schema: Schema | None, tex
     if not labels or fold(text, lowercase=True) in {fold(one, lowercase=True) for one in labels}:
         return ""
     more = ", …" if len(labels) > LABELS_NAMED else ""
-    return f"it is none of: {', '.join(labels[:LABELS_NAMED])}{more}"
+    return f"it is none of: {in_a_row(labels[:LABELS_NAMED])}{more}"
 
 
 def asked_again(request: Request, answer: str, fault: str) -> Request:

@@ -18,7 +18,8 @@ from ladder.inference.judge import judge_pins
 from ladder.json_values import odd_values
 from ladder.redaction import HIDDEN, redact_in, stands_for
 from ladder.rungs.protocol import Bench
-from ladder.task import Task, read_yaml
+from ladder.task import Task, load_task, read_yaml
+from ladder.trust.code import Granted
 from ladder.wording import acts
 
 EVERY_DAYS = 91
@@ -129,6 +130,21 @@ def load_plan(path: Path) -> RevalidationPlan:
     if odd:
         raise TaskError([Problem(f"{path}: {'.'.join(at)}", got, wanted) for at, got in odd[:5]])
     return plan
+
+
+def task_of(path: Path, plan: RevalidationPlan, granted: Granted = "trusted") -> Task:
+    """Read the task that a plan belongs to.
+
+    Args:
+        path: of the plan.
+        plan: what it says.
+        granted: what of the code that the task names may run (`ladder.trust.code`).
+
+    Raises:
+        TaskError: it is wrong, or not there any more.
+    """
+    root = path.parent / plan.data_root if plan.data_root else None
+    return load_task(path.parent / plan.task, root, granted)
 
 
 def _no_day(created: str) -> Iterator[tuple[tuple[str, ...], str]]:

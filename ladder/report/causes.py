@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ladder.diagnosis.changes import IN_WORDS
+from ladder.diagnosis.cut_answers import cut_in_words
 from ladder.evidence import Attempt, Cause, CauseName, ContextCosts, Diagnosis, Fix, Unresolved
 from ladder.gate.verdict import score_holds
 from ladder.report.limits import limit_reason
@@ -88,6 +89,7 @@ UNRESOLVED: dict[Unresolved, str] = {
 }
 
 CAUSES: dict[CauseName, str] = {
+    "cut": "the answer is cut; with a higher limit it is right, or better",
     "format": "right, but in another form",
     "missing": "no text in the index holds the answer",
     "labels": "a stronger model with the right document disagrees with the target too",
@@ -115,6 +117,8 @@ def diagnosis_sentence(attempt: Attempt) -> str:
         return _only_cost_or_latency(found)
     if verdict and score_holds(verdict):
         return "The score holds so far; the rows are too few to prove it."
+    if found.cut and any(cause.name == "cut" and cause.share >= 0.5 for cause in found.causes):
+        return f"{cut_in_words(found.cut)} Training is refused: set the limit, then assess again."
     if found.refuses:
         return _context_gap(found)
     return cause_sentence(attempt, found.causes[0]) if found.causes else NO_CAUSE

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ladder.evidence import Assessment, DataReport, WordOverlap
+from ladder.samples.describe import contradicted
 from ladder.wording import span
+
+MOST_NAMED = 5
 
 
 def data_lines(a: Assessment) -> Iterator[str]:
@@ -37,6 +40,15 @@ def data_lines(a: Assessment) -> Iterator[str]:
             "number or a "
             f"name only; they are not counted, and worth a look: {shown}."
         )
+    if d.contradicting:
+        shown = _first("; ", d.contradictions, d.contradicting)
+        yield f"\n{contradicted(d)}; each is set aside: {shown}."
+    if d.reworded:
+        shown = _first("; ", d.reworded)
+        yield (
+            "\nHeld-out examples that reword a training example and have another answer are "
+            f"counted, and worth a look: {shown}."
+        )
     yield from _overlap_lines(d.overlap)
     if a.recommendation.with_leaked_rows:
         yield f"\nWith those rows the score would be {span(a.recommendation.with_leaked_rows)}."
@@ -54,9 +66,10 @@ def documents(d: DataReport) -> str:
     return f"{d.documents:,} documents{cut}"
 
 
-def _first(mark: str, texts: Sequence[str], most: int = 5) -> str:
-    rest = len(texts) - most
-    return mark.join(texts[:most]) + (f" and {rest} more" if rest > 0 else "")
+def _first(mark: str, texts: Sequence[str], count: int | None = None) -> str:
+    """Return the first texts, and how many more there are; `count` where not all are listed."""
+    rest = (len(texts) if count is None else count) - MOST_NAMED
+    return mark.join(texts[:MOST_NAMED]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _overlap_lines(found: WordOverlap | None) -> Iterator[str]:

@@ -19,7 +19,10 @@ KEPT = 0.95
 """The share of the sentences that hold an answer which the cut is to keep."""
 LEAST_KNOWN = 30
 """Sentences known to hold an answer, from which on a cut can be set."""
-SENTENCE_END = re.compile(r"(?<=[.!?;])\s+(?=\S)|\n+")
+SENTENCE_END = re.compile(
+    r"(?<=[.!?;؟؛۔።])\s+(?=\S)|(?<=[。！？；｡।॥។။།])\s*(?=[^\s」』）》〉”’])|\n+"
+)
+"""In scripts that put no space between words there is none between sentences either."""
 
 
 def sentences(text: str) -> Iterator[str]:

@@ -34,8 +34,12 @@ def redundancy(texts: Sequence[Sequence[str]]) -> float:
     Args:
         texts: what is put in context for each query, in order.
     """
-    shares = [_covered(handed) for handed in texts if any(text.split() for text in handed)]
+    shares = [_covered(handed) for handed in texts if any(map(_has_words, handed))]
     return fmean(shares) if shares else 0.0
+
+
+def _has_words(text: str) -> bool:
+    return Said().covered(text)[1] > 0
 
 
 def _covered(handed: Sequence[str]) -> float:

@@ -14,6 +14,7 @@ from itertools import chain, islice
 import numpy as np
 
 from ladder.evidence import Retrieval
+from ladder.language.words import comparable, running_words
 from ladder.retrieval.repeats import Said
 from ladder.retrieval.search import Ranking, Way
 
@@ -147,7 +148,7 @@ def diverse(pool: Sequence[int], diversity: float, k: int, alike: np.ndarray) ->
 
 def likeness(texts: Sequence[str]) -> np.ndarray:
     """Return the share of common words (Jaccard) of texts, all with all."""
-    sets = [set(text.casefold().split()) for text in texts]
+    sets = [set(running_words(comparable(text))) for text in texts]
     number = {word: at for at, word in enumerate(sorted(set().union(*sets)))}
     there = np.zeros((len(texts), max(1, len(number))), dtype=np.float32)
     for row, own in enumerate(sets):

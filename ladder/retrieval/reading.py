@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -10,10 +9,11 @@ from functools import cached_property
 
 from ladder.evidence import Retrieval
 from ladder.hardware import hardware
+from ladder.language.words import comparable, has_no_spaces, holds, plain_words, running_words
 from ladder.retrieval.compress import cut_for, rarity, sentences, share_of_words, shortened
 from ladder.retrieval.packing import merged, ordered, within
 from ladder.retrieval.retriever import Retriever, sources
-from ladder.retrieval.search import words
+from ladder.retrieval.search import terms
 from ladder.samples.rows import Document, Sample
 
 TIMED_QUERIES = 10
@@ -50,11 +50,11 @@ class Reader:
         if not sample.doc_ids:
             return self._holding(sample)
         known = [self.passages_of[name] for name in sample.doc_ids if name in self.passages_of]
-        asked = set(f"{sample.input} {sample.target}".casefold().split())
+        asked = set(running_words(comparable(f"{sample.input} {sample.target}")))
 
         def likely(passage: Document) -> tuple[bool, int]:
-            text = passage.text.casefold()
-            return sample.target.casefold() in text, len(asked & set(text.split()))
+            words = running_words(comparable(passage.text))
+            return _stands_in(passage.text, sample), len(asked & set(words))
 
         return [max(parts, key=likely) for parts in known]
 
@@ -65,18 +65,20 @@ class Reader:
         which the answer stands word for word; none where the answer is too short, or stands in too
         many, to tell.
         """
-        telling = self.task.answer.type in ("text", "number") and (
-            len(sample.target) >= LEAST_TELLING
-        )
-        if not telling or not self.data.documents:
+        telling = [target for target in sample.targets if _is_telling(target)]
+        can_tell = telling and self.task.answer.type in ("text", "number")
+        if not can_tell or not self.data.documents:
             return []
         both = replace(sample, input=f"{sample.input} {sample.target}")
-        said = re.compile(rf"(?<!\w){re.escape(sample.target)}(?!\w)", re.IGNORECASE)
-        found = [
-            self.data.documents[at]
-            for at, _ in self.retriever.search("documents", "bm25", [both])[sample.id]
-            if said.search(self.data.documents[at].text)
-        ]
+        wanted = [plain_words(target) for target in telling]
+
+        def answers(document: Document) -> bool:
+            words = plain_words(document.text)
+            return any(holds(words, target) for target in wanted)
+
+        places = self.retriever.search("documents", "bm25", [both])[sample.id]
+        read = (self.data.documents[at] for at, _ in places)
+        found = [document for document in read if answers(document)]
         return found[:1] if len(found) <= MOST_HOLDING else []
 
     def documents(
@@ -85,6 +87,7 @@ class Reader:
         sample: Sample,
         size: Callable[[str], int],
         room: int | None = None,
+        fits: Callable[[str], int] = len,
     ) -> list[Document]:
         """Return the documents to put before a question, in the order in which they are read.
 
@@ -92,7 +95,8 @@ class Reader:
             retrieval: how they are chosen.
             sample: the question.
             size: tokens of a text.
-            room: characters that fit into the model's context; None: as many as there are.
+            room: what is left of the model's context, in what `fits` counts; None: no limit.
+            fits: what a text takes of the room at most.
         """
         if retrieval.source == "gold":
             right = self.right_passages(sample)
@@ -105,7 +109,7 @@ class Reader:
         if retrieval.most_tokens is not None:
             best_first = within(best_first, retrieval.most_tokens, size)
         if room is not None:
-            best_first = within(best_first, room, len)
+            best_first = within(best_first, room, fits)
         best_first = merged(best_first)
         if retrieval.compress and self.cut is not None:
             parts = [part for document in best_first for part in sentences(document.text)]
@@ -176,7 +180,7 @@ class Reader:
                 holding = [
                     sentence
                     for sentence in sentences(document.text)
-                    if sample.target.casefold() in sentence.casefold()
+                    if _stands_in(sentence, sample)
                 ]
                 if holding:
                     useful.append(max(self._score_sentences(sample.input, holding).values()))
@@ -187,7 +191,8 @@ class Reader:
         if self.retriever.pair_scores is not None:
             scores = self.retriever.pair_scores.of([(query, part) for part in parts])
             return dict(zip(parts, scores, strict=True))
-        asked, *own = (set(found) for found in words([query, *parts]))
+        language = self.retriever.languages["documents"]
+        asked, *own = (set(found) for found in terms([query, *parts], language))
         return {
             part: share_of_words(asked, has, self._rarity)
             for part, has in zip(parts, own, strict=True)
@@ -195,7 +200,23 @@ class Reader:
 
     @cached_property
     def _rarity(self) -> dict[str, float]:
-        return rarity(words(self.retriever.texts["documents"]))
+        language = self.retriever.languages["documents"]
+        return rarity(terms(self.retriever.texts["documents"], language))
+
+
+def _stands_in(text: str, sample: Sample) -> bool:
+    """Tell whether one of a row's right answers stands in a text, as a part of a word or more."""
+    folded = comparable(text)
+    return any(comparable(target) in folded for target in sample.targets)
+
+
+def _is_telling(target: str) -> bool:
+    """Tell whether a target is long enough to stand in a text for no other reason.
+
+    Two characters say as much in Chinese as a word of four letters does.
+    """
+    least = LEAST_TELLING // 2 if has_no_spaces(target) else LEAST_TELLING
+    return len(target) >= least
 
 
 def _filler(document: Document) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ladder.language.words import comparable, running_words
+
 RUN_WORDS = 5
 
 
@@ -35,7 +37,7 @@ class Said:
 
 
 def _runs(text: str) -> tuple[list[str], list[tuple[str, ...]]]:
-    words = text.casefold().split()
+    words = running_words(comparable(text))
     size = min(RUN_WORDS, len(words))
     if not size:
         return words, []

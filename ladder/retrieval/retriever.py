@@ -16,6 +16,7 @@ from ladder.engines import model_folder
 from ladder.errors import DataError, Problem
 from ladder.evidence import Retrieval
 from ladder.files import digest_of
+from ladder.language.stems import NO_LANGUAGE, VERSION, language_of
 from ladder.models.cache import Cache, Forgetful
 from ladder.progress import Watch
 from ladder.retrieval.pool import Pool, in_order, ways
@@ -31,7 +32,7 @@ SHOWN_DEPTH = 1 + DEPTH
 """A training example finds itself among the training examples."""
 
 Source = Literal["documents", "examples"]
-MakeIndex = Callable[[Sequence[str], Way, Path | None], Index]
+MakeIndex = Callable[[Sequence[str], Way, Path | None, str | None], Index]
 
 
 class Retriever:
@@ -70,8 +71,7 @@ class Retriever:
     @cached_property
     def texts(self) -> dict[Source, list[str]]:
         """What is searched in."""
-        documents = [f"{document.title} {document.text}" for document in self.data.documents]
-        return {"documents": documents, "examples": [row.input for row in self.data.train]}
+        return searched_texts(self.data)
 
     @cached_property
     def read_texts(self) -> dict[Source, list[str]]:
@@ -160,7 +160,13 @@ class Retriever:
         named = (self.task.models.embedding, self.task.models.reranker)
         folders = [self._folder(name) for name in named]
         models = [folder and files_digest(folder) for folder in folders]
-        return [made, ranked, digest_of(self.texts), models]
+        stems = [VERSION, *self.languages.values()]
+        return [made, ranked, digest_of(self.texts), models, stems]
+
+    @cached_property
+    def languages(self) -> dict[Source, str]:
+        """Whose stems a search by words goes by."""
+        return searched_languages(self.task, self.texts)
 
     def _index(self, source: Source, way: Way) -> Index:
         if (source, way) not in self._indexes:
@@ -169,7 +175,8 @@ class Retriever:
                 self._indexes[source, way] = self._stored_index(way, embedder)
             else:
                 needed = embedder if way == "dense" else None
-                self._indexes[source, way] = self.make(self.texts[source], way, needed)
+                language = self.languages[source]
+                self._indexes[source, way] = self.make(self.texts[source], way, needed, language)
         return self._indexes[source, way]
 
     def _stored_index(self, way: Way, embedder: Path | None) -> Index:
@@ -180,7 +187,8 @@ class Retriever:
             where = f"{self.task.source}: data.documents"
             raise DataError([Problem(where, got, "one", fix)])
         place, name = str(self.task.data.store), self.task.name
-        open_it = partial(open_store, place, name, embedder, self.task.folder)
+        language = self.languages["documents"]
+        open_it = partial(open_store, place, name, embedder, self.task.folder, language)
         return StoredIndex(open_it, dict(zip(ids, self.texts["documents"], strict=True)), way)
 
     def _folder(self, model: str | None) -> Path | None:
@@ -216,6 +224,24 @@ class Retriever:
         fresh.cache = Forgetful()
         fresh._found, fresh._pools = {}, {}
         return fresh
+
+
+def searched_texts(data: Data) -> dict[Source, list[str]]:
+    """Return the texts of each source that a search reads: documents with their titles."""
+    documents = [f"{document.title} {document.text}" for document in data.documents]
+    return {"documents": documents, "examples": [row.input for row in data.train]}
+
+
+def searched_languages(task: Task, texts: dict[Source, list[str]]) -> dict[Source, str]:
+    """Return whose stems a search by words goes by: ISO 639-1 codes, or none where it is unclear.
+
+    What the task names, else what a source's texts show, else what all texts show.
+    """
+    every = [text for source in texts.values() for text in source]
+    return {
+        source: task.data.language or language_of(own) or language_of(every) or NO_LANGUAGE
+        for source, own in texts.items()
+    }
 
 
 def sources(retrieval: Retrieval | None) -> tuple[Source, ...]:

@@ -1,6 +1,7 @@
 """Search texts for queries, by words (BM25) or by meaning (embeddings).
 
-BM25 as in Robertson and Zaragoza (2009), by bm25s, over English stems (Porter2, by PyStemmer).
+BM25 as in Robertson and Zaragoza (2009), by bm25s, over the stems of the texts' language where that
+is known (`language.stems`), and over characters where no spaces part words (`language.words`).
 Words that a search usually throws away are kept: in short questions they carry meaning ("who",
 "how many"), and BM25 weighs them low by itself. A search is made once for a query and goes deep;
 `selection` makes every setting from what it found.
@@ -16,12 +17,13 @@ import numpy as np
 
 from ladder.engines.embedding import embed, open_embedder
 from ladder.errors import MissingExtraError
+from ladder.language.stems import NO_LANGUAGE, language_of, stemmer_of
+from ladder.language.words import search_terms
 
 Way = Literal["bm25", "dense"]
 Ranking = list[tuple[int, float]]
 """Positions of texts with their scores, best first; of equals the earlier one first."""
 
-WORD = r"(?u)\b\w\w+\b"
 K1, B = 1.2, 0.75
 SIMILARITY_DECIMALS = 6
 """Two runs of an embedder agree on so many: equal texts stay equal, whatever they ran beside."""
@@ -35,16 +37,22 @@ class Index(Protocol):
         ...
 
 
-def make_index(texts: Sequence[str], way: Way = "bm25", embedder: Path | None = None) -> Index:
+def make_index(
+    texts: Sequence[str],
+    way: Way = "bm25",
+    embedder: Path | None = None,
+    language: str | None = None,
+) -> Index:
     """Return an index of texts.
 
     Args:
         texts: what to search in.
         way: by words, or by meaning.
         embedder: folder of a sentence-transformers model, for `dense`.
+        language: whose stems `bm25` searches by; None: that of the texts, where it is clear.
     """
     if way == "bm25":
-        return LexicalIndex(texts)
+        return LexicalIndex(texts, language)
     if embedder is None:
         raise MissingExtraError("an embedding model", "naming one: models: {embedding: …}")
     return DenseIndex(texts, embedder)
@@ -53,11 +61,12 @@ def make_index(texts: Sequence[str], way: Way = "bm25", embedder: Path | None = 
 class LexicalIndex:
     """BM25 over all texts, in memory."""
 
-    def __init__(self, texts: Sequence[str]) -> None:
+    def __init__(self, texts: Sequence[str], language: str | None = None) -> None:
         import bm25s
 
         self.size = len(texts)
-        of_texts = words(texts)
+        self.language = language or language_of(texts) or NO_LANGUAGE
+        of_texts = terms(texts, self.language)
         self.scorer: Any = None
         if any(of_texts):  # bm25s cannot build an empty index
             self.scorer = bm25s.BM25(k1=K1, b=B)
@@ -66,7 +75,7 @@ class LexicalIndex:
     def search(self, queries: Sequence[str], depth: int) -> list[Ranking]:
         """Return the best texts; those that share no word with the query score 0."""
         found = []
-        for asked in words(queries):
+        for asked in terms(queries, self.language):
             scored = asked and self.scorer is not None
             scores = self.scorer.get_scores(asked) if scored else np.zeros(self.size)
             found.append(best(scores, depth))
@@ -94,20 +103,15 @@ def similarity(queries: np.ndarray, vectors: np.ndarray) -> np.ndarray:
     return np.asarray(exact.round(SIMILARITY_DECIMALS))
 
 
-def words(texts: Sequence[str]) -> list[list[str]]:
-    """Return the stems of each text's words, in order."""
-    import bm25s
-    import Stemmer
+def terms(texts: Sequence[str], language: str) -> list[list[str]]:
+    """Return what each text is found by, in order (`language.words.search_terms`).
 
-    found: list[list[str]] = bm25s.tokenize(
-        list(texts),
-        token_pattern=WORD,
-        stopwords=None,
-        stemmer=Stemmer.Stemmer("english"),
-        return_ids=False,
-        show_progress=False,
-    )
-    return found
+    Args:
+        texts: any.
+        language: ISO 639-1 code of the language whose stems are taken, or none.
+    """
+    stem = stemmer_of(language)
+    return [search_terms(text, stem) for text in texts]
 
 
 def best(scores: np.ndarray, depth: int) -> Ranking:

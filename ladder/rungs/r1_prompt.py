@@ -10,6 +10,7 @@ from itertools import product
 
 from ladder.evidence import Candidate, Gap
 from ladder.inference.forms import describe, held_to_schema, named, scored, wordings
+from ladder.language.words import count_words
 from ladder.rungs.protocol import Bench, Stage, Trains
 from ladder.samples.data import Data
 from ladder.selection.demonstrations import spread_shots
@@ -116,5 +117,5 @@ def _can_be_equal(bench: Bench) -> bool:
     if bench.task.answer.type != "text":
         return True
     targets = [sample.target for sample in bench.data.train]
-    short = sum(len(target.split()) <= SHORT_WORDS for target in targets)
+    short = sum(count_words(target) <= SHORT_WORDS for target in targets)
     return bool(targets) and 2 * short > len(targets)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ladder.samples.columns import Understood
 from ladder.samples.preferences import Preference
 from ladder.samples.rows import Document, Graded, Sample
 
@@ -26,6 +27,15 @@ class Data:
     """(held-out example, training example) that are alike; the gate counts no such rows."""
     leaked: tuple[Sample, ...] = ()
     """The contaminated rows themselves."""
+    contradictions: tuple[tuple[Sample, Sample], ...] = ()
+    """(row set aside, earlier row with the same input and another answer)."""
+    mislabelled: int = 0
+    """Rows that contradict what most rows with the same input say: so many are wrong at least."""
+    labelled: int = 0
+    """Rows with a target, those set aside included."""
+    reworded: tuple[tuple[str, str], ...] = ()
+    """(held-out example, training example) that are reworded and differ in their answer: counted,
+    since no answer leaks, but a person should look at the first of them."""
     synthetic: tuple[Sample, ...] = ()
     """The last of the training examples: a teacher's, which may teach and never judge."""
     graded: tuple[Graded, ...] = ()
@@ -34,8 +44,16 @@ class Data:
     """Answers that people preferred to others."""
     digests: tuple[tuple[str, str], ...] = ()
     """(file of the task, sha256 of its bytes)."""
+    files: tuple[Understood, ...] = ()
+    """How each file was read."""
 
     @property
     def observed(self) -> tuple[Sample, ...]:
         """The training examples that no model wrote."""
         return self.train[: len(self.train) - len(self.synthetic)]
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Every right answer that a person gave, of training and held-out examples."""
+        rows = (*self.observed, *self.dev, *self.gate, *self.sealed, *self.reserve, *self.leaked)
+        return tuple(target for row in rows for target in row.targets)

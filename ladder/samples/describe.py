@@ -7,8 +7,12 @@ from ladder.evidence import DataReport
 from ladder.gate.verdict import detectable_score, plausible_scores, rows_needed
 from ladder.samples.cleanness import MOST_LISTED, leaks_and_look_alikes, overlap_with_known
 from ladder.samples.data import Data
+from ladder.samples.rows import Sample
 from ladder.samples.splits import shared_groups
 from ladder.task import Task
+
+MOST_SHOWN = 60
+"""Characters of an answer."""
 
 
 def describe_data(task: Task, splits: Data) -> DataReport:
@@ -29,6 +33,11 @@ def describe_data(task: Task, splits: Data) -> DataReport:
         set_aside=tuple(f"{row} ~ {like}" for row, like in splits.duplicates[:MOST_LISTED]),
         contaminated=leaks,
         look_alikes=alikes,
+        contradictions=tuple(map(_contradiction, splits.contradictions[:MOST_LISTED])),
+        contradicting=len(splits.contradictions),
+        label_noise=splits.mislabelled / splits.labelled if splits.labelled else 0.0,
+        labelled=splits.labelled,
+        reworded=tuple(f"{held} ~ {train}" for held, train in splits.reworded[:MOST_LISTED]),
         overlap=overlap_with_known(splits),
         units=units,
         detectable=detectable_score(units, task.gate, len(task.rungs), looked_at=len(splits.gate)),
@@ -76,9 +85,30 @@ def headline(task: Task, report: DataReport) -> str:
     leaks = len(report.contaminated)
     leaked = f"{leaks} held-out examples repeat training examples and are not counted"
     said.append(leaked if leaks else "no leak found")
+    if report.contradicting:
+        said.append(contradicted(report))
     if report.look_alikes:
         said.append(f"{len(report.look_alikes)} held-out examples look like training examples")
     return " · ".join(said)
+
+
+def contradicted(report: DataReport) -> str:
+    """Say how many rows contradict another, and how many targets are wrong at least."""
+    rows = (
+        "1 row contradicts"
+        if report.contradicting == 1
+        else f"{report.contradicting} rows contradict"
+    )
+    return (
+        f"{rows} an earlier one: at least {report.label_noise:.1%} of "
+        f"{report.labelled:,} targets are wrong or incomplete"
+    )
+
+
+def _contradiction(pair: tuple[Sample, Sample]) -> str:
+    row, earlier = pair
+    answers = " / ".join(" ".join(one.target.split())[:MOST_SHOWN] for one in pair)
+    return f"{row.id} ~ {earlier.id}: {answers}"
 
 
 def _rows(report: DataReport) -> str:

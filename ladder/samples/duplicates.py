@@ -136,6 +136,11 @@ def same_but_for_slots(left: str, right: str) -> bool:
         [word for word in folded(text).split() if word not in FILLER]
         for text in sorted((left, right))  # alignment is not symmetric, the answer shall be
     )
+    return slots_alone(one, other)
+
+
+def slots_alone(one: Sequence[str], other: Sequence[str]) -> bool:
+    """Tell whether two lists of words differ in slots alone (`same_but_for_slots`)."""
     changes = [change for change in _changes(one, other) if not _reworded(*change)]
     stay = max(len(one), len(other)) - sum(max(map(len, change)) for change in changes)
     return 0 < len(changes) <= stay and all(_is_slot(*change) for change in changes)

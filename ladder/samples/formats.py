@@ -1,20 +1,39 @@
-"""Read rows from JSON lines, CSV, Parquet, text files and `datasets`."""
+"""Read rows from JSON lines and arrays, CSV, Parquet and `datasets`."""
 
 from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from ladder.errors import DataError, MissingExtraError, Problem
-from ladder.files import file_digest, open_file, problem_of
+from ladder.files import file_digest, problem_of
+from ladder.samples.lines import LONGEST_LINE_BYTES, text_lines
 from ladder.samples.saved import is_hub_id, outside, texts_alone
-from ladder.task import DATASETS_PREFIX, Task
+from ladder.samples.values import class_names, with_names
+from ladder.task import DATASETS_PREFIX, Task, kind_of_data
 from ladder.wording import harmless
 
-LONGEST_LINE_BYTES = 100_000_000
+DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+LINES_TRIED = 30
+"""Lines of a CSV file that tell what stands between its cells."""
+
+
+@dataclass
+class Findings:
+    """What was met while files were read, beside their rows."""
+
+    problems: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """How this file was read, where that is not plain from its name."""
+    warnings: list[str] = field(default_factory=list)
+    kinds: dict[str, str] = field(default_factory=dict)
+    """Column of this file -> what kind of values it holds, where they were translated."""
 
 
 def content_digest(path: Path, problems: list[Problem]) -> str:
@@ -28,14 +47,13 @@ def content_digest(path: Path, problems: list[Problem]) -> str:
 
 
 def raw_rows(
-    task: Task, role: str, value: str, problems: list[Problem]
+    task: Task, role: str, value: str, findings: Findings
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield (file:line, row)."""
     if value.startswith(DATASETS_PREFIX):
-        return _from_datasets(task, role, value.removeprefix(DATASETS_PREFIX))
-    path = task.find_data(value)
-    readers = {".jsonl": _from_jsonl, ".csv": _from_csv, ".parquet": _from_parquet}
-    return readers[path.suffix](path, problems)
+        return _from_datasets(task, role, value.removeprefix(DATASETS_PREFIX), findings)
+    readers = {"json": _from_json, "csv": _from_csv, "parquet": _from_parquet}
+    return readers[kind_of_data(value)](task.find_data(value), findings)
 
 
 def whole_text(
@@ -52,95 +70,230 @@ def whole_text(
             yield where, row
 
 
-def _raw_lines(path: Path, problems: list[Problem]) -> Iterator[bytes]:
-    """Yield the lines of a file; what keeps the rest from being read is a problem."""
-    number = 0
-    try:
-        with open_file(path) as file:
-            while raw := file.readline(LONGEST_LINE_BYTES):
-                number += 1
-                if len(raw) == LONGEST_LINE_BYTES:
-                    got, wanted = "a line without an end", f"less than {LONGEST_LINE_BYTES:,} bytes"
-                    problems.append(Problem(f"{path}:{number}", got, wanted, "Cut the text."))
-                    return
-                yield raw
-    except OSError as error:
-        problems.append(problem_of(path, error, "a file that can be read"))
+class _Decoder(json.JSONDecoder):
+    """Notes the keys that stand twice in one object: of their values the last is read."""
+
+    def __init__(self) -> None:
+        super().__init__(object_pairs_hook=self._object)
+        self.twice: list[str] = []
+        self.rows, self.first = 0, ""
+
+    def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        row = dict(pairs)
+        if len(row) < len(pairs):
+            names = [name for name, _ in pairs]
+            self.twice.append(next(name for name in names if names.count(name) > 1))
+        return row
+
+    def note(self, where: str) -> None:
+        """Note a row that was read, and go on with the next."""
+        if self.twice:
+            self.rows += 1
+            self.first = self.first or f"{where}: the key `{self.twice[0][:40]}` stands twice"
+            self.twice.clear()
+
+    def warnings(self) -> list[str]:
+        """Return what is to be said of such rows."""
+        if not self.rows:
+            return []
+        many = f" ({self.rows:,} such rows)" if self.rows > 1 else ""
+        return [f"{self.first}, and the last of its values is read{many}"]
 
 
-def _text_lines(path: Path, problems: list[Problem]) -> Iterator[tuple[int, str]]:
-    for number, raw in enumerate(_raw_lines(path, problems), start=1):
-        try:
-            yield number, raw.decode("utf-8-sig" if number == 1 else "utf-8")
-        except UnicodeDecodeError as error:
-            got = f"a byte that is not UTF-8 ({raw[error.start : error.start + 1]!r})"
-            fix = "Save the file with UTF-8 encoding."
-            problems.append(Problem(f"{path}:{number}", got, "UTF-8 text", fix))
-            yield number, "\n"  # keeps the count of lines right for what comes after
-
-
-def _from_jsonl(path: Path, problems: list[Problem]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for number, line in _text_lines(path, problems):
+def _from_json(path: Path, findings: Findings) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Read JSON lines; or one array of objects, which is held whole."""
+    lines = ((number, line) for number, line in text_lines(path, findings.problems))
+    lines = ((number, line.lstrip("\ufeff")) for number, line in lines)
+    first = next(((number, line) for number, line in lines if line.strip()), None)
+    if first is None:
+        return
+    if first[1].lstrip().startswith("["):
+        findings.notes.append("one JSON array")
+        yield from _from_array(path, first[0], chain([first], lines), findings)
+        return
+    decoder = _Decoder()
+    for number, line in chain([first], lines):
         if not line.strip():
             continue
         where = f"{path}:{number}"
         try:
-            row = json.loads(line)
+            row = decoder.decode(line)
         except (ValueError, RecursionError) as error:
-            got, fix = f"`{line.strip()[:40]}` ({error})", "Write one JSON object on each line."
-            problems.append(Problem(where, got, "a JSON object", fix))
+            findings.problems.append(_no_json(where, line.strip(), error))
+            if number == first[0] and _goes_on(line, error):
+                return
             continue
+        decoder.note(f"{path.name}:{number}")
         if isinstance(row, dict):
             yield where, row
         else:
-            fix = 'Write each row as {"input": …, "target": …}.'
-            problems.append(Problem(where, f"a JSON {type(row).__name__}", "a JSON object", fix))
+            findings.problems.append(_no_object(where, row))
+    findings.warnings += decoder.warnings()
 
 
-def _from_csv(path: Path, problems: list[Problem]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    reader = csv.DictReader(line for _, line in _text_lines(path, problems))
-    try:
-        names = list(reader.fieldnames or ())
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if len(names) == 1 and any(mark in names[0] for mark in ";\t|"):
-            got = f"one column named `{names[0][:60]}`"
-            fix = "Save the file with commas between the cells."
-            problems.append(Problem(f"{path}:1", got, "columns parted by commas", fix))
+def _goes_on(line: str, error: Exception) -> bool:
+    """Tell whether an object that begins on a line ends on a later one."""
+    return isinstance(error, json.JSONDecodeError) and error.pos >= len(line.rstrip())
+
+
+def _no_json(where: str, text: str, error: Exception) -> Problem:
+    fix = "Write one JSON object on each line."
+    if _goes_on(text, error):
+        fix = "Write each row on one line, or all of them as one array: [{…}, {…}]"
+    return Problem(where, f"`{text[:40]}` ({error})", "a JSON object", fix)
+
+
+def _no_object(where: str, row: Any) -> Problem:
+    fix = 'Write each row as {"input": …, "target": …}.'
+    return Problem(where, f"a JSON {type(row).__name__}", "a JSON object", fix)
+
+
+def _from_array(
+    path: Path, line: int, lines: Iterator[tuple[int, str]], findings: Findings
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the objects of an array, each with the line on which it begins."""
+    problems, text = findings.problems, _joined(lines)
+    if text is None:
+        got, wanted = "an array of more", f"at most {LONGEST_LINE_BYTES:,} characters"
+        fix = "Write one JSON object on each line: such a file may be of any size."
+        problems.append(Problem(str(path), got, wanted, fix))
+        return
+    decoder = _Decoder()
+    at, counted = _after_space(text, text.index("[") + 1), 0
+    while text[at : at + 1] != "]":
+        line, counted = line + text.count("\n", counted, at), at
+        where = f"{path}:{line}"
+        try:
+            row, at = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError) as error:
+            problems.append(_no_json(where, text[at : at + 40].strip(), error))
             return
+        decoder.note(f"{path.name}:{line}")
+        if isinstance(row, dict):
+            yield where, row
+        else:
+            problems.append(_no_object(where, row))
+        at = _after_space(text, at)
+        if text[at : at + 1] not in (",", "]"):
+            got = f"`{text[at : at + 40].strip()}`" if text[at:] else "the end of the file"
+            problems.append(Problem(where, f"{got} behind this row", "a comma, or the array's end"))
+            return
+        at = _after_space(text, at + (text[at] == ","))
+    if text[at + 1 :].strip():
+        got = f"`{text[at + 1 :].strip()[:40]}` behind the array"
+        problems.append(Problem(str(path), got, "one array alone"))
+    findings.warnings += decoder.warnings()
+
+
+def _joined(lines: Iterator[tuple[int, str]]) -> str | None:
+    """Return lines as one text; None where it is too long to be held."""
+    parts, size = [], 0
+    for _, part in lines:
+        parts.append(part)
+        size += len(part)
+        if size > LONGEST_LINE_BYTES:
+            return None
+    return "".join(parts)
+
+
+def _after_space(text: str, at: int) -> int:
+    found = re.compile(r"\s*").match(text, at)
+    return found.end() if found else at
+
+
+def _from_csv(path: Path, findings: Findings) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    problems = findings.problems
+    lines = (line for _, line in text_lines(path, problems))
+    head = list(islice(lines, LINES_TRIED))
+    said = re.fullmatch(r'"?sep=(.)"?\s*', head[0]) if head else None  # Excel's own first line
+    mark = said[1] if said else _delimiter(head, path)
+    if mark != ",":
+        findings.notes.append(f"{DELIMITERS.get(mark, f'`{mark}`')} between the cells")
+    skipped = 1 if said else 0
+    reader = csv.DictReader(chain(head[skipped:], lines), delimiter=mark)
+    try:
+        names = [name.strip() for name in reader.fieldnames or ()]
+        reader.fieldnames = names
+        twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             got = f"two columns named {', '.join(twice)}"
             wanted, fix = "a name of its own for every column", "Rename one of them."
-            problems.append(Problem(f"{path}:1", got, wanted, fix))
+            problems.append(Problem(f"{path}:{1 + skipped}", got, wanted, fix))
         for row in reader:
-            where = f"{path}:{reader.line_num}"
+            where = f"{path}:{reader.line_num + skipped}"
             if None in row or None in row.values():
                 got = "more cells than columns" if None in row else "fewer cells than columns"
-                wanted = f"{len(reader.fieldnames or ())} cells"
-                problems.append(Problem(where, got, wanted, "Quote cells that hold commas."))
-            else:
+                fix = f"Quote cells that hold {DELIMITERS.get(mark, mark)}."
+                problems.append(Problem(where, got, f"{len(names)} cells", fix))
+            elif any(row.values()):  # spreadsheets write rows of empty cells behind the last one
                 yield where, row
     except csv.Error as error:
         fix = "Fix the quotes, or give rows with very long texts as .jsonl."
-        where = f"{path}:{reader.line_num + 1}"  # the line at which reading stopped
+        where = f"{path}:{reader.line_num + 1 + skipped}"  # the line at which reading stopped
         problems.append(Problem(where, str(error), "valid CSV", fix))
 
 
-def _from_parquet(path: Path, problems: list[Problem]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _delimiter(head: Sequence[str], path: Path) -> str:
+    """Return what stands between the cells: what gives the first rows as many cells as the header.
+
+    Of marks that do so equally well the comma is taken (in a .tsv file the tab).
+    """
+    first = "\t" if ".tsv" in (suffix.lower() for suffix in path.suffixes) else ","
+    best, most = first, 0.0
+    for mark in sorted(DELIMITERS, key=lambda mark: mark != first):
+        try:
+            widths = [len(row) for row in csv.reader(head, delimiter=mark) if row]
+        except csv.Error:
+            continue
+        if not widths or widths[0] < 2:
+            continue
+        fits = sum(width == widths[0] for width in widths) / len(widths)
+        if fits > most:
+            best, most = mark, fits
+    return best
+
+
+def _from_parquet(path: Path, findings: Findings) -> Iterator[tuple[str, Mapping[str, Any]]]:
     try:
         import pyarrow.parquet
     except ImportError:
         raise MissingExtraError("pyarrow", 'pip install "escalation-ladder[data]"') from None
+    number = 0
     try:
-        rows = pyarrow.parquet.read_table(path).to_pylist()
+        with pyarrow.parquet.ParquetFile(path) as file:
+            features = _features(file.schema_arrow.metadata or {})
+            _say_kinds(features, findings)
+            for batch in file.iter_batches():
+                for row in batch.to_pylist():
+                    number += 1
+                    yield f"{path}:row {number}", _named(row, features)
     except (OSError, ValueError) as error:
         fix = "Write it again, or give the rows as jsonl."
-        problems.append(Problem(str(path), str(error)[:100], "a parquet file", fix))
-        return
-    for number, row in enumerate(rows, start=1):
-        yield f"{path}:row {number}", row
+        findings.problems.append(Problem(str(path), str(error)[:100], "a parquet file", fix))
 
 
-def _from_datasets(task: Task, role: str, name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _features(metadata: Mapping[bytes, bytes]) -> Mapping[str, Any]:
+    """Return the features that the datasets library wrote into a parquet file, if it did."""
+    try:
+        features = json.loads(metadata[b"huggingface"])["info"]["features"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return {}
+    return features if isinstance(features, dict) else {}
+
+
+def _named(row: Mapping[str, Any], features: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: with_names(value, features.get(name)) for name, value in row.items()}
+
+
+def _say_kinds(features: Mapping[str, Any], findings: Findings) -> None:
+    for column, feature in features.items():
+        if names := class_names(feature):
+            findings.kinds[column] = f"ClassLabel of {len(names)} names"
+
+
+def _from_datasets(
+    task: Task, role: str, name: str, findings: Findings
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Read `<id-or-saved-folder>[@revision][#split]` with the datasets library."""
     try:
         import datasets
@@ -165,5 +318,8 @@ def _from_datasets(task: Task, role: str, name: str) -> Iterator[tuple[str, Mapp
         got = f"{type(error).__name__}: {str(error)[:160]}"
         fix = "Name a folder written by save_to_disk, or an id that the hub serves."
         raise DataError([Problem(f"data.{role}: {name}", got, "a data set", fix)]) from None
-    for number, row in enumerate(texts_alone(table), start=1):
-        yield f"{name}#{split}:row {number}", row
+    readable = texts_alone(table)
+    features = readable.features.to_dict()
+    _say_kinds(features, findings)
+    for number, row in enumerate(readable, start=1):
+        yield f"{name}#{split}:row {number}", _named(row, features)

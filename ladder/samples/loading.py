@@ -47,4 +47,10 @@ def load_data(task: Task, cache: Remembers | None, watch: Watch) -> Data:
     about = digest_of([sample.input for sample in samples])
     found = pairs() if cache is None else cache.remember("like pairs, exact", about, pairs)
     data = with_synthetic(task, rows, split(task, rows, [(int(a), int(b)) for a, b in found]))
-    return replace(data, graded=rows.graded, preferences=rows.preferences, digests=rows.digests)
+    return replace(
+        data,
+        graded=rows.graded,
+        preferences=rows.preferences,
+        digests=rows.digests,
+        files=rows.files,
+    )

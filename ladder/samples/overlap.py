@@ -13,10 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ladder.language.words import has_no_spaces, running_words
 from ladder.samples.duplicates import folded
 
 MOST_WORDS, LEAST_WORDS = 13, 5
 """Fewer than five words in a row are shared by chance and by every template."""
+MOST_CHARACTERS, LEAST_CHARACTERS = 20, 8
+"""The same where characters stand for words: a Chinese word has about 1.6 of them."""
 SHORT_ROWS = 25
 """Percentile of the held-out lengths that n does not exceed: three rows of four are checked."""
 
@@ -60,8 +63,7 @@ def find_overlap(
     """Look for the held-out examples' word n-grams in known texts.
 
     Memory grows with the held-out examples alone: known texts are read once, one at a time. Words
-    are what white space parts once a text is folded, so a text in a script without spaces is one
-    word; the coverage shows it.
+    are what white space parts once a text is folded; in scripts without spaces, characters.
 
     Args:
         held: the eval set.
@@ -69,8 +71,8 @@ def find_overlap(
         most: pairs to return.
         advance: called with the number of known texts done, for a progress bar.
     """
-    lengths = [len(folded(text).split()) for text in held]
-    n = words_to_share(lengths)
+    lengths = [len(_words(text)) for text in held]
+    n = _shared_words(held, lengths)
     index = _Index(held, n)
     share = np.zeros(len(held))
     source = np.zeros(len(held), dtype=np.int64)
@@ -97,17 +99,27 @@ def most_held(held: Sequence[str], known: Iterable[str]) -> Iterator[tuple[int, 
     The share is of the row's distinct word n-grams, as in `find_overlap`; 0 (of row 0) where the
     text holds none of any.
     """
-    index = _Index(held, words_to_share([len(folded(text).split()) for text in held]))
+    index = _Index(held, _shared_words(held, [len(_words(text)) for text in held]))
     for text in known:
         rows, shares = index.look_up(text)
         best = int(shares.argmax()) if len(shares) else None
         yield (0, 0.0) if best is None else (int(rows[best]), float(shares[best]))
 
 
-def words_to_share(lengths: Sequence[int]) -> int:
+def words_to_share(lengths: Sequence[int], least: int = LEAST_WORDS, most: int = MOST_WORDS) -> int:
     """Return n: the 25th percentile of the rows' lengths in words, from 5 to 13."""
-    short = int(np.percentile(lengths, SHORT_ROWS, method="lower")) if lengths else MOST_WORDS
-    return max(LEAST_WORDS, min(MOST_WORDS, short))
+    short = int(np.percentile(lengths, SHORT_ROWS, method="lower")) if lengths else most
+    return max(least, min(most, short))
+
+
+def _shared_words(held: Sequence[str], lengths: Sequence[int]) -> int:
+    if 2 * sum(map(has_no_spaces, held)) > len(held):
+        return words_to_share(lengths, LEAST_CHARACTERS, MOST_CHARACTERS)
+    return words_to_share(lengths)
+
+
+def _words(text: str) -> list[str]:
+    return running_words(folded(text))
 
 
 class _Index:
@@ -136,7 +148,7 @@ class _Index:
 
 def _grams(text: str, n: int) -> NDArray[np.int64]:
     """Return the text's distinct word n-grams as 64-bit hashes: a false hit needs 2^32 of them."""
-    return np.array(list(set(_hashes(folded(text).split(), n))), dtype=np.int64)
+    return np.array(list(set(_hashes(_words(text), n))), dtype=np.int64)
 
 
 def _hashes(words: Sequence[str], n: int) -> Iterator[int]:

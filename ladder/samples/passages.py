@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ladder.language.words import count_words
+
 LONG_WORDS = 350
 """Documents up to this length stay whole."""
 PASSAGE_WORDS = 220
 OVERLAP = 0.1
 """The share of a passage that the one before it has said: an answer is not cut in two."""
 CHARACTERS_PER_WORD = 6
-"""With the space after it; for languages that put none between words."""
+"""With the space after it; for what is no prose and has no spaces."""
 
 
 def passages(text: str) -> Iterator[tuple[int, int]]:
@@ -30,4 +32,4 @@ def passages(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _words(text: str) -> int:
-    return max(len(text.split()), len(text) // CHARACTERS_PER_WORD)
+    return max(count_words(text), len(text) // CHARACTERS_PER_WORD)

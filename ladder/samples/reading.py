@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ladder.errors import DataError, Problem
 from ladder.files import digest_of
-from ladder.samples.formats import content_digest, raw_rows, whole_text
+from ladder.samples.columns import Understood, mapping, nearest, our_columns
+from ladder.samples.formats import Findings, content_digest, raw_rows, whole_text
+from ladder.samples.layouts import (
+    OWN,
+    Layout,
+    UnreadableError,
+    answer_of,
+    columns_of,
+    content_of,
+    ends_late,
+    layout_of,
+    read_row,
+    said_of,
+    shared_system,
+    the_layout,
+)
 from ladder.samples.preferences import Preference, mistake_of, told_before
 from ladder.samples.rows import Document, Graded, Rows, Sample
+from ladder.samples.values import is_scalar, list_in, nfc, plain, text_of
 from ladder.task import DATASETS_PREFIX, ColumnName, Task
 
 MOST_PROBLEMS_SHOWN = 20
@@ -23,8 +38,22 @@ PAIR: tuple[ColumnName, ColumnName] = ("chosen", "rejected")
 MARKS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
 
 
-_Reader = Callable[..., Iterator[tuple[str, Any]]]
-"""(task, role, numbered rows, problems) -> (where, row)."""
+SAMPLE_ROLES = ("train", "test", "examples", "unlabeled", "synthetic")
+
+
+@dataclass
+class _File:
+    """One file of the task, while it is read."""
+
+    role: str
+    value: str
+    numbered: list[tuple[str, Mapping[str, Any]]]
+    findings: Findings
+    layout: Layout = OWN
+    theirs: dict[str, str] = field(default_factory=dict)
+    """Our column -> theirs, where it is not the one that the task file names."""
+    used: list[tuple[str, str]] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
 
 
 def read_rows(task: Task) -> Rows:
@@ -34,34 +63,31 @@ def read_rows(task: Task) -> Rows:
         DataError: with each wrong row, by file and line.
         MissingExtraError: a parquet file or a saved data set needs the `data` extra.
     """
-    problems: list[Problem] = []
+    files = [_read_file(task, role, value) for role, value in task.data.files().items()]
+    samples = [file for file in files if file.role in SAMPLE_ROLES]
+    chats = [(file.layout, row) for file in samples for _, row in file.numbered]
+    shared = shared_system(chats) if len(chats) > 1 else ""
     found: dict[str, tuple[Any, ...]] = {}
     places: dict[str, list[str]] = {}
     digests = []
-    readers: dict[str, _Reader] = {
-        "documents": _read_documents,
-        "graded": _read_graded,
-        "preferences": _read_preferences,
-    }
-    for role, value in task.data.files().items():
-        known = len(problems)
-        numbered = list(raw_rows(task, role, value, problems))
-        numbered = list(whole_text(numbered, problems))
-        read: _Reader = readers.get(role, _read_samples)
-        placed = list(read(task, role, numbered, problems))
-        measured = role in ("test", "examples")  # the split says how many it needs
-        if not (numbered or measured) and len(problems) == known:
-            fix = "Fill the file, or take it out of the task."
-            problems.append(
-                Problem(f"{task.source}: data.{role}", f"no rows in {value}", "rows", fix)
-            )
-        problems[known:] = _said_once(problems[known:], len(numbered))
-        found[role] = tuple(row for _, row in placed)
-        places[role] = [where for where, _ in placed]
-        if value.startswith(DATASETS_PREFIX):
-            digests.append((role, digest_of([asdict(row) for row in found[role]])))
+    for file in files:
+        problems, empty = file.findings.problems, not file.numbered
+        if file in samples:
+            _translate(task, file, shared)
+        placed = list(_placed(task, file))
+        measured = file.role in ("test", "examples")  # the split says how many it needs
+        if empty and not measured and not problems:
+            fix, where = "Fill the file, or take it out of the task.", f"data.{file.role}"
+            got = f"no rows in {file.value}"
+            problems.append(Problem(f"{task.source}: {where}", got, "rows", fix))
+        problems[:] = _said_once(problems, len(file.numbered))
+        found[file.role] = tuple(row for _, row in placed)
+        places[file.role] = [where for where, _ in placed]
+        if file.value.startswith(DATASETS_PREFIX):
+            digests.append((file.role, digest_of([asdict(row) for row in found[file.role]])))
         else:
-            digests.append((role, content_digest(task.find_data(value), problems)))
+            digests.append((file.role, content_digest(task.find_data(file.value), problems)))
+    problems = [problem for file in files for problem in file.findings.problems]
     problems += _clashing_ids(found, places)
     if problems:
         shown = problems[:MOST_PROBLEMS_SHOWN]
@@ -69,7 +95,100 @@ def read_rows(task: Task) -> Rows:
         if rest:
             shown.append(Problem("…", f"{rest} more such rows", "none"))
         raise DataError(shown)
-    return Rows(**found, digests=tuple(digests))
+    return Rows(**found, digests=tuple(digests), files=tuple(map(_understood, files)))
+
+
+def _read_file(task: Task, role: str, value: str) -> _File:
+    findings = Findings()
+    rows = ((where, plain(row)) for where, row in raw_rows(task, role, value, findings))
+    file = _File(role, value, list(whole_text(list(rows), findings.problems)), findings)
+    if role in SAMPLE_ROLES:
+        mapped, with_target = set(task.data.columns), role != "unlabeled"
+        layouts = [layout_of(row, mapped, with_target) for _, row in file.numbered]
+        layout = the_layout(file.numbered, layouts)
+        if isinstance(layout, Problem):
+            findings.problems.append(layout)
+            file.numbered = []
+        else:
+            file.layout = layout
+    _note_columns(task, file)
+    return file
+
+
+def _note_columns(task: Task, file: _File) -> None:
+    """Note which columns of a file are read as which of ours, and which are not read."""
+    there = list(dict.fromkeys(name for _, row in file.numbered for name in row))
+    if file.layout is not OWN:
+        columns, documents = dict.fromkeys(there), bool(task.data.documents)
+        inputs, target = columns_of(file.layout, columns, documents)
+        file.used.append(("input", " + ".join(inputs)))
+        file.theirs["input"] = inputs[0]
+        own_target = bool({"target", "targets"} & {*task.data.columns, *there})
+        if not own_target:
+            file.used.append(("target", target or inputs[0]))
+            file.theirs["target"] = target or inputs[0]
+        there = [name for name in there if name not in (*inputs, *([] if own_target else [target]))]
+    read = set()
+    for ours in our_columns(file.role):
+        theirs = _column(task, ours)
+        outer = theirs if theirs in there else theirs.partition(".")[0]
+        if outer in there and ours not in file.theirs:
+            kind = file.findings.kinds.get(theirs)
+            file.used.append((ours, f"{theirs} ({kind})" if kind else theirs))
+            read.add(outer)
+    file.unread = [name for name in there if name not in read and file.role != "synthetic"]
+
+
+def _translate(task: Task, file: _File, shared: str) -> None:
+    """Give the rows of a known layout their `input` and `target`, and note how."""
+    if file.layout is OWN or not file.numbered:
+        return
+    documents = bool(task.data.documents)
+    mapped = {"target", "targets"} & task.data.columns.keys()
+    target = _column(task, "targets" if "targets" in mapped else "target") if mapped else ""
+    columns = dict.fromkeys(name for _, row in file.numbered for name in row)
+    file.findings.notes += said_of(file.layout, columns, target, documents, shared)
+    late = sum(ends_late(file.layout, row) for _, row in file.numbered)
+    if late and file.role != "unlabeled":
+        noun = "1 chat goes on" if late == 1 else f"{late} chats go on"
+        said = f"{file.value}: {noun} after the assistant's last turn, which is not read"
+        file.findings.warnings.append(said)
+    rows: list[tuple[str, Mapping[str, Any]]] = []
+    for where, row in file.numbered:
+        try:
+            known = {**row, "target": _at(row, target)} if target else row
+            made = read_row(file.layout, known, documents, shared, file.role != "unlabeled")
+        except UnreadableError as error:
+            got, wanted = error.args
+            place = f"{where}: {file.layout.needs[0]}"
+            file.findings.problems.append(Problem(place, got, wanted))
+        else:
+            rows.append((where, made))
+    file.numbered = rows
+
+
+def _placed(task: Task, file: _File) -> Iterator[tuple[str, Any]]:
+    """Yield (where, row) of a file, as its role has them; mistakes are added to its problems."""
+    problems = file.findings.problems
+    if file.role == "documents":
+        yield from _read_documents(task, file.role, file.numbered, problems)
+    elif file.role == "graded":
+        yield from _read_graded(task, file.numbered, problems)
+    elif file.role == "preferences":
+        yield from _read_preferences(task, file.numbered, problems)
+    else:
+        yield from _read_samples(task, file)
+
+
+def _understood(file: _File) -> Understood:
+    return Understood(
+        role=file.role,
+        file=file.value,
+        used=tuple(file.used),
+        unread=tuple(file.unread),
+        notes=tuple(file.findings.notes),
+        warnings=tuple(file.findings.warnings),
+    )
 
 
 def _said_once(problems: list[Problem], rows: int) -> list[Problem]:
@@ -85,8 +204,12 @@ def _said_once(problems: list[Problem], rows: int) -> list[Problem]:
     return kept
 
 
+def _column(task: Task, name: ColumnName) -> str:
+    return nfc(task.data.columns.get(name, name))
+
+
 def _field(row: Mapping[str, Any], task: Task, name: ColumnName) -> Any:
-    return _at(row, task.data.columns.get(name, name))
+    return _at(row, _column(task, name))
 
 
 def _at(row: Mapping[str, Any], column: str) -> Any:
@@ -98,31 +221,89 @@ def _at(row: Mapping[str, Any], column: str) -> Any:
     return _at(found, inner) if isinstance(found, Mapping) else None
 
 
-def _read_samples(
-    task: Task,
-    role: str,
-    numbered: list[tuple[str, Mapping[str, Any]]],
-    problems: list[Problem],
-) -> Iterator[tuple[str, Sample]]:
-    needed: tuple[ColumnName, ...] = ("input",) if role == "unlabeled" else ("input", "target")
-    for position, (where, row) in enumerate(numbered, start=1):
-        texts = {name: _text(_field(row, task, name)) for name in needed}
-        missing = [name for name, text in texts.items() if not text]
-        for name in missing:
-            problems.append(_missing(where, task, name, row))
-        if missing:
+def _read_samples(task: Task, file: _File) -> Iterator[tuple[str, Sample]]:
+    problems = file.findings.problems
+    for position, (where, row) in enumerate(file.numbered, start=1):
+        asked, wrong = _input(task, where, row), []
+        if not asked:
+            wrong.append(_missing(where, task, "input", row, file.theirs))
+        targets: tuple[str, ...] = ()
+        if file.role != "unlabeled":
+            try:
+                targets = targets_of(task, row)
+                if not targets:
+                    wrong.append(_missing(where, task, "target", row, file.theirs))
+            except UnreadableError as error:
+                wrong.append(_wrong_target(where, file.theirs.get("target"), task, error))
+        problems += wrong
+        if wrong:
             continue
-        doc_ids = _field(row, task, "doc_ids") or ()
         sample = Sample(
-            id=_text(_field(row, task, "id")) or f"{role}-{position}",
-            input=texts["input"],
-            target=texts.get("target", ""),
-            doc_ids=tuple(map(str, doc_ids if isinstance(doc_ids, list | tuple) else [doc_ids])),
-            group=_text(_field(row, task, "group")),
-            stratum=_text(_field(row, task, "stratum")),
-            time=_text(_field(row, task, "time")),
+            id=text_of(_field(row, task, "id")) or f"{file.role}-{position}",
+            input=asked,
+            target=targets[0] if targets else "",
+            also_right=targets[1:],
+            doc_ids=_texts(_field(row, task, "doc_ids")),
+            group=text_of(_field(row, task, "group")),
+            stratum=text_of(_field(row, task, "stratum")),
+            time=text_of(_field(row, task, "time")),
         )
         yield where, sample
+
+
+def _input(task: Task, where: str, row: Mapping[str, Any]) -> str:
+    value = _field(row, task, "input")
+    try:
+        return content_of(value)
+    except UnreadableError:  # a list of something else than turns
+        return text_of(value)
+
+
+def targets_of(task: Task, row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the right answers of a row, each once: those of `target`, then those of `targets`.
+
+    A list of texts (or numbers) holds several right answers. In a task whose answers are JSON a
+    list in `target` is the answer itself; there `targets` holds several.
+
+    Raises:
+        UnreadableError: a list of anything else: what was found, what was wanted.
+    """
+    is_json = task.answer.type == "json"
+    one, several = _field(row, task, "target"), _field(row, task, "targets")
+    if isinstance(several, str):
+        several = list_in(several) or several
+    if not is_json:
+        one, several = answer_of(one), answer_of(several)
+    given = one if isinstance(one, list) and not is_json else [one]
+    given = [*given, *(several if isinstance(several, list) else [several])]
+    if not is_json and any(isinstance(value, list) for value in (one, several)):
+        _refuse_odd([value for value in (one, several) if isinstance(value, list)])
+    return tuple(dict.fromkeys(text for value in given if (text := text_of(value))))
+
+
+def _refuse_odd(lists: list[list[Any]]) -> None:
+    for values in lists:
+        odd = next((value for value in values if not is_scalar(value) or value == ""), "")
+        if odd != "" or "" in values:
+            names = {dict: "objects", list: "lists", str: "empty texts", type(None): "empty values"}
+            kind = names.get(type(odd), "other values")
+            mixed = "" if all(type(value) is type(odd) for value in values) else " among others"
+            got = f"a list with {kind}{mixed}, `{text_of(values)[:60]}`"
+            raise UnreadableError(got, "a text, or a list of texts that are all right answers")
+
+
+def _wrong_target(where: str, theirs: str | None, task: Task, error: UnreadableError) -> Problem:
+    got, wanted = error.args
+    fix = (
+        "List the right answers as texts; where the list itself is the answer: answer: {type: json}"
+    )
+    return Problem(f"{where}: {theirs or _column(task, 'target')}", got, wanted, fix)
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    """Return the texts of a list, or the one of a single value; missing ones are left out."""
+    values = value if isinstance(value, list) else list_in(text_of(value)) or [value]
+    return tuple(text for one in values if (text := text_of(one)))
 
 
 def _read_documents(
@@ -132,13 +313,13 @@ def _read_documents(
     problems: list[Problem],
 ) -> Iterator[tuple[str, Document]]:
     for position, (where, row) in enumerate(numbered, start=1):
-        text = _text(_field(row, task, "text"))
+        text = text_of(_field(row, task, "text"))
         if not text:
             problems.append(_missing(where, task, "text", row))
             continue
         document = Document(
-            id=_text(_field(row, task, "id") or row.get("id")) or f"{role}-{position}",
-            title=_text(_field(row, task, "title")),
+            id=text_of(_field(row, task, "id")) or text_of(row.get("id")) or f"{role}-{position}",
+            title=text_of(_field(row, task, "title")),
             text=text,
         )
         yield where, document
@@ -146,13 +327,12 @@ def _read_documents(
 
 def _read_graded(
     task: Task,
-    role: str,
     numbered: list[tuple[str, Mapping[str, Any]]],
     problems: list[Problem],
 ) -> Iterator[tuple[str, Graded]]:
     first: dict[tuple[str, str], str] = {}
     for where, row in numbered:
-        asked, answer = _text(_field(row, task, "input")), _text(_field(row, task, "answer"))
+        asked, answer = text_of(_field(row, task, "input")), text_of(_field(row, task, "answer"))
         human = _grade(_field(row, task, "human"))
         wrong = list(_graded_problems(task, where, row, human))
         if not wrong and (asked, answer) in first:
@@ -163,13 +343,18 @@ def _read_graded(
         if wrong or human is None:
             continue
         first[asked, answer] = where
-        yield where, Graded(asked, answer, human, _text(_field(row, task, "target")))
+        try:
+            target = next(iter(targets_of(task, row)), "")
+        except UnreadableError as error:
+            problems.append(_wrong_target(where, None, task, error))
+        else:
+            yield where, Graded(asked, answer, human, target)
 
 
 def _graded_problems(
     task: Task, where: str, row: Mapping[str, Any], human: float | None
 ) -> Iterator[Problem]:
-    if not _text(_field(row, task, "input")):
+    if not text_of(_field(row, task, "input")):
         yield _missing(where, task, "input", row)
     # An empty answer can be graded; one that is not there cannot.
     if _field(row, task, "answer") is None:
@@ -185,7 +370,6 @@ def _graded_problems(
 
 def _read_preferences(
     task: Task,
-    role: str,
     numbered: list[tuple[str, Mapping[str, Any]]],
     problems: list[Problem],
 ) -> Iterator[tuple[str, Preference]]:
@@ -194,13 +378,13 @@ def _read_preferences(
     first: dict[Preference, str] = {}
     for where, row in numbered:
         needed: tuple[ColumnName, ...] = ("input", *PAIR) if in_pairs else ("input", "answer")
-        missing = [name for name in needed if not _text(_field(row, task, name))]
+        missing = [name for name in needed if not text_of(_field(row, task, name))]
         if not in_pairs and _field(row, task, "desirable") is None:
             missing.append("desirable")
         problems += [_missing(where, task, name, row) for name in missing]
         if missing:
             continue
-        texts = [_text(_field(row, task, name)) for name in needed]
+        texts = [text_of(_field(row, task, name)) for name in needed]
         found = Preference(*texts) if in_pairs else _single(task, row, *texts)
         wrong = mistake_of(found) if isinstance(found, Preference) else found
         if isinstance(found, Preference) and wrong is None:
@@ -232,22 +416,26 @@ def _grade(value: object) -> float | None:
     return grade if 0 <= grade <= 1 else None
 
 
-def _text(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, dict | list | bool):
-        return json.dumps(value, ensure_ascii=False)
-    return str(value).strip()
-
-
-def _missing(where: str, task: Task, name: ColumnName, row: Mapping[str, Any]) -> Problem:
-    column = task.data.columns.get(name, name)
-    if column in row or _at(row, column) is not None:
+def _missing(
+    where: str,
+    task: Task,
+    name: ColumnName,
+    row: Mapping[str, Any],
+    theirs: Mapping[str, str] | None = None,
+) -> Problem:
+    column = (theirs or {}).get(name) or _column(task, name)
+    value = _at(row, column)
+    if isinstance(value, bytes):
+        fix = "Write the column as text."
+        got = f"bytes that are no text ({value[:8]!r})"
+        return Problem(f"{where}: {column}", got, "text, or its bytes in UTF-8", fix)
+    if column in row or value is not None:
         return Problem(
             f"{where}: {column}", "an empty value", "text", "Fill it or take the row out"
         )
     got = f"the columns {', '.join(map(str, row))}"[:160]
-    fix = f"Name yours in the task file: data: {{columns: {{{name}: YOUR_COLUMN}}}}"
+    near = [other for other in row if nearest(other, (name,))]
+    fix = f"Name yours in the task file: {mapping(name, near[0] if near else 'YOUR_COLUMN')}"
     if name in task.data.columns:
         fix = f"Fix data.columns.{name} in the task file, or take it out."
     return Problem(f"{where}: {column}", got, f"the column `{column}`", fix)

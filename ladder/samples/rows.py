@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ladder.samples.columns import Understood
 from ladder.samples.preferences import Preference
 
 
@@ -78,3 +79,5 @@ class Rows:
     graded: tuple[Graded, ...] = ()
     preferences: tuple[Preference, ...] = ()
     digests: tuple[tuple[str, str], ...] = ()
+    files: tuple[Understood, ...] = ()
+    """How each file was read."""

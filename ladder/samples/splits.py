@@ -7,15 +7,20 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from unicodedata import category
 
 from ladder.errors import DataError, Problem
+from ladder.samples.conflicts import find_conflicts
 from ladder.samples.data import Data
 from ladder.samples.duplicates import clusters
 from ladder.samples.passages import passages
 from ladder.samples.rows import Document, Rows, Sample
+from ladder.samples.values import nfc
 from ladder.task import Task
+from ladder.wording import harmless
 
 LEAST_HELD_OUT = 10
 MOST_DEV, MOST_GATE, MOST_SEALED = 120, 400, 200
@@ -44,8 +49,9 @@ def split(task: Task, rows: Rows, pairs: Sequence[tuple[int, int]]) -> Data:
         DataError: too few rows, or labels that do not fit.
     """
     samples = all_samples(rows)
-    cluster = clusters(len(samples), pairs)
     train_size = len(rows.examples) + len(rows.train)
+    conflicts = find_conflicts(task.answer.type, samples, pairs, train_size)
+    cluster = clusters(len(samples), conflicts.same)
     first_of: dict[int, int] = {}
     kept, duplicates, contaminated, leaked = [], [], [], []
     for at, sample in enumerate(samples):
@@ -76,6 +82,10 @@ def split(task: Task, rows: Rows, pairs: Sequence[tuple[int, int]]) -> Data:
         duplicates=tuple(duplicates),
         contaminated=tuple(contaminated),
         leaked=tuple(leaked),
+        contradictions=tuple((samples[b], samples[a]) for a, b in conflicts.contradictions),
+        mislabelled=conflicts.beyond,
+        reworded=tuple((samples[b].id, samples[a].id) for a, b in conflicts.reworded),
+        labelled=len(samples),
     )
 
 
@@ -188,24 +198,60 @@ def _labels(
     if task.answer.type != "label":
         return ()
     given = task.answer.labels
-    labels = tuple(given or sorted({s.target for s in train} or {s.target for s in samples}))
+    learnt = {target for sample in train for target in sample.targets}
+    labels = given or tuple(sorted(learnt or {t for s in samples for t in s.targets}))
     where = f"{task.source}: answer.labels"
     if len(labels) < 2:
         fix = "With one label there is nothing to decide."
         raise DataError([Problem(where, f"only the label `{labels[0]}`", "two or more", fix)])
     source = "answer.labels" if given else "the training examples"
-    fix = "Fix the rows, or list every allowed answer under answer.labels."
-    unknown = [sample for sample in samples if sample.target not in labels]
+    known = set(labels)
+    unknown = [(s, target) for s in samples for target in s.targets if target not in known]
     if unknown:
         raise DataError(
             [
                 Problem(
-                    f"{_file_of(task, rows, s)}: row {s.id}",
-                    f"the target `{s.target[:60]}`",
+                    f"{_file_of(task, rows, sample)}: row {sample.id}",
+                    f"the target `{target[:60]}`",
                     f"one of {source}",
-                    fix,
+                    _fix_of_label(target, labels),
                 )
-                for s in unknown[:5]
+                for sample, target in unknown[:5]
             ]
         )
     return labels
+
+
+def _fix_of_label(target: str, labels: Sequence[str]) -> str:
+    """Say how a target becomes a label: by the one that it nearly is, or by a longer list."""
+    near = next((label for label in labels if same_label(label, target)), None)
+    if near is not None:
+        return f"Did you mean `{near}`? Write it alike in every file."
+    return "Fix the rows, or list every allowed answer under answer.labels."
+
+
+def same_label(one: str, other: str) -> bool:
+    """Tell whether two labels differ only in capitals, spaces, unseen signs, or as 1 and 1.0."""
+    return _bare(one) == _bare(other)
+
+
+def alike_labels(labels: Sequence[str]) -> Iterator[str]:
+    """Yield a warning for labels that are one label, written in two ways."""
+    alike: dict[str, list[str]] = {}
+    for label in labels:
+        alike.setdefault(_bare(label), []).append(label)
+    for same in alike.values():
+        if len(same) > 1:
+            written = " and ".join(f"`{harmless(label, 60)}`" for label in same[:4])
+            yield (
+                f"warning: the labels {written} differ in capitals, spaces or unseen signs alone: "
+                "they count as different answers; write one label in one way"
+            )
+
+
+def _bare(label: str) -> str:
+    try:
+        return str(float(label))
+    except ValueError:
+        plain = re.sub(r"[\s_.\'\"]+|(?<=\w)-(?=\w)", "", nfc(label).casefold())
+        return "".join(sign for sign in plain if category(sign)[0] != "C") or label

@@ -13,6 +13,7 @@ from pathlib import Path
 from ladder.errors import DataError, Problem, TaskError
 from ladder.evidence import SyntheticRecord
 from ladder.files import file_digest, read_record
+from ladder.language.words import count_words
 from ladder.samples.cleanness import LEAST_SHARE
 from ladder.samples.data import Data
 from ladder.samples.duplicates import folded, like_pairs
@@ -99,7 +100,7 @@ def too_near(written: Sequence[Sample], held: Sequence[Sample]) -> dict[int, str
     inputs = [row.input for row in held]
     places: dict[str, list[int]] = {}
     for at, row in enumerate(written):
-        sentence = len(row.target.split()) >= LEAST_WORDS  # shorter ones are labels and the like
+        sentence = count_words(row.target) >= LEAST_WORDS  # shorter ones are labels and the like
         for text in {row.input, row.target} if sentence else {row.input}:
             places.setdefault(folded(text), []).append(at)
     # The held-out examples come first: of equal texts only the first is compared with the others.

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Callable
 
 from ladder.errors import Problem, TaskError
-from ladder.scorers.base import ModelScorer, Score, Scorer, best_score
+from ladder.scorers.base import FittedScorer, ModelScorer, Score, Scorer, best_score, fitted
 from ladder.scorers.contains import contains
 from ladder.scorers.exact_match import exact_match
 from ladder.scorers.hf_evaluate import hf_evaluate, metric_code
@@ -34,11 +34,13 @@ TRUSTED = Consent()
 __all__ = [
     "MODEL_SCORERS",
     "SCORERS",
+    "FittedScorer",
     "ModelScorer",
     "Score",
     "Scorer",
     "best_score",
     "code_behind",
+    "fitted",
     "make_scorer",
     "runs_code",
 ]

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from ladder.language.words import composed
+
 
 @dataclass(frozen=True, slots=True)
 class Score:
@@ -20,6 +22,15 @@ class Scorer(Protocol):
 
     def __call__(self, answer: str, target: str) -> Score:
         """Return the score; both texts may be empty, neither raises."""
+        ...
+
+
+@runtime_checkable
+class FittedScorer(Scorer, Protocol):
+    """A scorer that reads something off the task's own targets before it scores."""
+
+    def fitted(self, targets: Sequence[str]) -> Scorer:
+        """Return the scorer for these targets; it must not depend on their order."""
         ...
 
 
@@ -63,7 +74,15 @@ class ModelScorer(Protocol):
         ...
 
 
+def fitted(scorer: Scorer | ModelScorer, targets: Sequence[str]) -> Scorer | ModelScorer:
+    """Return a scorer made ready for a task's targets, where it is one that can be."""
+    return scorer.fitted(targets) if isinstance(scorer, FittedScorer) else scorer
+
+
 def fold(text: str, *, lowercase: bool) -> str:
-    """Fold white space, and case if wanted. Punctuation stays: in code it carries the meaning."""
-    folded = " ".join(text.split())
-    return folded.casefold() if lowercase else folded
+    """Fold white space, how accents are encoded (NFC) and what nobody sees; case if wanted.
+
+    Punctuation stays: in code it carries the meaning.
+    """
+    folded = composed(text)
+    return composed(folded.casefold()) if lowercase else folded

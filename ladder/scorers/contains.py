@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from ladder.language.words import holds
 from ladder.scorers.base import Score, Scorer
-from ladder.scorers.token_f1 import plain_words, squad_tokens
+from ladder.scorers.token_f1 import articles_of, word_pair
 
 
-def contains() -> Scorer:
-    """Look for the target's words in order, next to each other, after SQuAD normalisation."""
+def contains(*, articles: str = "en") -> Scorer:
+    """Look for the target's words in order, next to each other, read as `token_f1` reads them.
+
+    Args:
+        articles: the language whose articles are left out, or none.
+    """
+    dropped = articles_of(articles)
 
     def score(answer: str, target: str) -> Score:
-        words, wanted = squad_tokens(answer), squad_tokens(target)
-        if not wanted:  # the target is an article, such as the option letter "A"
-            words, wanted = plain_words(answer), plain_words(target)
-        size = len(wanted)
-        found = bool(size) and any(
-            words[at : at + size] == wanted for at in range(len(words) - size + 1)
-        )
+        found = holds(*word_pair(answer, target, dropped))
         return Score(float(found), "contained" if found else "the target is not in the answer")
 
     return score

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator
 
 from ladder.samples.answer_schema import MISSING, parsed
@@ -36,10 +37,12 @@ _Path = tuple[str | int, ...]
 def _leaves(value: object, path: _Path = ()) -> Iterator[tuple[_Path, object]]:
     if isinstance(value, dict) and value:
         for key, inner in value.items():
-            yield from _leaves(inner, (*path, key))
+            yield from _leaves(inner, (*path, unicodedata.normalize("NFC", key)))
     elif isinstance(value, list) and value:
         for index, inner in enumerate(value):
             yield from _leaves(inner, (*path, index))
+    elif isinstance(value, str):
+        yield path, ("", unicodedata.normalize("NFC", value))
     else:
         # 1 and true are equal in Python and are not in JSON.
         yield path, (type(value).__name__ if isinstance(value, bool) else "", value)

@@ -20,8 +20,11 @@ from ladder.inference.evaluator import Evaluator
 from ladder.inference.failures import require_answers
 from ladder.inference.outcome import Outcome
 from ladder.inference.prompts import MANY_LABELS
+from ladder.language.numbers import last_number
+from ladder.language.words import characters, count_words, search_terms
 from ladder.samples.rows import Sample
 from ladder.task import ModelRef
+from ladder.wording import in_a_row, one_of
 
 TELLING_WORDS = 6
 TELLING_Z = 1.96
@@ -59,7 +62,7 @@ def instructions(
     few = 0 < len(labels) <= MANY_LABELS
     listed = goal
     if few and incumbent.form == "plain":  # a chat names the labels by itself
-        listed = f"{goal}\nAnswer with one of: {', '.join(map(_line, labels))}."
+        listed = f"{goal}\n{one_of([*map(_line, labels)])}"
         found.append(Instruction("the goal and the labels", listed))
     if few and (telling := telling_words(rows, labels)):
         lines = [f"{_line(label)}: often with {', '.join(words)}." for label, words in telling]
@@ -82,7 +85,7 @@ def telling_words(
     import numpy as np
     from sklearn.feature_extraction.text import CountVectorizer
 
-    counter = CountVectorizer(min_df=2, token_pattern=r"(?u)\b[^\W\d_]{2,}\b")
+    counter = CountVectorizer(min_df=2, analyzer=_long_words)
     try:
         counts = counter.fit_transform([row.input for row in rows])
     except ValueError:  # too few rows, or none with a word in it
@@ -106,6 +109,15 @@ def telling_words(
     return found
 
 
+def _long_words(text: str) -> list[str]:
+    """Return the words of two characters or more, without those that hold a digit."""
+    return [
+        word
+        for word in search_terms(text)
+        if len(characters(word)) > 1 and not any(map(str.isdigit, word)) and "_" not in word
+    ]
+
+
 def form_of(targets: Sequence[str]) -> str:
     """Say in a sentence what all answers have in common; nothing where it is not clear."""
     if not targets:
@@ -116,7 +128,7 @@ def form_of(targets: Sequence[str]) -> str:
         return f"Answer with JSON with the keys {', '.join(map(_line, shared))}." if shared else ""
     if all(_is_number(target) for target in targets):
         return "Answer with a number alone."
-    words = sorted(len(target.split()) for target in targets)
+    words = sorted(map(count_words, targets))
     usual = words[math.ceil(0.95 * len(words)) - 1]
     if usual > FEW_WORDS:
         return ""
@@ -167,7 +179,7 @@ def _reflection(
     ]
     labels = evaluator.data.labels
     if 0 < len(labels) <= MANY_LABELS:
-        lines.append(f"The answers it may give: {', '.join(map(_line, labels))}.")
+        lines.append(f"The answers it may give: {in_a_row([*map(_line, labels)])}.")
     lines += ["", "It got these wrong:"]
     for failure in failures[:FAILURES_SHOWN]:
         lines += [
@@ -193,10 +205,7 @@ def _keys(target: str) -> list[str] | None:
 
 
 def _is_number(text: str) -> bool:
-    try:
-        return math.isfinite(float(text.replace(",", "")))
-    except ValueError:
-        return False
+    return last_number(text) is not None and not any(map(str.isalpha, text))
 
 
 def _line(text: str) -> str:

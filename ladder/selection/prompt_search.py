@@ -216,7 +216,8 @@ def _read(evaluator: Evaluator, incumbent: Candidate, found: Combination, rows: 
         "empty": empty.completion.choice_logprobs,
         "none": (),
     }
-    places = [evaluator.data.labels.index(sample.target) for sample in dev]
+    labels = evaluator.data.labels
+    places = [[labels.index(target) for target in sample.targets] for sample in dev]
     readings = [
         Reading(right_label(values, places, prior), calibration)
         for calibration, prior in priors.items()
@@ -225,20 +226,22 @@ def _read(evaluator: Evaluator, incumbent: Candidate, found: Combination, rows: 
 
 
 def right_label(
-    values: Sequence[Sequence[float]], places: Sequence[int], prior: Sequence[float] = ()
+    values: Sequence[Sequence[float]],
+    places: Sequence[int | list[int]],
+    prior: Sequence[float] = (),
 ) -> float:
     """Return the mean probability of the right label, in 0..1, over the rows with an answer.
 
     Args:
         values: of each row, the log-probability of each label; empty where no answer came.
-        places: of each row, which label is right.
+        places: of each row, which label is right, or which are.
         prior: of each label, the log-probability that it has whatever the input is.
     """
     import numpy as np
     from scipy.special import softmax
 
     found = [
-        softmax(np.subtract(row, prior) if prior else np.asarray(row))[place]
+        np.sum(softmax(np.subtract(row, prior) if prior else np.asarray(row))[place])
         for row, place in zip(values, places, strict=True)
         if row
     ]

@@ -15,6 +15,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from ladder.diagnosis.cut_answers import why_none_began
 from ladder.errors import NoVerdictError
 from ladder.evidence import Candidate, RaceLine
 from ladder.gate.verdict import too_many_failed
@@ -49,10 +50,10 @@ def race(evaluator: Evaluator, candidates: Sequence[Candidate]) -> tuple[Candida
 
     winner, standings = best_of(len(candidates), len(dev), read, evaluator.watch)
     if winner is None:
-        worst = max(heard.values(), key=lambda outcomes: sum(o.score is None for o in outcomes))
-        raise NoVerdictError(
-            describe("no candidate could be compared with another on the dev examples", worst)
-        )
+        worst = max(heard, key=lambda at: sum(o.score is None for o in heard[at]))
+        what = "no candidate could be compared with another on the dev examples"
+        cut = why_none_began(evaluator, candidates[worst], heard[worst])
+        raise NoVerdictError(cut or describe(what, heard[worst]))
     lines = [
         RaceLine(
             description=candidate.description,

@@ -75,7 +75,7 @@ def _draft(
         shown = draw.sample(others, min(OTHERS_SHOWN, len(others))) + shown
     text = _text(bench, kind, shown)
     # The kind asked for stands last, so what does not fit is left out from the front.
-    while len(shown) > 1 and engine.count_tokens(text) + limit > engine.abilities.context:
+    while len(shown) > 1 and engine.most_tokens(text) + limit > engine.abilities.context:
         shown = shown[1:]
         text = _text(bench, kind, shown)
     request = replace(bare.request, temperature=TEMPERATURE, sample=bare.number)
@@ -101,7 +101,7 @@ def _text(bench: Bench, kind: str, shown: Sequence[Sample]) -> str:
 
 
 def _input_tokens(bench: Bench, engine: CachedEngine) -> int:
-    longest = max(engine.count_tokens(sample.input) for sample in bench.data.observed[:500])
+    longest = max(engine.most_tokens(sample.input) for sample in bench.data.observed[:500])
     return min(longest + longest // 4 + 8, engine.abilities.context // LONGEST_SHARE)
 
 

@@ -1,6 +1,6 @@
 """The task file: its schema, how it is read, and how it refers to models and files."""
 
-from ladder.task.files import DATA_SUFFIXES, LEARNT_OR_JUDGED, check_data
+from ladder.task.files import DATA_SUFFIXES, LEARNT_OR_JUDGED, check_data, kind_of_data
 from ladder.task.loading import (
     LEAST_PERCENT,
     MOST_VALUES,
@@ -69,6 +69,7 @@ __all__ = [
     "dotted",
     "duplicate_keys",
     "is_url",
+    "kind_of_data",
     "line_of",
     "lines_of",
     "load_task",

@@ -14,7 +14,28 @@ from ladder.task.places import Location, line_of, short
 from ladder.task.references import DATASETS_PREFIX, is_url, store_parts
 from ladder.task.schema import Task
 
-DATA_SUFFIXES = (".jsonl", ".csv", ".parquet")
+DATA_SUFFIXES = (".jsonl", ".csv", ".tsv", ".parquet")
+KINDS_OF_DATA = {
+    ".jsonl": "json",
+    ".ndjson": "json",
+    ".json": "json",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".parquet": "parquet",
+}
+PACKED = ".gz"
+SHEETS = (".xlsx", ".xls", ".xlsm", ".ods")
+
+
+def kind_of_data(name: str) -> str:
+    """Return how a file of rows is read: json, csv or parquet; empty where its name says neither.
+
+    Capitals do not matter, and a text file may be packed: `ROWS.CSV`, `rows.jsonl.gz`.
+    """
+    path = Path(name.lower())
+    packed = path.suffix == PACKED
+    kind = KINDS_OF_DATA.get(Path(path.stem).suffix if packed else path.suffix, "")
+    return "" if packed and kind == "parquet" else kind
 
 
 LEARNT_OR_JUDGED = ("train", "unlabeled", "preferences", "synthetic", "test")
@@ -73,9 +94,9 @@ def _check_file(task: Task, where: str, value: str) -> Problem | None:
     saved = name != value
     if saved:
         name = re.split("[@#]", name)[0]  # without the revision and the split
-    elif Path(name).suffix not in DATA_SUFFIXES:
+    elif not kind_of_data(name):
         wanted = f"a file ending in {', '.join(DATA_SUFFIXES)}, or {DATASETS_PREFIX}<id-or-folder>"
-        return Problem(where, f"`{value}`", wanted, "Convert the file, or name another one.")
+        return Problem(where, f"`{value}`", wanted, _conversion(name))
     try:
         roots = [root.resolve() for root in (task.folder, task.data_root) if root is not None]
         path = task.find_data(name)
@@ -93,6 +114,18 @@ def _check_file(task: Task, where: str, value: str) -> Problem | None:
             fix = "Take the key out, run `ladder synth`, and name the file that it accepts."
         return Problem(where, f"no file `{value}` (looked in {looked})", "a file that exists", fix)
     return None if saved else _unreadable(where, value, path)
+
+
+def _conversion(name: str) -> str:
+    """Say how a file of another kind becomes one that can be read."""
+    suffix = Path(name).suffix.lower()
+    if suffix in SHEETS:
+        return "Save the sheet as CSV (UTF-8), and name that file."
+    if suffix == ".arrow":
+        return f"Name the folder that save_to_disk wrote: {DATASETS_PREFIX}FOLDER"
+    if suffix in (".zip", ".bz2", ".xz", ".zst"):
+        return "Unpack it, or pack it with gzip: rows.jsonl.gz"
+    return "Convert the file, or name another one."
 
 
 def _unreadable(where: str, value: str, path: Path) -> Problem | None:

@@ -21,7 +21,7 @@ from ladder.files import fault_of_name, problem_of, read_text
 from ladder.json_values import HALF, UNWRITABLE, odd_values
 from ladder.redaction import keep_secrets_in
 from ladder.task.files import check_data
-from ladder.task.places import Location, dotted, duplicate_keys, line_of, lines_of, short
+from ladder.task.places import Location, dotted, duplicate_keys, line_of, lines_of, short, written
 from ladder.task.schema import DataFiles, Prices, Task
 from ladder.trust.code import Granted
 
@@ -30,6 +30,10 @@ TASK_FILE_LIMIT_BYTES = 1_000_000
 
 MOST_VALUES = 100_000
 """A task file may hold this many values once its aliases are written out."""
+
+
+TRUTHS = {"yes", "no", "on", "off", "true", "false", "y", "n"}
+"""What YAML 1.1 reads as true or false."""
 
 
 LEAST_PERCENT = 10
@@ -65,12 +69,15 @@ def load_task(path: Path, data_root: Path | None = None, granted: Granted = "tru
         raise TaskError([*problems, *_odd_problems(path, lines, halves, ())])
     task: Task | None
     told: list[Location] = []
+    as_written = written(root)
+    _whole_numbers_as_labels(named, as_written)
     try:
         task = Task.model_validate(values)
     except ValidationError as error:
         details: list[dict[str, Any]] = [dict(detail) for detail in error.errors()]
         told += [tuple(map(str, detail["loc"])) for detail in details]
-        problems += [_explain(path, lines, detail) for detail in details]
+        unquoted, others = _unquoted(path, lines, as_written, details)
+        problems += [*unquoted, *(_explain(path, lines, detail) for detail in others)]
         task = _data_alone(values)
     problems += _odd_problems(path, lines, odd, told)
     if task is not None:
@@ -208,6 +215,53 @@ def _expanded(node: yaml.Node, sizes: dict[int, float]) -> float:
     return sizes[id(node)]
 
 
+def _whole_numbers_as_labels(values: dict[str, Any], as_written: Mapping[Location, str]) -> None:
+    """Take whole numbers among the labels as the text that they are written as: 0, 1, 2.
+
+    Other numbers stay, and are refused: 010 is 8 to YAML, and 1.10 is 1.1.
+    """
+    answer = values.get("answer")
+    labels = answer.get("labels") if isinstance(answer, dict) else None
+    if isinstance(labels, list):
+        texts = [as_written.get(("answer", "labels", str(at))) for at in range(len(labels))]
+        pairs = zip(labels, texts, strict=True)
+        labels[:] = [text if type(one) is int and text == str(one) else one for one, text in pairs]
+
+
+def _unquoted(
+    path: Path,
+    lines: Mapping[Location, int],
+    as_written: Mapping[Location, str],
+    details: Sequence[dict[str, Any]],
+) -> tuple[list[Problem], list[dict[str, Any]]]:
+    """Return the mistakes of values that YAML reads as no text, and the details of the others.
+
+    The values of one list are one mistake.
+    """
+    found: dict[Location, list[str]] = {}
+    others = []
+    for detail in details:
+        at: Location = tuple(map(str, detail["loc"]))
+        plain = not isinstance(detail.get("input"), list | dict | str)
+        if detail["type"] == "string_type" and plain and at in as_written:
+            place = at[:-1] if at[-1].isdecimal() else at
+            found.setdefault(place, []).append(as_written[at])
+        else:
+            others.append(detail)
+    problems = []
+    for place, texts in found.items():
+        got = ", ".join(f"`{text}`" if text else "nothing" for text in texts[:5])
+        read = "which YAML does not read as text"
+        if {text.lower() for text in texts} <= TRUTHS:
+            read = "which YAML reads as true or false"
+        whole = [text for at, text in as_written.items() if at[:-1] == place] or texts
+        quoted = ", ".join(f'"{text}"' for text in whole[:12])
+        fix = f"Write each in quotes: [{quoted}]" if place not in as_written else f"Write {quoted}."
+        where = f"{path}:{line_of(lines, place)}: {dotted(place)}"
+        problems.append(Problem(where, f"{got}, {read}", "text", fix))
+    return problems, others
+
+
 def _explain(path: Path, lines: Mapping[Location, int], detail: dict[str, Any]) -> Problem:
     """Turn one pydantic error into a Problem."""
     at: Location = tuple(part for part in map(str, detail["loc"]) if part != "[key]")
@@ -222,6 +276,11 @@ def _explain(path: Path, lines: Mapping[Location, int], detail: dict[str, Any]) 
     if (detail["type"], at) == ("less_than_equal", ("gate", "min_score")):
         return _share_wanted(where, detail["input"])
     message = str(detail["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
+    if detail["loc"][-1:] == ("[key]",) and not isinstance(detail["input"], str):
+        where = f"{path}:{line_of(lines, at[:-1])}: {dotted(at[:-1])}"
+        got = f"a key that YAML reads as {short(detail['input'])}"
+        return Problem(where, got, "text", "Write the keys in quotes.")
+    message = message.replace("a valid tuple", "a list").replace("a valid string", "text")
     message = message.replace("String should have", "text of").replace("Keys should be", "keys of")
     if detail["type"] == "string_pattern_mismatch":
         message = "letters, digits, '.', '_' or '-', starting with a letter or digit, at most 64"

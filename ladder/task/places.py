@@ -40,6 +40,29 @@ def lines_of(root: yaml.Node) -> dict[Location, int]:
     return {at: line for at, _, line in walk(root)}
 
 
+def written(root: yaml.Node) -> dict[Location, str]:
+    """Return every plain value as it is written in the file: `yes`, which YAML reads as true."""
+    found: dict[Location, str] = {}
+    for at, node in _values(root, (), set()):
+        if isinstance(node, yaml.ScalarNode):
+            found[at] = str(node.value)
+    return found
+
+
+def _values(node: yaml.Node, at: Location, seen: set[int]) -> Iterator[tuple[Location, yaml.Node]]:
+    if id(node) in seen:
+        return
+    yield at, node
+    if isinstance(node, yaml.MappingNode):
+        seen.add(id(node))
+        for key, value in node.value:
+            yield from _values(value, (*at, str(key.value)), seen)
+    elif isinstance(node, yaml.SequenceNode):
+        seen.add(id(node))
+        for index, value in enumerate(node.value):
+            yield from _values(value, (*at, str(index)), seen)
+
+
 def duplicate_keys(path: Path, root: yaml.Node) -> Iterator[Problem]:
     """Yield every key that stands twice in one mapping."""
     first: dict[Location, int] = {}

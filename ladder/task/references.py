@@ -17,11 +17,16 @@ STORE_KINDS: tuple[StoreKind, ...] = get_args(StoreKind)
 DATASETS_PREFIX = "datasets:"
 
 
+_WANTED = "kind:name, e.g. bundled:smollm2-135m"
+
+
 class ModelRef(str):
     """A reference to a model, `kind:name@place`, taken apart once: it stays the text it was.
 
     The place is a hub revision or the URL of an endpoint, and may hold a password: what is shown is
-    `label`.
+    `label`. It begins after the `@` that a URL follows, else after the last one, since names hold
+    that sign too (`@cf/meta/llama-3.1-8b-instruct`, `claude@20250101`), and URLs before a host. A
+    name that begins as a path does (`./`, `/`, `~`) is a path to its end.
     """
 
     kind: str
@@ -34,13 +39,22 @@ class ModelRef(str):
         """Take a reference apart.
 
         Raises:
-            ValueError: it has no kind.
+            ValueError: it has no kind or no name, or nothing follows its last `@`.
         """
-        match = re.fullmatch(r"([a-z]+):([^@]+)(?:@(.+))?", text)
+        match = re.fullmatch(r"([a-z]+):(.+)", text)
         if match is None:
-            raise ValueError("kind:name, e.g. bundled:smollm2-135m")
+            raise ValueError(_WANTED)
+        kind, rest = match.groups()
+        url = re.search(r"@(?=[a-z][a-z0-9+.-]*://)", rest, re.IGNORECASE)
+        is_path = rest.startswith((".", "/", "~"))
+        at = url.start() if url else len(rest) if is_path else rest.rfind("@")
+        if at < 1:  # none, or the first sign of the name
+            at = len(rest)
+        name, place = rest[:at], rest[at + 1 :]
+        if name in ("", "@") or (url and at != url.start()) or (rest.endswith("@") and not is_path):
+            raise ValueError(_WANTED)
         self = super().__new__(cls, text)
-        self.kind, self.name, self.place = match.groups()
+        self.kind, self.name, self.place = kind, name, place or None
         return self
 
     @property

@@ -6,6 +6,7 @@ owns their table.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -35,6 +36,7 @@ ColumnName = Literal[
     "id",
     "input",
     "target",
+    "targets",
     "doc_ids",
     "group",
     "stratum",
@@ -70,6 +72,9 @@ class DataFiles(_Section):
     """Answers that people have graded: what the `judge` scorer is compared with."""
     preferences: str | None = None
     """Better and worse answers, or answers that are wanted or not: what dpo, orpo and kto learn."""
+    language: str | None = Field(None, pattern=r"^([a-z]{2,3}|none)$")
+    """ISO 639-1 code of the documents and rows: whose stems a search by words goes by. None: told
+    by their function words; "none": words are searched as they are."""
     columns: dict[ColumnName, str] = {}
     """Our field name -> the name of the column in the user's files, e.g. {input: text}."""
 
@@ -80,14 +85,21 @@ class DataFiles(_Section):
         return {role: value for role in named if (value := getattr(self, role))}
 
 
+def _each_once(labels: tuple[str, ...]) -> tuple[str, ...]:
+    """Write labels as rows are read: in Unicode's form NFC, without spaces around them."""
+    return tuple(dict.fromkeys(unicodedata.normalize("NFC", label.strip()) for label in labels))
+
+
 class AnswerForm(_Section):
     """What an answer looks like."""
 
     type: Literal["label", "text", "number", "json"] = "text"
-    labels: tuple[str, ...] = ()
+    labels: Annotated[tuple[str, ...], AfterValidator(_each_once)] = ()
     """The closed answer set; taken from the training examples when it is not given."""
     json_schema: dict[str, Any] | None = Field(None, alias="schema")
-    max_tokens: int = Field(64, ge=1, le=4096)
+    max_tokens: int | None = Field(None, ge=1, le=32_768)
+    """Tokens that an answer may have, a model's thoughts before it included; default: what the
+    known answers need, and some more."""
 
 
 class GateLimits(_Section):

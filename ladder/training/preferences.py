@@ -95,7 +95,7 @@ def _wrong_answers(
             advance(done)
     require_answers(completions, evaluator.task.gate, "wrong answers to learn from")
     for (sample, text), score in zip(given, gated_scores(evaluator, given), strict=True):
-        differs = text.split() != sample.target.split()
+        differs = all(text.split() != target.split() for target in sample.targets)
         if score is not None and score < RIGHT_FROM and differs:
             yield sample, text
 

@@ -89,6 +89,15 @@ def key_for(place: Place, here: str = HERE_VARIABLE) -> Key | None:
     return Key(variable, value, by)
 
 
+def variable_for(place: Place, here: str = HERE_VARIABLE) -> tuple[str, bool]:
+    """Return the variable whose key may be sent to a place, and if the configuration names it.
+
+    Empty where none may be sent.
+    """
+    variable, by = _named(place, here)
+    return variable, bool(variable) and by == shown(settings_file())
+
+
 def about_key(place: Place, here: str = HERE_VARIABLE) -> str:
     """Say which key is sent to a place, without the key: `key: $NAME by FILE`, or `no key`."""
     key = key_for(place, here)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,17 @@ def test_an_attempt_says_what_was_measured_and_what_it_took(tmp_path):
     kept = [json.loads(line) for line in lines]
     assert {row["id"]: row["score"] for row in kept} == scores
     assert all(row["answer"] == row["target"] and row["error"] is None for row in kept)
+
+
+def test_every_right_answer_is_written_where_a_row_has_several(tmp_path):
+    several = tuple(replace(row, also_right=(f"{row.target} or so",)) for row in DATA.gate[:1])
+    data = replace(DATA, gate=(*several, *DATA.gate[1:]))
+    bench = bench_of(tmp_path, OLD, data=data)
+    attempt_rung(bench, rung(bench, [OLD]))
+    lines = (bench.folder / "prompt" / "samples.jsonl").read_text().splitlines()
+    kept = {row["id"]: row.get("targets") for row in map(json.loads, lines)}
+    assert kept.pop("g2000") == ["2000", "2000 or so"]
+    assert set(kept.values()) == {None}
 
 
 def test_a_failure_is_explained(tmp_path):

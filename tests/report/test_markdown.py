@@ -273,3 +273,18 @@ def test_brackets_in_the_folders_name_are_shown_as_they_are(folder: str) -> None
     console = Console(file=io.StringIO(), width=400, color_system=None)
     show(assessment(), Path(folder), console)
     assert f"{folder}/report.md" in console.file.getvalue()
+
+
+def test_contradictions_are_said_with_the_noise_that_they_imply() -> None:
+    found = data(
+        contradictions=tuple(f"train-{at} ~ train-1: a / b" for at in range(2, 22)),
+        contradicting=30,
+        label_noise=0.0125,
+        labelled=2000,
+        reworded=("test-1 ~ train-3",),
+    )
+    text = as_markdown(full_assessment().model_copy(update={"data": found}))
+    assert "30 rows contradict an earlier one: at least 1.2% of 2,000 targets are wrong" in text
+    assert "train-6 ~ train-1: a / b and 25 more" in text
+    assert "have another answer are counted, and worth a look: test-1" in text
+    assert "contradict" not in as_markdown(full_assessment())

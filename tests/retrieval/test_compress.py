@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import random
 
+import pytest
+
 from ladder.retrieval.compress import (
     KEPT,
     LEAST_KNOWN,
@@ -55,3 +57,16 @@ def test_rare_words_weigh_more() -> None:
     with_common = share_of_words({"ferry", "anchor"}, {"ferry"}, idf)
     assert with_rare > 0.9 > 0.1 > with_common > 0
     assert share_of_words({"unknown"}, {"unknown"}, idf) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("今天很好。明天呢？「再见。」走了", ["今天很好。", "明天呢？", "「再见。」走了"]),
+        ("नमस्ते। ठीक है।", ["नमस्ते।", "ठीक है।"]),
+        ("مرحبا؟ نعم.", ["مرحبا؟", "نعم."]),
+        ("It costs 1.5 euros. Yes!", ["It costs 1.5 euros.", "Yes!"]),
+    ],
+)
+def test_sentences_end_as_their_script_ends_them(text: str, parts: list[str]) -> None:
+    assert list(sentences(text)) == parts

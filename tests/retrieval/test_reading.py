@@ -15,7 +15,8 @@ from ladder.progress import Quiet
 from ladder.retrieval.reading import BLANK, Reader
 from ladder.retrieval.retriever import Retriever
 from ladder.rungs.protocol import Bench
-from ladder.task import load_task
+from ladder.samples.rows import Document, Sample
+from ladder.task import AnswerForm, load_task
 
 CANDIDATE = Candidate(
     rung="rag",
@@ -176,3 +177,25 @@ def test_what_is_timed_is_done_again_and_leaves_no_trace(bench):
         assert Counted.searches == times
     assert retriever.nearest(how, "documents", row) == found
     assert Counted.searches == 3
+
+
+@pytest.mark.parametrize(
+    ("line", "asked", "named"),
+    [
+        ("{}公司的仓库位于北京，联系电话为{}。", "{}的电话是多少？", "秋岁收"),
+        ("คลังสินค้าของ{}อยู่ที่กรุงเทพ โทร {}", "{}โทรอะไร", "มะลิ"),
+        ("창고 {}의 전화는 {}입니다.", "{}의 전화는?", "가람"),
+    ],
+)
+def test_without_doc_ids_the_answer_is_found_in_every_script(bench, line, asked, named):
+    documents = tuple(
+        Document(id=f"d{at}", title="", text=line.format(f"{named}{at}", 73770000 + at))
+        for at in range(9)
+    )
+    row = Sample(id="r", input=asked.format(f"{named}7"), target="73770007")
+    task = bench.task.model_copy(update={"answer": AnswerForm(type="text")})
+    data = replace(bench.data, documents=documents)
+    reader = Reader(Retriever(task, data, bench.evaluator.models.cache, Quiet()))
+    assert [document.id for document in reader.right_passages(row)] == ["d7"]
+    shortest = replace(row, target="北京" if named == "秋岁收" else "ไม่")
+    assert reader.right_passages(shortest) == [], "it stands in too many, or is too short"

@@ -89,3 +89,15 @@ def test_by_meaning_a_text_is_found_without_a_common_word(bench):
     row = replace(bench.data.gate[0], id="nothing", input="xylophone quetzal")
     how = Retrieval(source="documents", method="hybrid", k=3)
     assert retriever.found(how, "documents", row) == set(range(5))
+
+
+def test_another_language_is_another_search(bench):
+    Counted.searches = 0
+    row = bench.data.dev[0]
+    for language in (None, "de", "none", None):
+        data = bench.task.data.model_copy(update={"language": language})
+        task = bench.task.model_copy(update={"data": data})
+        retriever = Retriever(task, bench.data, bench.evaluator.models.cache, Quiet(), Counted)
+        retriever.nearest(Retrieval(source="documents"), "documents", row)
+        assert retriever.languages["documents"] == (language or "en")
+    assert Counted.searches == 3

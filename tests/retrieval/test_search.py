@@ -125,3 +125,52 @@ def test_both_together_find_a_paraphrase_and_a_word(embedder: Path, depth: int) 
 def test_equals_keep_their_order_by_meaning_too(embedder: Path, method: str) -> None:
     texts = ["a red apple"] * 3
     assert search(texts, ["red apple", "apple"], 3, method, embedder) == [[0, 1, 2]] * 2
+
+
+ABOUT = {
+    "zh": (
+        "关于{}公司：{}的仓库位于北京。",
+        "{}的仓库在哪里？",
+        ["秋岁收", "雨冬花", "金吕冬"],
+    ),
+    "ja": (
+        "{}の倉庫は東京にあります。",
+        "{}はどこですか",
+        ["アオイ", "サクラ", "モミジ"],
+    ),
+    "th": ("คลังสินค้าของ{}อยู่ที่กรุงเทพ", "{}อยู่ที่ไหน", ["มะลิ", "กุหลาบ", "บัวหลวง"]),
+    "lo": ("ຮ້ານ{}ຢູ່ວຽງຈັນ", "{}ຢູ່ໃສ", ["ດອກຈຳປາ", "ພູສີ", "ນ້ຳງື່ມ"]),
+    "km": ("ហាង{}នៅភ្នំពេញ", "{}នៅឯណា", ["ផ្កាឈូក", "អង្គរ", "បាយ័ន"]),
+    "ko": ("{}의 창고는 서울에 있습니다.", "{}는 어디에 있나요?", ["가람", "나래", "다솜"]),
+    "hi": ("{} का गोदाम दिल्ली में है।", "{} कहाँ है?", ["कमल", "किरण", "कोमल"]),
+}
+
+
+@pytest.mark.parametrize("language", ABOUT)
+def test_a_name_is_found_in_every_script(language: str) -> None:
+    text, question, names = ABOUT[language]
+    texts = [text.format(name, name) for name in names]
+    assert search(texts, [question.format(name) for name in names], 1) == [[0], [1], [2]]
+
+
+def test_a_word_of_one_character_is_found() -> None:
+    assert search(["plan a is dear", "plan b is cheap"], ["b"], 1) == [[1]]
+    assert search(["黑狗在跑", "黑猫在跑"], ["猫"], 1) == [[1]]
+    assert search(["😀 ❤", "😤 💔"], ["💔"], 1) == [[1]]
+
+
+def test_stems_are_those_of_the_texts_or_of_the_language_that_is_named() -> None:
+    german = [
+        "Die Rechnungen der Kunden werden von uns bezahlt.",
+        "Der Hafen ist von der Stadt aus zu sehen, und das Boot ist in dem Hafen.",
+    ]
+    index = make_index(german)
+    assert index.language == "de"
+    assert index.search(["Rechnung und Kunde"], 1)[0][0][0] == 0
+    few = ["Rechnungen", "Hafen"]
+    assert make_index(few).search(["Rechnung"], 1)[0][0][1] == 0
+    assert make_index(few, language="de").search(["Rechnung"], 1)[0][0][1] > 0
+
+
+def test_accents_are_found_however_they_are_encoded() -> None:
+    assert search(["remboursé", "livré"], ["livre\u0301"], 1) == [[1]]

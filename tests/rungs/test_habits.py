@@ -6,7 +6,7 @@ import pytest
 from benches import bench_over, task_with
 from habits import CHATLESS, HABITS, with_habit
 
-from ladder.engines.local.generating import CUT_SHORT
+from ladder.engines.base import CUT_BEFORE_TEXT
 from ladder.inference.answer import answer
 from ladder.inference.forms import as_it_takes
 from ladder.rungs import r1_prompt, r2_rag
@@ -79,7 +79,7 @@ def test_every_form_of_the_prompt_rung_is_answered(habit, smollm, tmp_path):
         outcomes = answer(bench.evaluator, candidate, ROWS[8:])
         thinks_on = (candidate.form, candidate.decoding, habit) == ("chat", "free", THINKS)
         if thinks_on:  # this model never ends a thought
-            assert {outcome.completion.kind for outcome in outcomes} == {CUT_SHORT}
+            assert {outcome.completion.kind for outcome in outcomes} == {CUT_BEFORE_TEXT}
             continue
         assert [outcome.error for outcome in outcomes] == [None, None]
         assert all(outcome.completion.tokens_in > 5 for outcome in outcomes)

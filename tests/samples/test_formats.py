@@ -136,7 +136,8 @@ def test_broken_encoding_is_named_by_line(tmp_path: Path, name: str) -> None:
     assert problem.where == f"{tmp_path / name}:3"
     assert problem.got == "a byte that is not UTF-8 (b'\\xe9')"
     assert problem.wanted == "UTF-8 text"
-    assert problem.fix == "Save the file with UTF-8 encoding."
+    assert "Windows-1252 (`café,b`)" in problem.fix
+    assert f"iconv -f WINDOWS-1252 -t UTF-8 {name}" in problem.fix
 
 
 def test_lines_after_a_broken_one_keep_their_numbers(tmp_path: Path) -> None:
@@ -182,7 +183,14 @@ def test_a_cell_too_long_for_csv_is_named_by_line_with_the_way_out(tmp_path: Pat
     assert ".jsonl" in problem.fix
 
 
-def test_semicolons_between_cells_are_named(tmp_path: Path) -> None:
-    problem = the_problem(tmp_path, "rows.csv", "input;target\na;b\n")
-    assert problem.got == "one column named `input;target`"
-    assert "commas" in problem.fix
+@pytest.mark.parametrize(
+    ("mark", "said"), [(";", "semicolons"), ("\t", "tabs"), ("|", "vertical bars")]
+)
+def test_other_marks_between_cells_are_seen_and_said(tmp_path: Path, mark: str, said: str) -> None:
+    text = f'input{mark}target\na, with a comma{mark}b\n"c{mark}d"{mark}e\n'
+    rows = read(tmp_path, "rows.csv", text)
+    assert [(row.input, row.target) for row in rows.examples] == [
+        ("a, with a comma", "b"),
+        (f"c{mark}d", "e"),
+    ]
+    assert rows.files[0].notes == (f"{said} between the cells",)

@@ -75,8 +75,13 @@ def test_short_rows_are_unchecked_and_not_clean() -> None:
     assert found.pairs == ()
 
 
-def test_a_script_without_spaces_shows_in_the_coverage() -> None:
-    assert find_overlap(["我的卡在哪里怎么还没有到"] * 4, []).coverage == 0
+def test_in_scripts_without_spaces_characters_are_the_words() -> None:
+    row = "我的卡在哪里怎么还没有到"
+    found = find_overlap([row] * 4, ["他问：我的卡在哪里，怎么还没有到？谢谢。"])
+    assert (found.n, found.coverage, found.overlapping) == (12, 1, 4)
+    assert found.pairs[0].share == 1
+    assert find_overlap([row] * 4, ["我的卡在银行里"]).overlapping == 0
+    assert find_overlap(["บัตรของฉันอยู่ที่ไหน"] * 4, ["ถาม: บัตรของฉันอยู่ที่ไหน"]).overlapping == 4
 
 
 @pytest.mark.parametrize(

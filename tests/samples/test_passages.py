@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ladder.language.words import count_words
 from ladder.samples.passages import LONG_WORDS, PASSAGE_WORDS, passages
 
 SENTENCE = "The ferry number {} leaves the harbour at nine and returns late in the evening. "
@@ -54,3 +55,12 @@ def test_the_widest_break_is_preferred(breaks):
 def test_any_text_has_places_inside_it(text):
     for start, end in passages(text):
         assert 0 <= start <= end <= len(text)
+
+
+@pytest.mark.parametrize("sentence", ["今天的天气很好，我们去公园。", "วันนี้อากาศดีเราไปสวน "])
+def test_scripts_without_spaces_are_cut_as_finely_as_others(sentence):
+    text = sentence * 200
+    places = list(passages(text))
+    assert all(count_words(text[start:end]) <= PASSAGE_WORDS for start, end in places)
+    assert len(places) >= count_words(text) / PASSAGE_WORDS
+    assert len(list(passages(sentence))) == 1

@@ -92,7 +92,7 @@ def test_a_missing_field_names_the_columns_and_the_mapping(tmp_path: Path) -> No
     assert problem.where == f"{tmp_path / 'rows.jsonl'}:2: target"
     assert problem.got == "the columns input, label"
     assert problem.wanted == "the column `target`"
-    assert "data: {columns: {target: YOUR_COLUMN}}" in problem.fix
+    assert "data: {columns: {target: label}}" in problem.fix
 
 
 def test_a_missing_field_is_named_as_the_mapping_names_it(tmp_path: Path) -> None:

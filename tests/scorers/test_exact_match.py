@@ -28,3 +28,21 @@ def test_exact_match_folds_case_only_when_asked() -> None:
     assert exact_match()("Yes", "yes").value == 0
     assert exact_match(lowercase=True)("STRASSE", "straße").value == 1
     assert exact_match()("Yes", "yes").reason == "differs from the target"
+
+
+@pytest.mark.parametrize(
+    ("answer", "target", "value"),
+    [
+        ("acce\u0300s", "acc\u00e8s", 1),
+        ("1\u00a0000\u202fm", "1 000 m", 1),
+        ("\ufeffyes\u200b", "yes", 1),
+        ("ye\u00ads", "yes", 1),
+        ("a\u200db", "ab", 1),
+        ("\u0645\u06cc\u200c\u062e", "\u0645\u06cc\u062e", 0),
+        ("\u2019", "'", 0),
+        ("１", "1", 0),
+        ("ﬁ", "fi", 0),
+    ],
+)
+def test_exact_match_folds_what_nobody_sees(answer: str, target: str, value: int) -> None:
+    assert exact_match()(answer, target).value == value

@@ -78,3 +78,8 @@ JSON = st.recursive(
 def test_json_fields_give_1_to_the_same_value(value: object) -> None:
     assert json_fields()(json.dumps(value, indent=1), json.dumps(value)).value == 1
     assert json_fields(exact=True)(json.dumps(value), json.dumps(value)).value == 1
+
+
+def test_json_fields_compare_keys_and_values_however_they_are_encoded() -> None:
+    parted, whole = '{"cle\u0301": "acce\u0300s"}', '{"cl\u00e9": "acc\u00e8s"}'
+    assert json_fields(exact=True)(parted, whole).value == 1

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ladder.scorers import fitted
 from ladder.scorers.number import last_number, number
 
 
@@ -54,3 +55,48 @@ def test_the_tolerance_is_relative_for_small_numbers_too() -> None:
 def test_a_missing_number_is_a_reason() -> None:
     assert number()("none", "1").reason == "no number in the answer"
     assert number()("1", "none").reason == "no number wanted"
+
+
+def test_the_mark_is_read_off_the_targets() -> None:
+    german = fitted(number(), ["23,0 %", "1.234,5"])
+    assert german("1.234 Stück", "1234").value == 1
+    assert german("1,234", "1234").value == 0
+    assert german("23.0", "23,0 %").value == 1, "a shape that tells is read as it is"
+    english = fitted(number(), ["23.5", "7"])
+    assert english("1,234", "1234").value == 1
+    assert english("1.234", "1234").value == 0
+    undecided = fitted(number(), ["7", "1,234"])
+    assert undecided("1234", "1,234").value == 1
+
+
+def test_a_mark_that_is_named_stands() -> None:
+    named = fitted(number(decimal=","), ["23.5"])
+    assert named("1.234", "1234").value == 1
+    for wrong in ("", ";", "comma"):
+        with pytest.raises(ValueError, match="decimal"):
+            number(decimal=wrong)
+
+
+@pytest.mark.parametrize(
+    ("answer", "target", "value"),
+    [
+        ("1,5", "15", 0),
+        ("1,5", "1.5", 1),
+        ("der Rabatt ist 23,0 Prozent", "23,0 %", 1),
+        ("23,5", "23,0 %", 0),
+        ("5-3", "-3", 0),
+        ("2024-05-01", "-1", 0),
+        ("2024-05-01", "1", 0),
+        ("12.03.2024", "2024", 0),
+        ("١٢٫٥", "12.5", 1),
+        ("１２．５", "12,5", 1),
+        ("-$5", "$5", 0),
+        ("1/2", "0,5", 1),
+        ("1/2", "3/2", 0),
+        ("1'234.50", "1 234,5", 1),
+    ],
+)
+def test_like_numbers_are_equal_and_unlike_ones_are_not(
+    answer: str, target: str, value: int
+) -> None:
+    assert number()(answer, target).value == value

@@ -95,16 +95,22 @@ def leader(**more: Any) -> Candidate:
     return Candidate.model_validate(values)
 
 
-def searched(bench: Bench, **form: Any) -> tuple[list[Candidate], int]:
-    """Search from a leader that was drawn to be bad; return what is found, and the calls."""
+def leader_of_skill(bench: Bench, skill: float, **form: Any) -> Candidate:
+    """Return a leader that was drawn to get about such a share of its answers right."""
     evaluator = bench.evaluator
     assert isinstance(evaluator, RehearsedEvaluator)
 
-    def too_good(candidate: Candidate) -> float:
+    def off(candidate: Candidate) -> float:
         evaluator.engine(candidate)
-        return abs(evaluator.luck.skill - LEADERS_SKILL)
+        return abs(evaluator.luck.skill - skill)
 
-    first = min((leader(description=f"leader {at}", **form) for at in range(400)), key=too_good)
+    return min((leader(description=f"leader {at}", **form) for at in range(400)), key=off)
+
+
+def searched(bench: Bench, **form: Any) -> tuple[list[Candidate], int]:
+    """Search from a leader that was drawn to be bad; return what is found, and the calls."""
+    evaluator = bench.evaluator
+    first = leader_of_skill(bench, LEADERS_SKILL, **form)
     race(evaluator, [first, first.model_copy(update={"description": "other"})])
     worth_it(evaluator, first)
     before = evaluator.models.asked.calls
@@ -348,7 +354,7 @@ def test_sets_go_round_the_labels_and_stay_short(bench_of):
 
 def test_a_leader_that_clearly_holds_the_gate_is_not_searched_against(bench_of):
     bench = bench_of(two_kinds(0, 240), gate={"min_score": 0.01})
-    assert better_prompts(bench.evaluator, leader()) == []
+    assert better_prompts(bench.evaluator, leader_of_skill(bench, 0.5)) == []
 
 
 @pytest.mark.parametrize("least", [LEADERS_SKILL + REACH + 0.1, 1.0])
@@ -418,6 +424,7 @@ def test_the_right_labels_probability_is_read_with_and_without_calibration():
     # A row without an answer tells nothing of the prompt.
     assert right_label([*values, ()], (0, 1, 0)) == pytest.approx(0.611, abs=0.01)
     assert right_label([()], (0,), prior=()) == 0
+    assert right_label(values, ([0, 1], [0, 1])) == pytest.approx(1), "of several right labels all"
 
 
 @pytest.mark.long

@@ -285,7 +285,7 @@ def test_a_number_is_kept_where_two_answers_agree(tmp_path):
     written(tmp_path, "examples", rows)
 
     def speak(request: Seen) -> str:
-        draw = int(request.payload["seed"])
+        draw = int(request.payload.get("seed", 0))
         if is_writing(request):
             return f"Question {draw}: what do {draw} crates and {draw * draw} boxes come to?"
         if "Question " not in request.question:

@@ -407,3 +407,57 @@ def test_a_misspelt_store_names_the_key(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace("store:", "stor:"))
     (problem,) = problems_of(path)
     assert problem.fix == "Did you mean `store`?"
+
+
+@pytest.mark.parametrize(
+    ("labels", "got", "fix"),
+    [
+        ("[yes, no]", "`yes`, `no`, which YAML reads as true or false", '["yes", "no"]'),
+        ("[yes, maybe, no]", "`yes`, `no`", '["yes", "maybe", "no"]'),
+        ("[On, OFF]", "`On`, `OFF`", '["On", "OFF"]'),
+        ("[a, ~]", "`~`, which YAML does not read as text", '["a", "~"]'),
+        ("[1.10, 1.2]", "`1.10`, `1.2`", '["1.10", "1.2"]'),
+        ("[010, 8]", "`010`", '["010", "8"]'),
+        ("[12:30, 1_000]", "`12:30`, `1_000`", '["12:30", "1_000"]'),
+        ("[2026-01-02, a]", "`2026-01-02`", '["2026-01-02", "a"]'),
+    ],
+)
+def test_labels_that_yaml_reads_as_something_else_are_told_in_quotes(
+    tmp_path: Path, labels: str, got: str, fix: str
+) -> None:
+    text = GOOD + f"answer: {{type: label, labels: {labels}}}\n"
+    problem = the_problem(write_task(tmp_path, text))
+    assert problem.where.endswith("task.yaml:8: answer.labels")
+    assert got in problem.got
+    assert problem.fix.endswith(fix)
+
+
+def test_whole_numbers_may_be_labels(tmp_path: Path) -> None:
+    text = GOOD + "answer: {type: label, labels: [0, 1, -2]}\n"
+    assert load_task(write_task(tmp_path, text)).answer.labels == ("0", "1", "-2")
+
+
+def test_labels_are_in_one_form_of_unicode_and_stand_once(tmp_path: Path) -> None:
+    text = GOOD + 'answer: {type: label, labels: ["acce\u0300s", "acc\u00e8s", " b "]}\n'
+    assert load_task(write_task(tmp_path, text)).answer.labels == ("acc\u00e8s", "b")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "where", "fix"),
+    [
+        ("name: sorting", "name: 2024", ":1: name", 'Write "2024".'),
+        ("goal: Sort the notes.", "goal: yes", ":2: goal", 'Write "yes".'),
+        ("examples: rows.jsonl", "examples: no", ":4: data.examples", 'Write "no".'),
+    ],
+)
+def test_other_texts_that_yaml_reads_as_something_else_are_told_too(
+    tmp_path: Path, old: str, new: str, where: str, fix: str
+) -> None:
+    problem = the_problem(write_task(tmp_path, GOOD.replace(old, new)))
+    assert problem.where.endswith(where)
+    assert problem.fix == fix
+
+
+def test_keys_that_yaml_reads_as_something_else_are_told(tmp_path: Path) -> None:
+    problems = problems_of(write_task(tmp_path, GOOD + "use: {strata: {yes: 0.5, no: 0.5}}\n"))
+    assert {problem.fix for problem in problems} == {"Write the keys in quotes."}

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
+from hashlib import scrypt
 from typing import Any
+from urllib.parse import parse_qsl
 
 import httpx
 
 from ladder.errors import EngineError
-from ladder.redaction import redact
+from ladder.redaction import OPEN_QUERIES, SECRET_QUERIES, redact, spelling
 from ladder.trust.keys import Place, how_to_send, key_for, place_at
 from ladder.wording import harmless
 
@@ -25,6 +28,8 @@ class Address:
     shown: str
     """As messages and fingerprints name it: no login, no query."""
     place: Place
+    query: str = ""
+    """What of its query decides who answers, without any secret."""
     login: tuple[str, str] | None = field(repr=False, default=None)
     """User and password out of the URL: sent as basic authentication, in place of a key."""
 
@@ -32,6 +37,16 @@ class Address:
     def local(self) -> bool:
         """Whether it is on this machine."""
         return self.place.here
+
+    def beside(self, name: str) -> httpx.URL:
+        """Return the URL of what stands beside its chat completions, with the same query."""
+        path, mark, query = self.url.raw_path.partition(b"?")
+        base = path.removesuffix(b"chat/completions")
+        return self.url.copy_with(raw_path=base + name.encode() + mark + query)
+
+    def at_root(self, path: str) -> httpx.URL:
+        """Return a URL at the root of its host."""
+        return self.url.copy_with(raw_path=path.encode())
 
     def headers(self) -> dict[str, str]:
         """Return the header that carries the key; none without one, or where a login is sent.
@@ -66,8 +81,28 @@ def address_of(model: str, base_url: str) -> Address:
         url=bare.copy_with(raw_path=path.rstrip(b"/") + b"/chat/completions" + mark + query),
         shown=str(bare.copy_with(query=None)).rstrip("/"),
         place=place_at(base),
+        query=deciding_query(query.decode("ascii")),
         login=(base.username, base.password) if base.userinfo else None,
     )
+
+
+def deciding_query(query: str) -> str:
+    """Return what of a URL's query decides the answers, in order of the names.
+
+    What lets somebody in does not decide. Values that may be a secret for all that is known stand
+    as a digest, which is slow to work out, so that short ones cannot be guessed from it.
+    """
+    decide = [
+        f"{name}={value if spelling(name) in OPEN_QUERIES else _digest(value)}"
+        for name, value in sorted(parse_qsl(query, keep_blank_values=True))
+        if not SECRET_QUERIES.search(spelling(name))
+    ]
+    return "&".join(decide)
+
+
+@lru_cache
+def _digest(value: str) -> str:
+    return scrypt(value.encode(), salt=b"query of an endpoint", n=2**14, r=8, p=1, dklen=8).hex()
 
 
 def checked_url(model: str, base_url: str) -> httpx.URL:
@@ -85,21 +120,18 @@ def checked_url(model: str, base_url: str) -> httpx.URL:
     return url
 
 
-def open_client(
+def client_options(
     address: Address, headers: dict[str, str], timeout_s: float, connections: int
-) -> httpx.AsyncClient:
-    """Return a client for one endpoint.
+) -> dict[str, Any]:
+    """Return what a client for one endpoint is made of.
 
     Args:
         address: of the endpoint.
         headers: of its key (`Address.headers`).
         timeout_s: between two bytes, at most.
         connections: open at once, at most.
-
-    Raises:
-        EngineError: the environment names a proxy of a kind that is not supported.
     """
-    options: dict[str, Any] = {
+    return {
         "headers": {"Content-Type": "application/json", "Accept-Encoding": "gzip", **headers},
         "auth": address.login,
         "timeout": httpx.Timeout(timeout_s, connect=min(timeout_s, CONNECT_SECONDS)),
@@ -107,6 +139,17 @@ def open_client(
         # What is for this machine must not go through a proxy that the environment names.
         "trust_env": not address.local,
     }
+
+
+def open_client(
+    address: Address, headers: dict[str, str], timeout_s: float, connections: int
+) -> httpx.AsyncClient:
+    """Return a client for one endpoint, made of `client_options`.
+
+    Raises:
+        EngineError: the environment names a proxy of a kind that is not supported.
+    """
+    options = client_options(address, headers, timeout_s, connections)
     try:
         return httpx.AsyncClient(**options)
     except (ImportError, ValueError) as error:

@@ -14,7 +14,7 @@ from ladder.engines.endpoint.failure import TryError
 from ladder.engines.endpoint.giving_up import access_refused, endpoint_down
 from ladder.engines.endpoint.loop import Put
 from ladder.engines.endpoint.pacing import Pace
-from ladder.engines.endpoint.sending import Sender
+from ladder.engines.endpoint.sending import Sender, add
 
 
 @dataclass
@@ -31,7 +31,7 @@ class Tries:
 
     def pay(self, tokens: tuple[int, int]) -> None:
         """Add what a try without an answer cost."""
-        self.tokens = self.tokens[0] + tokens[0], self.tokens[1] + tokens[1]
+        self.tokens = add(self.tokens, tokens)
 
     def forgive(self, seen: tuple[int, int]) -> None:
         """Begin anew after an outage: it is not the request's, nor part of its time."""
@@ -104,7 +104,8 @@ class Call:
                 tries.forgive(self.breaker.ended)
                 if len(tries.failed) >= self.attempts:
                     last = tries.failed[-1]
-                    words = f"no answer in {len(tries.failed)} attempts; the last: {last}"
+                    many = f"no answer in {len(tries.failed)} attempts; the last: "
+                    words = str(last) if len(tries.failed) == 1 else f"{many}{last}"
                     return tries.gives_up(last.kind, words)
                 patience = self.breaker.patience
                 await asyncio.sleep(backoff_s(tries.failed, patience) if tries.failed else 0)
@@ -167,7 +168,8 @@ class Call:
         first_s = completion.first_s
         if first_s is not None:
             first_s += seconds - completion.seconds
-        return replace(completion, seconds=seconds, first_s=first_s, lost_tokens=tries.tokens)
+        lost = add(completion.lost_tokens, tries.tokens)
+        return replace(completion, seconds=seconds, first_s=first_s, lost_tokens=lost)
 
     def _note(self, failure: TryError, began: float, check: bool) -> None:
         """Count a failed try.

@@ -19,8 +19,10 @@ from ladder.engines.endpoint.call import Call
 from ladder.engines.endpoint.loop import Loop, Put
 from ladder.engines.endpoint.pacing import START_CONCURRENCY, Pace
 from ladder.engines.endpoint.permits import Ahead, Ended, Permits
-from ladder.engines.endpoint.sending import Sender, Support, estimated_tokens
+from ladder.engines.endpoint.sending import Sender, Support
+from ladder.language.tokens import likely_tokens
 from ladder.redaction import hide_from_logs, keep_url_secrets
+from ladder.wording import MOST_SAID, harmless
 
 
 class EndpointEngine:
@@ -68,7 +70,7 @@ class EndpointEngine:
         hide_from_logs()
         self._address = address_of(model, base_url)
         self._support = Support()
-        self._warned = False
+        self._warned: set[str] = set()
 
     def __repr__(self) -> str:
         return f"EndpointEngine(model={self.model!r}, base_url={self._address.shown!r})"
@@ -97,7 +99,17 @@ class EndpointEngine:
             context=8192,
             served=True,
             local=self._address.local,
+            negotiated=tuple(self.negotiated.values()),
+            counts_exactly=False,
         )
+
+    @property
+    def negotiated(self) -> dict[str, str]:
+        """What the server has refused so far of how requests are put -> how they are put instead.
+
+        Server and model decide it, so that it is no part of their identity.
+        """
+        return self._support.form.words
 
     @property
     def counts(self) -> dict[str, int]:
@@ -109,12 +121,13 @@ class EndpointEngine:
         return self.breaker.said(kind)
 
     def fingerprint(self) -> dict[str, str]:
-        """Return address and model: all that is known of what is behind an endpoint."""
-        return {"endpoint": self._address.shown, "model": self.model}
+        """Return address, model and query: all that is known of what is behind an endpoint."""
+        query = {"query": self._address.query} if self._address.query else {}
+        return {"endpoint": self._address.shown, "model": self.model} | query
 
     def count_tokens(self, text: str) -> int:
-        """Return an estimate, not a count: a quarter of the characters, rounded up."""
-        return estimated_tokens(text)
+        """Return an estimate, not a count (`language.tokens.likely_tokens`)."""
+        return likely_tokens(text)
 
     def complete(self, requests: Sequence[Request]) -> Iterator[tuple[int, Completion]]:
         """Yield each answer as it arrives, in any order. `choices` are ignored.
@@ -129,19 +142,23 @@ class EndpointEngine:
         loop = Loop(lambda put: self._answer_all(requests, headers, put))
         try:
             for answer in loop.results():
-                self._warn_of_estimates()
+                self._warn()
                 yield answer
         finally:
             loop.stop()
 
-    def _warn_of_estimates(self) -> None:
-        """Warn once, on the caller's thread."""
-        if self._support.estimates and not self._warned:
-            self._warned = True
-            message = (
-                f"{self._address.shown} reports no token usage: tokens and costs are estimates"
-            )
-            warnings.warn(message, stacklevel=3)
+    def _warn(self) -> None:
+        """Say once, on the caller's thread, what is other than it was asked for."""
+        said = []
+        new = [words for words in self.negotiated.values() if words not in self._warned]
+        if new:
+            said.append(f"{self.model} at {self._address.shown}: {'; '.join(new)}")
+        uncounted = f"{self._address.shown} reports no token usage: tokens and costs are estimates"
+        if self._support.estimates and uncounted not in self._warned:
+            said.append(uncounted)
+        self._warned.update([*new, *said])
+        for message in said:
+            warnings.warn(harmless(message, MOST_SAID), stacklevel=3)
 
     async def _answer_all(
         self, requests: Sequence[Request], headers: dict[str, str], put: Put

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
+from contextlib import suppress
+from typing import Any
 
 from ladder.redaction import redact
 from ladder.wording import harmless
@@ -11,7 +15,7 @@ NO_CONNECTION = "no connection"
 NOT_SECURE = "no secure connection"
 TIME_OUT = "time-out"
 BROKE_OFF = "connection broke"
-CUT_SHORT = "cut before any text"
+THOUGHTS_ONLY = "thoughts only"
 THROTTLED = "HTTP 429"
 PASSING_STATUSES = frozenset({408, 409, 425, 429})
 """With every 5xx but 501: what may be answered when it is asked again."""
@@ -19,6 +23,8 @@ WORDS_LIMIT_BYTES = 20_000
 """Of a response that is an error: enough for what it says."""
 MESSAGE_LIMIT = 200
 """Characters of a server's own message that an error repeats."""
+WORD_FIELDS = ("error", "message", "detail", "errors", "msg", "error_message", "title")
+"""Where servers put what is wrong, the most telling first."""
 
 
 class TryError(Exception):
@@ -42,6 +48,14 @@ class TryError(Exception):
         self.pause = pause
         self.tokens: tuple[int, int] = (0, 0)
         """Of prompt and answer: what the try cost all the same."""
+        self.said = ""
+        """The server's words in full. They are not shown."""
+        self.parameter = ""
+        """The field of the request that the server names as wrong, e.g. `messages[0].role`."""
+
+    def hear(self, body: Any) -> None:
+        """Keep what the JSON of an error says of the request."""
+        self.said, self.parameter = words_in(body) or "", _parameter_in(body)
 
 
 def may_pass(status: int) -> bool:
@@ -49,17 +63,72 @@ def may_pass(status: int) -> bool:
     return status in PASSING_STATUSES or (status >= 500 and status != 501)
 
 
+def json_in(body: bytes) -> Any:
+    """Return the JSON of an error's body; None where it is none."""
+    with suppress(ValueError, RecursionError):
+        return json.loads(body)
+    return None
+
+
 def server_words(body: bytes) -> str:
     """Return the start of the server's own words, on one line and without any secret."""
     text = body[:WORDS_LIMIT_BYTES].decode("utf-8", "replace")
-    try:
-        error = json.loads(body)["error"]
-        text = error if isinstance(error, str) else error["message"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        pass  # not in the usual form: the body itself is the message
-    return excerpt(text) or "no message"
+    return excerpt(words_in(json_in(body)) or _page(text) or text) or "no message"
+
+
+def words_in(value: Any, depth: int = 6) -> str | None:
+    """Return what the JSON of an error says, wherever in it that stands; None: nowhere.
+
+    Known are the forms of OpenAI, Azure, Anthropic, Google (in a list), Mistral and FastAPI (a list
+    of fields and what is wrong with each), Ollama, Cloudflare and OpenRouter (the provider's own
+    words as JSON in a text).
+    """
+    if isinstance(value, str):
+        return value or None
+    if depth == 0 or not isinstance(value, list | dict):
+        return None
+    if isinstance(value, list):
+        found = [words for item in value[:5] if (words := words_in(item, depth - 1))]
+        return "; ".join(found) or None
+    inner = (words_in(value.get(name), depth - 1) for name in WORD_FIELDS)
+    words = next(filter(None, inner), None)
+    where = value.get("loc")
+    if words and isinstance(where, list):
+        return f"{'.'.join(map(str, where))}: {words}"
+    about = value.get("metadata")
+    raw = about.get("raw") if isinstance(about, dict) else None
+    if words and isinstance(raw, str) and raw:
+        return f"{words}: {words_in(json_in(raw.encode()), depth - 1) or raw}"
+    return words
 
 
 def excerpt(text: object) -> str:
     """Return the start of what a server sent, as an error can repeat it."""
     return harmless(redact(str(text)[:WORDS_LIMIT_BYTES]), MESSAGE_LIMIT)
+
+
+def _parameter_in(value: Any, depth: int = 6) -> str:
+    """Return the first field of the request that an error's JSON names; empty: it names none."""
+    if depth == 0 or not isinstance(value, list | dict):
+        return ""
+    if isinstance(value, list):
+        return next(filter(None, (_parameter_in(item, depth - 1) for item in value[:5])), "")
+    if isinstance(value.get("param"), str):
+        return str(value["param"])
+    where = value.get("loc")
+    if isinstance(where, list):
+        return ".".join(str(part) for part in where if part != "body")
+    inner: list[Any] = [value.get(name) for name in WORD_FIELDS]
+    about = value.get("metadata")
+    if isinstance(about, dict) and isinstance(about.get("raw"), str):
+        inner.append(json_in(about["raw"].encode()))
+    return next(filter(None, (_parameter_in(item, depth - 1) for item in inner)), "")
+
+
+def _page(text: str) -> str:
+    """Say what stands on an HTML page; empty: it is none."""
+    if not re.match(r"\s*(<!--.*?-->\s*)?<(!doctype html|html|head|body)\b", text, re.I | re.S):
+        return ""
+    bare = re.sub(r"<(script|style)\b.*?(</\1>|\Z)|<!--.*?-->", " ", text, flags=re.I | re.S)
+    seen = html.unescape(re.sub(r"<[^>]*>?", " ", bare))
+    return f"an HTML page: {' '.join(seen.split()) or 'empty'}"

@@ -15,14 +15,17 @@ from typing import Any
 
 import httpx
 
-from ladder.engines.endpoint.chat_completions import joined, tokens_of
+from ladder.engines.base import CUT_BEFORE_TEXT
+from ladder.engines.endpoint.chat_completions import text_of, thought_of
 from ladder.engines.endpoint.failure import (
     WORDS_LIMIT_BYTES,
     TryError,
     excerpt,
+    json_in,
     may_pass,
     server_words,
 )
+from ladder.engines.endpoint.usage import usage_of
 
 BODY_LIMIT_BYTES = 10_000_000
 """Of a response, as it is sent and as it is decoded."""
@@ -70,8 +73,13 @@ def _refused(response: httpx.Response, body: bytes) -> TryError:
     words = "redirects are not followed" if 300 <= status < 400 else server_words(body)
     if status == 429 and b"insufficient_quota" in body:
         return TryError("no quota", words)
+    if b"Could not finish the message because max_tokens" in body:  # how OpenAI's o-series says it
+        return TryError(CUT_BEFORE_TEXT, words)
     pause = retry_after(response.headers.get("retry-after", ""))
-    return TryError(f"HTTP {status}", words, passing=may_pass(status), pause=pause)
+    failure = TryError(f"HTTP {status}", words, passing=may_pass(status), pause=pause)
+    failure.hear(json_in(body))
+    failure.said = failure.said or body.decode("utf-8", "replace")
+    return failure
 
 
 async def _words(response: httpx.Response) -> bytes:
@@ -124,18 +132,18 @@ async def _lines(response: httpx.Response) -> AsyncGenerator[bytes]:
 class _Streamed:
     """One choice of a stream, as far as it has come."""
 
-    message: dict[str, Any] = field(default_factory=lambda: {"content": ""})
+    message: dict[str, Any] = field(default_factory=lambda: {"content": "", "reasoning": ""})
     finish: str | None = None
     error: Any = None
     first_at: float | None = None
 
     def take(self, choice: Mapping[str, Any]) -> None:
         delta = choice["delta"] or {}
-        content = delta.get("content")
-        new = (content if isinstance(content, str) else joined(content)) or ""
+        new = text_of(delta.get("content")) or ""
         if new and self.first_at is None:
             self.first_at = time.perf_counter()
         self.message["content"] += new
+        self.message["reasoning"] += thought_of(delta)
         for name in ("refusal", "tool_calls", "function_call"):
             if delta.get(name):
                 self.message[name] = delta[name]
@@ -172,7 +180,7 @@ async def _read_events(response: httpx.Response) -> tuple[dict[str, Any], float 
     first = choices.get(0) or next(iter(choices.values()), _Streamed())
     if not ended and not first.finish:
         broken = TryError(BROKEN_STREAM, "the stream broke off", passing=True)
-        broken.tokens = tokens_of(usage)
+        broken.tokens = usage_of(usage).paid
         raise broken
     choice = {"message": first.message, "finish_reason": first.finish, "error": first.error}
     return {"choices": [choice], "usage": usage}, first.first_at

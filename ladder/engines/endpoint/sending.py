@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import httpx
 
-from ladder.engines.base import Completion, Request
+from ladder.engines.base import OWN_KINDS, Completion, Request
 from ladder.engines.endpoint.access import Address
 from ladder.engines.endpoint.breaker import Breaker
 from ladder.engines.endpoint.chat_completions import Reply, is_blank, payload, reply_of
@@ -21,14 +20,18 @@ from ladder.engines.endpoint.failure import (
     TIME_OUT,
     TryError,
 )
+from ladder.engines.endpoint.negotiation import Form, Payload
 from ladder.engines.endpoint.permits import Permits
 from ladder.engines.endpoint.responses import read
+from ladder.language.tokens import likely_tokens
 from ladder.redaction import redact
 from ladder.wording import harmless
 
 STREAM_REFUSED = frozenset({f"HTTP {status}" for status in (400, 404, 415, 422, 501)})
 MOST_REFUSED_WHOLE = 4
 """After so many it is not the stream that is refused."""
+MOST_REFUSED_IN_VAIN = 4
+"""After so many it is not the form of the requests that is refused."""
 
 
 @dataclass
@@ -41,6 +44,10 @@ class Support:
     """Requests that were refused as a stream, and then not answered as a whole either."""
     estimates: bool = False
     """Some answer came without its token counts."""
+    form: Form = field(default_factory=Form)
+    """How requests are put, as far as it is known: what was refused is put in another way."""
+    refused_in_vain: int = 0
+    """Requests that were put in another way, and refused all the same."""
 
 
 @dataclass(frozen=True)
@@ -62,22 +69,50 @@ class Sender:
             CancelledError: nothing more may be sent.
         """
         try:
-            return await self._once(request, limit_s, stream)
+            return await self._accepted(request, limit_s, stream)
         except TryError as failure:
             helpless = self.support.refused_whole >= MOST_REFUSED_WHOLE
             if not stream or failure.kind not in STREAM_REFUSED or helpless:
                 raise
         self.support.refused_whole += 1
-        whole = await self._once(request, limit_s, False)
+        whole = await self._accepted(request, limit_s, False)
         self.support.stream = False
         return whole
 
-    async def _once(self, request: Request, limit_s: float, stream: bool) -> Completion:
+    async def _accepted(self, request: Request, limit_s: float, stream: bool) -> Completion:
+        """Send it in the form that the server takes; what it refuses is put in another way.
+
+        A form is kept once it was answered in: what a server says may name a field by chance.
+        """
+        plain = payload(self.model, request, stream)
+        form, lost = self.support.form, (0, 0)
+        while True:
+            try:
+                completion = await self._once(request, limit_s, form.of(plain))
+            except TryError as failure:
+                other = form.without(plain, failure)
+                if other is None or self.support.refused_in_vain >= MOST_REFUSED_IN_VAIN:
+                    self._note(plain, form, failure)
+                    failure.tokens = add(failure.tokens, lost)
+                    raise
+                form, lost = other, add(lost, failure.tokens)
+            else:
+                self.support.form = self.support.form.with_all(form)
+                return replace(completion, lost_tokens=lost)
+
+    def _note(self, plain: Payload, form: Form, failure: TryError) -> None:
+        """Learn from what ended in an error all the same."""
+        if failure.kind in OWN_KINDS:
+            self.support.form = self.support.form.with_all(form)
+        elif form != self.support.form and form.is_in_vain(plain, failure):
+            self.support.refused_in_vain += 1
+
+    async def _once(self, request: Request, limit_s: float, sent: Payload) -> Completion:
         """Send it where that is permitted, and tell what it has cost, answered or not."""
         self.permits.go(request)
         cost = (0, 0)
         try:
-            completion = await self._post(request, limit_s, stream)
+            completion = await self._post(request, limit_s, sent)
             cost = completion.tokens_in, completion.tokens_out
             return completion
         except TryError as failure:
@@ -86,9 +121,9 @@ class Sender:
         finally:
             self.permits.end(request, cost)
 
-    async def _post(self, request: Request, limit_s: float, stream: bool) -> Completion:
+    async def _post(self, request: Request, limit_s: float, sent: Payload) -> Completion:
         start = time.perf_counter()
-        body = json.dumps(payload(self.model, request, stream)).encode()
+        body = json.dumps(sent).encode()
         try:
             async with (
                 asyncio.timeout(limit_s),
@@ -106,26 +141,46 @@ class Sender:
             raise TryError(BROKE_OFF, type(error).__name__, passing=True) from None
         seconds = time.perf_counter() - start
         first_s = first_at - start if first_at else None
-        return replace(self._completion(request, reply_of(data), seconds), first_s=first_s)
+        reply = reply_of(data, request.max_tokens)
+        paid = self._paid(sent, reply)
+        answer = _answer(request, reply, paid)
+        return replace(answer, seconds=seconds, first_s=first_s)
 
-    def _completion(self, request: Request, reply: Reply, seconds: float) -> Completion:
-        tokens_in, tokens_out = reply.tokens_in, reply.tokens_out
-        if tokens_in is None or tokens_out is None:
-            self.support.estimates = True
-            prompt = payload(self.model, request)["messages"]
-            tokens_in = sum(estimated_tokens(message["content"]) for message in prompt)
-            tokens_out = estimated_tokens(reply.text)
-        text = reply.text.strip()
-        for stop in filter(None, request.stop):
-            text = text.split(stop, 1)[0]
-        if is_blank(text):
-            failure = TryError("empty", "nothing stands before the string that ends an answer")
-            failure.tokens = tokens_in, tokens_out
-            raise failure
-        text = redact(text.strip())
-        return Completion(text=text, tokens_in=tokens_in, tokens_out=tokens_out, seconds=seconds)
+    def _paid(self, sent: Payload, reply: Reply) -> tuple[int, int]:
+        """Return the tokens of prompt and answer; estimates where they are not counted."""
+        if reply.usage.prompt and reply.usage.answer:
+            return reply.usage.paid
+        self.support.estimates = True
+        tokens_in = sum(likely_tokens(turn["content"]) for turn in sent["messages"])
+        return tokens_in, likely_tokens(reply.thought) + likely_tokens(reply.text)
 
 
-def estimated_tokens(text: str) -> int:
-    """Return an estimate, not a count: a quarter of the characters, rounded up."""
-    return math.ceil(len(text) / 4)
+def _answer(request: Request, reply: Reply, paid: tuple[int, int]) -> Completion:
+    """Return the answer of a reply, up to the first string that ends one.
+
+    Raises:
+        TryError: nothing stands before that.
+    """
+    tokens_in, tokens_out = paid
+    whole = text = reply.text.strip()
+    for stop in filter(None, request.stop):
+        text = text.split(stop, 1)[0]
+    if is_blank(text):
+        failure = TryError("empty", "nothing stands before the string that ends an answer")
+        failure.tokens = paid
+        raise failure
+    thoughts = reply.usage.thoughts
+    if thoughts is None:
+        thoughts = min(likely_tokens(reply.thought.strip()), tokens_out)
+    return Completion(
+        text=redact(text.strip()),
+        tokens_in=tokens_in,
+        tokens_out=tokens_out,
+        cut=reply.cut and text == whole,
+        thought_tokens=thoughts,
+    )
+
+
+def add(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
+    """Return the tokens of prompts and answers of both."""
+    return one[0] + other[0], one[1] + other[1]

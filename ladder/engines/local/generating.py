@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from ladder.engines.base import Completion, Request
+from ladder.engines.base import CUT_BEFORE_TEXT, Completion, Request
 from ladder.engines.local.growing import Growing, draws_of, next_tokens
 from ladder.engines.local.json_schema import Grammars
 from ladder.engines.local.local_model import LocalModel, batches, repeated
@@ -16,9 +16,6 @@ from ladder.engines.thoughts import split_thoughts
 
 if TYPE_CHECKING:
     import torch
-
-CUT_SHORT = "cut before any text"
-"""The kind of error that an endpoint's answer has which is cut before it begins."""
 
 
 class Generating:
@@ -163,7 +160,7 @@ class Generating:
         cut = not self._complete(answer)
         error, kind = None, ""
         if cut and not text:
-            error, kind = "all tokens were used before the answer began", CUT_SHORT
+            error, kind = "all tokens were used before the answer began", CUT_BEFORE_TEXT
         return Completion(
             text,
             tokens_in,

@@ -1,10 +1,10 @@
 """LanceDB: documents in a folder, nothing to start.
 
-Words are ranked by LanceDB's full-text index (BM25 with k1 = 1.2 and b = 0.75): it splits at spaces
-and punctuation, folds case and accents, takes English stems, and leaves no stop words out, as the
-search in memory does. Rows that were replaced or removed stay in the statistics of an index that is
-only patched, so it is built anew after a change: the ranking then depends on the documents alone.
-Vectors have no index: every one is compared.
+Words are ranked by LanceDB's full-text index (BM25 with k1 = 1.2 and b = 0.75). A row's terms are
+kept beside its text, as the search in memory reads them, and the index splits them at spaces: its
+own tokenizers know neither all scripts nor all languages. Rows that were replaced or removed stay
+in the statistics of an index that is only patched, so it is built anew after a change: the ranking
+then depends on the documents alone. Vectors have no index: every one is compared.
 """
 
 from __future__ import annotations
@@ -20,14 +20,15 @@ from typing import Any
 
 from ladder.errors import StateError
 from ladder.files import LOCK, clear_disk_errors, write_whole
+from ladder.retrieval.search import terms
 from ladder.retrieval.stores.backend import SLICE, Entry, Hit, held_folder, read_notes
 
 TABLE = "documents"
-INDEX = "text_idx"
+INDEX = "terms_idx"
 
 
 @contextmanager
-def open_lancedb(address: str, name: str) -> Iterator[LanceDB]:
+def open_lancedb(address: str, name: str, language: str) -> Iterator[LanceDB]:
     """Open the folder `address/name`, alone: another process waits until it is closed.
 
     Raises:
@@ -38,16 +39,17 @@ def open_lancedb(address: str, name: str) -> Iterator[LanceDB]:
     with held_folder(address, name) as folder:
         with _clear_errors(folder):
             base = lancedb.connect(folder)
-        yield LanceDB(folder, base)
+        yield LanceDB(folder, base, language)
 
 
 class LanceDB:
     """A table and its notes in a folder."""
 
-    def __init__(self, folder: Path, base: Any) -> None:
+    def __init__(self, folder: Path, base: Any, language: str) -> None:
         self._folder = folder
         self._notes = folder / "notes.json"
         self._base = base
+        self._language = language
 
     def notes(self) -> dict[str, Any] | None:
         """Return what was kept last."""
@@ -67,7 +69,7 @@ class LanceDB:
         """Make the table anew."""
         import pyarrow as pa
 
-        fields = [(name, pa.string()) for name in ("id", "text", "digest")]
+        fields = [(name, pa.string()) for name in ("id", "text", "digest", "terms")]
         if dimension:
             fields.append(("vector", pa.list_(pa.float32(), dimension)))
         with _clear_errors(self._folder):
@@ -85,7 +87,9 @@ class LanceDB:
         import pyarrow as pa
 
         schema = self._table.schema
-        columns = {name: [getattr(entry, name) for entry in entries] for name in schema.names}
+        own = [name for name in schema.names if name != "terms"]
+        columns = {name: [getattr(entry, name) for entry in entries] for name in own}
+        columns["terms"] = self._terms([entry.text for entry in entries])
         with _clear_errors(self._folder):
             merge = self._table.merge_insert("id").when_matched_update_all()
             merge.when_not_matched_insert_all().execute(pa.table(columns, schema=schema))
@@ -102,19 +106,28 @@ class LanceDB:
         """Build the index and drop old versions of the table."""
         from lancedb.index import FTS
 
-        config = FTS(language="English", remove_stop_words=False, max_token_length=None)
+        config = FTS(
+            base_tokenizer="whitespace",
+            lower_case=False,
+            stem=False,
+            remove_stop_words=False,
+            ascii_folding=False,
+            max_token_length=None,
+        )
         with _clear_errors(self._folder), warnings.catch_warnings():
             # It warns that readers of old versions fail; there are none while we are alone.
             warnings.simplefilter("ignore", UserWarning)
-            self._table.create_index("text", config=config, name=INDEX, replace=True)
+            self._table.create_index("terms", config=config, name=INDEX, replace=True)
             self._table.optimize(cleanup_older_than=timedelta(0))
 
     def near_words(self, query: str, limit: int) -> list[Hit]:
-        """Return rows by the full-text index, which reads the query as it read the texts."""
+        """Return rows by the full-text index, over the terms of the query."""
         from lancedb.query import MatchQuery
 
+        (asked_for,) = self._terms([query])
         with _clear_errors(self._folder):
-            asked = self._table.search(MatchQuery(query, "text"), query_type="fts").limit(limit)
+            wanted = MatchQuery(asked_for, "terms")
+            asked = self._table.search(wanted, query_type="fts").limit(limit)
             found = asked.select(["id", "_score"]).to_list()
         return [Hit(row["id"], row["_score"]) for row in found]
 
@@ -125,6 +138,9 @@ class LanceDB:
             near = asked.distance_type("dot").limit(limit)
             found = near.select(["id", "_distance"]).to_list()
         return [Hit(row["id"], 1 - row["_distance"]) for row in found]
+
+    def _terms(self, texts: Sequence[str]) -> list[str]:
+        return [" ".join(each) for each in terms(texts, self._language)]
 
     @cached_property
     def _table(self) -> Any:

@@ -27,7 +27,7 @@ from uuid import UUID, uuid5
 import httpx
 
 from ladder.errors import StateError
-from ladder.retrieval.search import K1, B, words
+from ladder.retrieval.search import K1, B, terms
 from ladder.retrieval.stores.backend import SLICE, Entry, Hit, held_folder, read_notes
 from ladder.task import is_url
 from ladder.trust.keys import Place, how_to_send, key_for, place_at
@@ -62,7 +62,7 @@ def qdrant_place(address: str) -> Place:
 
 
 @contextmanager
-def open_qdrant(address: str, name: str) -> Iterator[Qdrant]:
+def open_qdrant(address: str, name: str, language: str) -> Iterator[Qdrant]:
     """Open the collection `ladder-<name>` of a server, or of the folder `address/name`.
 
     A folder is held: another process waits until it is closed. A server has no such lock.
@@ -75,10 +75,10 @@ def open_qdrant(address: str, name: str) -> Iterator[Qdrant]:
         with _clear_errors(address):
             client = _server(address)
         with closing(client):
-            yield Qdrant(client, collection, address)
+            yield Qdrant(client, collection, address, language)
         return
     with held_folder(address, name) as folder, closing(_local(folder, collection)) as client:
-        yield Qdrant(client, collection, str(folder))
+        yield Qdrant(client, collection, str(folder), language)
 
 
 def _server(address: str) -> Any:
@@ -157,10 +157,11 @@ def _points_alone(kept: bytes) -> Any:
 class Qdrant:
     """A collection; one point of it, without vectors, holds the notes."""
 
-    def __init__(self, client: Any, name: str, place: str) -> None:
+    def __init__(self, client: Any, name: str, place: str, language: str) -> None:
         self._client = client
         self._name = name
         self._place = place
+        self._language = language
 
     def notes(self) -> dict[str, Any] | None:
         """Return what was kept last."""
@@ -211,7 +212,7 @@ class Qdrant:
     def write(self, entries: Sequence[Entry]) -> None:
         """Write rows; a point's id is made from the row's."""
         for start in range(0, len(entries), PER_REQUEST):
-            points = _points(entries[start : start + PER_REQUEST])
+            points = _points(entries[start : start + PER_REQUEST], self._language)
             with _clear_errors(self._place):
                 self._client.upsert(self._name, points, wait=True)
 
@@ -227,7 +228,7 @@ class Qdrant:
 
     def near_words(self, query: str, limit: int) -> list[Hit]:
         """Return rows by the dot product of rarity and saturation."""
-        (read,) = words([query])
+        (read,) = terms([query], self._language)
         return self._near(_sparse(Counter(map(_index, read))), "words", limit)
 
     def near_vector(self, query: Any, limit: int) -> list[Hit]:
@@ -261,11 +262,12 @@ class Qdrant:
         return [Hit(point.payload["id"], point.score) for point in found.points]
 
 
-def _points(entries: Sequence[Entry]) -> list[Any]:
+def _points(entries: Sequence[Entry], language: str) -> list[Any]:
     from qdrant_client.models import PointStruct
 
     points = []
-    for entry, read in zip(entries, words([entry.text for entry in entries]), strict=True):
+    read_texts = terms([entry.text for entry in entries], language)
+    for entry, read in zip(entries, read_texts, strict=True):
         vector: dict[str, Any] = {"words": _weights(read)}
         if entry.vector is not None:
             vector["dense"] = entry.vector.tolist()

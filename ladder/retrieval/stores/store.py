@@ -20,13 +20,14 @@ from ladder.engines.embedding import embed, open_embedder
 from ladder.engines.endpoint import is_loopback
 from ladder.errors import MissingExtraError, StateError
 from ladder.files import digest_of, folder_digests
+from ladder.language.stems import VERSION
 from ladder.retrieval.search import Ranking, Way
 from ladder.retrieval.stores.backend import SLICE, Backend, Entry, Hit, Row
 from ladder.retrieval.stores.lancedb import open_lancedb
 from ladder.retrieval.stores.qdrant import open_qdrant
 from ladder.task import StoreKind, is_url, store_parts
 
-FORMAT = 2
+FORMAT = 3
 """Goes up when what is written changes; a store of another format is built anew."""
 SPARE = 16
 """Rows asked for beyond those wanted, so that one look mostly shows all that tie with the last."""
@@ -38,8 +39,8 @@ DECIMALS = 5
 class Kind:
     """A database that keeps documents."""
 
-    open: Callable[[str, str], AbstractContextManager[Backend]]
-    """(address, name) -> the database while it is held."""
+    open: Callable[[str, str, str], AbstractContextManager[Backend]]
+    """(address, name, language of the stems) -> the database while it is held."""
     library: str
     """The distribution of its client."""
     extra: str
@@ -195,7 +196,11 @@ def _best(near: Callable[[Any, int], list[Hit]], query: Any, depth: int) -> list
 
 
 def open_store(
-    place: str, name: str, embedder: Path | None = None, folder: Path = Path()
+    place: str,
+    name: str,
+    embedder: Path | None = None,
+    folder: Path = Path(),
+    language: str = "en",
 ) -> DocumentStore:
     """Open a store, making it where there is none.
 
@@ -205,6 +210,7 @@ def open_store(
             can have it open; the next one waits.
         embedder: folder of a sentence-transformers model, for dense search.
         folder: what a folder in `place` is relative to.
+        language: ISO 639-1 code of the language whose stems are searched for, or none.
 
     Raises:
         ValueError: no such place.
@@ -215,9 +221,10 @@ def open_store(
     if not is_url(address):
         address = str(folder / address)
     settings: dict[str, Any] = {"format": FORMAT, "ranked by": ranked_by(place)}
+    settings["terms"] = [VERSION, language]
     if embedder is not None:
         settings["embedder"] = digest_of(folder_digests(embedder))
-    return DocumentStore(STORES[kind].open(address, name), settings, embedder)
+    return DocumentStore(STORES[kind].open(address, name, language), settings, embedder)
 
 
 def ranked_by(place: str) -> str:

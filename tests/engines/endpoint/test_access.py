@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from pathlib import Path
 
 import httpx
 import pytest
 from engines.endpoint.asking import answer_of, ask, engine_for, unused_url
-from engines.faulty_server import FaultyServer, failing
+from engines.faulty_server import FaultyServer, Seen, Step, failing, saying
 
 from ladder.engines.endpoint import EndpointEngine
 from ladder.engines.endpoint.access import address_of, is_loopback, open_client
 from ladder.errors import EngineError
+from ladder.models.cache import Cache, CachedEngine
+from ladder.redaction import redact
 
 KEY = "sk-very-secret-0123456789"
 
@@ -26,15 +29,66 @@ def no_key(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_query_and_password_are_used_but_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LADDER_API_KEY", KEY)
     with FaultyServer([failing(400, "no")]) as server:
-        url = server.url.replace("://", "://me:hush@") + "/?api-version=2"
+        url = server.url.replace("://", "://me:hush@") + "/?api-version=2&sig=shush1"
         engine = engine_for(url)
         [(_, completion)] = engine.complete([ask()])
-    assert server.seen[0].path == "/v1/chat/completions?api-version=2"
+    assert server.seen[0].path == "/v1/chat/completions?api-version=2&sig=shush1"
     assert server.seen[0].headers["Authorization"].startswith("Basic ")
     shown = f"{engine!r} {engine.fingerprint()} {completion}"
     assert "hush" not in shown
-    assert "api-version" not in shown
-    assert engine.fingerprint() == {"endpoint": server.url, "model": "tiny"}
+    where = {"endpoint": server.url, "model": "tiny"}
+    assert engine.fingerprint() == {**where, "query": "api-version=2"}
+
+
+ONE = "https://h/v1?deployment=good&api-version=1"
+SAME = {
+    "order": "https://h/v1?api-version=1&deployment=good",
+    "a key": f"{ONE}&api-key=sk-1",
+    "signed": f"{ONE}&sig=abc&se=2027-01-01",
+    "an access token": f"{ONE}&accessToken=abc",
+    "a function's code": f"{ONE}&code=abc",
+    "fragment": f"{ONE}#x",
+}
+OTHER = {
+    "deployment": "https://h/v1?deployment=bad&api-version=1",
+    "version": "https://h/v1?deployment=good&api-version=2",
+    "neither": "https://h/v1",
+    "another field": f"{ONE}&tuned=1",
+    "its value": f"{ONE}&tuned=2",
+    "no value": f"{ONE}&tuned",
+    "twice": f"{ONE}&deployment=good",
+    "a country's code": f"{ONE}&country_code=de",
+}
+
+
+@pytest.mark.parametrize("url", SAME.values(), ids=SAME)
+def test_what_lets_somebody_in_does_not_decide_who_answers(url: str) -> None:
+    assert EndpointEngine("m", url).fingerprint() == EndpointEngine("m", ONE).fingerprint()
+
+
+def test_everything_else_in_a_url_does() -> None:
+    found = [EndpointEngine("m", url).fingerprint() for url in (ONE, *OTHER.values())]
+    assert len({str(each) for each in found}) == len(found)
+    assert all(each["endpoint"] == "https://h/v1" for each in found)
+
+
+def test_one_deployment_does_not_get_the_kept_answers_of_another(tmp_path: Path) -> None:
+    def script(request: Seen) -> Step:
+        return saying("right" if "deployment=good" in request.path else "wrong")
+
+    store = Cache(tmp_path / "cache.sqlite")
+    with FaultyServer(script) as server:
+        for name, text in (("good", "right"), ("bad", "wrong"), ("good", "right")):
+            engine = CachedEngine(engine_for(f"{server.url}?deployment={name}"), store)
+            assert [answer.text for _, answer in engine.complete([ask()])] == [text]
+    assert len(server.seen) == 2
+
+
+def test_a_value_that_may_be_a_secret_stands_as_a_digest() -> None:
+    engine = EndpointEngine("m", "https://h/v1?tuned=hunter2&deployment=good")
+    query = engine.fingerprint()["query"]
+    assert re.fullmatch("deployment=good&tuned=[0-9a-f]{16}", query)
+    assert redact("hunter2 good") == "[secret] good"
 
 
 def test_key_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,7 +39,6 @@ def test_payload_and_answer() -> None:
         ],
         "max_tokens": 7,
         "temperature": 0,
-        "seed": 0,
         "stop": ["\n\n"],
     }
 
@@ -133,7 +132,20 @@ def test_what_was_billed_counts_though_it_is_no_answer(trouble: Step) -> None:
     assert (completion.tokens_in, completion.tokens_out) == (11, 3)
 
 
-@pytest.mark.parametrize("usage", [None, [], {"prompt_tokens": True}, {"prompt_tokens": -1}])
+ZEROS = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [
+        None,
+        [],
+        {"prompt_tokens": True},
+        {"prompt_tokens": -1},
+        ZEROS,
+        {**ZEROS, "prompt_tokens": 9},
+    ],
+)
 def test_odd_usage_counts_as_missing(usage: object) -> None:
     body = {"choices": [{"message": {"content": "abcd"}}], "usage": usage}
     with FaultyServer([raw(body)]) as server, pytest.warns(UserWarning, match="estimates"):

@@ -13,7 +13,7 @@ from ladder.redaction import keep_secret
     [
         (b'{"error": "busy"}', "busy"),
         (b'{"error": {"message": "the GPU\\nfell off"}}', "the GPU fell off"),
-        (b"<html>down</html>", "<html>down</html>"),
+        (b"<html>down</html>", "an HTML page: down"),
         (b'{"error": {"code": 3}}', '{"error": {"code": 3}}'),
         (b"[" * 100_000, "[" * MESSAGE_LIMIT),
         (b"", "no message"),

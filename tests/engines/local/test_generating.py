@@ -9,9 +9,9 @@ import pytest
 from engines.local.questions import QUESTIONS, chat, in_float32
 from habits import with_habit
 
-from ladder.engines.base import Completion, Request
+from ladder.engines.base import CUT_BEFORE_TEXT, Completion, Request
 from ladder.engines.local import LocalEngine
-from ladder.engines.local.generating import CUT_SHORT, Generating
+from ladder.engines.local.generating import Generating
 
 torch = pytest.importorskip("torch")
 
@@ -121,7 +121,7 @@ def test_a_thought_is_taken_off_and_its_tokens_are_counted(engine):
 def test_an_answer_cut_before_it_begins_is_an_error_that_was_paid(text, engine):
     size = len(engine.tokenizer(text)["input_ids"])
     found = grown(engine, text, chat("The sky?", max_tokens=size))
-    assert found.kind == CUT_SHORT
+    assert found.kind == CUT_BEFORE_TEXT
     assert found.is_own_fault
     assert found.cut
     assert (found.text, found.tokens_out) == ("", size)
@@ -140,9 +140,3 @@ def test_a_thought_that_the_template_begins_needs_no_mark_of_its_own(smollm, tmp
     assert found.thought_tokens > 2
     held = chat("The sky?", max_tokens=50, schema='{"type": "string"}')
     assert grown(engine, '"blue"<|im_end|>', held).text == '"blue"', "its thought is closed"
-
-
-def test_the_kind_of_a_cut_answer_is_that_of_an_endpoints():
-    from ladder.engines.endpoint import failure
-
-    assert failure.CUT_SHORT == CUT_SHORT

@@ -424,7 +424,8 @@ def test_a_row_that_someone_else_wrote_is_noticed(tmp_path) -> None:
     with open_store(f"lancedb:{tmp_path}", "handbook") as store:
         store.hold(rows(texts))
         table = lancedb.connect(tmp_path / "handbook").open_table("documents")
-        table.add([{"id": "theirs", "text": "ferry xylophone", "digest": "-"}])
+        theirs = {"id": "theirs", "text": "ferry xylophone", "digest": "-"}
+        table.add([theirs | {"terms": "ferri xylophon"}])
     with open_store(f"lancedb:{tmp_path}", "handbook") as store:
         with pytest.raises(StateError, match="holds 'theirs', which ladder did not write"):
             rank_in_store(store, texts, ["xylophone"], 3, "bm25")
@@ -452,3 +453,22 @@ def test_folders_and_loopback_stay_here() -> None:
     assert stays_here("qdrant:http://127.0.0.1:6333")
     assert not stays_here("qdrant:https://example.org:6333")
     assert not stays_here("qdrant:http://localhost.example.org")
+
+
+def test_a_store_is_searched_in_the_language_of_its_texts(place) -> None:
+    texts = {
+        "a": "Die Rechnungen",
+        "b": "Der Hafen",
+        "c": "秋岁收的仓库位于北京",
+        "d": "雨冬花的仓库",
+    }
+    with open_store(place, "stems", language="de") as store:
+        store.hold(rows(texts))
+        assert ids(store, "Rechnung") == ["a"]
+        assert ids(store, "雨冬花在哪里")[0] == "d"
+        held = store.fingerprint()
+    with open_store(place, "stems", language="none") as store:
+        assert len(store) == 0, "other terms are other rankings: it is built anew"
+        store.hold(rows(texts))
+        assert ids(store, "Rechnung") == []
+        assert store.fingerprint() != held

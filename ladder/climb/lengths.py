@@ -1,0 +1,51 @@
+"""Whether a task's rows and answers fit its base model, before it is asked anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ladder.climb.rehearsal import Stands, stands_for
+from ladder.samples.data import Data
+from ladder.samples.rows import Sample
+from ladder.task import Task
+
+MOST_COUNTED = 500
+"""Rows whose tokens are counted: the longest by characters."""
+
+
+def length_warnings(task: Task, data: Data) -> Iterator[str]:
+    """Say how many answers do not fit the task's limit, and how many rows the model's context."""
+    engine = stands_for(task, task.models.base)
+    samples = (*data.train, *data.dev, *data.gate, *data.sealed)
+    free = not (task.answer.type == "label" and engine.abilities.scores_choices)
+    if task.answer.max_tokens is not None and free:
+        yield from _cut_targets(engine, samples, task.answer.max_tokens)
+    yield from _long_inputs(engine, samples, task)
+
+
+def _cut_targets(engine: Stands, samples: Sequence[Sample], limit: int) -> Iterator[str]:
+    longest = sorted({sample.target for sample in samples}, key=len, reverse=True)[:MOST_COUNTED]
+    sizes = {target: engine.count_tokens(target) for target in longest}
+    most = max(sizes.values(), default=0)
+    cut = sum(sizes.get(sample.target, 0) > limit for sample in samples)
+    if cut:
+        yield (
+            f"warning: {cut:,} of {len(samples):,} targets have more tokens than "
+            f"answer.max_tokens: {limit} (the longest about {most:,}): right answers will be cut. "
+            f"Write max_tokens: {most + most // 4} or more, or take the key out"
+        )
+
+
+def _long_inputs(engine: Stands, samples: Sequence[Sample], task: Task) -> Iterator[str]:
+    limit = task.answer.max_tokens or 0
+    context = engine.abilities.context
+    longest = sorted(samples, key=lambda sample: len(sample.input), reverse=True)[:MOST_COUNTED]
+    sizes = [engine.count_tokens(sample.input) for sample in longest]
+    over = sum(size + limit > context for size in sizes)
+    if over:
+        most = "or more " if over == MOST_COUNTED else ""
+        yield (
+            f"warning: {over:,} {most}of {len(samples):,} inputs do not fit the model's context of "
+            f"{context:,} tokens (row {longest[0].id} alone has about {sizes[0]:,}): they will "
+            "have no answer. Shorten them, or name a model with a larger context"
+        )

@@ -1,0 +1,156 @@
+"""One greeting to an endpoint, before anything is spent on it: what answers there, and how."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from ladder.engines.base import CUT_BEFORE_TEXT, Completion, Request
+from ladder.engines.endpoint.access import address_of, client_options
+from ladder.engines.endpoint.engine import EndpointEngine
+from ladder.engines.endpoint.responses import BODY_LIMIT_BYTES
+from ladder.errors import EngineError
+from ladder.wording import harmless
+
+GREETING = Request(
+    messages=(("system", "Answer with one word."), ("user", "Hello!")), max_tokens=16
+)
+"""A task's request in small: it has a system turn and a limit, and holds nobody's data."""
+CONTEXT_FIELDS = (
+    "n_ctx",  # llama.cpp: of one slot
+    "max_model_len",  # vLLM, SGLang
+    "loaded_context_length",  # LM Studio
+    "context_window",  # Groq
+    "context_length",  # OpenRouter, Together, Ollama
+    "max_context_length",  # Mistral
+    "n_ctx_train",  # llama.cpp, where nothing is loaded
+)
+"""Where servers tell how many tokens fit into prompt and answer, the surest first."""
+NAMES_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What a greeting brought to light."""
+
+    answer: Completion
+    """With the error, where none came."""
+    listed: tuple[str, ...] = ()
+    """The models that the server lists; empty: it lists none."""
+    context: int | None = None
+    """Tokens that fit into prompt and answer together, as the server tells."""
+    negotiated: tuple[str, ...] = ()
+    """What it refuses of how requests are put, and what is sent instead."""
+
+    @property
+    def there(self) -> bool:
+        """Whether the model answers, if only with thoughts for which the greeting has no room."""
+        return self.answer.error is None or self.answer.kind == CUT_BEFORE_TEXT
+
+
+def probe(model: str, base_url: str, timeout_s: float) -> Probe:
+    """Greet a model, and ask its server what it lists.
+
+    The greeting costs some 40 tokens. A server that lists nothing, or is not there, is no error.
+
+    Args:
+        model: the name that the endpoint knows the model by.
+        base_url: of the endpoint.
+        timeout_s: of each request.
+
+    Raises:
+        EngineError: the URL is not one of an endpoint, or its key cannot be sent.
+    """
+    engine = EndpointEngine(model, base_url, concurrency=1, timeout_s=timeout_s, attempts=1)
+    address = address_of(model, base_url)
+    options = client_options(address, address.headers(), timeout_s, 1)
+    answer = _greeted(engine)
+    if answer.kind == "no connection":
+        return Probe(answer)
+    with httpx.Client(**options) as client:
+        entries = _entries(_got(client, address.beside("models")), "data", "models")
+        listed = {name: entry for entry in entries for name in _names(entry)}
+        entry = listed.get(model, entries[0] if len(entries) == 1 else {})
+        context = _context(entry)
+        if context is None and entry.get("owned_by") == "library":  # Ollama
+            loaded = _entries(_got(client, address.at_root("/api/ps")), "models")
+            running = [each for each in loaded if model in _names(each)]
+            context = _context(running[0]) if running else None
+    return Probe(answer, tuple(listed), context, tuple(engine.negotiated.values()))
+
+
+def said(found: Probe, model: str) -> str:
+    """Say on one line what a probe has found."""
+    answer, parts = found.answer, []
+    if found.there:
+        tokens = f"{answer.tokens_in} + {answer.tokens_out} tokens"
+        parts.append(f"answered a greeting in {answer.seconds:.1f} s ({tokens})")
+        if answer.kind == CUT_BEFORE_TEXT:
+            parts.append("it thinks first: all of these were used before its answer began")
+        elif answer.thought_tokens:
+            parts.append(f"it thinks first ({answer.thought_tokens} of these)")
+    else:
+        parts.append(f"no answer to a greeting: {answer.error}")
+        parts += _others(found.listed, model)
+    if found.context:
+        parts.append(f"context of {found.context:,} tokens")
+    return "; ".join([*parts, *found.negotiated])
+
+
+def _greeted(engine: EndpointEngine) -> Completion:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what they say is in the probe
+        try:
+            [(_, answer)] = engine.complete([GREETING])
+        except EngineError as error:
+            return Completion(error=str(error), kind="refused")
+    return answer
+
+
+def _others(listed: Sequence[str], model: str) -> Iterator[str]:
+    """Say which models there are, where this is none of them."""
+    if listed and model not in listed:
+        near = difflib.get_close_matches(model, listed, NAMES_SHOWN, 0.0)
+        more = f" and {len(listed) - len(near)} more" if len(listed) > len(near) else ""
+        yield f"it lists {', '.join(harmless(name, 80) for name in near)}{more}"
+
+
+def _got(client: httpx.Client, url: httpx.URL) -> Any:
+    """Return the JSON at a URL; None where there is none."""
+    body = bytearray()
+    try:
+        with client.stream("GET", url, headers={"Accept-Encoding": "identity"}) as response:
+            for part in response.iter_raw():
+                body += part
+                if len(body) > BODY_LIMIT_BYTES:
+                    return None
+        return json.loads(body) if response.is_success else None
+    except (httpx.HTTPError, ValueError, RecursionError):
+        return None
+
+
+def _entries(data: Any, *fields: str) -> list[Mapping[str, Any]]:
+    """Return the models in a server's list: under a field, or as the list itself."""
+    if isinstance(data, dict):
+        data = next((data[name] for name in fields if isinstance(data.get(name), list)), [])
+    return [each for each in data if isinstance(each, dict)] if isinstance(data, list) else []
+
+
+def _names(entry: Mapping[str, Any]) -> Iterator[str]:
+    aliases = entry.get("aliases")
+    names = [entry.get("id"), entry.get("model"), entry.get("name")]
+    names += aliases if isinstance(aliases, list) else []
+    yield from (name for name in names if isinstance(name, str) and name)
+
+
+def _context(entry: Mapping[str, Any]) -> int | None:
+    about = entry.get("meta")
+    places = (about if isinstance(about, dict) else {}, entry)
+    told = (place.get(name) for name in CONTEXT_FIELDS for place in places)
+    return next((each for each in told if type(each) is int and each > 0), None)

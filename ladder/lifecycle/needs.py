@@ -1,0 +1,98 @@
+"""What a machine must have for a plan to be revalidated there: keys, extras, models, consent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from ladder.climb.own_code import named_code
+from ladder.engines import ENGINES
+from ladder.engines.bundled import MODELS
+from ladder.evidence import Candidate, RevalidationPlan
+from ladder.retrieval.stores.qdrant import KEY_VARIABLE, qdrant_place
+from ladder.scorers import EVALUATE_PREFIX, MODEL_SCORERS
+from ladder.task import DATASETS_PREFIX, ModelRef, Task, is_url, store_parts
+from ladder.trust.keys import HERE_VARIABLE, place_at, variable_for
+from ladder.trust.settings import read_settings
+
+LOCAL_KINDS = frozenset(name for name, kind in ENGINES.items() if kind.trainable)
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a revalidation needs beside ladder, the plan, its task and the task's data."""
+
+    variables: tuple[str, ...] = ()
+    """Environment variables that hold the keys of its endpoints."""
+    endpoints: tuple[tuple[str, str], ...] = ()
+    """(host, variable) that the user's configuration must name."""
+    extras: tuple[str, ...] = ()
+    """Of this package, to be installed."""
+    installs: tuple[str, ...] = ()
+    """Commands that install the packages which carry its bundled models."""
+    trusted: tuple[tuple[str, str], ...] = ()
+    """(sha256, name) of the task's own code that the user's configuration trusts."""
+    untrusted: tuple[str, ...] = ()
+    """Names of code that it does not trust: `ladder trust` must be asked first."""
+
+
+def needs_of(plan: RevalidationPlan, task: Task) -> Needs:
+    """Return what a plan needs where it is revalidated."""
+    models = list(_models(plan.candidate, task))
+    served = [model for model in models if ENGINES[model.kind].served and model.place]
+    keys = [(place_at(str(model.place)), HERE_VARIABLE) for model in served]
+    store = store_parts(task.data.store)[1] if task.data.store else ""
+    if is_url(store) and plan.candidate.retrieval is not None:
+        keys.append((qdrant_place(store), KEY_VARIABLE))
+    named = [(place, variable_for(place, here)) for place, here in keys]
+    known = [(place, variable) for place, (variable, _) in named if variable]
+    trusted = read_settings().trusted_code
+    own = {named.name: named.code for named in named_code(task) if named.code and named.code.files}
+    bundled = [MODELS[model.name] for model in models if model.kind == "bundled"]
+    return Needs(
+        variables=_once(variable for _, variable in known),
+        endpoints=_once(
+            (str(place), variable) for place, (variable, own) in named if variable and own
+        ),
+        extras=_once(_extras(plan.candidate, task, models)),
+        installs=_once(model.install for model in bundled),
+        trusted=tuple((code.digest, name) for name, code in own.items() if code.digest in trusted),
+        untrusted=tuple(name for name, code in own.items() if code.digest not in trusted),
+    )
+
+
+T = TypeVar("T")
+
+
+def _once(values: Iterable[T]) -> tuple[T, ...]:
+    return tuple(dict.fromkeys(values))
+
+
+def _models(candidate: Candidate, task: Task) -> Iterator[ModelRef]:
+    yield candidate.model
+    for choice in task.score:
+        if choice.name in MODEL_SCORERS:
+            yield ModelRef(choice.parameters.get("model") or task.models.base)
+    retrieval = candidate.retrieval
+    if retrieval and retrieval.method != "bm25" and task.models.embedding:
+        yield task.models.embedding
+    if retrieval and retrieval.rerank and task.models.reranker:
+        yield task.models.reranker
+
+
+def _extras(candidate: Candidate, task: Task, models: list[ModelRef]) -> Iterator[str]:
+    if candidate.adapter is not None:
+        yield "train"
+    elif any(model.kind in LOCAL_KINDS for model in models):
+        yield "local"
+    files = task.data.files().values()
+    if any(file.startswith(DATASETS_PREFIX) or ".parquet" in file.lower() for file in files):
+        yield "data"
+    retrieval = candidate.retrieval
+    if retrieval and (retrieval.method != "bm25" or retrieval.rerank):
+        yield "dense"
+    if retrieval and task.data.store:
+        yield "qdrant" if store_parts(task.data.store)[0] == "qdrant" else "store"
+    if any(choice.name.startswith(EVALUATE_PREFIX) for choice in task.score):
+        yield "evaluate"

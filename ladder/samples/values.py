@@ -1,0 +1,134 @@
+"""Values as files hold them -> plain values: text, whole numbers, lists; a missing one is None."""
+
+from __future__ import annotations
+
+import ast
+import datetime
+import json
+import unicodedata
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+LARGEST_EXACT = 2**53
+"""Beyond this a float no longer tells two neighbouring whole numbers apart."""
+LONGEST_LIST = 10_000
+MISSING_KINDS = ("NAType", "NaTType")
+"""What pandas writes for a missing value; its comparison with itself raises, or is false."""
+
+
+def nfc(text: str) -> str:
+    """Return a text in Unicode's form NFC: an accent is a part of its letter."""
+    return unicodedata.normalize("NFC", text)
+
+
+def plain(value: Any) -> Any:
+    """Return a value as JSON has it, with every text in NFC.
+
+    - Missing (None): None, a float NaN, pandas' NaT and NA. A text "nan" is a text.
+    - Bytes become their text in UTF-8; other bytes stay bytes, which nobody can read as text.
+    - A whole float is a whole number: a column of whole numbers with a gap in it becomes floats
+      in pandas, and its labels 0 and 1 would be other ones than those of a column without a gap.
+    - A decimal keeps its digits, "1.50"; dates and times are written as in ISO 8601.
+    - Arrays become lists, mappings keep their order.
+    """
+    if isinstance(value, str):
+        return nfc(value)
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, dict | Mapping):  # most are dicts, which is soon told
+        return {nfc(str(key)): plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(inner) for inner in value]
+    if hasattr(value, "tolist"):  # numpy's numbers and arrays
+        return plain(value.tolist())
+    return _plain_scalar(value)
+
+
+def _plain_scalar(value: Any) -> Any:
+    if type(value).__name__ in MISSING_KINDS:
+        return None
+    if isinstance(value, float):
+        return _plain_float(value)
+    if isinstance(value, bytes | bytearray):
+        return _decoded(bytes(value))
+    if isinstance(value, Decimal):
+        return None if value.is_nan() else f"{value:f}"
+    if isinstance(value, datetime.date | datetime.time):  # a datetime is a date
+        return value.isoformat()
+    return str(value)
+
+
+def _plain_float(value: float) -> float | int | None:
+    if value != value:  # NaN
+        return None
+    whole = value.is_integer() and abs(value) < LARGEST_EXACT
+    return int(value) if whole else float(value)
+
+
+def _decoded(value: bytes) -> str | bytes:
+    try:
+        return nfc(value.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        return value
+
+
+def text_of(value: Any) -> str:
+    """Return a plain value as text; empty for a missing one and for bytes that are no text.
+
+    Objects and lists become JSON; true and false stay as JSON has them.
+    """
+    if value is None or isinstance(value, bytes):
+        return ""
+    if isinstance(value, dict | list | bool):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return str(value).strip()
+
+
+def is_scalar(value: Any) -> bool:
+    """Tell whether a plain value is one text, number, or true or false."""
+    return isinstance(value, str | int | float)
+
+
+def with_names(value: Any, feature: Any) -> Any:
+    """Return a value with the names of its classes in place of their numbers.
+
+    Args:
+        value: as the file holds it.
+        feature: its `datasets` feature as a dict or list, as `Features.to_dict` writes it.
+    """
+    if isinstance(feature, list) and feature:
+        feature = {"_type": "List", "feature": feature[0]}
+    if not isinstance(feature, Mapping) or value is None:
+        return value
+    kind = feature.get("_type")
+    names = feature.get("names")
+    if kind == "ClassLabel" and isinstance(names, list):
+        if not isinstance(value, int) or value >= len(names):
+            return value
+        return str(names[value]) if value >= 0 else None  # -1 is how a class is left open
+    if isinstance(value, list | tuple):
+        return [with_names(one, feature.get("feature")) for one in value]
+    if isinstance(value, Mapping) and kind is None:
+        return {key: with_names(inner, feature.get(key)) for key, inner in value.items()}
+    return value
+
+
+def class_names(feature: Any) -> tuple[str, ...]:
+    """Return the names of the classes of a feature; none where it is no ClassLabel."""
+    if isinstance(feature, Mapping) and feature.get("_type") == "ClassLabel":
+        names = feature.get("names")
+        return tuple(map(str, names)) if isinstance(names, list) else ()
+    return ()
+
+
+def list_in(text: str) -> list[str]:
+    """Return the texts of a list written as JSON or Python writes it; empty for any other text."""
+    if not (text.startswith("[") and text.endswith("]") and len(text) < LONGEST_LIST):
+        return []
+    try:
+        found = ast.literal_eval(text)
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        return []
+    is_list = isinstance(found, list) and all(isinstance(one, str) for one in found)
+    return found if is_list else []
