@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from ladder.engines.base import Abilities, Completion, Request
 from ladder.engines.local.context import USUAL_CONTEXT, context_of, window_of
 from ladder.engines.local.generating import Generating
 from ladder.engines.local.loading import ADAPTER, transformers_version
-from ladder.engines.local.local_model import LocalModel
+from ladder.engines.local.local_model import LocalModel, TurnsError
 from ladder.engines.local.scoring import score
 from ladder.engines.passport import read_settings
 from ladder.errors import EngineError, MissingExtraError
@@ -54,8 +55,8 @@ class LocalEngine(LocalModel):
         """Whether it takes turns of a chat, and a system turn."""
         try:
             return self.template.chat, self.template.system
-        except MissingExtraError:  # nothing can be asked: a forecast takes the usual
-            return True, True
+        except (EngineError, MissingExtraError):
+            return True, True  # a forecast takes the usual; who asks is told what is wrong
 
     @cached_property
     def _context(self) -> int:
@@ -77,8 +78,9 @@ class LocalEngine(LocalModel):
         if self.adapter is not None:
             names = (ADAPTER, "adapter_model.safetensors")
             pins["adapter"] = digest_of(folder_digests(self.adapter, names))
-        if self.template.about or "chat_template.jinja" not in pins:
-            pins["template"] = digest_of([self.template.jinja, self.template.about])
+        with suppress(EngineError):  # without a tokenizer there are no answers to tell apart
+            if self.template.about or "chat_template.jinja" not in pins:
+                pins["template"] = digest_of([self.template.jinja, self.template.about])
         pins["precision"] = precision()
         pins["transformers"] = transformers_version()
         return pins
@@ -94,7 +96,7 @@ class LocalEngine(LocalModel):
         for at, request in enumerate(requests):
             try:
                 prompts.append(self.encode(request))
-            except EngineError as error:
+            except TurnsError as error:
                 prompts.append([])
                 yield at, Completion(error=str(error), kind="chat template")
                 continue

@@ -174,12 +174,17 @@ class Generating:
 
     def _parts(self, answer: Growing) -> tuple[str, str]:
         """Return an answer's thought and its text, up to a stop string."""
-        request = answer.request
-        text: str = self.local.tokenizer.decode(answer.tokens, skip_special_tokens=True)
+        request, template = answer.request, self.local.template
         free = request.messages and not request.schema
-        if free and self.local.template.begins_thought:
-            text = THOUGHT + text
-        thought, text = split_thoughts(text)
+        begun = THOUGHT if free and template.begins_thought else ""
+        raw = begun + self.local.tokenizer.decode(answer.tokens)
+        thought, text = split_thoughts(raw)  # some models mark their thoughts with special tokens
+        if text == raw:
+            text = self.local.tokenizer.decode(answer.tokens, skip_special_tokens=True)
+            thought, text = split_thoughts(text)
+        else:
+            for token in template.specials:
+                text = text.replace(token, "")
         for stop in request.stop:
             text = text.split(stop, 1)[0]
         return thought, text.strip()

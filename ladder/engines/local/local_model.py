@@ -22,6 +22,10 @@ BATCH_TOKENS = 4096
 BATCH_ROWS = 32
 
 
+class TurnsError(EngineError):
+    """A model's chat template does not take the turns of a request."""
+
+
 class LocalModel:
     """A model in a folder, with an adapter merged into it if one is given."""
 
@@ -97,19 +101,19 @@ class LocalModel:
         """Return a request's prompt as tokens; special tokens in its own text are text.
 
         Raises:
-            EngineError: the model has no chat template, or that refuses the request's turns.
+            TurnsError: the model has no chat template, or that refuses the request's turns.
         """
         if not request.messages:
             return self.template.prompt(request.text)
         if not self.template.chat:
             fix = "Name a model that was trained to chat, or ask it in plain form"
-            raise EngineError(f"{self.folder}: no chat template that takes a user's turn. {fix}")
+            raise TurnsError(f"{self.folder}: no chat template that takes a user's turn. {fix}")
         at_once = bool(request.choices or request.schema)
         try:
             return self.template.prompt(turns_of(request), answers_at_once=at_once)
         except Exception as error:  # a template is a program: what it raises is its own
             why = harmless(str(error), 200)
-            raise EngineError(
+            raise TurnsError(
                 f"{self.folder}: its chat template refuses these turns ({why})"
             ) from None
 

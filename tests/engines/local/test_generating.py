@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from engines.local.questions import QUESTIONS, chat, in_float32
@@ -140,3 +141,18 @@ def test_a_thought_that_the_template_begins_needs_no_mark_of_its_own(smollm, tmp
     assert found.thought_tokens > 2
     held = chat("The sky?", max_tokens=50, schema='{"type": "string"}')
     assert grown(engine, '"blue"<|im_end|>', held).text == '"blue"', "its thought is closed"
+
+
+def test_a_thought_that_special_tokens_mark_is_taken_off(smollm, tmp_path):
+    """Decoding leaves special tokens out, and with them where the thought ends."""
+    folder = with_habit("as it is", smollm, tmp_path / "model")
+    path = folder / "tokenizer.json"
+    text = path.read_text().replace("<file_sep>", "<think>").replace("<filename>", "</think>")
+    path.write_text(text)
+    engine = LocalEngine(folder)
+    engine.__dict__["model"] = SimpleNamespace(generation_config=SimpleNamespace(eos_token_id=2))
+    assert {"<think>", "</think>"} < set(engine.template.specials)
+    for thought in (THOUGHT, "<think>\n\n</think>\n\n"):
+        found = grown(engine, f"{thought}blue<|im_end|>", chat("The sky?", max_tokens=50))
+        assert (found.text, found.cut) == ("blue", False)
+    assert grown(engine, f"{THOUGHT}a", chat("The sky?", max_tokens=50)).thought_tokens > 2

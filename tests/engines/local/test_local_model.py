@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 from engines.local.questions import QUESTIONS, chat
+from habits import with_habit
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ladder.engines.base import Request
+from ladder.engines.local import LocalEngine
 from ladder.engines.local.local_model import (
     BATCH_ROWS,
     BATCH_TOKENS,
@@ -46,6 +48,17 @@ def test_a_tokenizer_that_cannot_be_read_is_named(smollm, tmp_path):
     (tmp_path / "tokenizer.json").write_text("{}")
     with pytest.raises(EngineError, match=r"no tokenizer\.json to be read"):
         LocalModel(tmp_path).count_tokens("a")
+
+
+def test_a_folder_without_a_tokenizer_is_told_when_it_is_asked_and_not_before(smollm, tmp_path):
+    """Its abilities are looked at where code that it may bring must not run yet."""
+    folder = with_habit("as it is", smollm, tmp_path / "model")
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (folder / name).unlink()
+    engine = LocalEngine(folder)
+    assert engine.abilities.plain
+    with pytest.raises(EngineError, match=r"no tokenizer to be read\. Wanted: tokenizer\.json"):
+        list(engine.complete([Request(text="a")]))
 
 
 def test_the_shared_beginning_is_run_once_and_copied_for_each_row(local):
