@@ -139,7 +139,7 @@ HABITS: dict[str, Change] = {
     "bos and eos": adds(first="<|endoftext|>", last="<|im_end|>"),
 }
 """What a template or a tokenizer does -> how a folder gets it."""
-CHATLESS = {"no template", "no default template"}
+CHATLESS = ("no template", "no default template")
 SYSTEMLESS = {"refuses system", "drops system", "alternates", "instruction marks"}
 
 

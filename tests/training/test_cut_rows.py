@@ -115,7 +115,7 @@ def test_usual_rows_are_cut_as_trl_cuts_them(habit, models):
             assert labels == cut["labels"]
 
 
-@pytest.mark.parametrize("habit", sorted(HABITS.keys() - CHATLESS))
+@pytest.mark.parametrize("habit", sorted(HABITS.keys() - set(CHATLESS)))
 def test_scored_answers_are_learnt_where_they_are_scored(habit, models):
     """A label is scored without a thought before it, and learnt in the same place."""
     engine = models(habit)

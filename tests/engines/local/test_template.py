@@ -71,7 +71,7 @@ def test_a_plain_prompt_is_the_tokenizers_own_call_without_an_end(habit, models)
     assert (wanted[0] in (0, 1)) == ("bos" in habit)
 
 
-@pytest.mark.parametrize("habit", sorted(HABITS.keys() - CHATLESS))
+@pytest.mark.parametrize("habit", sorted(HABITS.keys() - set(CHATLESS)))
 @pytest.mark.parametrize("turns", [(SYSTEM, USER), (SYSTEM, *SHOT, USER)])
 def test_a_chat_is_what_the_template_writes_and_nothing_else(habit, turns, models):
     engine = models(habit)
@@ -92,7 +92,7 @@ def test_a_chat_is_what_the_template_writes_and_nothing_else(habit, turns, model
     assert engine.tokenizer.decode(found).count(SYSTEM[1]) == 1, "the instruction is read, once"
 
 
-@pytest.mark.parametrize("habit", sorted(HABITS.keys() - CHATLESS))
+@pytest.mark.parametrize("habit", sorted(HABITS.keys() - set(CHATLESS)))
 def test_turns_of_one_role_in_a_row_are_said_all(habit, models):
     engine = models(habit)
     found = engine.encode(Request(messages=(USER, ("user", "And the sea?"))))
@@ -161,7 +161,7 @@ def test_a_fixed_date_is_written_in_the_templates_own_form(text, wanted, models)
     assert found == wanted
 
 
-@pytest.mark.parametrize("habit", sorted(HABITS.keys() - CHATLESS))
+@pytest.mark.parametrize("habit", sorted(HABITS.keys() - set(CHATLESS)))
 def test_a_chat_answer_ends_as_the_template_ends_it(habit, models):
     assert models(habit).template.end == 2
 
