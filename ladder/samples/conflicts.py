@@ -16,6 +16,7 @@ from functools import cached_property
 from itertools import chain
 from typing import Any
 
+from ladder.language.words import count_words, running_words
 from ladder.samples.duplicates import FILLER, folded, slots_alone
 from ladder.samples.rows import Sample
 
@@ -24,6 +25,8 @@ FREE_WORDS = 12
 """An answer of more words can be written in many ways: another text need not be another answer."""
 SAME_ANSWER = 0.5
 """Share of words (F1) from which on two texts are one answer, written twice."""
+SAME_CHARACTERS = 0.8
+"""The same where characters are the words: more of them are shared by chance."""
 MOST_OF_ONE_ANSWER = 0.9
 """Where one answer has more of a template's rows, its slots do not decide the answer."""
 LEAST_OF_TEMPLATE = 10
@@ -93,17 +96,17 @@ class _Row:
 
     @cached_property
     def words(self) -> list[str]:
-        return [word for word in self.text.split() if word not in FILLER]
+        return [word for word in running_words(self.text) if word not in FILLER]
 
     @cached_property
     def written(self) -> list[tuple[list[str], list[str]]]:
         """The words and the numbers of each answer."""
-        return [(folded(target).split(), NUMBER.findall(target)) for target in self.targets]
+        return [(running_words(folded(one)), NUMBER.findall(one)) for one in self.targets]
 
     @cached_property
     def is_free(self) -> bool:
         """Tell whether its answers may be written in many ways."""
-        return self.is_text and all(len(words) > FREE_WORDS for words, _ in self.written)
+        return self.is_text and all(count_words(one) > FREE_WORDS for one in self.targets)
 
 
 def _plain_answer(kind: str, target: str) -> Any:
@@ -226,7 +229,9 @@ def _one_answer(one: tuple[list[str], list[str]], other: tuple[list[str], list[s
     short, long = sorted((Counter(words), Counter(others)), key=Counter.total)
     if short <= long:
         return True
-    return 2 * (short & long).total() >= SAME_ANSWER * (short.total() + long.total())
+    single = all(len(word) == 1 for word in (*words, *others))  # a script without spaces
+    least = SAME_CHARACTERS if single else SAME_ANSWER
+    return 2 * (short & long).total() >= least * (short.total() + long.total())
 
 
 def _differ_in_slots(one: _Row, other: _Row) -> bool:

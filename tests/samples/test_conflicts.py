@@ -97,6 +97,20 @@ def test_free_texts_with_one_input_are_no_contradiction() -> None:
     assert len(found.same) == 2
 
 
+def test_scripts_without_spaces_are_judged_by_their_characters() -> None:
+    one = ("请问北京到上海的火车需要多长时间？", "四个半小时")
+    assert judged("text", one, ("请问北京到广州的火车需要多长时间？", "八个小时")).same == ()
+    assert judged("text", one, ("请问北京到上海的火车要多长时间？", "四个半小时左右")).same == (
+        (0, 1),
+    )
+    poems = [
+        "海上生明月，天涯共此时。情人怨遥夜，竟夕起相思。",
+        "春眠不觉晓，处处闻啼鸟。夜来风雨声，花落知多少。",
+    ]
+    found = judged("text", *(("写一首关于大海的诗。", poem) for poem in poems))
+    assert (found.same, found.contradictions) == (((0, 1),), ())
+
+
 def test_a_held_out_row_that_rewords_with_another_answer_is_kept_and_listed() -> None:
     one, other = "I would watch this film again", "I would not watch this film again"
     assert judged("label", (one, "good"), (other, "bad")).reworded == ((0, 1),)
