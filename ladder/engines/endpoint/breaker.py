@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from ladder.engines.base import Request
+from ladder.engines.base import CUT_BEFORE_TEXT, Request
 from ladder.engines.endpoint.failure import NO_CONNECTION, NOT_SECURE, TryError
 
 GREETING = Request(messages=(("user", "Hello!"),), max_tokens=16)
@@ -154,6 +154,11 @@ class Breaker:
         """
         with self._lock:
             self._count(failure, began)
+            if failure.kind == CUT_BEFORE_TEXT:  # it answers; the limit is too low for its thoughts
+                self._refused = 0
+                if self._doubt == "outage" or not self._doubt:
+                    self._close()
+                return False
             if failure.passing:
                 return self._may_pass(failure, began, check)
             self._refused += 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ladder.engines.base import CUT_BEFORE_TEXT
 from ladder.engines.endpoint.access import Address
 from ladder.engines.endpoint.breaker import Breaker
 from ladder.engines.endpoint.failure import (
@@ -20,8 +19,6 @@ ADVICE = {
     NO_CONNECTION: "Start the server, or fix the URL",
     NOT_SECURE: "Fix the server's certificate, or the URL's scheme",
     TIME_OUT: "See whether the server is at work, or raise rules.request_timeout_s",
-    CUT_BEFORE_TEXT: "The model uses all the tokens it is given before it answers: raise "
-    "answer.max_tokens, have it answer without thinking first, or name another one",
     THROTTLED: "Wait until the key's limit is open again, or raise it",
     "no quota": "Pay the account up, or use another key",
     "HTTP 402": "Pay the account up, or use another key",

@@ -69,7 +69,6 @@ DEAD = {
     "not JSON": html(),
     "no choices": NO_CHOICES,
     "empty": saying(""),
-    "cut before any text": CUT_SHORT,
     "connection broke": RESET,
     "time-out": HANGS,
 }
@@ -96,6 +95,15 @@ def test_a_dead_endpoint_is_named_soon(
     assert server.url in told
     assert "run the same command again" in told
     assert engine.counts[kind] >= caught.value.counts[kind]
+
+
+def test_a_server_whose_answers_are_all_cut_is_not_taken_as_dead() -> None:
+    """It is well, and the limit too low for its thoughts: that is for the diagnosis to say."""
+    with FaultyServer(well_first(0, CUT_SHORT)) as server:
+        engine = engine_for(server.url)
+        found = [completion for _, completion in engine.complete(asked(40))]
+    assert {completion.kind for completion in found} == {"cut before any text"}
+    assert len(server.seen) == 40
 
 
 def settled(server: FaultyServer) -> int:
