@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ladder.climb.rehearsal import Stands, stands_for
+from ladder.language.tokens import most_tokens
 from ladder.samples.data import Data
 from ladder.samples.rows import Sample
 from ladder.task import Task
@@ -27,12 +28,21 @@ def _cut_targets(engine: Stands, samples: Sequence[Sample], limit: int) -> Itera
     longest = sorted({sample.target for sample in samples}, key=len, reverse=True)[:MOST_COUNTED]
     sizes = {target: engine.count_tokens(target) for target in longest}
     most = max(sizes.values(), default=0)
+    exact = engine.abilities.counts_exactly
+    # Without its tokenizer a limit that surely does is named: an estimate may be too low.
+    enough = most + most // 4 if exact else max(map(most_tokens, longest), default=0)
     cut = sum(sizes.get(sample.target, 0) > limit for sample in samples)
+    fix = f"Write max_tokens: {enough} or more, or take the key out"
     if cut:
         yield (
             f"warning: {cut:,} of {len(samples):,} targets have more tokens than "
             f"answer.max_tokens: {limit} (the longest about {most:,}): right answers will be cut. "
-            f"Write max_tokens: {most + most // 4} or more, or take the key out"
+            f"{fix}"
+        )
+    elif enough > limit and not exact:
+        yield (
+            f"note: the longest target has about {most:,} tokens and at most {enough:,}, as the "
+            f"model's tokenizer has them; answer.max_tokens: {limit} may cut it. {fix}"
         )
 
 
