@@ -146,6 +146,7 @@ def climb_task(bench: Bench, *, until: RungName | None, every: bool) -> Climbed:
     """Measure the control, climb, and put the chosen rung to the held-out test examples."""
     found = Climbed()
     try:
+        bench.evaluator.models.learn_abilities(bench.task.models.base)
         found.judge = judge_agreement(bench.evaluator)
         if found.judge:
             bench.evaluator.watch.say(judge_line(found.judge))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 CUT_BEFORE_TEXT = "cut before any text"
 """The kind of error of an answer that reached its limit of tokens before it began."""
@@ -157,4 +157,15 @@ class Served(Engine, Protocol):
 
     def streaming(self, concurrency: int) -> Engine:
         """Return an engine to be timed: so many requests under way at once, from the start."""
+        ...
+
+
+@runtime_checkable
+class Learning(Protocol):
+    """A served engine whose abilities are known once its server was asked."""
+
+    continues_text: bool
+
+    def learn(self) -> bool | None:
+        """Ask whether texts are continued; None where that cannot be told now."""
         ...

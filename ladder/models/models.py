@@ -11,11 +11,12 @@ from typing import Protocol, cast
 from ladder.economy.cost import together
 from ladder.economy.prices import listed_prices
 from ladder.engines import is_served, kind_of, open_engine
-from ladder.engines.base import Abilities, Completion, Engine, Served
+from ladder.engines.base import Abilities, Completion, Engine, Learning, Served
 from ladder.engines.bundled import first_use
 from ladder.engines.speed import Speed, probe, two_cores
 from ladder.errors import MissingExtraError, Problem, TaskError
 from ladder.evidence import Asked
+from ladder.files import digest_of
 from ladder.hardware import hardware
 from ladder.models.cache import Cache, CachedEngine
 from ladder.models.own_code import may_run
@@ -121,6 +122,19 @@ class Models:
     def add(self, asked: Asked) -> None:
         """Count what was not asked of an engine: a training that a rehearsal foresees."""
         self.asked = together(self.asked, asked)
+
+    def learn_abilities(self, model: ModelRef) -> None:
+        """Have a served model asked what it can do beyond chat, once; the answer is kept."""
+        cached = self.engine(model)
+        engine = cached.engine
+        if not isinstance(engine, Learning):
+            return
+        key = digest_of(["continues text", cached.identity])
+        kept = self.cache.get([key])
+        if key in kept:
+            engine.continues_text = bool(kept[key])
+        elif (found := engine.learn()) is not None:
+            self.cache.put(key, found)
 
     @cached_property
     def spending(self) -> Spending:

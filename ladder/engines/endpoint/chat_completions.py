@@ -48,12 +48,16 @@ class Reply:
 def payload(model: str, request: Request, stream: bool = False) -> dict[str, Any]:
     """Return the JSON of a request, as OpenAI's first endpoints took it.
 
-    What has no effect is not sent: a seed is for draws.
+    Turns are for `chat/completions`, a text to be continued is for `completions`. What has no
+    effect is not sent: a seed is for draws.
     """
-    messages = request.messages or (("user", request.text),)
+    asked: dict[str, Any] = {"prompt": request.text}
+    if request.messages:
+        turns = [{"role": role, "content": content} for role, content in request.messages]
+        asked = {"messages": turns}
     sent: dict[str, Any] = {
         "model": model,
-        "messages": [{"role": role, "content": content} for role, content in messages],
+        **asked,
         "max_tokens": request.max_tokens,
         "temperature": request.temperature or 0,
     }
@@ -83,7 +87,7 @@ def reply_of(data: Any, limit: int) -> Reply:
     usage = usage_of(data.get("usage") if isinstance(data, dict) else None)
     try:
         choice = _choice(data)
-        message = choice.get("message")
+        message = choice.get("message", {"content": choice.get("text")})
         message = message if isinstance(message, dict) else {}
         text, thought = _parted(message)
         cut = _is_cut(choice)

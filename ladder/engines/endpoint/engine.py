@@ -16,17 +16,23 @@ from ladder.engines.base import Abilities, Completion, Request
 from ladder.engines.endpoint.access import address_of, open_client
 from ladder.engines.endpoint.breaker import Breaker, Patience
 from ladder.engines.endpoint.call import Call
+from ladder.engines.endpoint.failure import NO_CONNECTION, NOT_SECURE, TIME_OUT
 from ladder.engines.endpoint.loop import Loop, Put
 from ladder.engines.endpoint.pacing import START_CONCURRENCY, Pace
 from ladder.engines.endpoint.permits import Ahead, Ended, Permits
 from ladder.engines.endpoint.sending import Sender, Support
+from ladder.errors import EngineError
 from ladder.language.tokens import likely_tokens
 from ladder.redaction import hide_from_logs, keep_url_secrets
 from ladder.wording import MOST_SAID, harmless
 
+CONTINUED = Request(text="One, two, three,", max_tokens=4)
+"""A text that any model which continues texts goes on with."""
+UNREACHED = frozenset({NO_CONNECTION, NOT_SECURE, TIME_OUT})
+
 
 class EndpointEngine:
-    """A model behind `POST {base_url}/chat/completions`."""
+    """A model behind `POST {base_url}/chat/completions`, and perhaps `/completions`."""
 
     def __init__(
         self,
@@ -71,6 +77,8 @@ class EndpointEngine:
         self._address = address_of(model, base_url)
         self._support = Support()
         self._warned: set[str] = set()
+        self.continues_text = False
+        """Whether `POST {base_url}/completions` continues a text: whoever asks there says so."""
 
     def __repr__(self) -> str:
         return f"EndpointEngine(model={self.model!r}, base_url={self._address.shown!r})"
@@ -91,9 +99,12 @@ class EndpointEngine:
 
     @property
     def abilities(self) -> Abilities:
-        """Chat only; local where the URL's host is this machine. It may ignore a schema."""
+        """Local where the URL's host is this machine. It may ignore a schema.
+
+        Plain text is continued where `continues_text` has found so.
+        """
         return Abilities(
-            plain=False,
+            plain=self.continues_text,
             scores_choices=False,
             json_schema=True,
             context=8192,
@@ -110,6 +121,24 @@ class EndpointEngine:
         Server and model decide it, so that it is no part of their identity.
         """
         return self._support.form.words
+
+    def learn(self) -> bool | None:
+        """Ask once whether texts are continued; None where that cannot be told now.
+
+        Servers that know chats alone refuse it in their own ways, and some hang up on it: that is
+        no trouble of theirs, so the breaker hears nothing of it.
+        """
+        asking = copy(self)
+        asking.breaker, asking.attempts = Breaker(self.breaker.patience), 1
+        asking._support = Support()
+        try:
+            [(_, answer)] = asking.complete([CONTINUED])
+        except EngineError:
+            return None
+        if answer.error is not None and answer.kind in UNREACHED:
+            return None
+        self.continues_text = answer.error is None
+        return self.continues_text
 
     @property
     def counts(self) -> dict[str, int]:

@@ -52,6 +52,8 @@ def _nearly_greedy(sent: Payload) -> Payload:
 
 
 def _by_developer(sent: Payload) -> Payload:
+    if "messages" not in sent:
+        return sent
     turns = [
         {**turn, "role": "developer"} if turn["role"] == "system" else turn
         for turn in sent["messages"]
@@ -61,6 +63,8 @@ def _by_developer(sent: Payload) -> Payload:
 
 def _by_user(sent: Payload) -> Payload:
     """Put what the system says at the head of the first user turn."""
+    if "messages" not in sent:
+        return sent
     said = [turn["content"] for turn in sent["messages"] if turn["role"] == "system"]
     turns = [turn for turn in sent["messages"] if turn["role"] != "system"]
     if said and turns and turns[0]["role"] == "user":
@@ -155,7 +159,7 @@ def refused_in(sent: Payload, failure: TryError) -> str | None:
     named = re.split(r"[.\[]", failure.parameter)[0]
     if named in there:
         return _unless_value(named, words)
-    with_system = any(turn["role"] in ("system", "developer") for turn in sent["messages"])
+    with_system = any(turn["role"] in ("system", "developer") for turn in sent.get("messages", ()))
     if with_system and (_ROLE.search(f"{failure.parameter} {words}") or _SYSTEM.search(words)):
         return "system"
     if named in WAYS:

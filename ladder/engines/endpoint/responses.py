@@ -138,7 +138,7 @@ class _Streamed:
     first_at: float | None = None
 
     def take(self, choice: Mapping[str, Any]) -> None:
-        delta = choice["delta"] or {}
+        delta = {"content": choice["text"]} if "text" in choice else choice["delta"] or {}
         new = text_of(delta.get("content")) or ""
         if new and self.first_at is None:
             self.first_at = time.perf_counter()

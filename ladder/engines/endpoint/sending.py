@@ -121,13 +121,16 @@ class Sender:
         finally:
             self.permits.end(request, cost)
 
+    def _url(self, sent: Payload) -> httpx.URL:
+        return self.address.url if "messages" in sent else self.address.beside("completions")
+
     async def _post(self, request: Request, limit_s: float, sent: Payload) -> Completion:
         start = time.perf_counter()
         body = json.dumps(sent).encode()
         try:
             async with (
                 asyncio.timeout(limit_s),
-                self.client.stream("POST", self.address.url, content=body) as response,
+                self.client.stream("POST", self._url(sent), content=body) as response,
             ):
                 self.breaker.heard = True
                 data, first_at = await read(response)
@@ -151,7 +154,8 @@ class Sender:
         if reply.usage.prompt and reply.usage.answer:
             return reply.usage.paid
         self.support.estimates = True
-        tokens_in = sum(likely_tokens(turn["content"]) for turn in sent["messages"])
+        asked = [turn["content"] for turn in sent.get("messages", ())] or [sent["prompt"]]
+        tokens_in = sum(map(likely_tokens, asked))
         return tokens_in, likely_tokens(reply.thought) + likely_tokens(reply.text)
 
 
