@@ -128,4 +128,16 @@ def slow_down_once() -> Callable[[Seen], Step]:
 def endpoint() -> FaultyServer:
     """Return a server on loopback; `/<habit>/v1/chat/completions` answers as the habit does."""
     habits = {**HABITS, "retrydate": slow_down_once()}
-    return FaultyServer(lambda request: habits[request.path.split("/")[1]](request))
+
+    def script(request: Seen) -> Step:
+        path = urlsplit(request.path).path
+        if not path.endswith("/chat/completions"):
+            return failing(404, "404 page not found")
+        return habits[path.split("/")[1]](request)
+
+    return FaultyServer(script)
+
+
+def chats(server: FaultyServer) -> list[Seen]:
+    """Return the requests of a server that are chats: it does not continue texts."""
+    return [request for request in server.seen if "messages" in request.payload]

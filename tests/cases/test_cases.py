@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 import yaml
-from cases.endpoint import HABITS, endpoint
+from cases.endpoint import HABITS, chats, endpoint
 from conftest import Said
 from engines.faulty_server import FaultyServer
 from habits import with_habit
@@ -94,7 +94,7 @@ def report_of(path: Path) -> str:
 
 
 def sent(server: FaultyServer, name: str) -> set[Any]:
-    return {request.payload.get(name) for request in server.seen}
+    return {request.payload.get(name) for request in chats(server)}
 
 
 # Rows and files: what `ladder check` says of them.
@@ -251,7 +251,7 @@ def test_labels_with_commas_are_told_apart_in_the_prompt(put: PUT, server: Fault
     """d11: a list joined by commas would have four labels, not three."""
     model = f"openai:fake@{server.url.replace('/v1', '/right/v1')}"
     assessed(put("d11_labels_comma", models={"base": model}, rungs=["prompt"]))
-    told = server.seen[0].payload["messages"][0]["content"]
+    told = chats(server)[0].payload["messages"][0]["content"]
     assert told == (
         "Name what the customer wants.\nAnswer with one of these lines:\n"
         "card\ncard payment\ncard, lost / stolen"
@@ -352,7 +352,7 @@ PASSED: dict[str, dict[str, Any]] = {
 def test_what_a_model_has_right_is_right(name: str, put: PUT, server: FaultyServer) -> None:
     found = assessed(put(name, rungs=["prompt"]))
     assert score_of(prompt_of(found)) == ("passed", 1.0, 24)
-    assert {key for request in server.seen for key in request.payload} <= FORM
+    assert {key for request in chats(server) for key in request.payload} <= FORM
     assert {key: sent(server, key) for key in PASSED[name]} == PASSED[name]
 
 
@@ -360,7 +360,7 @@ def test_what_a_model_has_right_is_right(name: str, put: PUT, server: FaultyServ
 def test_a_date_that_is_past_is_no_reason_to_give_up(put: PUT, server: FaultyServer) -> None:
     """e14: each question is refused once, with a Retry-After of 1999."""
     assert score_of(prompt_of(assessed(put("e14_retrydate")))) == ("passed", 1.0, 24)
-    questions = [json.dumps(request.payload["messages"]) for request in server.seen]
+    questions = [json.dumps(request.payload["messages"]) for request in chats(server)]
     assert max(map(questions.count, set(questions))) > 1
 
 
@@ -386,7 +386,7 @@ def test_what_a_server_refuses_is_renamed_or_left_out(put: PUT, server: FaultySe
     with pytest.warns(match="max_completion_tokens instead of max_tokens; temperature left out"):
         attempt = prompt_of(assessed(path))
     assert score_of(attempt) == ("passed", 1.0, 24)
-    last = server.seen[-1].payload
+    last = chats(server)[-1].payload
     assert last["max_completion_tokens"] == 1024
     assert not {"max_tokens", "temperature", "seed", "stop"} & set(last)
     assert attempt.measurement is not None
@@ -431,7 +431,7 @@ def test_a_run_whose_every_request_fails_stops_with_the_reason(
     assert STOPPED[name] in (kept.stopped or "")
     assert prompt_of(kept).status == "no verdict"
     assert prompt_of(kept).measurement is None
-    assert len(server.seen) < 20
+    assert len(chats(server)) < 20
 
 
 def test_a_spending_limit_holds_before_the_request_that_would_break_it(
@@ -442,7 +442,7 @@ def test_a_spending_limit_holds_before_the_request_that_would_break_it(
     found = ladder("assess", path, "--runs", path.parent / "runs")
     assert found.code == 2
     assert "the next request may cost 11 USD: stopped" in " ".join(found.out.split())
-    assert server.seen == []
+    assert chats(server) == []
 
 
 def test_a_spending_limit_lets_through_what_it_covers(
@@ -450,7 +450,7 @@ def test_a_spending_limit_lets_through_what_it_covers(
 ) -> None:
     path = put("e01_right", "task_priced.yaml", answer={"type": "label", "max_tokens": 20})
     found = ladder("assess", path, "--runs", path.parent / "runs")
-    used = sum(11 + 3 for _ in server.seen) / 1e6 * 10_000
+    used = sum(11 + 3 for _ in chats(server)) / 1e6 * 10_000
     assert found.code == 2
     assert 0 < used <= 5
     assert "of rules.max_spend_usd 5 over all runs of this task" in " ".join(found.out.split())
@@ -534,11 +534,11 @@ def test_each_revalidation_asks_anew(put: PUT, ladder: LADDER, server: FaultySer
     assert ladder("assess", path, "--runs", path.parent / "runs").code == 0
     [plan] = (path.parent / "runs").glob("*/*/revalidation.yaml")
     for wrong in (False, False, True):
-        before = len(server.seen)
+        before = len(chats(server))
         if wrong:
             server.script = HABITS["wrong"]
         found = ladder("revalidate", plan)
-        assert len(server.seen) - before >= 24
+        assert len(chats(server)) - before >= 24
         assert found.code == int(wrong)
         assert ("The answer still holds." in found.out) == (not wrong)
     assert "the score fell from 1.000 (0.862–1.000) to 0.000 (0.000–0.138)" in found.out
