@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
 import hypothesis
 import pytest
+
+from ladder import cli
+from ladder.ending import SIGNALS
 
 # A busy machine is no reason to fail: nothing here is timed.
 hypothesis.settings.register_profile("untimed", deadline=None)
@@ -50,6 +57,39 @@ def ladder(
         timeout=1800,
         check=False,
     )
+
+
+@dataclass(frozen=True)
+class Said:
+    code: int
+    out: str
+    errors: str
+
+    def refused(self, *words: str) -> None:
+        assert self.code == 2, (self.code, self.errors)
+        assert "Traceback" not in self.errors
+        assert "A bug" not in self.errors
+        for word in words:
+            assert word in self.errors
+
+
+@pytest.fixture(name="ladder")
+def ladder_in_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Said]]:
+    """The command line inside this process: its imports are paid for once."""
+    kept = {number: signal.getsignal(number) for number in SIGNALS}
+    hook = sys.unraisablehook
+
+    def run(*words: object) -> Said:
+        out, errors = io.StringIO(), io.StringIO()
+        monkeypatch.setattr(sys, "argv", ["ladder", *map(str, words)])
+        with redirect_stdout(out), redirect_stderr(errors), pytest.raises(SystemExit) as ended:
+            cli.main()
+        return Said(int(ended.value.code or 0), out.getvalue(), errors.getvalue())
+
+    yield run
+    sys.unraisablehook = hook
+    for number, handler in kept.items():
+        signal.signal(number, handler)
 
 
 def program(name: str) -> ModuleType:

@@ -27,6 +27,7 @@ BASH = re.compile(r"```bash\n(.*?)```", re.DOTALL)
 FENCED = re.compile(r"^ *```.*?^ *```$", re.DOTALL | re.MULTILINE)
 SPAN = re.compile(r"`([^`]+)`")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
+TRIED = re.compile(r"`([\w/]+\.py)::(\w+)`")
 FLAG = re.compile(r"(?<!\S)--[a-z][a-z-]*")
 README = ROOT / "README.md"
 DOCS = sorted((ROOT / "docs").glob("*.md"))
@@ -245,6 +246,19 @@ def test_every_page_of_the_docs_is_linked_from_the_first_pages():
     linked = {link.split("#")[0] for link in LINK.findall(first)}
     for path in DOCS:
         assert f"docs/{path.name}" in linked, path.name
+
+
+def test_what_is_said_to_be_tried_is_tried():
+    """Each line of the tables names the test that tries it, and the test is there."""
+    text = (ROOT / "docs/tried.md").read_text()
+    tables = re.findall(r"^\|.*\n\|---.*\n((?:\|.*\n)+)", text, re.MULTILINE)
+    assert len(tables) == len(re.findall(r"^## ", text, re.MULTILINE)) - 1  # the last has none
+    for line in "".join(tables).splitlines():
+        named = TRIED.findall(line)
+        assert named, line
+        for file, name in named:
+            tests = (ROOT / "tests" / file).read_text()
+            assert re.search(rf"^def {name}\(", tests, re.MULTILINE), f"{file}::{name}"
 
 
 def test_the_readme_is_short_and_in_its_order():

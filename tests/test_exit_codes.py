@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import re
@@ -14,16 +13,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import redirect_stderr, redirect_stdout, suppress
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, Said
 from engines.faulty_server import FaultyServer, Step
 
 from ladder import cli
-from ladder.ending import SIGNALS
 from ladder.files import digest_of
 
 pytestmark = pytest.mark.slow  # every test starts the program anew
@@ -41,39 +38,6 @@ score: contains
 gate: {min_score: 0.3}
 rungs: [prompt]
 """
-
-
-@dataclass(frozen=True)
-class Said:
-    code: int
-    out: str
-    errors: str
-
-    def refused(self, *words: str) -> None:
-        assert self.code == 2, (self.code, self.errors)
-        assert "Traceback" not in self.errors
-        assert "A bug" not in self.errors
-        for word in words:
-            assert word in self.errors
-
-
-@pytest.fixture
-def ladder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Said]]:
-    """The command line inside this process: its imports are paid for once."""
-    kept = {number: signal.getsignal(number) for number in SIGNALS}
-    hook = sys.unraisablehook
-
-    def run(*words: object) -> Said:
-        out, errors = io.StringIO(), io.StringIO()
-        monkeypatch.setattr(sys, "argv", ["ladder", *map(str, words)])
-        with redirect_stdout(out), redirect_stderr(errors), pytest.raises(SystemExit) as ended:
-            cli.main()
-        return Said(int(ended.value.code or 0), out.getvalue(), errors.getvalue())
-
-    yield run
-    sys.unraisablehook = hook
-    for number, handler in kept.items():
-        signal.signal(number, handler)
 
 
 def process(*words: object, **more: object) -> subprocess.Popen[bytes]:

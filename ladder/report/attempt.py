@@ -33,6 +33,8 @@ def attempt_lines(attempt: Attempt, attempts: Sequence[Attempt]) -> Iterator[str
         return
     yield f"Winner: {attempt.candidate.description}. {reason}.\n"
     yield from _limit_lines(attempt)
+    if m.negotiated:
+        yield f"\nThe server refused how requests were put. Sent: {'; '.join(m.negotiated)}."
     yield from _failed_lines(attempt)
     yield from fix_lines(attempt.fixes)
     if m.macro_f1 is not None:
