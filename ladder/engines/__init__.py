@@ -13,7 +13,7 @@ from pathlib import Path
 from ladder.engines.base import Abilities, Completion, Engine, Request
 from ladder.engines.bundled import MODELS, bundled_folder
 from ladder.errors import EngineError, MissingExtraError
-from ladder.task import ModelRef
+from ladder.task import ModelRef, is_url
 
 __all__ = [
     "ENGINES",
@@ -72,7 +72,7 @@ def _openai(
 ) -> Engine:
     from ladder.engines.endpoint import EndpointEngine
 
-    if place is None or not place.startswith(("http://", "https://")):
+    if place is None or not is_url(place):
         raise EngineError(f"openai:{name} names no endpoint: write openai:{name}@https://…/v1")
     return EndpointEngine(name, place)
 
@@ -115,9 +115,12 @@ def _no_folder(name: str, place: str | None, beside: Path) -> Fault | None:
 
 
 def _no_address(name: str, place: str | None, beside: Path) -> Fault | None:
-    if (place or "").startswith(("http://", "https://")):
+    if is_url(place or ""):
         return None
-    return ", without an address", "openai:MODEL@https://HOST/v1"
+    found = (
+        ", whose address has no http:// or https:// and host" if place else ", without an address"
+    )
+    return found, "openai:MODEL@https://HOST/v1"
 
 
 ENGINES: dict[str, Kind] = {

@@ -14,6 +14,15 @@ PAIRS = (
     ("<|START_THINKING|>", "<|END_THINKING|>"),  # Command A
     ("◁think▷", "◁/think▷"),  # Kimi-VL
     ("<|channel>", "<channel|>"),  # Gemma 4
+    ("<thoughts>", "</thoughts>"),
+    ("<reflection>", "</reflection>"),
+    ("<scratchpad>", "</scratchpad>"),
+    ("<longcat_think>", "</longcat_think>"),  # LongCat
+    ("<|begin_of_thought|>", "<|end_of_thought|>"),  # Sky-T1, OpenThinker
+    ("<unused94>thought", "<unused95>"),  # MedGemma
+    ("Here is my thought process:", "Here is my response:"),  # Granite 3.2
+    ("Thinking...\n", "...done thinking."),  # Ollama's command line
+    ('<details type="reasoning"', "</details>"),  # Open WebUI
 )
 """How blocks of thoughts begin and end."""
 LONE_ENDS = ("</think>", "</seed:think>", "[/THINK]", "<|END_THINKING|>", "◁/think▷", "<channel|>")
@@ -25,8 +34,13 @@ _FINAL = re.compile(r"(?:\A|<\|channel\|>)final.*?<\|message\|>", re.DOTALL)
 _BARE_HARMONY = re.compile(r"\s*analysis(.*?)assistantfinal(.*)", re.DOTALL)
 """The same where the server has left the special tokens out."""
 _MARK = re.compile(r"(?:\A|<\|channel\|>)\w+<\|message\|>|<\|[a-z]+\|>(?:assistant)?")
-_AROUND = re.compile(r"<\|(START|END)_RESPONSE\|>")
-"""What Command A writes around the answer that follows its thoughts."""
+_AROUND = re.compile(
+    r"<\|(?:START|END)_RESPONSE\|>|<\|(?:begin|end)_of_solution\|>"
+    r"|\A\s*<(?:answer|response|output)>|</(?:answer|response|output)>\s*\Z",
+    re.IGNORECASE,
+)
+"""What Command A, Sky-T1, Hunyuan, ERNIE and Marco-o1 write around the answer that follows their
+thoughts. Without thoughts it is part of the answer."""
 
 
 def split_thoughts(text: str) -> tuple[str, str]:

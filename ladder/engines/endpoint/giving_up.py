@@ -6,6 +6,7 @@ from ladder.engines.base import CUT_BEFORE_TEXT
 from ladder.engines.endpoint.access import Address
 from ladder.engines.endpoint.breaker import Breaker
 from ladder.engines.endpoint.failure import (
+    IN_REPLY,
     NO_CONNECTION,
     NOT_SECURE,
     THROTTLED,
@@ -26,6 +27,10 @@ ADVICE = {
     "no quota": "Pay the account up, or use another key",
     "HTTP 402": "Pay the account up, or use another key",
     "HTTP 404": "Fix the URL or the model's name",
+    "too long": "Write a lower answer.max_tokens, shorten the rows or the documents, or name a "
+    "model with a larger context",
+    "no choices": "Fix the URL (what answers there must be an OpenAI-compatible chat endpoint), "
+    "the model's name or the key",
 }
 """What to do, by the kind that came most often."""
 OTHER_ADVICE = "Start the server, or fix the URL, the model's name or the key"
@@ -54,7 +59,7 @@ def endpoint_down(
     state = "nothing listens" if silent else f"no answers from {model}"
     since = breaker.since.astimezone().strftime("%H:%M:%S")
     said = breaker.said(commonest)
-    advice = f"{ADVICE.get(commonest, OTHER_ADVICE)}."
+    advice = f"{ADVICE.get(commonest.removesuffix(IN_REPLY), OTHER_ADVICE)}."
     if commonest == "HTTP 403":
         advice = address.advice()
     message = (

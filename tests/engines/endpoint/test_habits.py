@@ -13,7 +13,7 @@ import pytest
 from engines.endpoint.asking import answer_of, ask, engine_for
 from engines.faulty_server import FaultyServer, Step, raw
 
-from ladder.engines.endpoint.sending import estimated_tokens
+from ladder.language.tokens import likely_tokens
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def usage_with(thoughts: int, answer: int = 60, total: int = 80) -> dict[str, An
 
 
 LATE = "The customer asks about a parcel that is late."
-SOME = estimated_tokens(LATE)
+SOME = likely_tokens(LATE)
 CUT = {"kind": "cut before any text", "text": ""}
 REPLIES = {
     # platform.openai.com/docs/guides/reasoning: usage; reasoning itself is not shown.
