@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ladder.climb.rehearsal import Stands, stands_for
+from ladder.language.tokens import is_prose, most_tokens
 from ladder.samples.data import Data
 from ladder.samples.rows import Sample
 from ladder.task import Task
@@ -13,14 +14,21 @@ MOST_COUNTED = 500
 """Rows whose tokens are counted: the longest by characters."""
 
 
-def length_warnings(task: Task, data: Data) -> Iterator[str]:
-    """Say how many answers do not fit the task's limit, and how many rows the model's context."""
+def length_warnings(task: Task, data: Data, context: int | None = None) -> Iterator[str]:
+    """Say how many answers do not fit the task's limit, and how many rows the model's context.
+
+    Args:
+        task: names the limit and the base model.
+        data: its rows.
+        context: tokens that the base model's server has told of; None: as its engine says.
+    """
     engine = stands_for(task, task.models.base)
     samples = (*data.train, *data.dev, *data.gate, *data.sealed)
     free = not (task.answer.type == "label" and engine.abilities.scores_choices)
     if task.answer.max_tokens is not None and free:
         yield from _cut_targets(engine, samples, task.answer.max_tokens)
-    yield from _long_inputs(engine, samples, task)
+    limit = task.answer.max_tokens or 0
+    yield from _long_inputs(engine, samples, limit, context or engine.abilities.context)
 
 
 def _cut_targets(engine: Stands, samples: Sequence[Sample], limit: int) -> Iterator[str]:
@@ -28,17 +36,26 @@ def _cut_targets(engine: Stands, samples: Sequence[Sample], limit: int) -> Itera
     sizes = {target: engine.count_tokens(target) for target in longest}
     most = max(sizes.values(), default=0)
     cut = sum(sizes.get(sample.target, 0) > limit for sample in samples)
+    unsure = () if engine.abilities.counts_exactly else longest
+    bound = max((most_tokens(target) for target in unsure if not is_prose(target)), default=0)
+    enough = max(most + most // 4, bound)
+    if bound > limit and not cut:
+        yield (
+            f"warning: targets may have more tokens than answer.max_tokens: {limit} (up to "
+            f"{bound:,}; how this model counts is not known): right answers may be cut. Write "
+            f"max_tokens: {enough} or more, or take the key out"
+        )
     if cut:
         yield (
             f"warning: {cut:,} of {len(samples):,} targets have more tokens than "
             f"answer.max_tokens: {limit} (the longest about {most:,}): right answers will be cut. "
-            f"Write max_tokens: {most + most // 4} or more, or take the key out"
+            f"Write max_tokens: {enough} or more, or take the key out"
         )
 
 
-def _long_inputs(engine: Stands, samples: Sequence[Sample], task: Task) -> Iterator[str]:
-    limit = task.answer.max_tokens or 0
-    context = engine.abilities.context
+def _long_inputs(
+    engine: Stands, samples: Sequence[Sample], limit: int, context: int
+) -> Iterator[str]:
     longest = sorted(samples, key=lambda sample: len(sample.input), reverse=True)[:MOST_COUNTED]
     sizes = [engine.count_tokens(sample.input) for sample in longest]
     over = sum(size + limit > context for size in sizes)

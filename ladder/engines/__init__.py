@@ -9,6 +9,7 @@ import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from ladder.engines.base import Abilities, Completion, Engine, Request
 from ladder.engines.bundled import MODELS, bundled_folder
@@ -34,7 +35,17 @@ Opener = Callable[[str, str | None, Path | None, Path, bool], Engine]
 
 Fault = tuple[str, str]
 """(what is wrong with a reference, what was wanted)."""
-Greeted = tuple[bool, str]
+
+
+class Greeted(NamedTuple):
+    """What came of a greeting."""
+
+    there: bool
+    words: str
+    context: int | None = None
+    """Tokens that fit into prompt and answer, as the server tells; None: it does not."""
+
+
 """(whether there was an answer, what is known now)."""
 
 
@@ -81,7 +92,7 @@ def _greet_openai(name: str, place: str, seconds: float) -> Greeted:
     from ladder.engines.endpoint.probing import probe, said
 
     found = probe(name, place, seconds)
-    return found.there, said(found, name)
+    return Greeted(found.there, said(found, name), found.context)
 
 
 def _replay(

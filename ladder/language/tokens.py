@@ -30,6 +30,11 @@ def most_tokens(text: str) -> int:
     return 1 + rest + sum((len(word) + 1) // 2 for word in prose)
 
 
+def is_prose(text: str) -> bool:
+    """Tell whether most of a text is words of ASCII letters: its tokens are about a quarter."""
+    return 2 * sum(map(len, _PROSE.findall(text))) >= len(text.encode(errors="replace"))
+
+
 def likely_tokens(text: str) -> int:
     """Return an estimate, not a count: a quarter of the text's bytes in UTF-8, rounded up.
 
