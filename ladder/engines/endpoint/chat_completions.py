@@ -104,7 +104,7 @@ def reply_of(data: Any, limit: int) -> Reply:
     usage = usage_of(data.get("usage") if isinstance(data, dict) else None)
     try:
         choice = _choice(data)
-        message = choice.get("message")
+        message = choice.get("message", choice.get("delta"))
         if not isinstance(message, dict):  # of the older completions, or none
             message = {"content": choice.get("text")}
         text, thought = _parted(message)

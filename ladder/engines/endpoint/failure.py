@@ -37,12 +37,15 @@ DETAIL_FIELDS = ("details", "fieldviolations")
 PARAMETER_FIELDS = ("param", "parameter", "field", "fields", "invalidfields", "invalidparams")
 NO_QUOTA = re.compile(
     r"insufficient_quota|exceeded_current_quota|billing.hard.limit|credit balance is too low"
-    r"|insufficient (account )?(balance|credit|fund)|out of credits|arrear|余额不足|欠费",
+    r"|insufficient (account )?(balance|credit|fund)|out of credits|credits are depleted|arrear"
+    r"|spend(ing)? limit|specified API usage limits|余额不足|欠费",
     re.IGNORECASE,
 )
 """What servers say, with several statuses, where nothing is left to pay with."""
 TOO_LONG = re.compile(
-    r"context[ _](length|size|window)|n_ctx\b|prompt is too long|too many (input )?tokens"
+    r"context[ _](length|size|window|limit)|n_ctx\b|(prompt|input) is too long"
+    r"|too many (input )?tokens|maximum (allowed )?number of (\w+ )?tokens|more than max tokens"
+    r"|reduce the length of|range of input length"
     r"|max_(completion_|new_)?tokens`? is too (large|big|high)|`?inputs`? tokens \+",
     re.IGNORECASE,
 )

@@ -17,6 +17,10 @@ from ladder.errors import GO_ON, EndpointDownError, EngineError
 from ladder.redaction import redact
 from ladder.wording import counted
 
+SHORTER = (
+    "Write a lower answer.max_tokens, shorten the rows or the documents, or name a model with a "
+    "larger context"
+)
 ADVICE = {
     NO_CONNECTION: "Start the server, or fix the URL",
     NOT_SECURE: "Fix the server's certificate, or the URL's scheme",
@@ -27,8 +31,8 @@ ADVICE = {
     "no quota": "Pay the account up, or use another key",
     "HTTP 402": "Pay the account up, or use another key",
     "HTTP 404": "Fix the URL or the model's name",
-    "too long": "Write a lower answer.max_tokens, shorten the rows or the documents, or name a "
-    "model with a larger context",
+    "too long": SHORTER,
+    "HTTP 413": SHORTER,
     "no choices": "Fix the URL (what answers there must be an OpenAI-compatible chat endpoint), "
     "the model's name or the key",
 }

@@ -109,9 +109,9 @@ A limit is never left out: an answer could cost anything then.
 
 _SPELT: Mapping[str, str] = {
     "max_tokens": r"max[_ -]?tokens",
-    "stop": r"stop|stop[ _]sequences?",
+    "stop": r"stop|stop[ _](sequence|word)s?",
     "response_format": r"response[ _]?formats?|json[ _]schema|structured[ _]outputs?|guided[ _]\w+"
-    r"|\w*grammar",
+    r"|\w*grammar|constrained decoding",
     "stream_options": r"stream[ _]options(\.include_usage)?",
 }
 """How servers name a parameter, where not by its name alone."""
