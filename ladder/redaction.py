@@ -50,9 +50,9 @@ OPEN_QUERIES = frozenset(
 )
 """Query fields whose values are no secret: they say which model answers, and how."""
 SECRET_QUERIES = re.compile(
-    r"(api|access|account|auth|private|subscription|function)_?key$|(token|secret|password|passwd)s?$"
-    r"|(^|_)(key|sig|signature|sas|auth|authorization|credentials?|jwt|pwd|pass|hmac|session|sid|user"
-    r"|username|login)$|^(code|auth_code|se|st|sv|sp|expires?|nonce)$|^x_(amz|goog|ms)_",
+    r"(api|access|account|auth|private|subscription|function|secret|client|app|master)_?key$"
+    r"|(token|secret|password|passwd)s?$|^(key|session|sid|user|username|login)$"
+    r"|(^|_)(sig|signature|sas|auth|authorization|credentials?|jwt|pwd|pass|hmac)$|^(code|auth_code|se|st|sv|sp|expires?|nonce)$|^x_(amz|goog|ms)_",
 )
 """Query fields that let somebody in, and that change without another model answering."""
 LOGGERS = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy")
@@ -74,7 +74,7 @@ def keep_url_secrets(url: str) -> None:
         query = place.partition("#")[0].partition("?")[2]
         for name, value in parse_qsl(query, keep_blank_values=True):
             if spelling(name) not in OPEN_QUERIES:
-                keep_secret(value)
+                keep_secret(value or name)
 
 
 def spelling(name: str) -> str:

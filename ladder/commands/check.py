@@ -14,7 +14,7 @@ from ladder.climb.preflight import (
     preflight,
 )
 from ladder.commands.trust import how_named
-from ladder.engines import is_served, kind_of
+from ladder.engines import Greeted, is_served, kind_of
 from ladder.errors import TaskError
 from ladder.language.stems import in_words
 from ladder.language.words import comparable, count_words, has_no_spaces
@@ -70,13 +70,15 @@ def check_task(path: Path, data_root: Path | None, greet: Greet = "none") -> lis
     data = load_data(task, None, Quiet())
     report = describe_data(task, data)
     refuse_untestable(task, report)
+    greeted = list(_greeted(task, greet))
+    told = {greeting.context for role, greeting, _ in greeted if role == "base"} - {None}
     return [
         f"{task.source}: no mistake found",
         f"{train_rows(report)} · {report.dev} dev · {report.gate} eval · {report.sealed} test · "
         f"{report.reserve} in reserve · {documents(report)}",
         headline(task, report),
         *_keys(task),
-        *_greetings(task, greet),
+        *(words for _, _, words in greeted),
         *(how_named(named, task.consent) for named in code),
         *(f"set aside, like an earlier row: {pair}" for pair in report.set_aside[:5]),
         *(f"repeats a training example: {pair}" for pair in report.contaminated[:5]),
@@ -95,7 +97,7 @@ def check_task(path: Path, data_root: Path | None, greet: Greet = "none") -> lis
         *_blind_spots(task, data, scorers[0]),
         *_fooled(task, data, scorers),
         *_shape(task, data),
-        *length_warnings(task, data),
+        *length_warnings(task, data, next(iter(told), None)),
     ]
 
 
@@ -134,8 +136,8 @@ def _endpoints(task: Task) -> Iterator[tuple[str, ModelRef, str]]:
             yield role, ref, ref.place
 
 
-def _greetings(task: Task, greet: Greet) -> Iterator[str]:
-    """Say of each endpoint whether it answers, and how; a server may well not be up yet."""
+def _greeted(task: Task, greet: Greet) -> Iterator[tuple[str, Greeted, str]]:
+    """Yield each endpoint's role and answer, and how it is said; it may well not be up yet."""
     greeted: set[ModelRef] = set()
     for role, ref, url in _endpoints(task) if greet != "none" else ():
         kind, place = kind_of(ref), place_at(url)
@@ -145,10 +147,11 @@ def _greetings(task: Task, greet: Greet) -> Iterator[str]:
         where = f"{role}: {harmless(ref.name, 80)} at {place}"
         if greet == "all" or place.here or key_for(place):
             seconds = min(GREETING_SECONDS, task.rules.request_timeout_s)
-            there, words = kind.greet(ref.name, url, seconds)
-            yield f"{where}: {words}" if there else f"warning: {where}: {words}"
+            found = kind.greet(ref.name, url, seconds)
+            yield role, found, f"{'' if found.there else 'warning: '}{where}: {found.words}"
         else:
-            yield f"note: {where} is not known to your configuration; --connect greets it"
+            said = f"note: {where} is not known to your configuration; --connect greets it"
+            yield role, Greeted(False, ""), said
 
 
 def _keys(task: Task) -> Iterator[str]:

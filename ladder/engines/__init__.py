@@ -9,11 +9,12 @@ import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from ladder.engines.base import Abilities, Completion, Engine, Request
 from ladder.engines.bundled import MODELS, bundled_folder
 from ladder.errors import EngineError, MissingExtraError
-from ladder.task import ModelRef
+from ladder.task import ModelRef, is_url
 
 __all__ = [
     "ENGINES",
@@ -34,7 +35,17 @@ Opener = Callable[[str, str | None, Path | None, Path, bool], Engine]
 
 Fault = tuple[str, str]
 """(what is wrong with a reference, what was wanted)."""
-Greeted = tuple[bool, str]
+
+
+class Greeted(NamedTuple):
+    """What came of a greeting."""
+
+    there: bool
+    words: str
+    context: int | None = None
+    """Tokens that fit into prompt and answer, as the server tells; None: it does not."""
+
+
 """(whether there was an answer, what is known now)."""
 
 
@@ -72,7 +83,7 @@ def _openai(
 ) -> Engine:
     from ladder.engines.endpoint import EndpointEngine
 
-    if place is None or not place.startswith(("http://", "https://")):
+    if place is None or not is_url(place):
         raise EngineError(f"openai:{name} names no endpoint: write openai:{name}@https://…/v1")
     return EndpointEngine(name, place)
 
@@ -81,7 +92,7 @@ def _greet_openai(name: str, place: str, seconds: float) -> Greeted:
     from ladder.engines.endpoint.probing import probe, said
 
     found = probe(name, place, seconds)
-    return found.there, said(found, name)
+    return Greeted(found.there, said(found, name), found.context)
 
 
 def _replay(
@@ -115,9 +126,12 @@ def _no_folder(name: str, place: str | None, beside: Path) -> Fault | None:
 
 
 def _no_address(name: str, place: str | None, beside: Path) -> Fault | None:
-    if (place or "").startswith(("http://", "https://")):
+    if is_url(place or ""):
         return None
-    return ", without an address", "openai:MODEL@https://HOST/v1"
+    found = (
+        ", whose address has no http:// or https:// and host" if place else ", without an address"
+    )
+    return found, "openai:MODEL@https://HOST/v1"
 
 
 ENGINES: dict[str, Kind] = {

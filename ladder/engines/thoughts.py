@@ -14,10 +14,22 @@ PAIRS = (
     ("<|START_THINKING|>", "<|END_THINKING|>"),  # Command A
     ("◁think▷", "◁/think▷"),  # Kimi-VL
     ("<|channel>", "<channel|>"),  # Gemma 4
+    ("<reflection>", "</reflection>"),
+    ("<scratchpad>", "</scratchpad>"),
+    ("<|begin_of_thought|>", "<|end_of_thought|>"),  # Sky-T1, OpenThinker
+    ("<unused94>thought", "<unused95>"),  # MedGemma
+    ("Here is my thought process:", "Here is my response:"),  # Granite 3.2
+    ("Here's my thought process:", "Here's my response:"),
+    ("Thinking...\n", "...done thinking."),  # Ollama's command line
+    ('<details type="reasoning"', "</details>"),  # Open WebUI
 )
-"""How blocks of thoughts begin and end."""
+"""How blocks of thoughts begin and end, where `_TAG` does not find them."""
 LONE_ENDS = ("</think>", "</seed:think>", "[/THINK]", "<|END_THINKING|>", "◁/think▷", "<channel|>")
 """Ends of blocks whose beginning the chat template may write: then a reply holds only the end."""
+_TAG = re.compile(
+    r"<((?:\w+[_:])?(?:think|thinking|thoughts?)(?:[_:]\w+)?)(?:\s[^<>]*)?>", re.IGNORECASE
+)
+"""Begins a block of thoughts in a tag named after them, perhaps with attributes."""
 _QUOTES = "`'\"“”‘’«»"
 _HARMONY = re.compile(r"\s*(?:<\|start\|>assistant)?<\|channel\|>(.*)", re.DOTALL)
 _FINAL = re.compile(r"(?:\A|<\|channel\|>)final.*?<\|message\|>", re.DOTALL)
@@ -25,8 +37,13 @@ _FINAL = re.compile(r"(?:\A|<\|channel\|>)final.*?<\|message\|>", re.DOTALL)
 _BARE_HARMONY = re.compile(r"\s*analysis(.*?)assistantfinal(.*)", re.DOTALL)
 """The same where the server has left the special tokens out."""
 _MARK = re.compile(r"(?:\A|<\|channel\|>)\w+<\|message\|>|<\|[a-z]+\|>(?:assistant)?")
-_AROUND = re.compile(r"<\|(START|END)_RESPONSE\|>")
-"""What Command A writes around the answer that follows its thoughts."""
+_AROUND = re.compile(
+    r"<\|(?:START|END)_RESPONSE\|>|<\|(?:begin|end)_of_(?:solution|box)\|>"
+    r"|\A\s*<(?:answer|response|output)>|</(?:answer|response|output)>\s*\Z",
+    re.IGNORECASE,
+)
+"""What Command A, Sky-T1, GLM-V, Hunyuan, ERNIE and Marco-o1 write around the answer that follows
+their thoughts. Without thoughts it is part of the answer."""
 
 
 def split_thoughts(text: str) -> tuple[str, str]:
@@ -74,21 +91,32 @@ def _harmony(text: str) -> tuple[str, str] | None:
 def _block(text: str) -> tuple[str, str] | None:
     """Return the thought and the rest of a text that starts with a block; None where none does."""
     start = text.lstrip()
-    for begin, end in PAIRS:
-        if start[: len(begin)].lower() != begin.lower():
-            continue
-        marks = re.compile(f"({re.escape(begin)})|{re.escape(end)}", re.IGNORECASE)
-        deep, ends = 0, []
-        for mark in marks.finditer(start):
-            deep += 1 if mark.group(1) else -1
-            ends += [] if mark.group(1) else [mark]
-            if deep == 0:
-                return start[len(begin) : mark.start()], start[mark.end() :]
-        # Thoughts may name the mark that begins them: then the first end is the end.
-        if ends:
-            return start[len(begin) : ends[0].start()], start[ends[0].end() :]
-        return start[len(begin) :], ""
-    return None
+    opened = _opened(start)
+    if opened is None:
+        return None
+    begin, end = opened
+    marks = re.compile(f"({begin})|{re.escape(end)}", re.IGNORECASE)
+    deep, first, ends = 0, 0, []
+    for mark in marks.finditer(start):
+        first = first or mark.end()
+        deep += 1 if mark.group(1) else -1
+        ends += [] if mark.group(1) else [mark]
+        if deep == 0:
+            return start[first : mark.start()], start[mark.end() :]
+    # Thoughts may name the mark that begins them: then the first end is the end.
+    if ends:
+        return start[first : ends[0].start()], start[ends[0].end() :]
+    return start[first:], ""
+
+
+def _opened(start: str) -> tuple[str, str] | None:
+    """Return the pattern of the mark that a text starts with, and the mark that ends its block."""
+    if tag := _TAG.match(start):
+        name = tag.group(1)
+        return rf"<{re.escape(name)}(?:\s[^<>]*)?>", f"</{name}>"
+    pairs = (pair for pair in PAIRS if start[: len(pair[0])].lower() == pair[0].lower())
+    begin, end = next(pairs, ("", ""))
+    return (re.escape(begin), end) if begin else None
 
 
 def _before_lone_end(text: str) -> tuple[str, str] | None:

@@ -18,7 +18,8 @@ from ladder.task import GateLimits
 from ladder.wording import counted
 
 FIX_OF = {
-    "too long": "Shorten the rows or the documents, or name a model with a larger context.",
+    "too long": "Shorten the rows or the documents, write a lower answer.max_tokens, or name a "
+    "model with a larger context.",
     CUT_BEFORE_TEXT: "Raise answer.max_tokens, or have the model answer without thinking first.",
 }
 """What to do about failures that would come again, by their kind."""

@@ -145,7 +145,9 @@ def answer_tokens(evaluator: Evaluator, candidate: Candidate, engine: CachedEngi
     given = candidate.max_tokens or evaluator.task.answer.max_tokens
     if given is not None:
         return given
-    longest = evaluator.longest_target(engine) or UNKNOWN_TOKENS
-    needed = 2 * longest + 16 if candidate.form == "chat" else longest + longest // 4 + 4
+    longest = evaluator.longest_target(engine)
+    needed = UNKNOWN_TOKENS
+    if longest is not None:
+        needed = 2 * longest + 16 if candidate.form == "chat" else longest + longest // 4 + 4
     needed = max(needed, SERVED_TOKENS) if engine.abilities.served else needed
     return min(needed, engine.abilities.context // 2)

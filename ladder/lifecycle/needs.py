@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import TypeVar
 
 from ladder.climb.own_code import named_code
@@ -13,9 +15,11 @@ from ladder.evidence import Candidate, RevalidationPlan
 from ladder.retrieval.stores.qdrant import KEY_VARIABLE, qdrant_place
 from ladder.scorers import EVALUATE_PREFIX, MODEL_SCORERS
 from ladder.task import DATASETS_PREFIX, ModelRef, Task, is_url, store_parts
-from ladder.trust.keys import HERE_VARIABLE, place_at, variable_for
+from ladder.trust.keys import HERE_VARIABLE, Place, place_at, variable_for
 from ladder.trust.settings import read_settings
 
+BY_PROXY = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"]
+OF_HUB = ("HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "HF_ENDPOINT", "HF_TOKEN")
 LOCAL_KINDS = frozenset(name for name, kind in ENGINES.items() if kind.trainable)
 
 
@@ -35,6 +39,10 @@ class Needs:
     """(sha256, name) of the task's own code that the user's configuration trusts."""
     untrusted: tuple[str, ...] = ()
     """Names of code that it does not trust: `ladder trust` must be asked first."""
+    handed_on: tuple[str, ...] = ()
+    """Environment variables, set here, that say how its models are reached or where they lie."""
+    nearby: tuple[str, ...] = ()
+    """Servers and folders that no machine elsewhere has."""
 
 
 def needs_of(plan: RevalidationPlan, task: Task) -> Needs:
@@ -49,6 +57,7 @@ def needs_of(plan: RevalidationPlan, task: Task) -> Needs:
     known = [(place, variable) for place, (variable, _) in named if variable]
     trusted = read_settings().trusted_code
     own = {named.name: named.code for named in named_code(task) if named.code and named.code.files}
+    places = [place for place, _ in keys]
     bundled = [MODELS[model.name] for model in models if model.kind == "bundled"]
     return Needs(
         variables=_once(variable for _, variable in known),
@@ -59,7 +68,29 @@ def needs_of(plan: RevalidationPlan, task: Task) -> Needs:
         installs=_once(model.install for model in bundled),
         trusted=tuple((code.digest, name) for name, code in own.items() if code.digest in trusted),
         untrusted=tuple(name for name, code in own.items() if code.digest not in trusted),
+        handed_on=_once(_set_here(models, places)),
+        nearby=_once(_nearby(models, places, task)),
     )
+
+
+def _set_here(models: list[ModelRef], places: list[Place]) -> Iterator[str]:
+    wanted = [] if all(place.here for place in places) else [*BY_PROXY]
+    wanted += OF_HUB if any(model.kind == "hf" for model in models) else ()
+    yield from (name for name in os.environ if name.upper() in wanted and os.environ[name])
+
+
+def _nearby(models: list[ModelRef], places: list[Place], task: Task) -> Iterator[str]:
+    yield from (str(place) for place in places if place.here or _is_private(place.host))
+    named = [model.name for model in models if model.kind in ("hf", "replay", "head")]
+    yield from (name for name in (*named, *task.data.files().values()) if name[:1] in ("/", "~"))
+
+
+def _is_private(host: str) -> bool:
+    """Tell whether a host is in a network of one's own."""
+    try:
+        return ip_address(host).is_private
+    except ValueError:
+        return "." not in host or host.endswith((".local", ".internal", ".lan"))
 
 
 T = TypeVar("T")

@@ -17,6 +17,7 @@ from unicodedata import category
 from ladder import __version__
 from ladder.errors import Problem, TaskError
 from ladder.lifecycle.needs import Needs
+from ladder.trust.settings import settings_file
 from ladder.wording import harmless
 
 END = "\n"
@@ -37,8 +38,7 @@ def as_cron(plan: Path, needs: Needs = NOTHING) -> str:
     """
     folder, name = shlex.quote(str(plan.resolve().parent)), shlex.quote(plan.name)
     # cron's PATH is short: name the Python that has ladder, and where its models are kept.
-    cache = os.environ.get("LADDER_CACHE")
-    kept = f"LADDER_CACHE={shlex.quote(cache)} " if cache else ""
+    kept = "".join(f"{name}={shlex.quote(path)} " for name, path in _kept_elsewhere())
     # -P: no file beside the plan is taken for a module.
     refuse_breaks(folder + name + kept + sys.executable)
     ladder = f"{kept}{shlex.quote(sys.executable)} -P -m ladder"
@@ -52,10 +52,21 @@ def as_cron(plan: Path, needs: Needs = NOTHING) -> str:
     )
 
 
+def _kept_elsewhere() -> Iterator[tuple[str, str]]:
+    """Yield the variables that say where cache and configuration are, where some do here."""
+    if cache := os.environ.get("LADDER_CACHE"):
+        yield "LADDER_CACHE", cache
+    if os.environ.get("LADDER_CONFIG") or os.environ.get("XDG_CONFIG_HOME"):
+        yield "LADDER_CONFIG", str(settings_file().absolute())
+
+
 def _said_to_cron(needs: Needs) -> Iterator[str]:
     if needs.variables:
         lines = ", ".join(f"{variable}=…" for variable in needs.variables)
         yield f"# Needs, above this line in your crontab (cron hands on no variable): {lines}\n"
+    if needs.handed_on:
+        lines = ", ".join(f"{variable}=…" for variable in needs.handed_on)
+        yield f"# Needs as well, as they are set here: {lines}\n"
     if needs.extras:
         yield f"# Needs the extras of escalation-ladder: {', '.join(needs.extras)}.\n"
     yield from (f"# Needs: {install}\n" for install in needs.installs)
@@ -90,7 +101,7 @@ def as_github(plan: Path, needs: Needs = NOTHING) -> str:
     return f"""\
 # Save as .github/workflows/revalidate.yml and commit the plan (git add -f, where runs/ is ignored)
 # and the task's data with it. Where ladder does not come from your package index, name its wheel
-# or its repository instead.{_untrusted(needs)}
+# or its repository instead.{_untrusted(needs)}{_nearby(needs)}
 # In a public repository a schedule stops after 60 days without activity: watch that it runs.
 name: revalidate
 on:
@@ -130,6 +141,12 @@ def _untrusted(needs: Needs) -> str:
     names = ", ".join(harmless(name, 80) for name in needs.untrusted)
     fix = "run `ladder trust` on the task first, and print this again"
     return f"\n# It runs code that nobody has trusted yet ({names}): {fix}." if names else ""
+
+
+def _nearby(needs: Needs) -> str:
+    names = ", ".join(harmless(name, 80) for name in needs.nearby)
+    fix = "# add a step that brings it, or use a machine of yours (runs-on: self-hosted)."
+    return f"\n# GitHub's machines do not have {names}:\n{fix}" if names else ""
 
 
 def _secrets(needs: Needs) -> str:

@@ -17,7 +17,7 @@ STORE_KINDS: tuple[StoreKind, ...] = get_args(StoreKind)
 DATASETS_PREFIX = "datasets:"
 
 
-_WANTED = "kind:name, e.g. bundled:smollm2-135m"
+_WANTED = "kind:name, e.g. bundled:smollm2-135m or openai:MODEL@https://HOST/v1"
 
 
 class ModelRef(str):
@@ -41,16 +41,17 @@ class ModelRef(str):
         Raises:
             ValueError: it has no kind or no name, or nothing follows its last `@`.
         """
-        match = re.fullmatch(r"([a-z]+):(.+)", text)
+        text = text.strip()
+        match = re.fullmatch(r"([a-z]+):\s*(.+)", text)
         if match is None:
             raise ValueError(_WANTED)
         kind, rest = match.groups()
-        url = re.search(r"@(?=[a-z][a-z0-9+.-]*://)", rest, re.IGNORECASE)
+        url = re.search(r"@(?=\s*[a-z][a-z0-9+.-]*://)", rest, re.IGNORECASE)
         is_path = rest.startswith((".", "/", "~"))
         at = url.start() if url else len(rest) if is_path else rest.rfind("@")
         if at < 1:  # none, or the first sign of the name
             at = len(rest)
-        name, place = rest[:at], rest[at + 1 :]
+        name, place = rest[:at].rstrip(), rest[at + 1 :].strip()
         if name in ("", "@") or (url and at != url.start()) or (rest.endswith("@") and not is_path):
             raise ValueError(_WANTED)
         self = super().__new__(cls, text)
@@ -90,4 +91,4 @@ def store_parts(place: str) -> tuple[StoreKind, str]:
 
 def is_url(address: str) -> bool:
     """Tell whether an address is a server's."""
-    return re.match(r"https?://[^/\s]", address) is not None
+    return re.match(r"https?://[^/\s]", address, re.IGNORECASE) is not None

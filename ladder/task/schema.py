@@ -6,6 +6,7 @@ owns their table.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +19,8 @@ from pydantic import (
     ConfigDict,
     Field,
     PrivateAttr,
+    ValidationInfo,
+    field_validator,
 )
 
 from ladder.task.references import ModelRef, store_parts
@@ -28,8 +31,20 @@ RungName = str
 RUNGS: tuple[RungName, ...] = ("prompt", "rag", "lora", "distill")
 
 
+NUMBERS = re.compile(r"\b(int|float)\b")
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_as_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse `yes`, `on` and the like where a number is wanted: YAML reads them as true."""
+        wanted = str(cls.model_fields[str(info.field_name)].annotation)
+        if isinstance(value, bool) and NUMBERS.search(wanted) and "bool" not in wanted:
+            raise ValueError("a number (YAML reads yes, no, on and off as true and false)")
+        return value
 
 
 ColumnName = Literal[

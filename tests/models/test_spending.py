@@ -25,7 +25,8 @@ MOST = 1.5e-4
 
 
 def limited(url: str, folder: Path, limit: float) -> tuple[Bench, Candidate]:
-    bench = bench_at(url, folder, ROWS, rules={"max_spend_usd": limit})
+    form = {"max_tokens": 64}
+    bench = bench_at(url, folder, ROWS, rules={"max_spend_usd": limit}, answer=form)
     return bench, chat(bench)
 
 

@@ -461,3 +461,14 @@ def test_other_texts_that_yaml_reads_as_something_else_are_told_too(
 def test_keys_that_yaml_reads_as_something_else_are_told(tmp_path: Path) -> None:
     problems = problems_of(write_task(tmp_path, GOOD + "use: {strata: {yes: 0.5, no: 0.5}}\n"))
     assert {problem.fix for problem in problems} == {"Write the keys in quotes."}
+
+
+@pytest.mark.parametrize("line", ["seed: yes", "use: {months: on}", "answer: {max_tokens: off}"])
+def test_yes_and_on_are_no_numbers(tmp_path: Path, line: str) -> None:
+    problem = the_problem(write_task(tmp_path, f"{GOOD}{line}\n"))
+    assert problem.wanted.startswith("a number (YAML reads yes, no, on and off")
+
+
+def test_yes_and_no_stay_what_they_are_where_they_are_wanted(tmp_path: Path) -> None:
+    task = load_task(write_task(tmp_path, GOOD + "rules: {data_may_leave: yes}\n"))
+    assert task.rules.data_may_leave is True

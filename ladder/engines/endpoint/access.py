@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import scrypt
+from operator import itemgetter
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -75,11 +76,13 @@ def address_of(model: str, base_url: str) -> Address:
     """
     base = checked_url(model, base_url)
     path, mark, query = base.raw_path.partition(b"?")
+    # Many a manual gives the whole URL, and it is taken as well.
+    path = path.rstrip(b"/").removesuffix(b"/chat/completions")
     # The password leaves the URL, which httpx logs, and is sent in the header all the same.
     bare = base.copy_with(userinfo=b"", fragment=None)
     return Address(
-        url=bare.copy_with(raw_path=path.rstrip(b"/") + b"/chat/completions" + mark + query),
-        shown=str(bare.copy_with(query=None)).rstrip("/"),
+        url=bare.copy_with(raw_path=path + b"/chat/completions" + mark + query),
+        shown=str(bare.copy_with(raw_path=path or b"/")).rstrip("/"),
         place=place_at(base),
         query=deciding_query(query.decode("ascii")),
         login=(base.username, base.password) if base.userinfo else None,
@@ -90,14 +93,19 @@ def deciding_query(query: str) -> str:
     """Return what of a URL's query decides the answers, in order of the names.
 
     What lets somebody in does not decide. Values that may be a secret for all that is known stand
-    as a digest, which is slow to work out, so that short ones cannot be guessed from it.
+    as a digest, which is slow to work out, so that short ones cannot be guessed from it; so does a
+    field without a value, whose name may be a key. Fields of one name keep their order.
     """
-    decide = [
-        f"{name}={value if spelling(name) in OPEN_QUERIES else _digest(value)}"
-        for name, value in sorted(parse_qsl(query, keep_blank_values=True))
+    fields = sorted(parse_qsl(query, keep_blank_values=True), key=itemgetter(0))
+    return "&".join(
+        f"{name}={value}"
+        if spelling(name) in OPEN_QUERIES
+        else f"{name}={_digest(value)}"
+        if value
+        else _digest(name)
+        for name, value in fields
         if not SECRET_QUERIES.search(spelling(name))
-    ]
-    return "&".join(decide)
+    )
 
 
 @lru_cache

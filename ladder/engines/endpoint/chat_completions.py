@@ -6,12 +6,15 @@ A response that holds no answer is a `TryError`, and never an empty text.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ladder.engines.base import CUT_BEFORE_TEXT, Request
 from ladder.engines.endpoint.failure import (
+    IN_REPLY,
+    NO_QUOTA,
     THOUGHTS_ONLY,
     TryError,
     excerpt,
@@ -26,10 +29,28 @@ STOPS_SENT = 4
 NO_TEXT = "no text"
 LASTING_WORDS = ("invalid", "quota", "auth", "permission", "not_found", "bad_request", "content")
 """In the type or the code of an error that has no status: asking again does not help."""
-CUT_REASONS = frozenset({"length", "max_tokens", "model_length", "max_output_tokens"})
+LASTING_SAID = re.compile(
+    r"not found|does not exist|no such|unknown|unsupported|not supported|invalid|not allowed"
+    r"|unauthori[sz]ed|forbidden|expired",
+    re.IGNORECASE,
+)
+"""In the words of an error that has no status, no code and no type."""
+CUT_REASON = re.compile(
+    r"length|token_?limit|max_?\w*(token|output|reached)|context_?window|incomplete", re.IGNORECASE
+)
 """What servers give as the reason why an answer ended, where its end is missing."""
-THOUGHT_FIELDS = ("reasoning_content", "reasoning", "thinking")
-"""Of a message, beside its content: DeepSeek and SGLang; vLLM, OpenRouter and Groq; Ollama."""
+FILTER_REASON = re.compile(
+    r"filter|safety|recitation|prohibited|blocklist|spii|sensitive|guardrail|toxic|moderation",
+    re.IGNORECASE,
+)
+"""The same where the server did not let the answer through."""
+FAILED_REASON = re.compile(r"error|abort|insufficient|cancel|time_?(out|limit)", re.IGNORECASE)
+"""The same where the server could not go on."""
+THOUGHT_FIELDS = (
+    *("reasoning_content", "reasoning", "thinking"),  # DeepSeek, SGLang; vLLM, Groq; Ollama
+    *("reasoning_text", "reasoning_details", "thinking_blocks"),  # Copilot; OpenRouter; LiteLLM
+)
+"""Of a message, beside its content."""
 THOUGHT_PARTS = frozenset({"thinking", "reasoning", "redacted_thinking"})
 
 
@@ -87,13 +108,15 @@ def reply_of(data: Any, limit: int) -> Reply:
     usage = usage_of(data.get("usage") if isinstance(data, dict) else None)
     try:
         choice = _choice(data)
-        message = choice.get("message", {"content": choice.get("text")})
-        message = message if isinstance(message, dict) else {}
+        message = choice.get("message", choice.get("delta"))
+        if not isinstance(message, dict):  # of the older completions, or none
+            message = {"content": choice.get("text")}
         text, thought = _parted(message)
-        cut = _is_cut(choice)
+        cut = _is_cut(choice, usage, limit)
         if text is None or is_blank(text):
             told = _at_limit(limit, usage, thought) if cut else ""
-            raise _no_answer(message, text, thought, told)
+            counted = 0 < (usage.thoughts or 0) == usage.answer
+            raise _no_answer(message, text, counted or not is_blank(thought), told)
     except TryError as failure:
         failure.tokens = usage.paid
         raise
@@ -118,7 +141,7 @@ def text_of(content: object) -> str | None:
         return None
     texts = []
     for part in parts:
-        if isinstance(part, dict) and part.get("type") in THOUGHT_PARTS:
+        if _is_thought(part):
             continue
         text = part.get("text") if isinstance(part, dict) else part
         if not isinstance(text, str):
@@ -132,16 +155,24 @@ def thought_of(message: Mapping[str, Any]) -> str:
     beside = next(filter(None, (_thought(message.get(name)) for name in THOUGHT_FIELDS)), "")
     content = message.get("content")
     parts = content if isinstance(content, list) else []
-    among = [
-        _thought(part.get(str(part["type"])) or part.get("text"))
-        for part in parts
-        if isinstance(part, dict) and part.get("type") in THOUGHT_PARTS
-    ]
-    return "".join([beside, *among])
+    return "".join([beside, *(_thought(part) for part in parts if _is_thought(part))])
 
 
-def _thought(value: object) -> str:
-    return value if isinstance(value, str) else text_of(value) or ""
+def _is_thought(part: object) -> bool:
+    """Tell whether a part of a message's content is a thought; Gemini marks it as one."""
+    if not isinstance(part, dict):
+        return False
+    return part.get("type") in THOUGHT_PARTS or part.get("thought") is True
+
+
+def _thought(value: object, depth: int = 4) -> str:
+    """Return the text of thoughts: a text, or parts that hold it in one of several fields."""
+    if isinstance(value, list) and depth:
+        return "".join(_thought(part, depth - 1) for part in value)
+    if isinstance(value, dict) and depth:
+        fields = ("thinking", "reasoning", "text", "summary", "content")
+        return next(filter(None, (_thought(value.get(name), depth - 1) for name in fields)), "")
+    return value if isinstance(value, str) else ""
 
 
 def _choice(data: Any) -> Mapping[str, Any]:
@@ -150,29 +181,49 @@ def _choice(data: Any) -> Mapping[str, Any]:
     Raises:
         TryError: there is none, or an error stands in its place.
     """
+    if isinstance(data, list) and len(data) == 1:  # Google's errors
+        data = data[0]
     if isinstance(data, dict) and data.get("error"):
         raise _told(data["error"])
     choices = data.get("choices") if isinstance(data, dict) else None
     if not isinstance(choices, list) or not choices:
-        words = words_in(data) if isinstance(data, dict) else None
-        raise TryError("no choices", excerpt(data if words is None else words))
+        raise _without_choices(data)
     known = [choice for choice in choices if isinstance(choice, dict)]
     first = [choice for choice in known if choice.get("index") == 0] or known or [{}]
     choice = first[0]
     if choice.get("error"):
         raise _told(choice["error"])
-    finish = choice.get("finish_reason")
-    if finish == "content_filter":
+    # vLLM's `stop_reason` is the string that ended the answer, and may be any word: it is no error.
+    finish = str(choice.get("finish_reason") or choice.get("native_finish_reason") or "")
+    if FILTER_REASON.search(finish):
         raise TryError("content filter", "the endpoint's filter cut the answer off")
-    if finish == "error":
-        raise _told("the answer ended in an error")
+    if FAILED_REASON.search(finish):
+        words = f"the answer ended early: {excerpt(finish)}"
+        raise TryError(f"error{IN_REPLY}", words, passing=True)
     return choice
 
 
-def _is_cut(choice: Mapping[str, Any]) -> bool:
-    # vLLM's `stop_reason` is the string that ended the answer, and may be any word.
-    reasons = (choice.get(f"{name}_reason") for name in ("finish", "native_finish", "stop"))
-    return str(next(filter(None, reasons), "")).lower() in CUT_REASONS
+def _without_choices(data: Any) -> TryError:
+    """Say what a response holds that is no chat completion."""
+    words = words_in(data) if isinstance(data, dict) else None
+    if words is not None and _status(data):
+        return _told(data)
+    if words is None and isinstance(data, dict):
+        words = f"no chat completion: {data}"
+    failure = TryError("no choices", excerpt(data if words is None else words))
+    if NO_QUOTA.search(failure.words):
+        return TryError("no quota", failure.words)
+    failure.hear(data)
+    return failure
+
+
+def _is_cut(choice: Mapping[str, Any], usage: Usage, limit: int) -> bool:
+    """Tell whether an answer ended at its limit: by the reason, else by its count of tokens."""
+    reasons = (choice.get(f"{name}_reason") for name in ("finish", "native_finish", "done", "stop"))
+    reason = next(filter(None, reasons), None)
+    if reason is None:
+        return (usage.answer or 0) >= limit
+    return CUT_REASON.search(str(reason)) is not None
 
 
 def _parted(message: Mapping[str, Any]) -> tuple[str | None, str]:
@@ -196,13 +247,13 @@ def _at_limit(limit: int, usage: Usage, thought: str) -> str:
     return said if is_blank(thought) else f"{said}, while the model was thinking"
 
 
-def _no_answer(message: Mapping[str, Any], text: str | None, thought: str, cut: str) -> TryError:
+def _no_answer(message: Mapping[str, Any], text: str | None, thought: bool, cut: str) -> TryError:
     """Say what there is in an answer's place.
 
     Args:
         message: of the choice.
         text: what it holds of an answer, if any.
-        thought: what it holds of thoughts.
+        thought: whether the model thought.
         cut: which limit ended it; empty: none did.
     """
     if message.get("refusal"):
@@ -211,7 +262,7 @@ def _no_answer(message: Mapping[str, Any], text: str | None, thought: str, cut: 
         return TryError("tool call", "the model called a tool, and none was offered")
     if cut:
         return TryError(CUT_BEFORE_TEXT, cut)
-    if not is_blank(thought):
+    if thought:
         return TryError(THOUGHTS_ONLY, "the response ends without an answer after the thoughts")
     if text is None:
         return TryError(NO_TEXT, "a response whose message has no text")
@@ -222,12 +273,20 @@ def _told(error: Any) -> TryError:
     """Return an error that stands in a body: it goes by the status it names, else by its type."""
     named = error if isinstance(error, dict) else {"message": error}
     words = words_in(named) or json.dumps(named)
-    code = str(named.get("code") or named.get("status") or "")
-    if code.isascii() and code.isdigit() and len(code) == 3:
-        failure = TryError(f"HTTP {code} in the reply", excerpt(words), passing=may_pass(int(code)))
+    status, about = _status(named), f"{named.get('code') or ''} {named.get('type') or ''}".lower()
+    if NO_QUOTA.search(f"{words} {about}"):
+        return TryError("no quota", excerpt(words))
+    if status:
+        failure = TryError(f"HTTP {status}{IN_REPLY}", excerpt(words), passing=may_pass(status))
     else:
-        about = f"{code} {named.get('type') or ''}".lower()
-        passing = not any(word in about for word in LASTING_WORDS)
-        failure = TryError("error in the reply", excerpt(words), passing=passing)
+        lasts = any(word in about for word in LASTING_WORDS) if about.strip() else False
+        lasts = lasts or (not about.strip() and LASTING_SAID.search(words) is not None)
+        failure = TryError(f"error{IN_REPLY}", excerpt(words), passing=not lasts)
     failure.hear({"error": named})
     return failure
+
+
+def _status(named: Mapping[str, Any]) -> int:
+    """Return the HTTP status that an error names; 0: it names none."""
+    code = str(named.get("code") or named.get("status") or "")
+    return int(code) if code.isascii() and code.isdigit() and len(code) == 3 else 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ladder.engines.endpoint.access import Address
 from ladder.engines.endpoint.breaker import Breaker
 from ladder.engines.endpoint.failure import (
+    IN_REPLY,
     NO_CONNECTION,
     NOT_SECURE,
     THROTTLED,
@@ -15,6 +16,10 @@ from ladder.errors import GO_ON, EndpointDownError, EngineError
 from ladder.redaction import redact
 from ladder.wording import counted
 
+SHORTER = (
+    "Write a lower answer.max_tokens, shorten the rows or the documents, or name a model with a "
+    "larger context"
+)
 ADVICE = {
     NO_CONNECTION: "Start the server, or fix the URL",
     NOT_SECURE: "Fix the server's certificate, or the URL's scheme",
@@ -23,6 +28,10 @@ ADVICE = {
     "no quota": "Pay the account up, or use another key",
     "HTTP 402": "Pay the account up, or use another key",
     "HTTP 404": "Fix the URL or the model's name",
+    "too long": SHORTER,
+    "HTTP 413": SHORTER,
+    "no choices": "Fix the URL (what answers there must be an OpenAI-compatible chat endpoint), "
+    "the model's name or the key",
 }
 """What to do, by the kind that came most often."""
 OTHER_ADVICE = "Start the server, or fix the URL, the model's name or the key"
@@ -51,7 +60,7 @@ def endpoint_down(
     state = "nothing listens" if silent else f"no answers from {model}"
     since = breaker.since.astimezone().strftime("%H:%M:%S")
     said = breaker.said(commonest)
-    advice = f"{ADVICE.get(commonest, OTHER_ADVICE)}."
+    advice = f"{ADVICE.get(commonest.removesuffix(IN_REPLY), OTHER_ADVICE)}."
     if commonest == "HTTP 403":
         advice = address.advice()
     message = (

@@ -11,12 +11,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ladder.engines.endpoint.failure import THOUGHTS_ONLY, TryError
+from ladder.engines.endpoint.failure import IN_REPLY, THOUGHTS_ONLY, TryError
 
 Payload = dict[str, Any]
 
 STATUSES = frozenset({400, 422, 500, 501})
 """Of a refusal that may be for the form's sake. llama.cpp answers 500 where a template raises."""
+NOT_CODED = frozenset({f"error{IN_REPLY}", "no choices"})
+"""Kinds of errors in a response of 200 that name no status."""
 ANY = re.compile("")
 
 
@@ -76,7 +78,9 @@ def _by_user(sent: Payload) -> Payload:
 
 LOWEST_TEMPERATURE = 0.01
 """For servers that take none of 0: as good as greedy."""
-_POSITIVE = re.compile(r"positive|greater than|larger than|> ?0|\(0|0\.01|range|between|min", re.I)
+_POSITIVE = re.compile(
+    r"positive|greater than|larger than|> ?0|\(0|0\.01|range|between|\bmin|大于|区间|范围", re.I
+)
 
 _DEVELOPER = re.compile(r"\bdeveloper\b(?! instruction)", re.I)
 
@@ -108,10 +112,11 @@ A limit is never left out: an answer could cost anything then.
 """
 
 _SPELT: Mapping[str, str] = {
-    "max_tokens": r"max_?tokens",
-    "stop": r"stop|stop[ _]sequences?",
-    "response_format": r"response[ _]?formats?|json_schema|structured[ _]outputs?|guided[ _]\w+",
-    "stream_options": r"stream_options(\.include_usage)?",
+    "max_tokens": r"max[_ -]?tokens",
+    "stop": r"stop|stop[ _](sequence|word)s?",
+    "response_format": r"response[ _]?formats?|json[ _]schema|structured[ _]outputs?|guided[ _]\w+"
+    r"|\w*grammar|constrained decoding",
+    "stream_options": r"stream[ _]options(\.include_usage)?",
 }
 """How servers name a parameter, where not by its name alone."""
 _STOP_BEFORE = (
@@ -120,7 +125,7 @@ _STOP_BEFORE = (
 _STOP_AFTER = r" ?(?:(?:is|are|was|has|must|should|cannot|parameter|param|argument|field)\b|:)"
 _LIMIT_ITSELF = re.compile(
     r"too (large|long|big|many|high|small)|exceed|context|less than|at (most|least)|greater than"
-    r"|maximum|[<>]=?|range|between",
+    r"|maximum|[<>]=|[<>] ?\d+(?!\d*>)|range|between",
     re.I,
 )
 """A server that says so takes the parameter, but not its value."""
@@ -128,8 +133,9 @@ _SYSTEM = re.compile(
     r"\bsystem['\"`]?[ -](role|message|prompt|instruction|turn)|role:? ?['\"`]?system"
     r"|['\"`](system|developer)['\"`]|developer instruction|roles must alternate"
     r"|(unexpected|invalid|unknown|unsupported) (message )?role|only user\b"
-    r"|(supported|allowed|valid) roles",
-    re.I,
+    r"|(supported|allowed|valid) roles|\broles?\b[^.]{0,20}\buser\b[^.]{0,8}\bassistant\b"
+    r"|(first (message|turn)|(start|begin)s? with)[^.]{0,24}\buser\b|\bsystem ?(角色|消息|提示)",
+    re.I | re.A,
 )
 _ROLE = re.compile(r"messages\W*\d+\W*role", re.I)
 
@@ -138,7 +144,8 @@ def _pattern(name: str) -> re.Pattern[str]:
     spelt = rf"(?<!\w)(?:{_SPELT.get(name, name)})(?!\w)"
     if name == "stop":  # a word that any sentence may hold
         spelt = rf"['\"`‘“]{spelt}|{_STOP_BEFORE}{spelt}|{spelt}{_STOP_AFTER}"
-    return re.compile(spelt, re.I)
+    # ASCII: a name may stand in a sentence whose script has no spaces.
+    return re.compile(spelt, re.I | re.A)
 
 
 _PATTERNS = {name: _pattern(name) for name in WAYS if name != "system"}
@@ -170,7 +177,7 @@ def refused_in(sent: Payload, failure: TryError) -> str | None:
 
 def _is_refusal(failure: TryError) -> bool:
     status = re.match(r"HTTP (\d+)", failure.kind)
-    return status is not None and int(status.group(1)) in STATUSES
+    return int(status.group(1)) in STATUSES if status else failure.kind in NOT_CODED
 
 
 def _unless_value(name: str, words: str) -> str | None:
@@ -214,7 +221,7 @@ class Form:
         words = f"{failure.parameter} {failure.said}" if _is_refusal(failure) else ""
         for name, at in self.taken.items():
             other = WAYS[name][at].other
-            if other and re.search(rf"(?<!\w){other}(?!\w)", words):
+            if other and re.search(rf"(?<!\w){other}(?!\w)", words, re.A):
                 return _unless_value(name, words)
         return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import time
 import zlib
 from collections.abc import AsyncGenerator, Mapping
@@ -18,12 +19,15 @@ import httpx
 from ladder.engines.base import CUT_BEFORE_TEXT
 from ladder.engines.endpoint.chat_completions import text_of, thought_of
 from ladder.engines.endpoint.failure import (
+    NO_QUOTA,
+    TOO_LONG,
     WORDS_LIMIT_BYTES,
     TryError,
     excerpt,
     json_in,
     may_pass,
     server_words,
+    words_in,
 )
 from ladder.engines.endpoint.usage import usage_of
 
@@ -31,6 +35,8 @@ BODY_LIMIT_BYTES = 10_000_000
 """Of a response, as it is sent and as it is decoded."""
 ENCODINGS = ("gzip", "deflate")
 BROKEN_STREAM = "broken stream"
+TOO_LONG_STATUSES = frozenset({400, 413, 422, 500})
+"""Of what is refused for its length. llama.cpp and some gateways answer 500."""
 
 
 async def read(response: httpx.Response) -> tuple[Any, float | None]:
@@ -43,10 +49,12 @@ async def read(response: httpx.Response) -> tuple[Any, float | None]:
         raise _refused(response, await _words(response))
     kind: str = response.headers.get("content-type", "")
     if kind.lower().startswith("text/event-stream"):
-        return await _read_events(response)
+        return await _read_events(_decoded(response))
     body = bytearray()
     async for part in _decoded(response):
         body += part
+    if re.match(rb"\s*(data|event|id|retry)?:", body):  # events under another content type
+        return await _read_events(_whole(bytes(body)))
     try:
         return json.loads(body), None
     except (ValueError, RecursionError):
@@ -69,17 +77,31 @@ def retry_after(value: str) -> float | None:
 
 def _refused(response: httpx.Response, body: bytes) -> TryError:
     """Return what a response says whose status is not that of an answer."""
-    status = response.status_code
-    words = "redirects are not followed" if 300 <= status < 400 else server_words(body)
-    if status == 429 and b"insufficient_quota" in body:
+    status, whole = response.status_code, body.decode("utf-8", "replace")
+    words = _leads_to(response) if 300 <= status < 400 else server_words(body)
+    said = f"{words_in(json_in(body)) or ''} {whole}"  # JSON may spell words in numbers of signs
+    if status < 500 and NO_QUOTA.search(said):
         return TryError("no quota", words)
+    if status in TOO_LONG_STATUSES and TOO_LONG.search(said):
+        return TryError("too long", words)
     if b"Could not finish the message because max_tokens" in body:  # how OpenAI's o-series says it
         return TryError(CUT_BEFORE_TEXT, words)
     pause = retry_after(response.headers.get("retry-after", ""))
     failure = TryError(f"HTTP {status}", words, passing=may_pass(status), pause=pause)
     failure.hear(json_in(body))
-    failure.said = failure.said or body.decode("utf-8", "replace")
+    failure.said = failure.said or whole
     return failure
+
+
+def _leads_to(response: httpx.Response) -> str:
+    """Say where a redirect leads, without its query."""
+    words = "redirects are not followed"
+    try:
+        there = response.url.join(response.headers.get("location", ""))
+        target = excerpt(there.copy_with(query=None, fragment=None, userinfo=b""))
+    except (httpx.InvalidURL, ValueError):
+        return words
+    return words if there == response.url else f"{words}; this one leads to {target}"
 
 
 async def _words(response: httpx.Response) -> bytes:
@@ -117,10 +139,15 @@ async def _decoded(response: httpx.Response) -> AsyncGenerator[bytes]:
         raise TryError("broken encoding", f"the {encoding} body has no end")
 
 
-async def _lines(response: httpx.Response) -> AsyncGenerator[bytes]:
+async def _whole(body: bytes) -> AsyncGenerator[bytes]:
+    """Yield a body in one part."""
+    yield body
+
+
+async def _lines(parts: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
     """Yield lines as they come, parted by line feeds only: JSON may hold every other break."""
     rest = b""
-    async with aclosing(_decoded(response)) as parts:
+    async with aclosing(parts):
         async for part in parts:
             *lines, rest = (rest + part).split(b"\n")
             for line in lines:
@@ -138,7 +165,8 @@ class _Streamed:
     first_at: float | None = None
 
     def take(self, choice: Mapping[str, Any]) -> None:
-        delta = {"content": choice["text"]} if "text" in choice else choice["delta"] or {}
+        delta = {"content": choice["text"]} if isinstance(choice.get("text"), str) else None
+        delta = delta or (choice["message"] if "message" in choice else choice["delta"]) or {}
         new = text_of(delta.get("content")) or ""
         if new and self.first_at is None:
             self.first_at = time.perf_counter()
@@ -163,11 +191,11 @@ def _event(event: bytes, choices: dict[Any, _Streamed]) -> dict[str, Any]:
         raise TryError(BROKEN_STREAM, words, passing=True) from None
 
 
-async def _read_events(response: httpx.Response) -> tuple[dict[str, Any], float | None]:
+async def _read_events(parts: AsyncGenerator[bytes]) -> tuple[dict[str, Any], float | None]:
     """Return a streamed answer in the form of a whole one, and when its first text came."""
     choices: dict[Any, _Streamed] = {}
     usage, ended = None, False
-    async with aclosing(_lines(response)) as lines:
+    async with aclosing(_lines(parts)) as lines:
         async for line in lines:
             event = line.removeprefix(b"data:").strip()
             ended = ended or event == b"[DONE]"
@@ -175,8 +203,8 @@ async def _read_events(response: httpx.Response) -> tuple[dict[str, Any], float 
                 continue
             data = _event(event, choices)
             usage = data.get("usage") or usage
-            if data.get("error"):
-                return {"error": data["error"], "usage": usage}, None
+            if data.get("error") or ("choices" not in data and words_in(data)):
+                return {"error": data.get("error") or data, "usage": usage}, None
     first = choices.get(0) or next(iter(choices.values()), _Streamed())
     if not ended and not first.finish:
         broken = TryError(BROKEN_STREAM, "the stream broke off", passing=True)

@@ -49,4 +49,5 @@ def _thoughts(told: object) -> int | None:
 def _count(told: object, *names: str) -> int | None:
     """Return the first of some fields that holds a whole number."""
     values = [told.get(name) for name in names] if isinstance(told, dict) else []
-    return next((each for each in values if type(each) is int and each >= 0), None)
+    whole = (int(each) if type(each) is float and each.is_integer() else each for each in values)
+    return next((each for each in whole if type(each) is int and each >= 0), None)

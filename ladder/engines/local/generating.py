@@ -11,7 +11,6 @@ from ladder.engines.base import CUT_BEFORE_TEXT, Completion, Request
 from ladder.engines.local.growing import Growing, draws_of, next_tokens
 from ladder.engines.local.json_schema import Grammars
 from ladder.engines.local.local_model import LocalModel, batches, repeated
-from ladder.engines.local.template import THOUGHT
 from ladder.engines.thoughts import split_thoughts
 
 if TYPE_CHECKING:
@@ -176,7 +175,7 @@ class Generating:
         """Return an answer's thought and its text, up to a stop string."""
         request, template = answer.request, self.local.template
         free = request.messages and not request.schema
-        begun = THOUGHT if free and template.begins_thought else ""
+        begun = template.begun_thought if free else ""
         raw = begun + self.local.tokenizer.decode(answer.tokens)
         thought, text = split_thoughts(raw)  # some models mark their thoughts with special tokens
         if text == raw:

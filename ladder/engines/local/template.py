@@ -22,7 +22,17 @@ is the date that Llama 3's own template takes where it is told none."""
 DIRECTIVES = "aAbBdHIjmMpSyY"
 ANSWER, INSTRUCTION, QUESTION, NEXT = "Zwqanswer", "Zwqrule", "Zwqfirst", "Zwqsecond"
 """Contents of the turns that a template is tried with: words that none has of its own."""
-THOUGHT, THOUGHT_END = "<think>", "\n</think>\n\n"
+THOUGHTS = {
+    "<think>": "\n</think>\n\n",
+    "<thinking>": "</thinking>",
+    "<seed:think>": "</seed:think>",
+    "<longcat_think>": "</longcat_think>",
+    "[THINK]": "[/THINK]",
+    "<|START_THINKING|>": "<|END_THINKING|>",
+    "<|begin_of_thought|>": "<|end_of_thought|>",
+    "◁think▷": "◁/think▷",
+}
+"""How templates begin a thought that the model is to end -> what ends it at once."""
 
 Turn = Mapping[str, Any]
 """Of a chat: its `role` and its `content`."""
@@ -106,7 +116,13 @@ class Template:
     @property
     def begins_thought(self) -> bool:
         """A generated answer goes on with a thought that the template has begun."""
-        return self.no_thought == THOUGHT_END
+        return self.begun_thought != ""
+
+    @property
+    def begun_thought(self) -> str:
+        """What begins the thought that the template begins; empty: it begins none."""
+        begun = (begin for begin, end in THOUGHTS.items() if end == self.no_thought)
+        return next(begun, "")
 
     @cached_property
     def end(self) -> int | None:
@@ -198,15 +214,17 @@ def template_of(tokenizer: Any) -> Template:
         jinja = ""
     bare = Template(tokenizer, jinja, before=_before(tokenizer))
     asks, answers = _turn("user", QUESTION), _turn("assistant", ANSWER)
-    if not jinja or not bare.shows([asks]):
-        return bare
     rules, again = _turn("system", INSTRUCTION), _turn("user", NEXT)
+    # What shows no earlier turns, as some translators' templates do, is no chat.
+    if not jinja or not bare.shows([asks]) or not bare.shows([asks, answers, again]):
+        return bare
     started = bare._rendered([asks], asks=True)
     begins = started != bare._rendered([asks])
     whole = bare._rendered([asks, answers]) if bare.shows([asks, answers]) else ""
     between = whole[len(started) :].partition(ANSWER)[0] if whole.startswith(started) else ""
     between = between if between.strip() else ""
-    thought = THOUGHT_END if started.rstrip().endswith(THOUGHT) else between
+    begun = (end for begin, end in THOUGHTS.items() if started.rstrip().endswith(begin))
+    thought = next(begun, between)
     return replace(
         bare,
         chat=True,

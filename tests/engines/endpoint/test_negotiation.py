@@ -306,7 +306,7 @@ def test_rows_that_are_refused_for_themselves_do_not_end_the_negotiation() -> No
         with pytest.warns(match="max_completion_tokens"):
             answers = dict(engine.complete([*rows, ask("short")]))
     assert answers[len(rows)].text == "short"
-    assert str(answers[0].error) == "HTTP 400: prompt is too long"
+    assert str(answers[0].error) == "too long: prompt is too long"
 
 
 def test_words_by_chance_while_a_server_is_out_do_not_double_the_tries() -> None:
