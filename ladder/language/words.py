@@ -72,7 +72,7 @@ _KEPT = {code: 0xE000 + code for code in range(128) if not chr(code).isalnum()}
 """Mark that is kept -> the private character that stands for it while other marks are dropped."""
 _BACK = {kept: mark for mark, kept in _KEPT.items()}
 _BETWEEN = regex.compile(r"[:;,=<>|()\[\]{}\"\\!?](?:(?<!\d.)|(?!\d))")
-"""ASCII marks that part words wherever they stand, save between digits: label=refund, <b>yes</b>."""
+"""ASCII marks that part words, save between digits: label=refund, <b>yes</b>."""
 _ELIDED = regex.compile(r"(?<=\w')\w\b|\b\w(?='\w)")
 _ONE_LETTER = str.maketrans(
     {"أ": "ا", "إ": "ا", "آ": "ا", "ٱ": "ا", "ى": "ي", "ی": "ي", "ک": "ك", "ı": "i"}

@@ -13,10 +13,10 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
+from itertools import chain, combinations, starmap
 from typing import Any
 
-from ladder.language.words import count_words, running_words
+from ladder.language.words import composed, count_words, running_words
 from ladder.samples.duplicates import FILLER, folded, slots_alone
 from ladder.samples.rows import Sample
 
@@ -65,6 +65,8 @@ def find_conflicts(
         train_size: how many rows, from the first, are training rows.
     """
     rows = [_Row(kind, sample) for sample in samples]
+    if _marks_decide(rows):
+        rows = [_Row(kind, sample, as_written=True) for sample in samples]
     same, contradictions, beyond = _equal_rows(rows)
     unequal = [pair for pair in pairs if not _equal(rows[pair[0]], rows[pair[1]])]
     deciding = _deciding(rows, unequal)
@@ -82,10 +84,11 @@ def find_conflicts(
 class _Row:
     """A row, and what of it is compared, worked out once."""
 
-    def __init__(self, kind: str, sample: Sample) -> None:
+    def __init__(self, kind: str, sample: Sample, as_written: bool = False) -> None:
         self.is_text = kind == "text"
         self.targets = sample.targets
-        self.text = folded(sample.input)
+        self.written = composed(sample.input)
+        self.text = self.written if as_written else folded(sample.input)
         self.numbers = tuple(NUMBER.findall(sample.input))
         self.answers = frozenset(_plain_answer(kind, target) for target in sample.targets)
 
@@ -99,7 +102,7 @@ class _Row:
         return [word for word in running_words(self.text) if word not in FILLER]
 
     @cached_property
-    def written(self) -> list[tuple[list[str], list[str]]]:
+    def answers_written(self) -> list[tuple[list[str], list[str]]]:
         """The words and the numbers of each answer."""
         return [(running_words(folded(one)), NUMBER.findall(one)) for one in self.targets]
 
@@ -144,6 +147,22 @@ def _equal_rows(rows: Sequence[_Row]) -> tuple[list[Pair], list[Pair], int]:
         contradictions += [(places[0], at) for camp in camps[1:] for at in camp]
         beyond += len(places) - max(map(len, camps))
     return same, contradictions, beyond
+
+
+def _marks_decide(rows: Sequence[_Row]) -> bool:
+    """Tell whether capitals and marks decide the answer, as where they are to be judged or set.
+
+    Then most texts that stand there in several spellings have another answer for each, and like
+    spellings have like answers.
+    """
+    spellings: defaultdict[tuple[str, tuple[str, ...]], dict[str, _Row]] = defaultdict(dict)
+    for row in rows:
+        first = spellings[row.text, row.numbers].setdefault(row.written, row)
+        if _contradict(first, row):
+            return False
+    several = [[*found.values()] for found in spellings.values() if len(found) > 1]
+    unlike = sum(all(starmap(_contradict, combinations(found, 2))) for found in several)
+    return unlike >= LEAST_OF_TEMPLATE and unlike >= MOST_OF_ONE_ANSWER * len(several)
 
 
 def _camps(rows: Sequence[_Row], places: Sequence[int]) -> list[list[int]]:
@@ -217,7 +236,7 @@ def _unlike(one: _Row, other: _Row) -> bool:
     if not one.answers.isdisjoint(other.answers):
         return False
     return not one.is_text or not any(
-        _one_answer(left, right) for left in one.written for right in other.written
+        _one_answer(left, right) for left in one.answers_written for right in other.answers_written
     )
 
 

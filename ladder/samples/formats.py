@@ -22,6 +22,8 @@ from ladder.wording import harmless
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 MANY_LINES = 20
 """A row of more lines that lacks cells is one whose quote was not closed."""
+LEAST_OF_TABLE = 10
+"""Rows from which on one object may hold a whole table."""
 LINES_TRIED = 30
 """Lines of a CSV file that tell what stands between its cells."""
 
@@ -140,17 +142,22 @@ def _whole_table(path: Path, row: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield the mistake where one object holds all rows: in a list, or column by column."""
     wanted = "one JSON object for each row"
     for key, value in row.items():
-        if isinstance(value, list) and len(value) > 1 and all(isinstance(v, dict) for v in value):
-            if not any("role" in v or "from" in v for v in value):  # a chat is one row
-                got = f"one object, whose `{key}` holds {len(value)} objects"
-                fix = f"Write the list alone: jq '.{key}' {path.name} > NEW.json"
-                yield Problem(str(path), got, wanted, fix)
-                return
+        if isinstance(value, list) and len(value) >= LEAST_OF_TABLE and _are_rows(value):
+            got = f"one object, whose `{key}` holds {len(value)} objects"
+            fix = f"Write the list alone: jq '.{key}' {path.name} > NEW.json"
+            yield Problem(str(path), got, wanted, fix)
+            return
     sizes = {len(value) if isinstance(value, dict | list) else 0 for value in row.values()}
-    if len(row) > 1 and len(sizes) == 1 and sizes.pop() > 1:
+    if len(row) > 1 and len(sizes) == 1 and sizes.pop() >= LEAST_OF_TABLE:
         got = f"one object of {len(row)} columns"
         fix = 'Write it by rows; in pandas: to_json(path, orient="records", lines=True)'
         yield Problem(str(path), got, wanted, fix)
+
+
+def _are_rows(values: list[Any]) -> bool:
+    """Tell whether values are rows; a chat's turns are not."""
+    objects = [value for value in values if isinstance(value, dict)]
+    return len(objects) == len(values) and not any("role" in o or "from" in o for o in objects)
 
 
 def _goes_on(line: str, error: Exception) -> bool:

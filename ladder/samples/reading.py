@@ -276,9 +276,10 @@ def targets_of(task: Task, row: Mapping[str, Any]) -> tuple[str, ...]:
     one, several = _field(row, task, "target"), _field(row, task, "targets")
     if isinstance(several, str):
         held = container_in(several)
-        several = held if isinstance(held, dict) else list_in(several) or several
+        several = held if isinstance(held, dict | list) else list_in(several) or several
     if not is_json:
         one, several = answer_of(one), answer_of(several)
+    if task.answer.type in ("label", "number"):
         _refuse_object(one)
         _refuse_object(several)
     given = one if isinstance(one, list) and not is_json else [one]
@@ -289,7 +290,7 @@ def targets_of(task: Task, row: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _refuse_object(value: Any) -> None:
-    """Refuse an object where the answers are not JSON: no answer would be equal to its text."""
+    """Refuse an object: neither a label nor a number is one."""
     if isinstance(value, dict):
         inner = next((key for key, one in value.items() if is_scalar(one)), "KEY")
         got = f"an object, `{text_of(value)[:60]}`"
@@ -311,7 +312,8 @@ def _refuse_odd(lists: list[list[Any]]) -> None:
 def _wrong_target(where: str, theirs: str | None, task: Task, error: UnreadableError) -> Problem:
     got, wanted = error.args
     fix = (
-        "List the right answers as texts; where the list or object itself is the answer: answer: {type: json}"
+        "List the right answers as texts; where the list or object itself is the answer: "
+        "answer: {type: json}"
     )
     return Problem(f"{where}: {theirs or _column(task, 'target')}", got, wanted, fix)
 

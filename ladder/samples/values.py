@@ -152,14 +152,12 @@ def class_names(feature: Any) -> tuple[str, ...]:
 def list_in(text: str) -> list[str]:
     """Return the texts of a list as JSON, Python or numpy writes it; empty for any other text.
 
-    A tuple or a set of texts is a list too; of a list the numbers become their texts, and what is
-    missing in it is left out.
+    A tuple or a set of texts is a list too; what is missing in it is left out.
     """
     found = container_in(text)
-    if isinstance(found, tuple):
-        return list(found) if all(isinstance(one, str) for one in found) else []
-    listed = [one for one in found if one is not None] if isinstance(found, list) else []
-    return [str(one) for one in listed] if all(map(is_scalar, listed)) else []
+    listed = found if isinstance(found, list | tuple) else []
+    there = [one for one in listed if one is not None]
+    return there if all(isinstance(one, str) for one in there) else []
 
 
 def container_in(text: str) -> Any:
