@@ -74,10 +74,8 @@ _BACK = {kept: mark for mark, kept in _KEPT.items()}
 _BETWEEN = regex.compile(r"[:;,=<>|()\[\]{}\"\\!?](?:(?<!\d.)|(?!\d))")
 """ASCII marks that part words, save between digits: label=refund, <b>yes</b>."""
 _ELIDED = regex.compile(r"(?<=\w')\w\b|\b\w(?='\w)")
-_ONE_LETTER = str.maketrans(
-    {"أ": "ا", "إ": "ا", "آ": "ا", "ٱ": "ا", "ى": "ي", "ی": "ي", "ک": "ك", "ı": "i"}
-)
-"""Letters that keyboards and capitals mix up: hamza left out, Persian for Arabic, I for ı."""
+_ONE_LETTER = str.maketrans("أإآٱىیکıάέήίϊΐόύϋΰώ", "ااااييكiαεηιιιουυυω")
+"""Letters that keyboards and capitals mix up: hamza left out, Persian for Arabic, Α for Ά."""
 _VOWEL_POINTS = regex.compile(
     r"[\u0591-\u05BD\u05BF\u05C1\u05C2\u05C4\u05C5\u05C7\u064B-\u0655\u0670]"
 )
