@@ -35,6 +35,7 @@ goal: {goal}
 data: {{train: train.{ext}, test: test.{ext}{columns}}}
 answer: {answer}
 score: {score}
+models: {{base: "openai:m@http://127.0.0.1:9/v1"}}
 gate: {{min_score: 0.8, when_undecided: lean}}
 """
 
@@ -259,11 +260,15 @@ def test_an_object_among_texts_is_warned_of(tmp_path):
 @pytest.mark.parametrize(
     "written",
     [
-        "['{}' 'b']", "['{}'\n 'b']", "('{}', 'b')", '["{}", "b"]', "array(['{}', 'b'], dtype=object)",
+        "['{}' 'b']",
+        "['{}'\n 'b']",
+        "('{}', 'b')",
+        '["{}", "b"]',
+        "array(['{}', 'b'], dtype=object)",
         "{{'text': ['{}', 'b'], 'answer_start': [1, 2]}}",
         "{{'text': array(['{}', 'b'], dtype=object), 'answer_start': array([1, 2])}}",
     ],
-)  # fmt: skip
+)
 def test_several_answers_as_exporters_write_them_into_csv(tmp_path, written):
     held = lambda row, at: {"input": row["input"], "targets": written.format(row["target"])}  # noqa: E731
     assert "-> login | b" in checked(tmp_path, held, as_csv(), "csv", answer="{type: text}")
@@ -300,9 +305,19 @@ def test_a_misspelt_column_of_the_task_is_answered_with_the_nearest(tmp_path):
 
 @pytest.mark.parametrize(
     "labels",
-    ["[on, off]", "[NO, SE]", "[1:30, 2:45]", "[010, 020]", "[1_000, 2_000]", "[1.10, 1.20]", "[~, x]",
-     "[2024-01-01, 2024-02-01]", "[0x10, 0x20]", "[+1, -1]"],
-)  # fmt: skip
+    [
+        "[on, off]",
+        "[NO, SE]",
+        "[1:30, 2:45]",
+        "[010, 020]",
+        "[1_000, 2_000]",
+        "[1.10, 1.20]",
+        "[~, x]",
+        "[2024-01-01, 2024-02-01]",
+        "[0x10, 0x20]",
+        "[+1, -1]",
+    ],
+)
 def test_labels_that_yaml_reads_as_something_else_are_to_be_quoted(tmp_path, labels):
     said = checked(tmp_path, answer=f"{{type: label, labels: {labels}}}")
     assert "Write each in quotes" in said
@@ -454,13 +469,28 @@ BARE = lambda text: "".join(  # noqa: E731
         ("{}가게는 이 거리에 있습니다", "{} 가게는 어디인가요", ["커피", "꽃", "책"], str),
         ("ཚོང་ཁང་{}་ནི", "{}་ག་པར", ["ཇ", "མེ་ཏོག", "ལྷམ"], str),
         ("κατάστημα {}", "ΠΟΥ {}", ["Αθήνα", "Πάτρα", "Βόλος"], BARE),
-        ("متجر {} هنا", "أين {}؟", ["أحمد", "إبراهيم", "ليلى"], lambda n: n.translate(str.maketrans("أإى", "ااي"))),
-        ("فروشگاه {} اینجا", "{} کجاست", ["کتاب", "گل", "چای"], lambda n: n.replace("ک", "ك").replace("ی", "ي")),
-        ("{} mağazası", "{} nerede", ["Iğdır", "İzmir", "Şırnak"], lambda n: n.replace("I", "ı").replace("İ", "i")),
+        (
+            "متجر {} هنا",
+            "أين {}؟",
+            ["أحمد", "إبراهيم", "ليلى"],
+            lambda n: n.translate(str.maketrans("أإى", "ااي")),
+        ),
+        (
+            "فروشگاه {} اینجا",
+            "{} کجاست",
+            ["کتاب", "گل", "چای"],
+            lambda n: n.replace("ک", "ك").replace("ی", "ي"),
+        ),
+        (
+            "{} mağazası",
+            "{} nerede",
+            ["Iğdır", "İzmir", "Şırnak"],
+            lambda n: n.replace("I", "ı").replace("İ", "i"),
+        ),
         ("the {} compiler", "a {} compiler", ["C", "C++", "C#"], str),
         ("feeling {} today", "who felt {}", ["😀", "😡", "🇩🇪"], str),
     ],
-)  # fmt: skip
+)
 def test_a_search_finds_the_name_as_it_is_typed(document, question, names, typed):
     index = make_index([document.format(name) for name in names])
     for place, name in enumerate(names):
@@ -474,8 +504,12 @@ def test_a_search_finds_the_name_as_it_is_typed(document, question, names, typed
 HAN = "天地玄黄宇宙洪荒日月盈昃辰宿列张寒来暑往秋收冬藏闰余成岁律吕调阳云腾致雨露结为霜"
 HANGUL = "가나다라마바사아자차카타파하거너더러머버서어저처커터퍼허"
 EMOJI = "😀😁😂🤣😃😄😅😆😉😊😋😎😍😘🥰😗😙😚🙂🤗🤩🤔🤨😐😑😶🙄😏😣😥😮🤐😯😪😫🥱😴😌😛😜"
-NAMES = [f"{a}{b}{c}" for a in ("Bel", "Dor", "Kam", "Lus", "Mir", "Nat") for b in ("ani", "ero", "oli")
-         for c in ("va", "ston", "kin", "ard", "une", "ix")]  # fmt: skip
+NAMES = [
+    f"{a}{b}{c}"
+    for a in ("Bel", "Dor", "Kam", "Lus", "Mir", "Nat")
+    for b in ("ani", "ero", "oli")
+    for c in ("va", "ston", "kin", "ard", "une", "ix")
+]
 
 
 def drawn(*answers: str) -> Callable[[int], str]:
@@ -484,28 +518,49 @@ def drawn(*answers: str) -> Callable[[int], str]:
 
 CITY = drawn("北京", "上海", "广州")
 TEMPLATES: dict[str, Callable[[int], tuple[str, str]]] = {
-    "chinese numbers": lambda at: (f"请将{at * 7 + 3}公里每小时换算成米每秒", f"{(at * 7 + 3) / 3.6:.1f}"),
-    "chinese names": lambda at: (f"请问{HAN[at % 40]}{HAN[at * 7 % 41 % 40]}公司的仓库在哪里", CITY(at)),
+    "chinese numbers": lambda at: (
+        f"请将{at * 7 + 3}公里每小时换算成米每秒",
+        f"{(at * 7 + 3) / 3.6:.1f}",
+    ),
+    "chinese names": lambda at: (
+        f"请问{HAN[at % 40]}{HAN[at * 7 % 41 % 40]}公司的仓库在哪里",
+        CITY(at),
+    ),
     "korean names": lambda at: (
-        f"{HANGUL[at % 28]}{HANGUL[at // 28]}{HANGUL[at * 5 % 28]}회사의 본사는 어느 도시에 있습니까",
+        f"{HANGUL[at % 28]}{HANGUL[at // 28]}{HANGUL[at * 5 % 28]}회사의 본사는 어디에 있습니까",
         drawn("서울", "부산", "대구")(at),
     ),
-    "emoji": lambda at: (f"The customer reacted with {EMOJI[at % 40]}{EMOJI[at * 7 % 39]} to our mail", CITY(at)),
-    "marks": lambda at: (f"{NAMES[at // 2]} is coming home now{'?' if at % 2 else '.'}", "ask" if at % 2 else "say"),
+    "emoji": lambda at: (
+        f"The customer reacted with {EMOJI[at % 40]}{EMOJI[at * 7 % 39]} to our mail",
+        CITY(at),
+    ),
+    "marks": lambda at: (
+        f"{NAMES[at // 2]} is coming home now{'?' if at % 2 else '.'}",
+        "ask" if at % 2 else "say",
+    ),
     "capitals": lambda at: (
         f"Is this right: {NAMES[at // 2] if at % 2 else NAMES[at // 2].upper()} went to the shop",
         "yes" if at % 2 else "no",
     ),
     "operators": lambda at: (f"Compute {at % 9}{'+-*'[at % 3]}{at // 9} exactly", str(at)),
-    "signs": lambda at: (f"Is the value {at - 60} positive or negative?", "positive" if at > 60 else "negative"),
-    "units": lambda at: (f"Convert {at // 4 + 1} {('km', 'm', 'cm', 'mm')[at % 4]} to inches", str(at)),
+    "signs": lambda at: (
+        f"Is the value {at - 60} positive or negative?",
+        "positive" if at > 60 else "negative",
+    ),
+    "units": lambda at: (
+        f"Convert {at // 4 + 1} {('km', 'm', 'cm', 'mm')[at % 4]} to inches",
+        str(at),
+    ),
     "currencies": lambda at: (f"How much tax is due on {'€$£'[at % 3]}{at // 3 * 10}?", str(at)),
     "arabic digits": lambda at: (
         f"حوّل {at * 7 + 3} كيلومترا إلى أميال".translate(str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")),
         str(at),
     ),
-    "two words": lambda at: (f"Qui est {NAMES[at % 108]} {NAMES[at * 5 % 108]} et où habite-t-il ?", NAMES[at % 97]),
-}  # fmt: skip
+    "two words": lambda at: (
+        f"Qui est {NAMES[at % 108]} {NAMES[at * 5 % 108]} et où habite-t-il ?",
+        NAMES[at % 97],
+    ),
+}
 
 
 @pytest.mark.parametrize("made", TEMPLATES.values(), ids=TEMPLATES)
