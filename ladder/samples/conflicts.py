@@ -16,7 +16,8 @@ from functools import cached_property
 from itertools import chain, combinations, starmap
 from typing import Any
 
-from ladder.language.words import composed, count_words, running_words
+from ladder.language.numbers import last_number
+from ladder.language.words import comparable, composed, count_words, running_words
 from ladder.samples.duplicates import FILLER, folded, slots_alone
 from ladder.samples.rows import Sample
 
@@ -89,7 +90,7 @@ class _Row:
         self.targets = sample.targets
         self.written = composed(sample.input)
         self.text = self.written if as_written else folded(sample.input)
-        self.numbers = tuple(NUMBER.findall(sample.input))
+        self.numbers = _numbers(sample.input)
         self.answers = frozenset(_plain_answer(kind, target) for target in sample.targets)
 
     @cached_property
@@ -102,9 +103,9 @@ class _Row:
         return [word for word in running_words(self.text) if word not in FILLER]
 
     @cached_property
-    def answers_written(self) -> list[tuple[list[str], list[str]]]:
+    def answers_written(self) -> list[tuple[list[str], tuple[str, ...]]]:
         """The words and the numbers of each answer."""
-        return [(running_words(folded(one)), NUMBER.findall(one)) for one in self.targets]
+        return [(running_words(folded(one)), _numbers(one)) for one in self.targets]
 
     @cached_property
     def is_free(self) -> bool:
@@ -112,21 +113,23 @@ class _Row:
         return self.is_text and all(count_words(one) > FREE_WORDS for one in self.targets)
 
 
+def _numbers(text: str) -> tuple[str, ...]:
+    return tuple(map(comparable, NUMBER.findall(text)))
+
+
 def _plain_answer(kind: str, target: str) -> Any:
     """Return an answer so that those that say the same are equal."""
     plain = " ".join(target.casefold().split())
     if kind == "number":
-        try:
-            return float(plain)
-        except ValueError:
-            return plain
+        value = last_number(target)
+        return plain if value is None else value
     if kind == "json":
         try:
             return json.dumps(json.loads(target), sort_keys=True)
         except (ValueError, RecursionError):
             return plain
     if kind == "text":
-        return folded(target), tuple(NUMBER.findall(target))
+        return folded(target), _numbers(target)
     return plain
 
 
@@ -240,7 +243,9 @@ def _unlike(one: _Row, other: _Row) -> bool:
     )
 
 
-def _one_answer(one: tuple[list[str], list[str]], other: tuple[list[str], list[str]]) -> bool:
+def _one_answer(
+    one: tuple[list[str], tuple[str, ...]], other: tuple[list[str], tuple[str, ...]]
+) -> bool:
     """Tell whether two texts, as their words and numbers, are one answer written twice."""
     (words, numbers), (others, other_numbers) = one, other
     if (numbers and other_numbers and numbers != other_numbers) or slots_alone(words, others):

@@ -63,6 +63,10 @@ class _Folding(dict[int, str]):
         kind = unicodedata.category(char)
         if char in "\ufe0e\ufe0f":  # whether an emoji is in colour
             kept = ""
+        elif char.isdecimal():
+            kept = str(unicodedata.decimal(char))
+        elif unicodedata.decomposition(char).startswith(("<wide>", "<narrow>")):
+            kept = unicodedata.normalize("NFKC", char).translate(self)
         elif kind[0] in "LMN":  # marks too: without its vowel sign a Hindi word is another word
             kept = char
         elif kind in ("Sm", "Sc", "So") or char in CODE_SIGNS:
@@ -77,7 +81,7 @@ _FOLDING = _Folding()
 
 
 def folded(text: str) -> str:
-    """Fold case, punctuation and space. A text of punctuation alone is kept as it is.
+    """Fold case, width, digits' script, punctuation and space. Of punctuation alone, all is kept.
 
     Signs that say something are kept, each as a word of its own: mathematics, currencies, emoji
     and `CODE_SIGNS`. So C++ is not C#, "x > 5" not "x < 5", "$1" not "€1", and "x>5" is "x > 5".

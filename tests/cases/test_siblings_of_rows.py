@@ -590,3 +590,61 @@ def test_a_row_said_again_is_still_set_aside(tmp_path, change):
     as_lines(tmp_path / "train.jsonl", rows)
     as_lines(tmp_path / "test.jsonl", [*again, *rows_of("test")])
     assert "40 held-out examples repeat training examples" in said_of(tmp_path / "task.yaml")
+
+
+SAME_TEXT = "where is the café key for the door number 7 of my room"
+
+
+@pytest.mark.parametrize(
+    ("again", "first", "second", "kind", "named"),
+    [
+        (unicodedata.normalize("NFD", SAME_TEXT), "login", "refund", "label", True),
+        (SAME_TEXT.replace("7", "７"), "login", "refund", "label", True),
+        (SAME_TEXT.replace("7", "٧"), "login", "refund", "label", True),
+        (SAME_TEXT.replace(" ", "\u00a0"), "login", "refund", "label", True),
+        (SAME_TEXT, "5", "5,0", "number", False),
+        (SAME_TEXT, "1,000", "1000", "number", False),
+        (SAME_TEXT, ["a", "b"], ["b", "c"], "text", False),
+        (SAME_TEXT, "It is in room 7.", "it is in room 7", "text", False),
+        (SAME_TEXT, {"a": 1, "b": 2}, {"b": 2, "a": 1.0}, "json", False),
+    ],
+)
+def test_rows_that_contradict_are_named(tmp_path, again, first, second, kind, named):
+    odd = {0: (SAME_TEXT, first), 1: (again, second)}
+    plain = {
+        "label": lambda at: list(WANTS)[at % 3],
+        "number": str,
+        "text": str,
+        "json": lambda at: {"n": at},
+    }
+    score = {"number": "number", "json": "json_fields"}.get(kind, "exact_match")
+    made = lambda row, at: {**row, "target": plain[kind](at)}  # noqa: E731
+    checked(tmp_path, made, answer=f"{{type: {kind}}}", score=score)
+    rows = [made(row, at) for at, row in enumerate(rows_of("train"))]
+    for at, (text, target) in odd.items():
+        rows[at] = {"input": text, "target": target}
+    as_lines(tmp_path / "train.jsonl", rows)
+    assert (
+        "contradicts an earlier row: train-2 ~ train-1" in said_of(tmp_path / "task.yaml")
+    ) == named
+
+
+@pytest.mark.parametrize(
+    ("good", "bad"),
+    [
+        ("!!!", "???"),
+        ("a", "b"),
+        ("1", "2"),
+        ("好", "坏"),
+        ("∀", "∃"),
+        ("⠓", "⠃"),
+        (".-", "-..."),
+        ("ꆈ", "ꌠ"),
+    ],
+)
+def test_the_control_reads_texts_without_a_word(good, bad):
+    from ladder.evaluation.control import linear
+    from ladder.samples.rows import Sample
+
+    train = [Sample(str(at), (good, bad)[at % 2], ("good", "bad")[at % 2]) for at in range(12)]
+    assert linear(train, [good, bad]) == ["good", "bad"]
