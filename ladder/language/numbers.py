@@ -25,7 +25,25 @@ Mark = Literal[".", ","]
 
 _POWERS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
 _RAISED = "[⁰¹²³⁴-⁹⁺⁻]"
-_TEN_TO = regex.compile(rf"(?<=\d)\s*[x×*·]\s*10(?:\^\(?([-+]?\d+)\)?|({_RAISED}+))")
+_TEN_TO = regex.compile(
+    r"(?:(?P<factor>(?<=\d))\s*[x×*·]\s*|(?<![\w.,]))10"
+    rf"(?:(?:\^|\*\*)[({{]?(?P<power>[-+]?\d+)[)}}]?|(?P<raised>{_RAISED}+))"
+)
+_LATEX = (
+    (regex.compile(r"(?<=\d)\{([.,])\}(?=\d)"), r"\1"),
+    (regex.compile(r"(?<=\d)\\[,;: ](?=\d{3})"), " "),
+    (regex.compile(r"(?<=\d)(?=\\[dtc]?frac\{)"), " "),
+    (regex.compile(r"\\[dtc]?frac\{(\d+)\}\{(\d+)\}"), r"\1/\2"),
+    (regex.compile(r"\\(?:times|cdot)\b"), "×"),
+)
+"""Numbers as mathematics is typeset: 1{,}234 and 1\\,234 and \\frac{3}{4}."""
+_UNDERSCORE = regex.compile(r"(?<=\d)_(?=\d{3}(?!\d))")
+"""As programs group digits: 1_000."""
+_OF_UNIT = regex.compile(
+    r"(?<=\pL)(?:\^|\*\*)[({]?[-+]?\d+[)}]?"  # cm^2
+    r"|(?<=\d\P{N}{1,20}\pL)\d(?![\w.,/]*\d)(?!\w)"  # behind a number: 12 m2, 15 kg CO2
+)
+"""Digits that are a part of a word."""
 _LIST_COMMA = regex.compile(r"(?<=[0-9])，(?=[0-9])")
 """A full-width comma between usual digits parts a list in Chinese and Japanese."""
 _ARABIC_POINT = regex.compile(r"(?<=\d)\u066b(\d{3})(?!\d)")
@@ -110,10 +128,20 @@ def with_values(text: str, decimal: Mark | None = None) -> str:
 def _plain(text: str) -> str:
     """Return a text with one way of writing digits, signs and powers, without dates and times."""
     text = _LIST_COMMA.sub(", ", text)
+    if "\\" in text or "{" in text:
+        for written, meant in _LATEX:
+            text = written.sub(meant, text)
     spoken = _ARABIC_POINT.sub(r".\g<1>0", text.replace("\u066c", "'"))
     folded = comparable(_VULGAR.sub(_spelt_out, spoken))
-    folded = _TEN_TO.sub(lambda found: "e" + (found[1] or found[2].translate(_POWERS)), folded)
+    folded = _TEN_TO.sub(_power_of_ten, _UNDERSCORE.sub("'", folded))
+    folded = _OF_UNIT.sub("#", folded)
     return str(_NO_NUMBER.sub(lambda found: "#" * len(found[0]), folded))
+
+
+def _power_of_ten(found: regex.Match[str]) -> str:
+    """Return × 10^3 as e3, and 10^3 alone as 1e3."""
+    power = found["power"] or found["raised"].translate(_POWERS)
+    return f"e{power}" if found["factor"] is not None else f"1e{power}"
 
 
 def _spelt_out(fraction: regex.Match[str]) -> str:

@@ -15,6 +15,9 @@ from itertools import pairwise
 
 import regex
 
+APOSTROPHES = "‘’‛ʼʻʹ´＇՚ꞌ"
+"""As keyboards and typographers write them: l’eau, м’яч, Hawaiʻi, it´s."""
+HYPHENS = "‐‑‒–−﹣－־֊"
 KEPT_FORMS = ("<super>", "<sub>", "<fraction>", "<circle>")
 """Compatibility forms that mean something of their own: 10² is not 102."""
 ARTICLES = {
@@ -48,6 +51,7 @@ _PIECE = regex.compile(
 _TERM = regex.compile(
     rf"(?V1)(?P<run>{_UNSPACED}(?:{_UNSPACED}|\p{{M}})*)|(?P<hangul>\p{{Hangul}}+)|(?P<sign>\p{{So}})"
     rf"|(?P<word>[[\p{{L}}\p{{M}}\p{{N}}_]--{_UNSPACED}--\p{{Hangul}}]+)"
+    r"(?P<end>[+#]+(?![\w+#]))?"  # of C++ and C#
 )
 _CLUSTER = regex.compile(r"\X")
 _GROUPED = regex.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])")
@@ -60,12 +64,18 @@ _MEANT = regex.compile(
 )
 """Marks that are a part of what is said."""
 _MARKS = regex.compile(rf"(?V1){_ASCII_MARKS}|[\p{{P}}\p{{Sc}}\p{{Sk}}]")
-_PARTING = regex.compile(r"(?V1)[\p{P}--\p{ASCII}--[‘’՚＇‐‑‒–﹣－]](?:(?<!\d.)|(?!\d))")
+_PARTING = regex.compile(
+    rf"(?V1)[\p{{P}}--\p{{ASCII}}--[{APOSTROPHES}{HYPHENS}]](?:(?<!\d.)|(?!\d))"
+)
 """Marks outside ASCII that part words, full-width ones too: they are not those of ASCII yet."""
 _KEPT = {code: 0xE000 + code for code in range(128) if not chr(code).isalnum()}
 """Mark that is kept -> the private character that stands for it while other marks are dropped."""
 _BACK = {kept: mark for mark, kept in _KEPT.items()}
+_BETWEEN = regex.compile(r"[:;,=<>|()\[\]{}\"\\!?](?:(?<!\d.)|(?!\d))")
+"""ASCII marks that part words, save between digits: label=refund, <b>yes</b>."""
 _ELIDED = regex.compile(r"(?<=\w')\w\b|\b\w(?='\w)")
+_ONE_LETTER = str.maketrans("أإآٱىیکıάέήίϊΐόύϋΰώ", "ااااييكiαεηιιιουυυω")
+"""Letters that keyboards and capitals mix up: hamza left out, Persian for Arabic, Α for Ά."""
 _VOWEL_POINTS = regex.compile(
     r"[\u0591-\u05BD\u05BF\u05C1\u05C2\u05C4\u05C5\u05C7\u064B-\u0655\u0670]"
 )
@@ -87,9 +97,9 @@ class _Forms(dict[int, str]):
             kept = ""  # seen by nobody: joiners, marks of direction, the BOM; the Arabic stretch
         elif char.isdecimal():
             kept = str(unicodedata.decimal(char))
-        elif char in "‘’ʼʹ＇՚ꞌ":
+        elif char in APOSTROPHES:
             kept = "'"
-        elif char in "‐‑‒–−﹣－":
+        elif char in HYPHENS:
             kept = "-"
         elif char in "٫٬":
             kept = ".,"["٫٬".index(char)]
@@ -144,6 +154,11 @@ def plain_words(text: str) -> list[str]:
     return [word for piece in _PIECE.finditer(folded) for word in _words_of(piece)]
 
 
+def parted_words(text: str) -> list[str]:
+    """Return the words of a text as `plain_words`, parted at brackets, colons and the like too."""
+    return plain_words(_BETWEEN.sub(" ", text))
+
+
 def _gap(found: regex.Match[str]) -> str:
     return "" if found[0].isascii() else " "
 
@@ -193,8 +208,11 @@ def search_terms(text: str, stem: Callable[[str], str] = str) -> list[str]:
             each = characters(found[0])
             terms += each
             terms += map("".join, pairwise(each))
+        elif found["word"]:
+            terms.append(stem(found["word"]).translate(_ONE_LETTER))
+            terms += [found[0]] if found["end"] else []
         else:
-            terms.append(stem(found[0]) if found["word"] else found[0])
+            terms.append(found[0])
     return terms
 
 

@@ -46,7 +46,9 @@ OTHER_NAMES: Mapping[ColumnName, tuple[str, ...]] = {
 """Our column -> what data sets call it."""
 PARTS_OF_INPUT = (
     *("instruction", "system", "system_prompt", "context", "passage", "history"),
-    *("choices", "options", "premise", "hypothesis"),
+    *("choices", "options", "premise", "hypothesis", "background", "evidence", "facts"),
+    *("article", "paragraph", "paragraphs", "story", "dialogue", "chat_history", "knowledge"),
+    *("contexts", "passages", "snippets", "table", "schema", "body", "persona"),
 )
 """Columns that data sets keep beside the input, and that an answer may need."""
 ALIKE = 0.75
@@ -123,7 +125,7 @@ def _doubtful(file: Understood) -> Iterator[str]:
         ours = nearest(column, free)
         if column in our_columns(file.role):
             yield f"warning: the column `{column}` is not read: data.columns names another for it"
-        elif column in PARTS_OF_INPUT and not any(column in note for note in file.notes):
+        elif _is_part(column, file) and not any(column in note for note in file.notes):
             yield (
                 f"warning: the column `{column}` is not read, so no model sees it: where the "
                 "answer needs it, make it a part of the input"
@@ -133,6 +135,26 @@ def _doubtful(file: Understood) -> Iterator[str]:
                 f"warning: the column `{column}` is not read: did you mean {ours}? "
                 f"{mapping(ours, column)}"
             )
+
+
+def alike(one: str, other: str) -> bool:
+    """Tell whether two names differ in capitals, marks or a letter or two alone."""
+    return bool(difflib.get_close_matches(_letters(one), [_letters(other)], n=1, cutoff=ALIKE))
+
+
+def _is_part(column: str, file: Understood) -> bool:
+    """Tell whether a column may be a part of the input: by its name, or as sentence2 of sentence1.
+
+    A column of another role's file, such as the body of a document, is none.
+    """
+    if file.role in COLUMNS_OF:
+        return False
+    inputs = " + ".join(theirs for ours, theirs in file.used if ours == "input").split(" + ")
+    numbered = {stem for name in inputs if (stem := re.sub(r"[\W_]?[1aA]$", "", name)) != name}
+    own = re.sub(r"[\W_]?[2-9b-dB-D]$", "", column)
+    return _letters(column) in set(map(_letters, PARTS_OF_INPUT)) or (
+        own != column and own in numbered
+    )
 
 
 def _letters(name: str) -> str:

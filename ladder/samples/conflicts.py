@@ -13,10 +13,11 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
+from itertools import chain, combinations, starmap
 from typing import Any
 
-from ladder.language.words import count_words, running_words
+from ladder.language.numbers import last_number
+from ladder.language.words import comparable, composed, count_words, running_words
 from ladder.samples.duplicates import FILLER, folded, slots_alone
 from ladder.samples.rows import Sample
 
@@ -65,6 +66,8 @@ def find_conflicts(
         train_size: how many rows, from the first, are training rows.
     """
     rows = [_Row(kind, sample) for sample in samples]
+    if _marks_decide(rows):
+        rows = [_Row(kind, sample, as_written=True) for sample in samples]
     same, contradictions, beyond = _equal_rows(rows)
     unequal = [pair for pair in pairs if not _equal(rows[pair[0]], rows[pair[1]])]
     deciding = _deciding(rows, unequal)
@@ -82,11 +85,12 @@ def find_conflicts(
 class _Row:
     """A row, and what of it is compared, worked out once."""
 
-    def __init__(self, kind: str, sample: Sample) -> None:
+    def __init__(self, kind: str, sample: Sample, as_written: bool = False) -> None:
         self.is_text = kind == "text"
         self.targets = sample.targets
-        self.text = folded(sample.input)
-        self.numbers = tuple(NUMBER.findall(sample.input))
+        self.written = composed(sample.input)
+        self.text = self.written if as_written else folded(sample.input)
+        self.numbers = _numbers(sample.input)
         self.answers = frozenset(_plain_answer(kind, target) for target in sample.targets)
 
     @cached_property
@@ -99,9 +103,9 @@ class _Row:
         return [word for word in running_words(self.text) if word not in FILLER]
 
     @cached_property
-    def written(self) -> list[tuple[list[str], list[str]]]:
+    def answers_written(self) -> list[tuple[list[str], tuple[str, ...]]]:
         """The words and the numbers of each answer."""
-        return [(running_words(folded(one)), NUMBER.findall(one)) for one in self.targets]
+        return [(running_words(folded(one)), _numbers(one)) for one in self.targets]
 
     @cached_property
     def is_free(self) -> bool:
@@ -109,21 +113,23 @@ class _Row:
         return self.is_text and all(count_words(one) > FREE_WORDS for one in self.targets)
 
 
+def _numbers(text: str) -> tuple[str, ...]:
+    return tuple(map(comparable, NUMBER.findall(text)))
+
+
 def _plain_answer(kind: str, target: str) -> Any:
     """Return an answer so that those that say the same are equal."""
     plain = " ".join(target.casefold().split())
     if kind == "number":
-        try:
-            return float(plain)
-        except ValueError:
-            return plain
+        value = last_number(target)
+        return plain if value is None else value
     if kind == "json":
         try:
             return json.dumps(json.loads(target), sort_keys=True)
         except (ValueError, RecursionError):
             return plain
     if kind == "text":
-        return folded(target), tuple(NUMBER.findall(target))
+        return folded(target), _numbers(target)
     return plain
 
 
@@ -144,6 +150,22 @@ def _equal_rows(rows: Sequence[_Row]) -> tuple[list[Pair], list[Pair], int]:
         contradictions += [(places[0], at) for camp in camps[1:] for at in camp]
         beyond += len(places) - max(map(len, camps))
     return same, contradictions, beyond
+
+
+def _marks_decide(rows: Sequence[_Row]) -> bool:
+    """Tell whether capitals and marks decide the answer, as where they are to be judged or set.
+
+    Then most texts that stand there in several spellings have another answer for each, and like
+    spellings have like answers.
+    """
+    spellings: defaultdict[tuple[str, tuple[str, ...]], dict[str, _Row]] = defaultdict(dict)
+    for row in rows:
+        first = spellings[row.text, row.numbers].setdefault(row.written, row)
+        if _contradict(first, row):
+            return False
+    several = [[*found.values()] for found in spellings.values() if len(found) > 1]
+    unlike = sum(all(starmap(_contradict, combinations(found, 2))) for found in several)
+    return unlike >= LEAST_OF_TEMPLATE and unlike >= MOST_OF_ONE_ANSWER * len(several)
 
 
 def _camps(rows: Sequence[_Row], places: Sequence[int]) -> list[list[int]]:
@@ -217,11 +239,13 @@ def _unlike(one: _Row, other: _Row) -> bool:
     if not one.answers.isdisjoint(other.answers):
         return False
     return not one.is_text or not any(
-        _one_answer(left, right) for left in one.written for right in other.written
+        _one_answer(left, right) for left in one.answers_written for right in other.answers_written
     )
 
 
-def _one_answer(one: tuple[list[str], list[str]], other: tuple[list[str], list[str]]) -> bool:
+def _one_answer(
+    one: tuple[list[str], tuple[str, ...]], other: tuple[list[str], tuple[str, ...]]
+) -> bool:
     """Tell whether two texts, as their words and numbers, are one answer written twice."""
     (words, numbers), (others, other_numbers) = one, other
     if (numbers and other_numbers and numbers != other_numbers) or slots_alone(words, others):

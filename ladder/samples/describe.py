@@ -11,7 +11,7 @@ from ladder.samples.cleanness import MOST_LISTED, leaks_and_look_alikes, overlap
 from ladder.samples.data import Data
 from ladder.samples.rows import Sample
 from ladder.samples.splits import alike_labels, shared_groups
-from ladder.samples.values import list_in
+from ladder.samples.values import container_in, list_in
 from ladder.task import Task
 from ladder.wording import harmless
 
@@ -104,6 +104,13 @@ def odd_targets(task: Task, data: Data) -> Iterator[str]:
     if several:
         yield f"{several} examples have several right answers: each of them gets full marks"
     listed = [sample for sample in samples if list_in(sample.target)]
+    objects = [sample for sample in samples if isinstance(container_in(sample.target), dict)]
+    if objects and task.answer.type != "json":
+        yield (
+            f"warning: {len(objects)} targets are the text of an object, e.g. row "
+            f"{objects[0].id}: {harmless(objects[0].target, MOST_SHOWN)}; name the value that is "
+            "the answer as the target, or set answer: {type: json}"
+        )
     if listed and task.answer.type != "json":
         yield (
             f"warning: {len(listed)} targets are one text that holds a list, e.g. row "

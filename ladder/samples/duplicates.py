@@ -19,8 +19,12 @@ from itertools import groupby
 from math import ceil
 from typing import Literal
 
+import regex
+
 GRAM = 5
 LIKE = 0.8
+_ONE_BY_ONE = regex.compile(r"[\p{Hangul}\p{Han}\p{Hiragana}\p{Katakana}]")
+"""Letters of scripts in which one letter more or less is another word, save at its end."""
 CODE_SIGNS = frozenset("#%&*/@\\^")
 """Punctuation to Unicode, but no less a part of what is said than + < = > | ~ $ and € are."""
 MOST_SLOT_WORDS = 2
@@ -57,9 +61,15 @@ class _Folding(dict[int, str]):
     def __missing__(self, code: int) -> str:
         char = chr(code)
         kind = unicodedata.category(char)
-        if kind[0] in "LMN":  # marks too: without its vowel sign a Hindi word is another word
+        if char in "\ufe0e\ufe0f":  # whether an emoji is in colour
+            kept = ""
+        elif char.isdecimal():
+            kept = str(unicodedata.decimal(char))
+        elif unicodedata.decomposition(char).startswith(("<wide>", "<narrow>")):
+            kept = unicodedata.normalize("NFKC", char).translate(self)
+        elif kind[0] in "LMN":  # marks too: without its vowel sign a Hindi word is another word
             kept = char
-        elif kind in ("Sm", "Sc") or char in CODE_SIGNS:
+        elif kind in ("Sm", "Sc", "So") or char in CODE_SIGNS:
             kept = f" {char} "
         else:
             kept = "" if kind == "Cf" else " "  # Cf: soft hyphens and the like, seen by nobody
@@ -71,10 +81,10 @@ _FOLDING = _Folding()
 
 
 def folded(text: str) -> str:
-    """Fold case, punctuation and space. A text of punctuation alone is kept as it is.
+    """Fold case, width, digits' script, punctuation and space. Of punctuation alone, all is kept.
 
-    Signs that say something are kept, each as a word of its own: mathematics, currencies and
-    `CODE_SIGNS`. So C++ is not C#, "x > 5" not "x < 5", "$1" not "€1", and "x>5" is "x > 5".
+    Signs that say something are kept, each as a word of its own: mathematics, currencies, emoji
+    and `CODE_SIGNS`. So C++ is not C#, "x > 5" not "x < 5", "$1" not "€1", and "x>5" is "x > 5".
     Folded is what ends or joins words in prose: . , ; : ! ? ' " ( ) [ ] { } - _ and the backtick.
     The price: "-5" is "5" and "a.b" is "a b".
     """
@@ -240,6 +250,8 @@ def _reworded(before: Sequence[str], after: Sequence[str]) -> bool:
     short, long = sorted((one, other), key=len)
     if len(short) > 1 and short == long[:-1]:
         return True
+    if _ONE_BY_ONE.search(one):
+        return len(short) > 1 and long.startswith(short)
     return SequenceMatcher(None, one, other, autojunk=False).ratio() > SAME_WORD
 
 

@@ -20,6 +20,10 @@ from ladder.task import DATASETS_PREFIX, Task, kind_of_data
 from ladder.wording import harmless
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+MANY_LINES = 20
+"""A row of more lines that lacks cells is one whose quote was not closed."""
+LEAST_OF_TABLE = 10
+"""Rows from which on one object may hold a whole table."""
 LINES_TRIED = 30
 """Lines of a CSV file that tell what stands between its cells."""
 
@@ -111,10 +115,11 @@ def _from_json(path: Path, findings: Findings) -> Iterator[tuple[str, Mapping[st
         findings.notes.append("one JSON array")
         yield from _from_array(path, first[0], chain([first], lines), findings)
         return
-    decoder = _Decoder()
+    decoder, rows, row = _Decoder(), 0, None
     for number, line in chain([first], lines):
         if not line.strip():
             continue
+        rows += 1
         where = f"{path}:{number}"
         try:
             row = decoder.decode(line)
@@ -128,7 +133,31 @@ def _from_json(path: Path, findings: Findings) -> Iterator[tuple[str, Mapping[st
             yield where, row
         else:
             findings.problems.append(_no_object(where, row))
+    if rows == 1 and isinstance(row, dict):
+        findings.problems += _whole_table(path, row)
     findings.warnings += decoder.warnings()
+
+
+def _whole_table(path: Path, row: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield the mistake where one object holds all rows: in a list, or column by column."""
+    wanted = "one JSON object for each row"
+    for key, value in row.items():
+        if isinstance(value, list) and len(value) >= LEAST_OF_TABLE and _are_rows(value):
+            got = f"one object, whose `{key}` holds {len(value)} objects"
+            fix = f"Write the list alone: jq '.{key}' {path.name} > NEW.json"
+            yield Problem(str(path), got, wanted, fix)
+            return
+    sizes = {len(value) if isinstance(value, dict | list) else 0 for value in row.values()}
+    if len(row) > 1 and len(sizes) == 1 and sizes.pop() >= LEAST_OF_TABLE:
+        got = f"one object of {len(row)} columns"
+        fix = 'Write it by rows; in pandas: to_json(path, orient="records", lines=True)'
+        yield Problem(str(path), got, wanted, fix)
+
+
+def _are_rows(values: list[Any]) -> bool:
+    """Tell whether values are rows; a chat's turns are not."""
+    objects = [value for value in values if isinstance(value, dict)]
+    return len(objects) == len(values) and not any("role" in o or "from" in o for o in objects)
 
 
 def _goes_on(line: str, error: Exception) -> bool:
@@ -138,6 +167,8 @@ def _goes_on(line: str, error: Exception) -> bool:
 
 def _no_json(where: str, text: str, error: Exception) -> Problem:
     fix = "Write one JSON object on each line."
+    if text.endswith("},"):
+        fix += " Without commas between them, or all of them as one array: [{…}, {…}]"
     if _goes_on(text, error):
         fix = "Write each row on one line, or all of them as one array: [{…}, {…}]"
     return Problem(where, f"`{text[:40]}` ({error})", "a JSON object", fix)
@@ -219,11 +250,18 @@ def _from_csv(path: Path, findings: Findings) -> Iterator[tuple[str, Mapping[str
             got = f"two columns named {', '.join(twice)}"
             wanted, fix = "a name of its own for every column", "Rename one of them."
             problems.append(Problem(f"{path}:{1 + skipped}", got, wanted, fix))
+        begins = reader.line_num + 1
         for row in reader:
-            where = f"{path}:{reader.line_num + skipped}"
+            where, begins_at = f"{path}:{reader.line_num + skipped}", begins + skipped
+            begins = reader.line_num + 1
+            if not any(row.get(None, ())):  # spreadsheets write empty cells behind the last one
+                row.pop(None, None)
             if None in row or None in row.values():
                 got = "more cells than columns" if None in row else "fewer cells than columns"
                 fix = f"Quote cells that hold {DELIMITERS.get(mark, mark)}."
+                if None not in row and begins_at + MANY_LINES < begins + skipped:
+                    got = f"a quote that opens in line {begins_at} and is not closed"
+                    fix = "Close it, or double every quote that is a part of the text."
                 problems.append(Problem(where, got, f"{len(names)} cells", fix))
             elif any(row.values()):  # spreadsheets write rows of empty cells behind the last one
                 yield where, row
@@ -266,7 +304,7 @@ def _from_parquet(path: Path, findings: Findings) -> Iterator[tuple[str, Mapping
             features |= _features(schema.metadata or {})
             _say_kinds(features, findings)
             for batch in file.iter_batches():
-                for row in batch.to_pylist():
+                for row in batch.to_pylist(maps_as_pydicts="lossy"):
                     number += 1
                     yield f"{path}:row {number}", _named(row, features)
     except (OSError, ValueError) as error:
@@ -276,13 +314,13 @@ def _from_parquet(path: Path, findings: Findings) -> Iterator[tuple[str, Mapping
 
 def _feature_of(kind: Any) -> Any:
     """Return what of an Arrow type the datasets library's features would say: floats' sizes."""
-    import pyarrow
+    from pyarrow import types
 
-    if pyarrow.types.is_float32(kind) or pyarrow.types.is_float16(kind):
+    if types.is_float32(kind) or types.is_float16(kind):
         return {"_type": "Value", "dtype": f"float{kind.bit_width}"}
-    if pyarrow.types.is_struct(kind):
+    if types.is_struct(kind):
         return {field.name: _feature_of(field.type) for field in kind}
-    if pyarrow.types.is_list(kind) or pyarrow.types.is_large_list(kind):
+    if any(test(kind) for test in (types.is_list, types.is_large_list, types.is_fixed_size_list)):
         return {"_type": "List", "feature": _feature_of(kind.value_type)}
     return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -135,10 +136,12 @@ def _not_utf8(path: Path, number: int, raw: bytes, error: UnicodeDecodeError) ->
     fix = "Save the file with UTF-8 encoding"
     high = sum(byte > 127 for byte in raw)
     try:
-        western = raw.decode("cp1252") if high < MANY_HIGH * len(raw) else ""
+        few = high < MANY_HIGH * len(raw) and not re.search(rb"[\x80-\xff]{4}", raw)
+        western = raw.decode("cp1252") if few else ""
     except UnicodeDecodeError:
         western = ""
-    if not raw.decode("utf-8", "ignore").isascii():
+    right = raw.decode("utf-8", "ignore").encode()
+    if 2 * sum(byte > 127 for byte in right) > high:  # by chance a few bytes of any text are
         fix += ": the rest of this line is UTF-8, so only this place is broken."
         return Problem(f"{path}:{number}", got, "UTF-8 text", fix)
     start = max(0, error.start - 10)

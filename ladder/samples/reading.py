@@ -8,7 +8,7 @@ from typing import Any
 
 from ladder.errors import DataError, Problem
 from ladder.files import digest_of
-from ladder.samples.columns import Understood, mapping, nearest, our_columns
+from ladder.samples.columns import Understood, alike, mapping, nearest, our_columns
 from ladder.samples.formats import Findings, content_digest, raw_rows, whole_text
 from ladder.samples.layouts import (
     OWN,
@@ -26,7 +26,7 @@ from ladder.samples.layouts import (
 )
 from ladder.samples.preferences import Preference, mistake_of, told_before
 from ladder.samples.rows import Document, Graded, Rows, Sample
-from ladder.samples.values import is_scalar, list_in, nfc, plain, text_of
+from ladder.samples.values import container_in, is_scalar, list_in, nfc, plain, text_of
 from ladder.task import DATASETS_PREFIX, ColumnName, Task
 
 MOST_PROBLEMS_SHOWN = 20
@@ -275,14 +275,27 @@ def targets_of(task: Task, row: Mapping[str, Any]) -> tuple[str, ...]:
     is_json = task.answer.type == "json"
     one, several = _field(row, task, "target"), _field(row, task, "targets")
     if isinstance(several, str):
-        several = list_in(several) or several
+        held = container_in(several)
+        several = held if isinstance(held, dict | list) else list_in(several) or several
     if not is_json:
         one, several = answer_of(one), answer_of(several)
+    if task.answer.type in ("label", "number"):
+        _refuse_object(one)
+        _refuse_object(several)
     given = one if isinstance(one, list) and not is_json else [one]
     given = [*given, *(several if isinstance(several, list) else [several])]
     if not is_json and any(isinstance(value, list) for value in (one, several)):
         _refuse_odd([value for value in (one, several) if isinstance(value, list)])
     return tuple(dict.fromkeys(text for value in given if (text := text_of(value))))
+
+
+def _refuse_object(value: Any) -> None:
+    """Refuse an object: neither a label nor a number is one."""
+    if isinstance(value, dict):
+        inner = next((key for key, one in value.items() if is_scalar(one)), "KEY")
+        got = f"an object, `{text_of(value)[:60]}`"
+        wanted = f"a text, or the column inside it that holds the answer (such as COLUMN.{inner})"
+        raise UnreadableError(got, wanted)
 
 
 def _refuse_odd(lists: list[list[Any]]) -> None:
@@ -299,7 +312,8 @@ def _refuse_odd(lists: list[list[Any]]) -> None:
 def _wrong_target(where: str, theirs: str | None, task: Task, error: UnreadableError) -> Problem:
     got, wanted = error.args
     fix = (
-        "List the right answers as texts; where the list itself is the answer: answer: {type: json}"
+        "List the right answers as texts; where the list or object itself is the answer: "
+        "answer: {type: json}"
     )
     return Problem(f"{where}: {theirs or _column(task, 'target')}", got, wanted, fix)
 
@@ -441,7 +455,9 @@ def _missing(
     near = [other for other in row if nearest(other, (name,))]
     fix = f"Name yours in the task file: {mapping(name, near[0] if near else 'YOUR_COLUMN')}"
     if name in task.data.columns:
+        near = [other for other in row if alike(other, column)]
         fix = f"Fix data.columns.{name} in the task file, or take it out."
+        fix = f"Did you mean {mapping(name, near[0])}?" if near else fix
     return Problem(f"{where}: {column}", got, f"the column `{column}`", fix)
 
 

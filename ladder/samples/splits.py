@@ -13,7 +13,7 @@ from dataclasses import replace
 from unicodedata import category
 
 from ladder.errors import DataError, Problem
-from ladder.language.words import comparable
+from ladder.language.words import comparable, composed
 from ladder.samples.conflicts import find_conflicts
 from ladder.samples.data import Data
 from ladder.samples.duplicates import clusters
@@ -226,6 +226,9 @@ def _labels(
 def _fix_of_label(target: str, labels: Sequence[str]) -> str:
     """Say how a target becomes a label: by the one that it nearly is, or by a longer list."""
     near = next((label for label in labels if same_label(label, target)), None)
+    if near is not None and composed(near) == composed(target):  # no reader tells them apart
+        shown = near.encode("unicode_escape").decode("ascii")
+        return f"Did you mean `{shown}`? They differ in spaces or unseen signs alone."
     if near is not None:
         return f"Did you mean `{near}`? Write it alike in every file."
     return "Fix the rows, or list every allowed answer under answer.labels."
@@ -254,5 +257,5 @@ def _bare(label: str) -> str:
     try:
         return str(float(label))
     except ValueError:
-        plain = re.sub(r"[\s_.\'\"]+|(?<=\w)-(?=\w)", "", nfc(label).casefold())
+        plain = re.sub(r"[\s_.\'\"“”„‘’«»]+|(?<=\w)-(?=\w)", "", nfc(label).casefold())
         return "".join(sign for sign in plain if category(sign)[0] != "C") or label

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import ast
 import datetime
+import io
 import json
+import re
+import tokenize
 import unicodedata
 from collections.abc import Mapping
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
+
+import regex
 
 LARGEST_EXACT = 2**53
 """Beyond this a float no longer tells two neighbouring whole numbers apart."""
@@ -16,6 +22,11 @@ LONGEST_LIST = 10_000
 SHORT_FLOATS = ("float16", "float32")
 MISSING_KINDS = ("NAType", "NaTType")
 """What pandas writes for a missing value; its comparison with itself raises, or is false."""
+
+
+_UNSEEN = regex.compile(r"[\s\p{DI}\p{Cc}]*")
+"""Spaces, joiners and the like: a value of nothing else is missing."""
+_NUMPY_ARRAY = re.compile(r"array\((\[[^\]]*\])(?:,\s*dtype=\w+)?\)")
 
 
 def nfc(text: str) -> str:
@@ -30,7 +41,8 @@ def plain(value: Any) -> Any:
     - Bytes become their text in UTF-8; other bytes stay bytes, which nobody can read as text.
     - A whole float is a whole number: a column of whole numbers with a gap in it becomes floats
       in pandas, and its labels 0 and 1 would be other ones than those of a column without a gap.
-    - A decimal keeps its digits, "1.50"; dates and times are written as in ISO 8601.
+    - A decimal keeps its digits, "1.50"; dates and times are written as in ISO 8601,
+      lengths of time in seconds: "PT90S".
     - Arrays become lists, mappings keep their order.
     """
     if isinstance(value, str):
@@ -57,6 +69,8 @@ def _plain_scalar(value: Any) -> Any:
         return None if value.is_nan() else f"{value:f}"
     if isinstance(value, datetime.date | datetime.time):  # a datetime is a date
         return value.isoformat()
+    if isinstance(value, datetime.timedelta):
+        return f"PT{value.total_seconds():.15g}S"
     return str(value)
 
 
@@ -75,7 +89,7 @@ def _decoded(value: bytes) -> str | bytes:
 
 
 def text_of(value: Any) -> str:
-    """Return a plain value as text; empty for a missing one and for bytes that are no text.
+    """Return a plain value as text; empty where nothing is seen, and for bytes that are no text.
 
     Objects and lists become JSON; true and false stay as JSON has them.
     """
@@ -83,7 +97,8 @@ def text_of(value: Any) -> str:
         return ""
     if isinstance(value, dict | list | bool):
         return json.dumps(value, ensure_ascii=False, default=str)
-    return str(value).strip()
+    text = str(value).strip()
+    return "" if _UNSEEN.fullmatch(text) else text
 
 
 def is_scalar(value: Any) -> bool:
@@ -135,12 +150,38 @@ def class_names(feature: Any) -> tuple[str, ...]:
 
 
 def list_in(text: str) -> list[str]:
-    """Return the texts of a list written as JSON or Python writes it; empty for any other text."""
-    if not (text.startswith("[") and text.endswith("]") and len(text) < LONGEST_LIST):
-        return []
+    """Return the texts of a list as JSON, Python or numpy writes it; empty for any other text.
+
+    A tuple or a set of texts is a list too; what is missing in it is left out.
+    """
+    found = container_in(text)
+    listed = found if isinstance(found, list | tuple) else []
+    there = [one for one in listed if one is not None]
+    return there if all(isinstance(one, str) for one in there) else []
+
+
+def container_in(text: str) -> Any:
+    """Return the list, object, tuple or set that a text is the writing of; None for other texts."""
+    ends = text.removeprefix("array(")[:1] + text[-1:]
+    if ends not in ("[]", "()", "{}", "[)") or len(text) > LONGEST_LIST:
+        return None
     try:
-        found = ast.literal_eval(text)
-    except (ValueError, SyntaxError, RecursionError, MemoryError):
-        return []
-    is_list = isinstance(found, list) and all(isinstance(one, str) for one in found)
-    return found if is_list else []
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        try:
+            found = ast.literal_eval(_with_commas(_NUMPY_ARRAY.sub(r"\1", text)))
+        except (ValueError, SyntaxError, RecursionError, MemoryError, tokenize.TokenError):
+            return None
+    return sorted(found, key=str) if isinstance(found, set) else found
+
+
+def _with_commas(text: str) -> str:
+    """Return a list as numpy prints it, ['a' 'b'], with commas: Python would join the texts."""
+    every = tokenize.generate_tokens(io.StringIO(text).readline)
+    tokens = [token for token in every if token.type != tokenize.NL]
+    lines = text.split("\n")
+    for token, following in reversed(list(pairwise(tokens))):
+        if token.type == following.type == tokenize.STRING:
+            line, column = token.end
+            lines[line - 1] = f"{lines[line - 1][:column]},{lines[line - 1][column:]}"
+    return "\n".join(lines)

@@ -36,6 +36,17 @@ class Number:
         return self if self.given else replace(self, decimal=decimal_mark(targets))
 
 
+def _tolerance(value: object) -> float:
+    """Return a tolerance; YAML reads 1e-3 as a text."""
+    try:
+        share = float(value) if isinstance(value, int | float | str) else -1.0
+    except ValueError:
+        share = -1.0
+    if isinstance(value, bool) or not share >= 0:
+        raise ValueError("a tolerance of 0 or more, as a number such as 0.001")
+    return share
+
+
 def number(*, tolerance: float = 1e-6, decimal: Literal["auto", ".", ","] = "auto") -> Number:
     """Compare the last number in the answer with the target's.
 
@@ -45,8 +56,7 @@ def number(*, tolerance: float = 1e-6, decimal: Literal["auto", ".", ","] = "aut
             as 1,234. auto: the mark that the task's targets show, else a point. Numbers that can
             be read in one way only (1,5 and 1.234,5 and 1,234.5) are read in that way.
     """
-    if not tolerance >= 0:
-        raise ValueError("a tolerance of 0 or more")
+    tolerance = _tolerance(tolerance)
     if decimal == "auto":
         return Number(tolerance)
     if decimal not in get_args(Mark):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import errno
 import hashlib
@@ -36,10 +37,17 @@ TRUTHS = {"yes", "no", "on", "off", "true", "false", "y", "n"}
 """What YAML 1.1 reads as true or false."""
 
 
+NO_SHARE = ("less_than_equal", "float_parsing", "float_type", "value_error")
 LEAST_PERCENT = 10
 """A min_score from here on is meant in percent."""
 
 
+SIGNS_OF_TEXT = (
+    *("mapping values are not allowed", "cannot start any token", "found undefined alias"),
+    *("alphabetic or numeric character", "expected <block end>", "constructor for the tag"),
+    "expected ',' or ']'",
+)
+"""What PyYAML says of a text that holds a colon or begins with one of @ ` % * & ! " { [."""
 SCHEMA: Location = ("answer", "schema")
 """What JSON has no words for is told of it by those who read it."""
 
@@ -197,8 +205,13 @@ def _yaml_problem(path: Path, text: str, error: yaml.YAMLError) -> Problem:
     mark = getattr(error, "problem_mark", None)
     line = mark.line if mark else text.count("\n", 0, getattr(error, "position", 0))
     got = str(getattr(error, "problem", None) or error).replace("\n", " ")
-    tabbed = "\t" in "".join(text.split("\n")[line : line + 1])
-    fix = "Indent with spaces, not tabs." if tabbed else "Fix the YAML at this line."
+    written_line = "".join(text.split("\n")[line : line + 1])
+    fix = "Fix the YAML at this line."
+    if any(sign in got for sign in SIGNS_OF_TEXT):
+        fix = (
+            "A text with signs that mean something in YAML stands in quotes: goal: 'Say: yes or no'"
+        )
+    fix = "Indent with spaces, not tabs." if "\t" in written_line else fix
     return Problem(f"{path}:{line + 1}", got, "valid YAML", fix)
 
 
@@ -273,7 +286,7 @@ def _explain(path: Path, lines: Mapping[Location, int], detail: dict[str, Any]) 
         return Problem(where, f"the unknown key `{at[-1]}`", f"one of {', '.join(known)}", fix)
     if detail["type"] == "missing":
         return Problem(where, "nothing", f"the key `{at[-1]}`", "It is required.")
-    if (detail["type"], at) == ("less_than_equal", ("gate", "min_score")):
+    if at == ("gate", "min_score") and detail["type"] in NO_SHARE:
         return _share_wanted(where, detail["input"])
     message = str(detail["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
     if detail["loc"][-1:] == ("[key]",) and not isinstance(detail["input"], str):
@@ -289,6 +302,11 @@ def _explain(path: Path, lines: Mapping[Location, int], detail: dict[str, Any]) 
 
 def _share_wanted(where: str, value: object) -> Problem:
     wanted = "a share from 0 to 1"
+    if isinstance(value, str):  # 80% and 0,8
+        with contextlib.suppress(ValueError):
+            number = float(value.strip().removesuffix("%").replace(",", "."))
+            share = number / 100 if "%" in value or number >= LEAST_PERCENT else number
+            return Problem(where, short(value), wanted, f"Did you mean {share:g}?")
     if isinstance(value, int | float) and LEAST_PERCENT <= value <= 100:
         return Problem(where, short(value), wanted, f"Did you mean {value / 100:g}?")
     return Problem(where, short(value), wanted)
