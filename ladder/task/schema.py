@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -31,9 +31,6 @@ RungName = str
 RUNGS: tuple[RungName, ...] = ("prompt", "rag", "lora", "distill")
 
 
-NUMBERS = re.compile(r"\b(int|float)\b")
-
-
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -41,8 +38,8 @@ class _Section(BaseModel):
     @classmethod
     def _no_truth_as_a_number(cls, value: Any, info: ValidationInfo) -> Any:
         """Refuse `yes`, `on` and the like where a number is wanted: YAML reads them as true."""
-        wanted = str(cls.model_fields[str(info.field_name)].annotation)
-        if isinstance(value, bool) and NUMBERS.search(wanted) and "bool" not in wanted:
+        kind = cls.model_fields[info.field_name or ""].annotation
+        if isinstance(value, bool) and {int, float} & {kind, *get_args(kind)}:
             raise ValueError("a number (YAML reads yes, no, on and off as true and false)")
         return value
 
