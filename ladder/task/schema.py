@@ -6,7 +6,6 @@ owns their table.
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
