@@ -67,7 +67,8 @@ from ladder.language.numbers import decimal_mark, last_number, readings, with_va
         ("选1，2，3", 3),
         ("选1，2", 2),
         ("答案：１，５", 1.5),
-        ("10²", None),
+        ("10²", 100.0),
+        ("7²", None),
         ("5/0", None),
     ],
 )
