@@ -217,11 +217,11 @@ def test_a_struct_column_is_reached_with_a_dot(tmp_path: Path) -> None:
     [
         ("ROWS.JSONL", ROW.encode()),
         ("rows.ndjson", ROW.encode()),
-        ("rows.jsonl.gz", gzip.compress(ROW.encode())),
-        ("rows.jsonl", gzip.compress(ROW.encode())),
+        ("rows.jsonl.gz", gzip.compress(ROW.encode(), mtime=0)),
+        ("rows.jsonl", gzip.compress(ROW.encode(), mtime=0)),
         ("rows.json", f"[{ROW.strip()}]".encode()),
         ("rows.jsonl", json.dumps([json.loads(ROW)], indent=1).encode()),
-        ("rows.JSON.GZ", gzip.compress(f"\n[\n{ROW}]\n".encode())),
+        ("rows.JSON.GZ", gzip.compress(f"\n[\n{ROW}]\n".encode(), mtime=0)),
         ("rows.jsonl", ROW.encode("utf-16")),
         ("rows.jsonl", ROW.encode("utf-16-le")),
         ("rows.jsonl", ROW.encode("utf-16-be")),
@@ -232,7 +232,7 @@ def test_a_struct_column_is_reached_with_a_dot(tmp_path: Path) -> None:
         ("rows.csv", b"input,target\ra,b\r"),
         ("rows.csv", "input,target\r\na,b\r\n".encode("utf-16")),
         ("Rows.Csv", b"\xef\xbb\xbfinput,target\r\na,b"),
-        ("rows.csv.gz", gzip.compress(b"input,target\na,b\n")),
+        ("rows.csv.gz", gzip.compress(b"input,target\na,b\n", mtime=0)),
         ("rows.tsv", b"input\ttarget\na\tb\n"),
         ("rows.csv", b"sep=;\ninput;target\na;b\n"),
         ("rows.csv", b"input, target\na,b\n"),
@@ -268,7 +268,7 @@ def test_a_key_twice_in_a_row_is_warned_of_by_line(tmp_path: Path) -> None:
         ('[{"input": "a", "target": "b"}] more', "rows.json", "`more` behind the array"),
         ('{\n "input": "a"\n}', "rows.json:1", "`{`"),
         (b"PK\x03\x04abc", "rows.json", "Excel"),
-        (gzip.compress(b"[1, 2, 3]" * 9)[:-12], "rows.json", "end-of-stream"),
+        (gzip.compress(b"[1, 2, 3]" * 9, mtime=0)[:-12], "rows.json", "end-of-stream"),
     ],
 )
 def test_a_broken_array_is_named_once(
