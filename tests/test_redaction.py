@@ -140,7 +140,7 @@ def test_the_http_clients_log_says_no_query() -> None:
         "import logging, sys; logging.basicConfig(level=logging.DEBUG)\n"
         "from ladder.engines import open_engine, Request\n"
         "engine = open_engine(sys.argv[1])\n"
-        "print(dict(engine.complete([Request(text='hello')]))[0].text)\n"
+        "print(dict(engine.complete([Request(messages=(('user', 'hello'),))]))[0].text)\n"
     )
     with FaultyServer() as server:
         url = server.url.replace("://", f"://{USER}:hush-hush@") + f"?code={QUERY}"

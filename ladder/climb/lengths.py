@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ladder.climb.rehearsal import Stands, stands_for
+from ladder.climb.rehearsal import Absent, Stands, stands_for
 from ladder.language.tokens import is_prose, most_tokens
+from ladder.models.models import base_is_local
 from ladder.samples.data import Data
 from ladder.samples.rows import Sample
 from ladder.task import Task
 
 MOST_COUNTED = 500
 """Rows whose tokens are counted: the longest by characters."""
+SMALL_CONTEXT = 1024
+"""Tokens that any model reads."""
 
 
 def length_warnings(task: Task, data: Data, context: int | None = None) -> Iterator[str]:
@@ -23,20 +26,28 @@ def length_warnings(task: Task, data: Data, context: int | None = None) -> Itera
         context: tokens that the base model's server has told of; None: as its engine says.
     """
     engine = stands_for(task, task.models.base)
+    local = base_is_local(task)
     samples = (*data.train, *data.dev, *data.gate, *data.sealed)
-    free = not (task.answer.type == "label" and engine.abilities.scores_choices)
-    if task.answer.max_tokens is not None and free:
-        yield from _cut_targets(engine, samples, task.answer.max_tokens)
+    scored = task.answer.type == "label" and local
+    if task.answer.max_tokens is not None and not scored:
+        exact = local and not isinstance(engine, Absent)
+        yield from _cut_targets(engine, samples, task.answer.max_tokens, exact=exact)
     limit = task.answer.max_tokens or 0
-    yield from _long_inputs(engine, samples, limit, context or engine.abilities.context)
+    # No tokenizer makes more tokens of a text than it has bytes. Abilities are read off a model's
+    # own template, which takes seconds: not where every row fits whatever they are.
+    most = max((len(sample.input.encode()) for sample in samples), default=0)
+    if context is not None or most + limit > SMALL_CONTEXT:
+        yield from _long_inputs(engine, samples, limit, context or engine.abilities.context)
 
 
-def _cut_targets(engine: Stands, samples: Sequence[Sample], limit: int) -> Iterator[str]:
+def _cut_targets(
+    engine: Stands, samples: Sequence[Sample], limit: int, *, exact: bool
+) -> Iterator[str]:
     longest = sorted({sample.target for sample in samples}, key=len, reverse=True)[:MOST_COUNTED]
     sizes = {target: engine.count_tokens(target) for target in longest}
     most = max(sizes.values(), default=0)
     cut = sum(sizes.get(sample.target, 0) > limit for sample in samples)
-    unsure = () if engine.abilities.counts_exactly else longest
+    unsure = () if exact else longest
     bound = max((most_tokens(target) for target in unsure if not is_prose(target)), default=0)
     enough = max(most + most // 4, bound)
     if bound > limit and not cut:

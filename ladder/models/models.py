@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from functools import cached_property, partial
 from importlib.util import find_spec
@@ -14,9 +15,8 @@ from ladder.engines import is_served, kind_of, open_engine
 from ladder.engines.base import Abilities, Completion, Engine, Learning, Served
 from ladder.engines.bundled import first_use
 from ladder.engines.speed import Speed, probe, two_cores
-from ladder.errors import MissingExtraError, Problem, TaskError
+from ladder.errors import EngineError, MissingExtraError, Problem, TaskError
 from ladder.evidence import Asked
-from ladder.files import digest_of
 from ladder.hardware import hardware
 from ladder.models.cache import Cache, CachedEngine
 from ladder.models.own_code import may_run
@@ -129,12 +129,15 @@ class Models:
         engine = cached.engine
         if not isinstance(engine, Learning):
             return
-        key = digest_of(["continues text", cached.identity])
-        kept = self.cache.get([key])
-        if key in kept:
-            engine.continues_text = bool(kept[key])
-        elif (found := engine.learn()) is not None:
-            self.cache.put(key, found)
+
+        def learnt() -> bool:
+            found = engine.learn()
+            if found is None:
+                raise EngineError(f"{model.label}: it is not there to be asked")
+            return found
+
+        with suppress(EngineError):  # what is unknown is not kept, and the climb will meet it
+            engine.continues_text = self.cache.remember("continues", [cached.identity], learnt)
 
     @cached_property
     def spending(self) -> Spending:

@@ -48,6 +48,6 @@ def test_without_a_limit_of_the_tasks_none_is_too_short(tmp_path):
 
 
 def test_inputs_beyond_the_context_are_counted(tmp_path):
-    lines = said(tmp_path, "yes", 3000)
+    lines = said(tmp_path, "yes", 1500)
     assert "80 of 80 inputs do not fit the model's context of" in lines
     assert "inputs do not fit" not in said(tmp_path, "yes")

@@ -53,11 +53,15 @@ def test_a_schema_and_a_draw_are_asked_for() -> None:
     assert payload["response_format"] == {"type": "json_schema", "json_schema": shape}
 
 
-def test_plain_text_is_one_user_message_and_stop_is_left_out() -> None:
-    with FaultyServer() as server:
-        assert answer_of(server, Request(text="go on")).text == "go on"
-    assert server.seen[0].payload["messages"] == [{"role": "user", "content": "go on"}]
-    assert "stop" not in server.seen[0].payload
+def test_a_text_to_be_continued_goes_where_texts_are_continued() -> None:
+    reply = raw({"choices": [{"index": 0, "text": " blue", "finish_reason": "stop"}]})
+    with FaultyServer([reply]) as server:
+        assert answer_of(server, Request(text="The sky is", stop=("\n",))).text == "blue"
+    [seen] = server.seen
+    assert seen.path == "/v1/completions"
+    assert seen.payload["prompt"] == "The sky is"
+    assert seen.payload["stop"] == ["\n"]
+    assert "messages" not in seen.payload
 
 
 CONTENTS = {
