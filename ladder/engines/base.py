@@ -106,6 +106,8 @@ class Abilities:
     """Takes a system turn; else the instruction stands in the first user turn."""
     plain: bool = False
     """Continues a text without a chat template."""
+    thinks: bool = False
+    """Writes thoughts before its answer, which takes tokens of the answer's limit."""
     scores_choices: bool = False
     json_schema: bool = False
     """Holds an answer to a JSON Schema, or asks the endpoint to."""
@@ -164,8 +166,9 @@ class Served(Engine, Protocol):
 class Learning(Protocol):
     """A served engine whose abilities are known once its server was asked."""
 
-    continues_text: bool
+    learnt: dict[str, bool]
+    """What was found; kept, and set again in later runs."""
 
-    def learn(self) -> bool | None:
-        """Ask whether texts are continued; None where that cannot be told now."""
+    def learn(self) -> dict[str, bool] | None:
+        """Ask what the server and the model can do; None where nobody answers now."""
         ...

@@ -18,8 +18,8 @@ MANY_LABELS = 30
 
 UNKNOWN_TOKENS = 64
 """Of an answer, where no example shows one."""
-SERVED_TOKENS = 1024
-"""An endpoint's answer may have so many, thoughts included, where the task sets no limit."""
+THINKING_TOKENS = 2048
+"""Of an answer and the thoughts before it, where the task sets no limit."""
 
 
 def request_for(
@@ -139,8 +139,7 @@ def answer_tokens(evaluator: Evaluator, candidate: Candidate, engine: CachedEngi
     """Return how many tokens an answer may have: as many as the task says.
 
     Where it says nothing: what the known answers need, and some more. A chat model answers in
-    sentences, so it is given twice as much; and a served one may think before it answers, and is
-    paid for what it writes, not for what it may write.
+    sentences, so it is given twice as much; and one that thinks is given room for its thoughts.
     """
     given = candidate.max_tokens or evaluator.task.answer.max_tokens
     if given is not None:
@@ -149,5 +148,5 @@ def answer_tokens(evaluator: Evaluator, candidate: Candidate, engine: CachedEngi
     needed = UNKNOWN_TOKENS
     if longest is not None:
         needed = 2 * longest + 16 if candidate.form == "chat" else longest + longest // 4 + 4
-    needed = max(needed, SERVED_TOKENS) if engine.abilities.served else needed
+    needed = max(needed, THINKING_TOKENS) if engine.abilities.thinks else needed
     return min(needed, engine.abilities.context // 2)

@@ -104,6 +104,7 @@ def revalidate(path: Path, watch: Watch, granted: Granted = "trusted") -> Revali
     stamp = datetime.now(UTC)
     with _own_folder(path.parent / CHECKS, stamp) as folder:
         bench = open_bench(task, folder, watch, cache=folder / COMPLETIONS)
+        bench.evaluator.models.learn_abilities(plan.candidate.model)
         try:
             result = _measured_again(bench, plan)
         except PassportError as error:

@@ -124,20 +124,20 @@ class Models:
         self.asked = together(self.asked, asked)
 
     def learn_abilities(self, model: ModelRef) -> None:
-        """Have a served model asked what it can do beyond chat, once; the answer is kept."""
+        """Have a served model asked what it can do, once; what is found is kept."""
         cached = self.engine(model)
         engine = cached.engine
         if not isinstance(engine, Learning):
             return
 
-        def learnt() -> bool:
+        def learnt() -> dict[str, bool]:
             found = engine.learn()
             if found is None:
                 raise EngineError(f"{model.label}: it is not there to be asked")
             return found
 
         with suppress(EngineError):  # what is unknown is not kept, and the climb will meet it
-            engine.continues_text = self.cache.remember("continues", [cached.identity], learnt)
+            engine.learnt = self.cache.remember("abilities", [cached.identity], learnt)
 
     @cached_property
     def spending(self) -> Spending:

@@ -12,11 +12,11 @@ from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import replace
 
-from ladder.engines.base import Abilities, Completion, Request
+from ladder.engines.base import CUT_BEFORE_TEXT, Abilities, Completion, Request
 from ladder.engines.endpoint.access import address_of, open_client
 from ladder.engines.endpoint.breaker import Breaker, Patience
 from ladder.engines.endpoint.call import Call
-from ladder.engines.endpoint.failure import NO_CONNECTION, NOT_SECURE, TIME_OUT
+from ladder.engines.endpoint.failure import THOUGHTS_ONLY
 from ladder.engines.endpoint.loop import Loop, Put
 from ladder.engines.endpoint.pacing import START_CONCURRENCY, Pace
 from ladder.engines.endpoint.permits import Ahead, Ended, Permits
@@ -28,7 +28,11 @@ from ladder.wording import MOST_SAID, harmless
 
 CONTINUED = Request(text="One, two, three,", max_tokens=4)
 """A text that any model which continues texts goes on with."""
-UNREACHED = frozenset({NO_CONNECTION, NOT_SECURE, TIME_OUT})
+GREETING = Request(
+    messages=(("system", "Answer with one word."), ("user", "Hello!")), max_tokens=16
+)
+"""A task's request in small: it has a system turn and a limit, and holds nobody's data."""
+CONTINUES, THINKS = "continues texts", "thinks"
 
 
 class EndpointEngine:
@@ -77,8 +81,8 @@ class EndpointEngine:
         self._address = address_of(model, base_url)
         self._support = Support()
         self._warned: set[str] = set()
-        self.continues_text = False
-        """Whether `POST {base_url}/completions` continues a text: whoever asks there says so."""
+        self.learnt: dict[str, bool] = {}
+        """What `learn` has found, now or before."""
 
     def __repr__(self) -> str:
         return f"EndpointEngine(model={self.model!r}, base_url={self._address.shown!r})"
@@ -101,10 +105,11 @@ class EndpointEngine:
     def abilities(self) -> Abilities:
         """Local where the URL's host is this machine. It may ignore a schema.
 
-        Plain text is continued where `continues_text` has found so.
+        Plain text is continued, and an answer preceded by thoughts, where `learn` has found so.
         """
         return Abilities(
-            plain=self.continues_text,
+            plain=self.learnt.get(CONTINUES, False),
+            thinks=self.learnt.get(THINKS, False),
             scores_choices=False,
             json_schema=True,
             context=8192,
@@ -122,23 +127,27 @@ class EndpointEngine:
         """
         return self._support.form.words
 
-    def learn(self) -> bool | None:
-        """Ask once whether texts are continued; None where that cannot be told now.
+    def learn(self) -> dict[str, bool] | None:
+        """Ask once whether the model thinks first, and whether the server continues texts.
 
-        Servers that know chats alone refuse it in their own ways, and some hang up on it: that is
-        no trouble of theirs, so the breaker hears nothing of it.
+        Servers that know chats alone refuse a text in their own ways, and some hang up on it: that
+        is no trouble of theirs, so the breaker hears nothing of it.
+
+        Returns:
+            what was found, to be set as `learnt`; None where nobody answers now.
         """
         asking = copy(self)
         asking.breaker, asking.attempts = Breaker(self.breaker.patience), 1
-        asking._support = Support()
         try:
-            [(_, answer)] = asking.complete([CONTINUED])
+            [(_, greeted)] = asking.complete([GREETING])
+            thinks = greeted.thought_tokens > 0 or greeted.kind in (CUT_BEFORE_TEXT, THOUGHTS_ONLY)
+            if greeted.error is not None and not thinks:
+                return None
+            asking._support = Support()  # what is refused of a text is no matter of chats
+            [(_, text)] = asking.complete([CONTINUED])
         except EngineError:
             return None
-        if answer.error is not None and answer.kind in UNREACHED:
-            return None
-        self.continues_text = answer.error is None
-        return self.continues_text
+        return {CONTINUES: text.error is None, THINKS: thinks}
 
     @property
     def counts(self) -> dict[str, int]:

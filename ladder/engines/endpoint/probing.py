@@ -11,17 +11,13 @@ from typing import Any
 
 import httpx
 
-from ladder.engines.base import CUT_BEFORE_TEXT, Completion, Request
+from ladder.engines.base import CUT_BEFORE_TEXT, Completion
 from ladder.engines.endpoint.access import address_of, client_options
-from ladder.engines.endpoint.engine import EndpointEngine
+from ladder.engines.endpoint.engine import GREETING, EndpointEngine
 from ladder.engines.endpoint.responses import BODY_LIMIT_BYTES
 from ladder.errors import EngineError
 from ladder.wording import harmless
 
-GREETING = Request(
-    messages=(("system", "Answer with one word."), ("user", "Hello!")), max_tokens=16
-)
-"""A task's request in small: it has a system turn and a limit, and holds nobody's data."""
 CONTEXT_FIELDS = (
     "n_ctx",  # llama.cpp: of one slot
     "max_model_len",  # vLLM, SGLang

@@ -44,6 +44,7 @@ class LocalEngine(LocalModel):
             chat=chat,
             system=system,
             plain=True,
+            thinks=self.template.begins_thought,
             scores_choices=True,
             json_schema=True,
             context=self._context,
