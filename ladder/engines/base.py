@@ -169,6 +169,10 @@ class Learning(Protocol):
     learnt: dict[str, bool]
     """What was found; kept, and set again in later runs."""
 
-    def learn(self) -> dict[str, bool] | None:
-        """Ask what the server and the model can do; None where nobody answers now."""
+    def learn(self, *, greet: bool = True) -> dict[str, bool] | None:
+        """Ask what the server and the model can do; None where nobody answers now.
+
+        Args:
+            greet: also ask whether the model thinks before it answers.
+        """
         ...

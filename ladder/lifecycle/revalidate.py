@@ -104,8 +104,8 @@ def revalidate(path: Path, watch: Watch, granted: Granted = "trusted") -> Revali
     stamp = datetime.now(UTC)
     with _own_folder(path.parent / CHECKS, stamp) as folder:
         bench = open_bench(task, folder, watch, cache=folder / COMPLETIONS)
-        bench.evaluator.models.learn_abilities(plan.candidate.model)
         try:
+            bench.evaluator.models.learn_abilities(plan.candidate.model)
             result = _measured_again(bench, plan)
         except PassportError as error:
             result = Revalidation(None, None, (), (f"the artefact is refused: {error}",))

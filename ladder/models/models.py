@@ -130,14 +130,16 @@ class Models:
         if not isinstance(engine, Learning):
             return
 
+        greet = self.task.answer.max_tokens is None
+
         def learnt() -> dict[str, bool]:
-            found = engine.learn()
+            found = engine.learn(greet=greet)
             if found is None:
                 raise EngineError(f"{model.label}: it is not there to be asked")
             return found
 
         with suppress(EngineError):  # what is unknown is not kept, and the climb will meet it
-            engine.learnt = self.cache.remember("abilities", [cached.identity], learnt)
+            engine.learnt = self.cache.remember("abilities", [cached.identity, greet], learnt)
 
     @cached_property
     def spending(self) -> Spending:

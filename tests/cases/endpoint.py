@@ -139,5 +139,6 @@ def endpoint() -> FaultyServer:
 
 
 def chats(server: FaultyServer) -> list[Seen]:
-    """Return the requests of a server that are chats: it does not continue texts."""
-    return [request for request in server.seen if "messages" in request.payload]
+    """Return the requests about rows: not the greeting, and not the text to be continued."""
+    talks = [request for request in server.seen if "messages" in request.payload]
+    return [request for request in talks if request.question != "Hello!"]

@@ -336,9 +336,9 @@ def test_a_row_that_contradicts_another_is_named(put: PUT, ladder: LADDER) -> No
 
 PASSED: dict[str, dict[str, Any]] = {
     "d26_at_in_name": {"model": {"@cf/meta/llama-3.1-8b-instruct"}},
-    "e01_right": {"max_tokens": {1024}, "temperature": {0}, "seed": {None}, "stop": {None}},
-    "e02_thinkempty": {"max_tokens": {1024}},
-    "e04_thinktag": {"max_tokens": {1024}},
+    "e01_right": {"max_tokens": {26}, "temperature": {0}, "seed": {None}, "stop": {None}},
+    "e02_thinkempty": {"max_tokens": {2048}},
+    "e04_thinktag": {"max_tokens": {2048}},
     "e11_parts": {},
     "e12_nousage": {},
     "e18_cjk_cut": {"max_tokens": {256}},
@@ -387,7 +387,7 @@ def test_what_a_server_refuses_is_renamed_or_left_out(put: PUT, server: FaultySe
         attempt = prompt_of(assessed(path))
     assert score_of(attempt) == ("passed", 1.0, 24)
     last = chats(server)[-1].payload
-    assert last["max_completion_tokens"] == 1024
+    assert last["max_completion_tokens"] == 26
     assert not {"max_tokens", "temperature", "seed", "stop"} & set(last)
     assert attempt.measurement is not None
     said = ("max_completion_tokens instead of max_tokens", "temperature left out")
@@ -438,7 +438,7 @@ def test_a_spending_limit_holds_before_the_request_that_would_break_it(
     put: PUT, ladder: LADDER, server: FaultyServer
 ) -> None:
     """e01 with prices: an answer of 1,024 tokens may cost more than the 5 USD of the task."""
-    path = put("e01_right", "task_priced.yaml")
+    path = put("e01_right", "task_priced.yaml", answer={"type": "label", "max_tokens": 1024})
     found = ladder("assess", path, "--runs", path.parent / "runs")
     assert found.code == 2
     assert "the next request may cost 11 USD: stopped" in " ".join(found.out.split())

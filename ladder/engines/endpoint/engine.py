@@ -16,7 +16,7 @@ from ladder.engines.base import CUT_BEFORE_TEXT, Abilities, Completion, Request
 from ladder.engines.endpoint.access import address_of, open_client
 from ladder.engines.endpoint.breaker import Breaker, Patience
 from ladder.engines.endpoint.call import Call
-from ladder.engines.endpoint.failure import THOUGHTS_ONLY
+from ladder.engines.endpoint.failure import NO_CONNECTION, NOT_SECURE, THOUGHTS_ONLY, TIME_OUT
 from ladder.engines.endpoint.loop import Loop, Put
 from ladder.engines.endpoint.pacing import START_CONCURRENCY, Pace
 from ladder.engines.endpoint.permits import Ahead, Ended, Permits
@@ -32,6 +32,7 @@ GREETING = Request(
     messages=(("system", "Answer with one word."), ("user", "Hello!")), max_tokens=16
 )
 """A task's request in small: it has a system turn and a limit, and holds nobody's data."""
+UNREACHED = frozenset({NO_CONNECTION, NOT_SECURE, TIME_OUT})
 CONTINUES, THINKS = "continues texts", "thinks"
 
 
@@ -127,11 +128,14 @@ class EndpointEngine:
         """
         return self._support.form.words
 
-    def learn(self) -> dict[str, bool] | None:
+    def learn(self, *, greet: bool = True) -> dict[str, bool] | None:
         """Ask once whether the model thinks first, and whether the server continues texts.
 
         Servers that know chats alone refuse a text in their own ways, and some hang up on it: that
         is no trouble of theirs, so the breaker hears nothing of it.
+
+        Args:
+            greet: ask for the first, which only matters where the task sets no limit of tokens.
 
         Returns:
             what was found, to be set as `learnt`; None where nobody answers now.
@@ -139,13 +143,17 @@ class EndpointEngine:
         asking = copy(self)
         asking.breaker, asking.attempts = Breaker(self.breaker.patience), 1
         try:
-            [(_, greeted)] = asking.complete([GREETING])
-            thinks = greeted.thought_tokens > 0 or greeted.kind in (CUT_BEFORE_TEXT, THOUGHTS_ONLY)
-            if greeted.error is not None and not thinks:
-                return None
+            thinks = False
+            if greet:
+                [(_, said)] = asking.complete([GREETING])
+                thinks = said.thought_tokens > 0 or said.kind in (CUT_BEFORE_TEXT, THOUGHTS_ONLY)
+                if said.error is not None and not thinks:
+                    return None
             asking._support = Support()  # what is refused of a text is no matter of chats
             [(_, text)] = asking.complete([CONTINUED])
         except EngineError:
+            return None
+        if text.error is not None and text.kind in UNREACHED:
             return None
         return {CONTINUES: text.error is None, THINKS: thinks}
 
