@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ladder.climb.rehearsal import Absent, Stands, stands_for
+from ladder.engines import is_served
+from ladder.errors import EngineError
 from ladder.language.tokens import is_prose, most_tokens
 from ladder.models.models import base_is_local
 from ladder.samples.data import Data
@@ -25,19 +27,26 @@ def length_warnings(task: Task, data: Data, context: int | None = None) -> Itera
         data: its rows.
         context: tokens that the base model's server has told of; None: as its engine says.
     """
-    engine = stands_for(task, task.models.base)
     local = base_is_local(task)
+    if not local and not is_served(task.models.base):
+        return  # nothing is generated
     samples = (*data.train, *data.dev, *data.gate, *data.sealed)
-    scored = task.answer.type == "label" and local
-    if task.answer.max_tokens is not None and not scored:
-        exact = local and not isinstance(engine, Absent)
-        yield from _cut_targets(engine, samples, task.answer.max_tokens, exact=exact)
-    limit = task.answer.max_tokens or 0
+    limit = task.answer.max_tokens
+    generated = limit is not None and not (task.answer.type == "label" and local)
     # No tokenizer makes more tokens of a text than it has bytes. Abilities are read off a model's
     # own template, which takes seconds: not where every row fits whatever they are.
     most = max((len(sample.input.encode()) for sample in samples), default=0)
-    if context is not None or most + limit > SMALL_CONTEXT:
-        yield from _long_inputs(engine, samples, limit, context or engine.abilities.context)
+    long = context is not None or most + (limit or 0) > SMALL_CONTEXT
+    try:
+        engine = stands_for(task, task.models.base) if generated or long else Absent()
+        if generated and limit is not None:
+            exact = local and not isinstance(engine, Absent)
+            yield from _cut_targets(engine, samples, limit, exact=exact)
+        if long:
+            fits = context or engine.abilities.context
+            yield from _long_inputs(engine, samples, limit or 0, fits)
+    except EngineError:  # what is wrong with the model is said where it is opened to be asked
+        return
 
 
 def _cut_targets(

@@ -42,7 +42,7 @@ def _tolerance(value: object) -> float:
         share = float(value) if isinstance(value, int | float | str) else -1.0
     except ValueError:
         share = -1.0
-    if isinstance(value, bool) or not share >= 0:
+    if isinstance(value, bool) or not 0 <= share < math.inf:
         raise ValueError("a tolerance of 0 or more, as a number such as 0.001")
     return share
 

@@ -39,12 +39,12 @@ class LocalEngine(LocalModel):
 
         Whether it takes turns of a chat, and a system turn, its chat template says.
         """
-        chat, system = self._takes
+        chat, system, thinks = self._takes
         return Abilities(
             chat=chat,
             system=system,
             plain=True,
-            thinks=self.template.begins_thought,
+            thinks=thinks,
             scores_choices=True,
             json_schema=True,
             context=self._context,
@@ -52,12 +52,12 @@ class LocalEngine(LocalModel):
         )
 
     @cached_property
-    def _takes(self) -> tuple[bool, bool]:
-        """Whether it takes turns of a chat, and a system turn."""
+    def _takes(self) -> tuple[bool, bool, bool]:
+        """Whether it takes turns of a chat, and a system turn, and thinks before it answers."""
         try:
-            return self.template.chat, self.template.system
+            return self.template.chat, self.template.system, self.template.begins_thought
         except (EngineError, MissingExtraError):
-            return True, True  # a forecast takes the usual; who asks is told what is wrong
+            return True, True, False  # a forecast takes the usual; who asks is told what is wrong
 
     @cached_property
     def _context(self) -> int:
@@ -79,7 +79,9 @@ class LocalEngine(LocalModel):
         if self.adapter is not None:
             names = (ADAPTER, "adapter_model.safetensors")
             pins["adapter"] = digest_of(folder_digests(self.adapter, names))
-        with suppress(EngineError):  # without a tokenizer there are no answers to tell apart
+        with suppress(
+            EngineError, MissingExtraError
+        ):  # without a tokenizer there are no answers to tell apart
             if self.template.about or "chat_template.jinja" not in pins:
                 pins["template"] = digest_of([self.template.jinja, self.template.about])
         pins["precision"] = precision()

@@ -58,7 +58,7 @@ def test_an_answer_keeps_to_a_schema(served: str) -> None:
 
 def test_too_long_a_prompt_is_refused_in_its_own_words(served: str) -> None:
     [(_, answer)] = EndpointEngine("smollm2", served).complete([question("word " * 3000)])
-    assert answer.kind == "HTTP 400"
+    assert answer.kind == "too long"
     assert "exceed" in str(answer.error)
     assert answer.is_own_fault
 
