@@ -196,7 +196,8 @@ def _searched_by(task: Task, data: Data) -> Iterator[str]:
             unspaced = has_no_spaces(" ".join(texts[source][:SEEN_TEXTS]))
             by = "characters and pairs of them" if unspaced else in_words(language)
             how.setdefault(by, []).append(source)
-    told = "as data.language says" if task.data.language else "data.language names another language"
+    other = "set data.language if they are in another language"
+    told = "as data.language says" if task.data.language else other
     for by, searched in how.items():
         yield f"search by words: {' and '.join(searched)} by {by}; {told}"
 
