@@ -16,6 +16,8 @@ from ladder.engines import open_engine
 from ladder.engines.passport import PASSPORT, read_passport
 from ladder.errors import EngineError
 
+pytestmark = pytest.mark.slow  # each makes or climbs something real, and takes seconds
+
 torch = pytest.importorskip("torch")
 gguf = pytest.importorskip("gguf")
 

@@ -29,6 +29,8 @@ from ladder.training.launch import train
 from ladder.training.recipes import find_recipe
 from ladder.wording import span
 
+pytestmark = pytest.mark.slow  # each makes or climbs something real, and takes seconds
+
 torch = pytest.importorskip("torch")
 
 

@@ -19,6 +19,8 @@ from ladder.progress import Quiet
 from ladder.rungs import r1_prompt
 from ladder.task import Prices, Task, load_task
 
+pytestmark = pytest.mark.slow  # each makes or climbs something real, and takes seconds
+
 SOURCE = ROOT / "evalsets/r1_guest_feedback"
 SPEED = Speed(read=1000, write=100, read_alone=500, write_alone=10)
 

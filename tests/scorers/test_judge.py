@@ -566,7 +566,7 @@ def town_server(rows: list[dict[str, str]]) -> FaultyServer:
     def script(seen: Seen) -> Step:
         if seen.payload["model"] == "tiny":
             at = sum(map(ord, seen.question))
-            return says(f"It is {towns[seen.question]}." if at % 5 else "It is Paris.")
+            return says(f"It is {towns.get(seen.question)}." if at % 5 else "It is Paris.")
         messages = tuple((m["role"], m["content"]) for m in seen.payload["messages"])
         shown = material(messages)
         return says("both") if shown["question"] == never else fair(shown)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import replace
 
-from ladder.engines.base import CUT_BEFORE_TEXT, Abilities, Completion, Request
+from ladder.engines.base import CUT_BEFORE_TEXT, OWN_KINDS, Abilities, Completion, Request
 from ladder.engines.endpoint.access import address_of, open_client
 from ladder.engines.endpoint.breaker import Breaker, Patience
 from ladder.engines.endpoint.call import Call
@@ -147,7 +147,7 @@ class EndpointEngine:
             if greet:
                 [(_, said)] = asking.complete([GREETING])
                 thinks = said.thought_tokens > 0 or said.kind in (CUT_BEFORE_TEXT, THOUGHTS_ONLY)
-                if said.error is not None and not thinks:
+                if said.error is not None and said.kind not in OWN_KINDS:
                     return None
             asking._support = Support()  # what is refused of a text is no matter of chats
             [(_, text)] = asking.complete([CONTINUED])

@@ -28,6 +28,8 @@ from ladder.retrieval.stores.store import (
     stays_here,
 )
 
+pytestmark = pytest.mark.slow  # each makes or climbs something real, and takes seconds
+
 KINDS = sorted(STORES)
 DEPTH = 17
 OPEN = """
