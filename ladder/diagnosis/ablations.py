@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ladder.diagnosis.changes import changes, diagnostic_ablations
-from ladder.diagnosis.cut_answers import Longer, ask_for_longer
+from ladder.diagnosis.cut_answers import ask_for_longer
 from ladder.diagnosis.rules import NOT_FOUND, NOT_THERE, WRONG_BELOW, Ablations, diagnose
 from ladder.economy.cost import since
 from ladder.evidence import Ablation, Candidate, Diagnosis, Gap, Retrieval, Verdict
@@ -51,30 +51,18 @@ def explain(
     production = scores_of(outcomes)
     # Ablations cost calls: none is run where nothing is missed, or the score holds so far.
     asked = missed and not score_holds(verdict)
-    longer = ask_for_longer(evaluator, candidate, _answered(outcomes)) if asked else None
-    ablations = Ablations(production)
-    if asked:
-        ablations = run_ablations(evaluator, candidate, outcomes, longer)
+    ablations = run_ablations(evaluator, candidate, outcomes) if asked else Ablations(production)
     found = diagnose(candidate.way, verdict, ablations, gate, fixes)
-    took = since(before, evaluator.models.asked)
-    return found.but(asked=took, cut=longer.found if longer else None)
-
-
-def _answered(outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """Return the rows that causes are looked for in: the first ones with a score."""
-    return enough([outcome for outcome in outcomes if outcome.score is not None])
+    return found.but(asked=since(before, evaluator.models.asked))
 
 
 def run_ablations(
-    evaluator: Evaluator,
-    candidate: Candidate,
-    outcomes: Sequence[Outcome],
-    longer: Longer | None = None,
-    *,
-    every: bool = False,
+    evaluator: Evaluator, candidate: Candidate, outcomes: Sequence[Outcome], *, every: bool = False
 ) -> Ablations:
     """Answer the first rows, or every row, in each way that tells causes apart."""
-    judged = [o for o in outcomes if o.score is not None] if every else _answered(outcomes)
+    answered = [outcome for outcome in outcomes if outcome.score is not None]
+    judged = answered if every else enough(answered)
+    longer = ask_for_longer(evaluator, candidate, judged)
     rows = [outcome.sample for outcome in judged]
     changed: dict[Ablation, Mapping[str, float]] = {
         "lenient": {
@@ -93,7 +81,8 @@ def run_ablations(
     return Ablations(
         production=scores_of(judged),
         changed=changed,
-        cut=frozenset(longer.scores) if longer else frozenset(),
+        cut=longer.found if longer else None,
+        cut_rows=frozenset(longer.scores) if longer else frozenset(),
         places=places(evaluator, retrieval, rows) if retrieval else {},
         k=retrieval.k if retrieval else 0,
         guessed="oracle" in changed and not any(row.doc_ids for row in rows),

@@ -21,6 +21,7 @@ from ladder.evidence import (
     Ablation,
     Cause,
     CauseName,
+    CutAnswers,
     Diagnosis,
     Estimate,
     Gap,
@@ -58,13 +59,15 @@ class Ablations:
     """Texts that are put in context."""
     guessed: bool = False
     """The rows name no document: what holds the answer's words stood in for the right ones."""
-    cut: frozenset[str] = frozenset()
+    cut: CutAnswers | None = None
+    """How many answers were cut, and the limit that would do; None: none was."""
+    cut_rows: frozenset[str] = frozenset()
     """Rows whose answer was cut, and asked for again with a higher limit (`longer`)."""
 
     def cut_short(self, row: str) -> bool:
         """Tell whether the end that a row's answer lacks would have made it right, or better."""
         longer = self.changed.get("longer", {}).get(row, 0.0)
-        return row in self.cut and longer >= WRONG_BELOW and longer > self.production[row]
+        return row in self.cut_rows and longer >= WRONG_BELOW and longer > self.production[row]
 
     def score(self, ablation: Ablation) -> float:
         """Return an ablation's mean score."""
@@ -109,14 +112,17 @@ def diagnose(
     held = way == "retrieving" and _right_documents_hold(
         ablations, wrong, min_score, 1 - confidence
     )
-    refuses = _unfit("context", fixes) if held else ()
+    gap: Gap | None = "context" if held else None
     if 2 * sum(map(ablations.cut_short, wrong)) >= len(wrong) > 0:
-        refuses = _unfit("length", fixes)  # what else is wrong shows once answers are whole
-    elif refuses:
+        gap = "length"  # what else is wrong shows once answers are whole
+    refuses = _unfit(gap, fixes) if gap else ()
+    if gap == "context" and refuses:
         causes = [cause for cause in causes if cause.name != "skill"]
     return Diagnosis(
         causes=tuple(causes),
+        gap=gap,
         refuses=refuses,
+        cut=ablations.cut,
         ablations=scores,
         without_oracle=_where_oracle(ablations) if ablations.changed.get("oracle") else None,
         unresolved=_unresolved(way, ablations),
@@ -271,4 +277,5 @@ def _only_cost_or_latency(
 ) -> Diagnosis:
     names: dict[str, CauseName] = {"max_cost_usd_per_1k": "cost", "max_p95_ms": "latency"}
     causes = tuple(Cause(name=names[limit], share=0.0) for limit in failed if limit in names)
-    return Diagnosis(causes=causes, refuses=_unfit("cost", fixes) if causes else ())
+    refuses = _unfit("cost", fixes) if causes else ()
+    return Diagnosis(causes=causes, gap="cost" if causes else None, refuses=refuses)

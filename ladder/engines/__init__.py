@@ -46,9 +46,6 @@ class Greeted(NamedTuple):
     """Tokens that fit into prompt and answer, as the server tells; None: it does not."""
 
 
-"""(whether there was an answer, what is known now)."""
-
-
 @dataclass(frozen=True)
 class Kind:
     """A kind of engine: the word before the colon of a model reference."""

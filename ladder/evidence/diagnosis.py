@@ -108,8 +108,10 @@ class Diagnosis(Record):
     RETIRED = frozenset({"sentence", "untold"})
 
     causes: tuple[Cause, ...]
+    gap: Gap | None = None
+    """What is lacking, where that is shown; None: it is not, or the file was written before."""
     refuses: tuple[RungName, ...] = ()
-    """Rungs that cannot fix these causes."""
+    """Rungs that cannot fix that gap."""
     ablations: dict[str, Estimate] = {}
     """Ablation -> score of the same rows with one thing changed."""
     without_oracle: float | None = None

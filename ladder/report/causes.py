@@ -117,7 +117,7 @@ def diagnosis_sentence(attempt: Attempt) -> str:
         return _only_cost_or_latency(found)
     if verdict and score_holds(verdict):
         return "The score holds so far; the rows are too few to prove it."
-    if found.cut and any(cause.name == "cut" and cause.share >= 0.5 for cause in found.causes):
+    if found.gap == "length" and found.cut:
         return f"{cut_in_words(found.cut)} Training is refused: set the limit, then assess again."
     if found.refuses:
         return _context_gap(found)
