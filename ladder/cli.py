@@ -104,7 +104,8 @@ def check(
     ] = None,
 ) -> None:
     """Read a task and its rows; report every mistake, and what rows and endpoints can tell."""
-    from ladder.commands.check import Greet, check_task
+    from ladder.commands.check import check_task
+    from ladder.commands.endpoints import Greet
 
     greet: Greet = "known" if connect is None else "all" if connect else "none"
     for line in check_task(task, data, greet):
