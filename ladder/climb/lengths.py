@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ladder.climb.rehearsal import Absent, Stands, stands_for
-from ladder.engines import is_served
+from ladder.engines import Request, is_served
+from ladder.engines.context import beyond_context
 from ladder.errors import EngineError
 from ladder.language.tokens import is_prose, most_tokens
 from ladder.models.models import base_is_local
@@ -77,12 +78,13 @@ def _long_inputs(
     engine: Stands, samples: Sequence[Sample], limit: int, context: int
 ) -> Iterator[str]:
     longest = sorted(samples, key=lambda sample: len(sample.input), reverse=True)[:MOST_COUNTED]
-    sizes = [engine.count_tokens(sample.input) for sample in longest]
-    over = sum(size + limit > context for size in sizes)
+    requests = [Request(text=sample.input, max_tokens=limit) for sample in longest]
+    over = len(beyond_context(engine, requests, context))
     if over:
+        size = engine.count_tokens(longest[0].input)
         most = "or more " if over == MOST_COUNTED else ""
         yield (
             f"warning: {over:,} {most}of {len(samples):,} inputs do not fit the model's context of "
-            f"{context:,} tokens (row {longest[0].id} alone has about {sizes[0]:,}): they will "
+            f"{context:,} tokens (row {longest[0].id} alone has about {size:,}): they will "
             "have no answer. Shorten them, or name a model with a larger context"
         )

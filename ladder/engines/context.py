@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
-from ladder.engines.base import Engine, Request
+from ladder.engines.base import Abilities, Request
 from ladder.errors import EngineError
 
 TOKENS_A_TURN = 4
 """What marks a turn takes in most chat templates, where the template is not at hand."""
 
 
-def beyond_context(engine: Engine, requests: Sequence[Request]) -> list[int]:
+class Reads(Protocol):
+    """What is asked of an engine here: its abilities, and how it counts."""
+
+    @property
+    def abilities(self) -> Abilities:
+        """What the engine can do."""
+        ...
+
+    @property
+    def count_tokens(self) -> Callable[[str], int]:
+        """Text -> its tokens."""
+        ...
+
+
+def beyond_context(
+    engine: Reads, requests: Sequence[Request], context: int | None = None
+) -> list[int]:
     """Return the positions of requests whose prompt and answer do not fit the model together.
 
     A local model's prompts are cut by its own tokenizer and template, without its weights; of
@@ -20,8 +37,9 @@ def beyond_context(engine: Engine, requests: Sequence[Request]) -> list[int]:
     Args:
         engine: who would answer; a cached engine is looked through.
         requests: with the tokens that each answer may have.
+        context: tokens that fit, where that is known better; None: as the engine says.
     """
-    most = engine.abilities.context
+    most = context or engine.abilities.context
     return [
         at
         for at, request in enumerate(requests)
@@ -29,7 +47,7 @@ def beyond_context(engine: Engine, requests: Sequence[Request]) -> list[int]:
     ]
 
 
-def prompt_tokens(engine: Engine, request: Request) -> int:
+def prompt_tokens(engine: Reads, request: Request) -> int:
     """Return the tokens of a request's prompt: exact where the engine makes the prompt itself."""
     inner = getattr(engine, "engine", engine)
     encode = getattr(inner, "encode", None)

@@ -109,6 +109,5 @@ def read_input(bench: Bench, draft: Draft, completion: Completion) -> str:
     """Return the written input; empty where it is none: nothing, cut off, or the prompt's lines."""
     asks, answers = wordings(bench.evaluator)[0]
     text = one_line(completion.text.strip().removeprefix(f"{asks}:"))
-    cut = completion.tokens_out >= draft.request.max_tokens
     marked = any(f"{mark}:" in text for mark in (asks, answers))
-    return "" if cut or marked or not any(map(str.isalnum, text)) else text
+    return "" if completion.cut or marked or not any(map(str.isalnum, text)) else text

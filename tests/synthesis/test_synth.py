@@ -323,7 +323,7 @@ def test_a_plain_teacher_is_asked_in_plain_form_and_scores_the_labels(tmp_path):
     texts = [fresh(draft.kind, draft.number) for draft in asked]
     pairs = [(d.request, Completion(text=f" {t}")) for d, t in zip(asked, texts, strict=True)]
     cut = asked[5].request
-    pairs[5] = (cut, Completion(text=f" {texts[5]}", tokens_out=cut.max_tokens))
+    pairs[5] = (cut, Completion(text=f" {texts[5]}", tokens_out=cut.max_tokens, cut=True))
     pairs += scored(bench, [Sample(f"synth-{at}", text, "") for at, text in enumerate(texts)])
     record(tmp_path / "recorded.jsonl", pairs)
     found, path = run(task, tmp_path, 6)
