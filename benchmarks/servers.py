@@ -32,6 +32,7 @@ from ladder.hardware import hardware
 
 ROOT = Path(__file__).parent.parent
 MOST_SECONDS = 3600
+OUTAGE_SECONDS = 5
 LLAMA = f"""
 import sys, time, xllamacpp
 wanted = xllamacpp.CommonParams()
@@ -85,6 +86,12 @@ class Server:
             self.process.kill()
             self.process.wait(timeout=30)
 
+    def restart(self) -> None:
+        """End it, and start it again after an outage."""
+        self.kill()
+        time.sleep(OUTAGE_SECONDS)
+        self.start()
+
 
 def assessed(task: Path, runs: Path, until: str) -> tuple[str, str, float]:
     """Assess a task; return the chosen rung, its score in words, and the seconds it took."""
@@ -131,7 +138,7 @@ def main() -> None:
         values["rules"] = {"request_timeout_s": 300}
         (home / "served.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
         server.start()
-        killer = threading.Timer(given.kill, lambda: (server.kill(), time.sleep(5), server.start()))
+        killer = threading.Timer(given.kill or 0.0, server.restart)
         killer.daemon = True
         if given.kill:
             killer.start()

@@ -146,7 +146,7 @@ def climb_task(bench: Bench, *, until: RungName | None, every: bool) -> Climbed:
     """Measure the control, climb, and put the chosen rung to the held-out test examples."""
     found = Climbed()
     try:
-        bench.evaluator.models.learn_abilities(bench.task.models.base)
+        bench.evaluator.models.learn_abilities()
         found.judge = judge_agreement(bench.evaluator)
         if found.judge:
             bench.evaluator.watch.say(judge_line(found.judge))

@@ -43,6 +43,7 @@ def train_task(
         TrainingError: the recipe cannot learn from this task's rows, or its program failed.
     """
     bench = open_bench(task, runs, watch)
+    bench.evaluator.models.learn_abilities()
     found = find_recipe(recipe, task.folder, own=True)
     if not bench.data.train:
         raise TrainingError(f"{task.source}: no training examples; name some under `data: train`")

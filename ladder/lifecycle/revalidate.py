@@ -105,7 +105,7 @@ def revalidate(path: Path, watch: Watch, granted: Granted = "trusted") -> Revali
     with _own_folder(path.parent / CHECKS, stamp) as folder:
         bench = open_bench(task, folder, watch, cache=folder / COMPLETIONS)
         try:
-            bench.evaluator.models.learn_abilities(plan.candidate.model)
+            bench.evaluator.models.learn_abilities()
             result = _measured_again(bench, plan)
         except PassportError as error:
             result = Revalidation(None, None, (), (f"the artefact is refused: {error}",))

@@ -123,14 +123,18 @@ class Models:
         """Count what was not asked of an engine: a training that a rehearsal foresees."""
         self.asked = together(self.asked, asked)
 
-    def learn_abilities(self, model: ModelRef) -> None:
-        """Have a served model asked what it can do, once; what is found is kept."""
+    def learn_abilities(self) -> None:
+        """Have the served models that write answers asked what they can do; it is kept."""
+        named = self.task.models
+        for model in dict.fromkeys(filter(None, (named.base, named.teacher, named.student))):
+            if is_served(model):
+                self._learn(model)
+
+    def _learn(self, model: ModelRef) -> None:
         cached = self.engine(model)
-        engine = cached.engine
+        engine, greet = cached.engine, self.task.answer.max_tokens is None
         if not isinstance(engine, Learning):
             return
-
-        greet = self.task.answer.max_tokens is None
 
         def learnt() -> dict[str, bool]:
             found = engine.learn(greet=greet)
