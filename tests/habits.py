@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ladder.engines.local import LocalEngine
+
 TURN = "{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>\n' }}"
 ASKS = "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 EACH = "{% for m in messages %}"
@@ -156,3 +158,15 @@ def with_habit(habit: str, model: Path, folder: Path) -> Path:
             shutil.copyfile(file, folder / file.name)
     HABITS[habit](folder)
     return folder
+
+
+def opener(smollm: Path, root: Path) -> Callable[[str], LocalEngine]:
+    """Return what opens an engine on a folder of each habit, once; no weights are loaded."""
+    made: dict[str, LocalEngine] = {}
+
+    def engine(habit: str) -> LocalEngine:
+        if habit not in made:
+            made[habit] = LocalEngine(with_habit(habit, smollm, root / habit.replace(" ", "-")))
+        return made[habit]
+
+    return engine

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from engines.endpoint.asking import answer_of, ask, engine_for
 from engines.faulty_server import FaultyServer, Seen, Step, raw, saying
+from small_tasks import write_task
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
@@ -477,23 +478,16 @@ def test_references_are_taken_apart(text: str, name: str, place: str) -> None:
 
 
 def task(folder: Path, model: str, target: str = "refund", **answer: Any) -> Path:
-    for name, count in (("train", 20), ("test", 40)):
-        rows = (
-            {"input": f"{name} {n} about river {n * n}", "target": target} for n in range(count)
-        )
-        (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    values = {
-        "name": "t",
-        "goal": "Say it.",
-        "data": {"train": "train.jsonl", "test": "test.jsonl"},
-        "answer": {"type": "text", **answer},
-        "score": "exact_match",
-        "gate": {"min_score": 0.8},
-        "models": {"base": model},
-        "rungs": ["prompt"],
-    }
-    (folder / "task.yaml").write_text(json.dumps(values))
-    return folder / "task.yaml"
+    return write_task(
+        folder,
+        lambda name, n: {"input": f"{name} {n} about river {n * n}", "target": target},
+        *(20, 40),
+        answer={"type": "text", **answer},
+        score="exact_match",
+        gate={"min_score": 0.8},
+        models={"base": model},
+        rungs=["prompt"],
+    )
 
 
 @pytest.mark.parametrize(

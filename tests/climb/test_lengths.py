@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-import yaml
+from small_tasks import write_task
 
 from ladder.commands.check import check_task
 
 
 def said(folder: Path, target: str, words: int = 5, **answer: object) -> str:
     """Return what check says of rows whose inputs have so many words, all of them their own."""
-    for name, count in (("train", 20), ("test", 60)):
-        rows = (
-            {
-                "input": " ".join(f"{name}{n * 7919 + word * 104729}" for word in range(words)),
-                "target": f"{target} {n}",
-            }
-            for n in range(count)
-        )
-        (folder / f"{name}.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
-    values = {
-        "name": "lengths",
-        "goal": "Answer the question.",
-        "data": {"train": "train.jsonl", "test": "test.jsonl"},
-        "answer": {"type": "text", **answer},
-        "score": "token_f1",
-        "gate": {"min_score": 0.5, "when_undecided": "lean"},
-    }
-    (folder / "task.yaml").write_text(yaml.safe_dump(values))
-    return "\n".join(check_task(folder / "task.yaml", None))
+    path = write_task(
+        folder,
+        lambda name, n: {
+            "input": " ".join(f"{name}{n * 7919 + word * 104729}" for word in range(words)),
+            "target": f"{target} {n}",
+        },
+        *(20, 60),
+        answer={"type": "text", **answer},
+        score="token_f1",
+        gate={"min_score": 0.5, "when_undecided": "lean"},
+    )
+    return "\n".join(check_task(path, None))
 
 
 def test_targets_beyond_the_limit_are_counted_and_the_limit_that_would_do_is_named(tmp_path):

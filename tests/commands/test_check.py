@@ -9,6 +9,7 @@ import pytest
 import yaml
 from engines.endpoint.asking import unused_url
 from engines.faulty_server import FaultyServer, saying
+from small_tasks import write_task
 
 from ladder.commands.check import check_task
 from ladder.errors import LadderError, TaskError
@@ -20,23 +21,18 @@ CLOSED = {
 }
 
 
+def question(name: str, n: int) -> dict[str, str]:
+    return {"id": f"{name} {n}", "input": f"{name} {n * 7919} words"}
+
+
 def task_in(folder: Path, target: str = '{{"intent": "play", "n": {n}}}', **answer: object) -> Path:
-    for name, count in (("train", 60), ("test", 300)):
-        rows = (
-            {"id": f"{name} {n}", "input": f"{name} {n * 7919} words", "target": target.format(n=n)}
-            for n in range(count)
-        )
-        (folder / f"{name}.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
-    values = {
-        "name": "commands",
-        "goal": "Turn the command into JSON.",
-        "data": {"train": "train.jsonl", "test": "test.jsonl"},
-        "answer": {"type": "json", **answer},
-        "score": "json_fields",
-        "gate": {"min_score": 0.5},
-    }
-    (folder / "task.yaml").write_text(yaml.safe_dump(values))
-    return folder / "task.yaml"
+    return write_task(
+        folder,
+        lambda name, n: {**question(name, n), "target": target.format(n=n)},
+        *(60, 300),
+        answer={"type": "json", **answer},
+        score="json_fields",
+    )
 
 
 @pytest.mark.parametrize(
@@ -204,26 +200,14 @@ def test_a_server_that_the_user_has_a_key_for_is_greeted(tmp_path, settings_at, 
 
 def texts(folder: Path, targets: list[str], score: object, **answer: object) -> str:
     """Return what `check` says of a task whose targets are these in turn."""
-    for name, count in (("train", 60), ("test", 200)):
-        rows = (
-            {
-                "id": f"{name} {n}",
-                "input": f"{name} {n * 7919} words",
-                "target": targets[n % len(targets)],
-            }
-            for n in range(count)
-        )
-        (folder / f"{name}.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
-    values = {
-        "name": "texts",
-        "goal": "Answer the question.",
-        "data": {"train": "train.jsonl", "test": "test.jsonl"},
-        "answer": {"type": "text", **answer},
-        "score": score,
-        "gate": {"min_score": 0.5},
-    }
-    (folder / "task.yaml").write_text(yaml.safe_dump(values))
-    return "\n".join(check_task(folder / "task.yaml", None))
+    path = write_task(
+        folder,
+        lambda name, n: {**question(name, n), "target": targets[n % len(targets)]},
+        *(60, 200),
+        answer={"type": "text", **answer},
+        score=score,
+    )
+    return "\n".join(check_task(path, None))
 
 
 @pytest.mark.parametrize(

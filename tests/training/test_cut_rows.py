@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from conftest import program
-from habits import CHATLESS, HABITS, with_habit
+from habits import CHATLESS, HABITS, opener
 
 from ladder.engines.base import Request
 from ladder.engines.local import LocalEngine
@@ -31,15 +31,7 @@ ANSWERS = ("blue", "  blue <file_sep> and\nwhite ", "12.5")
 
 @pytest.fixture(scope="module")
 def models(smollm, tmp_path_factory):
-    root = tmp_path_factory.mktemp("habits")
-    made: dict[str, LocalEngine] = {}
-
-    def engine(habit: str) -> LocalEngine:
-        if habit not in made:
-            made[habit] = LocalEngine(with_habit(habit, smollm, root / habit.replace(" ", "-")))
-        return made[habit]
-
-    return engine
+    return opener(smollm, tmp_path_factory.mktemp("habits"))
 
 
 @cache

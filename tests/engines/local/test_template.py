@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT, program
-from habits import CHATLESS, HABITS, SYSTEMLESS, with_habit
+from habits import CHATLESS, HABITS, SYSTEMLESS, opener
 
 from ladder.engines.base import Request
 from ladder.engines.local import LocalEngine
@@ -23,16 +23,7 @@ PLAIN = "Text: The sky\nColour:"
 
 @pytest.fixture(scope="module")
 def models(smollm, tmp_path_factory):
-    """Engines on a folder of each habit, opened once; no weights are loaded."""
-    root = tmp_path_factory.mktemp("habits")
-    made: dict[str, LocalEngine] = {}
-
-    def engine(habit: str) -> LocalEngine:
-        if habit not in made:
-            made[habit] = LocalEngine(with_habit(habit, smollm, root / habit.replace(" ", "-")))
-        return made[habit]
-
-    return engine
+    return opener(smollm, tmp_path_factory.mktemp("habits"))
 
 
 def as_dicts(*turns: tuple[str, str]) -> list[dict[str, str]]:
