@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ladder.climb.rehearsal import Absent, Stands, stands_for
+from ladder.climb.stand_ins import Absent, stand_in
 from ladder.engines import Request, is_served
-from ladder.engines.context import beyond_context
+from ladder.engines.context import Counts, beyond_context
 from ladder.errors import EngineError
 from ladder.language.tokens import is_prose, most_tokens
 from ladder.models.models import base_is_local
@@ -39,7 +39,7 @@ def length_warnings(task: Task, data: Data, context: int | None = None) -> Itera
     most = max((len(sample.input.encode()) for sample in samples), default=0)
     long = context is not None or most + (limit or 0) > SMALL_CONTEXT
     try:
-        engine = stands_for(task, task.models.base) if generated or long else Absent()
+        engine = stand_in(task, task.models.base) if generated or long else Absent()
         if generated and limit is not None:
             exact = local and not isinstance(engine, Absent)
             yield from _cut_targets(engine, samples, limit, exact=exact)
@@ -51,7 +51,7 @@ def length_warnings(task: Task, data: Data, context: int | None = None) -> Itera
 
 
 def _cut_targets(
-    engine: Stands, samples: Sequence[Sample], limit: int, *, exact: bool
+    engine: Counts, samples: Sequence[Sample], limit: int, *, exact: bool
 ) -> Iterator[str]:
     longest = sorted({sample.target for sample in samples}, key=len, reverse=True)[:MOST_COUNTED]
     sizes = {target: engine.count_tokens(target) for target in longest}
@@ -75,7 +75,7 @@ def _cut_targets(
 
 
 def _long_inputs(
-    engine: Stands, samples: Sequence[Sample], limit: int, context: int
+    engine: Counts, samples: Sequence[Sample], limit: int, context: int
 ) -> Iterator[str]:
     longest = sorted(samples, key=lambda sample: len(sample.input), reverse=True)[:MOST_COUNTED]
     requests = [Request(text=sample.input, max_tokens=limit) for sample in longest]

@@ -15,24 +15,21 @@ from hashlib import sha256
 from pathlib import Path
 from random import Random
 from statistics import fmean
-from typing import Protocol
 
 import yaml
 
 from ladder.climb.attempt import attempt_rung
 from ladder.climb.opening import open_bench
+from ladder.climb.stand_ins import stand_in
 from ladder.economy.cost import machine_usd, since
-from ladder.engines import open_engine
-from ladder.engines.base import Abilities, Completion, Request
-from ladder.engines.bundled import first_use
+from ladder.engines.base import Completion, Request
+from ladder.engines.context import Counts
 from ladder.engines.speed import Speed
-from ladder.errors import MissingExtraError
 from ladder.evaluation.confirm import confirm
 from ladder.evaluation.control import measure_control
 from ladder.evaluation.people import judge_agreement
 from ladder.evidence import Asked, Build, Candidate, Memory
 from ladder.inference.evaluator import Evaluator, Scorers
-from ladder.language.tokens import likely_tokens
 from ladder.models.cache import Cache, CachedEngine
 from ladder.models.models import Models
 from ladder.progress import Quiet, Watch
@@ -66,42 +63,19 @@ REHEARSED = "rehearsed"
 SEALED, JUDGE = "sealed", "judge"
 
 
-class Stands(Protocol):
-    """What the rehearsal needs to know of the engine that it stands for."""
-
-    @property
-    def abilities(self) -> Abilities:
-        """What the engine can do."""
-        ...
-
-    def count_tokens(self, text: str) -> int:
-        """Return the engine's count."""
-        ...
-
-
-class Absent:
-    """A model of this machine that is not there yet: it is not fetched or converted to guess."""
-
-    abilities = Abilities(plain=True, scores_choices=True, json_schema=True)
-
-    def count_tokens(self, text: str) -> int:
-        """Return an estimate."""
-        return likely_tokens(text)
-
-
 class RehearsedEngine:
     """Counts what it is asked and answers by a draw."""
 
     def __init__(
         self,
         name: str,
-        stands_for: Stands,
+        real: Counts,
         speed: Speed,
         texts: Sequence[str],
     ) -> None:
         self.name = name
-        self.abilities = stands_for.abilities
-        self.count_tokens = stands_for.count_tokens
+        self.abilities = real.abilities
+        self.count_tokens = real.count_tokens
         self.speed = speed
         self.texts = texts or ("",)
         longest = max(map(self.count_tokens, self.texts))
@@ -247,7 +221,9 @@ def rehearsed(bench: Bench, speed: Speed, deal: int, folder: Path) -> Bench:
     texts = [sample.target for sample in data.train[:200]]
 
     def opener(model: ModelRef, adapter: str | None) -> RehearsedEngine:
-        return RehearsedEngine(f"{model} {adapter}", stands_for(task, model), speed, texts)
+        counted = task.models.base if model.name == REHEARSED else model  # a trained one like it
+        engine = stand_in(task, counted)
+        return RehearsedEngine(f"{model} {adapter}", engine, speed, texts)
 
     cache = Cache(folder / "rehearsal.sqlite")
     models = Models(task, cache, watch, opener)
@@ -320,18 +296,6 @@ def _mean(found: Sequence[Asked | str]) -> Asked | str:
         seconds=fmean(one.seconds for one in asked),
         usd=fmean(one.usd for one in asked),
     )
-
-
-def stands_for(task: Task, model: ModelRef) -> Stands:
-    """Return the engine that a rehearsal counts with. Trained models count like their base."""
-    name = task.models.base if model.name == REHEARSED else model
-    folders = (Path(name.name), task.folder / name.name)
-    if first_use(name) or (name.kind == "hf" and not any(folder.is_dir() for folder in folders)):
-        return Absent()
-    try:
-        return open_engine(name, None, task.folder)
-    except MissingExtraError:
-        return Absent()
 
 
 def _since(before: Asked, models: Models) -> Asked:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from ladder.engines.base import Abilities, Request
@@ -12,22 +12,21 @@ TOKENS_A_TURN = 4
 """What marks a turn takes in most chat templates, where the template is not at hand."""
 
 
-class Reads(Protocol):
-    """What is asked of an engine here: its abilities, and how it counts."""
+class Counts(Protocol):
+    """What is known of an engine without asking it: what it can do, and how it counts."""
 
     @property
     def abilities(self) -> Abilities:
         """What the engine can do."""
         ...
 
-    @property
-    def count_tokens(self) -> Callable[[str], int]:
-        """Text -> its tokens."""
+    def count_tokens(self, text: str) -> int:
+        """Return the engine's count."""
         ...
 
 
 def beyond_context(
-    engine: Reads, requests: Sequence[Request], context: int | None = None
+    engine: Counts, requests: Sequence[Request], context: int | None = None
 ) -> list[int]:
     """Return the positions of requests whose prompt and answer do not fit the model together.
 
@@ -47,7 +46,7 @@ def beyond_context(
     ]
 
 
-def prompt_tokens(engine: Reads, request: Request) -> int:
+def prompt_tokens(engine: Counts, request: Request) -> int:
     """Return the tokens of a request's prompt: exact where the engine makes the prompt itself."""
     inner = getattr(engine, "engine", engine)
     encode = getattr(inner, "encode", None)

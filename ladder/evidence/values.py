@@ -69,6 +69,8 @@ class TokenUse(Record):
 
     input_mean: float
     output_mean: float
+    thoughts_mean: float = 0.0
+    """Of `output_mean`: what the model thought before it answered."""
 
 
 class Asked(Record):

@@ -61,6 +61,7 @@ def taken_together(parts: Sequence[Completion], said: Completion, seconds: float
         said,
         tokens_in=sum(part.tokens_in for part in parts),
         tokens_out=sum(part.tokens_out for part in parts),
+        thought_tokens=sum(part.thought_tokens for part in parts),
         seconds=seconds,
         first_s=None,
         cached=all(part.cached for part in parts),

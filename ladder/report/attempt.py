@@ -33,6 +33,11 @@ def attempt_lines(attempt: Attempt, attempts: Sequence[Attempt]) -> Iterator[str
         return
     yield f"Winner: {attempt.candidate.description}. {reason}.\n"
     yield from _limit_lines(attempt)
+    if m.tokens.thoughts_mean:
+        yield (
+            f"\nOf {m.tokens.output_mean:.0f} tokens of an answer {m.tokens.thoughts_mean:.0f} are "
+            "thoughts before it: they are paid and waited for, and never scored."
+        )
     if m.negotiated:
         yield f"\nThe server refused how requests were put. Sent: {'; '.join(m.negotiated)}."
     yield from _failed_lines(attempt)
