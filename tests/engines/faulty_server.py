@@ -15,9 +15,11 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+NOT_THERE = b"404 page not found"
 
 
 @dataclass(frozen=True)
@@ -119,8 +121,10 @@ class Seen:
 
     @property
     def question(self) -> str:
-        content: str = self.payload["messages"][-1]["content"]
-        return content
+        """What was asked last, or the text to continue."""
+        turns = self.payload.get("messages")
+        said: str = turns[-1]["content"] if turns else self.payload["prompt"]
+        return said
 
 
 class FaultyServer:
@@ -248,7 +252,7 @@ def _handler(server: FaultyServer) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             server.got.append(self.path)
             found = server.pages.get(self.path)
-            body = b"404 page not found" if found is None else json.dumps(found).encode()
+            body = NOT_THERE if found is None else json.dumps(found).encode()
             self.send_response(404 if found is None else 200)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -270,6 +274,8 @@ def _handler(server: FaultyServer) -> type[BaseHTTPRequestHandler]:
                 server.leave()
                 return
             given = step.body(request) if callable(step.body) else step.body
+            if given is None and step.status == 200 and "messages" not in payload:
+                step, given = replace(step, status=404), NOT_THERE  # it knows chats alone
             body = _echo(request, step.usage) if given is None else given
             # Counted as gone before the last byte: the client may ask again at once after it.
             server.leave()
