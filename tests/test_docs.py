@@ -248,6 +248,16 @@ def test_every_page_of_the_docs_is_linked_from_the_first_pages():
         assert f"docs/{path.name}" in linked, path.name
 
 
+def test_the_map_names_every_layer_in_the_order_of_the_contract():
+    contract = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    layers = [layer for each in contract["contracts"] for layer in each.get("layers", ())]
+    wanted = [name.removeprefix("ladder.") for layer in layers for name in layer.split(" | ")]
+    drawn = re.search(r"```text\n(cli .*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL)
+    assert drawn
+    lines = [line.split("  ")[0] for line in drawn[1].splitlines()]
+    assert [name for line in lines for name in line.split(" | ")] == wanted
+
+
 def test_what_is_said_to_be_tried_is_tried():
     """Each line of the tables names the test that tries it, and the test is there."""
     text = (ROOT / "docs/tried.md").read_text()
