@@ -18,9 +18,9 @@ from ladder.report.reading import read_assessment
 TIMES = frozenset(
     """
     seconds created usd cost cost_usd_per_1k cost_error_usd_per_1k latency_ms requests_per_second
-    peak_memory_mb needed_mb available_mb memory_mb estimated economics savings hardware versions
-    ladder_version source folder adapter model candidate grounds ground training_methods cheaper
-    faster latency data_root fingerprint cost_basis
+    peak_memory_mb needed_mb available_mb memory_mb estimated economics savings effort hardware
+    versions ladder_version source folder adapter model candidate grounds ground training_methods
+    cheaper faster latency data_root fingerprint cost_basis
     """.split()  # noqa: SIM905 - read as words
 )
 """Fields that say how long, how much memory, what machine or which folder."""

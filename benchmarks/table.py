@@ -47,17 +47,19 @@ def row(decided: Assessment | None, every: Assessment | None) -> str:
         chosen = decided.recommendation
         word = "none" if chosen.rung is None else chosen.rung
         cells.append(f"**{word}**{', unproven' if chosen.leans_to_pass else ''}")
-        saved = decided.savings
-        cells += [f"{decided.seconds:.0f}", f"{saved.calls_made} of {saved.calls_if_exhaustive}"]
+        asked = decided.effort.by_purpose.values()
+        calls, tokens = sum(each.calls for each in asked), sum(each.tokens for each in asked)
+        cells += [f"{decided.seconds:.0f}", f"{calls:,}", f"{tokens:,}"]
     else:
-        cells += ["–", "–", "–"]
+        cells += ["–", "–", "–", "–"]
     return "| " + " | ".join(cells) + " |"
 
 
 def main() -> None:
     """Print the table."""
-    print("| task | gate | control | prompt | rag | lora | distill | chosen | seconds | calls |")
-    print("|---|---|---|---|---|---|---|---|---|---|")
+    heads = ("task", "gate", "control", *RUNGS, "chosen", "seconds", "calls", "tokens")
+    print(f"| {' | '.join(heads)} |")
+    print("|---" * len(heads) + "|")
     for _, kinds in sorted(newest(Path(sys.argv[1])).items()):
         print(row(kinds.get(False), kinds.get(True)))
 

@@ -16,6 +16,7 @@ from ladder.evidence import (
     DataReport,
     Diagnosis,
     Economics,
+    Effort,
     Estimate,
     Fix,
     Latency,
@@ -25,7 +26,6 @@ from ladder.evidence import (
     Recommendation,
     Retrieval,
     RetrievalHealth,
-    Savings,
     TaskRecord,
     TokenUse,
     TrainingMethod,
@@ -109,11 +109,17 @@ def assessment(**more: object) -> Assessment:
                 "requests_per_month": 100_000.0,
             },
         ),
-        "savings": Savings(
-            calls_made=1400,
-            calls_if_exhaustive=2200,
-            tokens_made=90_000,
-            tokens_if_exhaustive=160_000,
+        "effort": Effort(
+            by_purpose={
+                "race": Asked(calls=1_000, tokens=60_000),
+                "measuring": Asked(calls=400, tokens=30_000),
+                "training": Asked(tokens=50_000),
+            },
+            plans={
+                "every rung": Asked(calls=2_200, tokens=160_000),
+                "every candidate": Asked(calls=3_000, tokens=190_000),
+                "fixed rows": Asked(calls=1_350, tokens=136_500),
+            },
             trainings_made=1,
             training_avoided=("distill",),
         ),

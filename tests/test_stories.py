@@ -89,7 +89,7 @@ def test_every_chunk_five_times_is_mended_not_trained_for(tmp_path: Path, runs: 
     found, folder = assessed(story(tmp_path, copies=5), runs)
     assert found.recommendation.rung == "rag"
     assert [attempt.rung for attempt in found.attempts] == ["prompt", "rag"]
-    assert found.savings.trainings_made == 0
+    assert found.effort.trainings_made == 0
     rag = found.attempts[-1]
     assert rag.status == "passed"
     (fix,) = rag.fixes

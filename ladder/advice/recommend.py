@@ -11,10 +11,8 @@ from ladder.evidence import (
     Attempt,
     Candidate,
     Confirmation,
-    DataReport,
     Measurement,
     Recommendation,
-    Savings,
     TrainingMethod,
 )
 from ladder.task import RungName, Task
@@ -99,39 +97,6 @@ def _deployment(task: Task, candidate: Candidate, measured: Measurement) -> dict
         "reads": candidate.retrieval and candidate.retrieval.model_dump(),
         "fingerprint": measured.fingerprint,
     }
-
-
-def savings(
-    task: Task,
-    data: DataReport,
-    attempts: Sequence[Attempt],
-    confirming: int,
-    trainings: Sequence[RungName],
-) -> Savings:
-    """Return what was answered, against measuring every rung on every held-out example.
-
-    Args:
-        task: the user's job.
-        data: how many held-out examples there are.
-        attempts: what was measured.
-        confirming: requests on the held-out test set.
-        trainings: the rungs that train.
-    """
-    measured = [(a.rung, a.measurement) for a in attempts if a.measurement]
-    each = {rung: m.tokens.input_mean + m.tokens.output_mean for rung, m in measured}
-    made = sum(m.requests for _, m in measured) + confirming
-    tokens = sum(m.requests * each[rung] for rung, m in measured)
-    climbed = set(each)
-    rows = data.gate + data.sealed
-    most = max(each.values(), default=0.0)
-    return Savings(
-        calls_made=made,
-        calls_if_exhaustive=len(task.rungs) * rows,
-        tokens_made=round(tokens + confirming * (list(each.values()) or [0.0])[-1]),
-        tokens_if_exhaustive=round(sum(rows * each.get(rung, most) for rung in task.rungs)),
-        trainings_made=len(climbed & set(trainings)),
-        training_avoided=tuple(r for r in trainings if r in task.rungs and r not in climbed),
-    )
 
 
 def _withheld(

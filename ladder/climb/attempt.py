@@ -64,9 +64,7 @@ def race_rung(bench: Bench, rung: Rung) -> tuple[Candidate | None, tuple[RaceLin
         except NoVerdictError as error:  # it may have won: the rung cannot fail without it
             bench.evaluator.watch.say(f"  {error}")
             incumbent, name = before, f"challenge {number}: {error}"
-            lines[name] = RaceLine(
-                description=name, score=0.0, n=0, dropped=True, inconclusive=True
-            )
+            lines[name] = RaceLine(description=name, score=0.0, n=0, dropped=True, unheard=True)
     won = incumbent.digest if incumbent else ""
     last = [line.but(dropped=line.candidate != won) for line in lines.values()]
     return incumbent, tuple(sorted(last, key=lambda line: (-line.n, -line.score)))
@@ -75,10 +73,13 @@ def race_rung(bench: Bench, rung: Rung) -> tuple[Candidate | None, tuple[RaceLin
 def _race_stage(
     bench: Bench, stage: Stage, incumbent: Candidate | None
 ) -> tuple[Candidate | None, list[RaceLine]]:
-    candidates = stage(bench, incumbent)
+    models = bench.evaluator.models
+    with models.asking("prompt search"):
+        candidates = stage(bench, incumbent)
     if incumbent is not None and candidates:
         candidates = [incumbent, *candidates]
-    return race(bench.evaluator, candidates) if candidates else (incumbent, [])
+    with models.asking("race"):
+        return race(bench.evaluator, candidates) if candidates else (incumbent, [])
 
 
 def attempt_rung(bench: Bench, rung: Rung, *, every: bool = False) -> tuple[Attempt, Scores]:
@@ -103,7 +104,8 @@ def _attempted(bench: Bench, rung: Rung, *, every: bool) -> tuple[Attempt, Score
     winner, lines = race_rung(bench, rung)
     if winner is None:
         return skipped(rung, "no candidate could be built"), NO_SCORES
-    winner, fixes = apply_fixes(bench.evaluator, winner)
+    with bench.evaluator.models.asking("fixes"):
+        winner, fixed = apply_fixes(bench.evaluator, winner)
     rows = bench.data.gate
     measurement, verdict, outcomes = measure(
         bench.evaluator, winner, rows, all_rows=every, title=f"measuring {rung.NAME}"
@@ -128,7 +130,7 @@ def _attempted(bench: Bench, rung: Rung, *, every: bool) -> tuple[Attempt, Score
         measurement=measurement,
         verdict=verdict,
         diagnosis=parts.diagnosis,
-        fixes=fixes,
+        fixes=fixed,
         context=parts.context,
         retrieval=retrieval_health(bench.evaluator, winner.retrieval, rows),
         comparisons=compare(
@@ -164,10 +166,14 @@ def _explained(
     if verdict.status == "none":
         return Parts()
     diagnosis, context, taught = None, None, None
+    asking = bench.evaluator.models.asking
     if verdict.status != "pass":
-        diagnosis = explain(bench.evaluator, winner, verdict, outcomes, fixes())
+        with asking("diagnosis"):
+            diagnosis = explain(bench.evaluator, winner, verdict, outcomes, fixes())
     if diagnosis and diagnosis.ablations:  # they are run where the score is missed
-        context = context_costs(bench.evaluator, winner, [outcome.sample for outcome in outcomes])
+        rows = [outcome.sample for outcome in outcomes]
+        with asking("context curve"):
+            context = context_costs(bench.evaluator, winner, rows)
     if rung.TRAINS == "student":
         taught = against_teacher(
             bench.evaluator,
@@ -186,8 +192,8 @@ def status_of(verdict: Verdict, lines: Sequence[RaceLine]) -> Status:
     A rung fails only where each of its candidates was heard: one that failed by chance might have
     passed.
     """
-    lost = any(line.inconclusive for line in lines)
-    if lost and verdict.status != "pass" and not verdict.leans_to_pass:
+    unheard = any(line.unheard for line in lines)
+    if unheard and verdict.status != "pass" and not verdict.leans_to_pass:
         return "no verdict"
     known: dict[str, Status] = {"pass": "passed", "fail": "failed", "none": "no verdict"}
     return known.get(verdict.status, "undecided")
@@ -204,7 +210,7 @@ def refused(rung: Rung, below: Attempt) -> Attempt:
 
 
 def without_verdict(rung: Rung, reason: str) -> Attempt:
-    """Return the attempt at a rung that too many failed requests left without a verdict."""
+    """Return the attempt at a rung without a verdict: too many failed, an outage, a limit."""
     return Attempt(rung=rung.NAME, status="no verdict", reason=reason)
 
 

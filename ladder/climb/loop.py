@@ -33,11 +33,11 @@ def climb_rungs(
         EndpointDownError, SpendLimitError: the run ends; the rung has no verdict.
     """
     for rung in rungs:
-        not_climbed = refusal(bench, rung, every=every)
+        left_out = not_climbed(bench, rung, every=every)
         before = bench.evaluator.models.asked
         try:
-            if not_climbed:
-                attempt, scores = not_climbed, NO_SCORES
+            if left_out:
+                attempt, scores = left_out, NO_SCORES
             else:
                 attempt, scores = attempt_rung(bench, rung, every=every)
         except ENDED as error:
@@ -78,11 +78,11 @@ def judge_line(judge: JudgeAgreement) -> str:
     return f"judge {judge.model}: agrees with people on {span(judge.agree)} of {judge.n} answers"
 
 
-def refusal(bench: Bench, rung: Rung, *, every: bool) -> Attempt | None:
+def not_climbed(bench: Bench, rung: Rung, *, every: bool) -> Attempt | None:
     """Return the attempt at a rung that is not climbed.
 
-    None: it is climbed. It is not where it cannot be tried, cannot fix what failed below, or is
-    pointless by its own account.
+    None where it is climbed. It is not where it cannot be tried, cannot fix what failed below, or
+    is pointless by its own account.
     """
     missing = rung.needs(bench.task, bench.data) or rung.unavailable(bench)
     if missing or every:
@@ -134,7 +134,7 @@ class Climbed:
 
     @property
     def certified(self) -> bool:
-        """Whether there is an answer to keep alive: no held-out test example speaks against it."""
+        """Whether there is an answer worth revalidating: the test set does not refute it."""
         return (
             self.confirmed is not None
             and not self.stopped
@@ -156,10 +156,10 @@ def climb_task(bench: Bench, *, until: RungName | None, every: bool) -> Climbed:
         climb_rungs(bench, rungs, until=until, every=every)
         found.chosen = choose(bench.task, bench.history.attempts)
         if found.chosen and found.chosen.candidate:
-            found.confirmed = confirm(bench.evaluator, found.chosen.candidate)
-            leaky = score_with_leaks(
-                bench.evaluator, found.chosen.candidate, bench.history.scores[found.chosen.rung]
-            )
+            with bench.evaluator.models.asking("confirmation"):
+                found.confirmed = confirm(bench.evaluator, found.chosen.candidate)
+                scores = bench.history.scores[found.chosen.rung]
+                leaky = score_with_leaks(bench.evaluator, found.chosen.candidate, scores)
             found.confirmed = found.confirmed.but(leaky=leaky)
     except (*ENDED, NoVerdictError) as error:
         found.stopped = str(error)

@@ -187,7 +187,7 @@ class RehearsedTrainer:
     ) -> Build:
         """Count what the recipe would read."""
         if recipe.rows == "labels":  # a linear classifier
-            self.models.add(Asked(seconds=HEAD_SECONDS))
+            self.models.foresee(Asked(seconds=HEAD_SECONDS))
             return Build(seconds=HEAD_SECONDS, folder=REHEARSED)
         depth = KEPT_SHARE if start and start.name == "student" else 1.0
         settings = yaml.safe_load(recipe.path.read_text(encoding="utf-8"))
@@ -195,7 +195,7 @@ class RehearsedTrainer:
         read = sum(engine.count_tokens(text) for row in rows for text in texts_of(row))
         tokens = round(read * float(settings.get("num_train_epochs", 3)))
         seconds = START_SECONDS + depth * slowdown(settings) * tokens / self.speed.read
-        self.models.add(Asked(tokens=tokens, seconds=seconds))
+        self.models.foresee(Asked(tokens=tokens, seconds=seconds))
         return Build(seconds=seconds, train_tokens=tokens, folder=REHEARSED)
 
 

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ladder import __version__
-from ladder.advice.recommend import recommend, savings, with_training_methods
+from ladder.advice.effort import effort
+from ladder.advice.recommend import recommend, with_training_methods
 from ladder.advice.training_methods import training_methods
 from ladder.artefacts.card import write_card
 from ladder.climb.loop import Climbed, climb_task
@@ -100,7 +101,7 @@ def _assessment(bench: Bench, report: DataReport, found: Climbed, seconds: float
         attempts=attempts,
         recommendation=with_training_methods(advice, ways),
         economics=economics(task, len(bench.data.observed), len(bench.data.gate), attempts),
-        savings=savings(task, report, attempts, confirmed.rows if confirmed else 0, trainings),
+        effort=effort(task, report, attempts, bench.evaluator.models.needed, trainings),
         hardware=hardware(),
         versions=versions(),
         seconds=seconds,

@@ -147,13 +147,8 @@ def _answered(bench: Bench, recipe: Recipe) -> Answered:
     reads = recipe.about.reads_teacher
     if bench.task.models.teacher is None or reads or not _teaches(recipe):
         return [(sample, sample.target) for sample in samples]
-    outcomes = answer(
-        bench.evaluator,
-        teacher_of(bench.evaluator, bench.history.best(), r4_distill.NAME),
-        samples,
-        "teacher answers",
-        scored=False,
-    )
+    teacher = teacher_of(bench.evaluator, bench.history.best(), r4_distill.NAME)
+    outcomes = answer(bench.evaluator, teacher, samples, "teacher answers", scored=False)
     require_conclusive(outcomes, bench.task.gate, "the teacher's answers")
     return [(o.sample, o.text) for o in outcomes if not o.error and o.text]
 

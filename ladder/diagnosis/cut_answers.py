@@ -62,9 +62,10 @@ def ask_for_longer(
     longer = min(longer, engine.abilities.context // 2)
     if not cut or longer <= limit:
         return None
-    again = answer(
-        evaluator, candidate.but(max_tokens=longer), cut[:most], "asking for longer answers"
-    )
+    with evaluator.models.asking("diagnosis"):
+        again = answer(
+            evaluator, candidate.but(max_tokens=longer), cut[:most], "asking for longer answers"
+        )
     ended = [o.completion for o in again if o.completion.error is None and not o.completion.cut]
     took = max((completion.tokens_out for completion in ended), default=0)
     found = CutAnswers(

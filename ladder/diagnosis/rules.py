@@ -36,7 +36,7 @@ from ladder.task import GateLimits, RungName
 
 WRONG_BELOW = 0.5
 MOST_IDS = 20
-WITNESS = 0.1
+CREDIBLE = 0.1
 """Least score of a stronger model whose answers speak against the targets."""
 WORTH_NAMING = 0.1
 """Causes behind fewer of the wrong answers than this are left out."""
@@ -74,7 +74,7 @@ class Ablations:
         return fmean(self.changed[ablation].values())
 
 
-UNPROVEN = ("no-op control", "lenient", "longer")
+UNTESTED = ("no-op control", "lenient", "longer")
 """Ablations that are not tested against chance: they are chance, or the same answers."""
 
 Right = Callable[[Ablation, str], bool]
@@ -97,15 +97,17 @@ def diagnose(
         fixes: what each rung can fix.
     """
     min_score, confidence = gate.min_score, gate.confidence
-    failed = [limit.limit for limit in verdict.limits if limit.verdict != "pass"]
-    if "min_score" not in failed:
-        return _only_cost_or_latency(failed, fixes)
+    not_passed = [limit.limit for limit in verdict.limits if limit.verdict != "pass"]
+    if "min_score" not in not_passed:
+        return _only_cost_or_latency(not_passed, fixes)
     wrong = [
         row
         for row, score in ablations.production.items()
         if score < WRONG_BELOW or ablations.cut_short(row)
     ]
-    scores = {name: estimate(list(found.values()), confidence) for name, found in _run(ablations)}
+    scores = {
+        name: estimate(list(found.values()), confidence) for name, found in _those_run(ablations)
+    }
     if score_holds(verdict):  # over all rows; the ablations see the first of them
         return Diagnosis(causes=(), ablations=scores)
     causes = _causes(way, ablations, wrong, confidence)
@@ -137,7 +139,10 @@ def _unfit(gap: Gap, fixes: Mapping[RungName, frozenset[Gap]]) -> tuple[RungName
 def _right_documents_hold(
     ablations: Ablations, wrong: Sequence[str], min_score: float, error: float
 ) -> bool:
-    """Tell whether the right documents close the gap: beyond chance, and for most of the misses."""
+    """Tell whether the right documents close the gap beyond chance.
+
+    They must be known for half of the misses at least: the gap is that of all.
+    """
     oracle = ablations.changed.get("oracle", {})
     known = [row for row in wrong if row in oracle]
     return (
@@ -153,7 +158,7 @@ def _where_oracle(ablations: Ablations) -> float:
     return fmean(ablations.production[row] for row in ablations.changed["oracle"])
 
 
-def _run(ablations: Ablations) -> list[tuple[str, Mapping[str, float]]]:
+def _those_run(ablations: Ablations) -> list[tuple[str, Mapping[str, float]]]:
     return [(name, found) for name, found in ablations.changed.items() if found]
 
 
@@ -178,17 +183,18 @@ def _causes(way: Way, ablations: Ablations, wrong: Sequence[str], confidence: fl
 def beyond_chance(ablations: Ablations, error: float) -> set[Ablation]:
     """Return the ablations that fix more rows than the no-op control does, with Holm's correction.
 
-    Reading the same answers leniently, or to their end, is no new draw and needs no such proof.
+    Reading the same answers leniently is no new draw and needs no such proof. Answers to their end
+    have a rule of their own (`cut_short`).
     """
-    tested = [ablation for ablation in ablations.changed if ablation not in UNPROVEN]
+    tested = [ablation for ablation in ablations.changed if ablation not in UNTESTED]
     usual = {**ablations.production, **ablations.changed.get("no-op control", {})}
     p_values = []
     for ablation in tested:
         found = ablations.changed[ablation]
-        gaps = [
+        changes = [
             (score >= WRONG_BELOW) - (usual[row] >= WRONG_BELOW) for row, score in found.items()
         ]
-        won, lost = gaps.count(1), gaps.count(-1)
+        won, lost = changes.count(1), changes.count(-1)
         p_values.append(float(binom.sf(won - 1, won + lost, 0.5)))
     adjusted = holm(p_values)
     proven = {
@@ -202,7 +208,7 @@ def _cause_of(way: Way, ablations: Ablations, row: str, right: Right) -> CauseNa
     place = ablations.places.get(row)
     oracle_wrong = ablations.changed.get("oracle", {}).get(row, 1.0) < WRONG_BELOW
     strong = ablations.changed.get("strong oracle", {})
-    strong_wrong = _is_witness(strong) and strong.get(row, 1.0) < WRONG_BELOW
+    strong_wrong = _is_credible(strong) and strong.get(row, 1.0) < WRONG_BELOW
     too_low = place is not None and place > ablations.k
     rules: tuple[tuple[bool, CauseName], ...] = (
         (ablations.cut_short(row), "cut"),
@@ -227,12 +233,12 @@ def _cause_of(way: Way, ablations: Ablations, row: str, right: Right) -> CauseNa
     return next(name for holds, name in rules if holds)
 
 
-def _is_witness(strong: Mapping[str, float]) -> bool:
+def _is_credible(strong: Mapping[str, float]) -> bool:
     """Tell whether a stronger model may speak against targets: one that is right nowhere may not.
 
     Its answers then miss for another reason, such as a form that the scorer cannot read.
     """
-    return bool(strong) and fmean(strong.values()) >= WITNESS
+    return bool(strong) and fmean(strong.values()) >= CREDIBLE
 
 
 def _cause(
@@ -263,7 +269,7 @@ def _unresolved(way: Way, ablations: Ablations) -> tuple[Unresolved, ...]:
         found.append("guessed documents")
     if "strong oracle" not in ablations.changed and "strong" not in ablations.changed:
         found.append("no stronger model")
-    elif "strong oracle" in ablations.changed and not _is_witness(
+    elif "strong oracle" in ablations.changed and not _is_credible(
         ablations.changed["strong oracle"]
     ):
         found.append("stronger model never right")

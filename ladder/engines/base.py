@@ -169,10 +169,13 @@ class Learning(Protocol):
     learnt: dict[str, bool]
     """What was found; kept, and set again in later runs."""
 
-    def learn(self, *, greet: bool = True) -> dict[str, bool] | None:
+    def learn(
+        self, *, greet: bool = True, tell: Callable[[Completion], None] = lambda completion: None
+    ) -> dict[str, bool] | None:
         """Ask what the server and the model can do; None where nobody answers now.
 
         Args:
             greet: also ask whether the model thinks before it answers.
+            tell: is told of each answer.
         """
         ...

@@ -8,7 +8,7 @@ from ladder.evidence import Candidate, Confirmation, Estimate
 from ladder.gate.verdict import judge_score, too_many_failed
 from ladder.inference.answer import answer
 from ladder.inference.evaluator import Evaluator
-from ladder.inference.failures import failures, inconclusive
+from ladder.inference.failures import failures, too_many_lost
 from ladder.inference.outcome import Scores
 
 MOST_LEAKED = 200
@@ -32,7 +32,7 @@ def score_with_leaks(
     if not leaked:
         return None
     outcomes = answer(evaluator, candidate, leaked, "the rows that repeat training examples")
-    if inconclusive(outcomes, evaluator.task.gate):
+    if too_many_lost(outcomes, evaluator.task.gate):
         return None
     scored = [(outcome.sample, outcome.score) for outcome in outcomes if outcome.score is not None]
     scored += [(row, counted[row.id]) for row in evaluator.data.gate if row.id in counted]

@@ -6,19 +6,18 @@ import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
 from ladder.economy.load import waits
-from ladder.engines.base import Served
-from ladder.evidence import Candidate, Latency, LimitVerdict
+from ladder.engines.base import Completion, Served
+from ladder.evidence import Asked, Candidate, Latency, LimitVerdict
 from ladder.files import digest_of
 from ladder.gate.quantiles import percentile, quantile_interval
 from ladder.gate.verdict import error_at_look, judge_latency
 from ladder.hardware import hardware
 from ladder.inference.answer import exchange
 from ladder.inference.evaluator import Evaluator
-from ladder.inference.exchanges import carry_out
-from ladder.inference.judge import TIMES_ASKED
+from ladder.inference.exchanges import TIMES_ASKED, carry_out
 from ladder.inference.prompts import request_for
 from ladder.inference.voting import draws_wanted
 from ladder.samples.rows import Sample
@@ -110,25 +109,32 @@ def _on_this_machine(
     evaluator: Evaluator, candidate: Candidate, samples: Sequence[Sample]
 ) -> list[Timing]:
     """Time requests one at a time, after warm-up. Kept with the machine they ran on."""
-    engine = evaluator.engine(candidate)
-    count = partial(evaluator.models.count, candidate.model)
+    engine, asked = evaluator.engine(candidate), [*samples[:WARM_UP], *samples]
+    now: list[Completion] = []
 
-    def timings() -> Iterator[tuple[float, None]]:
-        asked = [*samples[:WARM_UP], *samples]
+    def count(completion: Completion) -> None:
+        now.append(completion)
+        evaluator.models.count(candidate.model, completion)
+
+    def timings() -> Iterator[tuple[float, int, int]]:
         with evaluator.watch.step("latency, one request at a time", len(asked)) as advance:
-            for done, sample in enumerate(asked):
-                request = request_for(evaluator, candidate, sample, engine)
+            for done, sample in enumerate(asked, start=1):
+                request, before = request_for(evaluator, candidate, sample, engine), len(now)
                 started = time.perf_counter()
                 evaluator.reader.search_anew(candidate.retrieval, sample)
                 list(carry_out(engine.engine, [exchange(evaluator, candidate, request)], count))
-                if done >= WARM_UP:
-                    yield time.perf_counter() - started, None
-                advance(done + 1)
+                seconds = time.perf_counter() - started
+                tokens = sum(each.tokens_in + each.tokens_out for each in now[before:])
+                yield seconds, len(now) - before, tokens
+                advance(done)
 
     about = [*_what_is_timed(evaluator, candidate, samples), hardware()]
-    kept: list[tuple[float, None]]
-    kept = evaluator.models.cache.remember("service time", about, lambda: list(timings()))
-    return [(seconds, None) for seconds, _ in kept]
+    kept: list[tuple[float, int, int]]
+    kept = evaluator.models.cache.remember("service times", about, lambda: list(timings()))
+    if not now:
+        calls, tokens = sum(each[1] for each in kept), sum(each[2] for each in kept)
+        evaluator.models.recall(Asked(calls=calls, tokens=tokens))
+    return [(seconds, None) for seconds, _, _ in kept[WARM_UP:]]
 
 
 def _at_endpoint(
@@ -145,6 +151,9 @@ def _at_endpoint(
 
     about = [*_what_is_timed(evaluator, candidate, samples), clients]
     keys = [digest_of(["endpoint time", about, number]) for number in range(len(samples))]
+    before = evaluator.models.cache.get(keys).values()
+    tokens = sum(tokens for _, _, *each in before for tokens in each)  # kept with newer ones
+    evaluator.models.recall(Asked(calls=len(before) * candidate.votes, tokens=tokens))
     for _ in range(TIMES_ASKED):  # what failed is timed once more
         kept = evaluator.models.cache.get(keys)
         missing = [number for number, key in enumerate(keys) if key not in kept]
@@ -174,17 +183,17 @@ def _time_anew(
         answers = carry_out(engine.streaming(at_once), exchanges, count)
         for done, (at, completion) in enumerate(answers, start=1):
             if at >= warm_up and completion.error is None:
-                evaluator.models.cache.put(
-                    keys[at - warm_up], [completion.seconds, completion.first_s]
-                )
+                tokens = completion.tokens_in + completion.tokens_out
+                found = [completion.seconds, completion.first_s, tokens]
+                evaluator.models.cache.put(keys[at - warm_up], found)
             advance(done)
 
 
-def _searched(kept: tuple[float, float | None] | None, searching: float) -> Timing:
+def _searched(kept: Sequence[Any] | None, searching: float) -> Timing:
     """Add the search, which comes before the request; one that failed has no time: infinite."""
     if kept is None:
         return math.inf, None
-    seconds, first = kept
+    seconds, first, *_ = kept
     return seconds + searching, None if first is None else first + searching
 
 

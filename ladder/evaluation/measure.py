@@ -54,13 +54,15 @@ def measure(
     counts = (len(rows),) if all_rows else looks(len(rows))
     budget = error_of_limit(gate, len(evaluator.task.rungs) if rungs is None else rungs)
     started = time.perf_counter()
-    outcomes, score, seen = _in_looks(evaluator, candidate, rows, (counts, budget), title)
+    asking = evaluator.models.asking
+    with asking("measuring"):
+        outcomes, score, seen = _in_looks(evaluator, candidate, rows, (counts, budget), title)
     errors = sum(outcome.score is None for outcome in outcomes)
     limits = [score, judge_errors(errors, len(outcomes), gate.max_error_rate)]
     answered = [outcome for outcome in outcomes if outcome.score is not None]
-    latency, latency_limit, untimed = judged_latency(
-        evaluator, candidate, [outcome.sample for outcome in answered], budget
-    )
+    timed = [outcome.sample for outcome in answered]
+    with asking("latency"):
+        latency, latency_limit, untimed = judged_latency(evaluator, candidate, timed, budget)
     limits += [latency_limit] if latency_limit else []
     cost, cost_error, basis = cost_of(evaluator, candidate, answered)
     if gate.max_cost_usd_per_1k is not None:

@@ -8,10 +8,11 @@ from ladder.evidence.assessment import (
     Bill,
     BreakEven,
     Economics,
+    Effort,
     Ground,
     Need,
+    PlanName,
     Recommendation,
-    Savings,
     Status,
     TaskRecord,
     TrainingMethod,
@@ -48,7 +49,16 @@ from ladder.evidence.measurement import (
     VerdictWord,
 )
 from ladder.evidence.plan import Baseline, RevalidationPlan
-from ladder.evidence.values import Asked, Estimate, Failures, Latency, Memory, Record, TokenUse
+from ladder.evidence.values import (
+    Asked,
+    Estimate,
+    Failures,
+    Latency,
+    Memory,
+    Purpose,
+    Record,
+    TokenUse,
+)
 
 __all__ = [
     "CONTROL",
@@ -77,6 +87,7 @@ __all__ = [
     "DataReport",
     "Diagnosis",
     "Economics",
+    "Effort",
     "Estimate",
     "Failures",
     "Fix",
@@ -91,13 +102,14 @@ __all__ = [
     "Need",
     "Order",
     "Passport",
+    "PlanName",
+    "Purpose",
     "RaceLine",
     "Recommendation",
     "Record",
     "Retrieval",
     "RetrievalHealth",
     "RevalidationPlan",
-    "Savings",
     "Status",
     "SyntheticCounts",
     "SyntheticRecord",

@@ -21,7 +21,7 @@ from ladder.evidence.measurement import (
     Verdict,
     VerdictWord,
 )
-from ladder.evidence.values import Asked, Estimate, Failures, Record
+from ladder.evidence.values import Asked, Estimate, Failures, Purpose, Record
 from ladder.task import RungName
 
 Status = Literal["passed", "failed", "undecided", "skipped", "no verdict"]
@@ -209,16 +209,25 @@ class Economics(Record):
     break_evens: tuple[BreakEven, ...]
 
 
-class Savings(Record):
-    """What stopping early saved, against measuring every rung on every held-out example."""
+PlanName = Literal["every rung", "every candidate", "fixed rows"]
+"""Other ways to the decision: every rung on every eval example (`--all`); every candidate of the
+races on every dev example; the climbed rungs on a number of eval examples fixed beforehand."""
 
-    calls_made: int
-    calls_if_exhaustive: int
-    tokens_made: int = 0
-    tokens_if_exhaustive: int | None = None
-    """Rungs that were not climbed are counted like the most expensive one that was."""
+
+class Effort(Record):
+    """What the decision took, all counted, and what other plans take at least."""
+
+    RETIRED = frozenset(
+        {"calls_made", "calls_if_exhaustive", "tokens_made", "tokens_if_exhaustive"}
+    )
+
+    by_purpose: dict[Purpose, Asked] = {}
+    """Answers that were kept from earlier runs are counted as if they were asked; empty in files
+    written before."""
+    plans: dict[PlanName, Asked] = {}
+    """Calls and tokens; nothing is counted that is not certain."""
     trainings_made: int = 0
-    training_avoided: tuple[RungName, ...]
+    training_avoided: tuple[RungName, ...] = ()
 
 
 class TaskRecord(Record):
@@ -237,6 +246,8 @@ class TaskRecord(Record):
 class Assessment(Record):
     """The whole climb: what is saved as assessment.json."""
 
+    FORMER = {"savings": "effort"}
+
     schema_version: Literal[1] = 1
     ladder_version: str
     created: str
@@ -249,7 +260,7 @@ class Assessment(Record):
     attempts: tuple[Attempt, ...]
     recommendation: Recommendation
     economics: Economics | None = None
-    savings: Savings
+    effort: Effort
     hardware: dict[str, str]
     versions: dict[str, str]
     seconds: float

@@ -156,7 +156,7 @@ class AgainstTeacher(Record):
 class RaceLine(Record):
     """How one candidate did on the dev split."""
 
-    FORMER = {"technique": "description"}
+    FORMER = {"technique": "description", "inconclusive": "unheard"}
 
     description: str
     candidate: str = ""
@@ -165,9 +165,11 @@ class RaceLine(Record):
     """Over the rows that it answered."""
     n: int
     dropped: bool
+    tokens: float = 0.0
+    """Of a request, on average; 0 in files written before."""
     errors: int = 0
     """Rows without a score: it gave no answer to them, or a judge no grade to its answer."""
-    inconclusive: bool = False
+    unheard: bool = False
     """Too many of its requests failed: it neither won nor lost."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, model_validator
 
@@ -73,8 +73,27 @@ class TokenUse(Record):
     """Of `output_mean`: what the model thought before it answered."""
 
 
+Purpose = Literal[
+    "greeting",
+    "judge",
+    "prompt search",
+    "race",
+    "proof",
+    "fixes",
+    "measuring",
+    "latency",
+    "diagnosis",
+    "context curve",
+    "teacher",
+    "training",
+    "confirmation",
+]
+"""What something is asked for. `greeting`: what a server can do; `proof`: a challenger on fresh
+training examples; `teacher`: answers to learn; `training`: tokens that were read to learn."""
+
+
 class Asked(Record):
-    """What models were asked, of which nothing was kept from before."""
+    """What models were asked: in this run, where nothing else is said."""
 
     calls: int = 0
     tokens: int = 0

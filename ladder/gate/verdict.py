@@ -97,7 +97,7 @@ def judge_in_looks(
         verdict = judge_score(scores, limit, error, weights)
         if clear is None and verdict.verdict in ("pass", "fail"):
             clear = verdict
-        hopeless = failed() > most_failed * counts[-1]
+        hopeless = too_many_failed(failed(), counts[-1], most_failed)
         if hopeless or (clear and failed() <= most_failed * count):
             break
     return clear or verdict, tuple(counts[:number])
@@ -180,19 +180,19 @@ def judge_cost(usd_per_1k: float | None, limit: float) -> LimitVerdict:
 
 
 def too_many_failed(failed: int, of: int, limit: float) -> bool:
-    """Tell whether more requests failed than a conclusion allows; of few rows one always may."""
-    return failed > max(1, limit * of)
+    """Tell whether more requests failed than a conclusion allows; one of several always may."""
+    return failed > max(1, limit * of) or 0 < failed == of
 
 
 def judge_errors(errors: int, requests: int, limit: float) -> LimitVerdict:
-    """Judge the share of requests that gave no answer."""
+    """Judge the share of requests that gave no answer; one of several always may."""
     rate = errors / requests if requests else 0.0
     return LimitVerdict(
         limit="max_error_rate",
         wanted=limit,
         got=rate,
         distance=limit - rate,
-        verdict="pass" if rate <= limit else "none",
+        verdict="none" if too_many_failed(errors, requests, limit) else "pass",
         n=requests,
         missed=errors,
     )
@@ -257,6 +257,24 @@ def rows_needed(
         if rows > most:
             return None
     return rows
+
+
+def fixed_rows(
+    score: float, gate: GateLimits, rungs: int, power: float = 0.8, most: int = 100_000
+) -> int | None:
+    """Return the rows that prove the gate in one look, with a power, if `score` is the true one.
+
+    The power of an exact test rises and falls from row to row; these are the first that reach it.
+    None where no number up to `most` does.
+    """
+    from scipy.special import betainc
+
+    error = error_of_limit(gate, rungs)
+    for rows in range(1, most + 1):
+        needed = _hits_needed(rows, gate.min_score, error)
+        if needed and betainc(needed, rows - needed + 1, score) >= power:
+            return rows
+    return None
 
 
 def plausible_scores(limit: float) -> tuple[float, ...]:

@@ -14,8 +14,8 @@ from ladder.engines.base import Completion, Request
 from ladder.errors import NoVerdictError
 from ladder.evidence import Candidate
 from ladder.inference.evaluator import Evaluator
-from ladder.inference.exchanges import Exchange, carry_out, once
-from ladder.inference.judge import TIMES_ASKED, Scored, score_all
+from ladder.inference.exchanges import TIMES_ASKED, Exchange, carry_out, once
+from ladder.inference.judge import Scored, score_all
 from ladder.inference.outcome import Outcome
 from ladder.inference.prompts import request_for
 from ladder.inference.rewriting import fault_of, rewritten
@@ -47,13 +47,14 @@ def answer(
     texts = {at: read(candidate, requests[at], completions[at], prior) for at in answered}
     found: dict[int, Scored] = {}
     if scored:
-        given = [(samples[at], texts[at]) for at in answered]
-        found = dict(zip(answered, score_all(evaluator, given), strict=True))
+        pairs = [(samples[at], texts[at]) for at in answered]
+        found = dict(zip(answered, score_all(evaluator, pairs), strict=True))
     outcomes = []
     for at, sample in enumerate(samples):
-        by = found.get(at, Scored())
-        text, said = texts.get(at, ""), completions[at]
-        outcomes.append(Outcome(sample, text, said, by.score, by.others, by.fault))
+        given, score = texts.get(at, ""), found.get(at, Scored())
+        outcomes.append(
+            Outcome(sample, given, completions[at], score.score, score.others, score.fault)
+        )
     return outcomes
 
 
@@ -120,7 +121,7 @@ def _prior(evaluator: Evaluator, candidate: Candidate, engine: CachedEngine) -> 
     requests = [request_for(evaluator, candidate, sample, engine) for sample in samples]
     completions = [completion for _, completion in engine.complete(requests)]
     lost = [c for c in completions if c.error is not None and not c.is_own_fault]
-    if lost:  # another prior is another system
+    if lost:  # a prior from fewer rows would be another system
         raise NoVerdictError(f"calibrating {candidate.description}: {lost[0].error}")
     found = [c.choice_logprobs for c in completions if c.choice_logprobs]
     return tuple(map(fmean, zip(*found, strict=True)))

@@ -12,6 +12,9 @@ from dataclasses import replace
 
 from ladder.engines.base import Completion, Engine, Request
 
+TIMES_ASKED = 2
+"""What failed is asked again once all else has been asked: the trouble may have passed."""
+
 Exchange = Generator[list[Request], list[Completion], Completion]
 """Yields requests to be sent together, is sent their completions, and returns the answer."""
 

@@ -25,7 +25,7 @@ FIX_OF = {
 """What to do about failures that would come again, by their kind."""
 
 
-def inconclusive(outcomes: Sequence[Outcome], gate: GateLimits) -> bool:
+def too_many_lost(outcomes: Sequence[Outcome], gate: GateLimits) -> bool:
     """Tell whether too many rows failed for reasons outside the system that was asked."""
     failed = sum(outcome.failed_externally for outcome in outcomes)
     return too_many_failed(failed, len(outcomes), gate.max_error_rate)
@@ -37,7 +37,7 @@ def require_conclusive(outcomes: Sequence[Outcome], gate: GateLimits, what: str)
     Raises:
         NoVerdictError: with what was to be found out, the counts, and the commonest error's words.
     """
-    if inconclusive(outcomes, gate):
+    if too_many_lost(outcomes, gate):
         raise NoVerdictError(describe(what, outcomes))
 
 

@@ -9,13 +9,12 @@ from ladder.engines.base import Completion, Request
 from ladder.errors import GO_ON, NoVerdictError
 from ladder.gate.verdict import too_many_failed
 from ladder.inference.evaluator import Evaluator
+from ladder.inference.exchanges import TIMES_ASKED
 from ladder.inference.outcome import NoScore
 from ladder.samples.rows import Sample
 from ladder.scorers import ModelScorer, Score, best_score
 from ladder.task import ModelRef
 
-TIMES_ASKED = 2
-"""What failed is asked again once all else has been asked: the trouble may have passed."""
 REPLY_SHOWN = 60
 
 Given = tuple[Sample, str]
@@ -91,7 +90,10 @@ def ask_judge(
     ]
     scores: dict[int, Score | NoScore] = {}
     wanted = list(range(len(given)))
-    with evaluator.watch.step("judging", len(requests)) as advance:
+    with (
+        evaluator.models.asking("judge"),
+        evaluator.watch.step("judging", len(requests)) as advance,
+    ):
         for _ in range(TIMES_ASKED):
             for number, completion in engine.complete([requests[at] for at in wanted]):
                 at = wanted[number]

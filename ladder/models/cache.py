@@ -203,11 +203,18 @@ class Forgetful(Cache):
 
 
 class CachedEngine:
-    """An engine that asks the store first, and tells of every answer that it had to ask for."""
+    """An engine that asks the store first."""
 
     def __init__(
-        self, engine: Engine, store: Cache, tell: Callable[[Completion], None] | None = None
+        self, engine: Engine, store: Cache, tell: Callable[[str, Completion], None] | None = None
     ) -> None:
+        """Open nothing.
+
+        Args:
+            engine: answers what is not kept.
+            store: keeps the answers.
+            tell: is told of every answer by its key, whether kept (`cached`) or new.
+        """
         self.engine = engine
         self.store = store
         self.tell = tell
@@ -270,7 +277,7 @@ class CachedEngine:
             if completion.error is None:
                 self.store.put(keys[index], asdict(replace(completion, lost_tokens=(0, 0))))
             if self.tell:
-                self.tell(completion)
+                self.tell(keys[index], completion)
             yield keys[index], completion
 
     def _kept(self, asked: Mapping[str, Request]) -> dict[str, Completion]:
@@ -281,6 +288,8 @@ class CachedEngine:
                 self.store.tell_damage()
             else:
                 found[key] = completion
+                if self.tell:
+                    self.tell(key, completion)
         return found
 
 

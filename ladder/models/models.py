@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from functools import cached_property, partial
 from importlib.util import find_spec
@@ -16,7 +16,7 @@ from ladder.engines.base import Abilities, Completion, Engine, Learning, Served
 from ladder.engines.bundled import first_use
 from ladder.engines.speed import Speed, probe, two_cores
 from ladder.errors import EngineError, MissingExtraError, Problem, TaskError
-from ladder.evidence import Asked
+from ladder.evidence import Asked, Build, Purpose
 from ladder.hardware import hardware
 from ladder.models.cache import Cache, CachedEngine
 from ladder.models.own_code import may_run
@@ -51,6 +51,11 @@ class Models:
         self._engines: dict[tuple[ModelRef, str | None], CachedEngine] = {}
         self.asked = Asked()
         """What models were asked in this run; cached completions are not in it."""
+        self.needed: dict[Purpose, Asked] = {}
+        """What the run needed to know, by what for: each request once, cached or not, and second
+        tries. On an empty cache it is what was asked."""
+        self._purpose: Purpose = "measuring"
+        self._met: set[str] = set()
 
     def engine(self, model: str, adapter: str | None = None) -> CachedEngine:
         """Return the engine of a model reference, behind the cache.
@@ -66,7 +71,7 @@ class Models:
             if opened.abilities.served and not self._rehearses:
                 self._limit(model, cast(Served, opened))
             self._make_room()
-            self._engines[key] = CachedEngine(opened, self.cache, partial(self.count, model))
+            self._engines[key] = CachedEngine(opened, self.cache, partial(self._tell, model))
         return self._engines[key]
 
     def _opened(self, model: ModelRef, adapter: str | None) -> Engine:
@@ -96,6 +101,24 @@ class Models:
         for key in held[: max(0, len(held) + 1 - ENGINES_KEPT - len(judges))]:
             self._engines.pop(key)
 
+    @contextmanager
+    def asking(self, purpose: Purpose) -> Iterator[None]:
+        """Count what is asked within under a purpose; of purposes within others the innermost."""
+        before, self._purpose = self._purpose, purpose
+        try:
+            yield
+        finally:
+            self._purpose = before
+
+    def _tell(self, model: ModelRef, key: str, completion: Completion) -> None:
+        """Count an answer by its key: one that is cached is needed once, and not asked."""
+        known = key in self._met
+        self._met.add(key)
+        if not completion.cached:
+            self.count(model, completion)
+        elif not known:
+            self._need(self._call(model, completion))
+
     def count(self, model: ModelRef, completion: Completion) -> None:
         """Count an answer and what it cost, also one without text that was billed.
 
@@ -103,9 +126,24 @@ class Models:
             SpendLimitError: the limit is passed. Every answer so far is cached.
         """
         call = self._call(model, completion)
+        self._need(call)
         self.asked = together(self.asked, call)
         if not self._rehearses:  # nothing is paid
             self.spending.add(call.usd)
+
+    def recall(self, asked: Asked) -> None:
+        """Count what was needed, and was asked before: its results are kept."""
+        self._need(asked)
+
+    def trained(self, build: Build) -> None:
+        """Count what a training read, once, whether it was made now or before."""
+        if str(build.folder) not in self._met:
+            self._met.add(str(build.folder))
+            with self.asking("training"):
+                self._need(Asked(tokens=build.train_tokens, seconds=build.seconds))
+
+    def _need(self, call: Asked) -> None:
+        self.needed[self._purpose] = together(self.needed.get(self._purpose, Asked()), call)
 
     def _call(self, model: ModelRef, completion: Completion) -> Asked:
         """Return what an answer took, with its price where a model has one."""
@@ -119,9 +157,11 @@ class Models:
         errors = {completion.kind or "error": 1} if completion.error is not None else {}
         return Asked(calls=1, tokens=tokens, seconds=completion.seconds, usd=usd, errors=errors)
 
-    def add(self, asked: Asked) -> None:
-        """Count what was not asked of an engine: a training that a rehearsal foresees."""
-        self.asked = together(self.asked, asked)
+    def foresee(self, training: Asked) -> None:
+        """Count a training that a rehearsal foresees."""
+        with self.asking("training"):
+            self._need(training)
+        self.asked = together(self.asked, training)
 
     def learn_abilities(self) -> None:
         """Have the served models that write answers asked what they can do; it is kept."""
@@ -137,7 +177,8 @@ class Models:
             return
 
         def learnt() -> dict[str, bool]:
-            found = engine.learn(greet=greet)
+            with self.asking("greeting"):
+                found = engine.learn(greet=greet, tell=partial(self.count, model))
             if found is None:
                 raise EngineError(f"{model.label}: it is not there to be asked")
             return found

@@ -62,7 +62,7 @@ def attempt_lines(attempt: Attempt, attempts: Sequence[Attempt]) -> Iterator[str
         for line in attempt.race:
             mark = "" if line.dropped else " ← won"
             score = f"{line.score:.2f}" if line.n else "–"
-            lost = f"{line.errors}: neither won nor lost" if line.inconclusive else str(line.errors)
+            lost = f"{line.errors}: neither won nor lost" if line.unheard else str(line.errors)
             yield table_cells((f"{line.description}{mark}", score, str(line.n), lost))
         yield "\n</details>"
 
@@ -156,9 +156,8 @@ def _comparison_lines(attempt: Attempt) -> Iterator[str]:
     if chose and attempt.measurement and not fixed:
         seen, unseen = chose.score, attempt.measurement.score.mean
         yield (
-            f"\nOn the {chose.n} dev examples that chose it: {seen:.2f}; on fresh training "
-            f"examples: {unseen:.2f} "
-            f"({unseen - seen:+.2f})."
+            f"\nOn the {chose.n} dev examples that chose it: {seen:.2f}; on the eval examples: "
+            f"{unseen:.2f} ({unseen - seen:+.2f})."
         )
     of = len(attempt.comparisons)
     corrected = f" (of {of} comparisons, Holm)" if of > 1 else ""

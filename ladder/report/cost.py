@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ladder.evidence import Assessment, BreakEven
+from ladder.report.effort import effort_lines
 from ladder.report.summary import table_cells
 from ladder.report.training import training_method_lines
 
 
 def cost_lines(a: Assessment) -> Iterator[str]:
-    """Yield the section on costs: training_methods, what a month costs, and what was saved."""
-    cost, saved = a.recommendation.cost, a.savings
+    """Yield the section on costs: ways of training, a month, and what the decision took."""
+    cost = a.recommendation.cost
     yield from training_method_lines(a)
     yield "\n## Cost\n"
     if cost and cost["usd_per_1k"] is not None:
@@ -21,24 +22,7 @@ def cost_lines(a: Assessment) -> Iterator[str]:
             f"{cost['build_usd']:.4f} USD."
         )
     yield from _bill_lines(a)
-    saved_training = (
-        f"; not trained: {', '.join(saved.training_avoided)}" if saved.training_avoided else ""
-    )
-    yield (
-        f"The decision took {saved.calls_made:,} calls on held-out examples"
-        + (f" ({saved.tokens_made:,} tokens)" if saved.tokens_made else "")
-        + f", trained rungs: {saved.trainings_made}; measuring every rung on every row takes "
-        f"{saved.calls_if_exhaustive:,} calls"
-        + (f" ({saved.tokens_if_exhaustive:,} tokens)" if saved.tokens_if_exhaustive else "")
-        + f"{saved_training}."
-    )
-    calls = sum(attempt.asked.calls for attempt in a.attempts)
-    tokens = sum(attempt.asked.tokens for attempt in a.attempts)
-    if calls:
-        yield (
-            f"With races, searches and explanations, the rungs asked {calls:,} calls, "
-            f"{tokens:,} tokens in this run; what was kept from earlier ones is not in it."
-        )
+    yield from effort_lines(a.effort)
 
 
 def _bill_lines(a: Assessment) -> Iterator[str]:

@@ -27,7 +27,7 @@ def attempt_reason(attempt: Attempt, attempts: Sequence[Attempt]) -> str:
     if attempt.refused_after:
         whys = [diagnosis_sentence(a) for a in attempts if a.rung == attempt.refused_after]
         return f"refused after {attempt.refused_after}: {' '.join(whys)}"
-    lost = [line.description for line in attempt.race if line.inconclusive]
+    lost = [line.description for line in attempt.race if line.unheard]
     if attempt.status == "no verdict" and lost and _decided(attempt):
         raced = _limits(attempt)
         return f"too many requests failed to race {', '.join(lost)}; what was raced: {raced}"

@@ -11,12 +11,13 @@ from rich.text import Text
 
 from ladder.evidence import Assessment
 from ladder.report.control import control_sentence, take_control
+from ladder.report.effort import effort_in_short
 from ladder.report.reasons import answer_reasons
 from ladder.report.summary import answer_line, assumed, table_rows
 from ladder.report.texts import each_text
 from ladder.wording import MOST_SHOWN, counted, harmless
 
-COLOURS = {"pass": "green", "fail": "red", "undecided": "yellow", "no": "magenta"}
+COLOURS = {"pass": "green", "fail": "red", "undecided": "yellow", "no verdict": "magenta"}
 
 
 def show(assessment: Assessment, folder: Path, console: Console) -> None:
@@ -26,7 +27,7 @@ def show(assessment: Assessment, folder: Path, console: Console) -> None:
     for name in ("rung", "score", "p95", "$ per 1k", "build", "verdict"):
         table.add_column(name, overflow="fold")
     for row in table_rows(assessment):
-        colour = COLOURS.get(row[-1].split(" ")[0].strip(","), "")
+        colour = next((c for word, c in COLOURS.items() if row[-1].startswith(word)), "")
         table.add_row(*map(Text, row[:-1]), Text(row[-1], style=colour))
     console.print()
     console.print(table)
@@ -41,13 +42,8 @@ def show(assessment: Assessment, folder: Path, console: Console) -> None:
     elif assessment.control:
         min_score = float(assessment.task.gate["min_score"] or 0)
         console.print(Text(f"Note: {control_sentence(assessment.control, min_score)}"))
-    saved = assessment.savings
-    console.print(
-        f"{saved.calls_made:,} calls on held-out examples instead of "
-        f"{saved.calls_if_exhaustive:,}, "
-        f"{assessment.seconds:.0f} s",
-        highlight=False,
-    )
+    for line in effort_in_short(assessment.effort, assessment.seconds):
+        console.print(Text(line))
     failed = sum((Counter(a.asked.errors) for a in assessment.attempts), Counter())
     if failed:
         told = "left out, none counts as wrong"

@@ -63,7 +63,8 @@ def first_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
     """Let the teacher answer the inputs, then teach a small model and linear classifiers."""
     teacher = teacher_of(bench.evaluator, bench.history.best(), NAME)
     inputs = (*bench.data.train, *bench.data.unlabeled)[: bench.task.training.max_rows]
-    outcomes = answer(bench.evaluator, teacher, inputs, "teacher answers", scored=False)
+    with bench.evaluator.models.asking("teacher"):
+        outcomes = answer(bench.evaluator, teacher, inputs, "teacher answers", scored=False)
     require_conclusive(outcomes, bench.task.gate, "the teacher's answers")
     taught = [outcome for outcome in outcomes if not outcome.error and outcome.text]
     students = [_generating_student(bench, teacher, taught)] if _has_student(bench) else []

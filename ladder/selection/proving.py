@@ -17,7 +17,7 @@ from ladder.samples.splits import group_end
 
 MOST_PROVING_ROWS = 120
 MOST_SHOWN = 16
-"""Rows that a incumbent may show of those at the front, beside the ones that prove."""
+"""Rows that an incumbent may show of those at the front, beside the ones that prove."""
 
 
 def learning_rows(evaluator: Evaluator) -> tuple[Sample, ...]:
@@ -45,8 +45,9 @@ def compare_unseen(
         NoVerdictError: too many requests failed to tell.
     """
     rows = proving_rows(evaluator, incumbent, challenger)
-    old = answer(evaluator, incumbent, rows, "fresh training examples, as it is")
-    new = answer(evaluator, challenger, rows, "fresh training examples, the challenger")
+    with evaluator.models.asking("proof"):
+        old = answer(evaluator, incumbent, rows, "fresh training examples, as it is")
+        new = answer(evaluator, challenger, rows, "fresh training examples, the challenger")
     for outcomes in (old, new):
         require_conclusive(outcomes, evaluator.task.gate, "comparing on fresh training examples")
     both = zip(new, old, strict=True)

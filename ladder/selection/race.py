@@ -21,7 +21,7 @@ from ladder.evidence import Candidate, RaceLine
 from ladder.gate.verdict import too_many_failed
 from ladder.inference.answer import answer
 from ladder.inference.evaluator import Evaluator
-from ladder.inference.failures import describe, inconclusive
+from ladder.inference.failures import describe, too_many_lost
 from ladder.inference.outcome import Outcome
 from ladder.progress import Watch
 
@@ -61,12 +61,18 @@ def race(evaluator: Evaluator, candidates: Sequence[Candidate]) -> tuple[Candida
             score=standings[at].mean,
             n=standings[at].n,
             dropped=at != winner,
+            tokens=_tokens(heard[at]),
             errors=len(standings[at].scores) - standings[at].n,
-            inconclusive=inconclusive(heard[at], evaluator.task.gate),
+            unheard=too_many_lost(heard[at], evaluator.task.gate),
         )
         for at, candidate in enumerate(candidates)
     ]
     return candidates[winner], lines
+
+
+def _tokens(outcomes: Sequence[Outcome]) -> float:
+    answered = [o.completion for o in outcomes if o.completion.error is None]
+    return sum(c.tokens_in + c.tokens_out for c in answered) / max(1, len(answered))
 
 
 def _out(outcomes: Sequence[Outcome], limit: float) -> bool:

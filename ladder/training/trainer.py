@@ -154,7 +154,9 @@ class LocalTrainer:
             takes = partial(self._estimate, recipe, start, rows, overrides or {})
         if start in self._with_own_code:
             overrides = {**(overrides or {}), OWN_CODE: "true"}
-        return train(recipe, start, rows, self.artefacts, self.watch, overrides, takes)
+        build = train(recipe, start, rows, self.artefacts, self.watch, overrides, takes)
+        self.models.trained(build)
+        return build
 
     @cached_property
     def _with_own_code(self) -> set[Path]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ladder.advice.recommend import recommend, savings
+from ladder.advice.recommend import recommend
 from ladder.evidence import (
     Attempt,
     Build,
@@ -15,7 +15,6 @@ from ladder.evidence import (
     Confirmation,
     Control,
     ControlLine,
-    DataReport,
     Diagnosis,
     Estimate,
     Failures,
@@ -241,41 +240,6 @@ def test_where_training_is_refused_a_stronger_base_is_not_the_advice() -> None:
     rag, advice = reasons(found, attempts)
     assert rag.startswith("rag failed: The gap is retrieval, not skill")
     assert advice.startswith("Do not train for this")
-
-
-def data(gate: int = 400, sealed: int = 150) -> DataReport:
-    return DataReport(
-        train=0,
-        dev=0,
-        gate=gate,
-        sealed=sealed,
-        reserve=0,
-        documents=0,
-        unlabeled=0,
-        duplicates=0,
-        contaminated=(),
-        detectable=None,
-        digests={},
-    )
-
-
-def test_savings_count_calls_and_trainings() -> None:
-    attempts = [attempt("prompt", "fail"), attempt("rag", "pass")]
-    found = savings(task(), data(), attempts, 150, TRAININGS)
-    assert found.calls_made == 550
-    assert found.calls_if_exhaustive == 2200
-    assert found.training_avoided == ("lora", "distill")
-
-
-def test_only_trainings_that_were_asked_for_and_not_made_are_avoided() -> None:
-    attempts = [attempt("prompt", "fail"), attempt("lora", "pass")]
-    found = savings(task(rungs=["prompt", "lora"]), data(), attempts, 0, TRAININGS)
-    assert found.training_avoided == ()
-    assert found.calls_if_exhaustive == 1100
-    attempts = [attempt("prompt", "pass"), skipped("lora")]
-    assert savings(
-        task(rungs=["prompt", "lora"]), data(), attempts, 0, TRAININGS
-    ).training_avoided == ("lora",)
 
 
 @pytest.mark.parametrize(

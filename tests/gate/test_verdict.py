@@ -16,6 +16,7 @@ from ladder.gate.verdict import (
     combine,
     detectable_score,
     error_at_look,
+    fixed_rows,
     judge_cost,
     judge_errors,
     judge_in_looks,
@@ -347,3 +348,16 @@ def test_no_further_rows_are_read_where_too_many_have_failed_for_all_of_them() -
 
 def test_without_failures_the_first_clear_look_is_the_last() -> None:
     assert looked({}, [1.0] * 400)[1] == (25,)
+
+
+def test_a_fixed_number_of_rows_has_its_power_and_one_row_less_has_not() -> None:
+    """Exactly: the chance of enough right answers among n at the true score, from the binomial."""
+    gate = GateLimits(min_score=0.85)
+    rows = fixed_rows(0.9, gate, rungs=1)
+    assert rows == 281
+
+    def power(n: int) -> float:
+        passing = [hits for hits in range(n + 1) if binom.sf(hits - 1, n, 0.85) <= 0.05]
+        return float(binom.sf(passing[0] - 1, n, 0.9)) if passing else 0.0
+
+    assert power(rows) >= 0.8 > power(rows - 1)

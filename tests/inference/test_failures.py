@@ -97,9 +97,9 @@ def test_a_candidate_that_failed_externally_neither_wins_nor_loses(tmp_path):
         winner, lines = race(bench.evaluator, candidates(bench, "half", "lost"))
     assert winner.description == "half"
     by_name = {line.description: line for line in lines}
-    assert (by_name["lost"].inconclusive, by_name["lost"].score) == (True, 1.0)
+    assert (by_name["lost"].unheard, by_name["lost"].score) == (True, 1.0)
     assert by_name["lost"].errors > 1
-    assert not by_name["half"].inconclusive
+    assert not by_name["half"].unheard
 
 
 def test_a_candidate_that_is_refused_for_itself_loses(tmp_path):
@@ -113,7 +113,7 @@ def test_a_candidate_that_is_refused_for_itself_loses(tmp_path):
         bench = bench_of(server.url, tmp_path)
         winner, lines = race(bench.evaluator, candidates(bench, "long", "short"))
     assert winner.description == "short"
-    assert [line.inconclusive for line in lines] == [False, False]
+    assert [line.unheard for line in lines] == [False, False]
 
 
 def test_rows_that_somebody_did_not_answer_compare_nobody(tmp_path):
@@ -194,7 +194,7 @@ def test_a_rung_that_passes_without_a_lost_candidate_passes(tmp_path):
     with FaultyServer(script) as server:
         (attempt,) = climbed(server, tmp_path, "right", "lost")
     assert attempt.status == "passed"
-    assert [line.description for line in attempt.race if line.inconclusive] == ["lost"]
+    assert [line.description for line in attempt.race if line.unheard] == ["lost"]
 
 
 def test_a_failure_that_could_not_be_explained_has_no_verdict(tmp_path):

@@ -23,11 +23,11 @@ from ladder.evidence import (
     Assessment,
     Attempt,
     Candidate,
+    Effort,
     Estimate,
     Measurement,
     RaceLine,
     Recommendation,
-    Savings,
     TokenUse,
 )
 from ladder.report.markdown import as_markdown
@@ -101,9 +101,7 @@ def test_every_section_stands_in_the_report() -> None:
         "can prove a true score of 0.843 or more",
         "1 held-out examples repeat training ones, not counted: test-5 ~ train-8.",
         "0.0421 USD per 1,000 requests, 4.21 USD a month at 100,000 requests",
-        "1,400 calls on held-out examples (90,000 tokens), trained rungs: 1; measuring every "
-        "rung on "
-        "every row takes 2,200 calls (160,000 tokens); not trained: distill.",
+        "Trained rungs: 1; not trained: distill.",
         "ladder 9.9, 2026-01-01T00:00:00+00:00, 321 s, seed 77.",
         "processor a fast one, cores 2.",
         "python 3.11.9.",
@@ -142,7 +140,19 @@ def test_the_tables_say_what_was_measured() -> None:
         ["best prompt ← won", "0.81", "120", "0"],
         ["left behind", "0.41", "16", "0"],
     ]
-    assert len(others) == 4
+    took, plans = others[-2:]
+    assert took[2:] == [
+        ["race", "1,000", "60,000"],
+        ["training", "0", "50,000"],
+        ["measuring", "400", "30,000"],
+        ["**in all**", "1,400", "140,000"],
+    ]
+    assert [row[1:] for row in plans[2:]] == [
+        ["2,200", "160,000"],
+        ["3,000", "190,000"],
+        ["1,350", "136,500"],
+    ]
+    assert len(others) == 6
 
 
 def test_undecided_says_how_many_rows_would_settle_it() -> None:
@@ -158,7 +168,7 @@ def test_what_is_not_there_is_left_out() -> None:
             control=None,
             data=data(detectable=None, contaminated=()),
             recommendation=Recommendation(rung=None, description="none"),
-            savings=Savings(calls_made=1, calls_if_exhaustive=2, training_avoided=()),
+            effort=Effort(),
             plan=None,
         )
     )

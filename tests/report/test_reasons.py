@@ -73,7 +73,7 @@ def test_requests_that_failed_say_how_and_in_whose_words() -> None:
 
 
 def test_a_candidate_that_was_not_heard_is_the_reason() -> None:
-    race = (RaceLine(description="lost", score=0, n=0, dropped=True, inconclusive=True),)
+    race = (RaceLine(description="lost", score=0, n=0, dropped=True, unheard=True),)
     found = attempt(
         "prompt", "fail", status="no verdict", reason="", race=race,
         verdict=combine([judge_score(WRONG, 0.8, 0.05)]),

@@ -58,7 +58,7 @@ def test_an_assessment_of_nothing_keeps_to_the_schema() -> None:
         ("attempts", 2, "verdict", "limits", 0),
         ("attempts", 0, "diagnosis", "causes", 0),
         ("recommendation",),
-        ("savings",),
+        ("effort",),
     ],
 )
 def test_an_unknown_key_is_refused_at_every_depth(path: tuple[str | int, ...]) -> None:

@@ -8,7 +8,7 @@ endpoint that answers nothing any more ends the run.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from dataclasses import replace
 
@@ -128,7 +128,9 @@ class EndpointEngine:
         """
         return self._support.form.words
 
-    def learn(self, *, greet: bool = True) -> dict[str, bool] | None:
+    def learn(
+        self, *, greet: bool = True, tell: Callable[[Completion], None] = lambda completion: None
+    ) -> dict[str, bool] | None:
         """Ask once whether the model thinks first, and whether the server continues texts.
 
         Servers that know chats alone refuse a text in their own ways, and some hang up on it: that
@@ -136,6 +138,7 @@ class EndpointEngine:
 
         Args:
             greet: ask for the first, which only matters where the task sets no limit of tokens.
+            tell: is told of each answer, for it is paid like every other.
 
         Returns:
             what was found, to be set as `learnt`; None where nobody answers now.
@@ -146,11 +149,13 @@ class EndpointEngine:
             thinks = False
             if greet:
                 [(_, said)] = asking.complete([GREETING])
+                tell(said)
                 thinks = said.thought_tokens > 0 or said.kind in (CUT_BEFORE_TEXT, THOUGHTS_ONLY)
                 if said.error is not None and said.kind not in OWN_KINDS:
                     return None
             asking._support = Support()  # what is refused of a text is no matter of chats
             [(_, text)] = asking.complete([CONTINUED])
+            tell(text)
         except EngineError:
             return None
         if text.error is not None and text.kind in UNREACHED:

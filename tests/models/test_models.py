@@ -1,0 +1,43 @@
+"""What a task's models are asked is counted, all of it, by what for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from engines.faulty_server import FaultyServer
+from small_tasks import write_task
+
+from ladder.commands.assess import assess
+from ladder.evidence import Assessment
+from ladder.files import digest_of
+from ladder.progress import Quiet
+from ladder.task import load_task
+
+
+def row(split: str, number: int) -> dict[str, str]:
+    word = digest_of([split, number])[:40]
+    return {"input": " ".join(word[at : at + 5] for at in range(0, 40, 5)), "target": word}
+
+
+def test_all_that_a_server_is_asked_is_counted_and_again_where_it_is_kept(tmp_path: Path) -> None:
+    found: list[Assessment] = []
+    with FaultyServer() as server:
+        base = f"openai:any@{server.url}"
+        fields = {"score": "contains", "rungs": ["prompt", "rag"], "models": {"base": base}}
+        task = load_task(write_task(tmp_path, row, 100, 150, **fields))
+        for _ in range(2):
+            assessment, _ = assess(task, tmp_path / "runs", Quiet())
+            found.append(assessment)
+            if len(found) == 1:
+                seen = len(server.seen)
+        assert len(server.seen) == seen  # all of it was kept
+    first, again = (each.effort.by_purpose for each in found)
+    assert sum(asked.calls for asked in first.values()) == seen
+    assert {"greeting", "race", "measuring", "latency", "diagnosis"} <= set(first)
+    answered = {purpose: asked for purpose, asked in first.items() if purpose != "greeting"}
+    warm_ups = first["latency"].calls - again["latency"].calls  # these are not kept
+    assert 0 < warm_ups <= 16
+    for purpose, asked in answered.items():
+        if purpose != "latency":
+            assert again[purpose].calls == asked.calls, purpose
+            assert again[purpose].tokens == asked.tokens, purpose
