@@ -111,6 +111,7 @@ def false_improvements(times: int, candidates: int = 20, dev: int = 120, gate: i
         winner, standings = best_of(
             candidates,
             dev,
+            GATE.min_score,
             lambda at, count, s=seen: Standing(s[at, :count].tolist(), 1.0),
             Quiet(),
         )

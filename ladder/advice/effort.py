@@ -66,10 +66,13 @@ def _rest(task: Task, data: DataReport, attempts: Sequence[Attempt]) -> Asked:
 
 def _every_candidate(data: DataReport, attempts: Sequence[Attempt]) -> Asked:
     """Return the dev examples that candidates left their races without."""
-    lines = [line for attempt in attempts for line in attempt.race if line.candidate]
-    rows = [max(0, data.dev - line.n - line.errors) for line in lines]
-    tokens = sum(count * line.tokens for count, line in zip(rows, lines, strict=True))
-    return Asked(calls=sum(rows), tokens=round(tokens))
+    left: dict[str, tuple[int, float]] = {}
+    for line in (line for attempt in attempts for line in attempt.race if line.candidate):
+        rows = max(0, data.dev - line.n - line.errors)
+        asks = line.asks or line.candidate
+        left[asks] = min(left.get(asks, (rows, line.tokens)), (rows, line.tokens))
+    tokens = sum(rows * each for rows, each in left.values())
+    return Asked(calls=sum(rows for rows, _ in left.values()), tokens=round(tokens))
 
 
 def _fixed(task: Task, data: DataReport, attempts: Sequence[Attempt]) -> Asked:

@@ -40,8 +40,8 @@ NO_SCORES: Scores = {}
 def race_rung(bench: Bench, rung: Rung) -> tuple[Candidate | None, tuple[RaceLine, ...]]:
     """Race a rung's stages; each stage's candidates meet the incumbent of those before.
 
-    A challenge's winner, costlier or found by much searching, must also be better on fresh
-    training examples.
+    Where an incumbent surely holds the gate, no further stage looks for a better one. A
+    challenger, costlier or found by much searching, must also be better on fresh training examples.
 
     Raises:
         NoVerdictError: of every candidate's requests too many failed.
@@ -51,8 +51,11 @@ def race_rung(bench: Bench, rung: Rung) -> tuple[Candidate | None, tuple[RaceLin
     for stage in rung.STAGES:
         incumbent, found = _race_stage(bench, stage, incumbent)
         lines |= {line.candidate: line for line in found}
+        if incumbent is not None and _holds(lines.get(incumbent.digest)):
+            break
     # Without fresh training examples no challenger can win: none is tried.
-    challenges = rung.CHALLENGERS if rung.CHALLENGERS and proving_rows(bench.evaluator) else ()
+    sought = incumbent is None or not _holds(lines.get(incumbent.digest))
+    challenges = rung.CHALLENGERS if sought and proving_rows(bench.evaluator) else ()
     for number, stage in enumerate(challenges, start=1):
         before = incumbent
         try:
@@ -68,6 +71,10 @@ def race_rung(bench: Bench, rung: Rung) -> tuple[Candidate | None, tuple[RaceLin
     won = incumbent.digest if incumbent else ""
     last = [line.but(dropped=line.candidate != won) for line in lines.values()]
     return incumbent, tuple(sorted(last, key=lambda line: (-line.n, -line.score)))
+
+
+def _holds(line: RaceLine | None) -> bool:
+    return line is not None and line.settled == "holds"
 
 
 def _race_stage(

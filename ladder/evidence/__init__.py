@@ -18,7 +18,15 @@ from ladder.evidence.assessment import (
     TrainingMethod,
     TrainingMethodName,
 )
-from ladder.evidence.candidate import Build, Candidate, Order, Retrieval, TrainingEstimate, Way
+from ladder.evidence.candidate import (
+    Build,
+    Candidate,
+    Decoding,
+    Order,
+    Retrieval,
+    TrainingEstimate,
+    Way,
+)
 from ladder.evidence.data import DataReport, SyntheticCounts, SyntheticRecord, WordOverlap
 from ladder.evidence.diagnosis import (
     Ablation,
@@ -45,6 +53,7 @@ from ladder.evidence.measurement import (
     Measurement,
     RaceLine,
     RetrievalHealth,
+    Settled,
     Verdict,
     VerdictWord,
 )
@@ -85,6 +94,7 @@ __all__ = [
     "CostBasis",
     "CutAnswers",
     "DataReport",
+    "Decoding",
     "Diagnosis",
     "Economics",
     "Effort",
@@ -110,6 +120,7 @@ __all__ = [
     "Retrieval",
     "RetrievalHealth",
     "RevalidationPlan",
+    "Settled",
     "Status",
     "SyntheticCounts",
     "SyntheticRecord",

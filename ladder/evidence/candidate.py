@@ -73,6 +73,9 @@ class Retrieval(Record):
 Way = Literal["prompted", "retrieving", "trained"]
 
 
+Decoding = Literal["free", "scored", "constrained", "json"]
+
+
 class Candidate(Record):
     """One concrete system, written down fully: the same record gives the same system."""
 
@@ -92,7 +95,7 @@ class Candidate(Record):
     """What stands in the goal's place; empty: the goal itself."""
     shots: tuple[str, ...] = ()
     """Ids of the training samples shown before the question."""
-    decoding: Literal["free", "scored", "constrained", "json"] = "free"
+    decoding: Decoding = "free"
     """`json`: generated, and constrained to the JSON Schema of the answers."""
     calibration: Literal["none", "empty", "batch"] = "none"
     retrieval: Retrieval | None = None

@@ -153,6 +153,10 @@ class AgainstTeacher(Record):
     """The teacher's median latency over the student's."""
 
 
+Settled = Literal["holds", "misses"]
+"""What few rows tell of the gate beyond reasonable doubt (`gate.early`)."""
+
+
 class RaceLine(Record):
     """How one candidate did on the dev split."""
 
@@ -167,6 +171,10 @@ class RaceLine(Record):
     dropped: bool
     tokens: float = 0.0
     """Of a request, on average; 0 in files written before."""
+    asks: str = ""
+    """A digest of how it asks: candidates that only read the same answers otherwise share it."""
+    settled: Settled | None = None
+    """What its dev rows told of the gate; None: nothing, or a file written before."""
     errors: int = 0
     """Rows without a score: it gave no answer to them, or a judge no grade to its answer."""
     unheard: bool = False

@@ -33,15 +33,22 @@ def answer(
     title: str = "",
     *,
     scored: bool = True,
+    prior_rows: int = BATCH_CALIBRATION_ROWS,
 ) -> list[Outcome]:
     """Answer and score samples, in their order. Errors are kept apart, never scored.
 
-    With `scored` off the answers alone are wanted: no judge is asked, and there are no scores.
+    Args:
+        evaluator: the task, its data, models and scorers.
+        candidate: what answers.
+        samples: what is asked.
+        title: what the progress bar says; default: the candidate's description.
+        scored: off, the answers alone are wanted: no judge is asked, and there are no scores.
+        prior_rows: dev rows at most off which a batch calibration reads its prior.
     """
     engine = evaluator.engine(candidate)
     evaluator.retriever.prepare(candidate.retrieval, samples)
     requests = [request_for(evaluator, candidate, sample, engine) for sample in samples]
-    prior = _prior(evaluator, candidate, engine)
+    prior = _prior(evaluator, candidate, engine, prior_rows)
     completions = _answered(evaluator, candidate, requests, title or candidate.description)
     answered = [at for at in range(len(samples)) if completions[at].error is None]
     texts = {at: read(candidate, requests[at], completions[at], prior) for at in answered}
@@ -105,7 +112,9 @@ def read(
     return request.choices[max(range(len(values)), key=values.__getitem__)]
 
 
-def _prior(evaluator: Evaluator, candidate: Candidate, engine: CachedEngine) -> tuple[float, ...]:
+def _prior(
+    evaluator: Evaluator, candidate: Candidate, engine: CachedEngine, rows: int
+) -> tuple[float, ...]:
     """Return what each label scores whatever the input is.
 
     `empty`: on an input without content (contextual calibration, Zhao et al., 2021). `batch`: the
@@ -116,7 +125,7 @@ def _prior(evaluator: Evaluator, candidate: Candidate, engine: CachedEngine) -> 
     if candidate.calibration == "empty":
         samples: Sequence[Sample] = [Sample(id="", input="N/A", target="")]
     else:
-        samples = evaluator.data.dev[:BATCH_CALIBRATION_ROWS]
+        samples = evaluator.data.dev[: min(rows, BATCH_CALIBRATION_ROWS)]
     evaluator.retriever.prepare(candidate.retrieval, samples)
     requests = [request_for(evaluator, candidate, sample, engine) for sample in samples]
     completions = [completion for _, completion in engine.complete(requests)]

@@ -14,6 +14,7 @@ from statistics import fmean
 from ladder.diagnosis.changes import IN_WORDS, SHOWS, changes, oracle
 from ladder.evaluation.comparing import compare_outcomes, together
 from ladder.evidence import Ablation, Candidate, Comparison, Fix, Retrieval
+from ladder.gate.early import surely_holds
 from ladder.inference.answer import answer
 from ladder.inference.evaluator import Evaluator
 from ladder.inference.failures import require_conclusive
@@ -22,6 +23,8 @@ from ladder.inference.outcome import Outcome
 from ladder.selection.proving import compare_unseen
 
 MOST_ROWS = 60
+FEW_ROWS = 32
+"""That may say already that there is nothing to fix."""
 
 
 def apply_fixes(evaluator: Evaluator, candidate: Candidate) -> tuple[Candidate, tuple[Fix, ...]]:
@@ -37,6 +40,10 @@ def apply_fixes(evaluator: Evaluator, candidate: Candidate) -> tuple[Candidate, 
     if (
         candidate.retrieval is None or candidate.is_trained
     ):  # training examples prove nothing of what learnt them
+        return candidate, ()
+    few = answer(evaluator, candidate, evaluator.data.dev[:FEW_ROWS], "fixing: as it is")
+    known = [outcome.score for outcome in few if outcome.score is not None]
+    if surely_holds(known, evaluator.task.gate.min_score):
         return candidate, ()
     if _score(evaluator, candidate) >= evaluator.task.gate.min_score:
         return candidate, ()

@@ -16,6 +16,7 @@ from statistics import fmean, stdev
 from typing import Literal, NamedTuple
 
 from ladder.evidence import Candidate
+from ladder.gate.early import surely_misses
 from ladder.inference.answer import answer
 from ladder.inference.evaluator import Evaluator
 from ladder.inference.failures import require_conclusive
@@ -32,6 +33,7 @@ REACH = 0.25
 """Score that a search may be hoped to add. MIPROv2 and GEPA report less on nearly all tasks."""
 LEAST_DEV = 24
 """A choice among many prompts on fewer rows is a lottery."""
+FIRST_LOOKS = (8, 16)
 FAILURES_READ = 32
 """Training examples that the incumbent answers, so that its mistakes are known."""
 EMPTY_INPUT = Sample(id="", input="N/A", target="")
@@ -115,16 +117,20 @@ def worth_it(evaluator: Evaluator, incumbent: Candidate) -> bool:
     It holds it when its dev score is a standard error above the limit, or more. What a model does
     not know, no wording teaches it: such gaps are for the rungs above.
     """
+    limit = evaluator.task.gate.min_score
+    for few in FIRST_LOOKS:  # a lost cause costs no more than these rows
+        if surely_misses(_dev_scores(evaluator, incumbent, few), limit - REACH):
+            return False
     scores = _dev_scores(evaluator, incumbent)
     if len(scores) < 2:
         return False
-    mean, limit = fmean(scores), evaluator.task.gate.min_score
+    mean = fmean(scores)
     return limit - REACH <= mean < limit + stdev(scores) / math.sqrt(len(scores))
 
 
-def _dev_scores(evaluator: Evaluator, candidate: Candidate) -> list[float]:
-    """Return the scores of the dev examples that were answered."""
-    outcomes = answer(evaluator, candidate, evaluator.data.dev, TITLE)
+def _dev_scores(evaluator: Evaluator, candidate: Candidate, most: int | None = None) -> list[float]:
+    """Return the scores of the first dev examples, or of all: of those that were answered."""
+    outcomes = answer(evaluator, candidate, evaluator.data.dev[:most], TITLE)
     require_conclusive(outcomes, evaluator.task.gate, TITLE)
     return [outcome.score for outcome in outcomes if outcome.score is not None]
 

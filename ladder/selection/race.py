@@ -1,8 +1,11 @@
 """Choose among candidates on the dev split, dropping the hopeless ones early.
 
-All candidates see the same rows, so they are compared pair by pair; after each round those that
-are clearly behind the incumbent leave, and at most half stay (successive halving, Karnin et al.,
-2013). The winner's dev score is flattered by the choice: it is measured anew on the eval examples.
+All candidates see the same rows, so they are compared pair by pair. After each round those leave
+that cannot reach the gate any more; from 16 rows on also those that are clearly behind the leader
+or answer like a cheaper one, and at most half stay (successive halving, Karnin et al., 2013). The
+race ends where nobody can reach the gate, and where the leader surely holds it: the gate asks for
+enough, not for the best. The winner's dev score is flattered by the choice: it is measured anew on
+the eval examples.
 
 A row that somebody gave no answer to tells nothing of who is better, so it is left out for all. A
 candidate of whose requests too many failed leaves: refused by itself (its prompt is too long) it
@@ -17,7 +20,8 @@ from dataclasses import dataclass
 
 from ladder.diagnosis.cut_answers import why_none_began
 from ladder.errors import NoVerdictError
-from ladder.evidence import Candidate, RaceLine
+from ladder.evidence import Candidate, Decoding, RaceLine, Settled
+from ladder.gate.early import surely_holds, surely_misses
 from ladder.gate.verdict import too_many_failed
 from ladder.inference.answer import answer
 from ladder.inference.evaluator import Evaluator
@@ -25,7 +29,10 @@ from ladder.inference.failures import describe, too_many_lost
 from ladder.inference.outcome import Outcome
 from ladder.progress import Watch
 
-ROUNDS = (16, 48, 120)
+ROUNDS = (4, 8, 16, 32, 64, 120)
+COMPARED_FROM = 16
+"""Rows from which candidates are compared with each other."""
+LEAST_PRIOR_ROWS = 8
 CLEARLY_BEHIND = 1.64
 """Standard errors of the paired difference: one-sided 5 %."""
 LEAST_KEPT = 3
@@ -43,12 +50,18 @@ def race(evaluator: Evaluator, candidates: Sequence[Candidate]) -> tuple[Candida
     heard: dict[int, list[Outcome]] = {}
 
     def read(at: int, count: int) -> Standing:
-        outcomes = heard[at] = answer(evaluator, candidates[at], dev[:count])
-        scores = [o.score for o in outcomes]
-        tokens = sum(o.completion.tokens_in for o in outcomes) / max(1, count)
-        return Standing(scores, tokens, _out(outcomes, evaluator.task.gate.max_error_rate))
+        # A batch's prior is read off as many rows as are asked about: few at first.
+        prior = max(LEAST_PRIOR_ROWS, count)
+        outcomes = heard[at] = answer(evaluator, candidates[at], dev[:count], prior_rows=prior)
+        return Standing(
+            scores=[o.score for o in outcomes],
+            tokens=sum(o.completion.tokens_in for o in outcomes) / max(1, count),
+            out=_out(outcomes, evaluator.task.gate.max_error_rate),
+            answers=[o.text for o in outcomes],
+        )
 
-    winner, standings = best_of(len(candidates), len(dev), read, evaluator.watch)
+    min_score = evaluator.task.gate.min_score
+    winner, standings = best_of(len(candidates), len(dev), min_score, read, evaluator.watch)
     if winner is None:
         worst = max(heard, key=lambda at: sum(o.score is None for o in heard[at]))
         what = "no candidate could be compared with another on the dev examples"
@@ -62,12 +75,19 @@ def race(evaluator: Evaluator, candidates: Sequence[Candidate]) -> tuple[Candida
             n=standings[at].n,
             dropped=at != winner,
             tokens=_tokens(heard[at]),
+            asks=candidate.but(calibration="none", decoding=_asked_as(candidate)).digest,
+            settled=standings[at].settled(min_score),
             errors=len(standings[at].scores) - standings[at].n,
             unheard=too_many_lost(heard[at], evaluator.task.gate),
         )
         for at, candidate in enumerate(candidates)
     ]
     return candidates[winner], lines
+
+
+def _asked_as(candidate: Candidate) -> Decoding:
+    """Return one name for the decodings that read the answers to the same requests."""
+    return "scored" if candidate.decoding == "constrained" else candidate.decoding
 
 
 def _tokens(outcomes: Sequence[Outcome]) -> float:
@@ -89,21 +109,37 @@ class Standing:
     """Of a row, on average."""
     out: bool = False
     """Too many of its requests failed: it leaves."""
+    answers: Sequence[str] = ()
+    """Of each row, where they are known."""
+
+    @property
+    def known(self) -> list[float]:
+        """Scores of the rows that it answered."""
+        return [score for score in self.scores if score is not None]
 
     @property
     def n(self) -> int:
         """Rows that it answered."""
-        return sum(score is not None for score in self.scores)
+        return len(self.known)
 
     @property
     def mean(self) -> float:
         """Its mean score over the rows that it answered; 0 where there are none."""
-        known = [score for score in self.scores if score is not None]
-        return math.fsum(known) / max(1, len(known))
+        return math.fsum(self.known) / max(1, self.n)
+
+    def settled(self, min_score: float) -> Settled | None:
+        """Return what these rows tell of the gate; None where they tell nothing."""
+        if surely_misses(self.known, min_score):
+            return "misses"
+        return "holds" if surely_holds(self.known, min_score) else None
 
 
 def best_of(
-    candidates: int, rows: int, read: Callable[[int, int], Standing], watch: Watch
+    candidates: int,
+    rows: int,
+    min_score: float,
+    read: Callable[[int, int], Standing],
+    watch: Watch,
 ) -> tuple[int | None, dict[int, Standing]]:
     """Return the winner among numbered candidates, and what each one was seen with last.
 
@@ -112,6 +148,7 @@ def best_of(
     Args:
         candidates: how many there are.
         rows: how many rows there are to read.
+        min_score: that the gate asks for.
         read: (candidate, count) -> how it does on the first `count` rows.
         watch: sees the rounds.
     """
@@ -128,11 +165,36 @@ def best_of(
         if not alive:
             return None, seen
         order = _by_merit({at: seen[at] for at in alive})
-        if number < len(rounds):
-            most = max(LEAST_KEPT, math.ceil(len(alive) / 2))
-            incumbent = seen[order[0]].scores
-            alive = [at for at in order[:most] if not _clearly_behind(incumbent, seen[at].scores)]
+        hopeful = [at for at in order if seen[at].settled(min_score) != "misses"]
+        if not hopeful:  # so few rows choose by chance: what costs least stands for all
+            best = seen[order[0]].scores
+            near = [at for at in order if not _clearly_behind(best, seen[at].scores)]
+            return min(near, key=lambda at: seen[at].tokens), seen
+        if count >= COMPARED_FROM and seen[order[0]].settled(min_score) == "holds":
+            break
+        alive = _still_compared(hopeful, seen) if count >= COMPARED_FROM else hopeful
     return order[0], seen
+
+
+def _still_compared(order: Sequence[int], seen: Mapping[int, Standing]) -> list[int]:
+    """Return who stays: at most half, nobody who is clearly behind or answers like a cheaper one.
+
+    Args:
+        order: candidates, the best first.
+        seen: how they did on the same rows.
+    """
+    most = max(LEAST_KEPT, math.ceil(len(order) / 2))
+    stay: list[int] = []
+    for at in order:
+        behind = _clearly_behind(seen[order[0]].scores, seen[at].scores)
+        if not behind and not any(_alike(seen[other], seen[at]) for other in stay):
+            stay.append(at)
+    return stay[:most]
+
+
+def _alike(one: Standing, other: Standing) -> bool:
+    """Tell whether two gave the same answers, as far as they are known."""
+    return bool(one.answers) and one.answers == other.answers and one.scores == other.scores
 
 
 def _by_merit(seen: Mapping[int, Standing]) -> list[int]:

@@ -49,7 +49,7 @@ def test_a_rung_that_was_not_climbed_counts_as_the_cheapest_that_was() -> None:
 
 
 def test_no_halving_has_each_candidate_answer_every_dev_example() -> None:
-    def line(name: str, n: int, errors: int = 0) -> RaceLine:
+    def line(name: str, n: int, errors: int = 0, asks: str = "") -> RaceLine:
         return RaceLine(
             description=name,
             candidate=name,
@@ -58,11 +58,20 @@ def test_no_halving_has_each_candidate_answer_every_dev_example() -> None:
             dropped=True,
             errors=errors,
             tokens=20,
+            asks=asks,
         )
 
-    raced = RAG.but(race=(line("a", 120), line("b", 16), line("c", 47, errors=1)))
+    raced = RAG.but(
+        race=(
+            line("a", 120),
+            line("b", 16),
+            line("c", 47, errors=1),
+            line("d", 60, asks="same"),
+            line("e", 100, asks="same"),
+        )
+    )
     found = effort(task(), data(), [PROMPT, raced], NEEDED, TRAININGS).plans["every candidate"]
-    assert found == Asked(calls=700 + 104 + 72, tokens=31_000 + 176 * 20)
+    assert found == Asked(calls=700 + 104 + 72 + 20, tokens=31_000 + 196 * 20)
 
 
 def test_a_fixed_number_of_examples_may_be_fewer_or_more_than_were_read() -> None:

@@ -11,11 +11,15 @@ from ladder.evidence import Candidate
 from ladder.rungs.protocol import Bench
 from ladder.samples.data import Data
 from ladder.samples.rows import Sample
-from ladder.selection.race import ROUNDS, race
+from ladder.selection.race import COMPARED_FROM, ROUNDS, race
 
 DEV = tuple(Sample(id=f"d{at}", input=f"number {at}", target=str(at)) for at in range(100))
-RIGHT = {"twenty": 2, "sixty": 6, "ninety": 9, "ninety at length " + "and more " * 9: 9}
+RIGHT = {
+    "nothing": 0, "nothing at length " + "and more " * 9: 0,
+    "twenty": 2, "sixty": 6, "eighty": 8, "ninety": 9, "ninety at length " + "and more " * 9: 9,
+}  # fmt: skip
 """Instruction -> how many of ten numbers are answered right under it."""
+SHORT, LONG = list(RIGHT)[-2:]
 
 
 def speak(prompt: str) -> str:
@@ -25,10 +29,16 @@ def speak(prompt: str) -> str:
     return str(number) if right else "none"
 
 
+def bench_of(folder: Path, min_score: float) -> Bench:
+    data = Data((), DEV, (), ())
+    gate = {"min_score": min_score}
+    return replayed(folder, data, lambda _: map(asking, RIGHT), speak, gate=gate)
+
+
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
-    data = Data((), DEV, (), ())
-    return replayed(tmp_path, data, lambda _: map(asking, RIGHT), speak)
+    """The gate is what ninety of a hundred right answers neither miss nor surely hold."""
+    return bench_of(tmp_path, 0.9)
 
 
 def raced(bench: Bench, *instructions: str) -> tuple[Candidate, dict[str, tuple[float, int, bool]]]:
@@ -38,21 +48,47 @@ def raced(bench: Bench, *instructions: str) -> tuple[Candidate, dict[str, tuple[
 
 
 def test_the_best_wins_and_each_has_its_line(bench):
-    winner, lines = raced(bench, "twenty", "sixty", "ninety")
-    assert winner.description == "ninety"
-    assert lines["ninety"] == (pytest.approx(0.9), len(DEV), False)
-    assert {name for name, (_, _, dropped) in lines.items() if dropped} == {"twenty", "sixty"}
+    winner, lines = raced(bench, "sixty", "eighty", SHORT)
+    assert winner.description == SHORT
+    assert lines[SHORT] == (pytest.approx(0.9), len(DEV), False)
+    assert {name for name, (_, _, dropped) in lines.items() if dropped} == {"sixty", "eighty"}
 
 
-def test_who_is_clearly_behind_is_asked_no_further(bench):
-    _, lines = raced(bench, "twenty", "ninety")
-    assert lines["twenty"][1] == ROUNDS[0]
-    assert bench.evaluator.models.asked.calls == len(DEV) + ROUNDS[0]
+def test_who_cannot_reach_the_gate_is_asked_no_further(bench):
+    _, lines = raced(bench, "twenty", SHORT)
+    assert lines["twenty"][1] == 8  # 2 of the first 4 would be no wonder at 0.9
+    assert bench.evaluator.models.asked.calls == len(DEV) + 8
 
 
-def test_of_equals_the_shorter_prompt_wins(bench):
-    short, long = list(RIGHT)[2:]
-    assert raced(bench, long, short)[0].description == short
+def test_who_is_clearly_behind_is_asked_no_further_though_it_might_reach_the_gate(tmp_path):
+    bench = bench_of(tmp_path, 0.85)
+    _, lines = raced(bench, "sixty", SHORT)
+    assert lines["sixty"][1] == COMPARED_FROM
+    line = next(
+        line
+        for line in race(bench.evaluator, [of(bench, asking(n)) for n in ("sixty", SHORT)])[1]
+        if line.description == "sixty"
+    )
+    assert line.settled is None
+
+
+def test_where_nobody_can_reach_the_gate_the_cheapest_stands_for_all(bench):
+    winner, lines = raced(bench, *list(RIGHT)[1::-1])
+    assert winner.description == "nothing"
+    assert {n for _, n, _ in lines.values()} == {ROUNDS[0]}
+
+
+def test_a_leader_that_surely_holds_the_gate_ends_the_race(tmp_path):
+    bench = bench_of(tmp_path, 0.5)
+    winner, lines = raced(bench, "eighty", SHORT)
+    assert winner.description == SHORT
+    assert {n for _, n, _ in lines.values()} == {COMPARED_FROM}
+
+
+def test_of_equals_the_shorter_prompt_wins_and_the_other_is_asked_no_further(bench):
+    winner, lines = raced(bench, LONG, SHORT)
+    assert winner.description == SHORT
+    assert lines[LONG][1] == COMPARED_FROM
 
 
 def test_one_alone_has_won_and_is_not_asked(bench):
