@@ -146,6 +146,10 @@ def assess(  # noqa: PLR0913 - each is an option of the command line
     ] = False,
     json: AsJson = False,
     allow_code: AllowCode = False,
+    anyway: Annotated[
+        bool,
+        typer.Option("--climb", help="Measure the rungs though no language model is needed."),
+    ] = False,
 ) -> None:
     """Climb until a rung passes; leave a recommendation and a revalidation plan."""
     from rich.console import Console
@@ -157,6 +161,8 @@ def assess(  # noqa: PLR0913 - each is an option of the command line
 
     granted: Granted = "nothing" if dry_run else _granted(allow_code)
     loaded = load_task(task, data, granted)
+    if anyway:
+        loaded = loaded.with_gate(when_control_passes="climb")
     if until is not None and until not in loaded.rungs:
         here = ", ".join(loaded.rungs)
         raise typer.BadParameter(f"{until}: this task's rungs are {here}", param_hint="--until")
@@ -184,10 +190,11 @@ def assess(  # noqa: PLR0913 - each is an option of the command line
 
 
 def _exit_code(answer: Recommendation) -> int:
-    """Return 0 for a rung that passed, 1 for none or a lean to pass, 2 without a verdict."""
+    """Return 0 for what passed, 1 for nothing or a lean to pass, 2 without a verdict."""
     if answer.withheld:
         return NO_VERDICT
-    return 0 if answer.rung is not None and not answer.leans_to_pass else 1
+    found = answer.control or answer.rung is not None
+    return 0 if found and not answer.leans_to_pass else 1
 
 
 @app.command()

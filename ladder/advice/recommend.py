@@ -11,6 +11,7 @@ from ladder.evidence import (
     Attempt,
     Candidate,
     Confirmation,
+    Control,
     Measurement,
     Recommendation,
     TrainingMethod,
@@ -68,6 +69,23 @@ def recommend(
         with_leaked_rows=confirmed.leaky if confirmed else None,
         cost=_cost(task, chosen.measurement),
         deployment=_deployment(task, chosen.candidate, chosen.measurement),
+    )
+
+
+def at_control(control: Control, confirmed: Confirmation) -> Recommendation:
+    """Return the recommendation of no language model at all, as far as the test set allows.
+
+    Args:
+        control: its judged line passed the gate.
+        confirmed: what that did on the held-out test set.
+    """
+    word = confirmed.verdict.verdict
+    return Recommendation(
+        rung=None,
+        control=word != "fail",
+        description=control.judged,
+        confirmed=confirmed.score,
+        confirmed_verdict=word,
     )
 
 

@@ -10,7 +10,7 @@ from ladder.climb.attempt import NO_SCORES, attempt_rung, refused, skipped, with
 from ladder.economy.cost import since, together
 from ladder.errors import EndpointDownError, NoVerdictError, SpendLimitError
 from ladder.evaluation.confirm import confirm, score_with_leaks
-from ladder.evaluation.control import measure_control
+from ladder.evaluation.control import confirm_control, measure_control
 from ladder.evaluation.people import judge_agreement
 from ladder.evidence import CONTROL, Asked, Attempt, Confirmation, Control, JudgeAgreement
 from ladder.rungs import LADDER
@@ -71,6 +71,20 @@ def outcome_line(attempt: Attempt) -> str:
     )
 
 
+def control_passes(control: Control) -> bool:
+    """Tell whether answers without a language model hold the gate, and are to end the climb."""
+    return control.verdict is not None and control.verdict.status == "pass"
+
+
+def control_line(control: Control) -> str:
+    """Say in one line that no language model is needed, for whoever watches."""
+    judged = next(line for line in control.lines if line.name == control.judged)
+    return (
+        f"control\n  passed, score {judged.score.mean:.2f} on {judged.score.n} rows: {judged.name} "
+        "needs no language model; --climb measures the rungs all the same"
+    )
+
+
 def judge_line(judge: JudgeAgreement) -> str:
     """Say in one line how far people agree with the judge, for whoever watches."""
     if judge.agree is None:
@@ -127,6 +141,8 @@ class Climbed:
 
     judge: JudgeAgreement | None = None
     control: Control | None = None
+    at_control: bool = False
+    """Whether it ended before the first rung: the control passed."""
     chosen: Attempt | None = None
     confirmed: Confirmation | None = None
     stopped: str = ""
@@ -137,13 +153,17 @@ class Climbed:
         """Whether there is an answer worth revalidating: the test set does not refute it."""
         return (
             self.confirmed is not None
+            and self.chosen is not None
             and not self.stopped
             and self.confirmed.verdict.verdict in ("pass", "undecided")
         )
 
 
 def climb_task(bench: Bench, *, until: RungName | None, every: bool) -> Climbed:
-    """Measure the control, climb, and put the chosen rung to the held-out test examples."""
+    """Measure the control, climb, and put the chosen rung to the held-out test examples.
+
+    Where the control holds the gate, and the task does not say otherwise, no rung is climbed.
+    """
     found = Climbed()
     try:
         bench.evaluator.models.learn_abilities()
@@ -152,6 +172,11 @@ def climb_task(bench: Bench, *, until: RungName | None, every: bool) -> Climbed:
             bench.evaluator.watch.say(judge_line(found.judge))
         found.control, scores = measure_control(bench.evaluator)
         bench.history.scores[CONTROL] = scores
+        if found.control and control_passes(found.control) and not every:
+            bench.evaluator.watch.say(control_line(found.control))
+            found.confirmed = confirm_control(bench.evaluator, found.control.judged)
+            found.at_control = True
+            return found
         rungs = [rung for rung in LADDER if rung.NAME in bench.task.rungs]
         climb_rungs(bench, rungs, until=until, every=every)
         found.chosen = choose(bench.task, bench.history.attempts)

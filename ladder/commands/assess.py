@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ladder import __version__
 from ladder.advice.effort import effort
-from ladder.advice.recommend import recommend, with_training_methods
+from ladder.advice.recommend import at_control, recommend, with_training_methods
 from ladder.advice.training_methods import training_methods
 from ladder.artefacts.card import write_card
 from ladder.climb.loop import Climbed, climb_task
@@ -81,7 +81,10 @@ def _assessment(bench: Bench, report: DataReport, found: Climbed, seconds: float
     confirmed, rows = found.confirmed, len(bench.data.train)
     trainings = [rung for rung, what in trains().items() if what != "nothing"]
     ways = training_methods(task, attempts, found.chosen, rows, bench.trainer.memory(), trains())
-    advice = recommend(task, attempts, found.chosen, confirmed, found.stopped, trains())
+    if found.at_control and found.control and confirmed:
+        advice, ways = at_control(found.control, confirmed), ()
+    else:
+        advice = recommend(task, attempts, found.chosen, confirmed, found.stopped, trains())
     return Assessment(
         ladder_version=__version__,
         created=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
 from ladder.economy.cost import machine_usd_per_1k
 from ladder.evaluation.units import as_units
-from ladder.evidence import Control, ControlLine
+from ladder.evidence import Confirmation, Control, ControlLine, Verdict
 from ladder.files import digest_of
+from ladder.gate.verdict import (
+    combine,
+    error_of_limit,
+    judge_cost,
+    judge_errors,
+    judge_latency,
+    judge_score,
+)
 from ladder.inference.evaluator import Evaluator
 from ladder.inference.judge import gated_scores
 from ladder.inference.outcome import Scores
@@ -21,52 +30,136 @@ from ladder.retrieval.search import LexicalIndex
 from ladder.samples.rows import Sample
 
 VOTERS = 5
+TIMED = 200
+"""Rows answered one at a time where the gate limits latency."""
 
-Predictor = Callable[[Sequence[Sample], Sequence[str]], list[str]]
-"""(training examples, inputs) -> answers."""
+Predictor = Callable[[Sequence[str]], list[str]]
+"""Inputs -> answers."""
+Fit = Callable[[Sequence[Sample]], Predictor]
+"""Training examples -> what answers by them."""
 
 
 def measure_control(evaluator: Evaluator) -> tuple[Control | None, Scores]:
-    """Answer the eval set without a model; None where there are no training examples."""
+    """Answer the eval set without a model; None where there are no training examples.
+
+    Of several ways the dev set chooses the one that the gate judges; what is shown as the best is
+    the best on the eval set.
+    """
     train, gate = evaluator.data.train, evaluator.data.gate
     if not train:
         return None, {}
-    ways: dict[str, Predictor] = {"nearest example": _nearest}
-    if evaluator.data.labels:
-        ways = {"majority": _majority, "nearest example": _vote}
-        if len({sample.target for sample in train}) > 1:
-            ways["TF-IDF + logistic regression"] = linear
-    about = [VERSION, digest_of([(s.id, s.input, s.target) for s in (*train, *gate)]), sorted(ways)]
-
-    def compute() -> dict[str, Any]:
-        found = {}
-        for name, predict in ways.items():
-            started = time.perf_counter()
-            answers = predict(train, [sample.input for sample in gate])
-            seconds = (time.perf_counter() - started) / len(gate)
-            found[name] = {"answers": answers, "seconds": seconds}
-        return found
-
-    kept = evaluator.models.cache.remember("control", about, compute)
+    ways = _ways(evaluator)
+    kept = {name: _answered(evaluator, name, fit) for name, fit in ways.items()}
     scores = {
         name: gated_scores(evaluator, list(zip(gate, kept[name]["answers"], strict=True)))
         for name in ways
     }
     lines = tuple(_line(evaluator, name, kept[name]["seconds"], scores[name]) for name in ways)
     best = max(lines, key=lambda line: line.score.mean)
-    measured = {
-        sample.id: score
-        for sample, score in zip(gate, scores[best.name], strict=True)
-        if score is not None
-    }
-    return Control(lines=lines), measured
+    measured = _known(evaluator.data.gate, scores[best.name])
+    found = Control(lines=lines)
+    if evaluator.task.stops_at_control:
+        name = _chosen_on_dev(evaluator, {name: kept[name]["on_dev"] for name in ways})
+        verdict = _judged(evaluator, ways[name], scores[name], lines[list(ways).index(name)])
+        found = found.but(judged=name, verdict=verdict)
+    return found, {sample.id: score for sample, score in measured}
+
+
+def confirm_control(evaluator: Evaluator, name: str) -> Confirmation:
+    """Answer the held-out test set once, the way of a name."""
+    sealed = evaluator.data.sealed
+    answers = _ways(evaluator)[name](evaluator.data.train)([sample.input for sample in sealed])
+    scores = gated_scores(evaluator, list(zip(sealed, answers, strict=True)))
+    units = as_units(_known(sealed, scores), evaluator.task.use.strata)
+    gate = evaluator.task.gate
+    return Confirmation(
+        score=units.estimate(gate.confidence),
+        verdict=judge_score(units.scores, gate.min_score, 1 - gate.confidence, units.weights),
+        rows=len(sealed),
+    )
+
+
+def _ways(evaluator: Evaluator) -> dict[str, Fit]:
+    """Return the ways to answer that a task allows, by name."""
+    if not evaluator.data.labels:
+        return {"nearest example": _nearest}
+    ways: dict[str, Fit] = {"majority": _majority, "nearest example": _vote}
+    if len({sample.target for sample in evaluator.data.train}) > 1:
+        ways["TF-IDF + logistic regression"] = linear
+    return ways
+
+
+def _answered(evaluator: Evaluator, name: str, fit: Fit) -> dict[str, Any]:
+    """Return a way's answers to dev and eval set, and the seconds of a row once it is fitted."""
+    train, dev, gate = evaluator.data.train, evaluator.data.dev, evaluator.data.gate
+    rows = [(s.id, s.input, s.target) for s in (*train, *gate)]
+    about = [VERSION, digest_of(rows), digest_of([s.input for s in dev]), name]
+
+    def compute() -> dict[str, Any]:
+        predict = fit(train)
+        started = time.perf_counter()
+        answers = predict([sample.input for sample in gate])
+        seconds = (time.perf_counter() - started) / len(gate)
+        on_dev = predict([sample.input for sample in dev]) if dev else []
+        return {"answers": answers, "seconds": seconds, "on_dev": on_dev}
+
+    found: dict[str, Any] = evaluator.models.cache.remember("control answers", about, compute)
+    return found
+
+
+def _chosen_on_dev(evaluator: Evaluator, answers: Mapping[str, Sequence[str]]) -> str:
+    """Return the way that scores best on the dev set; of equals, and without one, the last."""
+    dev = evaluator.data.dev
+    if len(answers) == 1 or not dev:
+        return list(answers)[-1]
+
+    def mean(name: str) -> float:
+        scores = gated_scores(evaluator, list(zip(dev, answers[name], strict=True)))
+        return math.fsum(score or 0.0 for score in scores)
+
+    return max(reversed(list(answers)), key=mean)
+
+
+def _judged(
+    evaluator: Evaluator, fit: Fit, scores: Sequence[float | None], line: ControlLine
+) -> Verdict:
+    """Judge a way by every limit of the gate, in one look at the whole eval set."""
+    gate, rows = evaluator.task.gate, evaluator.data.gate
+    error = error_of_limit(gate, evaluator.data.systems(evaluator.task))
+    known = _known(rows, scores)
+    units = as_units(known, evaluator.task.use.strata)
+    limits = [
+        judge_score(units.scores, gate.min_score, error, units.weights),
+        judge_errors(len(rows) - len(known), len(rows), gate.max_error_rate),
+    ]
+    if gate.max_p95_ms is not None:
+        limits.append(judge_latency(_timed(evaluator, fit), gate.max_p95_ms, error))
+    if gate.max_cost_usd_per_1k is not None:
+        limits.append(judge_cost(line.cost_usd_per_1k, gate.max_cost_usd_per_1k))
+    return combine(limits)
+
+
+def _timed(evaluator: Evaluator, fit: Fit) -> list[float]:
+    """Return the milliseconds of rows that are answered one at a time."""
+    predict, gate = fit(evaluator.data.train), evaluator.data.gate
+    found = []
+    for number in range(TIMED):
+        started = time.perf_counter()
+        predict([gate[number % len(gate)].input])
+        found.append(1000 * (time.perf_counter() - started))
+    return found
+
+
+def _known(rows: Sequence[Sample], scores: Sequence[float | None]) -> list[tuple[Sample, float]]:
+    """Return the rows that have a score, with it."""
+    pairs = zip(rows, scores, strict=True)
+    return [(sample, score) for sample, score in pairs if score is not None]
 
 
 def _line(
     evaluator: Evaluator, name: str, seconds: float, scores: Sequence[float | None]
 ) -> ControlLine:
-    pairs = zip(evaluator.data.gate, scores, strict=True)
-    known = [(sample, score) for sample, score in pairs if score is not None]
+    known = _known(evaluator.data.gate, scores)
     return ControlLine(
         name=name,
         score=as_units(known, evaluator.task.use.strata).estimate(evaluator.task.gate.confidence),
@@ -75,35 +168,42 @@ def _line(
     )
 
 
-def _majority(train: Sequence[Sample], inputs: Sequence[str]) -> list[str]:
+def _majority(train: Sequence[Sample]) -> Predictor:
     (label, _), *_ = Counter(sample.target for sample in train).most_common(1)
-    return [label] * len(inputs)
+    return lambda inputs: [label] * len(inputs)
 
 
-def _nearest(train: Sequence[Sample], inputs: Sequence[str]) -> list[str]:
-    found = LexicalIndex([sample.input for sample in train]).search(inputs, 1)
-    return [train[ranking[0][0]].target for ranking in found]
+def _nearest(train: Sequence[Sample]) -> Predictor:
+    index = LexicalIndex([sample.input for sample in train])
+
+    def predict(inputs: Sequence[str]) -> list[str]:
+        return [train[ranking[0][0]].target for ranking in index.search(inputs, 1)]
+
+    return predict
 
 
-def _vote(train: Sequence[Sample], inputs: Sequence[str]) -> list[str]:
+def _vote(train: Sequence[Sample]) -> Predictor:
     """Let the nearest rows vote; of labels with equal votes the nearest row's wins."""
-    found = LexicalIndex([sample.input for sample in train]).search(inputs, VOTERS)
-    answers = []
-    for ranking in found:
-        votes = Counter(train[at].target for at, _ in ranking)
-        answers.append(max(votes, key=lambda label: votes[label]))
-    return answers
+    index = LexicalIndex([sample.input for sample in train])
+
+    def predict(inputs: Sequence[str]) -> list[str]:
+        answers = []
+        for ranking in index.search(inputs, VOTERS):
+            votes = Counter(train[at].target for at, _ in ranking)
+            answers.append(max(votes, key=lambda label: votes[label]))
+        return answers
+
+    return predict
 
 
-def linear(train: Sequence[Sample], inputs: Sequence[str]) -> list[str]:
-    """Answer with a logistic regression on TF-IDF of terms and pairs of terms.
+def linear(train: Sequence[Sample]) -> Predictor:
+    """Fit a logistic regression on TF-IDF of terms and pairs of terms.
 
     The terms are those of the search, as they are; of texts that have none, such as rows of
     punctuation, the characters.
 
     Args:
         train: rows of at least two labels.
-        inputs: to answer.
     """
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
@@ -112,13 +212,13 @@ def linear(train: Sequence[Sample], inputs: Sequence[str]) -> list[str]:
     texts = [sample.input for sample in train]
     read: Callable[[str], list[str]] = search_terms if any(map(search_terms, texts)) else list
     if not any(map(read, texts)):
-        return _majority(train, inputs)
+        return _majority(train)
     model = make_pipeline(
         TfidfVectorizer(analyzer=lambda text: _with_pairs(read(text)), sublinear_tf=True),
         LogisticRegression(C=10.0, max_iter=300),
     )
     model.fit(texts, [sample.target for sample in train])
-    return [str(label) for label in model.predict(inputs)]
+    return lambda inputs: [str(label) for label in model.predict(inputs)]
 
 
 def _with_pairs(terms: list[str]) -> list[str]:

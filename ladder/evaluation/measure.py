@@ -52,7 +52,8 @@ def measure(
     """
     gate = evaluator.task.gate
     counts = (len(rows),) if all_rows else looks(len(rows))
-    budget = error_of_limit(gate, len(evaluator.task.rungs) if rungs is None else rungs)
+    systems = evaluator.data.systems(evaluator.task) if rungs is None else rungs
+    budget = error_of_limit(gate, systems)
     started = time.perf_counter()
     asking = evaluator.models.asking
     with asking("measuring"):

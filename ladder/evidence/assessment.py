@@ -137,6 +137,8 @@ class Recommendation(Record):
     }
 
     rung: RungName | None
+    control: bool = False
+    """Whether no language model is needed: the control holds the gate (`Control.judged`)."""
     description: str
     leans_to_pass: bool = False
     confirmed: Estimate | None = None

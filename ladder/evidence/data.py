@@ -62,6 +62,9 @@ class DataReport(Record):
     """The first held-out examples that reword a training example but have another answer, as
     `row ~ row`; they are counted."""
     overlap: WordOverlap | None = None
+    systems: int = 0
+    """That share the climb's error: the rungs, and a control that may end it; 0 in files written
+    before."""
     detectable: float | None
     """The smallest true score that these eval examples can be expected to prove."""
     rows_needed: dict[str, int | None] = {}

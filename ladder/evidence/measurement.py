@@ -235,3 +235,8 @@ class Control(Record):
     RETIRED = frozenset({"sentence"})
 
     lines: tuple[ControlLine, ...]
+    judged: str = ""
+    """Name of the line that the gate judges: the best on the dev set."""
+    verdict: Verdict | None = None
+    """On the whole eval set in one look, at a share of the climb's error; None where the control
+    does not end a climb, and in files written before."""

@@ -116,8 +116,15 @@ def advice_lines(
         attempts: of the whole climb.
         control: what answers without a language model.
     """
-    if found.rung is not None:
+    if found.control:
+        yield (
+            f"No language model is needed: {found.description} holds the gate. "
+            "`ladder assess --climb` measures the rungs all the same."
+        )
+    elif found.rung is not None:
         yield from _leaning(found, attempts)
+    elif found.confirmed and not found.tested:
+        yield "The held-out test examples miss the gate: do not ship on this."
     elif found.tested and found.withheld:
         yield f"{found.tested} is not confirmed on the held-out test set: nothing is called passed."
     elif found.tested:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from ladder.evidence import Assessment, Attempt, CostBasis
 from ladder.report.causes import diagnosis_sentence
-from ladder.report.control import best_line
+from ladder.report.control import best_line, judged_line
 from ladder.report.reasons import attempt_reason, why_withheld
 from ladder.wording import duration, span
 
@@ -27,9 +27,14 @@ def answer_line(a: Assessment) -> str:
             f"Answer: none of the rungs. {found.tested} ({found.description}) passed the gate and "
             f"is NOT confirmed on {c.n} held-out test examples: {span(c)}. Do not ship it."
         )
-    if found.rung is None:
+    if found.rung is None and c and not found.control:
+        return (
+            f"Answer: none. {found.description}, without a language model, passed the gate and is "
+            f"NOT confirmed on {c.n} held-out test examples: {span(c)}. Do not ship it."
+        )
+    if found.rung is None and not found.control:
         return "Answer: none of the rungs."
-    text = f"Answer: {found.rung} ({found.description})"
+    text = f"Answer: {found.rung or 'no language model'} ({found.description})"
     if found.leans_to_pass:
         text += ", inconclusive: leans to pass"
     if c:
@@ -42,14 +47,15 @@ def answer_line(a: Assessment) -> str:
 def table_rows(a: Assessment) -> Iterator[tuple[str, str, str, str, str, str]]:
     """Yield the cells of the table of rungs, the control first."""
     if a.control:
-        best = best_line(a.control)
+        passed = judged_line(a.control) if a.recommendation.control else None
+        line = passed or best_line(a.control)
         yield (
             "control",
-            span(best.score),
-            f"{best.latency_ms:.1f} ms",
-            f"{best.cost_usd_per_1k:.4f}",
+            span(line.score),
+            f"{line.latency_ms:.1f} ms",
+            f"{line.cost_usd_per_1k:.4f}",
             "–",
-            f"reference: {best.name}, no model",
+            f"{'pass' if passed else 'reference'}: {line.name}, no model",
         )
     for attempt in a.attempts:
         yield _row(attempt, a.attempts)

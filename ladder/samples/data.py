@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ladder.samples.columns import Understood
 from ladder.samples.preferences import Preference
 from ladder.samples.rows import Document, Graded, Sample
+from ladder.task import Task
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,10 @@ class Data:
     """(file of the task, sha256 of its bytes)."""
     files: tuple[Understood, ...] = ()
     """How each file was read."""
+
+    def systems(self, task: Task) -> int:
+        """Return how many share a climb's error: its rungs, and a control that may end it."""
+        return len(task.rungs) + bool(self.train and task.stops_at_control)
 
     @property
     def observed(self) -> tuple[Sample, ...]:

@@ -23,6 +23,7 @@ def describe_data(task: Task, splits: Data) -> DataReport:
     """Return what the rows are, and what they can tell before anything is spent."""
     leaks, alikes = leaks_and_look_alikes(splits)
     units = len({sample.unit for sample in splits.gate})
+    systems = splits.systems(task)
     return DataReport(
         train=len(splits.train),
         synthetic=len(splits.synthetic),
@@ -44,9 +45,10 @@ def describe_data(task: Task, splits: Data) -> DataReport:
         reworded=tuple(f"{held} ~ {train}" for held, train in splits.reworded[:MOST_LISTED]),
         overlap=overlap_with_known(splits),
         units=units,
-        detectable=detectable_score(units, task.gate, len(task.rungs), looked_at=len(splits.gate)),
+        systems=systems,
+        detectable=detectable_score(units, task.gate, systems, looked_at=len(splits.gate)),
         rows_needed={
-            f"{score:.2f}": rows_needed(score, task.gate, len(task.rungs))
+            f"{score:.2f}": rows_needed(score, task.gate, systems)
             for score in plausible_scores(task.gate.min_score)
         },
         shared_groups=shared_groups(splits),
@@ -62,7 +64,7 @@ def refuse_untestable(task: Task, report: DataReport) -> None:
     """
     if report.detectable is not None or "when_undecided" in task.gate.model_fields_set:
         return
-    least = rows_needed(1.0, task.gate, len(task.rungs))
+    least = rows_needed(1.0, task.gate, report.systems or len(task.rungs))
     wanted = f"{least:,} or more" if least else "a min_score below 1"
     fix = (
         "Add rows, lower min_score or confidence, name fewer rungs; or set gate.when_undecided "

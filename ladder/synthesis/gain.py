@@ -85,7 +85,7 @@ def _can_be_fitted(bench: Bench) -> bool:
 
 def _linear(bench: Bench) -> Scores:
     dev = bench.data.dev
-    answers = linear(bench.data.train, [row.input for row in dev])
+    answers = linear(bench.data.train)([row.input for row in dev])
     return gated_scores(bench.evaluator, list(zip(dev, answers, strict=True)))
 
 

@@ -125,6 +125,9 @@ class GateLimits(_Section):
     when_undecided: Literal["lean", "climb", "stop", "ask"] = "lean"
     """What to do when the rows settle nothing: go by the estimate and say so (lean), try the next
     rung, stop, or ask the person at the terminal."""
+    when_control_passes: Literal["stop", "climb"] | None = None
+    """What to do when answers without a language model hold the gate already: stop there, or
+    measure the rungs all the same. Not given: stop where answers are labels."""
 
 
 class ModelNames(_Section):
@@ -283,6 +286,17 @@ class Task(_Section):
     def consent(self) -> Consent:
         """What of the code that the task names may run: a person says so, outside of the task."""
         return Consent(self._source, self._granted)
+
+    @property
+    def stops_at_control(self) -> bool:
+        """Whether the control is the answer where it holds the gate."""
+        usual = "stop" if self.answer.type == "label" else "climb"
+        return (self.gate.when_control_passes or usual) == "stop"
+
+    def with_gate(self, **changes: Any) -> Task:
+        """Return the task with some limits of the gate changed, checked like new ones."""
+        gate = {**self.gate.model_dump(exclude_unset=True), **changes}
+        return self.model_copy(update={"gate": GateLimits.model_validate(gate)})
 
     def find_data(self, value: str) -> Path:
         """Return the file that a data value names: beside the task file, or under --data."""

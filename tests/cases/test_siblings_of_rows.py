@@ -647,4 +647,4 @@ def test_the_control_reads_texts_without_a_word(good, bad):
     from ladder.samples.rows import Sample
 
     train = [Sample(str(at), (good, bad)[at % 2], ("good", "bad")[at % 2]) for at in range(12)]
-    assert linear(train, [good, bad]) == ["good", "bad"]
+    assert linear(train)([good, bad]) == ["good", "bad"]

@@ -1,11 +1,23 @@
-"""The control answers any rows, in any script."""
+"""The control answers any rows, in any script; where it holds the gate, a climb may end there."""
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
+from typing import Any
 
+import pytest
+from engines.faulty_server import FaultyServer
+from small_tasks import Row, write_task
+
+from ladder.commands.assess import assess
 from ladder.evaluation.control import linear
+from ladder.evidence import Assessment
+from ladder.files import digest_of
+from ladder.progress import Quiet
+from ladder.report.markdown import as_markdown
+from ladder.report.summary import answer_line
 from ladder.samples.rows import Sample
+from ladder.task import load_task
 
 
 def rows(*pairs: tuple[str, str]) -> list[Sample]:
@@ -25,8 +37,86 @@ def test_rows_of_any_signs_are_told_apart(
     good: list[str], bad: list[str], asked: list[str]
 ) -> None:
     train = rows(*((text, "good") for text in good), *((text, "bad") for text in bad))
-    assert linear(train, asked) == ["good", "bad"]
+    assert linear(train)(asked) == ["good", "bad"]
 
 
 def test_rows_without_a_sign_are_answered_by_the_majority() -> None:
-    assert linear(rows(("", "a"), ("", "b"), ("", "b")), ["", "x"]) == ["b", "b"]
+    assert linear(rows(("", "a"), ("", "b"), ("", "b")))(["", "x"]) == ["b", "b"]
+
+
+def word_of(split: str, number: int) -> dict[str, str]:
+    """A label that one word gives away, in other words each time."""
+    label = ("bread", "cake", "pie")[number % 3]
+    return {"input": f"{split} order {digest_of([split, number])[:12]} {label}", "target": label}
+
+
+def no_word_of(split: str, number: int) -> dict[str, str]:
+    """A label that nothing gives away."""
+    seed = digest_of([split, number])
+    return {"input": f"{split} order {seed[:12]}", "target": ("a", "b")[int(seed[20], 16) % 2]}
+
+
+def assessed(folder: Path, row: Row, **fields: Any) -> tuple[Assessment, int]:
+    """Assess with a base that answers nonsense; return what was found, and its requests."""
+    every = fields.pop("every", False)
+    folder.mkdir()
+    with FaultyServer() as server:
+        models = {"base": f"openai:any@{server.url}"}
+        usual = {"answer": {"type": "label"}, "score": "exact_match", "models": models}
+        path = write_task(folder, row, 90, 200, **{**usual, "rungs": ["prompt"], **fields})
+        found, _ = assess(load_task(path), folder / "runs", Quiet(), every=every)
+        kinds = [request for request in server.seen if request.payload.get("messages")]
+    return found, len(kinds)
+
+
+def test_where_the_control_holds_the_gate_no_model_is_asked(tmp_path: Path) -> None:
+    gate = {"min_score": 0.8, "max_p95_ms": 1000, "max_cost_usd_per_1k": 1}
+    found, requests = assessed(tmp_path / "easy", word_of, gate=gate)
+    answer, control = found.recommendation, found.control
+    assert control is not None and control.verdict is not None
+    assert (answer.control, answer.rung, answer.confirmed_verdict) == (True, None, "pass")
+    assert answer.description == control.judged == "TF-IDF + logistic regression"
+    assert [limit.limit for limit in control.verdict.limits] == [
+        "min_score",
+        "max_error_rate",
+        "max_p95_ms",
+        "max_cost_usd_per_1k",
+    ]
+    assert found.attempts == ()
+    assert requests <= 1, "a greeting at most"
+    assert "no language model (TF-IDF + logistic regression), confirmed" in answer_line(found)
+    assert "`ladder assess --climb` measures the rungs" in as_markdown(found)
+
+
+@pytest.mark.parametrize(
+    ("row", "fields"),
+    [
+        (no_word_of, {}),
+        (word_of, {"gate": {"min_score": 0.8, "when_control_passes": "climb"}}),
+        (word_of, {"answer": {"type": "text"}}),
+        (word_of, {"every": True}),
+        (word_of, {"gate": {"min_score": 0.8, "max_cost_usd_per_1k": 1e-12}}),
+    ],
+    ids=["no word tells", "the task climbs", "texts", "all", "too dear"],
+)
+def test_else_the_rungs_are_climbed(tmp_path: Path, row: Row, fields: dict[str, Any]) -> None:
+    found, _ = assessed(tmp_path / "task", row, **fields)
+    assert [attempt.rung for attempt in found.attempts] == ["prompt"]
+    assert not found.recommendation.control
+
+
+def test_texts_end_at_the_control_where_the_task_says_so(tmp_path: Path) -> None:
+    fields = {"answer": {"type": "text"}, "score": "contains"}
+    gate = {"min_score": 0.8, "when_control_passes": "stop"}
+    found, _ = assessed(tmp_path / "task", word_of, gate=gate, **fields)
+    assert found.recommendation.description == "nearest example"
+
+
+def test_a_control_that_is_judged_has_its_share_of_the_error(tmp_path: Path) -> None:
+    """Two systems share 5 %: the bound of the one look is that of 2.5 %."""
+    found, _ = assessed(tmp_path / "task", word_of, gate={"min_score": 0.8})
+    assert found.control and found.control.verdict
+    score = found.control.verdict.limits[0]
+    n = found.data.gate
+    assert score.low == pytest.approx(0.025 ** (1 / n))
+    assert found.data.systems == 2
