@@ -161,7 +161,7 @@ def assess(  # noqa: PLR0913 - each is an option of the command line
 
     granted: Granted = "nothing" if dry_run else _granted(allow_code)
     loaded = load_task(task, data, granted)
-    if anyway:
+    if anyway or until is not None:
         loaded = loaded.with_gate(when_control_passes="climb")
     if until is not None and until not in loaded.rungs:
         here = ", ".join(loaded.rungs)

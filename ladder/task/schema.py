@@ -127,7 +127,8 @@ class GateLimits(_Section):
     rung, stop, or ask the person at the terminal."""
     when_control_passes: Literal["stop", "climb"] | None = None
     """What to do when answers without a language model hold the gate already: stop there, or
-    measure the rungs all the same. Not given: stop where answers are labels."""
+    measure the rungs all the same. Not given: stop where answers are labels and no `rungs` are
+    named."""
 
 
 class ModelNames(_Section):
@@ -290,7 +291,8 @@ class Task(_Section):
     @property
     def stops_at_control(self) -> bool:
         """Whether the control is the answer where it holds the gate."""
-        usual = "stop" if self.answer.type == "label" else "climb"
+        named = "rungs" in self.model_fields_set  # they are wanted
+        usual = "stop" if self.answer.type == "label" and not named else "climb"
         return (self.gate.when_control_passes or usual) == "stop"
 
     def with_gate(self, **changes: Any) -> Task:

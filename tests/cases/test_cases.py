@@ -485,7 +485,7 @@ def test_answers_that_are_cut_before_any_text_are_no_wrong_answers(
     found = ladder("assess", path, "--runs", path.parent / "runs")
     assert found.code == 2
     said = " ".join(found.out.split())
-    assert "8 of 8 answers are cut at 20 tokens: `answer.max_tokens: 384` would do" in said
+    assert "4 of 4 answers are cut at 20 tokens: `answer.max_tokens: 384` would do" in said
     assert "does not know this task's answers" not in said
     assert sent(server, "max_tokens") <= {20, 16, 4096}
 

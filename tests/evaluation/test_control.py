@@ -63,8 +63,8 @@ def assessed(folder: Path, row: Row, **fields: Any) -> tuple[Assessment, int]:
     with FaultyServer() as server:
         models = {"base": f"openai:any@{server.url}"}
         usual = {"answer": {"type": "label"}, "score": "exact_match", "models": models}
-        path = write_task(folder, row, 90, 200, **{**usual, "rungs": ["prompt"], **fields})
-        found, _ = assess(load_task(path), folder / "runs", Quiet(), every=every)
+        path = write_task(folder, row, 90, 200, **{**usual, **fields})
+        found, _ = assess(load_task(path), folder / "runs", Quiet(), until="prompt", every=every)
         kinds = [request for request in server.seen if request.payload.get("messages")]
     return found, len(kinds)
 
@@ -96,8 +96,9 @@ def test_where_the_control_holds_the_gate_no_model_is_asked(tmp_path: Path) -> N
         (word_of, {"answer": {"type": "text"}}),
         (word_of, {"every": True}),
         (word_of, {"gate": {"min_score": 0.8, "max_cost_usd_per_1k": 1e-12}}),
+        (word_of, {"rungs": ["prompt"]}),
     ],
-    ids=["no word tells", "the task climbs", "texts", "all", "too dear"],
+    ids=["no word tells", "the task climbs", "texts", "all", "too dear", "rungs named"],
 )
 def test_else_the_rungs_are_climbed(tmp_path: Path, row: Row, fields: dict[str, Any]) -> None:
     found, _ = assessed(tmp_path / "task", row, **fields)
@@ -113,10 +114,10 @@ def test_texts_end_at_the_control_where_the_task_says_so(tmp_path: Path) -> None
 
 
 def test_a_control_that_is_judged_has_its_share_of_the_error(tmp_path: Path) -> None:
-    """Two systems share 5 %: the bound of the one look is that of 2.5 %."""
+    """Five systems share 5 %: the bound of the one look is that of 1 %."""
     found, _ = assessed(tmp_path / "task", word_of, gate={"min_score": 0.8})
     assert found.control and found.control.verdict
     score = found.control.verdict.limits[0]
     n = found.data.gate
-    assert score.low == pytest.approx(0.025 ** (1 / n))
-    assert found.data.systems == 2
+    assert score.low == pytest.approx(0.01 ** (1 / n))
+    assert found.data.systems == 5
