@@ -73,7 +73,8 @@ def test_where_the_control_holds_the_gate_no_model_is_asked(tmp_path: Path) -> N
     gate = {"min_score": 0.8, "max_p95_ms": 1000, "max_cost_usd_per_1k": 1}
     found, requests = assessed(tmp_path / "easy", word_of, gate=gate)
     answer, control = found.recommendation, found.control
-    assert control is not None and control.verdict is not None
+    assert control is not None
+    assert control.verdict is not None
     assert (answer.control, answer.rung, answer.confirmed_verdict) == (True, None, "pass")
     assert answer.description == control.judged == "TF-IDF + logistic regression"
     assert [limit.limit for limit in control.verdict.limits] == [
@@ -116,7 +117,8 @@ def test_texts_end_at_the_control_where_the_task_says_so(tmp_path: Path) -> None
 def test_a_control_that_is_judged_has_its_share_of_the_error(tmp_path: Path) -> None:
     """Five systems share 5 %: the bound of the one look is that of 1 %."""
     found, _ = assessed(tmp_path / "task", word_of, gate={"min_score": 0.8})
-    assert found.control and found.control.verdict
+    assert found.control
+    assert found.control.verdict
     score = found.control.verdict.limits[0]
     n = found.data.gate
     assert score.low == pytest.approx(0.01 ** (1 / n))
