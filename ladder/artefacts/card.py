@@ -203,7 +203,9 @@ def _measured(assessment: Assessment, attempt: Attempt) -> list[str]:
         best = max(assessment.control.lines, key=lambda line: line.score.mean)
         lines.append(f"without a language model: {span(best.score)} ({best.name})")
     if found.latency_ms is not None:
-        lines.append(f"p95 {found.latency_ms.p95:,.0f} ms on {assessment.hardware['processor']}")
+        timed = f"of {found.latency_ms.n:,} timed requests"
+        p95 = f"p95 {found.latency_ms.p95:,.0f} ms {timed}"
+        lines.append(f"{p95} on {assessment.hardware['processor']}")
     return lines
 
 

@@ -139,7 +139,7 @@ def _attempted(bench: Bench, rung: Rung, *, every: bool) -> tuple[Attempt, Score
         diagnosis=parts.diagnosis,
         fixes=fixed,
         context=parts.context,
-        retrieval=retrieval_health(bench.evaluator, winner.retrieval, rows),
+        retrieval=retrieval_health(bench.evaluator, winner.retrieval, [o.sample for o in outcomes]),
         comparisons=compare(
             rung.NAME, scores, bench.history.scores, rows, bench.task.gate.confidence
         ),

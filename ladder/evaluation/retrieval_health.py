@@ -1,4 +1,4 @@
-"""What a candidate's search put in context for the eval set."""
+"""What a candidate's search put in context for the eval examples that were measured."""
 
 from __future__ import annotations
 

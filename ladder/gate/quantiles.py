@@ -16,6 +16,11 @@ def percentile(values: Sequence[float], share: float) -> float:
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
+def values_to_bound(share: float, confidence: float) -> int:
+    """Return how many values bound a quantile from above: of a 95th percentile at 95 % 59."""
+    return math.ceil(math.log(1 - confidence) / math.log(share))
+
+
 def quantile_interval(
     values: Sequence[float], share: float, confidence: float
 ) -> tuple[float | None, float | None]:

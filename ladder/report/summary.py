@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ladder.evidence import Assessment, Attempt, CostBasis
+from ladder.gate.quantiles import values_to_bound
 from ladder.report.causes import diagnosis_sentence
 from ladder.report.control import best_line, judged_line
 from ladder.report.reasons import attempt_reason, why_withheld
 from ladder.wording import duration, span
+
+P95_CONFIDENCE = 0.95
+"""At which so many timed requests bound a 95th percentile from above, or do not."""
 
 
 def table_cells(texts: Sequence[str]) -> str:
@@ -100,6 +104,9 @@ def assumed(a: Assessment) -> str:
     text = f"score: mean ({100 * float(a.task.gate['confidence'] or 0):g} % interval)"
     if asked_at:
         text += f" · p95: of {' or '.join(f'{n:,}' for n in sorted(asked_at))} timed requests"
+        least = values_to_bound(0.95, P95_CONFIDENCE)
+        if min(asked_at) < least:
+            text += f" (not bounded: {least} are needed for {100 * P95_CONFIDENCE:g} %)"
     return text + (f" · $: {'; '.join(sorted(sources))}" if sources else "")
 
 

@@ -59,8 +59,7 @@ def synthesise(
     for path in (out, record_path(_refused(out))):  # the longest name of them
         refuse_unwritable_file(path)
     _refuse_strangers(out, _refused(out))
-    alone = task.data.model_copy(update={"synthetic": None})
-    bench = open_bench(task.model_copy(update={"data": alone}), runs, watch)
+    bench = open_bench(task.with_data(synthetic=None), runs, watch)
     if len(bench.data.observed) < LEAST_ROWS:
         got = f"{len(bench.data.observed)} training examples"
         fix = "The teacher is shown training examples: give some under data.train."

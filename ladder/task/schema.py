@@ -9,7 +9,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import (
     AfterValidator,
@@ -237,6 +237,13 @@ def _one_or_more(value: object) -> object:
     return value if isinstance(value, list | tuple) else [value]
 
 
+S = TypeVar("S", bound=_Section)
+
+
+def _changed(section: S, changes: Mapping[str, Any]) -> S:
+    return type(section).model_validate({**section.model_dump(exclude_unset=True), **changes})
+
+
 class Task(_Section):
     """The user's job, as written in task.yaml."""
 
@@ -297,8 +304,11 @@ class Task(_Section):
 
     def with_gate(self, **changes: Any) -> Task:
         """Return the task with some limits of the gate changed, checked like new ones."""
-        gate = {**self.gate.model_dump(exclude_unset=True), **changes}
-        return self.model_copy(update={"gate": GateLimits.model_validate(gate)})
+        return self.model_copy(update={"gate": _changed(self.gate, changes)})
+
+    def with_data(self, **changes: Any) -> Task:
+        """Return the task with some of its files changed, checked like new ones."""
+        return self.model_copy(update={"data": _changed(self.data, changes)})
 
     def find_data(self, value: str) -> Path:
         """Return the file that a data value names: beside the task file, or under --data."""

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom, quantile_test
 
-from ladder.gate.quantiles import percentile, quantile_interval
+from ladder.gate.quantiles import percentile, quantile_interval, values_to_bound
 
 
 @given(st.lists(st.floats(0, 1e6), min_size=1, max_size=80), st.sampled_from([0.5, 0.9, 0.95]))
@@ -52,3 +52,9 @@ def test_edges():
     # 72 values bound a 95th percentile two-sided at 95 % (0.95 ** 72 < 0.025), 71 do not.
     assert quantile_interval([1.0] * 71, 0.95, 0.95)[1] is None
     assert quantile_interval([1.0] * 72, 0.95, 0.95)[1] == 1.0
+
+
+@pytest.mark.parametrize(("share", "confidence", "wanted"), [(0.95, 0.95, 59), (0.99, 0.95, 299)])
+def test_so_many_values_bound_a_quantile_and_one_less_does_not(share, confidence, wanted):
+    assert values_to_bound(share, confidence) == wanted
+    assert 1 - share**wanted >= confidence > 1 - share ** (wanted - 1)
