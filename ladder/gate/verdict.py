@@ -2,9 +2,11 @@
 
 One error budget, `1 - confidence`, covers a whole climb: the rungs share it alike, a rung's limits
 share its part, and the looks at 25, 50, 100, 200, … rows share a limit's part (the last look gets
-half, because most candidates are settled there or clearly before). By the union bound a wrong pass
-or a wrong fail then happens anywhere in the climb at most that often, however the rungs' answers
-hang together: each rung is truly good or truly bad, so it can be wrong in one way only.
+half, because most candidates are settled there or clearly before). Between rungs and limits the
+union bound holds, however their answers hang together; the looks at scores of 0 and 1 spend their
+shares exactly (`gate.sequential`), other looks by the union bound too. A wrong pass or a wrong fail
+then happens anywhere in the climb at most that often: each rung is truly good or truly bad, so it
+can be wrong in one way only.
 """
 
 from __future__ import annotations
@@ -13,8 +15,9 @@ import math
 from collections.abc import Callable, Sequence
 
 from ladder.evidence import LimitVerdict, Verdict, VerdictWord
-from ladder.gate.bounds import lower_bound, upper_bound, weighted_mean
+from ladder.gate.bounds import is_binary, lower_bound, upper_bound, weighted_mean
 from ladder.gate.quantiles import percentile
+from ladder.gate.sequential import nominal_errors
 from ladder.task import GateLimits
 
 FIRST_LOOK = 25
@@ -45,12 +48,25 @@ def error_at_look(look: int, of: int, budget: float) -> float:
 
 
 def judge_score(
-    scores: Sequence[float], limit: float, error: float, weights: Sequence[float] | None = None
+    scores: Sequence[float],
+    limit: float,
+    error: float,
+    weights: Sequence[float] | None = None,
+    error_above: float | None = None,
 ) -> LimitVerdict:
-    """Judge a mean score, weighted where weights are given, against the least score wanted."""
+    """Judge a mean score against the least score wanted.
+
+    Args:
+        scores: in 0..1, one per independent unit.
+        limit: the least score wanted.
+        error: that the bound from below may spend, and the one from above.
+        weights: of the units, where their mean is to be weighted.
+        error_above: that the bound from above may spend, where it is another.
+    """
     n = len(scores)
     mean = weighted_mean(scores, weights)
-    low, high = lower_bound(scores, error, weights), upper_bound(scores, error, weights)
+    low = lower_bound(scores, error, weights)
+    high = upper_bound(scores, error if error_above is None else error_above, weights)
     verdict: VerdictWord = "pass" if low >= limit else "fail" if high < limit else "undecided"
     return LimitVerdict(
         limit="min_score",
@@ -91,10 +107,19 @@ def judge_in_looks(
         the verdict, and the counts that were looked at.
     """
     clear = None
+    units: list[int] = []
+    spent: list[float] = []
     for number, count in enumerate(counts, start=1):
         scores, weights = read(count)
-        error = error_at_look(number - 1, len(counts), budget)
-        verdict = judge_score(scores, limit, error, weights)
+        share = error_at_look(number - 1, len(counts), budget)
+        units.append(len(scores))
+        spent.append(share + (spent[-1] if spent else 0.0))
+        below = above = share
+        # Graded scores may look like 0 and 1 at first: all that was spent by now is no more than
+        # the shares so far, so that the later shares are still there.
+        if weights is None and is_binary(scores):
+            below, above = nominal_errors(tuple(units), tuple(spent), limit)
+        verdict = judge_score(scores, limit, below, weights, above)
         if clear is None and verdict.verdict in ("pass", "fail"):
             clear = verdict
         hopeless = too_many_failed(failed(), counts[-1], most_failed)
@@ -283,7 +308,7 @@ def plausible_scores(limit: float) -> tuple[float, ...]:
 
 
 def _last_error(rows: int, gate: GateLimits, rungs: int) -> float:
-    """Return the error that the last of the looks at `rows` rows may spend."""
+    """Return the share of the last of the looks at `rows` rows; it may spend a little more."""
     of = len(looks(rows))
     return error_at_look(of - 1, of, error_of_limit(gate, rungs))
 
