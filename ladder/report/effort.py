@@ -21,10 +21,10 @@ SHOWN = 4
 
 def effort_in_short(effort: Effort, seconds: float) -> Iterator[str]:
     """Yield all calls and tokens with what took most of them, and the same of other plans."""
-    if not effort.by_purpose:
-        yield f"{seconds:.0f} s"
-        return
     all_of_it = _in_all(effort)
+    if not all_of_it.tokens:  # nobody answered
+        yield duration(seconds)
+        return
     most = sorted(effort.by_purpose.items(), key=lambda item: -item[1].tokens)
     parts = [f"{purpose} {asked.tokens:,}" for purpose, asked in most[:SHOWN]]
     rest = sum(asked.tokens for _, asked in most[SHOWN:])

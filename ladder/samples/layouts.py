@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ladder.errors import Problem
+from ladder.language.words import comparable
 from ladder.samples.values import text_of
 
 Row = Mapping[str, Any]
@@ -156,7 +157,10 @@ def read_row(
     if layout.is_chat:
         turns = _turns(row.get(layout.needs[0]))
         asks = not with_target and turns[-1][0] != "Assistant"
-        asked, answer = (turns, "") if has_target or asks else _cut_at_answer(turns)
+        cut, answer = (turns, "") if asks else _cut_at_answer(turns)
+        # A chat with a target of its own is asked about as a whole, unless its last turn tells it.
+        told = not has_target or _tells(turns, row)
+        asked = cut if told else turns
         target = {} if has_target else {"target": answer}
         return {**row, "input": _transcript(asked, shared), **target}
     used = _input_columns(layout, row, with_documents)
@@ -306,6 +310,16 @@ def _cut_at_answer(turns: list[tuple[str, str]]) -> tuple[list[tuple[str, str]],
     """Return the turns before the assistant's last one, and its text; empty where it has none."""
     last = next((at for at in reversed(range(len(turns))) if turns[at][0] == "Assistant"), None)
     return (turns, "") if last is None else (turns[:last], turns[last][1])
+
+
+def _tells(turns: Sequence[tuple[str, str]], row: Row) -> bool:
+    """Tell whether the assistant's turn at the end is one of the row's own targets."""
+    who, said = turns[-1]
+    given = [row.get("target"), *(v if isinstance(v := row.get("targets"), list | tuple) else [v])]
+    return who == "Assistant" and any(
+        isinstance(target, str) and comparable(target).strip() == comparable(said).strip()
+        for target in given
+    )
 
 
 def _system_of(value: Any) -> str:

@@ -101,6 +101,21 @@ def test_a_mapped_target_does_not_hide_the_instruction(tmp_path: Path) -> None:
     assert first(tmp_path, row, columns={"target": "output"}).input == "Say it.\n\na"
 
 
+@pytest.mark.parametrize(
+    "own", [{"target": "50 Euros "}, {"targets": ["€50", "50 euros"]}, {"targets": "50 euros"}]
+)
+def test_a_chat_does_not_tell_its_own_target(tmp_path: Path, own: dict[str, Any]) -> None:
+    """The accepted answers stand beside a chat that ends with one of them."""
+    chat = [turn("user", "Up to what sum?"), turn("assistant", "50 euros")]
+    assert first(tmp_path, {"messages": chat, **own}).input == "Up to what sum?"
+
+
+def test_a_chat_about_which_is_asked_stays_whole(tmp_path: Path) -> None:
+    chat = [turn("user", "Where is it?"), turn("assistant", "On its way.")]
+    found = first(tmp_path, {"messages": chat, "target": "delivery"})
+    assert found.input == "User: Where is it?\nAssistant: On its way."
+
+
 def test_a_mapped_target_leaves_the_whole_chat_to_the_input(tmp_path: Path) -> None:
     row = {"messages": [turn("user", "a"), turn("assistant", "b")], "mood": "fine"}
     sample = first(tmp_path, row, columns={"target": "mood"})
