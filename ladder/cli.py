@@ -12,6 +12,7 @@ import errno
 import os
 import sys
 import warnings
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
@@ -159,13 +160,10 @@ def assess(  # noqa: PLR0913 - each is an option of the command line
     from ladder.report.live import Live
     from ladder.task import load_task
 
-    granted: Granted = "nothing" if dry_run else _granted(allow_code)
-    loaded = load_task(task, data, granted)
+    loaded = load_task(task, data, "nothing" if dry_run else _granted(allow_code))
+    _refuse_strange_rung(until, loaded.rungs)
     if anyway or until is not None:
         loaded = loaded.with_gate(when_control_passes="climb")
-    if until is not None and until not in loaded.rungs:
-        here = ", ".join(loaded.rungs)
-        raise typer.BadParameter(f"{until}: this task's rungs are {here}", param_hint="--until")
     if dry_run and json:
         raise typer.BadParameter("the forecast is a table: leave --json out", param_hint="--json")
     if dry_run:
@@ -187,6 +185,13 @@ def assess(  # noqa: PLR0913 - each is an option of the command line
     else:
         show(found, folder, console)
     raise typer.Exit(_exit_code(found.recommendation))
+
+
+def _refuse_strange_rung(until: str | None, rungs: Sequence[str]) -> None:
+    """Refuse a rung that the task does not have."""
+    if until is not None and until not in rungs:
+        here = ", ".join(rungs)
+        raise typer.BadParameter(f"{until}: this task's rungs are {here}", param_hint="--until")
 
 
 def _exit_code(answer: Recommendation) -> int:

@@ -15,7 +15,6 @@ from ladder.gate.verdict import fixed_rows, plausible_scores
 from ladder.task import RungName, Task
 
 POWER = 0.8
-NOTHING = Asked()
 
 
 def effort(
@@ -34,7 +33,7 @@ def effort(
         needed: purpose -> what it took (`models.Models.needed`).
         trainings: the rungs that train.
     """
-    made = reduce(together, needed.values(), NOTHING)
+    made = reduce(together, needed.values(), Asked())
     climbed = {attempt.rung for attempt in attempts if attempt.measurement}
     plans: dict[PlanName, Asked] = {
         "every rung": together(made, _rest(task, data, attempts)),
@@ -78,8 +77,8 @@ def _every_candidate(data: DataReport, attempts: Sequence[Attempt]) -> Asked:
 def _fixed(task: Task, data: DataReport, attempts: Sequence[Attempt]) -> Asked:
     """Return what measuring takes more, or less, with so many eval examples fixed beforehand.
 
-    They find a system halfway between the gate and 1 good with a power of 80 %, in one look at the
-    error that the climb has for a rung; where there are fewer examples, all are read.
+    They find a system halfway between the gate and 1 good with a power of 80 %, in one look, with
+    the error shared by the rungs alone; where there are fewer examples, all are read.
     """
     [_, hoped, _] = plausible_scores(task.gate.min_score)
     wanted = fixed_rows(hoped, task.gate, len(task.rungs), POWER)

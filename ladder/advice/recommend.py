@@ -12,6 +12,7 @@ from ladder.evidence import (
     Candidate,
     Confirmation,
     Control,
+    ControlLine,
     Measurement,
     Recommendation,
     TrainingMethod,
@@ -70,6 +71,11 @@ def recommend(
         cost=_cost(task, chosen.measurement),
         deployment=_deployment(task, chosen.candidate, chosen.measurement),
     )
+
+
+def judged_line(control: Control) -> ControlLine:
+    """Return the way to answer without a language model that the gate judged."""
+    return next(line for line in control.lines if line.name == control.judged)
 
 
 def at_control(control: Control, confirmed: Confirmation) -> Recommendation:

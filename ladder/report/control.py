@@ -10,11 +10,6 @@ def best_line(control: Control) -> ControlLine:
     return max(control.lines, key=lambda line: line.score.mean)
 
 
-def judged_line(control: Control) -> ControlLine:
-    """Return the way to answer without a language model that the gate judged."""
-    return next(line for line in control.lines if line.name == control.judged)
-
-
 def control_sentence(control: Control, min_score: float) -> str:
     """Say what the best control scores, and what follows from it.
 

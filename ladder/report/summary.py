@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from ladder.advice.recommend import judged_line
 from ladder.evidence import Assessment, Attempt, CostBasis
 from ladder.gate.quantiles import values_to_bound
 from ladder.report.causes import diagnosis_sentence
-from ladder.report.control import best_line, judged_line
+from ladder.report.control import best_line
 from ladder.report.reasons import attempt_reason, why_withheld
 from ladder.wording import duration, span
 
