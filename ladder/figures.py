@@ -8,12 +8,14 @@ from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
+from ladder.economy.ownership import owned
 from ladder.evidence import Economics
 
 COLOURS = ("#4269d0", "#efb118", "#ff725c", "#6cc5b0")
 """Observable's palette: told apart by most colour-blind readers, and in print."""
 DECADES_AROUND = 2
-POINTS = 60
+POINTS = 600
+"""Volumes at which a bill is drawn: whole machines make steps."""
 
 
 def costs_svg(found: Economics) -> str:
@@ -29,7 +31,7 @@ def costs_svg(found: Economics) -> str:
     volumes = [low * (high / low) ** (at / POINTS) for at in range(POINTS + 1)]
     lines = {bill.rung: (bill, colour) for bill, colour in zip(found.bills, COLOURS, strict=False)}
     for rung, (bill, colour) in lines.items():
-        usd = [bill.fixed_per_month + volume * bill.per_1k / 1000 for volume in volumes]
+        usd = owned(bill, volumes)
         style = "-" if bill.passed else "--"
         label = rung if bill.passed else f"{rung}, does not pass"
         axes.plot(volumes, usd, color=colour, linestyle=style, label=label, linewidth=2)
@@ -37,8 +39,7 @@ def costs_svg(found: Economics) -> str:
         volume = crossing.requests_per_month
         if volume in shown and volume is not None:
             bill, _ = lines[crossing.rung]
-            usd_there = bill.fixed_per_month + volume * bill.per_1k / 1000
-            axes.plot([volume], [usd_there], "o", color="black", markersize=5)
+            axes.plot([volume], [owned(bill, volume)], "o", color="black", markersize=5)
     axes.axvline(found.requests_per_month, color="grey", linestyle=":", linewidth=1)
     axes.annotate(
         "your volume", (found.requests_per_month, 1), xycoords=("data", "axes fraction"),

@@ -8,6 +8,7 @@ candidates are: those that fall behind early are asked less.
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -36,7 +37,7 @@ from ladder.progress import Quiet, Watch
 from ladder.retrieval.retriever import Retriever
 from ladder.rungs import LADDER
 from ladder.rungs.protocol import Bench
-from ladder.samples.describe import describe_data, headline, refuse_untestable
+from ladder.samples.describe import describe_data, gate_warnings, headline, refuse_untestable
 from ladder.scorers import make_scorer, runs_code
 from ladder.scorers.base import ModelScorer, Score, Scorer
 from ladder.task import ModelRef, Task
@@ -55,7 +56,9 @@ HEAD_SECONDS = 15.0
 EFFICIENCY = 0.85
 """Rows of mixed lengths, a few at a time, reach so much of the probed speed."""
 PLAYS = 3
-"""Rehearsals whose mean is the forecast: who stands out in a race is chance."""
+"""Rehearsals whose mean is the forecast, at most: who stands out in a race is chance."""
+PATIENCE = 10.0
+"""Seconds after which no further rehearsal begins: a forecast is to be had at once."""
 MESSAGE_TOKENS = 4
 """What a chat template adds to a message."""
 DRAWN_LABEL_TOKENS = 3
@@ -246,10 +249,14 @@ def rehearse(
     bench = open_bench(task, runs, watch, scorers=())  # it runs none of the task's code
     report = describe_data(task, bench.data)
     refuse_untestable(task, report)
-    speed = bench.evaluator.models.speed()
-    played = []
+    with watch.step("measuring how fast this machine answers", 1) as advance:
+        speed = bench.evaluator.models.speed()
+        advance(1)
+    played, started = list[dict[str, Asked | str]](), time.monotonic()
     with watch.step("rehearsing the climb", PLAYS) as advance:
         for deal in range(PLAYS):
+            if played and time.monotonic() - started > PATIENCE:
+                break
             with tempfile.TemporaryDirectory() as scratch:
                 play = rehearsed(bench, speed, deal, Path(scratch))
                 played.append(_play(play, until))
@@ -257,7 +264,7 @@ def rehearse(
             advance(deal + 1)
     bench.evaluator.models.cache.close()
     found = {name: _mean([play[name] for play in played]) for name in played[0]}
-    return [headline(task, report)], found
+    return [headline(task, report), *gate_warnings(task)], found
 
 
 def _play(play: Bench, until: str | None) -> dict[str, Asked | str]:

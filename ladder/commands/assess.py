@@ -28,7 +28,7 @@ from ladder.redaction import redact_in
 from ladder.report.markdown import as_markdown
 from ladder.rungs import trains
 from ladder.rungs.protocol import Bench
-from ladder.samples.describe import describe_data, headline, refuse_untestable
+from ladder.samples.describe import describe_data, gate_warnings, headline, refuse_untestable
 from ladder.task import RungName, Task
 from ladder.wording import in_json
 
@@ -59,7 +59,8 @@ def assess(
     started = time.perf_counter()
     bench = open_bench(task, runs, watch)
     report = describe_data(task, bench.data)
-    watch.say(headline(task, report))
+    for line in (headline(task, report), *gate_warnings(task)):
+        watch.say(line)
     refuse_untestable(task, report)
     found = climb_task(bench, until=until, every=every)
     plan = None

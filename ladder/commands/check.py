@@ -22,7 +22,13 @@ from ladder.rungs import LADDER
 from ladder.samples.answer_schema import fault_in, schema_of
 from ladder.samples.columns import column_lines
 from ladder.samples.data import Data
-from ladder.samples.describe import describe_data, headline, odd_targets, refuse_untestable
+from ladder.samples.describe import (
+    describe_data,
+    gate_warnings,
+    headline,
+    odd_targets,
+    refuse_untestable,
+)
 from ladder.samples.loading import load_data
 from ladder.scorers import make_scorer, runs_code
 from ladder.task import Task, load_task
@@ -63,6 +69,7 @@ def check_task(path: Path, data_root: Path | None, greet: Greet = "none") -> lis
         f"{train_rows(report)} · {report.dev} dev · {report.gate} eval · {report.sealed} test · "
         f"{report.reserve} in reserve · {documents(report)}",
         headline(task, report),
+        *gate_warnings(task),
         *key_lines(task),
         *(words for _, _, words in answers),
         *(how_named(named, task.consent) for named in code),

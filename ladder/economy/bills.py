@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
+from typing import Any
 
-from ladder.economy.ownership import crossing, fixed_per_month
+from ladder.economy.cost import usd_per_month
+from ladder.economy.machines import rent_usd_per_month
+from ladder.economy.ownership import crossing, fixed_per_month, owned
 from ladder.evidence import Attempt, Bill, BreakEven, Economics, Measurement
 from ladder.task import Task
-
-MOST_PLAUSIBLE_REQUESTS = 10**12
-"""A month; a break-even beyond it is none."""
 
 
 def economics(
@@ -44,8 +44,9 @@ def _bill(
     task: Task, train_rows: int, gate_rows: int, attempt: Attempt, measured: Measurement
 ) -> Bill:
     per_1k = measured.cost_usd_per_1k or 0.0
+    busy = measured.cost_busy_usd_per_1k or per_1k  # a revalidation needs no machine of its own
     labels = _labels_used(task, train_rows, attempt) * task.use.usd_per_label
-    revalidation = gate_rows * per_1k / 1000
+    revalidation = gate_rows * busy / 1000
     fixed = fixed_per_month(measured.build.usd + labels, revalidation, task.use.months)
     return Bill(
         rung=attempt.rung,
@@ -55,9 +56,25 @@ def _bill(
         revalidation_per_quarter=revalidation,
         per_1k=per_1k,
         per_1k_error=measured.cost_error_usd_per_1k,
+        **_machines(measured, busy),
         fixed_per_month=fixed,
-        per_month=fixed + task.use.requests_per_month * per_1k / 1000,
+        per_month=fixed + usd_per_month(per_1k, task.use.requests_per_month),
     )
+
+
+def _machines(measured: Measurement, busy: float) -> dict[str, Any]:
+    """Return the fields of a bill for whole machines; none where the price is each request's."""
+    basis = measured.cost_basis
+    if basis is None or basis.capacity is None:
+        return {}
+    # What a request takes is known as well as what a busy machine's request costs.
+    relative = measured.cost_error_usd_per_1k / busy if busy else 0.0
+    return {
+        "machines": basis.machines,
+        "capacity": basis.capacity,
+        "capacity_error": basis.capacity * relative,
+        "rent_per_month": rent_usd_per_month(basis.usd_per_hour or 0.0),
+    }
 
 
 def _labels_used(task: Task, train_rows: int, attempt: Attempt) -> int:
@@ -72,18 +89,13 @@ def _labels_used(task: Task, train_rows: int, attempt: Attempt) -> int:
 
 
 def _break_even(first: Bill, second: Bill, confidence: float) -> BreakEven:
-    """Compare two bills: the one with the higher fixed cost must earn it back per request."""
-    dear, cheap = sorted((second, first), key=lambda owned: -owned.fixed_per_month)
+    """Compare two bills: the one that costs more at few requests must earn it back at many."""
+    dear, cheap = sorted((second, first), key=lambda bill: -float(owned(bill, 1)))
     found = crossing(dear, cheap, confidence)
-    requests, low, high = (_plausible(end) for end in (found.requests, found.low, found.high))
     return BreakEven(
         rung=dear.rung,
         against=cheap.rung,
-        requests_per_month=requests,
-        low=low,
-        high=high,
+        requests_per_month=found.requests,
+        low=found.low,
+        high=found.high,
     )
-
-
-def _plausible(requests: float | None) -> float | None:
-    return requests if requests is not None and requests <= MOST_PLAUSIBLE_REQUESTS else None

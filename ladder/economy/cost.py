@@ -28,9 +28,14 @@ def tokens_usd_per_1k(input_mean: float, output_mean: float, prices: Prices) -> 
     return 1000 * per_request / 1e6
 
 
-def usd_per_month(usd_per_1k: float, requests_per_month: int) -> float:
+def usd_per_month(per_1k: float, requests_per_month: int) -> float:
     """Return the price of a month at the user's volume."""
-    return usd_per_1k * requests_per_month / 1000
+    return per_1k * requests_per_month / 1000
+
+
+def usd_per_1k(per_month: float, requests_per_month: int) -> float:
+    """Return the price of 1,000 requests at the user's volume."""
+    return per_month / requests_per_month * 1000
 
 
 def together(first: Asked, second: Asked) -> Asked:

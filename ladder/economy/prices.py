@@ -30,6 +30,6 @@ def listed_prices(model: str, base_url: str) -> Prices | None:
     return Prices(
         input_usd_per_1m=float(found.input_price),
         output_usd_per_1m=float(found.output_price),
-        source=f"genai-prices {version('genai-prices')}"
-        + (f", checked {checked}" if checked else ""),
+        source=f"genai-prices {version('genai-prices')}",
+        priced=checked,
     )

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from ladder.economy.cost import machine_usd_per_1k
+from ladder.economy.machines import machine_cost
 from ladder.evaluation.units import as_units
 from ladder.evidence import Confirmation, Control, ControlLine, Verdict
 from ladder.files import digest_of
@@ -159,12 +159,14 @@ def _known(rows: Sequence[Sample], scores: Sequence[float | None]) -> list[tuple
 def _line(
     evaluator: Evaluator, name: str, seconds: float, scores: Sequence[float | None]
 ) -> ControlLine:
-    known = _known(evaluator.data.gate, scores)
+    task, known = evaluator.task, _known(evaluator.data.gate, scores)
+    paid, busy, _ = machine_cost(seconds, task.hardware, task.use)
     return ControlLine(
         name=name,
-        score=as_units(known, evaluator.task.use.strata).estimate(evaluator.task.gate.confidence),
+        score=as_units(known, task.use.strata).estimate(task.gate.confidence),
         latency_ms=1000 * seconds,
-        cost_usd_per_1k=machine_usd_per_1k(seconds, evaluator.task.hardware.usd_per_hour),
+        cost_usd_per_1k=paid,
+        cost_busy_usd_per_1k=busy,
     )
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from statistics import fmean, stdev
+from typing import Any
 
 from ladder.economy.cost import machine_usd_per_1k, tokens_usd_per_1k
+from ladder.economy.machines import machine_cost
 from ladder.engines.base import Abilities
-from ladder.evidence import Candidate, CostBasis, TokenUse
+from ladder.evidence import Candidate, CostBasis, Latency, TokenUse
 from ladder.inference.evaluator import Evaluator
 from ladder.inference.outcome import Outcome
 
@@ -33,24 +35,38 @@ def token_use(answered: Sequence[Outcome]) -> TokenUse:
 
 
 def cost_of(
-    evaluator: Evaluator, candidate: Candidate, answered: Sequence[Outcome]
-) -> tuple[float | None, float, CostBasis]:
-    """Return USD per 1,000 requests, its standard error, and what the figure rests on."""
+    evaluator: Evaluator,
+    candidate: Candidate,
+    answered: Sequence[Outcome],
+    latency: Latency | None,
+) -> dict[str, Any]:
+    """Return the fields of a measurement that say what requests cost.
+
+    A search in front of an endpoint costs its seconds alone: it runs where the requests are sent
+    from, which is there without it too.
+    """
     if not answered:
-        return None, 0.0, CostBasis(kind="no answers")
+        return {"cost_basis": CostBasis(kind="no answers")}
     machine = evaluator.task.hardware
     done = [outcome.completion for outcome in answered]
     searching = evaluator.reader.seconds(candidate.retrieval, [o.sample for o in answered])
     if evaluator.engine(candidate).abilities.served:
         prices = evaluator.models.prices(candidate.model)
         if prices is None:
-            return None, 0.0, CostBasis(kind="no prices")
-        here = machine_usd_per_1k(searching, machine.usd_per_hour, machine.utilisation)
+            return {"cost_basis": CostBasis(kind="no prices")}
+        here = machine_usd_per_1k(searching, machine.usd_per_hour)
         each = [tokens_usd_per_1k(c.tokens_in, c.tokens_out, prices) + here for c in done]
-        basis = CostBasis(kind="prices", source=prices.source)
+        paid = busy = fmean(each)
+        priced = str(prices.priced or "")
+        basis = CostBasis(kind="prices", source=prices.source, priced=priced)
     else:
-        hourly, busy = machine.usd_per_hour, machine.utilisation
-        each = [machine_usd_per_1k(c.seconds + searching, hourly, busy) for c in done]
-        basis = CostBasis(kind="machine", utilisation=busy, usd_per_hour=hourly)
-    error = stdev(each) / math.sqrt(len(each)) if len(each) > 1 else 0.0
-    return fmean(each), error, basis
+        seconds = [c.seconds + searching for c in done]
+        each = [machine_usd_per_1k(taken, machine.usd_per_hour) for taken in seconds]
+        most = latency.most_per_second if latency else None
+        paid, busy, basis = machine_cost(fmean(seconds), machine, evaluator.task.use, most)
+    return {
+        "cost_usd_per_1k": paid,
+        "cost_busy_usd_per_1k": busy,
+        "cost_error_usd_per_1k": stdev(each) / math.sqrt(len(each)) if len(each) > 1 else 0.0,
+        "cost_basis": basis,
+    }

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, cast
 
-from ladder.economy.load import waits
+from ladder.economy.load import rate_in_time, waits
 from ladder.engines.base import Completion, Served
 from ladder.evidence import Asked, Candidate, Latency, LimitVerdict
 from ladder.files import digest_of
@@ -60,7 +60,7 @@ def judged_latency(
             evaluator, candidate, [samples[at % len(samples)] for at in places]
         )
         total = _total(evaluator, timed, in_line=not endpoint)
-        found = _summary(evaluator, timed, total)
+        found = _summary(evaluator, timed, total, alone=not endpoint)
         if limit is None:
             break
         error = error_at_look(number, len(counts), budget)
@@ -81,16 +81,25 @@ def _total(evaluator: Evaluator, timed: Sequence[Timing], *, in_line: bool) -> l
 
 
 def _summary(
-    evaluator: Evaluator, timed: Sequence[Timing], total: Sequence[float]
+    evaluator: Evaluator, timed: Sequence[Timing], total: Sequence[float], *, alone: bool
 ) -> Latency | None:
-    """Return the quantiles of the requests that were answered; None where none was."""
+    """Return the quantiles of the requests that were answered; None where none was.
+
+    Args:
+        evaluator: the task.
+        timed: each request, as it was timed.
+        total: milliseconds of each, with its wait; fewer than were timed.
+        alone: they were answered one at a time, on this machine.
+    """
     answered = [value for value in total if math.isfinite(value)]
     if not answered:
         return None
     own = [1000 * seconds for seconds, _ in timed[len(timed) - len(total) :]]
     queued = [value - alone for value, alone in zip(total, own, strict=True) if value < math.inf]
     first = [1000 * seconds for _, seconds in timed if seconds is not None]
-    confidence = evaluator.task.gate.confidence
+    confidence, limit = evaluator.task.gate.confidence, evaluator.task.gate.max_p95_ms
+    taken = [seconds for seconds, _ in timed if 0 < seconds < math.inf]
+    most = rate_in_time(taken, limit / 1000) if limit and alone and taken else None
     shares = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
     return Latency(
         **{name: percentile(answered, share) for name, share in shares.items()},
@@ -102,6 +111,7 @@ def _summary(
         queue_p95=percentile(queued, 0.95),
         first_token_p50=percentile(first, 0.50) if first else None,
         first_token_p95=percentile(first, 0.95) if first else None,
+        most_per_second=most or None,
     )
 
 

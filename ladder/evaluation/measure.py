@@ -65,14 +65,12 @@ def measure(
     with asking("latency"):
         latency, latency_limit, untimed = judged_latency(evaluator, candidate, timed, budget)
     limits += [latency_limit] if latency_limit else []
-    cost, cost_error, basis = cost_of(evaluator, candidate, answered)
+    cost = cost_of(evaluator, candidate, answered, latency)
     if gate.max_cost_usd_per_1k is not None:
-        limits.append(judge_cost(cost, gate.max_cost_usd_per_1k))
+        limits.append(judge_cost(cost.get("cost_usd_per_1k"), gate.max_cost_usd_per_1k))
     measurement = Measurement(
         **_scored(evaluator, outcomes),
-        cost_usd_per_1k=cost,
-        cost_error_usd_per_1k=cost_error,
-        cost_basis=basis,
+        **cost,
         latency_ms=latency,
         untimed=untimed,
         requests_per_second=throughput(evaluator.engine(candidate).abilities, answered),

@@ -180,8 +180,17 @@ class Bill(Record):
     """The labelled rows that it learns from or shows."""
     revalidation_per_quarter: float
     per_1k: float
+    """What is paid at the task's volume."""
     per_1k_error: float = 0.0
-    """Standard error of `per_1k`."""
+    """Standard error of `per_1k`; where whole machines are paid, of what a busy one's cost."""
+    machines: int | None = None
+    """Whole machines at the task's volume; None: the price grows with each request."""
+    capacity: float | None = None
+    """Requests a month that one of them can answer."""
+    capacity_error: float = 0.0
+    """Standard error of `capacity`."""
+    rent_per_month: float = 0.0
+    """Of one of them."""
     fixed_per_month: float
     """Build and labels spread over the months, and the share of a revalidation."""
     per_month: float
@@ -194,7 +203,7 @@ class BreakEven(Record):
     RETIRED = frozenset({"sentence"})
 
     rung: RungName
-    """The one with the higher fixed cost."""
+    """The one that costs more at few requests."""
     against: RungName
     requests_per_month: float | None
     low: float | None

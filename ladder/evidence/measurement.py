@@ -20,6 +20,14 @@ class CostBasis(Record):
     utilisation: float | None = None
     """Of a machine: the share of its paid time in which it works."""
     usd_per_hour: float | None = None
+    machines: int | None = None
+    """Whole machines that are paid; None: the seconds that an answer takes, of a shared one."""
+    capacity: float | None = None
+    """Requests a month that one of them can answer, within the limit of latency if there is one."""
+    requests_per_month: int | None = None
+    """The volume that they are paid for."""
+    priced: str = ""
+    """The day of the price (ISO 8601); empty: not said."""
 
 
 class Measurement(Record):
@@ -42,9 +50,13 @@ class Measurement(Record):
     others: dict[str, Estimate] = {}
     macro_f1: float | None = None
     cost_usd_per_1k: float | None = None
+    """What is paid at the task's volume."""
+    cost_busy_usd_per_1k: float | None = None
+    """What it costs on machines that are busy all the time: what is spared where requests are few.
+    None in files written before."""
     cost_basis: CostBasis | None = None
     cost_error_usd_per_1k: float = 0.0
-    """Standard error of the cost, from how much requests differ."""
+    """Standard error of `cost_busy_usd_per_1k`, from how much requests differ."""
     latency_ms: Latency | None = None
     untimed: int = 0
     """Requests that were timed and got no answer."""
@@ -227,6 +239,9 @@ class ControlLine(Record):
     score: Estimate
     latency_ms: float
     cost_usd_per_1k: float
+    """What is paid at the task's volume."""
+    cost_busy_usd_per_1k: float | None = None
+    """On a machine that is busy all the time; None in files written before."""
 
 
 class Control(Record):

@@ -62,6 +62,9 @@ class Latency(Record):
     """Until the first token, where the endpoint streams."""
     queue_p95: float = 0.0
     """Of the wait before the model begins, on a machine that answers one request at a time."""
+    most_per_second: float | None = None
+    """Requests a second up to which 95 % of them are answered within the gate's limit by one
+    machine (`economy.load.rate_in_time`); None: no limit, an endpoint, or at no rate."""
 
 
 class TokenUse(Record):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ladder.evidence import Assessment, BreakEven
 from ladder.report.effort import effort_lines
-from ladder.report.summary import table_cells
+from ladder.report.summary import price_words, table_cells, usd
 from ladder.report.training import training_method_lines
 
 
@@ -17,12 +17,31 @@ def cost_lines(a: Assessment) -> Iterator[str]:
     yield "\n## Cost\n"
     if cost and cost["usd_per_1k"] is not None:
         yield (
-            f"{cost['usd_per_1k']:.4f} USD per 1,000 requests, {cost['usd_per_month']:.2f} USD a "
+            f"{usd(cost['usd_per_1k'])} USD per 1,000 requests, {cost['usd_per_month']:.2f} USD a "
             f"month at {cost['requests_per_month']:,.0f} requests; built once for "
             f"{cost['build_usd']:.4f} USD."
         )
+        yield from _machine_lines(a)
     yield from _bill_lines(a)
     yield from effort_lines(a.effort)
+
+
+def _machine_lines(a: Assessment) -> Iterator[str]:
+    """Say how many machines the answer needs, what one can do, and what a busy one costs."""
+    chosen = next((x for x in a.attempts if x.rung == a.recommendation.rung), None)
+    measured = chosen.measurement if chosen else None
+    basis = measured.cost_basis if measured else None
+    if measured is None or basis is None:
+        return
+    text = f"\nPaid: {price_words(basis)}."
+    if basis.machines and basis.capacity:
+        used = (basis.requests_per_month or 0) / (basis.machines * basis.capacity)
+        text += (
+            f" One can answer {basis.capacity:,.0f} requests a month, so {used:.1%} of what is "
+            f"paid is used; with other work beside it (`hardware: {{shared: true}}`) 1,000 "
+            f"requests cost {usd(measured.cost_busy_usd_per_1k or 0.0)} USD."
+        )
+    yield text
 
 
 def _bill_lines(a: Assessment) -> Iterator[str]:
@@ -30,12 +49,14 @@ def _bill_lines(a: Assessment) -> Iterator[str]:
     if found is None or not found.bills:
         return
     yield f"\nTo own, with what is paid once spread over {found.months} months:\n"
-    yield "| rung | build | labels | revalidation a quarter | per 1k | a month |"
-    yield "|---|---|---|---|---|---|"
+    yield "| rung | build | labels | revalidation a quarter | machines | per 1k | a month |"
+    yield "|---|---|---|---|---|---|---|"
     for b in found.bills:
-        figures = (b.build, b.labels, b.revalidation_per_quarter, b.per_1k, b.per_month)
+        once = (b.build, b.labels, b.revalidation_per_quarter)
         name = b.rung if b.passed else f"{b.rung} (does not pass)"
-        yield table_cells((name, *(f"{usd:.4f}" for usd in figures)))
+        machines = "–" if b.machines is None else f"{b.machines:,}"
+        running = (machines, usd(b.per_1k), usd(b.per_month))
+        yield table_cells((name, *(f"{amount:.4f}" for amount in once), *running))
     yield ""
     for crossing in found.break_evens:
         yield f"- {break_even_sentence(crossing)}"
@@ -46,8 +67,8 @@ def break_even_sentence(found: BreakEven) -> str:
     """Say from how many requests a month one rung's system is cheaper than another's."""
     low, high = found.low, found.high
     if found.requests_per_month is None:
-        text = f"{found.against} is cheaper than {found.rung} at every volume"
-        return text + (f", perhaps not from {low:,.0f} on." if low is not None else ".")
+        text = f"{found.rung} becomes cheaper than {found.against} at no volume"
+        return text + (f", or perhaps from {low:,.0f} on." if low is not None else ".")
     to = f"to {high:,.0f}" if high is not None else "upwards, perhaps never"
     return (
         f"{found.rung} is cheaper than {found.against} from about "

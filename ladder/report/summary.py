@@ -58,7 +58,7 @@ def table_rows(a: Assessment) -> Iterator[tuple[str, str, str, str, str, str]]:
             "control",
             span(line.score),
             f"{line.latency_ms:.1f} ms",
-            f"{line.cost_usd_per_1k:.4f}",
+            cost_cell(line.cost_usd_per_1k, line.cost_busy_usd_per_1k),
             "–",
             f"{'pass' if passed else 'reference'}: {line.name}, no model",
         )
@@ -91,7 +91,7 @@ def _row(attempt: Attempt, attempts: Sequence[Attempt]) -> tuple[str, str, str, 
         attempt.rung,
         span(m.score),
         f"{m.latency_ms.p95:.0f} ms" if m.latency_ms else "–",
-        "?" if m.cost_usd_per_1k is None else f"{m.cost_usd_per_1k:.4f}",
+        cost_cell(m.cost_usd_per_1k, m.cost_busy_usd_per_1k),
         duration(m.build.seconds),
         verdict,
     )
@@ -100,7 +100,6 @@ def _row(attempt: Attempt, attempts: Sequence[Attempt]) -> tuple[str, str, str, 
 def assumed(a: Assessment) -> str:
     """Say what the figures of the table rest on."""
     measured = [attempt.measurement for attempt in a.attempts if attempt.measurement]
-    sources = {_basis(m.cost_basis) for m in measured if m.cost_basis} - {""}
     asked_at = {m.latency_ms.n for m in measured if m.latency_ms}
     text = f"score: mean ({100 * float(a.task.gate['confidence'] or 0):g} % interval)"
     if asked_at:
@@ -108,13 +107,36 @@ def assumed(a: Assessment) -> str:
         least = values_to_bound(0.95, P95_CONFIDENCE)
         if min(asked_at) < least:
             text += f" (not bounded: {least} are needed for {100 * P95_CONFIDENCE:g} %)"
-    return text + (f" · $: {'; '.join(sorted(sources))}" if sources else "")
+    prices = sorted({price_words(m.cost_basis) for m in measured if m.cost_basis} - {""})
+    if any(m.cost_basis and m.cost_basis.machines for m in measured):
+        prices.append("in brackets what it costs on a machine that is busy all the time")
+    return text + (f" · $: {'; '.join(prices)}" if prices else "")
 
 
-def _basis(found: CostBasis) -> str:
+def cost_cell(paid: float | None, busy: float | None) -> str:
+    """Return USD per 1,000 requests, and in brackets what they cost on a busy machine."""
+    if paid is None:
+        return "?"
+    return usd(paid) if busy is None or busy == paid else f"{usd(paid)} ({usd(busy)})"
+
+
+def usd(amount: float) -> str:
+    """Return an amount of USD: cents from one USD on, four places below."""
+    return f"{amount:,.2f}" if amount >= 1 else f"{amount:.4f}"
+
+
+def price_words(found: CostBasis) -> str:
+    """Say what a cost per request rests on."""
     if found.kind == "no prices":
         return "no prices given for the endpoint"
-    if found.kind == "machine":
-        busy, hourly = found.utilisation or 0.0, found.usd_per_hour or 0.0
-        return f"machine busy for {busy:.0%} of its time at {hourly:g} USD an hour"
-    return found.source if found.kind == "prices" else "no answers"
+    day = f", priced {found.priced}" if found.priced else ", no date given"
+    if found.kind == "prices":
+        return found.source + day
+    if found.kind != "machine":
+        return "no answers"
+    hourly, busy = found.usd_per_hour or 0.0, found.utilisation or 0.0
+    at = f"at {hourly:g} USD an hour{day}"
+    if found.machines is None:
+        return f"seconds of a machine that works for {busy:.0%} of its time, {at}"
+    whole = "1 machine" if found.machines == 1 else f"{found.machines:,} machines"
+    return f"{whole} for {found.requests_per_month or 0:,} requests a month, {at}"

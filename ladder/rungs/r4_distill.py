@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ladder.economy.cost import machine_usd
+from ladder.economy.machines import rent_above_gate
 from ladder.evidence import Build, Candidate, Gap
 from ladder.gate.verdict import score_holds
 from ladder.inference.answer import answer
@@ -52,6 +53,8 @@ def pointless(bench: Bench) -> str | None:
     One is tried all the same where the task names a teacher, or begins with this rung.
     """
     attempts, task = bench.history.attempts, bench.task
+    if rent := rent_above_gate(task):  # a smaller model needs a machine too
+        return rent
     teachable = [a for a in attempts if a.verdict and score_holds(a.verdict)]
     asked = task.models.teacher is not None or task.rungs[0] == NAME
     if not teachable and not asked:

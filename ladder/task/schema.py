@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
@@ -165,9 +166,14 @@ class Use(_Section):
 
 
 class Hardware(_Section):
-    """What this machine costs."""
+    """What this machine costs, and a second one like it."""
 
     usd_per_hour: float = Field(0.20, ge=0, le=1e6)
+    priced: date | None = None
+    """The day on which that was the price."""
+    shared: bool = False
+    """Other work is done on the machine too, so that an answer costs the seconds that it takes; not
+    given, whole machines are paid, every hour of the month."""
     utilisation: float = Field(1.0, gt=0, le=1)
     """The share of the paid hours in which it answers; the rest is paid all the same."""
 
@@ -178,6 +184,8 @@ class Prices(_Section):
     input_usd_per_1m: float = Field(ge=0, le=1e6)
     output_usd_per_1m: float = Field(ge=0, le=1e6)
     source: str = "task.yaml"
+    priced: date | None = None
+    """The day on which that was the price."""
 
 
 class Rules(_Section):

@@ -171,6 +171,7 @@ def test_where_the_cost_alone_fails_the_student_is_next(tmp_path):
         speak,
         seconds=lambda prompt: 0.001 if "quick" in prompt else 10,
         gate={**GATE, "max_cost_usd_per_1k": 0.01},
+        hardware={"shared": True},
     )
     ladder = rungs(bench, ("good", "good", "good"))
     found = climb_rungs(bench, [*ladder, GivenRung("distill", [of(bench, quick)])])

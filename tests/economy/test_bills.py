@@ -32,5 +32,6 @@ def test_a_rung_without_a_known_cost_has_no_bill():
 def test_what_never_pays_is_said():
     found = economics(TASK, 300, 200, [attempt("prompt", 0.1), attempt("lora", 0.5, build=60.0)])
     assert (
-        break_even_sentence(found.break_evens[0]) == "prompt is cheaper than lora at every volume."
+        break_even_sentence(found.break_evens[0])
+        == "lora becomes cheaper than prompt at no volume."
     )

@@ -71,7 +71,8 @@ def assessed(folder: Path, row: Row, **fields: Any) -> tuple[Assessment, int]:
 
 def test_where_the_control_holds_the_gate_no_model_is_asked(tmp_path: Path) -> None:
     gate = {"min_score": 0.8, "max_p95_ms": 1000, "max_cost_usd_per_1k": 1}
-    found, requests = assessed(tmp_path / "easy", word_of, gate=gate)
+    use = {"requests_per_month": 1_000_000}  # one machine at 0.2 USD an hour: 0.146 per 1,000
+    found, requests = assessed(tmp_path / "easy", word_of, gate=gate, use=use)
     answer, control = found.recommendation, found.control
     assert control is not None
     assert control.verdict is not None

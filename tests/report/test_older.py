@@ -43,7 +43,7 @@ def test_an_older_run_is_shown() -> None:
         "- prompt failed: 100% of the misses: does not know what the documents say",
         f"- {control}",
         "min_score: 50 rows place the true score at least 0.884",
-        "- prompt is cheaper than rag at every volume.",
+        "- rag becomes cheaper than prompt at no volume.",
         "| **none** (chosen) | – |",
     ):
         assert said in text
