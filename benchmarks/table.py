@@ -1,19 +1,31 @@
-"""The README's table of rungs, from the assessments in a folder of runs.
+"""The tables of results and their figures, from the assessments in a folder of runs.
 
-    python benchmarks/table.py runs
+    python benchmarks/table.py RUNS [--json benchmarks/figures.json]
 
-For each task: the newest decision (a climb that stopped) beside the newest `--all` run. Seconds are
+`make figures DATA=FOLDER` assesses every task first; RUNS is then runs/figures. For each task the
+newest decision (a climb that stopped); rungs that it did not climb are not measured. Seconds are
 those of the longest decision, the one that had to ask: a repeated one finds its answers kept.
+The answer is what the report says to take: a rung, the control where that is to be taken instead,
+or none.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
+import json
+from functools import reduce
 from pathlib import Path
+from typing import Any
 
-from ladder.evidence import Assessment
+from ladder.economy.cost import together
+from ladder.evidence import Asked, Assessment, Attempt
+from ladder.hardware import BF16_UNITS, processor_flags
+from ladder.report.control import replaced_by_control
 from ladder.task import RUNGS
 from ladder.wording import span
+
+FLAGS = BF16_UNITS | {"avx2", "avx512f"}
+HEADS = ("task", "gate", "control", *RUNGS, "answer", "seconds", "calls", "tokens")
 
 
 def newest(runs: Path) -> dict[str, dict[bool, Assessment]]:
@@ -24,44 +36,69 @@ def newest(runs: Path) -> dict[str, dict[bool, Assessment]]:
         kinds = found.setdefault(assessment.task.name, {})
         before = kinds.get(assessment.every_rung, assessment)
         seconds = max(before.seconds, assessment.seconds)
-        kinds[assessment.every_rung] = assessment.model_copy(update={"seconds": seconds})
+        kinds[assessment.every_rung] = assessment.but(seconds=seconds)
     return found
 
 
-def row(decided: Assessment | None, every: Assessment | None) -> str:
-    """Return one line of the table."""
-    shown = every or decided
-    if shown is None:
-        return ""
-    best = max((line.score.mean for line in shown.control.lines), default=0) if shown.control else 0
-    cells = [shown.task.name, f"{shown.task.gate['min_score']:g}", f"{best:.2f}"]
-    for rung in RUNGS:
-        attempt = next((a for a in shown.attempts if a.rung == rung), None)
-        if attempt is None or attempt.measurement is None:
-            cells.append("–")
-        else:
-            cells.append(
-                span(attempt.measurement.score) + (" ✓" if attempt.status == "passed" else "")
-            )
-    if decided:
-        chosen = decided.recommendation
-        word = "none" if chosen.rung is None else chosen.rung
-        cells.append(f"**{word}**{', unproven' if chosen.leans_to_pass else ''}")
-        asked = decided.effort.by_purpose.values()
-        calls, tokens = sum(each.calls for each in asked), sum(each.tokens for each in asked)
-        cells += [f"{decided.seconds:.0f}", f"{calls:,}", f"{tokens:,}"]
-    else:
-        cells += ["–", "–", "–", "–"]
-    return "| " + " | ".join(cells) + " |"
+def answer_of(found: Assessment) -> str:
+    """Return what the report says to take."""
+    chosen = found.recommendation
+    if chosen.control or replaced_by_control(found):
+        return "control"
+    word = chosen.rung or "none"
+    return f"{word}, leans to pass" if chosen.leans_to_pass else word
+
+
+def figures_of(found: Assessment) -> dict[str, Any]:
+    """Return a decision's figures, as the tables show them."""
+    lines = found.control.lines if found.control else ()
+    asked = reduce(together, found.effort.by_purpose.values(), Asked())
+    rungs = {attempt.rung: _shown(attempt) for attempt in found.attempts}
+    return {
+        "gate": f"{found.task.gate['min_score']:g}",
+        "control": f"{max((line.score.mean for line in lines), default=0):.2f}",
+        **{rung: rungs.get(rung, "–") for rung in RUNGS},
+        "answer": answer_of(found),
+        "seconds": f"{found.seconds:.0f}",
+        "calls": f"{asked.calls:,}",
+        "tokens": f"{asked.tokens:,}",
+        "plans": {name: plan.tokens for name, plan in found.effort.plans.items()},
+        "ladder": found.ladder_version,
+        "processor": found.hardware["processor"],
+    }
+
+
+def _shown(attempt: Attempt) -> str:
+    if attempt.measurement is None:
+        return "–"
+    return span(attempt.measurement.score) + (" ✓" if attempt.status == "passed" else "")
+
+
+def all_figures(runs: Path) -> dict[str, Any]:
+    """Return the figures of every task that there is a decision on, and this processor's flags."""
+    decisions = {task: kinds.get(False) for task, kinds in sorted(newest(runs).items())}
+    return {
+        "flags": sorted(FLAGS & processor_flags()),
+        "tasks": {task: figures_of(found) for task, found in decisions.items() if found},
+    }
 
 
 def main() -> None:
-    """Print the table."""
-    heads = ("task", "gate", "control", *RUNGS, "chosen", "seconds", "calls", "tokens")
-    print(f"| {' | '.join(heads)} |")
-    print("|---" * len(heads) + "|")
-    for _, kinds in sorted(newest(Path(sys.argv[1])).items()):
-        print(row(kinds.get(False), kinds.get(True)))
+    """Print the table; write its figures where that is asked for."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("runs", type=Path)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    found = all_figures(options.runs)
+    print(f"flags: {' '.join(found['flags'])}\n\n| {' | '.join(HEADS)} |")
+    print("|---" * len(HEADS) + "|")
+    for task, figures in found["tasks"].items():
+        print(f"| {task} | {' | '.join(figures[head] for head in HEADS[1:])} |")
+    if options.json:
+        text = json.dumps(found, indent=2, ensure_ascii=False)
+        options.json.write_text(f"{text}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

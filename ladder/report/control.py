@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ladder.evidence import CONTROL, Assessment, Attempt, Control, ControlLine
+from ladder.evidence import CONTROL, Assessment, Attempt, Comparison, Control, ControlLine
 
 
 def best_line(control: Control) -> ControlLine:
@@ -37,8 +37,8 @@ def control_instead(chosen: Attempt, control: Control | None, min_score: float) 
     Returns:
         nothing where it is, where there is no control, or where the two were not compared.
     """
-    found = next((c for c in chosen.comparisons if c.other == CONTROL), None)
-    if control is None or found is None or found.claim == "better":
+    found = _unproven(chosen)
+    if control is None or found is None:
         return ""
     best = best_line(control)
     against = (
@@ -53,9 +53,29 @@ def control_instead(chosen: Attempt, control: Control | None, min_score: float) 
     return f"{against} {missed}: consider it all the same."
 
 
+def _unproven(chosen: Attempt) -> Comparison | None:
+    """Return the comparison with the control that proves nothing for the chosen rung."""
+    found = (c for c in chosen.comparisons if c.other == CONTROL and c.claim != "better")
+    return next(found, None)
+
+
 def take_control(a: Assessment) -> str:
     """Say that the control is the better choice; nothing where a rung is, or none is chosen."""
-    chosen = next((x for x in a.attempts if x.rung == a.recommendation.rung), None)
-    return (
-        control_instead(chosen, a.control, float(a.task.gate["min_score"] or 0)) if chosen else ""
-    )
+    chosen = _chosen(a)
+    return control_instead(chosen, a.control, _min_score(a)) if chosen else ""
+
+
+def replaced_by_control(a: Assessment) -> bool:
+    """Tell whether the report says to take the control instead of the rung that was chosen."""
+    chosen = _chosen(a)
+    if chosen is None or a.control is None or _unproven(chosen) is None:
+        return False
+    return best_line(a.control).score.mean >= _min_score(a)
+
+
+def _chosen(a: Assessment) -> Attempt | None:
+    return next((x for x in a.attempts if x.rung == a.recommendation.rung), None)
+
+
+def _min_score(a: Assessment) -> float:
+    return float(a.task.gate["min_score"] or 0)
