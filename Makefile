@@ -31,7 +31,7 @@ fix: .venv/dev  ## Mend what ruff can mend.
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 
-figures: .venv/train  ## Assess ten tasks and write the figures of the README (hours): DATA=FOLDER.
+figures: .venv/train  ## Assess every shipped task and write the figures of the README (hours): DATA=FOLDER.
 	@test -d "$(DATA)" || { echo "make figures DATA=FOLDER: the folder of the public data sets"; exit 2; }
 	for task in $(FIGURES); do \
 	  .venv/bin/ladder assess evalsets/$$task.yaml --data $(DATA) --runs runs/figures || [ $$? = 1 ] || exit 1; \

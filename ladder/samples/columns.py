@@ -31,7 +31,10 @@ OTHER_NAMES: Mapping[ColumnName, tuple[str, ...]] = {
         *("label", "answer", "output", "completion", "response", "category", "intent"),
         *("ideal", "gold", "expected", "expected_output", "ground_truth", "reference"),
     ),
-    "targets": ("answers", "labels", "references", "aliases"),
+    "targets": (
+        *("answers", "labels", "references", "aliases", "alternatives", "variants"),
+        *("accepted", "acceptable", "accepted_answers", "acceptable_answers", "also_right"),
+    ),
     "id": ("uid", "row_id", "example_id"),
     "doc_ids": ("document", "document_id", "document_ids", "documents", "docs", "doc", "source_id"),
     "group": ("conversation_id", "customer_id", "session_id", "thread_id", "user_id", "group_id"),

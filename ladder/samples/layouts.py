@@ -153,7 +153,7 @@ def read_row(
     """
     if layout is OWN:
         return dict(row)
-    has_target = "target" in row or "targets" in row
+    has_target = any(_is_there(row.get(name)) for name in ("target", "targets"))
     if layout.is_chat:
         turns = _turns(row.get(layout.needs[0]))
         asks = not with_target and turns[-1][0] != "Assistant"
@@ -170,6 +170,11 @@ def read_row(
     if answers and not has_target:
         made["target"] = answer_of(row[answers])
     return made
+
+
+def _is_there(value: Any) -> bool:
+    """Tell whether a cell holds anything: an empty one leaves the answer to the layout."""
+    return bool(value) if isinstance(value, list | tuple | Mapping) else bool(text_of(value))
 
 
 def said_of(layout: Layout, row: Row, target: str, with_documents: bool, shared: str) -> list[str]:

@@ -231,6 +231,8 @@ def _fix_of_label(target: str, labels: Sequence[str]) -> str:
         return f"Did you mean `{shown}`? They differ in spaces or unseen signs alone."
     if near is not None:
         return f"Did you mean `{near}`? Write it alike in every file."
+    if target == ", ".join(label for label in labels if label in target.split(", ")):
+        return f"YAML reads an unquoted comma as the end of a label: write {target!r} in quotes."
     return "Fix the rows, or list every allowed answer under answer.labels."
 
 

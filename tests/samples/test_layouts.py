@@ -110,6 +110,13 @@ def test_a_chat_does_not_tell_its_own_target(tmp_path: Path, own: dict[str, Any]
     assert first(tmp_path, {"messages": chat, **own}).input == "Up to what sum?"
 
 
+@pytest.mark.parametrize("empty", [[], "", None, float("nan")])
+def test_where_the_answers_are_empty_the_chat_answers(tmp_path: Path, empty: object) -> None:
+    chat = [turn("user", "Up to what sum?"), turn("assistant", "50 euros")]
+    found = first(tmp_path, {"messages": chat, "targets": empty})
+    assert (found.input, found.targets) == ("Up to what sum?", ("50 euros",))
+
+
 def test_a_chat_about_which_is_asked_stays_whole(tmp_path: Path) -> None:
     chat = [turn("user", "Where is it?"), turn("assistant", "On its way.")]
     found = first(tmp_path, {"messages": chat, "target": "delivery"})

@@ -273,6 +273,13 @@ def test_a_target_that_is_no_label_is_named_by_its_row(tmp_path: Path) -> None:
     assert "answer.labels" in problem.fix
 
 
+def test_a_label_that_a_comma_cut_in_two_is_to_be_quoted(tmp_path: Path) -> None:
+    rows = [row(text, "rooms, suites" if at % 2 else "bar") for at, text in enumerate(unlike(40))]
+    answer = {"type": "label", "labels": ["rooms", "suites", "bar"]}
+    problem = the_problems(task_of(tmp_path, {"examples": rows}, answer=answer))[0]
+    assert "write 'rooms, suites' in quotes" in problem.fix
+
+
 def test_a_test_label_that_training_never_shows_is_named(tmp_path: Path) -> None:
     train = [row(text, "no" if at % 2 else "yes") for at, text in enumerate(unlike(40, 1))]
     test = [row(text, "yes") for text in unlike(20, 2)]
