@@ -53,9 +53,8 @@ def task_of(language: str, *, embedder: bool) -> Task:
     task = task.model_copy(update={"rungs": ("rag",)})
     if not embedder:
         return task
-    with_it = {**task.models.model_dump(), "embedding": EMBEDDING}
-    models = type(task.models).model_validate(with_it)
-    return task.model_copy(update={"models": models, "name": f"{task.name}-meaning"})
+    # Another name keeps its runs apart.
+    return task.with_models(embedding=EMBEDDING).model_copy(update={"name": f"{task.name}-meaning"})
 
 
 def retriever_of(task: Task) -> Retriever:

@@ -107,8 +107,7 @@ def measure(folder: Path, name: str, calls: int) -> None:
         old, new = scores(bench, usual, "gate"), scores(bench, winner, "gate")
         gap, low, high, p_value = paired(new, old, 0.95)
         kept = proof is not None and proof.claim == "better"
-        gate = bench.task.gate.model_copy(update={"min_score": USUAL_GATE})
-        usually = replace(bench.evaluator, task=bench.task.model_copy(update={"gate": gate}))
+        usually = replace(bench.evaluator, task=bench.task.with_gate(min_score=USUAL_GATE))
         runs = "would run" if worth_it(usually, usual) else "would not run"
         print(
             f"{name}: {len(bench.data.train)} train, {len(bench.data.dev)} dev, "

@@ -47,17 +47,12 @@ def main() -> None:
     given.add_argument("--student", help="models.student, in place of the task's")
     words = given.parse_args()
     named = {"teacher": words.teacher, "student": words.student}
-    task = with_models(load_task(words.task, words.data), named)
+    given = {role: model for role, model in named.items() if model is not None}
+    task = load_task(words.task, words.data).with_models(**given)
     changed = dict(entry.split("=", 1) for entry in words.set)
     print("| recipe | task, rows | minutes | USD | peak memory | before -> after |")
     for name in words.recipes:
         print(row(name, task, words.runs.resolve(), changed), flush=True)
-
-
-def with_models(task: Task, named: dict[str, str | None]) -> Task:
-    """Return the task with other models, where they are named."""
-    given = {role: model for role, model in named.items() if model is not None}
-    return task.model_copy(update={"models": task.models.model_copy(update=given)})
 
 
 def row(name: str, task: Task, runs: Path, changed: dict[str, str]) -> str:
@@ -84,10 +79,10 @@ def moved(task: Task, runs: Path, folder: Path, record: dict[str, Any]) -> str:
     bench = open_bench(task, runs, Quiet())
     rows = bench.data.gate[:HELD_OUT]
     plain = plain_candidate(bench.evaluator, r3_lora.NAME)
-    trained = plain.model_copy(update=answering(Build(folder=str(folder))))
+    trained = plain.but(**answering(Build(folder=str(folder))))
     passport = read_passport(folder)
     start = passport.base_folder if passport else ""  # a student starts from a student
-    untrained = plain.model_copy(update={"model": f"hf:{start}"}) if start else plain
+    untrained = plain.but(model=f"hf:{start}") if start else plain
     before, after = (score(bench, each, rows) for each in (untrained, trained))
     bench.evaluator.models.cache.close()
     return f"{bench.evaluator.scorers[0][0]} {before:.2f} -> {after:.2f}, n = {len(rows)}"

@@ -160,8 +160,7 @@ def print_mends(folder: Path, rows: int, store: Path | None) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         for name in MENDED:
             task = load_task(ROOT / f"evalsets/public/{name}.yaml", folder)
-            models = task.models.model_copy(update={"embedding": EMBEDDING})
-            task = task.model_copy(update={"models": models})
+            task = task.with_models(embedding=EMBEDDING)
             bench = open_bench(task, store or Path(scratch), Quiet())
             judged = bench.data.gate[:rows]
             usual = plain_system(bench)
@@ -200,8 +199,7 @@ def variants(bench: Bench, usual: Candidate) -> Iterator[tuple[str, Candidate]]:
     if len(bench.data.documents or bench.data.train) <= MOST_EMBEDDED:
         ways_to_search += [("dense", {"method": "dense"}), ("hybrid", {"method": "hybrid"})]
     for name, update in ways_to_search:
-        changed = usual.retrieval.model_copy(update=update)
-        yield name, usual.model_copy(update={"retrieval": changed})
+        yield name, usual.but(retrieval=usual.retrieval.but(**update))
 
 
 def _usd(bench: Bench, way: Candidate, outcomes: Sequence[Outcome]) -> float:

@@ -318,6 +318,10 @@ class Task(_Section):
         """Return the task with some of its files changed, checked like new ones."""
         return self.model_copy(update={"data": _changed(self.data, changes)})
 
+    def with_models(self, **changes: Any) -> Task:
+        """Return the task with some of its models changed, checked like new ones."""
+        return self.model_copy(update={"models": _changed(self.models, changes)})
+
     def find_data(self, value: str) -> Path:
         """Return the file that a data value names: beside the task file, or under --data."""
         beside = self.folder / value
