@@ -8,7 +8,12 @@ from pathlib import Path
 
 from ladder import __version__
 from ladder.advice.effort import effort
-from ladder.advice.recommend import at_control, recommend, with_training_methods
+from ladder.advice.recommend import (
+    at_control,
+    judged_line,
+    recommend,
+    with_training_methods,
+)
 from ladder.advice.training_methods import training_methods
 from ladder.artefacts.card import write_card
 from ladder.climb.loop import Climbed, climb_task
@@ -22,7 +27,7 @@ from ladder.evidence import (
 from ladder.figures import costs_svg
 from ladder.files import write_whole
 from ladder.hardware import hardware, versions
-from ladder.lifecycle.plan import PLAN, make_plan
+from ladder.lifecycle.plan import PLAN, make_control_plan, make_plan
 from ladder.progress import Watch
 from ladder.redaction import redact_in
 from ladder.report.markdown import as_markdown
@@ -63,9 +68,7 @@ def assess(
         watch.say(line)
     refuse_untestable(task, report)
     found = climb_task(bench, until=until, every=every)
-    plan = None
-    if found.chosen and found.confirmed and found.certified:
-        plan = make_plan(bench, found.chosen, found.confirmed.score)
+    plan = _plan(bench, found)
     seconds = round(time.perf_counter() - started, 2)
     assessment = _assessment(bench, report, found, seconds).but(
         every_rung=every, plan=PLAN if plan else None
@@ -75,6 +78,17 @@ def assess(
     _write(bench, assessment, plan)
     bench.evaluator.models.cache.close()
     return assessment, bench.folder
+
+
+def _plan(bench: Bench, found: Climbed) -> str | None:
+    """Return the text of the plan that keeps the answer alive; None where there is no answer."""
+    if found.confirmed is None:
+        return None
+    if found.chosen and found.certified:
+        return make_plan(bench, found.chosen, found.confirmed.score)
+    if found.at_control and found.control and found.confirmed.verdict.verdict != "fail":
+        return make_control_plan(bench, judged_line(found.control), found.confirmed.score)
+    return None
 
 
 def _assessment(bench: Bench, report: DataReport, found: Climbed, seconds: float) -> Assessment:

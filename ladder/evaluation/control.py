@@ -10,8 +10,16 @@ from itertools import pairwise
 from typing import Any
 
 from ladder.economy.machines import machine_cost
+from ladder.errors import Problem, TaskError
 from ladder.evaluation.units import as_units
-from ladder.evidence import Confirmation, Control, ControlLine, Verdict
+from ladder.evidence import (
+    Confirmation,
+    Control,
+    ControlLine,
+    Measurement,
+    TokenUse,
+    Verdict,
+)
 from ladder.files import digest_of
 from ladder.gate.verdict import (
     combine,
@@ -60,7 +68,9 @@ def measure_control(evaluator: Evaluator) -> tuple[Control | None, Scores]:
     found = Control(lines=lines)
     if evaluator.task.stops_at_control:
         name = _chosen_on_dev(evaluator, {name: kept[name]["on_dev"] for name in ways})
-        verdict = _judged(evaluator, ways[name], scores[name], lines[list(ways).index(name)])
+        line = lines[list(ways).index(name)]
+        systems = evaluator.data.systems(evaluator.task)
+        verdict = _judged(evaluator, ways[name], scores[name], line, systems=systems)
         found = found.but(judged=name, verdict=verdict)
     return found, {sample.id: score for sample, score in measured}
 
@@ -77,6 +87,33 @@ def confirm_control(evaluator: Evaluator, name: str) -> Confirmation:
         verdict=judge_score(units.scores, gate.min_score, 1 - gate.confidence, units.weights),
         rows=len(sealed),
     )
+
+
+def measure_way(evaluator: Evaluator, name: str) -> tuple[Measurement, Verdict]:
+    """Answer the eval set anew, the way of a name, and judge it by every limit of the gate.
+
+    Raises:
+        TaskError: the task's data allow no such way any more.
+    """
+    data, ways, started = evaluator.data, _ways(evaluator), time.perf_counter()
+    if name not in ways or not data.train:
+        where = f"{evaluator.task.source}: data"
+        got = f"rows that do not allow the certified way, {name}"
+        raise TaskError([Problem(where, got, "labelled training examples", "Assess it anew.")])
+    answers = ways[name](data.train)([sample.input for sample in data.gate])
+    scores = gated_scores(evaluator, list(zip(data.gate, answers, strict=True)))
+    seconds = time.perf_counter() - started
+    line = _line(evaluator, name, seconds / len(data.gate), scores)
+    measurement = Measurement(
+        score=line.score,
+        tokens=TokenUse(input_mean=0.0, output_mean=0.0),
+        cost_usd_per_1k=line.cost_usd_per_1k,
+        cost_busy_usd_per_1k=line.cost_busy_usd_per_1k,
+        errors=sum(score is None for score in scores),
+        requests=len(scores),
+        seconds=round(seconds, 3),
+    )
+    return measurement, _judged(evaluator, ways[name], scores, line, systems=1)
 
 
 def _ways(evaluator: Evaluator) -> dict[str, Fit]:
@@ -121,11 +158,24 @@ def _chosen_on_dev(evaluator: Evaluator, answers: Mapping[str, Sequence[str]]) -
 
 
 def _judged(
-    evaluator: Evaluator, fit: Fit, scores: Sequence[float | None], line: ControlLine
+    evaluator: Evaluator,
+    fit: Fit,
+    scores: Sequence[float | None],
+    line: ControlLine,
+    *,
+    systems: int,
 ) -> Verdict:
-    """Judge a way by every limit of the gate, in one look at the whole eval set."""
+    """Judge a way by every limit of the gate, in one look at the whole eval set.
+
+    Args:
+        evaluator: the task, its data and scorers.
+        fit: makes what answers.
+        scores: of each row of the eval set.
+        line: what was measured of it.
+        systems: how many share the error.
+    """
     gate, rows = evaluator.task.gate, evaluator.data.gate
-    error = error_of_limit(gate, evaluator.data.systems(evaluator.task))
+    error = error_of_limit(gate, systems)
     known = _known(rows, scores)
     units = as_units(known, evaluator.task.use.strata)
     limits = [

@@ -26,7 +26,10 @@ class RevalidationPlan(Record):
     """Path of task.yaml, relative to the plan's folder where possible."""
     data_root: str | None
     created: str
-    candidate: Candidate
+    candidate: Candidate | None = None
+    control: str = ""
+    """The way of answering without a language model that was certified; then there is no
+    candidate."""
     baseline: Baseline
     gate: dict[str, float | str | None]
     pinned: dict[str, str]

@@ -51,7 +51,7 @@ def needs_of(plan: RevalidationPlan, task: Task) -> Needs:
     served = [model for model in models if ENGINES[model.kind].served and model.place]
     keys = [(place_at(str(model.place)), HERE_VARIABLE) for model in served]
     store = store_parts(task.data.store)[1] if task.data.store else ""
-    if is_url(store) and plan.candidate.retrieval is not None:
+    if is_url(store) and plan.candidate and plan.candidate.retrieval is not None:
         keys.append((qdrant_place(store), KEY_VARIABLE))
     named = [(place, variable_for(place, here)) for place, here in keys]
     known = [(place, variable) for place, (variable, _) in named if variable]
@@ -100,27 +100,28 @@ def _once(values: Iterable[T]) -> tuple[T, ...]:
     return tuple(dict.fromkeys(values))
 
 
-def _models(candidate: Candidate, task: Task) -> Iterator[ModelRef]:
-    yield candidate.model
+def _models(candidate: Candidate | None, task: Task) -> Iterator[ModelRef]:
+    if candidate:
+        yield candidate.model
     for choice in task.score:
         if choice.name in MODEL_SCORERS:
             yield ModelRef(choice.parameters.get("model") or task.models.base)
-    retrieval = candidate.retrieval
+    retrieval = candidate.retrieval if candidate else None
     if retrieval and retrieval.method != "bm25" and task.models.embedding:
         yield task.models.embedding
     if retrieval and retrieval.rerank and task.models.reranker:
         yield task.models.reranker
 
 
-def _extras(candidate: Candidate, task: Task, models: list[ModelRef]) -> Iterator[str]:
-    if candidate.adapter is not None:
+def _extras(candidate: Candidate | None, task: Task, models: list[ModelRef]) -> Iterator[str]:
+    if candidate and candidate.adapter is not None:
         yield "train"
     elif any(model.kind in LOCAL_KINDS for model in models):
         yield "local"
     files = task.data.files().values()
     if any(file.startswith(DATASETS_PREFIX) or ".parquet" in file.lower() for file in files):
         yield "data"
-    retrieval = candidate.retrieval
+    retrieval = candidate.retrieval if candidate else None
     if retrieval and (retrieval.method != "bm25" or retrieval.rerank):
         yield "dense"
     if retrieval and task.data.store:

@@ -11,7 +11,14 @@ import yaml
 from pydantic import ValidationError
 
 from ladder.errors import Problem, TaskError
-from ladder.evidence import Attempt, Baseline, Estimate, RevalidationPlan
+from ladder.evidence import (
+    Attempt,
+    Baseline,
+    Candidate,
+    ControlLine,
+    Estimate,
+    RevalidationPlan,
+)
 from ladder.files import file_digest, read_text
 from ladder.hardware import hardware, versions
 from ladder.inference.judge import judge_pins
@@ -32,6 +39,11 @@ TRIGGERS = (
     "the provider announces the end of the model",
     "users report a change in the answers",
 )
+TRIGGERS_OF_CONTROL = (
+    "the training examples are replaced, or new ones are labelled",
+    "a library that answers depend on is upgraded",
+    "users report a change in the answers, or ask for something new",
+)
 HEADER = """\
 # Revalidation plan written by ladder. Check now:  ladder revalidate revalidation.yaml
 # Print a job for your scheduler:  ladder schedule revalidation.yaml --target cron
@@ -43,30 +55,55 @@ def make_plan(bench: Bench, chosen: Attempt, confirmed: Estimate | None) -> str:
     measured, candidate = chosen.measurement, chosen.candidate
     if measured is None or candidate is None:
         raise ValueError("only a measured attempt can be planned for")
-    created = datetime.now(UTC)
-    task = bench.task
-    plan = RevalidationPlan(
+    baseline = Baseline(
+        gate_rows=measured.score,
+        sealed_rows=confirmed,
+        cost_usd_per_1k=measured.cost_usd_per_1k,
+        latency_ms=measured.latency_ms,
+        hardware=hardware(),
+    )
+    return _text(_plan(bench, baseline, candidate))
+
+
+def make_control_plan(bench: Bench, line: ControlLine, confirmed: Estimate) -> str:
+    """Return the text of revalidation.yaml for an answer without a language model.
+
+    Args:
+        bench: the task, its data and scorers.
+        line: the way that the gate judged.
+        confirmed: its score on the held-out test set.
+    """
+    baseline = Baseline(
+        gate_rows=line.score,
+        sealed_rows=confirmed,
+        cost_usd_per_1k=line.cost_usd_per_1k,
+        latency_ms=None,
+        hardware=hardware(),
+    )
+    return _text(_plan(bench, baseline, None).but(control=line.name))
+
+
+def _plan(bench: Bench, baseline: Baseline, candidate: Candidate | None) -> RevalidationPlan:
+    created, task = datetime.now(UTC), bench.task
+    return RevalidationPlan(
         task=_relative(task.source, bench.folder),
         data_root=_relative(task.data_root, bench.folder) if task.data_root else None,
         created=created.isoformat(timespec="seconds"),
         candidate=candidate,
-        baseline=Baseline(
-            gate_rows=measured.score,
-            sealed_rows=confirmed,
-            cost_usd_per_1k=measured.cost_usd_per_1k,
-            latency_ms=measured.latency_ms,
-            hardware=hardware(),
-        ),
+        baseline=baseline,
         gate=task.gate.model_dump(),
-        pinned=pins(bench, chosen),
+        pinned=pins(bench, candidate),
         every_days=EVERY_DAYS,
         due=tuple(
             (created + timedelta(days=EVERY_DAYS * number)).date().isoformat()
             for number in range(1, CHECKS_AHEAD + 1)
         ),
-        triggers=TRIGGERS,
+        triggers=TRIGGERS if candidate else TRIGGERS_OF_CONTROL,
         command="ladder revalidate revalidation.yaml",
     )
+
+
+def _text(plan: RevalidationPlan) -> str:
     values = redact_in(plan.model_dump(mode="json"))
     text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100)
     if acts(text):  # on the terminal of whoever reads it
@@ -74,12 +111,12 @@ def make_plan(bench: Bench, chosen: Attempt, confirmed: Estimate | None) -> str:
     return HEADER + text
 
 
-def pins(bench: Bench, chosen: Attempt) -> dict[str, str]:
-    """Return the digests of everything the answers depend on."""
-    candidate = chosen.candidate
-    if candidate is None:
-        return {}
-    pinned = {f"model: {k}": v for k, v in bench.evaluator.engine(candidate).fingerprint().items()}
+def pins(bench: Bench, candidate: Candidate | None) -> dict[str, str]:
+    """Return the digests of everything the answers depend on; of no candidate: without a model."""
+    pinned = {}
+    if candidate is not None:
+        fingerprint = bench.evaluator.engine(candidate).fingerprint()
+        pinned = {f"model: {name}": digest for name, digest in fingerprint.items()}
     for role, value in bench.task.data.files().items():
         path = bench.task.find_data(value)
         if path.is_file():
@@ -115,6 +152,10 @@ def load_plan(path: Path) -> RevalidationPlan:
             fix = f"Name the {PLAN} in the folder of a run of this task."
             raise TaskError([Problem(str(path), "a task file", wanted, fix)])
         plan = RevalidationPlan.model_validate(values)
+        if (plan.candidate is None) != bool(plan.control):
+            got = "both a candidate and a control" if plan.control else "neither"
+            where = f"{path}: candidate"
+            raise TaskError([Problem(where, got, "what was certified: one of them")])
     except ValidationError as error:
         raise TaskError(
             [
@@ -173,9 +214,9 @@ def with_secrets(plan: RevalidationPlan, path: Path, task: Task) -> Revalidation
     Raises:
         TaskError: the task names no such model any more.
     """
-    shown = plan.candidate.model
-    if HIDDEN not in shown:
+    if plan.candidate is None or HIDDEN not in plan.candidate.model:
         return plan
+    shown = plan.candidate.model
     judges = (str(choice.parameters.get("model")) for choice in task.score)
     named = (task.models.base, task.models.teacher, task.models.student, *judges)
     real = next((model for model in named if model and stands_for(shown, model)), None)

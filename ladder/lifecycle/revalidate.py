@@ -16,8 +16,9 @@ from ladder.climb.opening import COMPLETIONS, open_bench
 from ladder.engines import is_served
 from ladder.engines.local import LocalEngine
 from ladder.errors import GO_ON, NoVerdictError, PassportError, Problem, StateError, TaskError
+from ladder.evaluation.control import measure_way
 from ladder.evaluation.measure import measure
-from ladder.evidence import Attempt, Measurement, RevalidationPlan, Verdict
+from ladder.evidence import Measurement, RevalidationPlan, Verdict
 from ladder.files import alone_in, append_line, clear_disk_errors, private_folder, read_text
 from ladder.lifecycle.plan import day_of, load_plan, pins, task_of, with_secrets
 from ladder.progress import Watch
@@ -116,8 +117,8 @@ def revalidate(path: Path, watch: Watch, granted: Granted = "trusted") -> Revali
 
 def _refuse_other_endpoint(path: Path, plan: RevalidationPlan, task: Task) -> None:
     """Refuse an endpoint that stands in the plan alone: the task says where its rows may go."""
-    model = plan.candidate.model
-    if is_served(model) and model not in task.models.model_dump().values():
+    model = plan.candidate.model if plan.candidate else ""
+    if model and is_served(model) and model not in task.models.model_dump().values():
         got, wanted = f"`{harmless(model, 120)}`", f"an endpoint that {task.source} names"
         raise TaskError([Problem(f"{path}: candidate.model", got, wanted)])
 
@@ -147,14 +148,18 @@ def _own_folder(checks: Path, now: datetime) -> Iterator[Path]:
 
 
 def _measured_again(bench: Bench, plan: RevalidationPlan) -> Revalidation:
-    measurement, verdict, _ = measure(
-        bench.evaluator,
-        plan.candidate,
-        bench.data.gate,
-        all_rows=True,
-        rungs=1,
-        title="revalidating",
-    )
+    candidate = plan.candidate
+    if candidate is None:
+        measurement, verdict = measure_way(bench.evaluator, plan.control)
+    else:
+        measurement, verdict, _ = measure(
+            bench.evaluator,
+            candidate,
+            bench.data.gate,
+            all_rows=True,
+            rungs=1,
+            title="revalidating",
+        )
     if verdict.status == "none":
         reason = "; ".join(
             limit_reason(limit) for limit in verdict.limits if limit.verdict == "none"
@@ -165,15 +170,14 @@ def _measured_again(bench: Bench, plan: RevalidationPlan) -> Revalidation:
         )
     changed = changed_pins(bench, plan)
     found = findings(plan, measurement, verdict, changed)
-    engine = bench.evaluator.engine(plan.candidate).engine
+    engine = bench.evaluator.engine(candidate).engine if candidate else None
     moved = canary_finding(engine) if isinstance(engine, LocalEngine) else None
     return Revalidation(measurement, verdict, changed, (*found, *([moved] if moved else [])))
 
 
 def changed_pins(bench: Bench, plan: RevalidationPlan) -> tuple[str, ...]:
     """Return the names of pinned things that differ now."""
-    chosen = Attempt(rung=plan.candidate.rung, status="passed", candidate=plan.candidate)
-    now = pins(bench, chosen)
+    now = pins(bench, plan.candidate)
     names = sorted(plan.pinned.keys() | now.keys())
     return tuple(name for name in names if plan.pinned.get(name) != now.get(name))
 

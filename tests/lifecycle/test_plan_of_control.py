@@ -1,0 +1,76 @@
+"""An answer without a language model is kept alive like any other."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from small_tasks import write_task
+
+from ladder.commands.assess import assess
+from ladder.errors import TaskError
+from ladder.files import digest_of
+from ladder.lifecycle.needs import Needs, needs_of
+from ladder.lifecycle.plan import load_plan, task_of
+from ladder.lifecycle.revalidate import revalidate
+from ladder.progress import Quiet
+from ladder.task import load_task
+
+LABELS = ("bread", "cake", "pie")
+
+
+def order(split: str, number: int) -> dict[str, str]:
+    """A row whose last word is its label."""
+    label = LABELS[number % 3]
+    return {"input": f"{split} order {digest_of([split, number])[:12]} {label}", "target": label}
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Path:
+    """The plan of a task that the control answers."""
+    fields = {"answer": {"type": "label"}, "score": "exact_match", "gate": {"min_score": 0.8}}
+    path = write_task(tmp_path, order, 90, 200, **fields)
+    found, folder = assess(load_task(path), tmp_path / "runs", Quiet())
+    assert found.recommendation.control
+    assert found.plan == "revalidation.yaml"
+    return folder / found.plan
+
+
+def test_it_is_certified_without_a_model_and_holds(plan: Path) -> None:
+    written = load_plan(plan)
+    assert (written.candidate, written.control) == (None, "TF-IDF + logistic regression")
+    assert not [name for name in written.pinned if name.startswith("model")]
+    assert {"data: train", "data: test", "task"} <= written.pinned.keys()
+    assert needs_of(written, task_of(plan, written)) == Needs()
+    found = revalidate(plan, Quiet())
+    assert found.findings == ()
+    assert found.measurement is not None
+    assert found.measurement.score == written.baseline.gate_rows
+
+
+def test_other_training_examples_are_found_out(plan: Path) -> None:
+    task = task_of(plan, load_plan(plan))
+    train = task.folder / "train.jsonl"
+    rows = [json.loads(line) for line in train.read_text().splitlines()]
+    turned = [{**row, "target": LABELS[(LABELS.index(row["target"]) + 1) % 3]} for row in rows]
+    train.write_text("".join(json.dumps(row) + "\n" for row in turned))
+    found = revalidate(plan, Quiet())
+    said = "\n".join(found.findings)
+    assert "min_score is missed" in said
+    assert "the score fell from 1.000" in said
+    assert "data: train" in found.changed_pins
+
+
+@pytest.mark.parametrize(
+    ("change", "got"),
+    [(("control: TF-IDF + logistic regression\n", "control: ''\n"), "neither"),
+     (("control: TF-IDF + logistic regression\n", "control: by hand\n"), "by hand")],
+)  # fmt: skip
+def test_a_plan_of_nothing_that_is_known_is_refused(
+    plan: Path, change: tuple[str, str], got: str
+) -> None:
+    plan.write_text(plan.read_text().replace(*change))
+    with pytest.raises(TaskError) as error:
+        revalidate(plan, Quiet())
+    assert got in error.value.problems[0].got
