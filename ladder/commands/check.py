@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 
 from ladder.climb.lengths import length_warnings
@@ -12,7 +14,9 @@ from ladder.climb.preflight import preflight
 from ladder.commands.blind_spots import blind_spots, fooled_lines
 from ladder.commands.endpoints import Greet, greeted, key_lines
 from ladder.commands.trust import how_named
-from ladder.errors import TaskError
+from ladder.engines import model_folder
+from ladder.engines.embedding import foreign_share
+from ladder.errors import EngineError, MissingExtraError, TaskError
 from ladder.language.stems import in_words
 from ladder.language.words import has_no_spaces
 from ladder.progress import Quiet
@@ -38,7 +42,10 @@ SAMPLES_SHOWN = 3
 INPUT_SHOWN, ANSWER_SHOWN = 100, 60
 """Characters of an example."""
 SEEN_TEXTS = 50
-"""Texts that tell whether spaces part words."""
+"""Texts that tell whether spaces part words, and whether an embedding model knows them."""
+FOREIGN = 0.3
+"""Share of tokens that say nothing, from which a model was not made for a language: the bundled
+English embedder has 1 % in English, 11 % in German, 67 to 95 % in Chinese, Arabic and Thai."""
 
 
 def check_task(path: Path, data_root: Path | None, greet: Greet = "none") -> list[str]:
@@ -87,6 +94,7 @@ def check_task(path: Path, data_root: Path | None, greet: Greet = "none") -> lis
         *odd_targets(task, data),
         *_optional_columns(task, data),
         *_searched_by(task, data),
+        *_embedder_reads(task, data),
         *blind_spots(task, data, scorers[0]),
         *_nothing_to_try(task, data),
         *fooled_lines(task, data, scorers),
@@ -133,6 +141,23 @@ def _searched_by(task: Task, data: Data) -> Iterator[str]:
     told = "as data.language says" if task.data.language else other
     for by, searched in how.items():
         yield f"search by words: {' and '.join(searched)} by {by}; {told}"
+
+
+def _embedder_reads(task: Task, data: Data) -> Iterator[str]:
+    """Warn of an embedding model that does not know the language of what it would search."""
+    named, texts = task.models.embedding, searched_texts(data)
+    seen = [text for source in texts.values() for text in source[:SEEN_TEXTS]]
+    if named is None or not seen or "rag" not in task.rungs or not find_spec("tokenizers"):
+        return
+    here = named.kind == "bundled" or (task.folder / named.name).is_dir()
+    with suppress(EngineError, MissingExtraError):  # said where it is first used
+        share = foreign_share(model_folder(named, task.folder), seen) if here else 0.0
+        if share >= FOREIGN:
+            yield (
+                f"warning: {share:.0%} of the tokens of the searched texts say nothing to "
+                "models.embedding (unknown, or single letters): name one that was made for their "
+                "language; the search by words is tried beside it"
+            )
 
 
 def _shape(task: Task, data: Data) -> Iterator[str]:

@@ -56,3 +56,31 @@ def embed(model: Any, texts: Sequence[str]) -> np.ndarray:
     """Return one vector of length 1 for each text, float32 (texts, dimension)."""
     options = {"normalize_embeddings": True, "show_progress_bar": False}
     return np.asarray(model.encode(list(texts), **options))
+
+
+INSIDE = "##"
+"""Before a piece that goes on with a word (WordPiece)."""
+
+
+def foreign_share(folder: Path, texts: Sequence[str]) -> float:
+    """Return the share of the tokens of texts that say nothing to an embedding model.
+
+    Those are unknown, or single letters inside a word: texts of another language or script than the
+    model was made for fall into such pieces. 0 where its tokenizer tells of neither.
+    """
+    from tokenizers import Tokenizer
+
+    file = folder / "tokenizer.json"
+    if not file.is_file():
+        return 0.0
+    tokenizer = Tokenizer.from_file(str(file))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    unknown = getattr(tokenizer.model, "unk_token", None)
+    encoded = tokenizer.encode_batch(list(texts), add_special_tokens=False)
+    found = [token for text in encoded for token in text.tokens]
+    foreign = sum(
+        token == unknown or (token.startswith(INSIDE) and len(token) == len(INSIDE) + 1)
+        for token in found
+    )
+    return foreign / len(found) if found else 0.0

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from conftest import ROOT
 from engines.endpoint.asking import unused_url
 from engines.faulty_server import FaultyServer, saying
 from small_tasks import write_task
@@ -262,3 +263,20 @@ def test_check_says_by_which_stems_is_searched(tmp_path):
     path.write_text(yaml.safe_dump(values))
     with pytest.raises(TaskError, match=r"data\.language"):
         check_task(path, None)
+
+
+@pytest.mark.parametrize(
+    ("language", "warned"), [("en", ""), ("de", ""), ("ar", "77%"), ("th", "96%")]
+)
+def test_an_embedding_model_of_another_language_is_told(
+    tmp_path: Path, language: str, warned: str
+) -> None:
+    """The bundled embedder is an English one; its word pieces tell what it was made for."""
+    shipped = ROOT / "evalsets/languages" / language
+    text = (shipped / "task.yaml").read_text() + "models: {embedding: bundled:all-minilm-l6-v2}\n"
+    for file in shipped.glob("*.jsonl"):
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    (tmp_path / "task.yaml").write_text(text)
+    said = "\n".join(check_task(tmp_path / "task.yaml", None))
+    assert ("say nothing to models.embedding" in said) == bool(warned)
+    assert warned in said
