@@ -12,7 +12,8 @@ are then measured on the same eval examples in one run, nothing kept from before
 student's score over the teacher's with the interval of their paired difference; ms is the p50 of
 single requests, $ that of
 a request on a machine at 0.20 USD an hour kept busy. The control, on the rows' own labels, shows
-what no teacher at all gives.
+what no teacher at all gives: how many times cheaper a student is, is only printed of a teacher that
+is proven better than that, on the same eval examples.
 """
 
 from __future__ import annotations
@@ -27,10 +28,10 @@ from pathlib import Path
 import yaml
 
 from ladder.climb.opening import open_bench
-from ladder.evaluation.against_teacher import beside
+from ladder.evaluation.against_teacher import beside, over_control
 from ladder.evaluation.control import measure_control
 from ladder.evaluation.measure import measure
-from ladder.evidence import Attempt, Candidate, Measurement
+from ladder.evidence import Attempt, Candidate, Comparison, Measurement
 from ladder.inference.answer import answer
 from ladder.inference.outcome import scores_of
 from ladder.progress import Quiet
@@ -107,9 +108,13 @@ def students(bench: Bench, best: Attempt, generating: bool) -> list[Candidate]:
         return r4_distill.first_stage(bench, None)
     rows = bench.data.train[:TAUGHT_ROWS]
     outcomes = answer(
-        bench.evaluator, teacher_of(bench.task, best), rows, "teacher answers", scored=False
+        bench.evaluator,
+        teacher_of(bench.evaluator, best, r4_distill.NAME),
+        rows,
+        "teacher answers",
+        scored=False,
     )
-    taught = [outcome for outcome in outcomes if outcome.completion.error is None and outcome.text]
+    taught = [outcome for outcome in outcomes if not outcome.error and outcome.text]
     return r4_distill.label_students(bench, taught)
 
 
@@ -123,6 +128,17 @@ def line(name: str, m: Measurement) -> str:
     )
 
 
+def against(found: Comparison | None) -> str:
+    """Say whether the teacher is worth having at all."""
+    if found is None:
+        return "no control to compare it with"
+    proven = "proven better than" if found.claim == "better" else "NOT proven better than"
+    return (
+        f"{proven} the control: {found.difference:+.3f} ({found.low:+.3f} to {found.high:+.3f}), "
+        f"p {found.p_value:.2g}, n {found.n}"
+    )
+
+
 def run(folder: Path, name: str, generating: bool) -> None:
     """Print one set's table."""
     started = time.perf_counter()
@@ -132,7 +148,7 @@ def run(folder: Path, name: str, generating: bool) -> None:
         data = bench.data
         few = replace(data, dev=data.dev[:DEV_ROWS], gate=data.gate[:GATE_ROWS])
         bench = replace(bench, evaluator=bench.evaluator.with_data(few))
-        control, _ = measure_control(bench.evaluator)
+        control, unaided = measure_control(bench.evaluator)
         best = teacher_for(bench, name)
         assert best.measurement is not None
         made = students(bench, best, generating)
@@ -149,14 +165,19 @@ def run(folder: Path, name: str, generating: bool) -> None:
         description = best.candidate.description if best.candidate else ""
         print(line(f"teacher: {best.rung}, {description}"[:44], best.measurement))
         teacher = best.measurement, bench.history.scores[best.rung]
+        over = over_control(bench.evaluator, best.rung, teacher[1], unaided)
+        print(f"    {against(over)}")
         for student in made:
             measured, _, outcomes = measure(bench.evaluator, student, rows, all_rows=True)
-            found = beside(bench.evaluator, best.rung, (measured, scores_of(outcomes)), teacher)
+            found = beside(
+                bench.evaluator, best.rung, (measured, scores_of(outcomes)), teacher, over
+            )
             print(line(student.description[:44], measured))
             if found:
+                saved = f", {found.cheaper or 0:.0f} x cheaper, {found.faster or 0:.0f} x faster"
                 print(
-                    f"    kept {found.kept:.1%} ({found.low:.1%} to {found.high:.1%}), "
-                    f"{found.cheaper or 0:.0f} x cheaper, {found.faster or 0:.0f} x faster"
+                    f"    kept {found.kept:.1%} ({found.low:.1%} to {found.high:.1%})"
+                    + (saved if found.worth_having else "")
                 )
         bench.evaluator.models.cache.close()
     print(f"  {time.perf_counter() - started:.0f} s in all", flush=True)

@@ -204,7 +204,10 @@ def full_assessment() -> Assessment:
         comparisons=(found, found),
         asked=Asked(calls=3, errors={"HTTP 500": 2}),
         measurement=measured.but(**changes),
-        against_teacher={"teacher": "x", "kept": 0.9, "low": 0.8, "high": 1, "n": 9},
+        against_teacher={
+            "teacher": "x", "kept": 0.9, "low": 0.8, "high": 1, "n": 9,
+            "cheaper": 20, "faster": 8, "over_control": found,
+        },
     )  # fmt: skip
     base = assessment()
     overlap = WordOverlap(words=8, rows=9, checkable=8, overlapping=1, top=("a ~ b: 0.9",))

@@ -171,7 +171,7 @@ def climb_task(bench: Bench, *, until: RungName | None, every: bool) -> Climbed:
         if found.judge:
             bench.evaluator.watch.say(judge_line(found.judge))
         found.control, scores = measure_control(bench.evaluator)
-        bench.history.scores[CONTROL] = scores
+        bench.history.control, bench.history.scores[CONTROL] = found.control, scores
         if found.control and control_passes(found.control) and not every:
             bench.evaluator.watch.say(control_line(found.control))
             found.confirmed = confirm_control(bench.evaluator, found.control.judged)

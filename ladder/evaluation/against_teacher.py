@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from ladder.evaluation.comparing import comparison
+from ladder.evaluation.comparing import compare, comparison
 from ladder.evaluation.measure import measure
-from ladder.evidence import AgainstTeacher, Attempt, Measurement
+from ladder.evidence import CONTROL, AgainstTeacher, Attempt, Comparison, Measurement
 from ladder.inference.evaluator import Evaluator
 from ladder.inference.failures import require_conclusive
 from ladder.inference.outcome import Outcome, Scores, scores_of
@@ -32,7 +32,7 @@ def against_teacher(
         student: how it was measured.
         outcomes: its answers.
         best: the best attempt before it, who teaches where the task names no teacher.
-        scores: rung -> its scores on the eval set.
+        scores: rung, or `control` -> its scores on the eval set.
         rung: the student's.
     """
     named = evaluator.task.models.teacher
@@ -50,11 +50,30 @@ def against_teacher(
         )
         require_conclusive(answered, evaluator.task.gate, "measuring the teacher")
         theirs = scores_of(answered)
-        return beside(evaluator, named.label, (student, own), (measured, theirs))
+        over = over_control(evaluator, rung, theirs, scores.get(CONTROL, {}))
+        return beside(evaluator, named.label, (student, own), (measured, theirs), over)
     if best is None or best.measurement is None:
         return None
     other = scores.get(best.rung, {})
-    return beside(evaluator, best.rung, (student, own), (best.measurement, other))
+    return beside(
+        evaluator, best.rung, (student, own), (best.measurement, other), best.over_control
+    )
+
+
+def over_control(
+    evaluator: Evaluator, rung: RungName, teacher: Scores, control: Scores
+) -> Comparison | None:
+    """Compare a teacher that is no rung with the control; None where they share no row.
+
+    Args:
+        evaluator: its eval set says which rows belong together.
+        rung: the student's.
+        teacher: its scores.
+        control: those of what answers without a language model.
+    """
+    confidence = evaluator.task.gate.confidence
+    found = compare(rung, teacher, {CONTROL: control}, evaluator.data.gate, confidence)
+    return found[0] if found else None
 
 
 Measured = tuple[Measurement, Scores]
@@ -62,9 +81,17 @@ Measured = tuple[Measurement, Scores]
 
 
 def beside(
-    evaluator: Evaluator, name: str, student: Measured, teacher: Measured
+    evaluator: Evaluator, name: str, student: Measured, teacher: Measured, over: Comparison | None
 ) -> AgainstTeacher | None:
-    """Return what a student keeps and saves; None where the teacher has nothing right."""
+    """Return what a student keeps and saves; None where the teacher has nothing right.
+
+    Args:
+        evaluator: its eval set says which rows belong together.
+        name: the teacher's.
+        student: how it was measured, and its scores.
+        teacher: the same.
+        over: the teacher against the control.
+    """
     unit = {sample.id: sample.unit for sample in evaluator.data.gate}
     grouped = any(sample.group for sample in evaluator.data.gate)
     both = [row for row in student[1] if row in teacher[1]]
@@ -82,10 +109,12 @@ def beside(
         high=1 + gap.high / whole,
         n=gap.n,
         cheaper=_ratio(other.cost_usd_per_1k, own.cost_usd_per_1k),
+        cheaper_busy=_ratio(other.cost_busy_usd_per_1k, own.cost_busy_usd_per_1k),
         faster=_ratio(
             other.latency_ms.p50 if other.latency_ms else None,
             own.latency_ms.p50 if own.latency_ms else None,
         ),
+        over_control=over,
     )
 
 

@@ -10,6 +10,7 @@ from ladder.evidence.candidate import Candidate
 from ladder.evidence.data import DataReport
 from ladder.evidence.diagnosis import ContextCosts, Diagnosis, Fix
 from ladder.evidence.measurement import (
+    CONTROL,
     AgainstTeacher,
     Comparison,
     Control,
@@ -57,6 +58,11 @@ class Attempt(Record):
     """In this run, from the race to the diagnosis."""
     seconds: float = 0.0
     """By the clock, in this run: what was kept from before took none."""
+
+    @property
+    def over_control(self) -> Comparison | None:
+        """The comparison with the control; None where the two were not compared."""
+        return next((one for one in self.comparisons if one.other == CONTROL), None)
 
 
 class Need(Record):

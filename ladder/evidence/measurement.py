@@ -160,9 +160,22 @@ class AgainstTeacher(Record):
     high: float
     n: int
     cheaper: float | None = None
-    """The teacher's cost of a request over the student's."""
+    """What is paid for the teacher's requests over what is paid for the student's."""
+    cheaper_busy: float | None = None
+    """The same on machines that are busy all the time; None in files written before."""
     faster: float | None = None
     """The teacher's median latency over the student's."""
+    over_control: Comparison | None = None
+    """The teacher against the control, on the rows that both answered. None: there are no training
+    examples to make a control of; and in files written before."""
+
+    @property
+    def worth_having(self) -> bool:
+        """Whether the teacher is proven better than what needs no language model.
+
+        Of a teacher that is not, nothing that a student saves is worth saying.
+        """
+        return self.over_control is not None and self.over_control.claim == "better"
 
 
 Settled = Literal["holds", "misses"]

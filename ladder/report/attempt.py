@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ladder.evidence import AgainstTeacher, Attempt, Measurement
+from ladder.evidence import AgainstTeacher, Attempt, Comparison, Measurement
 from ladder.language.stems import in_words
 from ladder.report.causes import cause_lines, context_lines, fix_lines
 from ladder.report.people import human_lines
@@ -15,6 +15,8 @@ from ladder.wording import counted, span
 
 SUSPECT_TAIL = 5
 """A p95 of so many times the p50 is worth a word."""
+SAME = 0.005
+"""Two costs are alike whose ratio is so near to 1."""
 
 
 def attempt_lines(attempt: Attempt, attempts: Sequence[Attempt]) -> Iterator[str]:
@@ -51,7 +53,7 @@ def attempt_lines(attempt: Attempt, attempts: Sequence[Attempt]) -> Iterator[str
     yield from human_lines(m)
     yield from _slice_lines(m)
     yield from _comparison_lines(attempt)
-    yield from _teacher_lines(attempt.against_teacher)
+    yield from _teacher_lines(attempt)
     yield from build_lines(m.build)
     yield from cause_lines(attempt)
     yield from context_lines(attempt.context)
@@ -168,18 +170,50 @@ def _comparison_lines(attempt: Attempt) -> Iterator[str]:
         )
 
 
-def _teacher_lines(found: AgainstTeacher | None) -> Iterator[str]:
+def _teacher_lines(attempt: Attempt) -> Iterator[str]:
+    """Say what a student keeps; and what it saves, where its teacher is worth having at all."""
+    found = attempt.against_teacher
     if found is None:
         return
     text = (
         f"\nBeside its teacher, {found.teacher}, on the {found.n} rows that both answered: "
         f"{found.kept:.0%} of the score kept ({found.low:.0%} to {found.high:.0%})"
     )
-    if found.cheaper:
-        text += f"; a request costs 1/{found.cheaper:.3g}"
-    if found.faster:
+    if found.worth_having and found.cheaper:
+        text += f"; a request costs {_part(found.cheaper)} of the teacher's"
+        if found.cheaper_busy and found.cheaper_busy != found.cheaper:
+            text += f" ({_part(found.cheaper_busy)} on machines that are busy all the time)"
+    if found.worth_having and found.faster:
         text += f", and takes 1/{found.faster:.3g} of the time (p50)"
     yield f"{text}."
+    yield from _teacher_unproven(found, attempt.over_control)
+
+
+def _part(times: float) -> str:
+    """Say what a cost is of another that is so many times as high."""
+    return "100 %" if abs(times - 1) < SAME else f"1/{times:.3g}"
+
+
+def _teacher_unproven(found: AgainstTeacher, own: Comparison | None) -> Iterator[str]:
+    """Say that a teacher is not proven worth having; nothing where it is.
+
+    Args:
+        found: the student beside its teacher.
+        own: the student against the control.
+    """
+    over = found.over_control
+    if over is None:
+        yield (
+            "\nThis teacher was not compared with the control, what needs no language model, so "
+            "what the student saves is not said."
+        )
+    elif not found.worth_having:
+        needless = own is None or own.claim != "better"
+        yield (
+            f"\nThe teacher, {found.teacher}, is not proven better than the control "
+            f"({over.difference:+.2f}, {over.low:+.2f} to {over.high:+.2f}, on {over.n} rows)"
+            + (", so no student of it is needed." if needless else "; the student itself is.")
+        )
 
 
 def _limit_lines(attempt: Attempt) -> Iterator[str]:

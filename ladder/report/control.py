@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ladder.evidence import CONTROL, Assessment, Attempt, Comparison, Control, ControlLine
+from ladder.evidence import Assessment, Attempt, Comparison, Control, ControlLine
 
 
 def best_line(control: Control) -> ControlLine:
@@ -55,8 +55,8 @@ def control_instead(chosen: Attempt, control: Control | None, min_score: float) 
 
 def _unproven(chosen: Attempt) -> Comparison | None:
     """Return the comparison with the control that proves nothing for the chosen rung."""
-    found = (c for c in chosen.comparisons if c.other == CONTROL and c.claim != "better")
-    return next(found, None)
+    found = chosen.over_control
+    return None if found is None or found.claim == "better" else found
 
 
 def take_control(a: Assessment) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
-from ladder.evidence import Attempt, Candidate, Gap
+from ladder.evidence import Attempt, Candidate, Control, Gap
 from ladder.inference.evaluator import Evaluator
 from ladder.inference.outcome import Scores
 from ladder.samples.data import Data
@@ -22,6 +22,8 @@ class History:
     attempts: list[Attempt] = field(default_factory=list)
     scores: dict[str, Scores] = field(default_factory=dict)
     """Rung, or `control` -> its scores on the same eval set."""
+    control: Control | None = None
+    """None before it is measured, and where there are no training examples."""
 
     def add(self, attempt: Attempt, scores: Scores | None = None) -> None:
         """Append an attempt, and its scores where it was measured."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ladder.economy.cost import machine_usd
 from ladder.economy.machines import rent_above_gate
-from ladder.evidence import Build, Candidate, Gap
+from ladder.evidence import Build, Candidate, Control, Gap
 from ladder.gate.verdict import score_holds
 from ladder.inference.answer import answer
 from ladder.inference.failures import require_conclusive
@@ -48,7 +48,7 @@ def unavailable(bench: Bench) -> str | None:
 
 
 def pointless(bench: Bench) -> str | None:
-    """A student is worth no more than its teacher.
+    """A student is worth no more than its teacher, and its teacher no more than the control.
 
     One is tried all the same where the task names a teacher, or begins with this rung.
     """
@@ -57,13 +57,51 @@ def pointless(bench: Bench) -> str | None:
         return rent
     teachable = [a for a in attempts if a.verdict and score_holds(a.verdict)]
     asked = task.models.teacher is not None or task.rungs[0] == NAME
-    if not teachable and not asked:
+    if asked:
+        return None
+    if not teachable:
         return "no system holds the score yet, so there is nothing worth teaching to a student"
+    doubt = teacher_doubt(bench)
+    if doubt and _control_holds(bench.history.control):
+        return f"{doubt}; the control holds every limit by its estimates: no student is needed"
     return None
 
 
+def teacher_doubt(bench: Bench) -> str:
+    """Say that the measured system that would teach is not proven better than the control.
+
+    Returns:
+        nothing where it is, where the task names a teacher (it is measured beside its student),
+        or where the two were not compared.
+    """
+    best = bench.history.best()
+    over = best.over_control if best else None
+    if best is None or over is None or over.claim == "better" or bench.task.models.teacher:
+        return ""
+    return (
+        f"{best.rung}, which would teach it, is not proven better than the control "
+        f"({over.difference:+.2f}, {over.low:+.2f} to {over.high:+.2f}, on {over.n} rows)"
+    )
+
+
+def _control_holds(control: Control | None) -> bool:
+    """Tell whether the control has all that a student could bring: every limit, proven or not.
+
+    Where the task measures the rungs whatever the control does, it is not judged.
+    """
+    verdict = control.verdict if control else None
+    return verdict is not None and (verdict.status == "pass" or verdict.leans_to_pass)
+
+
 def first_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
-    """Let the teacher answer the inputs, then teach a small model and linear classifiers."""
+    """Let the teacher answer the inputs, then teach a small model and linear classifiers.
+
+    A doubtful teacher teaches all the same, where the control cannot take the student's place: the
+    student may be what holds the limits. The doubt is said before anything is spent.
+    """
+    doubt = teacher_doubt(bench)
+    if doubt:
+        bench.evaluator.watch.say(f"  {doubt}")
     teacher = teacher_of(bench.evaluator, bench.history.best(), NAME)
     inputs = (*bench.data.train, *bench.data.unlabeled)[: bench.task.training.max_rows]
     with bench.evaluator.models.asking("teacher"):

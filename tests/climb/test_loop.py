@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 from benches import NO_DATA, bench_over, task_with
@@ -16,14 +17,16 @@ from ladder.advice.recommend import choose
 from ladder.climb.loop import climb_rungs
 from ladder.diagnosis.changes import changes, diagnostic_ablations
 from ladder.diagnosis.context_costs import BUDGETS, PLACES
-from ladder.evidence import Attempt, Candidate, Retrieval
+from ladder.evidence import Attempt, Candidate, Control, ControlLine, Estimate, Retrieval
+from ladder.gate.verdict import combine, judge_cost, judge_score
 from ladder.inference.evaluator import Evaluator
+from ladder.inference.outcome import Scores
 from ladder.progress import Quiet, Watch
 from ladder.rungs import LADDER
 from ladder.rungs.protocol import Bench
 from ladder.samples.data import Data
 from ladder.samples.rows import Document, Sample
-from ladder.task import RUNGS, RungName
+from ladder.task import RUNGS, GateLimits, RungName
 
 SHARES = {"good": 20, "likely": 18, "unlikely": 15, "bad": 2}
 """How many of twenty rows are answered right; 16 would be the gate."""
@@ -178,6 +181,52 @@ def test_where_the_cost_alone_fails_the_student_is_next(tmp_path):
     assert [attempt.status for attempt in found] == ["failed", "skipped", "skipped", "passed"]
     assert found[0].diagnosis.refuses == ("rag", "lora")
     assert found[3].against_teacher.cheaper == pytest.approx(10_000)
+
+
+def control_of(share: int, cost: float, gate: GateLimits) -> tuple[Control, Scores]:
+    """Return a control that has so many of twenty rows right, judged, and its scores."""
+    scores = {f"g{at}": float(at % 20 < share) for at in range(60)}
+    known = list(scores.values())
+    score = Estimate(mean=fmean(known), low=0, high=1, n=60)
+    line = ControlLine(name="counted", score=score, latency_ms=1, cost_usd_per_1k=cost)
+    limits = [judge_score(known, gate.min_score, 0.01)]
+    limits.append(judge_cost(cost, gate.max_cost_usd_per_1k or 1))
+    return Control(lines=(line,), judged="counted", verdict=combine(limits)), scores
+
+
+@pytest.mark.parametrize(
+    ("share", "cost", "least", "status", "worth_having"),
+    [
+        (17, 0.001, 0.7, "skipped", None),  # holds all, if not proven: as good as any student
+        (17, 1.0, 0.7, "passed", False),  # too dear: a student may be what holds the cost
+        (17, 0.001, 0.87, "undecided", False),  # misses the score; the teacher may be no better
+        (2, 0.001, 0.7, "passed", True),
+    ],
+)
+def test_no_student_is_taught_where_the_control_has_all_that_it_could_bring(
+    tmp_path, share, cost, least, status, worth_having
+):
+    """The teacher has 18 of 20 right and is too dear: on 60 rows it has 3 more right than 17."""
+    quick = asking("likely and quick", "distill")
+    bench = replayed(
+        tmp_path,
+        DATA,
+        lambda _: [asking("likely"), quick],
+        speak,
+        seconds=lambda prompt: 0.001 if "quick" in prompt else 10,
+        gate={"min_score": least, "max_cost_usd_per_1k": 0.01},
+        hardware={"shared": True},
+    )
+    control, scores = control_of(share, cost, bench.task.gate)
+    bench.history.control, bench.history.scores["control"] = control, scores
+    ladder = rungs(bench, ("likely", "likely", "likely"))
+    *_, distill = climb_rungs(bench, [*ladder, GivenRung("distill", [of(bench, quick)])])
+    assert distill.status == status
+    if worth_having is None:
+        assert "is not proven better than the control" in distill.reason
+        assert "no student is needed" in distill.reason
+    else:
+        assert distill.against_teacher.worth_having is worth_having
 
 
 # Undecided

@@ -20,9 +20,11 @@ from examples import (
 from rich.console import Console
 
 from ladder.evidence import (
+    AgainstTeacher,
     Assessment,
     Attempt,
     Candidate,
+    Comparison,
     Effort,
     Estimate,
     Measurement,
@@ -298,3 +300,64 @@ def test_contradictions_are_said_with_the_noise_that_they_imply() -> None:
     assert "train-6 ~ train-1: a / b and 25 more" in text
     assert "have another answer are counted, and worth a look: test-1" in text
     assert "contradict" not in as_markdown(full_assessment())
+
+
+SAVED = (
+    "a request costs 1/607 of the teacher's (1/50 on machines that are busy all the time), and "
+    "takes 1/147 of the time (p50)"
+)
+UNPROVEN = (
+    "The teacher, rag, is not proven better than the control (-0.03, -0.09 to +0.04, on 200 rows)"
+)
+
+
+@pytest.mark.parametrize(
+    ("teacher", "student", "said"),
+    [
+        ("better", None, None),
+        (
+            "no difference proven",
+            "no difference proven",
+            f"{UNPROVEN}, so no student of it is needed.",
+        ),
+        (
+            "worse",
+            None,
+            f"{UNPROVEN}, so no student of it is needed.",
+        ),
+        (
+            "no difference proven",
+            "better",
+            f"{UNPROVEN}; the student itself is.",
+        ),
+        (
+            None,
+            None,
+            "This teacher was not compared with the control, what needs no language model",
+        ),
+    ],
+)
+def test_what_a_student_saves_is_said_of_a_teacher_proven_above_the_control(
+    teacher: str | None, student: str | None, said: str | None
+) -> None:
+    def against_control(claim: str | None) -> Comparison | None:
+        gap = {"difference": -0.025, "low": -0.09, "high": 0.04, "n": 200, "p_value": 0.5}
+        return (
+            Comparison.model_validate({"other": "control", "claim": claim, **gap})
+            if claim
+            else None
+        )
+
+    beside = AgainstTeacher(
+        teacher="rag", kept=1.02, low=0.97, high=1.08, n=200, cheaper=607, cheaper_busy=50,
+        faster=147, over_control=against_control(teacher),
+    )  # fmt: skip
+    own = against_control(student)
+    taught = attempt("distill", "pass", against_teacher=beside, comparisons=(own,) if own else ())
+    text = as_markdown(assessment(attempts=(taught,)))
+    assert "Beside its teacher, rag, on the 200 rows that both answered: 102% of the score" in text
+    assert (SAVED in text) is (said is None)
+    assert said is None or said in text
+    assert ("not proven better than the control" in text) is (
+        said is not None and teacher is not None
+    )

@@ -6,15 +6,26 @@ import json
 from pathlib import Path
 
 import pytest
+from benches import chat
 from engines.faulty_server import FaultyServer
+from examples import attempt
 from students import task_in, write_model
 
 from ladder.climb.opening import open_bench
+from ladder.evidence import Comparison
 from ladder.inference.answer import answer
 from ladder.progress import Quiet
 from ladder.rungs import r4_distill
 
-"""More than an endpoint is asked at once at first."""
+
+class Heard(Quiet):
+    """Remembers what is said."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
 
 
 @pytest.mark.slow
@@ -58,3 +69,23 @@ def test_an_endpoint_teaches_a_named_student_and_label_students(
     free = task_in(tmp_path, models=models, answer={"type": "text"})
     bench = open_bench(free, tmp_path / "runs", Quiet())
     assert "models.student" in str(r4_distill.unavailable(bench))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("claim", ["better", "no difference proven"])
+def test_a_teacher_not_proven_better_than_the_control_is_doubted_before_it_is_asked(
+    tmp_path: Path, claim: str
+) -> None:
+    heard = Heard()
+    with FaultyServer() as server:
+        task = task_in(tmp_path, models={"base": f"openai:echo@{server.url}"})
+        bench = open_bench(task, tmp_path / "runs", heard)
+        gap = {"difference": 0.0125, "low": -0.04, "high": 0.07, "n": 80, "p_value": 0.8}
+        over = Comparison.model_validate({"other": "control", "claim": claim, **gap})
+        best = attempt("prompt", "pass", candidate=chat(bench), comparisons=(over,))
+        bench.history.add(best, {"row": 1.0})
+        students = r4_distill.first_stage(bench, None)
+    assert {student.model.split(":")[0] for student in students} == {"head"}
+    doubts = [line for line in heard.said if "not proven better than the control" in line]
+    assert len(doubts) == (claim != "better")
+    assert all("(+0.01, -0.04 to +0.07, on 80 rows)" in line for line in doubts)
