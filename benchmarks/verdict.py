@@ -15,10 +15,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ladder.gate.verdict import judge_in_looks, judge_score, looks
+from ladder.gate.budget import Budget
+from ladder.gate.looks import judge_in_looks, looks
+from ladder.gate.verdict import judge_score
 
 ROWS = (10_000, 100_000, 1_000_000)
-LIMIT, BUDGET = 0.80, 0.0125
+LIMIT, BUDGET = 0.80, Budget((0.0125,))
 
 
 def scores_of(kind: str, rows: int) -> list[float]:
@@ -30,13 +32,14 @@ def scores_of(kind: str, rows: int) -> list[float]:
 
 def all_looks(scores: Sequence[float]) -> None:
     """Take the verdict as a climb does, look by look."""
-    judge_in_looks(lambda count: (scores[:count], None), looks(len(scores)), LIMIT, BUDGET)
+    counts = looks(len(scores))
+    judge_in_looks(lambda count: (scores[:count], None), counts, LIMIT, BUDGET)
 
 
 def main() -> None:
     """Print seconds and megabytes for each kind of score and number of rows."""
     ways = {
-        "one verdict": lambda scores: judge_score(scores, LIMIT, BUDGET),
+        "one verdict": lambda scores: judge_score(scores, LIMIT, BUDGET.levels[0]),
         "all looks": all_looks,
     }
     print(f"{'scores':8}{'rows':>10}  {'':12}{'seconds':>8}{'MB':>7}")

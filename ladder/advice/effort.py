@@ -11,7 +11,7 @@ from functools import reduce
 
 from ladder.economy.cost import together
 from ladder.evidence import Asked, Attempt, DataReport, Effort, Measurement, PlanName, Purpose
-from ladder.gate.verdict import fixed_rows, plausible_scores
+from ladder.gate.planning import fixed_rows, plausible_scores
 from ladder.task import RungName, Task
 
 POWER = 0.8

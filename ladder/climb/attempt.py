@@ -115,7 +115,12 @@ def _attempted(bench: Bench, rung: Rung, *, every: bool) -> tuple[Attempt, Score
         winner, fixed = apply_fixes(bench.evaluator, winner)
     rows = bench.data.gate
     measurement, verdict, outcomes = measure(
-        bench.evaluator, winner, rows, all_rows=every, title=f"measuring {rung.NAME}"
+        bench.evaluator,
+        winner,
+        rows,
+        all_rows=every,
+        failed_clearly=bench.history.failed_clearly,
+        title=f"measuring {rung.NAME}",
     )
     scores = scores_of(outcomes)
     _keep_outcomes(bench, rung, outcomes)

@@ -21,14 +21,9 @@ from ladder.evidence import (
     Verdict,
 )
 from ladder.files import digest_of
-from ladder.gate.verdict import (
-    combine,
-    error_of_limit,
-    judge_cost,
-    judge_errors,
-    judge_latency,
-    judge_score,
-)
+from ladder.gate.budget import budget_of
+from ladder.gate.looks import judge_in_looks
+from ladder.gate.verdict import combine, judge_cost, judge_errors, judge_latency, judge_score
 from ladder.inference.evaluator import Evaluator
 from ladder.inference.judge import gated_scores
 from ladder.inference.outcome import Scores
@@ -175,15 +170,18 @@ def _judged(
         systems: how many share the error.
     """
     gate, rows = evaluator.task.gate, evaluator.data.gate
-    error = error_of_limit(gate, systems)
+    budget = budget_of(gate, systems)
     known = _known(rows, scores)
     units = as_units(known, evaluator.task.use.strata)
+    score, _ = judge_in_looks(
+        lambda _: (units.scores, units.weights), [len(rows)], gate.min_score, budget
+    )
     limits = [
-        judge_score(units.scores, gate.min_score, error, units.weights),
+        score,
         judge_errors(len(rows) - len(known), len(rows), gate.max_error_rate),
     ]
     if gate.max_p95_ms is not None:
-        limits.append(judge_latency(_timed(evaluator, fit), gate.max_p95_ms, error))
+        limits.append(judge_latency(_timed(evaluator, fit), gate.max_p95_ms, budget.levels[0]))
     if gate.max_cost_usd_per_1k is not None:
         limits.append(judge_cost(line.cost_usd_per_1k, gate.max_cost_usd_per_1k))
     return combine(limits)

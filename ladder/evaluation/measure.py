@@ -13,14 +13,9 @@ from ladder.evaluation.units import Units, as_units
 from ladder.evidence import Candidate, LimitVerdict, Measurement
 from ladder.evidence import Verdict as VerdictRecord
 from ladder.gate.bounds import estimate
-from ladder.gate.verdict import (
-    combine,
-    error_of_limit,
-    judge_cost,
-    judge_errors,
-    judge_in_looks,
-    looks,
-)
+from ladder.gate.budget import Budget, budget_of
+from ladder.gate.looks import judge_in_looks, looks
+from ladder.gate.verdict import combine, judge_cost, judge_errors
 from ladder.inference.answer import answer
 from ladder.inference.evaluator import Evaluator
 from ladder.inference.failures import commonest, kinds_of
@@ -35,6 +30,7 @@ def measure(
     *,
     all_rows: bool = False,
     rungs: int | None = None,
+    failed_clearly: int = 0,
     title: str = "",
 ) -> tuple[Measurement, VerdictRecord, list[Outcome]]:
     """Measure a candidate against the task's gate.
@@ -45,6 +41,7 @@ def measure(
         rows: held-out examples; read from the front, in looks.
         all_rows: read all of them, even when the verdict is clear before.
         rungs: how many rungs share the error budget; default: all of the task's.
+        failed_clearly: how many systems in a row before it did, so that it has their shares too.
         title: what the progress bar says.
 
     Returns:
@@ -53,7 +50,7 @@ def measure(
     gate = evaluator.task.gate
     counts = (len(rows),) if all_rows else looks(len(rows))
     systems = evaluator.data.systems(evaluator.task) if rungs is None else rungs
-    budget = error_of_limit(gate, systems)
+    budget = budget_of(gate, systems, failed_clearly)
     started = time.perf_counter()
     asking = evaluator.models.asking
     with asking("measuring"):
@@ -63,7 +60,9 @@ def measure(
     answered = [outcome for outcome in outcomes if outcome.score is not None]
     timed = [outcome.sample for outcome in answered]
     with asking("latency"):
-        latency, latency_limit, untimed = judged_latency(evaluator, candidate, timed, budget)
+        latency, latency_limit, untimed = judged_latency(
+            evaluator, candidate, timed, budget.levels[0]
+        )
     limits += [latency_limit] if latency_limit else []
     cost = cost_of(evaluator, candidate, answered, latency)
     if gate.max_cost_usd_per_1k is not None:
@@ -92,7 +91,7 @@ def _in_looks(
     evaluator: Evaluator,
     candidate: Candidate,
     rows: Sequence[Sample],
-    plan: tuple[Sequence[int], float],
+    plan: tuple[Sequence[int], Budget],
     title: str,
 ) -> tuple[list[Outcome], LimitVerdict, tuple[int, ...]]:
     """Answer rows until the verdict on the score is clear.

@@ -104,6 +104,8 @@ class LimitVerdict(Record):
     """Timed requests that got no answer; not among `n`."""
     more_rows: int | None = None
     """Further rows that would settle it if the score stays as observed."""
+    clear: bool = False
+    """Of a failed score: it is so low that the next system has this one's share of the error."""
 
 
 class Verdict(Record):

@@ -11,6 +11,8 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +26,10 @@ MOST_STAKED = 0.9
 """Of the capital in one bet: some is left whatever the next score is."""
 AT_A_TIME = 65_536
 """Rows whose bets are held at once: the memory of a verdict on many rows."""
+HALVED = 4
+"""Times less one that the rows of a bet are halved: few rows have to settle a clear case."""
+MOST_WON = 600.0
+"""Logarithm: beyond it a capital is no number any more."""
 
 
 def lower_bound(scores: Scores, error: float, weights: Sequence[float] | None = None) -> float:
@@ -57,9 +63,48 @@ def _lower(
     if is_binary(values):
         hits = int(values.sum())
         return float(betaincinv(hits, n - hits + 1, error)) if hits else 0.0
-    # Mixed, by a fixed draw: rows that come sorted would let early bets foresee later scores.
-    np.random.default_rng(n).shuffle(values)
-    return _betting_bound(values, error)
+    return _betting_bound(values, error, Bets((n,), (n,), error))
+
+
+class Bets(NamedTuple):
+    """How a gambler bets on scores of which more and more are seen."""
+
+    seen: tuple[int, ...]
+    """Rows at each look so far: those that a look adds are mixed among themselves."""
+    horizons: tuple[int, ...]
+    """Each part of the capital, all alike, is staked so as to win by so many rows."""
+    tuned: float
+    """The error that the stakes are the best for; they are the same for any other."""
+
+
+def bets_for(seen: tuple[int, ...], most: int, error: float) -> Bets:
+    """Return the bets for looks at up to so many rows: staked for all, for half, a quarter, less.
+
+    Args:
+        seen: rows at each look so far.
+        most: rows that are planned in all.
+        error: that the stakes are the best for.
+    """
+    return Bets(seen, tuple(max(1, most >> halved) for halved in range(HALVED)), error)
+
+
+def lower_bound_in_looks(scores: Scores, bets: Bets, error: float) -> float:
+    """Return a value that the true mean is below, at any of the looks, with that probability.
+
+    The looks need no shares of the error: by Ville's inequality a fair gambler's capital ever grows
+    to 1 / `error` with probability at most `error`, however often one looks.
+
+    Args:
+        scores: in 0..1, one per independent row; at the next look these come first again.
+        bets: on them.
+        error: one-sided, of all looks.
+    """
+    return _betting_bound(np.array(scores, dtype=float), error, bets)
+
+
+def upper_bound_in_looks(scores: Scores, bets: Bets, error: float) -> float:
+    """Return a value that the true mean is above, at any of the looks, with that probability."""
+    return 1.0 - _betting_bound(np.subtract(1.0, scores), error, bets)
 
 
 def is_binary(scores: Scores) -> bool:
@@ -108,27 +153,34 @@ def stratum_weights(strata: Sequence[str], shares: Mapping[str, float]) -> list[
     return [shares[kind] / total * len(strata) / there[kind] for kind in strata]
 
 
-def _betting_bound(scores: NDArray[np.float64], error: float) -> float:
+def _betting_bound(scores: NDArray[np.float64], error: float, bets: Bets) -> float:
     """Return a lower bound on the mean of scores in 0..1, too high at most `error` of the time.
 
     It is the lowest mean that cannot be refuted: a gambler who bets that the mean is higher, never
     more than he has, has not multiplied his capital by 1 / error.
 
     Each bet knows only the scores before it, so the capital is a fair game's if the mean is true,
-    and Ville's inequality bounds its maximum. Its size is the best one for `n` rows of the variance
-    seen so far (their eq. 26, with the number of rows in place of the running count).
+    and Ville's inequality bounds its maximum. Its size is the best one for a number of rows of the
+    variance seen so far (their eq. 26, with that number in place of the running count).
     """
-    stakes = _stakes(scores, error)
+    _mix(scores, bets.seen)
+    spread = _variances(scores)
+    parts = len(bets.horizons)
 
     def won(against: float) -> float:
         """Return the logarithm of the largest capital over the goal; falls with the mean."""
-        capital, most = 0.0, -math.inf
+        capital, most = np.zeros(parts), 0.0
         for start in range(0, len(scores), AT_A_TIME):
-            part = slice(start, start + AT_A_TIME)
-            bets = np.minimum(stakes[part], MOST_STAKED / against)
-            path = capital + np.cumsum(np.log1p(bets * (scores[part] - against)))
-            capital, most = float(path[-1]), max(most, float(path.max()))
-        return most - math.log(1 / error)
+            rows = slice(start, start + AT_A_TIME)
+            gains, total = scores[rows] - against, np.zeros(len(scores[rows]))
+            for part, horizon in enumerate(bets.horizons):
+                best = np.sqrt(2 * math.log(1 / bets.tuned) / (horizon * spread[rows]))
+                stakes = np.minimum(best, MOST_STAKED / against)
+                path = capital[part] + np.cumsum(np.log1p(stakes * gains))
+                capital[part] = path[-1]
+                total += np.exp(np.minimum(path, MOST_WON)) / parts
+            most = max(most, float(total.max()))
+        return (math.log(most) if most > 0 else -math.inf) - math.log(1 / error)
 
     lowest, highest = 1e-9, float(scores.mean())
     if highest <= lowest or won(lowest) <= 0:
@@ -138,10 +190,19 @@ def _betting_bound(scores: NDArray[np.float64], error: float) -> float:
     return float(brentq(won, lowest, highest, xtol=1e-7))
 
 
-def _stakes(scores: NDArray[np.float64], error: float) -> NDArray[np.float64]:
-    """Return the size of each bet, which knows the variance of the scores before it."""
+def _mix(scores: NDArray[np.float64], counts: Sequence[int]) -> None:
+    """Mix the rows that each look adds, by a fixed draw.
+
+    Rows that come sorted would let early bets foresee later scores.
+    """
+    for start, end in pairwise((0, *counts)):
+        np.random.default_rng(end).shuffle(scores[start:end])
+
+
+def _variances(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return for each score the variance of those before it."""
     n = len(scores)
-    stakes = np.empty(n)
+    found = np.empty(n)
     total, squares, before = 0.5, 0.25, 0.25
     for start in range(0, n, AT_A_TIME):
         part = scores[start : start + AT_A_TIME]
@@ -149,7 +210,6 @@ def _stakes(scores: NDArray[np.float64], error: float) -> NDArray[np.float64]:
         totals = total + np.cumsum(part)
         distances = squares + np.cumsum((part - totals / count) ** 2)
         variance = distances / count
-        known = np.concatenate(([before], variance[:-1]))
-        stakes[start : start + AT_A_TIME] = np.sqrt(2 * math.log(1 / error) / (n * known))
+        found[start : start + AT_A_TIME] = np.concatenate(([before], variance[:-1]))
         total, squares, before = float(totals[-1]), float(distances[-1]), float(variance[-1])
-    return stakes
+    return found

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from typing import Literal, Protocol
 
-from ladder.evidence import Attempt, Candidate, Control, Gap
+from ladder.evidence import Attempt, Candidate, Control, Gap, Verdict
 from ladder.inference.evaluator import Evaluator
 from ladder.inference.outcome import Scores
 from ladder.samples.data import Data
@@ -31,6 +32,16 @@ class History:
         if scores:
             self.scores[attempt.rung] = scores
 
+    @property
+    def failed_clearly(self) -> int:
+        """How many systems in a row, up to the last one, failed clearly; the control is the first.
+
+        One that was skipped has no verdict, and its share is not handed on.
+        """
+        judged = [self.control.verdict] if self.control and self.control.verdict else []
+        verdicts = [*judged, *(attempt.verdict for attempt in self.attempts)]
+        return len(list(takewhile(_is_clear, reversed(verdicts))))
+
     def best(self) -> Attempt | None:
         """Return the measured attempt with the highest score so far."""
         measured = [attempt for attempt in self.attempts if attempt.measurement]
@@ -40,6 +51,10 @@ class History:
         """Return the attempt at a rung, if it was measured."""
         found = [a for a in self.attempts if a.rung == rung and a.measurement]
         return found[0] if found else None
+
+
+def _is_clear(verdict: Verdict | None) -> bool:
+    return verdict is not None and any(limit.clear for limit in verdict.limits)
 
 
 def _score(attempt: Attempt) -> float:

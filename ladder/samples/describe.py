@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ladder.economy.machines import rent_above_gate
 from ladder.errors import DataError, Problem
 from ladder.evidence import DataReport
-from ladder.gate.verdict import detectable_score, plausible_scores, rows_needed
+from ladder.gate.planning import detectable_score, plausible_scores, rows_needed
 from ladder.samples.cleanness import MOST_LISTED, leaks_and_look_alikes, overlap_with_known
 from ladder.samples.data import Data
 from ladder.samples.rows import Sample

@@ -6,7 +6,7 @@ from advice.test_recommend import TRAININGS, attempt, skipped, task
 
 from ladder.advice.effort import effort
 from ladder.evidence import Asked, Attempt, DataReport, RaceLine, TokenUse
-from ladder.gate.verdict import fixed_rows
+from ladder.gate.planning import fixed_rows
 
 
 def data(gate: int = 400) -> DataReport:

@@ -116,11 +116,12 @@ def test_texts_end_at_the_control_where_the_task_says_so(tmp_path: Path) -> None
 
 
 def test_a_control_that_is_judged_has_its_share_of_the_error(tmp_path: Path) -> None:
-    """Five systems share 5 %: the bound of the one look is that of 1 %."""
+    """Five systems share 5 %: the bound of the one look is that of 1 %, less a tenth of it."""
     found, _ = assessed(tmp_path / "task", word_of, gate={"min_score": 0.8})
     assert found.control
     assert found.control.verdict
     score = found.control.verdict.limits[0]
     n = found.data.gate
-    assert score.low == pytest.approx(0.01 ** (1 / n))
+    # The tenth: it may hand its share on. The rest: whole rows cannot spend all of it.
+    assert 0.005 < score.low**n <= 0.009
     assert found.data.systems == 5

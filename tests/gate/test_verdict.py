@@ -1,115 +1,28 @@
-"""The gate: three verdicts, the error budget over all looks, and the limits beside the score."""
+"""The gate: three verdicts, and the limits beside the score."""
 
 from __future__ import annotations
 
 import math
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binom
 
 from ladder.evidence import LimitVerdict
 from ladder.gate.quantiles import percentile
 from ladder.gate.verdict import (
     combine,
-    detectable_score,
-    error_at_look,
-    fixed_rows,
     judge_cost,
     judge_errors,
-    judge_in_looks,
     judge_latency,
     judge_score,
-    looks,
     rows_to_settle,
 )
 from ladder.report.limits import limit_reason
-from ladder.task import GateLimits
 
 
 def coins(hits: int, n: int) -> list[float]:
     return [1.0] * hits + [0.0] * (n - hits)
-
-
-# Looks and their budget
-
-
-@pytest.mark.parametrize(
-    ("rows", "counts"),
-    [
-        (1, (1,)),
-        (25, (25,)),
-        (26, (25, 26)),
-        (50, (25, 50)),
-        (213, (25, 50, 100, 200, 213)),
-        (400, (25, 50, 100, 200, 400)),
-    ],
-)
-def test_looks_double_and_end_with_every_row(rows, counts):
-    assert looks(rows) == counts
-
-
-@given(st.integers(1, 12), st.floats(0.5, 0.999))
-def test_the_looks_spend_the_budget_and_no_more(of, confidence):
-    shares = [error_at_look(look, of, 1 - confidence) for look in range(of)]
-    assert all(share > 0 for share in shares)
-    assert math.fsum(shares) == pytest.approx(1 - confidence)
-
-
-def wrong_verdicts(
-    rows: int, limit: float, confidence: float, chance: float
-) -> tuple[float, float]:
-    """Return the exact probabilities of a pass and of a fail over all looks of a coin.
-
-    Dynamic programming over the number of hits; what has a verdict leaves.
-    """
-    counts = looks(rows)
-    alive, before = np.array([1.0]), 0
-    passed = failed = 0.0
-    for look, count in enumerate(counts):
-        steps = binom.pmf(np.arange(count - before + 1), count - before, chance)
-        alive, before = np.convolve(alive, steps), count
-        error = error_at_look(look, len(counts), 1 - confidence)
-        for hits in range(count + 1):
-            verdict = judge_score(coins(hits, count), limit, error).verdict
-            if verdict != "undecided":
-                passed += alive[hits] * (verdict == "pass")
-                failed += alive[hits] * (verdict == "fail")
-                alive[hits] = 0.0
-    return passed, failed
-
-
-@pytest.mark.parametrize("confidence", [0.8, 0.95])
-@pytest.mark.parametrize("limit", [0.5, 0.85, 0.9])
-@pytest.mark.parametrize("rows", [20, 60, 213, 400])
-def test_over_all_looks_a_wrong_verdict_is_as_rare_as_promised(rows, limit, confidence):
-    """At the limit itself both errors are likeliest."""
-    passed, failed = wrong_verdicts(rows, limit, confidence, chance=limit)
-    assert passed <= 1 - confidence
-    assert failed <= 1 - confidence
-    if rows >= 200:  # the budget is spent, not left lying: looks that never decide would hold too
-        assert passed + failed > (1 - confidence) / 4
-
-
-def test_a_good_system_passes_and_a_bad_one_fails_within_400_rows():
-    assert wrong_verdicts(400, 0.85, 0.95, chance=0.95)[0] > 0.99
-    assert wrong_verdicts(400, 0.85, 0.95, chance=0.75)[1] > 0.99
-
-
-def test_a_look_at_everything_at_once_would_break_the_budget():
-    """Without the split of the budget the promise does not hold: the split is needed."""
-    counts, limit, chance = looks(400), 0.9, 0.9
-    alive, before, passed = np.array([1.0]), 0, 0.0
-    for count in counts:
-        steps = binom.pmf(np.arange(count - before + 1), count - before, chance)
-        alive, before = np.convolve(alive, steps), count
-        for hits in range(count + 1):
-            if judge_score(coins(hits, count), limit, 0.05).verdict == "pass":
-                passed += alive[hits]
-                alive[hits] = 0.0
-    assert passed > 0.05
 
 
 # The score
@@ -174,36 +87,6 @@ def test_the_further_rows_do_settle_it(hits, limit, error):
 def test_a_score_a_hair_from_the_limit_asks_for_no_impossible_number():
     assert rows_to_settle(coins(900_001, 1_000_000), 0.9, 0.05) is None
     assert rows_to_settle([], 0.9, 0.05) is None
-
-
-# What a set can detect
-
-
-@pytest.mark.parametrize("rows", [40, 100, 213, 400])
-@pytest.mark.parametrize("limit", [0.5, 0.85])
-def test_the_detectable_score_is_proved_with_the_power_that_is_named(rows, limit):
-    gate = GateLimits(min_score=limit)
-    found = detectable_score(rows, gate, 1)
-    assert found is not None
-    assert limit < found < 1
-    error = error_at_look(len(looks(rows)) - 1, len(looks(rows)), 1 - gate.confidence)
-    proving = [
-        hits
-        for hits in range(rows + 1)
-        if judge_score(coins(hits, rows), limit, error).verdict == "pass"
-    ]
-    assert binom.sf(min(proving) - 1, rows, found) == pytest.approx(0.8, abs=1e-6)
-
-
-def test_more_rows_detect_a_smaller_difference():
-    found = [detectable_score(rows, GateLimits(min_score=0.85), 1) for rows in (50, 100, 200, 400)]
-    assert None not in found
-    assert found == sorted(found, reverse=True)
-
-
-@pytest.mark.parametrize(("rows", "limit"), [(0, 0.5), (1, 0.9), (20, 0.9), (400, 1.0)])
-def test_too_few_rows_detect_nothing(rows, limit):
-    assert detectable_score(rows, GateLimits(min_score=limit), 1) is None
 
 
 # Latency, cost, errors
@@ -318,46 +201,3 @@ def test_a_percentile_is_the_smallest_value_that_covers_the_share(values, share)
     assert found in values
     assert sum(value <= found for value in values) >= share * len(values) - 1e-9
     assert sum(value < found for value in values) < share * len(values) + 1e-9
-
-
-def looked(failed_at: dict[int, int], scores: list[float], most_failed: float = 0.02):
-    """Look at rows of which so many have failed at each count."""
-    counts = looks(len(scores))
-    now = [0]
-
-    def read(count: int):
-        now[0] = failed_at.get(count, max([0, *(n for at, n in failed_at.items() if at < count)]))
-        return scores[: count - now[0]], None
-
-    return judge_in_looks(read, counts, 0.5, 0.05, lambda: now[0], most_failed)
-
-
-def test_a_clear_verdict_waits_until_the_failures_are_few() -> None:
-    """One of 25 rows failed, 4 %: among 50 it is the 2 % that may fail."""
-    verdict, seen = looked({25: 1}, [1.0] * 400)
-    assert (verdict.verdict, seen) == ("pass", (25, 50))
-    assert limit_reason(verdict).startswith("24 rows"), (
-        "the verdict of the look that was clear stands"
-    )
-
-
-def test_no_further_rows_are_read_where_too_many_have_failed_for_all_of_them() -> None:
-    _, seen = looked({25: 9}, [1.0] * 400)
-    assert seen == (25,)
-
-
-def test_without_failures_the_first_clear_look_is_the_last() -> None:
-    assert looked({}, [1.0] * 400)[1] == (25,)
-
-
-def test_a_fixed_number_of_rows_has_its_power_and_one_row_less_has_not() -> None:
-    """Exactly: the chance of enough right answers among n at the true score, from the binomial."""
-    gate = GateLimits(min_score=0.85)
-    rows = fixed_rows(0.9, gate, rungs=1)
-    assert rows == 281
-
-    def power(n: int) -> float:
-        passing = [hits for hits in range(n + 1) if binom.sf(hits - 1, n, 0.85) <= 0.05]
-        return float(binom.sf(passing[0] - 1, n, 0.9)) if passing else 0.0
-
-    assert power(rows) >= 0.8 > power(rows - 1)
