@@ -64,19 +64,18 @@ def run_ablations(
     judged = answered if every else enough(answered)
     longer = ask_for_longer(evaluator, candidate, judged)
     rows = [outcome.sample for outcome in judged]
-    changed: dict[Ablation, Mapping[str, float]] = {
-        "lenient": {
-            o.sample.id: _lenient(evaluator, o, o.score) for o in judged if o.score is not None
-        }
-    }
+    changed: dict[Ablation, Mapping[str, float]] = {"lenient": _leniently(evaluator, judged)}
     if longer is not None:
         changed["longer"] = {**scores_of(judged), **longer.scores}
     if evaluator.engine(candidate).abilities.instructed:
         ways = diagnostic_ablations(evaluator, candidate) | changes(evaluator, candidate)
         for ablation, way in ways.items():
-            scores = _scores(evaluator, ablation, way, rows)
-            if scores:
-                changed[ablation] = scores
+            found = _answered(evaluator, ablation, way, rows)
+            if not scores_of(found):
+                continue
+            changed[ablation] = scores_of(found)
+            if ablation == "oracle" and way.decoding in ("free", "json"):
+                changed["lenient oracle"] = _leniently(evaluator, found)
     retrieval = candidate.retrieval
     return Ablations(
         production=scores_of(judged),
@@ -101,14 +100,14 @@ def enough(outcomes: Sequence[Outcome]) -> list[Outcome]:
     return taken
 
 
-def _scores(
+def _answered(
     evaluator: Evaluator, ablation: Ablation, way: Candidate, rows: Sequence[Sample]
-) -> dict[str, float]:
+) -> list[Outcome]:
     if way.retrieval is not None and way.retrieval.source == "gold":
         rows = [row for row in rows if evaluator.reader.right_passages(row)]
     outcomes = answer(evaluator, way, rows, f"why: {ablation}")
     require_conclusive(outcomes, evaluator.task.gate, f"the {ablation} ablation of the diagnosis")
-    return scores_of(outcomes)
+    return outcomes
 
 
 def places(evaluator: Evaluator, retrieval: Retrieval, rows: Sequence[Sample]) -> dict[str, int]:
@@ -132,6 +131,10 @@ def places(evaluator: Evaluator, retrieval: Retrieval, rows: Sequence[Sample]) -
         )
         found[row.id] = next(right, NOT_FOUND)
     return found
+
+
+def _leniently(evaluator: Evaluator, outcomes: Sequence[Outcome]) -> dict[str, float]:
+    return {o.sample.id: _lenient(evaluator, o, o.score) for o in outcomes if o.score is not None}
 
 
 def _lenient(evaluator: Evaluator, outcome: Outcome, score: float) -> float:

@@ -28,7 +28,7 @@ SHOWS: dict[Ablation, CauseName] = {
 """Changes that a system can be shipped with, and the cause that each shows when it helps."""
 
 IN_WORDS: dict[Ablation, str] = {
-    "constrained": "label-constrained",
+    "constrained": "label log-likelihood, calibrated on dev",
     "unique": "repeats left out",
     "rerank": "reranked",
     "more": "more texts put in context",
@@ -42,16 +42,29 @@ IN_WORDS: dict[Ablation, str] = {
 def changes(evaluator: Evaluator, candidate: Candidate) -> dict[Ablation, Candidate]:
     """Return what a candidate could be shipped as instead, by the one thing that is changed."""
     found: dict[Ablation, Candidate] = {}
-    can = evaluator.engine(candidate).abilities
-    if candidate.decoding == "free" and evaluator.data.labels and can.scores_choices:
-        once = {"decoding": "constrained", "votes": 1, "rewrite": False}
-        found["constrained"] = candidate.but(**once)
+    constrained = _constrained(evaluator, candidate)
+    if constrained is not None:
+        found["constrained"] = constrained
     retrieval = candidate.retrieval
     if retrieval is None or retrieval.source == "gold":
         return found
     for ablation, changed in _other_retrievals(evaluator, retrieval):
         found[ablation] = candidate.but(retrieval=changed)
     return found
+
+
+def _constrained(evaluator: Evaluator, candidate: Candidate) -> Candidate | None:
+    """Return the same system held to the labels; None: it is already, or nothing can hold it.
+
+    By the calibrated log-likelihood of whole labels, not token by token: a model that was about to
+    begin otherwise says at its first token what it usually begins with, whatever was asked.
+    """
+    can = evaluator.engine(candidate).abilities
+    if candidate.decoding != "free" or not (evaluator.data.labels and can.scores_choices):
+        return None
+    narrow = candidate.retrieval is not None and candidate.retrieval.narrow
+    calibration = "none" if narrow else "batch"  # the labels that are scored differ by row
+    return candidate.but(decoding="scored", calibration=calibration, votes=1, rewrite=False)
 
 
 def _other_retrievals(evaluator: Evaluator, old: Retrieval) -> Iterator[tuple[Ablation, Retrieval]]:
@@ -83,6 +96,9 @@ def diagnostic_ablations(evaluator: Evaluator, candidate: Candidate) -> dict[Abl
     gold = oracle(evaluator, candidate)
     if gold is not None:
         ablations["oracle"] = gold
+        constrained = _constrained(evaluator, gold)
+        if constrained is not None:
+            ablations["constrained oracle"] = constrained
     if candidate.retrieval is not None:
         ablations["no context"] = candidate.but(retrieval=None)
     teacher = evaluator.task.models.teacher

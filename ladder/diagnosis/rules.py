@@ -74,7 +74,9 @@ class Ablations:
         return fmean(self.changed[ablation].values())
 
 
-UNTESTED = ("no-op control", "lenient", "longer")
+SAME_ANSWERS: tuple[Ablation, ...] = ("lenient", "lenient oracle")
+"""The same answers, read leniently."""
+UNTESTED: tuple[Ablation, ...] = ("no-op control", "longer", *SAME_ANSWERS)
 """Ablations that are not tested against chance: they are chance, or the same answers."""
 
 Right = Callable[[Ablation, str], bool]
@@ -184,15 +186,20 @@ def beyond_chance(ablations: Ablations, error: float) -> set[Ablation]:
     """Return the ablations that fix more rows than the no-op control does, with Holm's correction.
 
     Reading the same answers leniently is no new draw and needs no such proof. Answers to their end
-    have a rule of their own (`cut_short`).
+    have a rule of their own (`cut_short`). What constraining is worth beside the right documents
+    is measured against the right documents alone.
     """
     tested = [ablation for ablation in ablations.changed if ablation not in UNTESTED]
-    usual = {**ablations.production, **ablations.changed.get("no-op control", {})}
+    control = {**ablations.production, **ablations.changed.get("no-op control", {})}
     p_values = []
     for ablation in tested:
         found = ablations.changed[ablation]
+        beside_oracle = ablation == "constrained oracle"
+        usual = ablations.changed.get("oracle", {}) if beside_oracle else control
         changes = [
-            (score >= WRONG_BELOW) - (usual[row] >= WRONG_BELOW) for row, score in found.items()
+            (score >= WRONG_BELOW) - (usual[row] >= WRONG_BELOW)
+            for row, score in found.items()
+            if row in usual
         ]
         won, lost = changes.count(1), changes.count(-1)
         p_values.append(float(binom.sf(won - 1, won + lost, 0.5)))
@@ -200,7 +207,7 @@ def beyond_chance(ablations: Ablations, error: float) -> set[Ablation]:
     proven = {
         ablation for ablation, p_value in zip(tested, adjusted, strict=True) if p_value <= error
     }
-    return proven | {ablation for ablation in ablations.changed if ablation == "lenient"}
+    return proven | {ablation for ablation in ablations.changed if ablation in SAME_ANSWERS}
 
 
 def _cause_of(way: Way, ablations: Ablations, row: str, right: Right) -> CauseName:
@@ -210,10 +217,13 @@ def _cause_of(way: Way, ablations: Ablations, row: str, right: Right) -> CauseNa
     strong = ablations.changed.get("strong oracle", {})
     strong_wrong = _is_credible(strong) and strong.get(row, 1.0) < WRONG_BELOW
     too_low = place is not None and place > ablations.k
+    # Skill is judged in a form that cannot break: the right document's answer is there.
+    there = right("lenient oracle", row) or right("constrained oracle", row)
     rules: tuple[tuple[bool, CauseName], ...] = (
         (ablations.cut_short(row), "cut"),
         (right("lenient", row) or right("constrained", row), "format"),
         (place == NOT_THERE, "missing"),
+        (oracle_wrong and there, "format"),
         (oracle_wrong and strong_wrong, "labels"),
         (oracle_wrong, "skill"),
         (way == "prompted" and right("oracle", row), "knowledge"),

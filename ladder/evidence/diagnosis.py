@@ -40,6 +40,8 @@ Ablation = Literal[
     "constrained",
     "no context",
     "oracle",
+    "lenient oracle",
+    "constrained oracle",
     "unique",
     "rerank",
     "more",
