@@ -35,6 +35,8 @@ class Pipeline:
     make_index: MakeIndex
     weaker: str = ""
     """A model that lacks the skill, for the fault that needs one."""
+    wrapped: str = "That must be {target}, as far as I can tell."
+    """What an answer looks like where the format is broken."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ def wrong_source(pipeline: Pipeline, luck: Random) -> Pipeline:
 def broken_format(pipeline: Pipeline, luck: Random) -> Pipeline:
     """Show examples whose answers are wrapped in a sentence, and let the model write as they do."""
     wrapped = tuple(
-        replace(row, target=f"That must be {row.target}, as far as I can tell.")
+        replace(row, target=pipeline.wrapped.format(target=row.target))
         for row in pipeline.splits.train
     )
     update = {
