@@ -20,8 +20,9 @@ figure is. Intervals are of three kinds:
 - *exact*, of healthy pipelines: a cause is named only where the 30 rows score below the gate, so
   the chance of that follows from the healthy score, and is at most what its lower bound gives.
 
-A *double fault* is a case of which 18 rows met one fault and 12 another (two services behind one
-gate): every ordered pair of the single faults that miss the gate, of rows answered already. *At
+A *double fault* is a case of which 30 rows met one fault and 20 another (two services behind one
+gate; a climb, too, looks at the first rows until 30 misses are among them): every ordered pair of
+the single faults that miss the gate, of rows answered already. *At
 once* are two faults in one pipeline: a fault of reading, and half of the labels flipped.
 """
 
@@ -58,8 +59,9 @@ from ladder.rungs.protocol import Bench
 from ladder.task import GateLimits, load_task
 from ladder.training.prune import pruned_copy
 
-CASE_ROWS, LARGER = 30, 18
-"""Rows of a case, and those of them that met the larger one of two faults."""
+CASE_ROWS = 30
+LARGER, SMALLER = 30, 20
+"""Rows of a double case that met the one fault and the other."""
 RESAMPLED, RESAMPLED_CASES = 200, 10
 NONE = "none"
 AT_ONCE = ("copies x5", "ranks shuffled", "wrong route")
@@ -336,7 +338,7 @@ def mixed(one: Measured, count: int, seed: str) -> Iterator[tuple[str, Doubles]]
         for _ in range(count):
             a, b = (
                 part(one.cells[fault], draw(sorted(one.cells[fault].production), luck, rows))
-                for fault, rows in ((more, LARGER), (fewer, CASE_ROWS - LARGER))
+                for fault, rows in ((more, LARGER), (fewer, SMALLER))
             )
             misses = {
                 CAUSE_OF[fault]: sum(score < WRONG_BELOW for score in cell.production.values())

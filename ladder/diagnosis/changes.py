@@ -104,8 +104,9 @@ def diagnostic_ablations(evaluator: Evaluator, candidate: Candidate) -> dict[Abl
     teacher = evaluator.task.models.teacher
     if teacher is not None and teacher != candidate.model:
         ablations["strong"] = _by(evaluator, teacher, candidate)
-        if gold is not None:
-            ablations["strong oracle"] = _by(evaluator, teacher, gold)
+        if gold is not None:  # an answer that breaks the form says nothing against a target
+            held = ablations.get("constrained oracle", gold)
+            ablations["strong oracle"] = _by(evaluator, teacher, held)
     return ablations
 
 

@@ -139,6 +139,18 @@ def test_what_is_held_to_the_labels_is_not_held_again(tmp_path, decoding):
     assert (free.decoding, free.calibration) == ("scored", "batch")
 
 
+def test_a_stronger_model_speaks_against_targets_in_a_form_that_cannot_break(tmp_path):
+    paths = [tmp_path / name for name in ("base.jsonl", "teacher.jsonl")]
+    for path in paths:
+        path.write_text("")
+    base, teacher = (f"replay:{path}" for path in paths)
+    bench = bench_over(task_with(models={"base": base, "teacher": teacher}), DATA, tmp_path)
+    ways = diagnostic_ablations(bench.evaluator, FREE.but(model=base))
+    assert ways["strong oracle"].model == teacher
+    assert ways["strong oracle"].decoding == "scored"
+    assert ways["strong"].decoding == "free"
+
+
 def test_constraining_beside_the_right_document_is_measured_against_that_document():
     """What the document mends is not the form's, however much better than production it is."""
     wrong, right = ({str(at): value for at in range(40)} for value in (0.0, 1.0))
