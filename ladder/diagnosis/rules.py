@@ -166,7 +166,10 @@ def _those_run(ablations: Ablations) -> list[tuple[str, Mapping[str, float]]]:
 
 def _causes(way: Way, ablations: Ablations, wrong: Sequence[str], confidence: float) -> list[Cause]:
     """Sort each wrong row under the first rule that holds for it."""
-    proven = beyond_chance(ablations, 1 - confidence)
+    # Causes are of the misses: what an ablation does to other rows, such as those that meet another
+    # fault, is no matter here. Without a no-op control misses could only get better by chance.
+    misses = frozenset(wrong) if ablations.changed.get("no-op control") else None
+    proven = beyond_chance(ablations, 1 - confidence, misses)
 
     def right(ablation: Ablation, row: str) -> bool:
         return ablation in proven and ablations.changed[ablation].get(row, 0.0) >= WRONG_BELOW
@@ -182,8 +185,16 @@ def _causes(way: Way, ablations: Ablations, wrong: Sequence[str], confidence: fl
     return sorted(causes, key=lambda cause: -cause.share)
 
 
-def beyond_chance(ablations: Ablations, error: float) -> set[Ablation]:
+def beyond_chance(
+    ablations: Ablations, error: float, rows: frozenset[str] | None = None
+) -> set[Ablation]:
     """Return the ablations that fix more rows than the no-op control does, with Holm's correction.
+
+    Args:
+        ablations: what the same rows score with one thing changed.
+        error: chance that any is returned where none fixes more.
+        rows: that are looked at; None: all. Rows that the system has wrong may be, beside a no-op
+            control that was asked about them anew: by chance alone both fix as many.
 
     Reading the same answers leniently is no new draw and needs no such proof. Answers to their end
     have a rule of their own (`cut_short`). What constraining is worth beside the right documents
@@ -199,7 +210,7 @@ def beyond_chance(ablations: Ablations, error: float) -> set[Ablation]:
         changes = [
             (score >= WRONG_BELOW) - (usual[row] >= WRONG_BELOW)
             for row, score in found.items()
-            if row in usual
+            if row in usual and (rows is None or row in rows)
         ]
         won, lost = changes.count(1), changes.count(-1)
         p_values.append(float(binom.sf(won - 1, won + lost, 0.5)))

@@ -239,7 +239,8 @@ def test_a_few_flips_prove_nothing():
     assert beyond_chance(Ablations(WRONG, changed, TOP, 3), 0.05) == {"unique"}
 
 
-def test_pure_noise_is_hardly_ever_a_cause():
+@pytest.mark.parametrize("misses_alone", [False, True])
+def test_pure_noise_is_hardly_ever_a_cause(misses_alone):
     """Ablations whose answers flip by chance alone: in 400 trials at most 5 % name one."""
     luck = random.Random(1)
     production = scores(24, 16)
@@ -256,8 +257,32 @@ def test_pure_noise_is_hardly_ever_a_cause():
             ablation: noisy()
             for ablation in ("no-op control", "unique", "fewer", "reorder", "no context")
         }
-        named += bool(beyond_chance(Ablations(production, changed, TOP, 3), 0.05))
+        wrong = frozenset(row for row, score in production.items() if not score)
+        rows = wrong if misses_alone else None
+        named += bool(beyond_chance(Ablations(production, changed, TOP, 3), 0.05, rows))
     assert named / 400 < 0.08
+
+
+def test_what_mends_the_misses_of_one_fault_is_its_cause_though_it_harms_other_rows():
+    """The other source answers 12 misses and loses 12 rows that the documents had right."""
+    production = scores(20, 20)
+    other = {row: float(8 <= int(row) < 32) for row in production}
+    steady = {"no-op control": production, "oracle": RIGHT}
+    ablations = Ablations(production, {**steady, "other source": other}, TOP, 3)
+    assert "other source" not in beyond_chance(ablations, 0.05)
+    found = diagnose("rag", verdict(), ablations, 0.8, 0.95)
+    assert {cause.name: cause.count for cause in found.causes} == {"routing": 12, "context": 8}
+
+
+def test_right_documents_that_lose_as_many_rows_as_they_win_refuse_no_training():
+    """For a refusal the right documents must help on the whole, not on the misses alone."""
+    production = {str(at): float(at < 31) for at in range(40)}
+    oracle = {row: float(int(row) >= 8) for row in production}
+    ablations = Ablations(production, {"no-op control": production, "oracle": oracle}, TOP, 3)
+    found = diagnose("rag", verdict(got=31 / 40), ablations, 0.8, 0.95)
+    assert ablations.score("oracle") >= 0.8
+    assert found.refuses == ()
+    assert found.causes[0].name == "context"
 
 
 def test_it_says_what_it_could_not_tell_apart():
