@@ -407,9 +407,7 @@ def main() -> None:
     report_single(found, options.cases)
     rows = sum(len(one.cells) for one in found.values()) * options.rows / CASE_ROWS
     pairs = {name: list(mixed(one, options.cases // 3, name)) for name, one in found.items()}
-    report_doubles(
-        f"two faults, in {LARGER} and {CASE_ROWS - LARGER} of {CASE_ROWS} rows", pairs, rows
-    )
+    report_doubles(f"two faults, one in {LARGER} rows and one in {SMALLER} others", pairs, rows)
     pairs = {name: list(at_once(one, options.cases, name)) for name, one in found.items()}
     if any(pairs.values()):
         report_doubles("two faults at once", {n: p for n, p in pairs.items() if p}, rows)
