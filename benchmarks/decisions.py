@@ -1,46 +1,108 @@
-"""How often is a climb's verdict wrong, and what does deciding spare? By simulation.
+"""How often is a climb's verdict wrong, how often is it right, and what does deciding spare?
 
-    python benchmarks/decisions.py [--climbs 2000]
+    python benchmarks/decisions.py [--climbs 2000] [--only clean|dirt|choice]
 
-Each climb draws the answers of four rungs to the same rows from known true scores and decides with
-the program's own looks, bounds and budgets. Rows differ in difficulty, so the rungs' answers hang
-together. Every rate is printed with its 95 % interval (Wilson).
+By simulation, with the program's own race, looks, bounds and budgets: the control is judged first,
+twelve prompts race on 120 dev examples and the winner is judged, then the other rungs. Answers are
+drawn from known true scores; rows differ in difficulty, so the systems' answers hang together.
+
+*Wrong pass*: a system below the gate passes. *Wrong fail*: one that holds it fails, or the prompt
+rung does after a prompt that holds it left the race early, as one that cannot. *Not chosen*: the
+prompt rung fails since another prompt looked better on the dev examples, which no verdict can see.
+*Right*: the climb ends in a proof of the first system that holds the gate, or that none does. The
+rest is undecided. Every rate is printed with its 95 % interval (Wilson).
+
+Then the same with what rows are like in life: wrong labels, groups that nobody declared (and the
+same ones declared), scores that fall from the first row of the file to the last.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import cache
+from itertools import cycle
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from ladder.gate.bounds import estimate
-from ladder.gate.paired import mcnemar, paired
-from ladder.gate.verdict import error_of_limit, judge_in_looks, looks
+from ladder.gate.budget import budget_of
+from ladder.gate.looks import judge_in_looks, looks
+from ladder.gate.paired import group_means, mcnemar, paired
 from ladder.progress import Quiet
+from ladder.samples.rows import Rows, Sample
+from ladder.samples.splits import split
 from ladder.selection.race import Standing, best_of
-from ladder.task import GateLimits
+from ladder.task import GateLimits, Task
 
 GATE = GateLimits(min_score=0.85)
-RUNGS = 4
+LIMIT = GATE.min_score
+SYSTEMS = 5
+"""The control, the prompt rung, and three more."""
 SEALED_SHARE = 0.5
-TRUTHS = {
-    "prompt clearly passes": (0.95, 0.95, 0.96, 0.96),
-    "rag clearly passes": (0.40, 0.95, 0.95, 0.96),
-    "lora clearly passes": (0.30, 0.60, 0.95, 0.95),
-    "none passes": (0.30, 0.50, 0.65, 0.70),
-    "all a hair below": (0.8499, 0.8499, 0.8499, 0.8499),
-    "all at the limit": (0.85, 0.85, 0.85, 0.85),
-}
-SIZES = (50, 200, 500, 2000)
+DEV, PROMPTS = 120, 12
+SIZES = (50, 200, 400)
 CORRELATION = 0.5
-"""Of the rungs' answers to one row, on the scale of a latent normal variable."""
+"""Of the systems' answers to one row, on the scale of a latent normal variable."""
 GRADES = 20
 """A graded score is a mean of so many parts; its spread is far below a coin's."""
+SPLITS = 40
+"""Ways in which the program mixes a file, over and over."""
+
+
+def forms(best: float, least: float, most: float) -> tuple[float, ...]:
+    """Return the true scores of the prompts of a race: the best of them stands in the middle."""
+    others = np.linspace(least, most, PROMPTS - 1).tolist()
+    return (*others[: PROMPTS // 2], best, *others[PROMPTS // 2 :])
+
+
+Truth = tuple[float, tuple[float, ...], float, float, float]
+"""True scores of the control, the prompts, and the rungs rag, lora and distill."""
+TRUTHS: dict[str, Truth] = {
+    "prompt clearly passes": (0.40, forms(0.95, 0.30, 0.80), 0.95, 0.96, 0.96),
+    "rag clearly passes": (0.10, forms(0.30, 0.05, 0.25), 0.95, 0.95, 0.96),
+    "lora clearly passes": (0.30, forms(0.50, 0.10, 0.40), 0.60, 0.95, 0.95),
+    "none passes": (0.30, forms(0.50, 0.10, 0.40), 0.60, 0.65, 0.70),
+    "all a hair below": (0.8499, (0.8499,) * PROMPTS, 0.8499, 0.8499, 0.8499),
+    "all at the limit": (0.85, (0.85,) * PROMPTS, 0.85, 0.85, 0.85),
+    "a hair below, after hopeless": (0.10, forms(0.20, 0.05, 0.15), 0.30, 0.8499, 0.8499),
+    "one prompt at the limit": (0.40, forms(0.85, 0.30, 0.80), 0.60, 0.70, 0.70),
+}
+
+
+@dataclass(frozen=True)
+class Dirt:
+    """What is wrong with the rows."""
+
+    name: str = "clean"
+    noise: float = 0.0
+    """Share of rows whose label is wrong: who is right there is counted as wrong."""
+    alike: float = 0.0
+    """Intraclass correlation of rows of one group, on the latent scale."""
+    group: int = 1
+    """Rows of a group."""
+    declared: bool = False
+    """Whether the task names the group."""
+    drift: float = 0.0
+    """What the true score is above its mean at the first row of the file, and below at the last."""
+    mixed: bool = True
+    """Whether rows are read as the program mixes them, or in the order of the file."""
+
+
+CLEAN = Dirt()
+GRADED = Dirt("graded")
+DIRTS = (
+    Dirt("labels, 2 % wrong", noise=0.02),
+    Dirt("labels, 5 % wrong", noise=0.05),
+    Dirt("groups, undeclared", alike=0.5, group=5),
+    Dirt("groups, declared", alike=0.5, group=5, declared=True),
+    Dirt("drift, mixed", drift=0.1),
+    Dirt("drift, not mixed", drift=0.1, mixed=False),
+)
 
 
 @dataclass
@@ -51,53 +113,133 @@ class Tally:
     wrong_pass: int = 0
     wrong_fail: int = 0
     wrong: int = 0
-    undecided: int = 0
-    calls: int = 0
+    not_chosen: int = 0
+    right: int = 0
+    rows: int = 0
 
 
 def draw_scores(
-    truth: Sequence[float], rows: int, graded: bool, draw: np.random.Generator
+    truth: Sequence[float], rows: int, dirt: Dirt, draw: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Return scores [rung, row] whose expectation is the truth, correlated within a row."""
-    shared = draw.standard_normal(rows)
-    own = draw.standard_normal((len(truth), rows))
-    ease = ndtr(CORRELATION**0.5 * shared + (1 - CORRELATION) ** 0.5 * own)  # uniform
-    if not graded:
-        return (ease < np.array(truth)[:, None]).astype(float)
-    # A beta-like score: the share of parts answered right, each part with its own luck.
-    level = ndtr(ndtri(np.array(truth))[:, None] * 1.5**0.5 + ndtri(ease) * 0.5**0.5)
-    return draw.binomial(GRADES, level) / GRADES
+    """Return scores [system, row] whose expectation is the truth, but for wrong labels."""
+    groups = np.arange(rows) // dirt.group
+    own = _latent(len(truth), rows, draw)
+    shared = _latent(len(truth), int(groups[-1]) + 1, draw)[:, groups]
+    ease = ndtr(dirt.alike**0.5 * shared + (1 - dirt.alike) ** 0.5 * own)  # uniform
+    level = np.array(truth)[:, None]
+    if dirt == GRADED:  # the share of parts answered right, each part with its own luck
+        parts = ndtr(ndtri(level) * 1.5**0.5 + ndtri(ease) * 0.5**0.5)
+        return np.asarray(draw.binomial(GRADES, parts) / GRADES)
+    reach = np.minimum(dirt.drift, np.minimum(level, 1 - level))
+    scores = ease < level + reach * np.linspace(1, -1, rows)
+    return np.asarray((scores & (draw.random(rows) >= dirt.noise)).astype(float))
 
 
-def simulate(name: str, rows: int, graded: bool, climbs: int, seed: int) -> Tally:
-    """Climb many times over drawn answers."""
-    draw = np.random.default_rng(seed)
-    truth = TRUTHS[name]
-    tally = Tally(climbs=climbs)
-    budget, counts = error_of_limit(GATE, RUNGS), looks(rows)
-    for _ in range(climbs):
-        scores = draw_scores(truth, rows, graded, draw)
-        passed_wrongly = failed_wrongly = decided = False
-        for rung, own in enumerate(scores):
-            verdict, seen = judge_in_looks(
-                lambda count, own=own: (own[:count].tolist(), None), counts, GATE.min_score, budget
-            )
-            tally.calls += seen[-1]
-            good = truth[rung] >= GATE.min_score
-            failed_wrongly |= verdict.verdict == "fail" and good
-            if verdict.verdict == "pass":
-                passed_wrongly, decided = not good, True
-                break
-            if verdict.verdict == "undecided" and (verdict.distance or 0) >= 0:
+def _latent(systems: int, count: int, draw: np.random.Generator) -> NDArray[np.float64]:
+    """Return normal variables [system, count] that hang together across systems."""
+    shared, own = draw.standard_normal(count), draw.standard_normal((systems, count))
+    return np.asarray(CORRELATION**0.5 * shared + (1 - CORRELATION) ** 0.5 * own)
+
+
+@cache
+def orders(rows: int, dirt: Dirt) -> tuple[tuple[int, ...], ...]:
+    """Return places in the file of the eval examples, as the program's splits mix them."""
+    file = round(rows / 0.6)
+    if not dirt.mixed:
+        return (tuple(range(rows)),)
+    groups = [str(at // dirt.group) if dirt.declared else "" for at in range(file)]
+    test = tuple(Sample(f"t{at}", f"test {at}", "a", group=groups[at]) for at in range(file))
+    train = tuple(Sample(f"l{at}", f"train {at}", "a") for at in range(4 * DEV))
+    found = []
+    for seed in range(SPLITS):
+        task = Task.model_validate(
+            {
+                "name": "simulated",
+                "goal": "none",
+                "data": {"train": "train.jsonl", "test": "test.jsonl"},
+                "score": "exact_match",
+                "gate": {"min_score": LIMIT},
+                "seed": seed,
+            }
+        )
+        gate = split(task, Rows(train=train, test=test), ()).gate
+        found.append(tuple(int(sample.id[1:]) for sample in gate[:rows]))
+    return tuple(found)
+
+
+def raced(truth: Sequence[float], dirt: Dirt, draw: np.random.Generator) -> tuple[float, bool]:
+    """Race prompts on drawn dev examples.
+
+    Returns:
+        the winner's true score, and whether one that holds the gate left as one that cannot.
+    """
+    seen = draw_scores(truth, DEV, dirt, draw)[:, draw.permutation(DEV)]
+
+    def read(at: int, count: int) -> Standing:
+        return Standing(seen[at, :count].tolist(), 1.0)
+
+    winner, standings = best_of(len(truth), DEV, LIMIT, read, Quiet())
+    left = (at for at, standing in standings.items() if standing.settled(LIMIT) == "misses")
+    return truth[winner or 0], any(truth[at] >= LIMIT for at in left if at != winner)
+
+
+def climb(
+    name: str, rows: int, dirt: Dirt, order: Sequence[int], draw: np.random.Generator
+) -> Tally:
+    """Climb once over drawn answers."""
+    control, prompts, *rungs = TRUTHS[name]
+    won, left_early = raced(prompts, dirt, draw)
+    truth = (control, won, *rungs)
+    holds = [best >= LIMIT for best in (control, max(prompts), *rungs)]
+    scores = draw_scores(truth, round(rows / 0.6), dirt, draw)[:, list(order)]
+    groups = [at // dirt.group for at in order]
+    tally, failed_clearly, end = Tally(climbs=1), 0, "none"
+    for system, own in enumerate(scores):
+        counts = looks(len(order)) if system else (len(order),)
+        verdict, seen = judge_in_looks(
+            _reader(own.tolist(), groups if dirt.declared else ()),
+            counts,
+            LIMIT,
+            budget_of(GATE, SYSTEMS, failed_clearly),
+        )
+        failed_clearly = failed_clearly + 1 if verdict.clear else 0
+        tally.rows += seen[-1] if system else 0
+        if verdict.verdict == "fail" and holds[system]:
+            wrongly = truth[system] >= LIMIT or left_early
+            tally.wrong_fail |= wrongly
+            tally.not_chosen |= not wrongly
+        if verdict.verdict == "pass":
+            tally.wrong_pass = int(truth[system] < LIMIT)
+            end = "pass" if not any(holds[:system]) else "late"
+            break
+        if verdict.verdict == "undecided":
+            end = "undecided"
+            if system and (verdict.distance or 0) >= 0:
                 break  # leans, leans_to_pass
-        else:
-            decided = verdict.verdict == "fail"
-        tally.calls += round(SEALED_SHARE * rows) if decided else 0
-        tally.wrong_pass += passed_wrongly
-        tally.wrong_fail += failed_wrongly
-        tally.wrong += passed_wrongly or failed_wrongly
-        tally.undecided += not decided
+    tally.wrong = int(tally.wrong_pass or tally.wrong_fail)
+    decided = end == "pass" or (end == "none" and not any(holds))
+    tally.right = int(decided and not tally.wrong and not tally.not_chosen)
+    tally.rows += round(SEALED_SHARE * rows) if end in ("pass", "late", "none") else 0
     return tally
+
+
+def _reader(
+    scores: list[float], groups: Sequence[int]
+) -> Callable[[int], tuple[Sequence[float], None]]:
+    """Return what reads scores: row by row, or a group as one."""
+    if not groups:
+        return lambda count: (scores[:count], None)
+    return lambda count: (group_means(scores[:count], groups[:count]), None)
+
+
+def simulate(name: str, rows: int, dirt: Dirt, climbs: int, seed: int) -> Tally:
+    """Climb many times over drawn answers."""
+    draw, total = np.random.default_rng(seed), Tally()
+    for _, order in zip(range(climbs), cycle(orders(rows, dirt)), strict=False):
+        one = climb(name, rows, dirt, order, draw)
+        for field, value in vars(one).items():
+            setattr(total, field, getattr(total, field) + int(value))
+    return total
 
 
 def false_improvements(times: int, candidates: int = 20, dev: int = 120, gate: int = 400) -> None:
@@ -107,7 +249,7 @@ def false_improvements(times: int, candidates: int = 20, dev: int = 120, gate: i
     flattered = 0.0
     for _ in range(times):
         truth = [0.7] * candidates
-        seen = draw_scores(truth, dev, False, draw)
+        seen = draw_scores(truth, dev, CLEAN, draw)
         winner, standings = best_of(
             candidates,
             dev,
@@ -115,7 +257,7 @@ def false_improvements(times: int, candidates: int = 20, dev: int = 120, gate: i
             lambda at, count, s=seen: Standing(s[at, :count].tolist(), 1.0),
             Quiet(),
         )
-        unseen = draw_scores(truth, gate, False, draw)
+        unseen = draw_scores(truth, gate, CLEAN, draw)
         won = int(((seen[winner] == 1) & (seen[0] == 0)).sum())
         lost = int(((seen[winner] == 0) & (seen[0] == 1)).sum())
         on_dev += won > lost and mcnemar(won, lost) < 0.05
@@ -134,32 +276,50 @@ def rate(count: int, of: int) -> str:
     return f"{100 * found.mean:5.1f} ({100 * found.low:.1f}–{100 * found.high:.1f}) %"
 
 
+def cells(part: str) -> Iterator[tuple[str, int, Dirt]]:
+    """Yield what is simulated: true scores, rows, what the rows are like."""
+    if part == "clean":
+        yield from ((name, rows, CLEAN) for name in TRUTHS for rows in SIZES)
+        yield from ((name, 200, GRADED) for name in (*list(TRUTHS)[1:2], *list(TRUTHS)[4:6]))
+    if part == "dirt":
+        named = ("prompt clearly passes", "lora clearly passes", "none passes", *list(TRUTHS)[4:6])
+        yield from ((name, 400, dirt) for dirt in DIRTS for name in named)
+
+
 def main() -> None:
     """Print a line for every cell, then the race."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--climbs", type=int, default=2000)
-    climbs = parser.parse_args().climbs
-    cells = [(name, rows, graded) for graded in (False, True) for name in TRUTHS for rows in SIZES]
-    print(f"gate {GATE.min_score}, confidence {GATE.confidence}, {climbs:,} climbs a line")
-    print(
-        f"{'true scores':24}{'kind':8}{'n':>5}  {'wrong pass':22}{'wrong fail':22}{'wrong':22}"
-        f"{'undecided':22}calls, exhaustive / made"
-    )
-    with ProcessPoolExecutor() as pool:
-        jobs = [
-            pool.submit(simulate, *cell, climbs, seed) for seed, cell in enumerate(cells, start=1)
-        ]
-        for (name, rows, graded), job in zip(cells, jobs, strict=True):
-            t = job.result()
-            exhaustive = RUNGS * (rows + round(SEALED_SHARE * rows)) * climbs
+    parser.add_argument("--only", choices=("clean", "dirt", "choice"))
+    parser.add_argument("--processes", type=int)
+    asked = parser.parse_args()
+    climbs = asked.climbs
+    print(f"gate {LIMIT}, confidence {GATE.confidence}, {climbs:,} climbs a line")
+    with ProcessPoolExecutor(asked.processes) as pool:
+        for part in ("clean", "dirt"):
+            if asked.only not in (None, part):
+                continue
             print(
-                f"{name:24}{'graded' if graded else '0/1':8}{rows:5}  "
-                f"{rate(t.wrong_pass, climbs):22}{rate(t.wrong_fail, climbs):22}"
-                f"{rate(t.wrong, climbs):22}{rate(t.undecided, climbs):22}"
-                f"{exhaustive / t.calls:.1f}",
-                flush=True,
+                f"\n{'true scores':30}{'rows':20}{'n':>4}  {'wrong pass':18}{'wrong fail':18}"
+                f"{'wrong':18}{'not chosen':18}{'right':22}all rows / read"
             )
-    false_improvements(climbs)
+            todo = list(cells(part))
+            jobs = [pool.submit(simulate, *cell, climbs, seed) for seed, cell in enumerate(todo, 1)]
+            for (name, rows, dirt), job in zip(todo, jobs, strict=True):
+                print(line(name, rows, dirt, job.result()), flush=True)
+    if asked.only in (None, "choice"):
+        false_improvements(climbs)
+
+
+def line(name: str, rows: int, dirt: Dirt, t: Tally) -> str:
+    """Return what is printed of a cell."""
+    exhaustive = (SYSTEMS - 1) * (rows + round(SEALED_SHARE * rows)) * t.climbs
+    shown = (t.wrong_pass, t.wrong_fail, t.wrong, t.not_chosen)
+    rates = "".join(f"{rate(count, t.climbs):18}" for count in shown)
+    return (
+        f"{name:30}{dirt.name:20}{rows:4}  {rates}{rate(t.right, t.climbs):22}"
+        f"{exhaustive / t.rows:.1f}"
+    )
 
 
 if __name__ == "__main__":

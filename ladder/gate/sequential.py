@@ -56,6 +56,7 @@ def chance_to_pass(counts: tuple[int, ...], hits: Sequence[int], score: float) -
     return passed
 
 
+@lru_cache(maxsize=1024)
 def nominal_error(counts: tuple[int, ...], spent: tuple[float, ...], limit: float) -> float:
     """Return the error at which the last look may bound a score from below.
 
@@ -75,7 +76,7 @@ def nominal_error(counts: tuple[int, ...], spent: tuple[float, ...], limit: floa
     return error or spent[-1]  # what cannot happen may be concluded from at any error
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1024)
 def _looked(
     counts: tuple[int, ...], spent: tuple[float, ...], chance: float
 ) -> tuple[int, NDArray[np.float64], float]:
