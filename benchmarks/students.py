@@ -1,6 +1,7 @@
 """What does a student keep of its teacher's score, and what does it save?
 
     python benchmarks/students.py FOLDER [--sets banking77 …] [--generating]
+    python benchmarks/students.py FOLDER --lora TASK … [--runs RUNS] [--decoders]
 
 FOLDER holds the public sets. Each is cut to the rows (and Banking77 to the intents) named below, so
 that a set takes some six minutes. The teacher is the bundled model: it reads the four nearest
@@ -14,6 +15,15 @@ single requests, $ that of
 a request on a machine at 0.20 USD an hour kept busy. The control, on the rows' own labels, shows
 what no teacher at all gives: how many times cheaper a student is, is only printed of a teacher that
 is proven better than that, on the same eval examples.
+
+With --lora the teacher is a LoRA adapter of the bundled model, trained by its recipe on all
+training examples of a task. Its students learn the same examples: an encoder that fills in the
+fields of the answer, and with --decoders language models with a quarter of the layers, taught by
+the answers, by the teacher's logits, and on their own answers. All are measured on every held-out
+example that is not for choosing, in one run and one process: the score, and the processor time of a
+request on one thread, alone and in batches (a machine that is busy with other work slows the clock,
+not this). A training that RUNS holds already, of the same recipe, base and rows, is taken from
+there.
 """
 
 from __future__ import annotations
@@ -22,23 +32,36 @@ import argparse
 import json
 import tempfile
 import time
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
+from statistics import fmean
 
+import numpy as np
+import torch
 import yaml
 
+from ladder.artefacts.inspection import hand_on
 from ladder.climb.opening import open_bench
+from ladder.economy.cost import machine_usd_per_1k
+from ladder.engines.base import Completion
 from ladder.evaluation.against_teacher import beside, over_control
 from ladder.evaluation.control import measure_control
-from ladder.evaluation.measure import measure
+from ladder.evaluation.cost import token_use
+from ladder.evaluation.measure import measure, units_of
 from ladder.evidence import Attempt, Candidate, Comparison, Measurement
 from ladder.inference.answer import answer
-from ladder.inference.outcome import scores_of
+from ladder.inference.outcome import Outcome, scores_of
+from ladder.inference.prompts import request_for
 from ladder.progress import Quiet
-from ladder.rungs import r1_prompt, r2_rag, r4_distill
+from ladder.rungs import r1_prompt, r2_rag, r3_lora, r4_distill
 from ladder.rungs.protocol import Bench
 from ladder.selection.race import race
 from ladder.task import load_task
+from ladder.training.launch import TEACHER
+from ladder.training.recipes import find_recipe
+from ladder.training.rows import plain_candidate, training_rows
 from ladder.training.teacher import teacher_of
 
 SETS = {
@@ -54,6 +77,8 @@ LABELS = {"banking77": 10}
 TRAIN_ROWS, TEST_ROWS, TAUGHT_ROWS = 1000, 500, 600
 """Rows kept of a set; training examples that the teacher answers."""
 DEV_ROWS, GATE_ROWS = 32, 200
+ALONE, WARM_UP, DRAWS = 60, 5, 10_000
+"""Requests that are timed one at a time, those before that are not; draws of a bootstrap."""
 EXAMPLES = 4
 LOWEST_GATE = 0.05
 """Everything passes: nothing is to be explained or fixed here, only measured."""
@@ -183,14 +208,160 @@ def run(folder: Path, name: str, generating: bool) -> None:
     print(f"  {time.perf_counter() - started:.0f} s in all", flush=True)
 
 
+@dataclass(frozen=True)
+class System:
+    """A system that has answered the eval examples."""
+
+    measured: Measurement
+    outcomes: list[Outcome]
+    alone: list[float]
+    """Processor seconds of requests that were answered one at a time."""
+    batched: float
+    """Processor seconds of a request among all of them."""
+
+
+def timed(bench: Bench, candidate: Candidate) -> System:
+    """Answer every eval example, then some of them one at a time; count processor time."""
+    evaluator, rows = bench.evaluator, bench.data.gate
+    engine = evaluator.engine(candidate)
+    alone_rows = [request_for(evaluator, candidate, row, engine) for row in rows[:ALONE]]
+    list(engine.engine.complete(alone_rows[:WARM_UP]))
+    before = time.process_time()
+    outcomes = answer(evaluator, candidate, rows)
+    batched = (time.process_time() - before) / len(rows)
+    alone = []
+    for request in [*alone_rows[:WARM_UP], *alone_rows]:
+        before = time.process_time()
+        list(engine.engine.complete([request]))
+        alone.append(time.process_time() - before)
+    alone = alone[WARM_UP:]
+    measured = Measurement(
+        score=units_of(evaluator, outcomes).estimate(evaluator.task.gate.confidence),
+        cost_usd_per_1k=machine_usd_per_1k(fmean(alone), evaluator.task.hardware.usd_per_hour),
+        tokens=token_use([o for o in outcomes if o.score is not None]),
+        build=candidate.build,
+    )
+    return System(measured, outcomes, alone, batched)
+
+
+def times_cheaper(teacher: System, student: System) -> tuple[float, float, float]:
+    """Return how many times less a request takes alone, with its 95 % bootstrap interval.
+
+    Both answered the same rows, so that these are drawn together.
+    """
+    pairs = np.array([teacher.alone, student.alone])
+    draws = np.random.default_rng(0).integers(0, pairs.shape[1], (DRAWS, pairs.shape[1]))
+    sums = pairs[:, draws].sum(-1)
+    low, high = np.quantile(sums[0] / sums[1], [0.025, 0.975])
+    return float(pairs[0].sum() / pairs[1].sum()), float(low), float(high)
+
+
+def decoders(bench: Bench, teacher: Candidate) -> Iterator[Candidate]:
+    """Train language models with a quarter of the layers, in three ways."""
+    trainer, task = bench.trainer, bench.task
+    plain = plain_candidate(bench.evaluator, r4_distill.NAME)
+    rows = training_rows(bench.evaluator, plain, [(s, s.target) for s in bench.data.train])
+    start = trainer.student()
+    sequence = find_recipe("distill_sequence", task.folder)
+    build = trainer.train(sequence, trainer.narrowed(start, rows), rows)
+    words = "of 30 layers, trimmed vocabulary, answers"
+    yield plain.but(model=f"hf:{build.folder}", description=words, build=build)
+    merged = Path(f"{teacher.adapter}-merged")
+    if not merged.is_dir():
+        hand_on(Path(str(teacher.adapter)), "merged", merged, None)
+    logits = find_recipe("distill_logits", task.folder)
+    build = trainer.train(logits, start, rows, {TEACHER: str(merged)})
+    words = "of 30 layers, logits"
+    yield plain.but(model=f"hf:{build.folder}", description=words, build=build)
+    policy = find_recipe("distill_on_policy", task.folder)
+    prompts = [{"prompt": row["prompt"]} for row in rows]
+    fields = {TEACHER: str(merged), "max_steps": "30"}
+    build = trainer.train(policy, Path(str(build.folder)), prompts, fields)
+    words = "of 30 layers, logits, then on-policy"
+    yield plain.but(model=f"hf:{build.folder}", description=words, build=build)
+
+
+def encoder_of(bench: Bench) -> list[Candidate]:
+    """Fine-tune the rung's encoder on the rows' own targets, which the teacher has learnt too."""
+    taught = [Outcome(row, row.target, Completion(row.target)) for row in bench.data.train]
+    return r4_distill.encoder_students(bench, taught)
+
+
+def run_lora(folder: Path, path: Path, runs: Path, with_decoders: bool) -> None:
+    """Print the table of one task whose teacher is an adapter."""
+    with tempfile.TemporaryDirectory() as scratch:
+        task = load_task(path, data_root=folder)
+        bench = open_bench(task, runs, Told(), cache=Path(scratch) / "completions.sqlite")
+        data = bench.data
+        held_out = replace(data, gate=(*data.gate, *data.sealed), sealed=())
+        bench = replace(bench, evaluator=bench.evaluator.with_data(held_out))
+        train = data.train[: task.training.max_rows]
+        adapter = r3_lora.with_adapter(bench, plain_candidate(bench.evaluator, "lora"), train)
+        print(
+            f"{task.name}: {len(train)} training examples, {len(bench.data.gate)} eval examples, "
+            f"{torch.get_num_threads()} thread"
+        )
+        control, unaided = measure_control(bench.evaluator)
+        for reference in control.lines if control else ():
+            print(f"  control: {reference.name:35} {reference.score.mean:.3f}")
+        teacher = timed(bench, adapter)
+        print(system_line("teacher: LoRA adapter", teacher), flush=True)
+        scores = scores_of(teacher.outcomes)
+        over = over_control(bench.evaluator, "distill", scores, unaided)
+        print(f"    {against(over)}")
+        made: Iterator[Candidate] = iter(encoder_of(bench))
+        for student in chain(made, decoders(bench, adapter) if with_decoders else ()):
+            found = timed(bench, student)
+            print(system_line(student.description, found))
+            pair = (found.measured, scores_of(found.outcomes)), (teacher.measured, scores)
+            kept = beside(bench.evaluator, "lora", *pair, over)
+            if kept:
+                print(f"    kept {kept.kept:.1%} ({kept.low:.1%} to {kept.high:.1%}) of the score")
+            if kept and kept.worth_having:
+                times, low, high = times_cheaper(teacher, found)
+                print(
+                    f"    {times:.1f} x cheaper alone ({low:.1f} to {high:.1f}, "
+                    f"n {len(found.alone)}), {teacher.batched / found.batched:.1f} x in batches",
+                    flush=True,
+                )
+        bench.evaluator.models.cache.close()
+
+
+def system_line(name: str, found: System) -> str:
+    """Return a system's own figures: score, other scores, processor time, what training took."""
+    score, answered = found.measured.score, [o for o in found.outcomes if o.score is not None]
+    others = {key: fmean(o.others[key] or 0.0 for o in answered) for key in answered[0].others}
+    more = "".join(f", {key} {value:.3f}" for key, value in others.items())
+    build = found.measured.build
+    return (
+        f"  {name:44} {score.mean:.3f} ({score.low:.3f}–{score.high:.3f}){more}; "
+        f"{1000 * fmean(found.alone):.1f} ms alone, {1000 * found.batched:.1f} ms in batches; "
+        f"trained in {build.seconds:.0f} s"
+    )
+
+
+class Told(Quiet):
+    """Says what is said, and draws no bars."""
+
+    def say(self, text: str) -> None:
+        """Print a line."""
+        print(text, flush=True)
+
+
 def main() -> None:
-    """Measure each set."""
+    """Measure each set, or each task."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--sets", nargs="*", default=list(SETS)[:2])
     parser.add_argument("--generating", action="store_true")
+    parser.add_argument("--lora", nargs="*", type=Path, default=[], metavar="TASK")
+    parser.add_argument("--runs", type=Path, default=Path("runs"))
+    parser.add_argument("--decoders", action="store_true")
     given = parser.parse_args()
-    for name in given.sets:
+    torch.set_num_threads(1)
+    for path in given.lora:
+        run_lora(given.folder, path, given.runs, given.decoders)
+    for name in () if given.lora else given.sets:
         run(given.folder, name, given.generating)
 
 

@@ -352,6 +352,7 @@ def test_a_recipe_says_how_to_start_it_and_has_known_keys(path):
         "distill_logits.py": (SFTConfig, teaching),
         "distill_on_policy.py": (DistillationConfig,),
         "student_label.py": (program("student_label").Head,),
+        "student_encoder.py": (program("student_encoder").Encoder,),
     }
     values = yaml.safe_load(path.read_text())
     first = path.read_text().splitlines()[0]

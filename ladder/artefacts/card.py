@@ -23,7 +23,12 @@ from ladder.json_values import is_finite
 from ladder.wording import code, duration, fenced, in_markdown, span
 
 CARD = "README.md"
-LIBRARIES = {"adapter": "peft", "head": "escalation-ladder", "model": "transformers"}
+LIBRARIES = {
+    "adapter": "peft",
+    "encoder": "escalation-ladder",
+    "head": "escalation-ladder",
+    "model": "transformers",
+}
 TAGS = {"adapter": "text-generation", "head": "text-classification", "model": "text-generation"}
 RECORD = "training.json"
 FIGURES = ("seconds", "tokens", "peak_memory_mb", "peak_gpu_memory_mb")
@@ -95,7 +100,11 @@ def model_card(
         pipeline_tag=TAGS.get(passport.kind),
         tags=["escalation-ladder", passport.recipe],
     )
-    whats = {"adapter": "An adapter for", "head": "A linear classifier on"}
+    whats = {
+        "adapter": "An adapter for",
+        "encoder": "An encoder that fills in the fields of an answer, trained from",
+        "head": "A linear classifier on",
+    }
     what = whats.get(passport.kind, "A model trained from")
     at = f" at revision {code(revision)}" if revision else ""
     made = f"made by the recipe {code(passport.recipe)}"
@@ -137,9 +146,10 @@ def _loading(name: str, passport: Passport) -> str:
         "",
         f"model = AutoModel.from_pretrained({quoted(name)})",
     ]
-    reference = quoted(f"head:{name}")
-    head = ["from ladder.engines import open_engine", "", f"engine = open_engine({reference})"]
-    lines = {"adapter": adapter, "model": whole, "head": head, "other": other}[passport.kind]
+    reference = quoted(f"{passport.kind}:{name}")
+    own = ["from ladder.engines import open_engine", "", f"engine = open_engine({reference})"]
+    known = {"adapter": adapter, "encoder": own, "head": own, "model": whole, "other": other}
+    lines = known[passport.kind]
     check = code(f"ladder passport {shlex.quote(name)}")
     said = f"{check} checks that it is what it was, and answers as it did."
     return "\n".join([*fenced("\n".join(lines), "python"), "", *_asking(passport), said, ""])

@@ -12,13 +12,13 @@ from ladder.artefacts.canaries import choose_prompts, take_canaries
 from ladder.artefacts.card import RECORD
 from ladder.engines.bundled import bundled_name
 from ladder.engines.local import ADAPTER, LocalEngine
-from ladder.engines.passport import HEAD, PASSPORT, parts_of, read_settings
+from ladder.engines.passport import ENCODER, HEAD, PASSPORT, parts_of, read_settings
 from ladder.evidence import Canaries, Passport
 from ladder.files import digest_of, file_digest, write_whole
 from ladder.hardware import versions
 from ladder.wording import in_json
 
-Kind = Literal["adapter", "model", "head", "other"]
+Kind = Literal["adapter", "encoder", "model", "head", "other"]
 FEWEST_ALIKE = 10
 """Fewer prompts might share words of their rows, which have no place on a card."""
 OWN_CODE = "trust_remote_code"
@@ -100,9 +100,11 @@ def _beginning(texts: Sequence[str]) -> str:
 
 
 def kind_of(folder: Path) -> Kind:
-    """Tell what a folder holds: an adapter, a language model, or something else."""
+    """Tell what a folder holds: an adapter, a language model, a classifier, or something else."""
     if all((folder / name).is_file() for name in HEAD):
         return "head"
+    if all((folder / name).is_file() for name in ENCODER):
+        return "encoder"
     for name, kind, field in (
         (ADAPTER, "adapter", "task_type"),
         ("config.json", "model", "architectures"),
@@ -136,7 +138,7 @@ def _canaries(
     rows: Sequence[Mapping[str, Any]],
     own_code: bool,
 ) -> Canaries | None:
-    if base is None or kind in ("head", "other"):
+    if base is None or kind in ("encoder", "head", "other"):
         return None
     prompts = choose_prompts(rows)
     if not prompts:

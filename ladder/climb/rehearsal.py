@@ -53,6 +53,8 @@ ENDPOINT_SECONDS = 1.0 / 8
 """Seconds an endpoint's answer takes, with eight under way at once."""
 HEAD_SECONDS = 15.0
 """A linear classifier: starting, features of some thousand texts, and the solver."""
+ENCODER_SLOWDOWN = 1.8
+"""Tokens that the bundled base reads while an encoder of all-MiniLM-L6-v2's size learns one."""
 EFFICIENCY = 0.85
 """Rows of mixed lengths, a few at a time, reach so much of the probed speed."""
 PLAYS = 3
@@ -189,7 +191,7 @@ class RehearsedTrainer:
         overrides: Mapping[str, str] | None = None,
     ) -> Build:
         """Count what the recipe would read."""
-        if recipe.rows == "labels":  # a linear classifier
+        if recipe.rows == "labels" and not recipe.about.fills_fields:  # a linear classifier
             self.models.foresee(Asked(seconds=HEAD_SECONDS))
             return Build(seconds=HEAD_SECONDS, folder=REHEARSED)
         depth = KEPT_SHARE if start and start.name == "student" else 1.0
@@ -197,7 +199,8 @@ class RehearsedTrainer:
         engine = self.models.engine(self.models.task.models.base)
         read = sum(engine.count_tokens(text) for row in rows for text in texts_of(row))
         tokens = round(read * float(settings.get("num_train_epochs", 3)))
-        seconds = START_SECONDS + depth * slowdown(settings) * tokens / self.speed.read
+        times = ENCODER_SLOWDOWN if recipe.about.fills_fields else depth * slowdown(settings)
+        seconds = START_SECONDS + times * tokens / self.speed.read
         self.models.foresee(Asked(tokens=tokens, seconds=seconds))
         return Build(seconds=seconds, train_tokens=tokens, folder=REHEARSED)
 

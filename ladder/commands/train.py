@@ -23,7 +23,13 @@ from ladder.task import Task
 from ladder.training.launch import PICTURE, TEACHER
 from ladder.training.preferences import preference_rows
 from ladder.training.recipes import Recipe, RowKind, find_recipe
-from ladder.training.rows import label_rows, plain_candidate, training_rows, unseen_labels
+from ladder.training.rows import (
+    answer_kind,
+    label_rows,
+    plain_candidate,
+    training_rows,
+    unseen_labels,
+)
 from ladder.training.teacher import teacher_of
 from ladder.wording import duration
 
@@ -56,14 +62,15 @@ def train_task(
     else:
         answered = _answered(bench, found)
         rows = ROWS[found.rows](bench.evaluator, answered)
-    fields = {**_teacher(bench, found), **overrides}
+    told_form = {"answer": answer_kind(task)} if found.about.fills_fields else {}
+    fields = {**_teacher(bench, found), **told_form, **overrides}
     build = bench.trainer.train(found, _start(bench, found, rows), rows, fields)
     bench.evaluator.models.cache.close()
     record = read_training(Path(str(build.folder)))
     curve = record.get("loss_curve") or []
     never = (
         unseen_labels(bench.evaluator, [text for _, text in answered])
-        if found.rows == "labels"
+        if found.rows == "labels" and bench.data.labels
         else ""
     )
     return [

@@ -108,6 +108,14 @@ def _head(
     return ClassifierEngine(beside / _file(name, place))
 
 
+def _encoder(
+    name: str, place: str | None, adapter: Path | None, beside: Path, own_code: bool
+) -> Engine:
+    from ladder.engines.encoder import EncoderEngine
+
+    return EncoderEngine(beside / _file(name, place))
+
+
 def _file(name: str, place: str | None) -> str:
     """Return the name of a file or a folder, which is nowhere but here: an `@` is part of it."""
     return name if place is None else f"{name}@{place}"
@@ -137,6 +145,7 @@ ENGINES: dict[str, Kind] = {
     "openai": Kind(_openai, served=True, fault=_no_address, greet=_greet_openai),
     "replay": Kind(_replay),
     "head": Kind(_head),
+    "encoder": Kind(_encoder),
 }
 
 

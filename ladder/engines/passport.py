@@ -14,6 +14,8 @@ from ladder.files import digest_of, folder_digests, read_record, read_text
 PASSPORT = "passport.json"
 HEAD = ("head.json", "head.npz")
 """What a linear classifier consists of."""
+ENCODER = ("form.json", "heads.safetensors")
+"""What an encoder that fills in fields has beside its own files."""
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 PLACES = ("base_model_name_or_path", "_name_or_path", "_model_name_or_path")
 """Fields of a config that say where something lay, not what it is."""
@@ -43,7 +45,7 @@ def parts_of(folder: Path) -> dict[str, str]:
 
     The parts are those that answers depend on: weights, config, tokenizer, chat template.
     """
-    weights = [*(path.name for path in folder.glob("*.safetensors")), *HEAD]
+    weights = [*(path.name for path in folder.glob("*.safetensors")), *HEAD, ENCODER[0]]
     settings = _json(folder / "tokenizer_config.json")
     template = folder / "chat_template.jinja"
     inside = settings.pop("chat_template", None)

@@ -37,8 +37,9 @@ class Passport(Record):
     ladder_version: str
     created: str
     """UTC, ISO 8601."""
-    kind: Literal["adapter", "model", "head", "other"]
-    """`head`, a linear classifier, and `other` have no canaries: they write no tokens."""
+    kind: Literal["adapter", "encoder", "model", "head", "other"]
+    """`encoder`, which fills in fields, `head`, a linear classifier, and `other` have no canaries:
+    they write no tokens."""
     parts: dict[str, str]
     """Part of the artefact (weights, config, tokenizer, chat template) -> digest."""
     base: str

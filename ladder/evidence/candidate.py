@@ -85,7 +85,8 @@ class Candidate(Record):
     description: str
     """The candidate in a few words."""
     model: ModelRef
-    """An engine reference: bundled:…, hf:…, openai:… or head:<folder> (a linear classifier)."""
+    """An engine reference: bundled:…, hf:…, openai:…, head:<folder> (a linear classifier)
+    or encoder:<folder> (it fills in fields)."""
     adapter: str | None = None
     form: Literal["chat", "plain"] = "plain"
     wording: tuple[str, str] = ("Input", "Answer")

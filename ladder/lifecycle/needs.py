@@ -81,7 +81,7 @@ def _set_here(models: list[ModelRef], places: list[Place]) -> Iterator[str]:
 
 def _nearby(models: list[ModelRef], places: list[Place], task: Task) -> Iterator[str]:
     yield from (str(place) for place in places if place.here or _is_private(place.host))
-    named = [model.name for model in models if model.kind in ("hf", "replay", "head")]
+    named = [model.name for model in models if model.kind in ("hf", "replay", "head", "encoder")]
     yield from (name for name in (*named, *task.data.files().values()) if name[:1] in ("/", "~"))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ladder.economy.cost import machine_usd
 from ladder.economy.machines import rent_above_gate
+from ladder.engines.fields import make_form
 from ladder.evidence import Build, Candidate, Control, Gap
 from ladder.gate.verdict import score_holds
 from ladder.inference.answer import answer
@@ -20,13 +21,21 @@ from ladder.samples.data import Data
 from ladder.task import RungName, Task
 from ladder.training.launch import training_missing
 from ladder.training.recipes import find_recipe
-from ladder.training.rows import label_rows, plain_candidate, training_rows, unseen_labels
+from ladder.training.rows import (
+    answer_kind,
+    label_rows,
+    plain_candidate,
+    training_rows,
+    unseen_labels,
+)
 from ladder.training.teacher import teacher_of
 
 NAME: RungName = "distill"
 TRAINS: Trains = "student"
 FIXES: frozenset[Gap] = frozenset({"skill", "cost"})
 LEAST_INPUTS = 40
+TOKENIZER = "tokenizer.json"
+"""What tells where a token stands in a text."""
 
 
 def needs(task: Task, data: Data) -> str | None:
@@ -111,6 +120,8 @@ def first_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
     students = [_generating_student(bench, teacher, taught)] if _has_student(bench) else []
     if bench.data.labels and len(Counter(o.text for o in taught)) > 1:
         students += label_students(bench, taught)
+    if not _reads_documents(teacher):
+        students += encoder_students(bench, taught)
     return students
 
 
@@ -132,9 +143,7 @@ def _generating_student(bench: Bench, teacher: Candidate, taught: Sequence[Outco
     folder = bench.trainer.student()
     reads = teacher.retrieval
     if reads is not None:
-        reads_documents = reads.source in ("documents", "both")
-        documents = reads.but(source="documents")
-        reads = documents if reads_documents else None
+        reads = reads.but(source="documents") if _reads_documents(teacher) else None
     candidate = plain_candidate(bench.evaluator, NAME).but(model=f"hf:{folder}", retrieval=reads)
     rows = training_rows(bench.evaluator, candidate, [(o.sample, o.text) for o in taught])
     recipe = find_recipe("distill_sequence", bench.task.folder)
@@ -146,6 +155,42 @@ def _generating_student(bench: Bench, teacher: Candidate, taught: Sequence[Outco
         description=f"{words}, {described}",
         build=_with_costs(bench, build, taught),
     )
+
+
+def _reads_documents(teacher: Candidate) -> bool:
+    return teacher.retrieval is not None and teacher.retrieval.source in ("documents", "both")
+
+
+def encoder_students(bench: Bench, taught: Sequence[Outcome]) -> list[Candidate]:
+    """Fine-tune the embedding model to fill in the fields of the teacher's answers.
+
+    Returns:
+        nothing where there is no embedding model with a config and a fast tokenizer, or where the
+        answers are no fields: texts that have to be written.
+    """
+    start = bench.trainer.embedding()
+    kind = answer_kind(bench.task)
+    if start is None or not all((start / name).is_file() for name in ("config.json", TOKENIZER)):
+        return []
+    try:
+        form = make_form([o.sample.input for o in taught], [o.text for o in taught], kind)
+    except ValueError as error:
+        bench.evaluator.watch.say(f"  no encoder can learn this: {error}")
+        return []
+    rows = label_rows([(o.sample, o.text) for o in taught])
+    recipe = find_recipe("student_encoder", bench.task.folder)
+    build = bench.trainer.train(recipe, start, rows, {"answer": kind})
+    copied = sum(field.copied for field in form.fields)
+    fields = f"{len(form.fields)} field{'s' * (len(form.fields) != 1)}"
+    return [
+        Candidate(
+            rung=NAME,
+            description=f"encoder, {fields}" + (f", {copied} copied" if copied else ""),
+            model=f"encoder:{build.folder}",
+            decoding="free",
+            build=_with_costs(bench, build, taught),
+        )
+    ]
 
 
 def label_students(bench: Bench, taught: Sequence[Outcome]) -> list[Candidate]:

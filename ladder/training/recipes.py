@@ -35,9 +35,12 @@ class Program:
     """What lies beside it; a copied program takes it along."""
     reads_teacher: bool = False
     """Whether it reads a teacher's own weights; else what a teacher has answered."""
+    fills_fields: bool = False
+    """Whether it is told what the task's answers are (`training.rows.answer_kind`)."""
 
 
 PREFERENCE = (*SHARED, "preference.py")
+LABELLED = ("rows.py", "running.py", "settings.py", "template.py")
 PROGRAMS: Mapping[str, Program] = {
     "sft.py": Program("answers"),
     "dpo.py": Program("pairs", PREFERENCE),
@@ -45,7 +48,8 @@ PROGRAMS: Mapping[str, Program] = {
     "kto.py": Program("graded", PREFERENCE),
     "distill_logits.py": Program("answers", reads_teacher=True),
     "distill_on_policy.py": Program("prompts", reads_teacher=True),
-    "student_label.py": Program("labels", ("rows.py", "running.py", "settings.py", "template.py")),
+    "student_label.py": Program("labels", LABELLED),
+    "student_encoder.py": Program("labels", (*LABELLED, "fields.py"), fills_fields=True),
 }
 FROM_A_TASK = frozenset(
     """
@@ -59,7 +63,7 @@ FROM_A_TASK = frozenset(
     lmbda loss_type label_smoothing desirable_weight undesirable_weight precompute_ref_log_probs
     precompute_ref_batch_size logging_steps logging_first_step save_strategy save_steps
     save_total_limit report_to disable_tqdm seed data_seed full_determinism C max_iter
-    distillation_weight loss_top_k remove_unused_columns padding_free
+    distillation_weight loss_top_k remove_unused_columns padding_free head_learning_rate
     """.split()  # noqa: SIM905 - read as words
 )
 """Fields that a recipe which comes with a task may set: none of them names a file, a host, a key or

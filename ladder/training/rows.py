@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ladder.engines.base import Request
+from ladder.engines.fields import Kind
 from ladder.evidence import Candidate
 from ladder.inference.evaluator import Evaluator
 from ladder.inference.forms import LABEL_WORDINGS, TEXT_WORDINGS
 from ladder.inference.prompts import request_for
 from ladder.samples.rows import Sample
-from ladder.task import RungName
+from ladder.task import RungName, Task
 
 
 def plain_candidate(evaluator: Evaluator, rung: RungName) -> Candidate:
@@ -65,6 +66,12 @@ LABELS_NAMED = 5
 def label_rows(answered: Sequence[tuple[Sample, str]]) -> list[dict[str, str]]:
     """Return what a classifier learns from."""
     return [{"text": sample.input, "label": text} for sample, text in answered]
+
+
+def answer_kind(task: Task) -> Kind:
+    """Return what an encoder takes a task's answers for: a number is a text of one word."""
+    kinds: dict[str, Kind] = {"label": "label", "json": "json"}
+    return kinds.get(task.answer.type, "text")
 
 
 def unseen_labels(evaluator: Evaluator, answers: Sequence[str]) -> str:

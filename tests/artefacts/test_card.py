@@ -26,7 +26,7 @@ def passport(kind: str, text: str) -> Passport:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", ["adapter", "model", "head", "other"])
+@pytest.mark.parametrize("kind", ["adapter", "encoder", "model", "head", "other"])
 def test_nothing_in_a_card_acts(kind):
     text = HOSTILE.replace("\ud800", "")
     card = model_card(text, passport(kind, text), RECORD, text, [f"{text} on 9 rows"])

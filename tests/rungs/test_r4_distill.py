@@ -45,7 +45,7 @@ def test_the_rungs_student_is_smaller_in_layers_and_in_vocabulary(
     assert generating.build.train_tokens > 0
     outcomes = answer(bench.evaluator, generating, bench.data.gate)
     assert [outcome.error for outcome in outcomes] == [None] * len(bench.data.gate)
-    assert {student.model.split(":")[0] for student in students[1:]} == {"head"}
+    assert {student.model.split(":")[0] for student in students[1:]} == {"head", "encoder"}
 
 
 @pytest.mark.long
@@ -64,7 +64,7 @@ def test_an_endpoint_teaches_a_named_student_and_label_students(
             assert r4_distill.unavailable(bench) is None
             students = r4_distill.first_stage(bench, None)
             kinds.append({found.model.split(":")[0] for found in students})
-    assert kinds == [{"head"}, {"hf", "head"}]
+    assert kinds == [{"head", "encoder"}, {"hf", "head", "encoder"}]
     models = {"base": endpoint, "teacher": endpoint}
     free = task_in(tmp_path, models=models, answer={"type": "text"})
     bench = open_bench(free, tmp_path / "runs", Quiet())
@@ -85,7 +85,7 @@ def test_a_teacher_not_proven_better_than_the_control_is_doubted_before_it_is_as
         best = attempt("prompt", "pass", candidate=chat(bench), comparisons=(over,))
         bench.history.add(best, {"row": 1.0})
         students = r4_distill.first_stage(bench, None)
-    assert {student.model.split(":")[0] for student in students} == {"head"}
+    assert {student.model.split(":")[0] for student in students} == {"head", "encoder"}
     doubts = [line for line in heard.said if "not proven better than the control" in line]
     assert len(doubts) == (claim != "better")
     assert all("(+0.01, -0.04 to +0.07, on 80 rows)" in line for line in doubts)
