@@ -1,7 +1,7 @@
 """What does a student keep of its teacher's score, and what does it save?
 
     python benchmarks/students.py FOLDER [--sets banking77 …] [--generating]
-    python benchmarks/students.py FOLDER --lora TASK … [--runs RUNS] [--decoders]
+    python benchmarks/students.py FOLDER --lora TASK … [--runs RUNS] [--adapter FOLDER]
 
 FOLDER holds the public sets. Each is cut to the rows (and Banking77 to the intents) named below, so
 that a set takes some six minutes. The teacher is the bundled model: it reads the four nearest
@@ -17,13 +17,12 @@ what no teacher at all gives: how many times cheaper a student is, is only print
 is proven better than that, on the same eval examples.
 
 With --lora the teacher is a LoRA adapter of the bundled model, trained by its recipe on all
-training examples of a task. Its students learn the same examples: an encoder that fills in the
-fields of the answer, and with --decoders language models with a quarter of the layers, taught by
-the answers, by the teacher's logits, and on their own answers. All are measured on every held-out
-example that is not for choosing, in one run and one process: the score, and the processor time of a
-request on one thread, alone and in batches (a machine that is busy with other work slows the clock,
-not this). A training that RUNS holds already, of the same recipe, base and rows, is taken from
-there.
+training examples of a task, or one that has learnt just these (--adapter, known by its passport).
+Its student learns the same examples: an encoder that fills in the fields of the answer. Both are
+measured on the same eval examples in one run and one process: the score, and the processor time of
+a request on one thread, alone and in batches (a machine that is busy with other work slows the
+clock, not so much this). A training that RUNS holds already, of the same recipe, base and rows, is
+taken from there.
 """
 
 from __future__ import annotations
@@ -32,9 +31,7 @@ import argparse
 import json
 import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import chain
 from pathlib import Path
 from statistics import fmean
 
@@ -42,15 +39,16 @@ import numpy as np
 import torch
 import yaml
 
-from ladder.artefacts.inspection import hand_on
 from ladder.climb.opening import open_bench
 from ladder.economy.cost import machine_usd_per_1k
 from ladder.engines.base import Completion
+from ladder.engines.passport import read_passport
 from ladder.evaluation.against_teacher import beside, over_control
 from ladder.evaluation.control import measure_control
 from ladder.evaluation.cost import token_use
 from ladder.evaluation.measure import measure, units_of
 from ladder.evidence import Attempt, Candidate, Comparison, Measurement
+from ladder.files import digest_of
 from ladder.inference.answer import answer
 from ladder.inference.outcome import Outcome, scores_of
 from ladder.inference.prompts import request_for
@@ -59,8 +57,7 @@ from ladder.rungs import r1_prompt, r2_rag, r3_lora, r4_distill
 from ladder.rungs.protocol import Bench
 from ladder.selection.race import race
 from ladder.task import load_task
-from ladder.training.launch import TEACHER
-from ladder.training.recipes import find_recipe
+from ladder.training.launch import read_build
 from ladder.training.rows import plain_candidate, training_rows
 from ladder.training.teacher import teacher_of
 
@@ -77,8 +74,8 @@ LABELS = {"banking77": 10}
 TRAIN_ROWS, TEST_ROWS, TAUGHT_ROWS = 1000, 500, 600
 """Rows kept of a set; training examples that the teacher answers."""
 DEV_ROWS, GATE_ROWS = 32, 200
-ALONE, WARM_UP, DRAWS = 60, 5, 10_000
-"""Requests that are timed one at a time, those before that are not; draws of a bootstrap."""
+WARM_UP, DRAWS = 3, 10_000
+"""Requests before those that are timed one at a time; draws of a bootstrap."""
 EXAMPLES = 4
 LOWEST_GATE = 0.05
 """Everything passes: nothing is to be explained or fixed here, only measured."""
@@ -220,28 +217,28 @@ class System:
     """Processor seconds of a request among all of them."""
 
 
-def timed(bench: Bench, candidate: Candidate) -> System:
-    """Answer every eval example, then some of them one at a time; count processor time."""
+def timed(bench: Bench, candidate: Candidate, alone: int) -> System:
+    """Answer every eval example, then so many of them one at a time; count processor time."""
     evaluator, rows = bench.evaluator, bench.data.gate
     engine = evaluator.engine(candidate)
-    alone_rows = [request_for(evaluator, candidate, row, engine) for row in rows[:ALONE]]
+    alone_rows = [request_for(evaluator, candidate, row, engine) for row in rows[:alone]]
     list(engine.engine.complete(alone_rows[:WARM_UP]))
     before = time.process_time()
     outcomes = answer(evaluator, candidate, rows)
     batched = (time.process_time() - before) / len(rows)
-    alone = []
+    taken = []
     for request in [*alone_rows[:WARM_UP], *alone_rows]:
         before = time.process_time()
         list(engine.engine.complete([request]))
-        alone.append(time.process_time() - before)
-    alone = alone[WARM_UP:]
+        taken.append(time.process_time() - before)
+    taken = taken[WARM_UP:]
     measured = Measurement(
         score=units_of(evaluator, outcomes).estimate(evaluator.task.gate.confidence),
-        cost_usd_per_1k=machine_usd_per_1k(fmean(alone), evaluator.task.hardware.usd_per_hour),
+        cost_usd_per_1k=machine_usd_per_1k(fmean(taken), evaluator.task.hardware.usd_per_hour),
         tokens=token_use([o for o in outcomes if o.score is not None]),
         build=candidate.build,
     )
-    return System(measured, outcomes, alone, batched)
+    return System(measured, outcomes, taken, batched)
 
 
 def times_cheaper(teacher: System, student: System) -> tuple[float, float, float]:
@@ -256,47 +253,38 @@ def times_cheaper(teacher: System, student: System) -> tuple[float, float, float
     return float(pairs[0].sum() / pairs[1].sum()), float(low), float(high)
 
 
-def decoders(bench: Bench, teacher: Candidate) -> Iterator[Candidate]:
-    """Train language models with a quarter of the layers, in three ways."""
-    trainer, task = bench.trainer, bench.task
-    plain = plain_candidate(bench.evaluator, r4_distill.NAME)
-    rows = training_rows(bench.evaluator, plain, [(s, s.target) for s in bench.data.train])
-    start = trainer.student()
-    sequence = find_recipe("distill_sequence", task.folder)
-    build = trainer.train(sequence, trainer.narrowed(start, rows), rows)
-    words = "of 30 layers, trimmed vocabulary, answers"
-    yield plain.but(model=f"hf:{build.folder}", description=words, build=build)
-    merged = Path(f"{teacher.adapter}-merged")
-    if not merged.is_dir():
-        hand_on(Path(str(teacher.adapter)), "merged", merged, None)
-    logits = find_recipe("distill_logits", task.folder)
-    build = trainer.train(logits, start, rows, {TEACHER: str(merged)})
-    words = "of 30 layers, logits"
-    yield plain.but(model=f"hf:{build.folder}", description=words, build=build)
-    policy = find_recipe("distill_on_policy", task.folder)
-    prompts = [{"prompt": row["prompt"]} for row in rows]
-    fields = {TEACHER: str(merged), "max_steps": "30"}
-    build = trainer.train(policy, Path(str(build.folder)), prompts, fields)
-    words = "of 30 layers, logits, then on-policy"
-    yield plain.but(model=f"hf:{build.folder}", description=words, build=build)
-
-
 def encoder_of(bench: Bench) -> list[Candidate]:
     """Fine-tune the rung's encoder on the rows' own targets, which the teacher has learnt too."""
     taught = [Outcome(row, row.target, Completion(row.target)) for row in bench.data.train]
     return r4_distill.encoder_students(bench, taught)
 
 
-def run_lora(folder: Path, path: Path, runs: Path, with_decoders: bool) -> None:
+def adapter_of(bench: Bench, given: Path | None) -> Candidate:
+    """Train the teacher on all training examples, or take an adapter that learnt these very rows.
+
+    Raises:
+        SystemExit: the adapter's passport says that it learnt others.
+    """
+    plain = plain_candidate(bench.evaluator, "lora")
+    if given is None:
+        return r3_lora.with_adapter(bench, plain, bench.data.train)
+    rows = training_rows(bench.evaluator, plain, [(s, s.target) for s in bench.data.train])
+    passport = read_passport(given)
+    if passport is None or passport.data != digest_of(rows):
+        raise SystemExit(f"{given} has no passport that says it learnt this task's rows")
+    print(f"teacher: {passport.recipe} of {passport.created}, as given; the rows are the same")
+    return plain.but(adapter=str(given), build=read_build(given))
+
+
+def run_lora(path: Path, given: argparse.Namespace) -> None:
     """Print the table of one task whose teacher is an adapter."""
     with tempfile.TemporaryDirectory() as scratch:
-        task = load_task(path, data_root=folder)
-        bench = open_bench(task, runs, Told(), cache=Path(scratch) / "completions.sqlite")
-        data = bench.data
-        held_out = replace(data, gate=(*data.gate, *data.sealed), sealed=())
-        bench = replace(bench, evaluator=bench.evaluator.with_data(held_out))
-        train = data.train[: task.training.max_rows]
-        adapter = r3_lora.with_adapter(bench, plain_candidate(bench.evaluator, "lora"), train)
+        task = load_task(path, data_root=given.folder)
+        bench = open_bench(task, given.runs, Told(), cache=Path(scratch) / "completions.sqlite")
+        few = replace(bench.data, gate=bench.data.gate[: given.eval_rows])
+        bench = replace(bench, evaluator=bench.evaluator.with_data(few))
+        adapter = adapter_of(bench, given.adapter)
+        train = bench.data.train
         print(
             f"{task.name}: {len(train)} training examples, {len(bench.data.gate)} eval examples, "
             f"{torch.get_num_threads()} thread"
@@ -304,14 +292,13 @@ def run_lora(folder: Path, path: Path, runs: Path, with_decoders: bool) -> None:
         control, unaided = measure_control(bench.evaluator)
         for reference in control.lines if control else ():
             print(f"  control: {reference.name:35} {reference.score.mean:.3f}")
-        teacher = timed(bench, adapter)
+        teacher = timed(bench, adapter, given.alone)
         print(system_line("teacher: LoRA adapter", teacher), flush=True)
         scores = scores_of(teacher.outcomes)
         over = over_control(bench.evaluator, "distill", scores, unaided)
         print(f"    {against(over)}")
-        made: Iterator[Candidate] = iter(encoder_of(bench))
-        for student in chain(made, decoders(bench, adapter) if with_decoders else ()):
-            found = timed(bench, student)
+        for student in encoder_of(bench):
+            found = timed(bench, student, given.alone)
             print(system_line(student.description, found))
             pair = (found.measured, scores_of(found.outcomes)), (teacher.measured, scores)
             kept = beside(bench.evaluator, "lora", *pair, over)
@@ -356,11 +343,13 @@ def main() -> None:
     parser.add_argument("--generating", action="store_true")
     parser.add_argument("--lora", nargs="*", type=Path, default=[], metavar="TASK")
     parser.add_argument("--runs", type=Path, default=Path("runs"))
-    parser.add_argument("--decoders", action="store_true")
+    parser.add_argument("--eval-rows", type=int, help="the first so many; default: all")
+    parser.add_argument("--alone", type=int, default=40, help="requests timed one at a time")
+    parser.add_argument("--adapter", type=Path, help="of the one TASK: trained before, on its rows")
     given = parser.parse_args()
     torch.set_num_threads(1)
     for path in given.lora:
-        run_lora(given.folder, path, given.runs, given.decoders)
+        run_lora(path, given)
     for name in () if given.lora else given.sets:
         run(given.folder, name, given.generating)
 
