@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -24,8 +24,8 @@ Span = tuple[int, int]
 
 ABSENT, COPY = "absent", "copied"
 COPIED_BEYOND_CHANCE = 0.05
-"""So much more often must values stand in their own row's input than in another's; a label is never
-copied, whatever stands there."""
+"""So much more often must values stand in their own row's input than in another's, if they do not
+nearly always; a label is never copied, whatever stands there."""
 FEW = 0.05
 """Of a copied field, so few values that do not stand in the input need no classifier."""
 MOST_WORDS = 8
@@ -54,6 +54,8 @@ class Form:
     fields: tuple[Field, ...]
     objects: tuple[Path, ...] = ()
     """Objects that each answer has, empty or not."""
+    in_text_order: bool = False
+    """The copied values of an object come in the order in which they stand in the input."""
 
     @property
     def chosen(self) -> tuple[Field, ...]:
@@ -81,7 +83,8 @@ def form_of(values: Mapping[str, Any]) -> Form:
         Field(tuple(each["path"]), tuple(each["values"]), bool(each["copied"]), bool(each["many"]))
         for each in values["fields"]
     )
-    return Form(values["kind"], fields, tuple(map(tuple, values["objects"])))
+    objects = tuple(map(tuple, values["objects"]))
+    return Form(values["kind"], fields, objects, bool(values["in_text_order"]))
 
 
 def choices_of(field: Field) -> tuple[str, ...]:
@@ -128,7 +131,20 @@ def make_form(texts: Sequence[str], answers: Sequence[str], kind: Kind) -> Form:
     paths = list(dict.fromkeys(path for _, values in known for path in values))
     objects = _objects([values for _, values in known])
     fields = [_field(path, known) for path in paths if path not in objects]
-    return Form(kind, tuple(fields), tuple(objects))
+    copied = {field.path for field in fields if field.copied}
+    ordered = [_in_text_order(text, values, copied) for text, values in known]
+    in_order = sum(ordered) >= LEAST_EXPLAINED * len(ordered)
+    return Form(kind, tuple(fields), tuple(objects), in_order)
+
+
+def _in_text_order(text: str, values: Mapping[Path, Any], copied: Collection[Path]) -> bool:
+    """Tell whether the copied values of each object stand in the text in their own order."""
+    starts: dict[Path, list[int]] = {}
+    for path, value in values.items():
+        spans = spans_of(text, value) if path in copied else None
+        if spans:
+            starts.setdefault(path[:-1], []).append(min(spans)[0])
+    return all(found == sorted(found) for found in starts.values())
 
 
 def _of_one_length(known: list[tuple[str, dict[Path, Any]]]) -> list[tuple[str, dict[Path, Any]]]:
@@ -159,7 +175,8 @@ def _field(path: Path, known: Sequence[tuple[str, Mapping[Path, Any]]]) -> Field
     rows = [(text, values[path]) for text, values in known if path in values]
     own = [spans_of(text, value) is not None for text, value in rows]
     others = [spans_of(rows[at - 1][0], value) is not None for at, (_, value) in enumerate(rows)]
-    copied = bool(path) and (sum(own) - sum(others)) / len(rows) >= COPIED_BEYOND_CHANCE
+    beyond_chance = (sum(own) - sum(others)) / len(rows) >= COPIED_BEYOND_CHANCE
+    copied = bool(path) and (beyond_chance or sum(own) >= LEAST_EXPLAINED * len(rows))
     left = [value for (_, value), there in zip(rows, own, strict=True) if not (copied and there)]
     if copied and len(left) <= FEW * len(rows):
         left = []
@@ -237,11 +254,16 @@ def write_answer(form: Form, found: Mapping[Path, Any]) -> str:
     if form.kind == "text":
         return " ".join(str(found[field.path]) for field in form.fields if field.path in found)
     answer: dict[str, Any] = {}
+    left = [path for path in found if path]
+    for field in form.fields:  # the objects in their usual order, what is in one as it was found
+        parent = field.path[:-1]
+        if parent in form.objects:
+            _place(answer, parent)
+        for path in [path for path in left if path[:-1] == parent and field.path in found]:
+            _place(answer, parent)[path[-1]] = found[path]
+            left.remove(path)
     for path in form.objects:
         _place(answer, path)
-    for field in form.fields:
-        if field.path in found:
-            _place(answer, field.path[:-1])[field.path[-1]] = found[field.path]
     return json.dumps(answer, ensure_ascii=False)
 
 
@@ -269,6 +291,7 @@ def decide(
     """
     spans = _spans(form, words, tags)
     found: dict[Path, Any] = {}
+    starts: dict[Path, int] = {}
     number = 0
     for at, field in enumerate(form.fields):
         there = [text[start:end] for start, end, _ in spans.get(at, ())]
@@ -287,7 +310,14 @@ def decide(
         if best is not None:
             several = field.many and len(there) > 1
             found[field.path] = there if several else text[best[0] : best[1]]
-    return found
+            starts[field.path] = spans[at][0][0] if several else best[0]
+    return _ordered(found, starts) if form.in_text_order else found
+
+
+def _ordered(found: Mapping[Path, Any], starts: Mapping[Path, int]) -> dict[Path, Any]:
+    """Return values with those copied in the order of the text, in the places that they had."""
+    copied = iter(sorted(starts, key=starts.__getitem__))
+    return {path: found[path] for path in (next(copied) if p in starts else p for p in found)}
 
 
 def _spans(

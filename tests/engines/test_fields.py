@@ -89,6 +89,24 @@ def test_what_a_row_teaches_gives_its_answer_again() -> None:
         assert json.loads(as_taught(form, text, answer)) == json.loads(answer)
 
 
+def test_values_come_in_the_order_in_which_rows_have_them() -> None:
+    rows = {
+        "send Ann to Bergen": {"do": "travel", "at": {"who": "Ann", "place": "Bergen"}},
+        "to Oslo goes Bo": {"do": "travel", "at": {"place": "Oslo", "who": "Bo"}},
+        "Eve stays in Rome": {"do": "stay", "at": {"who": "Eve", "place": "Rome"}},
+        "stay there": {"do": "stay", "at": {}},
+    }
+    answers = list(map(json.dumps, rows.values()))
+    form = make_form(list(rows), answers, "json")
+    assert form.in_text_order
+    for text, answer in zip(rows, answers, strict=True):
+        assert as_taught(form, text, answer) == answer
+    swapped = [json.dumps({"last": t.split()[-1], "first": t.split()[0]}) for t in rows]
+    form = make_form(list(rows), swapped, "json")
+    assert not form.in_text_order
+    assert [as_taught(form, t, a) for t, a in zip(rows, swapped, strict=True)] == swapped
+
+
 def test_words_of_a_text_are_fields_and_a_number_is_copied_or_known() -> None:
     spelt = {"3": "three", "12": "a dozen", "40": "forty"}
     texts, answers = [], []
