@@ -184,31 +184,39 @@ def graded(kind: str, mean: float, draw: np.random.Generator) -> Iterator[NDArra
     for _ in range(CLIMBS):
         if kind == "beta":
             yield draw.beta(4 * mean, 4 * (1 - mean), 400)
+        elif kind == "mixed":  # four of five are right or wrong
+            yield np.where(draw.random(400) < 0.8, draw.random(400) < mean, mean)
+        elif kind == "skew":  # nearly all alike, and one in twenty nothing
+            yield np.where(draw.random(400) < 0.05, 0.0, mean / 0.95)
         else:
             yield draw.binomial(4, mean, 400) / 4
 
 
-def by_bets(scores: NDArray[np.float64]) -> int:
-    """Return the rows of the program's verdict."""
+def by_bets(scores: NDArray[np.float64]) -> tuple[int, bool]:
+    """Return the rows of the program's verdict, and whether it is a pass."""
     row = scores.tolist()
-    return judge_in_looks(lambda n: (row[:n], None), looks(400), LIMIT, Budget((ERROR,)))[1][-1]
+    found, seen = judge_in_looks(lambda n: (row[:n], None), looks(400), LIMIT, Budget((ERROR,)))
+    return seen[-1], found.verdict == "pass"
 
 
-def by_union(scores: NDArray[np.float64]) -> int:
-    """Return the rows of a verdict by a bound of its own at each look, as it was before."""
+def by_union(scores: NDArray[np.float64]) -> tuple[int, bool]:
+    """Return the same of a verdict by a bound of its own at each look, as it was before."""
     counts = (25, 50, 100, 200, 400)
     for look, count in enumerate(counts):
         error, seen = error_at_look(look, len(counts), ERROR), scores[:count]
-        if lower_bound(seen, error) >= LIMIT or upper_bound(seen, error) < LIMIT:
-            return count
-    return counts[-1]
+        if lower_bound(seen, error) >= LIMIT:
+            return count, True
+        if upper_bound(seen, error) < LIMIT:
+            return count, False
+    return counts[-1], False
 
 
-def by_oracle(scores: NDArray[np.float64], stake: float) -> int:
-    """Return the rows at the program's looks of one who always bets a stake."""
+def by_oracle(scores: NDArray[np.float64], stake: float) -> tuple[int, bool]:
+    """Return the same, at the program's looks, of one who always bets a stake."""
     capital = np.maximum.accumulate(np.cumsum(np.log1p(stake * (scores - LIMIT))))
     clear = (count for count in looks(400) if capital[count - 1] >= math.log(1 / ERROR))
-    return next(clear, 400)
+    rows = next(clear, 0)
+    return rows or 400, rows > 0
 
 
 def best_stake(kind: str, mean: float) -> float:
@@ -223,17 +231,21 @@ def best_stake(kind: str, mean: float) -> float:
 
 
 def compare_graded() -> None:
-    """Print the rows of a verdict on graded scores above the gate."""
-    print(f"\ngraded scores, gate {LIMIT}, error {ERROR}, {CLIMBS} simulations: rows on average")
-    print(f"{'':48}{'union':>8}{'bets':>8}{'oracle':>8}  bets / oracle")
-    for kind in ("parts", "beta"):
+    """Print the rows of a verdict on graded scores above the gate, and how often they pass."""
+    print(f"\ngraded scores, gate {LIMIT}, error {ERROR}, {CLIMBS} simulations: rows, and passes")
+    print(f"{'':30}{'union':>14}{'bets':>14}{'oracle':>14}  rows, bets / oracle")
+    for kind in ("parts", "beta", "mixed", "skew"):
         for mean in TRUTHS[:2]:
-            rows = list(graded(kind, mean, np.random.default_rng(2)))
-            stake = best_stake(kind, mean)
-            union, bets = np.mean([by_union(r) for r in rows]), np.mean([by_bets(r) for r in rows])
-            oracle = np.mean([by_oracle(r, stake) for r in rows])
-            name = f"{kind}, true mean {mean}"
-            print(f"{name:48}{union:8.0f}{bets:8.0f}{oracle:8.0f}  {bets / oracle:.2f}")
+            drawn, stake = (
+                list(graded(kind, mean, np.random.default_rng(2))),
+                best_stake(kind, mean),
+            )
+            found = [
+                np.mean([way(scores) for scores in drawn], axis=0)
+                for way in (by_union, by_bets, lambda scores, s=stake: by_oracle(scores, s))
+            ]
+            shown = "".join(f"{rows:8.0f}{100 * passes:4.0f} %" for rows, passes in found)
+            print(f"{f'{kind}, true mean {mean}':30}{shown}  {found[1][0] / found[2][0]:.2f}")
 
 
 if __name__ == "__main__":
