@@ -84,12 +84,52 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing els
 
 
 @app.command()
-def init(folder: Annotated[Path, typer.Argument(help="A new folder.")] = Path("my-task")) -> None:
-    """Write a small task to start from."""
-    from ladder.commands.init import write_starter
+def init(  # noqa: PLR0913 - each is an option of the command line
+    places: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[DATA [TEST_DATA]] [FOLDER]",
+            help="A file of rows (or two: train and test) and a new folder; without rows, a small "
+            "task to start from.",
+        ),
+    ] = None,
+    documents: Annotated[
+        Path | None,
+        typer.Option(help="What may be read: a file of rows, or a folder of .txt and .md files."),
+    ] = None,
+    target: Annotated[str, typer.Option(help="The column with the right answer.")] = "",
+    column: Annotated[str, typer.Option("--input", help="The column that is answered.")] = "",
+    answer: Annotated[str, typer.Option(help="label, text, number or json.")] = "",
+    goal: Annotated[str, typer.Option(help="What the task is, in a sentence.")] = "",
+    min_score: Annotated[
+        float | None, typer.Option(help="The least score to pass, 0 to 1.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Take what is proposed.")] = False,
+) -> None:
+    """Write a task for a file of rows, read off the rows; or a small one to start from."""
+    from ladder.commands.init import init_from_rows, is_data, write_starter
+    from ladder.commands.proposal import Talk, Wishes
 
-    write_starter(folder)
-    _tell(f"Wrote {folder / 'task.yaml'} and its rows. Next: ladder check {folder}/task.yaml")
+    there = places or [Path("my-task")]
+    wishes = Wishes(goal, min_score, target, column, answer, documents, yes)
+    if any(map(is_data, there)):
+        from rich.console import Console
+
+        from ladder.report.live import Live
+
+        ask = _asked if sys.stdin.isatty() else None
+        init_from_rows(there, wishes, Talk(_tell, Live(Console(stderr=True)), ask))
+        return
+    if wishes != Wishes(takes_proposals=yes) or len(there) > 1:
+        raise typer.BadParameter("name a file of rows first: ladder init rows.csv")
+    write_starter(there[0])
+    path = there[0] / "task.yaml"
+    _tell(f"Wrote {path} and its rows. Next: ladder check {path}")
+
+
+def _asked(question: str, proposal: str) -> str:
+    """Ask the person at the terminal."""
+    return str(typer.prompt(harmless(question), default=harmless(proposal) or None))
 
 
 @app.command()

@@ -7,14 +7,13 @@ from statistics import fmean
 
 from ladder.language.words import comparable, count_words
 from ladder.samples.data import Data
+from ladder.samples.proposing import TERSE_WORDS
 from ladder.samples.rows import Sample
 from ladder.scorers import ModelScorer, Scorer, fitted
 from ladder.scorers.number import Number
 from ladder.scorers.proving import fooled, read_in_two_ways
 from ladder.task import Task
 from ladder.wording import harmless
-
-TERSE_WORDS = 6
 
 
 def blind_spots(task: Task, data: Data, scorer: Scorer | ModelScorer | None) -> Iterator[str]:

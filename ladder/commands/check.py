@@ -28,6 +28,7 @@ from ladder.samples.columns import column_lines
 from ladder.samples.data import Data
 from ladder.samples.describe import (
     describe_data,
+    example_line,
     gate_warnings,
     headline,
     odd_targets,
@@ -36,11 +37,8 @@ from ladder.samples.describe import (
 from ladder.samples.loading import load_data
 from ladder.scorers import make_scorer, runs_code
 from ladder.task import Task, load_task
-from ladder.wording import harmless
 
 SAMPLES_SHOWN = 3
-INPUT_SHOWN, ANSWER_SHOWN = 100, 60
-"""Characters of an example."""
 SEEN_TEXTS = 50
 """Texts that tell whether spaces part words, and whether an embedding model knows them."""
 FOREIGN = 0.3
@@ -104,10 +102,8 @@ def check_task(path: Path, data_root: Path | None, greet: Greet = "none") -> lis
 
 
 def _shown_samples(data: Data) -> Iterator[str]:
-    """Show the first examples as a model sees them, each on one line."""
-    for sample in (*data.train, *data.dev, *data.gate)[:SAMPLES_SHOWN]:
-        answers = " | ".join(harmless(target, ANSWER_SHOWN) for target in sample.targets)
-        yield f"e.g. {sample.id}: {harmless(sample.input, INPUT_SHOWN)} -> {answers}"
+    """Show the first examples."""
+    yield from map(example_line, (*data.train, *data.dev, *data.gate)[:SAMPLES_SHOWN])
 
 
 def _optional_columns(task: Task, data: Data) -> Iterator[str]:

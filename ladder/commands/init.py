@@ -1,12 +1,41 @@
-"""The small task that `ladder init` writes: it runs as it stands and shows every file."""
+"""`ladder init`: a small task to start from, or one that is proposed for a file of rows."""
 
 from __future__ import annotations
 
+import re
+import shlex
 import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
-from ladder.errors import Problem, TaskError
-from ladder.files import shipped, write_whole
+from ladder.commands.proposal import (
+    Proposal,
+    Sources,
+    Talk,
+    Wishes,
+    fault_of_goal,
+    parts_of_files,
+    proposal_lines,
+    propose,
+    with_answers,
+)
+from ladder.commands.task_files import (
+    Reasons,
+    default_folder,
+    in_a_list,
+    names_beside,
+    refuse_taken,
+    task_name,
+    write_task,
+)
+from ladder.errors import Problem, ProblemsError, TaskError
+from ladder.files import open_file, problem_of, shipped, write_json_lines, write_whole
+from ladder.samples.describe import headline
+from ladder.samples.text_files import documents_in
+from ladder.task import DATASETS_PREFIX, SHEETS, conversion, kind_of_data
 
 SOURCE = "r1_guest_feedback"
 TEXT = """\
@@ -26,6 +55,9 @@ gate:
   # max_cost_usd_per_1k: 0.10
 # models: {base: bundled:smollm2-135m}   # or hf:FOLDER, or openai:MODEL@https://HOST/v1
 """
+LEFT_OUT_SHOWN = 5
+HELD_OUT = {"test", "eval", "dev", "val", "valid", "validation", "holdout", "heldout"}
+"""Words in the name of a file whose rows are not for training."""
 
 
 def write_starter(folder: Path) -> None:
@@ -40,3 +72,134 @@ def write_starter(folder: Path) -> None:
     write_whole(folder / "task.yaml", TEXT)
     for name in ("train.jsonl", "test.jsonl"):
         shutil.copyfile(shipped("evalsets") / SOURCE / name, folder / name)
+
+
+def is_data(place: Path) -> bool:
+    """Tell whether an argument names rows, or is a file; else it names the folder of a task."""
+    rows = str(place).startswith(DATASETS_PREFIX) or bool(kind_of_data(place.name))
+    return rows or place.suffix.lower() in SHEETS or place.is_file()
+
+
+def init_from_rows(places: Sequence[Path], wishes: Wishes, talk: Talk) -> None:
+    """Propose a task for files of rows, ask what they cannot tell, and write it.
+
+    Args:
+        places: a file, which is split, or two, for training and held out; and the folder of the
+            task, where it is not named after the file.
+        wishes: what the user said.
+        talk: with the user.
+
+    Raises:
+        TaskError, DataError: what is wrong, or which option answers a question that nobody can.
+    """
+    files, folder = _files_and_folder(places)
+    if wishes.takes_proposals:
+        talk = replace(talk, ask=None)
+    with tempfile.TemporaryDirectory() as made, _without_task_file():
+        sources = _sources(files, wishes.documents, Path(made), talk)
+        names = names_beside(sources)
+        refuse_taken(folder, names, sources)
+        found = propose(task_name(folder), sources, wishes, talk)
+        for line in proposal_lines(found, names):
+            talk.tell(line)
+        found = _answered(found, wishes, talk)
+        why = Reasons(parts_of_files(found), found.form.why, found.score_why, found.gate.why)
+        written = write_task(folder, found.task, names, sources, why)
+    path = shlex.quote(str(folder / "task.yaml"))
+    talk.tell(f"Wrote {in_a_list(written)}. Next: ladder check {path}")
+
+
+def _files_and_folder(places: Sequence[Path]) -> tuple[list[Path], Path]:
+    files = [place for place in places if is_data(place)]
+    folders = [place for place in places if not is_data(place)]
+    if len(files) > 2:
+        fix = "Name one file, which is split for you, or the training and the test file."
+        raise TaskError([Problem(str(files[2]), f"{len(files)} files", "one or two", fix)])
+    if len(folders) > 1:
+        fix = "ladder init DATA [FOLDER]"
+        raise TaskError([Problem(str(folders[1]), "a second folder", "one folder", fix)])
+    return files, folders[0] if folders else default_folder(files[0])
+
+
+def _answered(found: Proposal, wishes: Wishes, talk: Talk) -> Proposal:
+    """Return a proposal with the goal and the least score that the user says or takes."""
+    if wishes.takes_proposals or (wishes.goal and wishes.min_score is not None):
+        return found
+    if talk.ask is None:
+        got = "nobody at a terminal to say the goal and the least score"
+        fix = (
+            "Take the proposals with --yes, or say them: --goal SENTENCE --min-score SHARE; where "
+            "the rows were misunderstood, --target COLUMN, --input COLUMN, --answer FORM"
+        )
+        raise TaskError([Problem("ladder init", got, "an answer", fix)])
+    goal, score = wishes.goal, wishes.min_score
+    while fault_of_goal(goal):
+        goal = talk.ask("The goal, with which prompts begin", found.task.goal).strip()
+    while score is None or not 0 < score <= 1:
+        with suppress(ValueError):
+            score = float(
+                talk.ask("The least score to pass, from 0 to 1", f"{found.gate.min_score:g}")
+            )
+    answered = with_answers(found, goal, score)
+    if score != found.gate.min_score:
+        talk.tell(headline(answered.task, answered.report))
+    return answered
+
+
+def _sources(files: Sequence[Path], documents: Path | None, made: Path, talk: Talk) -> Sources:
+    """Return role -> its file; a folder of documents becomes a file in the folder `made`."""
+    for path in (*files, *([documents] if documents and not documents.is_dir() else [])):
+        _refuse_unreadable(path)
+    sources = {"examples": files[0]} if len(files) == 1 else _train_and_test(*files)
+    if documents is None:
+        return sources
+    if not documents.is_dir():
+        return {**sources, "documents": documents}
+    rows, left = documents_in(documents)
+    write_json_lines(made / "documents.jsonl", rows)
+    if left:
+        more = f" and {len(left) - LEFT_OUT_SHOWN} more" if len(left) > LEFT_OUT_SHOWN else ""
+        talk.tell(f"{documents}: left out {', '.join(left[:LEFT_OUT_SHOWN])}{more}")
+    return {**sources, "documents": made / "documents.jsonl"}
+
+
+def _train_and_test(first: Path, second: Path) -> dict[str, Path]:
+    """Return which of two files is for training: the first, unless their names say otherwise."""
+    if first.samefile(second):
+        fix = "What a model learns from cannot measure it: name another file, or this one alone."
+        raise TaskError([Problem(str(second), "the same file again", "another file", fix)])
+    held = [
+        bool(HELD_OUT & set(re.split(r"[\W_]+", file.stem.lower()))) for file in (first, second)
+    ]
+    if held == [True, False]:
+        first, second = second, first
+    return {"train": first, "test": second}
+
+
+def _refuse_unreadable(path: Path) -> None:
+    if str(path).startswith(DATASETS_PREFIX):
+        fix = f'Name it in a task file: data: {{examples: "{path}"}}'
+        raise TaskError([Problem(str(path), "a data set", "a file of rows", fix)])
+    try:
+        open_file(path).close()
+    except OSError as error:
+        raise TaskError([problem_of(path, error, "a file of rows")]) from None
+    if not kind_of_data(path.name):
+        wanted = "a file of rows: .jsonl, .json, .csv, .tsv or .parquet"
+        raise TaskError([Problem(str(path), "another kind", wanted, conversion(path.name))])
+
+
+@contextmanager
+def _without_task_file() -> Iterator[None]:
+    """Say what is wrong with rows without the task file, which is not written yet."""
+    try:
+        yield
+    except ProblemsError as error:
+        raise type(error)([_by_options(problem) for problem in error.problems]) from None
+
+
+def _by_options(problem: Problem) -> Problem:
+    fix = problem.fix.replace("answer: {type: json}", "--answer json")
+    if any(said in fix for said in ("in the task file", "data.columns", "data: {columns")):
+        fix = "Give every row of every file this column, or name another: --input, --target"
+    return replace(problem, where=problem.where.removeprefix("task.yaml: "), fix=fix)

@@ -18,6 +18,8 @@ from ladder.wording import harmless
 
 MOST_SHOWN = 60
 """Characters of an answer."""
+INPUT_SHOWN = 100
+"""Characters of an input."""
 
 
 def describe_data(task: Task, splits: Data) -> DataReport:
@@ -97,6 +99,12 @@ def headline(task: Task, report: DataReport) -> str:
     if report.look_alikes:
         said.append(f"{len(report.look_alikes)} held-out examples look like training examples")
     return " · ".join(said)
+
+
+def example_line(sample: Sample) -> str:
+    """Show an example as a model sees it, on one line."""
+    answers = " | ".join(harmless(target, MOST_SHOWN) for target in sample.targets)
+    return f"e.g. {sample.id}: {harmless(sample.input, INPUT_SHOWN)} -> {answers}"
 
 
 def odd_targets(task: Task, data: Data) -> Iterator[str]:

@@ -1,6 +1,13 @@
 """The task file: its schema, how it is read, and how it refers to models and files."""
 
-from ladder.task.files import DATA_SUFFIXES, LEARNT_OR_JUDGED, check_data, kind_of_data
+from ladder.task.files import (
+    DATA_SUFFIXES,
+    LEARNT_OR_JUDGED,
+    SHEETS,
+    check_data,
+    conversion,
+    kind_of_data,
+)
 from ladder.task.loading import (
     LEAST_PERCENT,
     MOST_VALUES,
@@ -45,6 +52,7 @@ __all__ = [
     "MOST_VALUES",
     "RUNGS",
     "SCHEMA",
+    "SHEETS",
     "STORE_KINDS",
     "TASK_FILE_LIMIT_BYTES",
     "AnswerForm",
@@ -66,6 +74,7 @@ __all__ = [
     "Training",
     "Use",
     "check_data",
+    "conversion",
     "dotted",
     "duplicate_keys",
     "is_url",

@@ -96,7 +96,7 @@ def _check_file(task: Task, where: str, value: str) -> Problem | None:
         name = re.split("[@#]", name)[0]  # without the revision and the split
     elif not kind_of_data(name):
         wanted = f"a file ending in {', '.join(DATA_SUFFIXES)}, or {DATASETS_PREFIX}<id-or-folder>"
-        return Problem(where, f"`{value}`", wanted, _conversion(name))
+        return Problem(where, f"`{value}`", wanted, conversion(name))
     try:
         roots = [root.resolve() for root in (task.folder, task.data_root) if root is not None]
         path = task.find_data(name)
@@ -116,7 +116,7 @@ def _check_file(task: Task, where: str, value: str) -> Problem | None:
     return None if saved else _unreadable(where, value, path)
 
 
-def _conversion(name: str) -> str:
+def conversion(name: str) -> str:
     """Say how a file of another kind becomes one that can be read."""
     suffix = Path(name).suffix.lower()
     if suffix in SHEETS:
