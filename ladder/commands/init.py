@@ -95,7 +95,7 @@ def init_from_rows(places: Sequence[Path], wishes: Wishes, talk: Talk) -> None:
     files, folder = _files_and_folder(places)
     if wishes.takes_proposals:
         talk = replace(talk, ask=None)
-    with tempfile.TemporaryDirectory() as made, _without_task_file():
+    with tempfile.TemporaryDirectory() as made, _without_task_file(files):
         sources = _sources(files, wishes.documents, Path(made), talk)
         names = names_beside(sources)
         refuse_taken(folder, names, sources)
@@ -190,16 +190,18 @@ def _refuse_unreadable(path: Path) -> None:
 
 
 @contextmanager
-def _without_task_file() -> Iterator[None]:
+def _without_task_file(files: Sequence[Path]) -> Iterator[None]:
     """Say what is wrong with rows without the task file, which is not written yet."""
     try:
         yield
     except ProblemsError as error:
-        raise type(error)([_by_options(problem) for problem in error.problems]) from None
+        raise type(error)([_by_options(problem, files) for problem in error.problems]) from None
 
 
-def _by_options(problem: Problem) -> Problem:
-    fix = problem.fix.replace("answer: {type: json}", "--answer json")
+def _by_options(problem: Problem, files: Sequence[Path]) -> Problem:
+    where, fix = problem.where, problem.fix.replace("answer: {type: json}", "--answer json")
+    if where.startswith("task.yaml: "):
+        where = in_a_list(files)
     if any(said in fix for said in ("in the task file", "data.columns", "data: {columns")):
         fix = "Give every row of every file this column, or name another: --input, --target"
-    return replace(problem, where=problem.where.removeprefix("task.yaml: "), fix=fix)
+    return replace(problem, where=where, fix=fix)

@@ -167,7 +167,7 @@ def propose(name: str, sources: Sources, wishes: Wishes, talk: Talk) -> Proposal
 
 def with_answers(found: Proposal, goal: str, min_score: float) -> Proposal:
     """Return a proposal with the user's goal and least score."""
-    task = Task.model_validate({**found.task.model_dump(exclude_unset=True), "goal": goal})
+    task = found.task.model_copy(update={"goal": goal})
     if min_score == found.gate.min_score:
         return replace(found, task=task)
     units = len({sample.unit for sample in found.data.gate})
@@ -257,6 +257,7 @@ def _unlike(samples: Sequence[Sample]) -> list[Sample]:
 def look_at(sources: Sources, wishes: Wishes, talk: Talk) -> Look:
     """Read files as they are, and choose their columns; where rows leave them open, ask."""
     numbered = {role: _raw(role, path) for role, path in sources.items()}
+    _refuse_shared_ids(numbered, sources)
     role = next(iter(numbered))
     chosen = _chosen(numbered[role], sources[role], wishes, talk)
     columns: dict[ColumnName, str] = dict(chosen.columns)
@@ -271,6 +272,22 @@ def look_at(sources: Sources, wishes: Wishes, talk: Talk) -> Look:
         if named:
             columns["doc_ids"] = named
     return Look(sources, numbered, chosen, columns)
+
+
+def _refuse_shared_ids(numbered: Mapping[str, Numbered], sources: Sources) -> None:
+    """Refuse files that both count their rows in `id`: said once, not for each row."""
+    if "test" not in numbered:
+        return
+    train, test = (
+        dict.fromkeys(text_of(row.get("id")) for _, row in numbered[role])
+        for role in ("train", "test")
+    )
+    shared = [one for one in test if one and one in train]
+    if shared:
+        got = f"{len(shared)} ids that stand in {sources['train'].name} too, such as `{shared[0]}`"
+        fix = "Take the column out, or give every row an id of its own."
+        where = f"{sources['test']}: id"
+        raise DataError([Problem(where, got, "an id of its own for every row", fix)])
 
 
 def _raw(role: str, path: Path) -> Numbered:

@@ -149,7 +149,8 @@ def _translate(task: Task, file: _File, shared: str) -> None:
         return
     documents = bool(task.data.documents)
     mapped = {"target", "targets"} & task.data.columns.keys()
-    target = _column(task, "targets" if "targets" in mapped else "target") if mapped else ""
+    ours: ColumnName = "targets" if "targets" in mapped else "target"
+    target = _column(task, ours) if mapped else ""
     columns = dict.fromkeys(name for _, row in file.numbered for name in row)
     file.findings.notes += said_of(file.layout, columns, target, documents, shared)
     late = sum(ends_late(file.layout, row) for _, row in file.numbered)
@@ -160,7 +161,7 @@ def _translate(task: Task, file: _File, shared: str) -> None:
     rows: list[tuple[str, Mapping[str, Any]]] = []
     for where, row in file.numbered:
         try:
-            known = {**row, "target": _at(row, target)} if target else row
+            known = {**row, ours: _at(row, target)} if target else row
             made = read_row(file.layout, known, documents, shared, file.role != "unlabeled")
         except UnreadableError as error:
             got, wanted = error.args
