@@ -21,6 +21,7 @@ from ladder.samples.column_roles import (
     Doubt,
     choose_columns,
     column_of_ids,
+    column_of_parts,
     document_columns,
     lacks_a_header,
 )
@@ -40,11 +41,12 @@ from ladder.samples.proposing import (
     form_of,
     gate_for,
     goal_for,
+    is_number,
     labels_of,
     rule_of_labels,
     scores_for,
 )
-from ladder.samples.reading import MOST_PROBLEMS_SHOWN, read_rows
+from ladder.samples.reading import read_rows
 from ladder.samples.rows import Rows, Sample
 from ladder.samples.splits import all_samples
 from ladder.samples.values import plain, text_of
@@ -52,6 +54,7 @@ from ladder.task import ColumnName, GateLimits, Task, kind_of_data
 from ladder.wording import harmless
 
 SAMPLES_SHOWN = 5
+PROBLEMS_SHOWN = 3
 VALUE_SHOWN = 60
 AS_SAID = "as you say"
 LEAST_GOAL = 3
@@ -226,9 +229,22 @@ def proposal_lines(found: Proposal, names: Mapping[str, str]) -> Iterator[str]:
         yield f"data: {role}: {names[role]} · {said}"
     yield f"gate: {task.gate.min_score:g} · {found.gate.why}"
     yield f"goal: {task.goal}"
+    yield from _notes(found)
     yield from map(example_line, _unlike((*data.train, *data.dev, *data.gate)))
     yield from odd_targets(task, data)
     yield headline(task, found.report)
+
+
+def _notes(found: Proposal) -> Iterator[str]:
+    """Say what the user knows and the rows do not."""
+    if found.form.labels and all(map(is_number, found.form.labels)):
+        yield "note: the labels are numbers: say in the goal what each of them means"
+    rows = found.look.numbered.get("examples", [])
+    if parts := column_of_parts([row for _, row in rows]):
+        yield (
+            f"note: `{parts}` parts the rows, and they are split anew all the same: to keep it, "
+            "write its parts into two files, and name both"
+        )
 
 
 def parts_of_files(found: Proposal) -> dict[str, str]:
@@ -296,8 +312,11 @@ def _raw(role: str, path: Path) -> Numbered:
     task = Task.model_validate({**UNSAID, "data": {role: str(path)}})
     read = [(where, plain(row)) for where, row in raw_rows(task, role, str(path), findings)]
     numbered = list(whole_text(read, findings.problems))
+    if len(findings.problems) > PROBLEMS_SHOWN:
+        rest = f"{len(findings.problems) - PROBLEMS_SHOWN:,} more such rows"
+        raise DataError([*findings.problems[:PROBLEMS_SHOWN], Problem("…", rest, "none")])
     if findings.problems:
-        raise DataError(findings.problems[:MOST_PROBLEMS_SHOWN])
+        raise DataError(findings.problems)
     if not numbered:
         raise DataError([Problem(str(path), "no rows", "a row for every example", "Fill it.")])
     if kind_of_data(path.name) == "csv" and lacks_a_header([row for _, row in numbered]):

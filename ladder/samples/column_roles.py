@@ -30,6 +30,8 @@ Alpaca, Dolly, SQuAD) are formats, which say where it stands."""
 LEAST_WORDS = 3
 """Words on average from which on a column of unlike texts is free text."""
 NEARLY_ALL = 0.95
+PARTS = {"train", "training", "dev", "val", "valid", "validation", "test", "eval", "holdout"}
+"""What a column says that parts the rows."""
 DOCUMENT_COLUMNS: tuple[ColumnName, ...] = ("text", "title")
 ONE_INPUT = "Where an answer needs several, write them into one column."
 _ADDRESS_OR_DATE = re.compile(r"https?://\S+|\d{4}-\d{2}-\d{2}([T ][\d:.+Z-]+)?")
@@ -246,6 +248,15 @@ def lacks_a_header(rows: Sequence[Row]) -> bool:
         return False
     counts = {name: Counter(text_of(row.get(name)) for row in rows) for name in rows[0]}
     return any(name and count[name] > 1 for name, count in counts.items())
+
+
+def column_of_parts(rows: Sequence[Row]) -> str:
+    """Return the column that says which rows are for training and which are held out, or empty."""
+    for name in dict.fromkeys(name for row in rows for name in row):
+        values = {text_of(row.get(name)).casefold() for row in rows}
+        if values <= PARTS and values & {"train", "training"}:
+            return name
+    return ""
 
 
 def document_columns(numbered: Sequence[tuple[str, Row]]) -> dict[ColumnName, str] | Problem:

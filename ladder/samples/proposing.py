@@ -108,7 +108,8 @@ def form_of(samples: Sequence[Sample]) -> Form:
         return Form("number", f"{numbers / counts.total():.0%} of targets are numbers ({seen})")
     if repeat and short:
         least = min(counts.values(), default=0)
-        why = f"a closed set: {many:,} labels in {rows:,} rows, the rarest {least:,} times"
+        times = "once" if least == 1 else f"{least:,} times"
+        why = f"a closed set: {many:,} labels in {rows:,} rows, the rarest {times}"
         return Form("label", why, labels, share)
     if not short and repeat:
         return Form("text", f"{seen}: they repeat, but have more than {FREE_WORDS} words")

@@ -515,6 +515,28 @@ def test_ids_that_stand_in_both_files_are_one_message(tmp_path: Path) -> None:
     assert problem.where == f"{test}: id"
 
 
+def test_what_the_rows_cannot_say_is_noted(tmp_path: Path) -> None:
+    rows = [
+        {"text": a, "label": at % 2, "split": ("train", "test")[at % 5 == 0]}
+        for at, (a, _) in enumerate(PAIRS)
+    ]
+    said = made(tmp_path, TAKES, written(tmp_path, "rows.csv", in_csv(rows)))[1]
+    notes = [line for line in said if line.startswith("note:")]
+    assert "the labels are numbers" in notes[0]
+    assert "`split` parts the rows" in notes[1]
+    plain = [{"text": a, "label": b, "split": "train mail"} for a, b in PAIRS]
+    (tmp_path / "b").mkdir()
+    said = made(tmp_path / "b", TAKES, written(tmp_path / "b", "rows.csv", in_csv(plain)))[1]
+    assert not [line for line in said if line.startswith("note:")]
+
+
+def test_many_broken_rows_are_counted_and_not_listed(tmp_path: Path) -> None:
+    path = written(tmp_path, "rows.csv", "text,label\n" + "a,b,c\n" * 50)
+    problems = problems_of(path)
+    assert [problem.got for problem in problems[:3]] == ["more cells than columns"] * 3
+    assert [problem.got for problem in problems[3:]] == ["47 more such rows"]
+
+
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     path = written(tmp_path, "rows.csv", in_csv(PLAIN))
     there = tmp_path / "task"
