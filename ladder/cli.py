@@ -88,7 +88,7 @@ def init(  # noqa: PLR0913 - each is an option of the command line
     places: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[DATA [TEST_DATA]] [FOLDER]",
+            metavar="DATA|FOLDER",
             help="A file of rows (or two: train and test) and a new folder; without rows, a small "
             "task to start from.",
         ),

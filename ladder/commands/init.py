@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
@@ -38,6 +39,7 @@ from ladder.samples.text_files import documents_in
 from ladder.task import DATASETS_PREFIX, SHEETS, conversion, kind_of_data
 
 SOURCE = "r1_guest_feedback"
+STARTER_ROWS = ("train.jsonl", "test.jsonl")
 TEXT = """\
 # ladder check task.yaml      reads the rows, reports every mistake
 # ladder assess task.yaml     climbs until a rung passes
@@ -64,13 +66,19 @@ def write_starter(folder: Path) -> None:
     """Write task.yaml and rows into a new folder.
 
     Raises:
-        TaskError: the folder holds a task already.
+        TaskError: the folder holds a task or rows already.
     """
-    if (folder / "task.yaml").exists():
+    if os.path.lexists(folder / "task.yaml"):
         fix = "Choose another folder: ladder init FOLDER"
         raise TaskError([Problem(str(folder), "a folder with a task.yaml", "a new folder", fix)])
+    there = [name for name in STARTER_ROWS if os.path.lexists(folder / name)]
+    if there:
+        named = " ".join(shlex.quote(str(folder / name)) for name in there)
+        fix = f"Name the rows, so that a task is proposed for them: ladder init {named}"
+        got = f"a folder with {' and '.join(there)}"
+        raise TaskError([Problem(str(folder), got, "a new folder", fix)])
     write_whole(folder / "task.yaml", TEXT)
-    for name in ("train.jsonl", "test.jsonl"):
+    for name in STARTER_ROWS:
         shutil.copyfile(shipped("evalsets") / SOURCE / name, folder / name)
 
 

@@ -44,7 +44,7 @@ FEW_LABELS = 4
 USUAL_GATE = 0.8
 """Where the rows prove no gate at all."""
 _NUMBER_ALONE = regex.compile(
-    r"[^\w]*[-+−]?(?:\d[\d\s.,'’_/]*|\.\d+)(?:e[-+]?\d+)?[^\w]*(?:\p{L}{1,12}[²³]?\.?)?"
+    r"[^\w]*[-+−]?(?:\d+(?:[.,'’_/\u066b\u066c]\d+|\s\d{3}(?!\d))*|\.\d+)(?:e[-+]?\d+)?[^\w]*(?:\p{L}{1,12}[²³]?\.?)?"
 )
 """A number, with a currency before it, or one unit behind."""
 

@@ -626,3 +626,14 @@ def test_without_rows_the_starter_is_written_and_options_are_refused(tmp_path: P
     assert refused.returncode == 2
     assert "name a file of rows" in refused.stderr
     assert not (tmp_path / "two").exists()
+
+
+def test_the_starter_overwrites_no_rows(tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "train.jsonl").write_bytes(in_lines(PLAIN))
+    done = ladder("init", mine)
+    assert done.returncode == 2
+    assert f"ladder init {mine}/train.jsonl" in done.stderr
+    assert (mine / "train.jsonl").read_bytes() == in_lines(PLAIN)
+    assert not (mine / "task.yaml").exists()
