@@ -58,6 +58,7 @@ gate:
 # models: {base: bundled:smollm2-135m}   # or hf:FOLDER, or openai:MODEL@https://HOST/v1
 """
 LEFT_OUT_SHOWN = 5
+PROBLEMS_SHOWN = 3
 HELD_OUT = {"test", "eval", "dev", "val", "valid", "validation", "holdout", "heldout"}
 """Words in the name of a file whose rows are not for training."""
 
@@ -203,7 +204,16 @@ def _without_task_file(files: Sequence[Path]) -> Iterator[None]:
     try:
         yield
     except ProblemsError as error:
-        raise type(error)([_by_options(problem, files) for problem in error.problems]) from None
+        first, rest = error.problems[:PROBLEMS_SHOWN], error.problems[PROBLEMS_SHOWN:]
+        told = [_by_options(problem, files) for problem in first]
+        if rest:
+            told.append(Problem("…", f"{sum(map(_rows_of, rest)):,} more such rows", "none"))
+        raise type(error)(told) from None
+
+
+def _rows_of(problem: Problem) -> int:
+    """Return of how many rows a problem tells: one, or those that another reader has counted."""
+    return int(problem.got.split()[0]) if problem.where == "…" else 1
 
 
 def _by_options(problem: Problem, files: Sequence[Path]) -> Problem:

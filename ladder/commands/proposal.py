@@ -54,7 +54,6 @@ from ladder.task import ColumnName, GateLimits, Task, kind_of_data
 from ladder.wording import harmless
 
 SAMPLES_SHOWN = 5
-PROBLEMS_SHOWN = 3
 VALUE_SHOWN = 60
 AS_SAID = "as you say"
 LEAST_GOAL = 3
@@ -312,9 +311,6 @@ def _raw(role: str, path: Path) -> Numbered:
     task = Task.model_validate({**UNSAID, "data": {role: str(path)}})
     read = [(where, plain(row)) for where, row in raw_rows(task, role, str(path), findings)]
     numbered = list(whole_text(read, findings.problems))
-    if len(findings.problems) > PROBLEMS_SHOWN:
-        rest = f"{len(findings.problems) - PROBLEMS_SHOWN:,} more such rows"
-        raise DataError([*findings.problems[:PROBLEMS_SHOWN], Problem("…", rest, "none")])
     if findings.problems:
         raise DataError(findings.problems)
     if not numbered:

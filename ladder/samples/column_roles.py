@@ -65,6 +65,7 @@ class _Column:
     """What the values of a column can be."""
 
     name: str
+    varies: bool
     may_be_target: bool
     is_free_text: bool
 
@@ -134,7 +135,7 @@ def _of_values(
     if not isinstance(target, str):
         return target
     if not single:
-        rest = [each for each in free if each.name != target]
+        rest = [each for each in free if each.name != target and each.varies]
         left = [each.name for each in rest if each.is_free_text] or [each.name for each in rest]
         if len(left) != 1:
             return _no_single(left, names, "--input", "the input")
@@ -218,8 +219,8 @@ def _profile(name: str, values: Sequence[Any]) -> _Column:
     words = sum(map(count_words, texts)) / max(1, len(texts))
     plain = all(isinstance(value, str) for value in values if value is not None)
     is_text = plain and 2 * distinct > len(texts) and words >= LEAST_WORDS
-    full = len(texts) == len(values) and distinct > 1
-    return _Column(name, full and not _is_key(texts, distinct), is_text)
+    varies = len(texts) == len(values) and distinct > 1
+    return _Column(name, varies, varies and not _is_key(texts, distinct), is_text)
 
 
 def _is_key(texts: Sequence[str], distinct: int) -> bool:

@@ -535,6 +535,12 @@ def test_many_broken_rows_are_counted_and_not_listed(tmp_path: Path) -> None:
     problems = problems_of(path)
     assert [problem.got for problem in problems[:3]] == ["more cells than columns"] * 3
     assert [problem.got for problem in problems[3:]] == ["47 more such rows"]
+    odd = [{"input": a, "target": [{"a": 1}, "x"] if at % 2 else "x"} for at, (a, _) in
+           enumerate(PAIRS)]  # fmt: skip
+    path = written(tmp_path, "odd.jsonl", in_lines(odd))
+    problems = problems_of(path)
+    assert problems[0].fix.endswith("where the list or object itself is the answer: --answer json")
+    assert [problem.got for problem in problems[3:]] == ["72 more such rows"]
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
