@@ -14,7 +14,7 @@ from typing import Any
 
 from ladder.errors import DataError, Problem, TaskError
 from ladder.evidence import DataReport
-from ladder.gate.verdict import detectable_score
+from ladder.gate.planning import detectable_score
 from ladder.progress import Watch
 from ladder.samples.column_roles import (
     Chosen,

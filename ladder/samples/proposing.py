@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args
 
 import regex
 
-from ladder.gate.verdict import detectable_score, plausible_scores, rows_needed
+from ladder.gate.planning import detectable_score, plausible_scores, rows_needed
 from ladder.language.numbers import last_number
 from ladder.language.words import count_words
 from ladder.samples.answer_schema import MISSING, parsed

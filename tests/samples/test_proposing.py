@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from ladder.gate.verdict import detectable_score, plausible_scores
+from ladder.gate.planning import detectable_score, plausible_scores
 from ladder.samples.column_roles import Chosen, Doubt, choose_columns
 from ladder.samples.proposing import (
     GATES,
