@@ -209,8 +209,7 @@ def assess(  # noqa: PLR0913 - each is an option of the command line
     if dry_run:
         from ladder.commands.forecast import forecast
 
-        seen = Live(Console(stderr=True))
-        typer.echo(forecast(loaded, whole_path(runs), seen, until=until))
+        typer.echo(forecast(loaded, whole_path(runs), Live(Console(stderr=True)), until=until))
         return
     from ladder.commands.assess import assess as climb
     from ladder.report.terminal import show

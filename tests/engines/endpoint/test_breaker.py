@@ -159,7 +159,8 @@ def test_requests_that_fail_for_their_own_sake_do_not_end_a_run(
         bad = 4
     script = lambda r: trouble if r.question.startswith("bad") else Step()  # noqa: E731
     with FaultyServer(script) as server:
-        engine = engine_for(server.url, timeout_s=0.6)
+        # A busy machine answers late: only what hangs is to take so long.
+        engine = engine_for(server.url, timeout_s=1.5)
         list(engine.complete(asked(warm, "well")))
         answers = dict(
             engine.complete([*asked(4), *asked(bad, "bad")] if warm else asked(bad, "bad"))
