@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 
 from ladder.climb.own_code import refuse_untrusted
+from ladder.economy.machines import rent_above_gate
 from ladder.engines import ENGINES, is_served, open_engine
 from ladder.engines.local.json_schema import refusal
 from ladder.errors import MissingExtraError, Problem, TaskError, TrainingError
@@ -26,6 +27,16 @@ def preflight(task: Task) -> list[Problem]:
     is not found an hour into the climb. No code that the task names is run.
     """
     return _problems(task, CHECKS)
+
+
+def gate_warnings(task: Task) -> Iterator[str]:
+    """Warn of a limit that no row can tell anything about: no rung on this machine holds it."""
+    rent = "" if is_served(task.models.base) else rent_above_gate(task)
+    if rent:
+        yield (
+            f"warning: {rent}. Say how many requests there are (use.requests_per_month), set "
+            "hardware: {shared: true} if the machine does other work too, or raise the limit."
+        )
 
 
 def refuse_at_once(task: Task) -> None:

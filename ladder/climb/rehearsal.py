@@ -21,6 +21,7 @@ import yaml
 
 from ladder.climb.attempt import attempt_rung
 from ladder.climb.opening import open_bench
+from ladder.climb.preflight import gate_warnings
 from ladder.climb.stand_ins import stand_in
 from ladder.economy.cost import machine_usd, since
 from ladder.engines.base import Completion, Request
@@ -37,7 +38,7 @@ from ladder.progress import Quiet, Watch
 from ladder.retrieval.retriever import Retriever
 from ladder.rungs import LADDER
 from ladder.rungs.protocol import Bench
-from ladder.samples.describe import describe_data, gate_warnings, headline, refuse_untestable
+from ladder.samples.describe import describe_data, headline, refuse_untestable
 from ladder.scorers import make_scorer, runs_code
 from ladder.scorers.base import ModelScorer, Score, Scorer
 from ladder.task import ModelRef, Task

@@ -18,6 +18,7 @@ from ladder.advice.training_methods import training_methods
 from ladder.artefacts.card import write_card
 from ladder.climb.loop import Climbed, climb_task
 from ladder.climb.opening import open_bench
+from ladder.climb.preflight import gate_warnings
 from ladder.economy.bills import economics
 from ladder.evidence import (
     Assessment,
@@ -33,7 +34,7 @@ from ladder.redaction import redact_in
 from ladder.report.markdown import as_markdown
 from ladder.rungs import trains
 from ladder.rungs.protocol import Bench
-from ladder.samples.describe import describe_data, gate_warnings, headline, refuse_untestable
+from ladder.samples.describe import describe_data, headline, refuse_untestable
 from ladder.task import RungName, Task
 from ladder.wording import in_json
 

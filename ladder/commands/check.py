@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ladder.climb.lengths import length_warnings
 from ladder.climb.own_code import named_code
-from ladder.climb.preflight import preflight
+from ladder.climb.preflight import gate_warnings, preflight
 from ladder.commands.blind_spots import blind_spots, fooled_lines
 from ladder.commands.endpoints import Greet, greeted, key_lines
 from ladder.commands.trust import how_named
@@ -29,7 +29,6 @@ from ladder.samples.data import Data
 from ladder.samples.describe import (
     describe_data,
     example_line,
-    gate_warnings,
     headline,
     odd_targets,
     refuse_untestable,

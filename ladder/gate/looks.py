@@ -90,7 +90,7 @@ class Seen:
     """Scores at each look so far: fewer than rows where some failed, or came in groups."""
     scores: tuple[float, ...] = ()
     """As they were when first seen: a group that grows later has a mean that was bet on."""
-    as_coins: int = 0
+    binary_looks: int = 0
     """Looks at which all scores were 0 and 1, up to the first at which some were not."""
 
     @property
@@ -110,11 +110,11 @@ class Seen:
             share = self.shares[look]
             low = lower_bound(scores, passing[0] * share, weights)
             return low, upper_bound(scores, failing[0] * share, weights)
-        if self.as_coins == look and is_binary(scores):
-            self.as_coins += 1
+        if self.binary_looks == look and is_binary(scores):
+            self.binary_looks += 1
             low = lower_bound(scores, self._nominal(passing, self.limit))
             return low, upper_bound(scores, self._nominal(failing, 1.0 - self.limit))
-        left = math.fsum(self.shares[self.as_coins :])
+        left = math.fsum(self.shares[self.binary_looks :])
         most = round(self.counts[-1] * self.units[0] / self.counts[0])
         bets = bets_for(self.units, most, failing[-1])
         low = lower_bound_in_looks(self.scores, bets, passing[0] * left)
@@ -123,7 +123,7 @@ class Seen:
     def clearly_bad(self) -> bool:
         """Tell whether, as low as the score is, it would hardly have passed (`gate.budget`)."""
         kept, look = self.budget.kept, len(self.units)
-        if not kept or self.as_coins < look:
+        if not kept or self.binary_looks < look:
             return False
         highest = upper_bound(self.scores, kept / 2**look)
         counts = (*self.units, *self.counts[look:])

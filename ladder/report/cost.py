@@ -36,10 +36,11 @@ def _machine_lines(a: Assessment) -> Iterator[str]:
     text = f"\nPaid: {price_words(basis)}."
     if basis.machines and basis.capacity:
         used = (basis.requests_per_month or 0) / (basis.machines * basis.capacity)
+        shared = (measured.cost_busy_usd_per_1k or 0.0) / (basis.utilisation or 1.0)
         text += (
             f" One can answer {basis.capacity:,.0f} requests a month, so {used:.1%} of what is "
             f"paid is used; with other work beside it (`hardware: {{shared: true}}`) 1,000 "
-            f"requests cost {usd(measured.cost_busy_usd_per_1k or 0.0)} USD."
+            f"requests cost {usd(shared)} USD."
         )
     yield text
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ladder.economy.machines import rent_above_gate
 from ladder.errors import DataError, Problem
 from ladder.evidence import DataReport
 from ladder.gate.planning import detectable_score, plausible_scores, rows_needed
@@ -147,15 +146,6 @@ def _contradiction(pair: tuple[Sample, Sample]) -> str:
     row, earlier = pair
     answers = " / ".join(" ".join(one.target.split())[:MOST_SHOWN] for one in pair)
     return f"{row.id} ~ {earlier.id}: {answers}"
-
-
-def gate_warnings(task: Task) -> Iterator[str]:
-    """Warn of a limit that no row can tell anything about: nothing holds it."""
-    if rent := rent_above_gate(task):
-        yield (
-            f"warning: {rent}. Say how many requests there are (use.requests_per_month), set "
-            "hardware: {shared: true} if the machine does other work too, or raise the limit."
-        )
 
 
 def _rows(report: DataReport) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from benches import task_with
 
-from ladder.climb.preflight import preflight, refuse_at_once
+from ladder.climb.preflight import gate_warnings, preflight, refuse_at_once
 from ladder.errors import TaskError
 from ladder.rungs import LADDER
 
@@ -35,3 +35,13 @@ def test_all_mistakes_come_at_once():
     with pytest.raises(TaskError) as caught:
         refuse_at_once(task)
     assert caught.value.problems == tuple(preflight(task))
+
+
+def test_a_cost_limit_below_the_rent_of_a_machine_is_told_where_one_answers():
+    gate = {"min_score": 0.5, "max_cost_usd_per_1k": 0.4}
+    [told] = gate_warnings(task_with(gate=gate))
+    assert "costs 1.46 USD per 1,000 requests where 100,000 are asked a month" in told
+    assert "hardware: {shared: true}" in told
+    endpoint = {"base": "openai:x@http://127.0.0.1:1/v1"}
+    assert not list(gate_warnings(task_with(gate=gate, models=endpoint)))
+    assert not list(gate_warnings(task_with(gate=gate, hardware={"shared": True})))
