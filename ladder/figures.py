@@ -14,19 +14,26 @@ from ladder.evidence import Economics
 COLOURS = ("#4269d0", "#efb118", "#ff725c", "#6cc5b0")
 """Observable's palette: told apart by most colour-blind readers, and in print."""
 DECADES_AROUND = 2
+PLAUSIBLE = 1e4
+"""Times the task's volume, up to which a picture reaches for a break-even or a further machine."""
 POINTS = 600
 """Volumes at which a bill is drawn: whole machines make steps."""
 
 
 def costs_svg(found: Economics) -> str:
-    """Draw USD a month over requests a month, one line a rung, break-evens marked."""
+    """Draw USD a month over requests a month, one line a rung, break-evens marked.
+
+    Whole machines make steps: the volumes reach to where a second one is needed.
+    """
     figure, axes = _figure()
     from matplotlib.ticker import EngFormatter, FuncFormatter
 
     marks = [b.requests_per_month for b in found.break_evens if b.requests_per_month]
-    shown = [mark for mark in marks if mark <= 1e4 * found.requests_per_month]
+    most = PLAUSIBLE * found.requests_per_month
+    shown = [mark for mark in marks if mark <= most]
+    full = [bill.capacity for bill in found.bills if bill.capacity and bill.capacity <= most]
     low = min([found.requests_per_month, *shown]) / 10**DECADES_AROUND
-    high = max([found.requests_per_month, *shown]) * 10**DECADES_AROUND
+    high = max([found.requests_per_month, *shown, *full]) * 10**DECADES_AROUND
     low = max(low, 1.0)
     volumes = [low * (high / low) ** (at / POINTS) for at in range(POINTS + 1)]
     lines = {bill.rung: (bill, colour) for bill, colour in zip(found.bills, COLOURS, strict=False)}
@@ -47,6 +54,8 @@ def costs_svg(found: Economics) -> str:
     )  # fmt: skip
     axes.set_xscale("log")
     axes.set_yscale("log")
+    bottom, top = axes.get_ylim()
+    axes.set_ylim(bottom / 2, top * 2)  # bills that differ by cents are to look alike
     axes.set_xlabel("requests a month")
     axes.set_ylabel("USD a month, all in")
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
