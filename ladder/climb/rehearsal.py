@@ -26,6 +26,7 @@ from ladder.climb.stand_ins import stand_in
 from ladder.economy.cost import machine_usd, since
 from ladder.engines.base import Completion, Request
 from ladder.engines.context import Counts
+from ladder.engines.fields import Form, Kind
 from ladder.engines.speed import Speed
 from ladder.evaluation.confirm import confirm
 from ladder.evaluation.control import measure_control
@@ -39,6 +40,7 @@ from ladder.retrieval.retriever import Retriever
 from ladder.rungs import LADDER
 from ladder.rungs.protocol import Bench
 from ladder.samples.describe import describe_data, headline, refuse_untestable
+from ladder.samples.rows import Sample
 from ladder.scorers import make_scorer, runs_code
 from ladder.scorers.base import ModelScorer, Score, Scorer
 from ladder.task import ModelRef, Task
@@ -154,15 +156,18 @@ class RehearsedEvaluator(Evaluator):
 class RehearsedTrainer:
     """Counts what a training would read; the shapes of models are not read."""
 
-    def __init__(self, real: Trainer, models: Models, speed: Speed) -> None:
+    def __init__(
+        self, real: Trainer, examples: Sequence[Sample], models: Models, speed: Speed
+    ) -> None:
         """Count nothing yet.
 
         Args:
             real: what would train.
+            examples: the task's own, to train on.
             models: count.
             speed: of the base on this machine.
         """
-        self.real, self.models, self.speed = real, models, speed
+        self.real, self.examples, self.models, self.speed = real, examples, models, speed
 
     def base(self) -> Path:
         """Return a name for the base."""
@@ -179,6 +184,11 @@ class RehearsedTrainer:
     def embedding(self) -> Path | None:
         """Return the folder that a training would read: it is only named."""
         return self.real.embedding()
+
+    def fields(self, inputs: Sequence[str], answers: Sequence[str], kind: Kind) -> Form:
+        """Return the fields of the task's own answers: drawn ones do not stand in their inputs."""
+        examples = self.examples
+        return self.real.fields([e.input for e in examples], [e.target for e in examples], kind)
 
     def memory(self) -> Memory | None:
         """Return nothing."""
@@ -239,7 +249,7 @@ def rehearsed(bench: Bench, speed: Speed, deal: int, folder: Path) -> Bench:
     evaluator = RehearsedEvaluator(
         task, data, models, retriever, _scorers(task, luck), watch, luck=luck
     )
-    return Bench(evaluator, RehearsedTrainer(bench.trainer, models, speed), folder)
+    return Bench(evaluator, RehearsedTrainer(bench.trainer, data.train, models, speed), folder)
 
 
 def rehearse(

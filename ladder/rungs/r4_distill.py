@@ -8,7 +8,6 @@ from pathlib import Path
 
 from ladder.economy.cost import machine_usd
 from ladder.economy.machines import rent_above_gate
-from ladder.engines.fields import make_form
 from ladder.evidence import Build, Candidate, Control, Gap
 from ladder.gate.verdict import score_holds
 from ladder.inference.answer import answer
@@ -173,7 +172,8 @@ def encoder_students(bench: Bench, taught: Sequence[Outcome]) -> list[Candidate]
     if start is None or not all((start / name).is_file() for name in ("config.json", TOKENIZER)):
         return []
     try:
-        form = make_form([o.sample.input for o in taught], [o.text for o in taught], kind)
+        inputs, answers = [o.sample.input for o in taught], [o.text for o in taught]
+        form = bench.trainer.fields(inputs, answers, kind)
     except ValueError as error:
         bench.evaluator.watch.say(f"  no encoder can learn this: {error}")
         return []

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from ladder.artefacts.issue import OWN_CODE
 from ladder.engines import model_folder
 from ladder.engines.bundled import first_use
+from ladder.engines.fields import Form, Kind, make_form
 from ladder.engines.local import LocalEngine
 from ladder.engines.speed import probe
 from ladder.errors import MissingExtraError
@@ -57,6 +58,10 @@ class Trainer(Protocol):
 
     def embedding(self) -> Path | None:
         """Return the folder of an embedding model; None where there is none."""
+        ...
+
+    def fields(self, inputs: Sequence[str], answers: Sequence[str], kind: Kind) -> Form:
+        """Return the fields of answers; ValueError says why they are none."""
         ...
 
     def memory(self) -> Memory | None:
@@ -130,6 +135,10 @@ class LocalTrainer:
             return model_folder(INSTALLED_EMBEDDING)
         except MissingExtraError:
             return None
+
+    def fields(self, inputs: Sequence[str], answers: Sequence[str], kind: Kind) -> Form:
+        """Return the fields of answers; ValueError says why they are none."""
+        return make_form(inputs, answers, kind)
 
     def memory(self) -> Memory | None:
         """Return what training the base takes here; None where its weights are elsewhere."""

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from ladder.climb.rehearsal import EFFICIENCY, RehearsedEngine, rehearse
+from ladder.climb.rehearsal import EFFICIENCY, RehearsedEngine, RehearsedTrainer, rehearse
 from ladder.commands.forecast import forecast
 from ladder.engines.base import Abilities, Completion, Request
 from ladder.engines.speed import Speed
@@ -78,6 +78,32 @@ def test_candidates_differ_so_a_race_drops_some_early(absent, monkeypatch):
     assert isinstance(differing["prompt"], Asked)
     assert isinstance(kept["prompt"], Asked)
     assert differing["prompt"].calls < kept["prompt"].calls
+
+
+def test_an_encoder_that_would_be_trained_is_counted(absent, monkeypatch):
+    """Drawn answers stand in no input: whether fields can be copied is known from the rows."""
+    rows = [
+        {"input": f"A table at hall{at}, please", "target": json.dumps({"place": f"hall{at}"})}
+        for at in range(120)
+    ]
+    (absent / "rows.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    task = task_in(
+        absent,
+        data={"examples": str(absent / "rows.jsonl")},
+        answer={"type": "json"},
+        score="json_fields",
+        rungs=["prompt", "distill"],
+    )
+    trained: list[str] = []
+    train = RehearsedTrainer.train
+
+    def spy(self, recipe, *rest):
+        trained.append(recipe.name)
+        return train(self, recipe, *rest)
+
+    monkeypatch.setattr(RehearsedTrainer, "train", spy)
+    rehearse(task, absent / "runs", Quiet())
+    assert "student_encoder" in trained
 
 
 def test_an_endpoint_is_priced_and_not_asked(absent):
