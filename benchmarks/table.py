@@ -2,7 +2,8 @@
 
     python benchmarks/table.py RUNS [--json benchmarks/figures.json]
 
-`make figures DATA=FOLDER` assesses every task first; RUNS is then runs/figures. For each task the
+`make figures DATA=FOLDER` assesses every task first; RUNS is then runs/figures. The tables of the
+README and of benchmarks/README.md are held to that file by a test. For each task the
 newest decision (a climb that stopped); rungs that it did not climb are not measured. Seconds are
 those of the longest decision, the one that had to ask: a repeated one finds its answers kept.
 The answer is what the report says to take: a rung, the control where that is to be taken instead,
@@ -13,6 +14,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
+from collections.abc import Iterator, Mapping
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -78,9 +81,24 @@ def all_figures(runs: Path) -> dict[str, Any]:
     """Return the figures of every task that there is a decision on, and this processor's flags."""
     decisions = {task: kinds.get(False) for task, kinds in sorted(newest(runs).items())}
     return {
+        "commit": _commit(),
         "flags": sorted(FLAGS & processor_flags()),
         "tasks": {task: figures_of(found) for task, found in decisions.items() if found},
     }
+
+
+def _commit() -> str:
+    """Return the commit that is checked out here, and `-dirty` where files differ from it."""
+    said = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
+    return subprocess.run(said, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def table(tasks: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the lines of the table, in Markdown."""
+    yield f"| {' | '.join(HEADS)} |"
+    yield "|---" * len(HEADS) + "|"
+    for task, figures in tasks.items():
+        yield f"| {task} | {' | '.join(figures[head] for head in HEADS[1:])} |"
 
 
 def main() -> None:
@@ -92,10 +110,8 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     found = all_figures(options.runs)
-    print(f"flags: {' '.join(found['flags'])}\n\n| {' | '.join(HEADS)} |")
-    print("|---" * len(HEADS) + "|")
-    for task, figures in found["tasks"].items():
-        print(f"| {task} | {' | '.join(figures[head] for head in HEADS[1:])} |")
+    print(f"commit {found['commit']}, flags: {' '.join(found['flags'])}\n")
+    print("\n".join(table(found["tasks"])))
     if options.json:
         text = json.dumps(found, indent=2, ensure_ascii=False)
         options.json.write_text(f"{text}\n", encoding="utf-8")

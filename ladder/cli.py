@@ -443,6 +443,23 @@ def schedule(
     typer.echo(TARGETS[target](plan, needs), nl=False)
 
 
+@app.command()
+def doctor(runs: RunsFolder = Path("runs"), as_json: AsJson = False) -> None:
+    """Say what this machine can do, what is installed, what would be slow, and what mends that."""
+    import json
+
+    from ladder.commands.doctor import as_json as of_program
+    from ladder.commands.doctor import examine, lines
+    from ladder.files import whole_path
+
+    found = examine(whole_path(runs))
+    if as_json:
+        typer.echo(in_json(json.dumps(of_program(found), indent=2, ensure_ascii=False)))
+        return
+    for line in lines(found):
+        _tell(line)
+
+
 def _granted(allow_code: bool) -> Granted:
     return "all" if allow_code else "trusted"
 

@@ -60,6 +60,11 @@ def bundled_folder(name: str) -> Path:
     return _converted(name, source) if model.gguf else source
 
 
+def installed(name: str) -> bool:
+    """Tell whether the package that carries a bundled model is there."""
+    return _package_folder(MODELS[name]) is not None
+
+
 def _package_folder(model: Bundled) -> Path | None:
     spec = importlib.util.find_spec(model.package)
     places = spec.submodule_search_locations if spec else None
