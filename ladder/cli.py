@@ -261,6 +261,25 @@ def report(
             show(found, folder, Console())
 
 
+@app.command()
+def compare(
+    first: Annotated[Path, typer.Argument(metavar="A", help="A run's folder: the one before.")],
+    second: Annotated[Path, typer.Argument(metavar="B", help="A run's folder: the one after.")],
+    as_json: AsJson = False,
+) -> None:
+    """Compare two runs: paired on the rows that both measured, and what changed between them."""
+    from rich.console import Console
+
+    from ladder.commands.compare import compare_runs
+    from ladder.report.compared import show_compared
+
+    found = compare_runs(first, second)
+    if as_json:
+        typer.echo(in_json(found.model_dump_json(indent=2)))
+    else:
+        show_compared(found, Console())
+
+
 recipes = typer.Typer(help="List the training recipes, or copy one to own it.")
 app.add_typer(recipes, name="recipes")
 
