@@ -1,6 +1,6 @@
 """Whether a search finds in other languages what it finds in English.
 
-    python benchmarks/languages.py [--languages en de] [--rag words meaning] [--runs RUNS]
+    python benchmarks/languages.py [--languages en de] [--rag words meaning] [--choose] [--runs R]
 
 The tasks of evalsets/languages: the same 60 questions on the same 48 documents, in translation.
 Each language is compared with English on the same questions; intervals are of 95 %, p is before
@@ -13,6 +13,8 @@ rag     with --rag: the rag rung of `ladder assess`, by words alone, or with sea
         the right document stood: the most that a reader of those prompts can reach. The bundled
         model was trained on English, so how far its score stays below that share is its own doing.
         Its prompts in other scripts are several times as many tokens: allow minutes a language.
+choose  with --rag: the answer is not written but chosen, by its log-likelihood, among the answers
+        of all 60 questions. That asks of the model only that it prefers what it has just read.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ from ladder.retrieval.retriever import Retriever, sources
 from ladder.samples.loading import load_data
 from ladder.samples.rows import Sample
 from ladder.task import Task, load_task
+from ladder.task.schema import AnswerForm, ScorerChoice
 from ladder.wording import span
 
 ROOT = Path(__file__).parent.parent
@@ -47,10 +50,22 @@ Scores = dict[str, float]
 """Sample id -> score in 0..1."""
 
 
-def task_of(language: str, *, embedder: bool) -> Task:
-    """Return a language's task with the rag rung alone, with the bundled embedder or without."""
+def task_of(language: str, *, embedder: bool, choose: bool = False) -> Task:
+    """Return a language's task with the rag rung alone.
+
+    Args:
+        language: of the evalset.
+        embedder: search with the bundled embedder, too.
+        choose: among all answers, instead of writing one.
+    """
     task = load_task(ROOT / "evalsets/languages" / language / "task.yaml")
     task = task.model_copy(update={"rungs": ("rag",)})
+    if choose:
+        data = load_data(task, None, Quiet())
+        rows = [*data.train, *data.dev, *data.gate, *data.sealed, *data.reserve]
+        form = AnswerForm(type="label", labels=tuple(sorted({row.target for row in rows})))
+        chosen = {"answer": form, "score": (ScorerChoice(name="exact_match"),)}
+        task = task.model_copy(update={**chosen, "name": f"{task.name}-choose"})
     if not embedder:
         return task
     # Another name keeps its runs apart.
@@ -103,13 +118,13 @@ def print_search(languages: Sequence[str]) -> None:
             print(f"{language:10}{name:9}{rows:>3}  {''.join(cells)}".rstrip())
 
 
-def print_rag(languages: Sequence[str], search: str, runs: Path) -> None:
+def print_rag(languages: Sequence[str], search: str, runs: Path, *, choose: bool) -> None:
     """Print the rag rung's score for each language, and what stood in its prompts."""
     heads = f"{'score':21}{'difference':34}right document in the prompt"
     print(f"\n{'':10}{'search':9}{'n':>3}  {heads}")
     english: Scores = {}
     for language in languages:
-        task = task_of(language, embedder=search == "meaning")
+        task = task_of(language, embedder=search == "meaning", choose=choose)
         assessment, folder = assess(task, runs, Quiet(), every=True)
         [attempt] = [each for each in assessment.attempts if each.rung == "rag"]
         saved = (folder / "rag/samples.jsonl").read_text(encoding="utf-8").splitlines()
@@ -163,12 +178,13 @@ def main() -> None:
     )
     parser.add_argument("--languages", nargs="+", default=LANGUAGES, choices=LANGUAGES)
     parser.add_argument("--rag", nargs="*", default=[], choices=("words", "meaning"))
+    parser.add_argument("--choose", action="store_true", help="choose answers, write none")
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     options = parser.parse_args()
     languages = sorted(set(options.languages) | {FIRST}, key=LANGUAGES.index)
     print_search(languages)
     for search in options.rag:
-        print_rag(languages, search, options.runs)
+        print_rag(languages, search, options.runs, choose=options.choose)
 
 
 if __name__ == "__main__":
