@@ -13,7 +13,7 @@ are then measured on the same eval examples in one run, nothing kept from before
 student's score over the teacher's with the interval of their paired difference; ms is the p50 of
 single requests, $ that of
 a request on a machine at 0.20 USD an hour kept busy. The control, on the rows' own labels, shows
-what no teacher at all gives: how many times cheaper a student is, is only printed of a teacher that
+what no teacher at all gives: what a student saves is only printed of a teacher that
 is proven better than that, on the same eval examples.
 
 With --lora the teacher is a LoRA adapter of the bundled model, trained by its recipe on all
@@ -196,7 +196,8 @@ def run(folder: Path, name: str, generating: bool) -> None:
             )
             print(line(student.description[:44], measured))
             if found:
-                saved = f", {found.cheaper or 0:.0f} x cheaper, {found.faster or 0:.0f} x faster"
+                saved = f", {found.cheaper_busy or 0:.0f} x cheaper busy"
+                saved += f", {found.faster or 0:.0f} x faster"
                 print(
                     f"    kept {found.kept:.1%} ({found.low:.1%} to {found.high:.1%})"
                     + (saved if found.worth_having else "")
@@ -307,7 +308,7 @@ def run_lora(path: Path, given: argparse.Namespace) -> None:
             if kept and kept.worth_having:
                 times, low, high = times_cheaper(teacher, found)
                 print(
-                    f"    {times:.1f} x cheaper alone ({low:.1f} to {high:.1f}, "
+                    f"    {times:.1f} x less processor time alone ({low:.1f} to {high:.1f}, "
                     f"n {len(found.alone)}), {teacher.batched / found.batched:.1f} x in batches",
                     flush=True,
                 )

@@ -1,9 +1,9 @@
 """The verbs: parse, call one function, print, exit.
 
-Exit codes: 0 a rung passed; 1 none passed or was confirmed, a check found a change, or synthetic
-rows were refused; 2 the user's input is wrong, the machine cannot do it, or too many requests
-failed for a verdict; 3 a bug (the log is named); 130 Ctrl-C, 143 `kill`, 129 the terminal was
-closed, 141 nobody reads the output any more.
+Exit codes: 0 a rung passed and the test set does not refute it; 1 none did, a check found a change,
+or synthetic rows were refused; 2 the user's input is wrong, the machine cannot do it, or too many
+requests failed for a verdict; 3 a bug (the log is named); 130 Ctrl-C, 143 `kill`, 129 the terminal
+was closed, 141 nobody reads the output any more.
 """
 
 from __future__ import annotations
@@ -40,9 +40,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Decide whether to fine-tune: prompt, then RAG, then LoRA, then a distilled student; "
     "the first that passes your gate is the answer.",
-    epilog="Exit codes: 0 a rung passed, 1 none passed or was confirmed (or a check found a "
-    "change, or synthetic rows were refused), 2 your input is wrong, the machine cannot do it, or "
-    "too many requests failed, 3 a bug (the log is named), 130 Ctrl-C, 143 ended by `kill`.",
+    epilog="Exit codes: 0 a rung passed and the test set does not refute it, 1 none did (or a "
+    "check found a change, or synthetic rows were refused), 2 your input is wrong, the machine "
+    "cannot do it, or too many requests failed, 3 a bug (the log is named), 130 Ctrl-C, 143 ended "
+    "by `kill`.",
 )
 
 

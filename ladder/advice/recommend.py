@@ -56,6 +56,7 @@ def recommend(
             tested=chosen.rung,
             confirmed=confirmed.score if confirmed else None,
             confirmed_verdict=confirmed.verdict.verdict if confirmed else None,
+            openings=confirmed.openings if confirmed else 0,
             withheld=withheld,
             sealed_failures=confirmed.failures if confirmed else None,
             with_leaked_rows=confirmed.leaky if confirmed else None,
@@ -67,6 +68,7 @@ def recommend(
         leans_to_pass=chosen.status != "passed",
         confirmed=confirmed.score if confirmed else None,
         confirmed_verdict=confirmed.verdict.verdict if confirmed else None,
+        openings=confirmed.openings if confirmed else 0,
         with_leaked_rows=confirmed.leaky if confirmed else None,
         cost=_cost(task, chosen.measurement),
         deployment=_deployment(task, chosen.candidate, chosen.measurement),
@@ -92,6 +94,7 @@ def at_control(control: Control, confirmed: Confirmation) -> Recommendation:
         description=control.judged,
         confirmed=confirmed.score,
         confirmed_verdict=word,
+        openings=confirmed.openings,
     )
 
 

@@ -10,11 +10,14 @@ from ladder.economy.machines import rent_above_gate
 from ladder.engines import ENGINES, is_served, open_engine
 from ladder.engines.local.json_schema import refusal
 from ladder.errors import MissingExtraError, Problem, TaskError, TrainingError
+from ladder.evaluation.latency import requests_to_pass, rows_to_time
+from ladder.gate.budget import budget_of
 from ladder.models.models import may_be_asked, must_stay
 from ladder.retrieval.retriever import may_be_kept
 from ladder.rungs import LADDER
 from ladder.rungs.r3_lora import named_recipe
 from ladder.samples.answer_schema import fault_of_schema
+from ladder.samples.data import Data
 from ladder.samples.synthetic import refuse_unproven
 from ladder.scorers import MODEL_SCORERS, make_scorer, runs_code
 from ladder.task import ModelRef, Task
@@ -29,14 +32,22 @@ def preflight(task: Task) -> list[Problem]:
     return _problems(task, CHECKS)
 
 
-def gate_warnings(task: Task) -> Iterator[str]:
-    """Warn of a limit that no row can tell anything about: no rung on this machine holds it."""
+def gate_warnings(task: Task, data: Data) -> Iterator[str]:
+    """Warn of limits that no rung can be shown to hold: by its rent, or by too few rows."""
     rent = "" if is_served(task.models.base) else rent_above_gate(task)
     if rent:
         yield (
             f"warning: {rent}. Say how many requests there are (use.requests_per_month), set "
             "hardware: {shared: true} if the machine does other work too, or raise the limit."
         )
+    if task.gate.max_p95_ms is not None:
+        error = budget_of(task.gate, data.systems(task)).levels[0]
+        rows, needed = len(rows_to_time(data, ())), requests_to_pass(error)
+        if rows < needed:
+            yield (
+                f"warning: gate.max_p95_ms stays undecided: each row is timed once, {rows:,} can "
+                f"be, and a pass takes at least {needed:,}. Add rows, or take the limit out."
+            )
 
 
 def refuse_at_once(task: Task) -> None:

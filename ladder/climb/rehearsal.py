@@ -278,7 +278,7 @@ def rehearse(
             advance(deal + 1)
     bench.evaluator.models.cache.close()
     found = {name: _mean([play[name] for play in played]) for name in played[0]}
-    return [headline(task, report), *gate_warnings(task)], found
+    return [headline(task, report), *gate_warnings(task, bench.data)], found
 
 
 def _play(play: Bench, until: str | None) -> dict[str, Asked | str]:

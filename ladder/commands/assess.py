@@ -65,7 +65,7 @@ def assess(
     started = time.perf_counter()
     bench = open_bench(task, runs, watch)
     report = describe_data(task, bench.data)
-    for line in (headline(task, report), *gate_warnings(task)):
+    for line in (headline(task, report), *gate_warnings(task, bench.data)):
         watch.say(line)
     refuse_untestable(task, report)
     found = climb_task(bench, until=until, every=every)

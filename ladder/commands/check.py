@@ -73,7 +73,7 @@ def check_task(path: Path, data_root: Path | None, greet: Greet = "none") -> lis
         f"{train_rows(report)} · {report.dev} dev · {report.gate} eval · {report.sealed} test · "
         f"{report.reserve} in reserve · {documents(report)}",
         headline(task, report),
-        *gate_warnings(task),
+        *gate_warnings(task, data),
         *key_lines(task),
         *(words for _, _, words in answers),
         *(how_named(named, task.consent) for named in code),

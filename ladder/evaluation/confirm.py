@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ladder.evaluation.measure import units_of
+from ladder.evaluation.openings import openings
 from ladder.evaluation.units import as_units
 from ladder.evidence import Candidate, Confirmation, Estimate
 from ladder.gate.verdict import judge_score, too_many_failed
@@ -40,7 +41,7 @@ def score_with_leaks(
 
 
 def confirm(evaluator: Evaluator, candidate: Candidate) -> Confirmation:
-    """Answer the held-out test examples once.
+    """Answer the held-out test examples once, and count for how many systems that was done.
 
     The verdict is `none` where too many requests failed: then nothing is confirmed.
     """
@@ -54,9 +55,12 @@ def confirm(evaluator: Evaluator, candidate: Candidate) -> Confirmation:
     lost = failed and (
         not units.scores or too_many_failed(failed, len(outcomes), gate.max_error_rate)
     )
+    identity = evaluator.engine(candidate).identity
+    fixed = candidate.model_dump(mode="json", exclude={"build", "description"})
     return Confirmation(
         score=units.estimate(gate.confidence),
         verdict=verdict.but(verdict="none") if lost else verdict,
         rows=len(outcomes),
         failures=failures(outcomes) if lost else None,
+        openings=openings(evaluator, [identity, fixed, evaluator.task.goal]),
     )

@@ -11,6 +11,8 @@ from typing import Any
 
 from ladder.economy.machines import machine_cost
 from ladder.errors import Problem, TaskError
+from ladder.evaluation.latency import rows_to_time
+from ladder.evaluation.openings import openings
 from ladder.evaluation.units import as_units
 from ladder.evidence import (
     Confirmation,
@@ -81,6 +83,7 @@ def confirm_control(evaluator: Evaluator, name: str) -> Confirmation:
         score=units.estimate(gate.confidence),
         verdict=judge_score(units.scores, gate.min_score, 1 - gate.confidence, units.weights),
         rows=len(sealed),
+        openings=openings(evaluator, ["control", name, evaluator.data.digests]),
     )
 
 
@@ -189,11 +192,10 @@ def _judged(
 
 def _timed(evaluator: Evaluator, fit: Fit) -> list[float]:
     """Return the milliseconds of rows that are answered one at a time."""
-    predict, gate = fit(evaluator.data.train), evaluator.data.gate
-    found = []
-    for number in range(TIMED):
+    predict, found = fit(evaluator.data.train), []
+    for row in rows_to_time(evaluator.data, ())[:TIMED]:
         started = time.perf_counter()
-        predict([gate[number % len(gate)].input])
+        predict([row.input])
         found.append(1000 * (time.perf_counter() - started))
     return found
 

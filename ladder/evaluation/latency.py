@@ -1,18 +1,24 @@
-"""How long single requests take: at the task's concurrency, after warm-up, kept once timed."""
+"""How long single requests take: at the task's concurrency, after warm-up, kept once timed.
+
+Each row is timed once: how long a request takes hangs on its input, so that a row that is timed
+again tells little more of the requests to come.
+"""
 
 from __future__ import annotations
 
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from typing import Any, cast
 
 from ladder.economy.load import rate_in_time, waits
 from ladder.engines.base import Completion, Served
+from ladder.engines.endpoint.failure import TIME_OUT
 from ladder.evidence import Asked, Candidate, Latency, LimitVerdict
 from ladder.files import digest_of
-from ladder.gate.quantiles import percentile, quantile_interval
+from ladder.gate.quantiles import percentile, quantile_interval, values_to_bound
 from ladder.gate.verdict import error_at_look, judge_latency
 from ladder.hardware import hardware
 from ladder.inference.answer import exchange
@@ -20,15 +26,13 @@ from ladder.inference.evaluator import Evaluator
 from ladder.inference.exchanges import TIMES_ASKED, carry_out
 from ladder.inference.prompts import request_for
 from ladder.inference.voting import draws_wanted
+from ladder.samples.data import Data
 from ladder.samples.rows import Sample
 
 WARM_UP = 3
 LATENCY_REQUESTS = 20
 LATENCY_LOOKS = (20, 100, 200, 400)
 """Requests at which a latency limit is looked at: 20 suffice to see that a system is too slow."""
-LATER = {"votes": 1, "rewrite": False, "no_op": False}
-"""Fields of a candidate that timings were kept without, and their values at the time."""
-
 Timing = tuple[float, float | None]
 """Seconds of a request (infinite: it failed), and until its first token where that is known."""
 
@@ -44,11 +48,11 @@ def judged_latency(
     Args:
         evaluator: the task, its data, models and scorers.
         candidate: what is timed.
-        samples: what it is asked, over and over where they are few.
+        samples: what it is asked, each once.
         budget: the error that all looks at the limit together may spend.
     """
     limit = evaluator.task.gate.max_p95_ms
-    counts = LATENCY_LOOKS if limit and samples else (LATENCY_REQUESTS,) if samples else ()
+    counts = latency_looks(len(samples)) if limit else latency_looks(len(samples))[:1]
     endpoint = evaluator.engine(candidate).abilities.served
     # On this machine the first requests only fill the line in which the others wait.
     ahead = 0 if endpoint else evaluator.task.use.concurrency - 1
@@ -56,6 +60,7 @@ def judged_latency(
     found, verdict = None, None
     for number, count in enumerate(counts):
         places = range(len(timed), count + ahead)
+        # Those that fill the line may come again: their own time is not counted.
         timed += (_at_endpoint if endpoint else _on_this_machine)(
             evaluator, candidate, [samples[at % len(samples)] for at in places]
         )
@@ -68,6 +73,38 @@ def judged_latency(
         if verdict.verdict != "undecided":
             break
     return found, verdict, sum(math.isinf(seconds) for seconds, _ in timed)
+
+
+def latency_looks(rows: int) -> tuple[int, ...]:
+    """Return at how many timed requests a latency limit is looked at, where so many rows are."""
+    if not rows:
+        return ()
+    return tuple(dict.fromkeys(min(look, rows) for look in LATENCY_LOOKS))
+
+
+def requests_to_pass(error: float) -> int:
+    """Return at how many timed requests a p95 can pass its limit at the earliest.
+
+    Args:
+        error: of all looks at the limit together.
+    """
+    for number, look in enumerate(LATENCY_LOOKS):
+        spent = error_at_look(number, len(LATENCY_LOOKS), error)
+        if look >= values_to_bound(0.95, 1 - spent):
+            return look
+    return values_to_bound(0.95, 1 - error)  # more than the looks: too small a share of the error
+
+
+def rows_to_time(data: Data, read: Sequence[Sample]) -> list[Sample]:
+    """Return the rows whose requests are timed, each once, and one of each group of rows.
+
+    First come the rows that were read; where a limit needs more, further rows of the eval set and
+    then of the dev set: what is timed is neither scored nor chosen by.
+    """
+    found: dict[tuple[str, str], Sample] = {}
+    for row in (*read, *data.gate, *data.dev):
+        found.setdefault(row.unit, row)
+    return list(found.values())
 
 
 def _total(evaluator: Evaluator, timed: Sequence[Timing], *, in_line: bool) -> list[float]:
@@ -164,13 +201,13 @@ def _at_endpoint(
     before = evaluator.models.cache.get(keys).values()
     tokens = sum(tokens for _, _, *each in before for tokens in each)  # kept with newer ones
     evaluator.models.recall(Asked(calls=len(before) * candidate.votes, tokens=tokens))
-    for _ in range(TIMES_ASKED):  # what failed is timed once more
+    late: set[str] = set()
+    for _ in range(TIMES_ASKED):  # what failed is timed once more; what came too late did not fail
         kept = evaluator.models.cache.get(keys)
-        missing = [number for number, key in enumerate(keys) if key not in kept]
+        wanted = {key: row for key, row in zip(keys, samples, strict=True) if key not in late}
+        missing = {key: row for key, row in wanted.items() if key not in kept}
         if missing:
-            _time_anew(
-                evaluator, candidate, cast(Served, engine), {keys[n]: samples[n] for n in missing}
-            )
+            late |= _time_anew(evaluator, candidate, cast(Served, engine), missing)
     kept = evaluator.models.cache.get(keys)
     searching = evaluator.reader.seconds(candidate.retrieval, samples)
     return [_searched(kept.get(key), searching) for key in keys]
@@ -178,8 +215,12 @@ def _at_endpoint(
 
 def _time_anew(
     evaluator: Evaluator, candidate: Candidate, engine: Served, wanted: Mapping[str, Sample]
-) -> None:
-    """Send requests and keep under their keys how long each took; those that fail are not kept."""
+) -> set[str]:
+    """Send requests and keep under their keys how long each took; those that fail are not kept.
+
+    Returns:
+        the keys of those that were not answered in time.
+    """
     clients = evaluator.task.use.concurrency
     cached = evaluator.engine(candidate)
     keys = list(wanted)
@@ -189,14 +230,18 @@ def _time_anew(
     exchanges = [exchange(evaluator, candidate, r) for r in [*requests[:warm_up], *requests]]
     at_once = clients * draws_wanted((), 0, candidate.votes)  # each client's draws go side by side
     count = partial(evaluator.models.count, candidate.model)
+    late: set[str] = set()
     with evaluator.watch.step(f"latency, {clients} at once", warm_up + len(requests)) as advance:
         answers = carry_out(engine.streaming(at_once), exchanges, count)
         for done, (at, completion) in enumerate(answers, start=1):
-            if at >= warm_up and completion.error is None:
+            if at >= warm_up and completion.kind == TIME_OUT:
+                late.add(keys[at - warm_up])
+            elif at >= warm_up and completion.error is None:
                 tokens = completion.tokens_in + completion.tokens_out
                 found = [completion.seconds, completion.first_s, tokens]
                 evaluator.models.cache.put(keys[at - warm_up], found)
             advance(done)
+    return late
 
 
 def _searched(kept: Sequence[Any] | None, searching: float) -> Timing:
@@ -210,7 +255,9 @@ def _searched(kept: Sequence[Any] | None, searching: float) -> Timing:
 def _what_is_timed(
     evaluator: Evaluator, candidate: Candidate, samples: Sequence[Sample]
 ) -> list[object]:
-    unset = {name for name, value in LATER.items() if getattr(candidate, name) == value}
-    fresh = candidate.model_dump(exclude={"build", "description", *unset})
+    """Return all that the time of these requests hangs on: what is sent, how often, and to whom."""
+    engine = evaluator.engine(candidate)
+    sent = [digest_of(asdict(request_for(evaluator, candidate, row, engine))) for row in samples]
+    fresh = candidate.model_dump(exclude={"build", "description"})
     read = evaluator.retriever.about if candidate.retrieval else []
-    return [evaluator.engine(candidate).identity, fresh, [sample.id for sample in samples], *read]
+    return [engine.identity, fresh, evaluator.task.goal, sent, *read]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ladder.evaluation.cost import cost_of, throughput, token_use
-from ladder.evaluation.latency import judged_latency
+from ladder.evaluation.latency import judged_latency, rows_to_time
 from ladder.evaluation.people import human_score
 from ladder.evaluation.units import Units, as_units
 from ladder.evidence import Candidate, LimitVerdict, Measurement
@@ -58,7 +58,8 @@ def measure(
     errors = sum(outcome.score is None for outcome in outcomes)
     limits = [score, judge_errors(errors, len(outcomes), gate.max_error_rate)]
     answered = [outcome for outcome in outcomes if outcome.score is not None]
-    timed = [outcome.sample for outcome in answered]
+    read = [outcome.sample for outcome in outcomes]
+    timed = rows_to_time(evaluator.data, read) if answered else []
     with asking("latency"):
         latency, latency_limit, untimed = judged_latency(
             evaluator, candidate, timed, budget.levels[0]

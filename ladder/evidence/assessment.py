@@ -151,6 +151,9 @@ class Recommendation(Record):
     """The score on the held-out test examples, read once."""
     confirmed_verdict: VerdictWord | None = None
     """`none`: too many of the requests failed, so nothing is confirmed."""
+    openings: int = 0
+    """Systems that the held-out test examples were read for by now, in this folder of runs; 0 in
+    files written before, and where they were not read."""
     tested: RungName | None = None
     """The rung that was put to the held-out test examples, or was to be."""
     withheld: bool = False

@@ -130,6 +130,8 @@ class Confirmation(Record):
     """Where they are too many for a verdict."""
     leaky: Estimate | None = None
     """The score had the rows that repeat training examples been counted."""
+    openings: int = 1
+    """Systems that these held-out test examples were read for by now, in this folder of runs."""
 
 
 CONTROL = "control"

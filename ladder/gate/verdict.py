@@ -97,11 +97,12 @@ def judge_latency(
     """Judge a 95th percentile: is the share of slower requests at most 5 %?
 
     The order-statistic bound on a quantile is the exact binomial bound on that share, so the same
-    three verdicts hold. A pass needs at least 59 requests at 95 %.
+    three verdicts hold. A pass needs at least 59 requests at 95 %, all of them in time; where the
+    error is shared among looks and systems, more.
 
     Args:
-        milliseconds: of each timed request; infinite: it failed, which says nothing of how long
-            an answer takes. Such requests are left out.
+        milliseconds: of each timed request, each of another row; infinite: it was not answered,
+            which is no answer in time.
         limit: the slowest 95th percentile wanted, in milliseconds.
         error: that the verdict may spend.
         most_failed: share of the requests that may have failed; above it there is no verdict.
@@ -118,7 +119,7 @@ def judge_latency(
             n=len(answered),
             failed=failed,
         )
-    within = [1.0 if value <= limit else 0.0 for value in answered]
+    within = [1.0 if value <= limit else 0.0 for value in milliseconds]
     score = judge_score(within, 0.95, error)
     p95 = percentile(answered, 0.95)
     return LimitVerdict(
@@ -128,7 +129,7 @@ def judge_latency(
         distance=limit - p95,
         verdict=score.verdict,
         n=len(within),
-        missed=sum(value > limit for value in answered),
+        missed=sum(value > limit for value in milliseconds),
         failed=failed,
         more_rows=score.more_rows,
     )

@@ -17,7 +17,7 @@ def data_lines(a: Assessment) -> Iterator[str]:
     yield "\n## The rows\n"
     yield (
         f"{train_rows(d)}, {d.dev} dev (they chose), {d.gate} eval (they judged), "
-        f"{d.sealed} test (read once), {d.reserve} in reserve; "
+        f"{d.sealed} test (they confirmed), {d.reserve} in reserve; "
         f"{documents(d)}, {d.unlabeled} unlabelled. "
         f"{d.duplicates} near-duplicates were set aside"
         + (f": {_first(', ', d.set_aside)}." if d.set_aside else ".")

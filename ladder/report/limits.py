@@ -29,10 +29,13 @@ def _cost(limit: LimitVerdict) -> str:
     return f"{limit.got:.4f} USD per 1,000 requests"
 
 
-def _latency(limit: LimitVerdict, answered: int) -> str:
-    if not answered:
-        return f"none of {limit.failed} timed requests was answered"
+def _latency(limit: LimitVerdict, timed: int) -> str:
     if limit.got is None:
-        return f"{limit.failed} of {answered + limit.failed} timed requests failed"
-    more = f"; {limit.failed} more failed" if limit.failed else ""
-    return f"{limit.missed} of {answered} requests took longer than {limit.wanted:g} ms{more}"
+        answered = timed or None
+        whole = timed + limit.failed
+        if answered is None:
+            return f"none of {limit.failed} timed requests was answered"
+        return f"{limit.failed} of {whole} timed requests failed"
+    failed = f" ({limit.failed} of them failed)" if limit.failed else ""
+    late = f"{limit.missed} of {timed} requests were not answered within {limit.wanted:g} ms"
+    return late + failed

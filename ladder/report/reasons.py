@@ -56,7 +56,23 @@ def answer_reasons(a: Assessment) -> list[str]:
     control = []
     if a.control:
         control = [control_sentence(a.control, float(a.task.gate["min_score"] or 0))]
-    return [*rung_lines(found, a.attempts), *advice_lines(found, a.attempts, a.control), *control]
+    read = openings_sentence(found)
+    return [
+        *rung_lines(found, a.attempts),
+        *([read] if read else []),
+        *advice_lines(found, a.attempts, a.control),
+        *control,
+    ]
+
+
+def openings_sentence(found: Recommendation) -> str:
+    """Say that the held-out test set was read before, for other systems; nothing if it was not."""
+    if found.openings < 2:
+        return ""
+    return (
+        f"The held-out test examples were read for {found.openings} systems by now: who chooses "
+        "among those is not confirmed by them any more. Take fresh ones for a decision that counts."
+    )
 
 
 def rung_lines(found: Recommendation, attempts: Sequence[Attempt]) -> list[str]:

@@ -106,7 +106,7 @@ def assumed(a: Assessment) -> str:
         text += f" · p95: of {' or '.join(f'{n:,}' for n in sorted(asked_at))} timed requests"
         least = values_to_bound(0.95, P95_CONFIDENCE)
         if min(asked_at) < least:
-            text += f" (not bounded: {least} are needed for {100 * P95_CONFIDENCE:g} %)"
+            text += f" (not bounded from above: {least} are needed for {100 * P95_CONFIDENCE:g} %)"
     prices = sorted({price_words(m.cost_basis) for m in measured if m.cost_basis} - {""})
     if any(m.cost_basis and m.cost_basis.machines for m in measured):
         prices.append("in brackets what it costs on a machine that is busy all the time")

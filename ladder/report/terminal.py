@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
@@ -12,7 +13,7 @@ from rich.text import Text
 from ladder.evidence import Assessment
 from ladder.report.control import control_sentence, take_control
 from ladder.report.effort import effort_in_short
-from ladder.report.reasons import answer_reasons
+from ladder.report.reasons import answer_reasons, openings_sentence
 from ladder.report.summary import answer_line, assumed, table_rows
 from ladder.report.texts import each_text
 from ladder.wording import MOST_SHOWN, counted, harmless
@@ -34,14 +35,8 @@ def show(assessment: Assessment, folder: Path, console: Console) -> None:
     console.print(Text(assumed(assessment), style="dim"))
     console.print()
     console.print(Text(answer_line(assessment), style="bold"))
-    if assessment.recommendation.rung is None:
-        for reason in answer_reasons(assessment)[len(assessment.attempts) :]:
-            console.print(Text(f"- {reason}"))
-    elif instead := take_control(assessment):
-        console.print(Text(f"But {instead}"))
-    elif assessment.control:
-        min_score = float(assessment.task.gate["min_score"] or 0)
-        console.print(Text(f"Note: {control_sentence(assessment.control, min_score)}"))
+    for line in _notes(assessment):
+        console.print(Text(line))
     for line in effort_in_short(assessment.effort, assessment.seconds):
         console.print(Text(line))
     failed = sum((Counter(a.asked.errors) for a in assessment.attempts), Counter())
@@ -51,3 +46,17 @@ def show(assessment: Assessment, folder: Path, console: Console) -> None:
     console.print(Text(f"report {harmless(str(folder / 'report.md'))}"), soft_wrap=True)
     if assessment.plan:
         console.print(Text(f"plan   {harmless(str(folder / assessment.plan))}"), soft_wrap=True)
+
+
+def _notes(a: Assessment) -> Iterator[str]:
+    """Yield what qualifies the answer."""
+    found = a.recommendation
+    if found.rung is None:
+        yield from (f"- {reason}" for reason in answer_reasons(a)[len(a.attempts) :])
+        return
+    if instead := take_control(a):
+        yield f"But {instead}"
+    elif a.control:
+        yield f"Note: {control_sentence(a.control, float(a.task.gate['min_score'] or 0))}"
+    if read := openings_sentence(found):
+        yield f"Note: {read}"

@@ -10,6 +10,7 @@ import math
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,7 @@ def load_task(path: Path, data_root: Path | None = None, granted: Granted = "tru
     text = _read(path)
     root, values = _parse(path, text)
     named = values if isinstance(values, dict) else {}
+    _dates_as_text(named)
     keep_secrets_in([named.get(name) for name in ("models", "data", "score", "rules")])
     lines = lines_of(root)
     problems = [*_unnameable(path, data_root), *duplicate_keys(path, root)]
@@ -226,6 +228,13 @@ def _expanded(node: yaml.Node, sizes: dict[int, float]) -> float:
             inner = node.value
         sizes[id(node)] = 1 + sum(_expanded(part, sizes) for part in inner)
     return sizes[id(node)]
+
+
+def _dates_as_text(values: dict[str, Any]) -> None:
+    """Take the day of a price as it is written: YAML makes 2026-11-01 a date, not a text."""
+    for section in (values.get("prices"), values.get("hardware")):
+        if isinstance(section, dict) and isinstance(day := section.get("priced"), date):
+            section["priced"] = day.isoformat()
 
 
 def _whole_numbers_as_labels(values: dict[str, Any], as_written: Mapping[Location, str]) -> None:

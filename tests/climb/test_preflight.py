@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from benches import task_with
+from benches import NO_DATA, task_with
 
 from ladder.climb.preflight import gate_warnings, preflight, refuse_at_once
 from ladder.errors import TaskError
 from ladder.rungs import LADDER
+from ladder.samples.data import Data
+from ladder.samples.rows import Sample
 
 
 def test_a_task_in_order_has_no_problem():
@@ -39,9 +41,19 @@ def test_all_mistakes_come_at_once():
 
 def test_a_cost_limit_below_the_rent_of_a_machine_is_told_where_one_answers():
     gate = {"min_score": 0.5, "max_cost_usd_per_1k": 0.4}
-    [told] = gate_warnings(task_with(gate=gate))
+    [told] = gate_warnings(task_with(gate=gate), NO_DATA)
     assert "costs 1.46 USD per 1,000 requests where 100,000 are asked a month" in told
     assert "hardware: {shared: true}" in told
     endpoint = {"base": "openai:x@http://127.0.0.1:1/v1"}
-    assert not list(gate_warnings(task_with(gate=gate, models=endpoint)))
-    assert not list(gate_warnings(task_with(gate=gate, hardware={"shared": True})))
+    assert not list(gate_warnings(task_with(gate=gate, models=endpoint), NO_DATA))
+    assert not list(gate_warnings(task_with(gate=gate, hardware={"shared": True}), NO_DATA))
+
+
+@pytest.mark.parametrize(("rows", "told"), [(60, True), (199, True), (200, False)])
+def test_a_latency_limit_that_the_rows_cannot_show_to_hold_is_told(rows, told):
+    sample = [Sample(id=f"g{at}", input=f"{at}", target="x") for at in range(rows)]
+    data = Data((), tuple(sample[:50]), tuple(sample[50:]), ())
+    said = list(gate_warnings(task_with(gate={"min_score": 0.5, "max_p95_ms": 100}), data))
+    assert bool(said) == told
+    if told:
+        assert f"{rows} can be, and a pass takes at least 200" in said[0]

@@ -10,13 +10,12 @@ from engines.faulty_server import FaultyServer, Seen, Step, failing
 
 from ladder.evaluation.latency import (
     LATENCY_REQUESTS,
-    LATER,
     WARM_UP,
-    _what_is_timed,
     judged_latency,
+    rows_to_time,
 )
 from ladder.evaluation.measure import measure
-from ladder.evidence import Candidate, Measurement, Verdict
+from ladder.evidence import Measurement, Verdict
 from ladder.report.limits import limit_reason
 from ladder.rungs.protocol import Bench
 from ladder.samples.data import Data
@@ -24,7 +23,8 @@ from ladder.samples.rows import Sample
 from ladder.task import Task
 
 GATE = tuple(Sample(id=f"g{at}", input=f"question {at}", target="question") for at in range(25))
-DATA = Data((), (), GATE, ())
+DEV = tuple(Sample(id=f"d{at}", input=f"dev {at}", target="dev") for at in range(375))
+DATA = Data((), DEV, GATE, ())
 
 
 def served_by(base: str, clients: int, **gate: float) -> Task:
@@ -95,15 +95,76 @@ def test_an_endpoint_that_refuses_to_stream_is_timed_without(tmp_path):
     assert found.latency_ms.first_token_p50 is None
 
 
-def test_what_is_asked_once_is_kept_as_it_was_before_votes(tmp_path):
-    """Timings of earlier versions are found again; those of votes and rewrites are others."""
-    bench = bench_over(served_by("openai:tiny@http://127.0.0.1:1/v1", 1), DATA, tmp_path)
-    candidate = chat(bench)
-    _, fresh, _ = _what_is_timed(bench.evaluator, candidate, GATE)
-    assert set(fresh) == set(Candidate.model_fields) - {"build", "description", *LATER}
-    for later in ({"votes": 8}, {"rewrite": True}):
-        _, other, _ = _what_is_timed(bench.evaluator, candidate.model_copy(update=later), GATE)
-        assert set(other) == {*fresh, *later}
+def test_each_row_is_timed_once_and_few_rows_decide_nothing(tmp_path):
+    """How long a request takes hangs on its input: 25 rows asked 200 times are 25 rows."""
+    with FaultyServer([Step(words_s=0)]) as server:
+        task = served_by(f"openai:tiny@{server.url}", 1, max_p95_ms=2000)
+        bench = bench_over(task, Data((), (), GATE, ()), tmp_path)
+        found, verdict, _ = measure(bench.evaluator, chat(bench), GATE)
+    timed = [request.question for request in streamed(server)]
+    # The first look times 20 rows, the second the five that are left; each warms up anew.
+    assert (found.latency_ms.n, len(timed), len(set(timed))) == (25, 25 + 2 * WARM_UP, 25)
+    assert verdict.status == "undecided"
+
+
+def test_one_of_a_group_is_timed_and_further_rows_come_from_the_eval_and_dev_sets():
+    rows = [Sample(id=f"r{at}", input="x", target="x", group=f"g{at // 3}") for at in range(12)]
+    data = Data((), tuple(rows[9:]), tuple(rows[:9]), ())
+    assert [row.id for row in rows_to_time(data, rows[4:6])] == ["r4", "r0", "r6", "r9"]
+
+
+@pytest.mark.parametrize(
+    "changed", [{"goal": "Answer at length."}, {"answer": {"max_tokens": 900}}, {}]
+)
+def test_another_prompt_is_timed_anew(tmp_path, changed):
+    """What was timed for one goal says nothing of the requests of another."""
+    with FaultyServer([Step(words_s=0)]) as server:
+        for more in ({}, changed):
+            task = task_with(score="contains", models={"base": f"openai:tiny@{server.url}"}, **more)
+            bench = bench_over(task, DATA, tmp_path)
+            measure(bench.evaluator, chat(bench), GATE)
+            bench.evaluator.models.cache.close()
+    again = 2 if changed else 1
+    assert len(streamed(server)) == again * (LATENCY_REQUESTS + WARM_UP)
+
+
+def test_the_same_rows_with_other_words_are_timed_anew(tmp_path):
+    with FaultyServer([Step(words_s=0)]) as server:
+        for words in ("question", "another question"):
+            rows = tuple(Sample(id=f"g{at}", input=f"{words} {at}", target="x") for at in range(25))
+            task = served_by(f"openai:tiny@{server.url}", 1)
+            bench = bench_over(task, Data((), (), rows, ()), tmp_path)
+            measure(bench.evaluator, chat(bench), rows)
+            bench.evaluator.models.cache.close()
+    assert len(streamed(server)) == 2 * (LATENCY_REQUESTS + WARM_UP)
+
+
+def test_a_request_that_ran_out_of_time_is_late_and_not_asked_again(tmp_path):
+    """Left out, or answered in a second try, it would make the slow system look fast."""
+    slow = {f"question {at}" for at in range(3)}
+    tries: dict[str, int] = {}
+
+    def script(request: Seen) -> Step:
+        if not request.payload.get("stream"):
+            return Step()
+        tries[request.question] = tries.get(request.question, 0) + 1
+        return Step(words_s=5) if request.question in slow else Step(words_s=0)
+
+    with FaultyServer(script) as server:
+        task = task_with(
+            score="contains",
+            gate={"min_score": 0.5, "max_p95_ms": 900, "max_error_rate": 0.5},
+            models={"base": f"openai:tiny@{server.url}"},
+            rules={"request_timeout_s": 1},
+        )
+        bench = bench_over(task, DATA, tmp_path)
+        rows = [row for row in GATE if row.input in slow] + list(GATE[3:20])
+        found, verdict, untimed = judged_latency(bench.evaluator, chat(bench), rows, 0.01)
+    assert untimed == verdict.failed == verdict.missed == 3
+    assert (verdict.n, found.n) == (20, 17)
+    assert limit_reason(verdict) == (
+        "3 of 20 requests were not answered within 900 ms (3 of them failed)"
+    )
 
 
 def broken(request: Seen) -> Step:
@@ -156,7 +217,7 @@ def test_more_clients_than_requests_are_no_trouble(tmp_path):
     task = served_by(f"replay:{tmp_path / 'said.jsonl'}", clients=70, max_p95_ms=1e9)
     bench = bench_over(task, DATA, tmp_path)
     candidate = chat(bench)
-    found, verdict, _ = judged_latency(bench.evaluator, candidate, GATE, 0.01)
+    found, verdict, _ = judged_latency(bench.evaluator, candidate, (*GATE, *DEV), 0.01)
     assert found.n == 200
     assert verdict.verdict == "pass"
     assert bench.evaluator.models.asked.calls == 200 + 69 + 3 * WARM_UP

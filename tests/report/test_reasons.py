@@ -33,7 +33,7 @@ RIGHT, WRONG = [1.0] * 100, [0.0] * 100
         (judge_score([], 0.8, 0.05), "0 rows place the true score between 0.000 and 1.000"),
         (
             judge_latency([10.0] * 99 + [900.0, math.inf], 100, 0.05),
-            "1 of 100 requests took longer than 100 ms; 1 more failed",
+            "2 of 101 requests were not answered within 100 ms (1 of them failed)",
         ),
         (judge_latency([10.0, *[math.inf] * 9], 100, 0.05), "9 of 10 timed requests failed"),
         (judge_latency([math.inf] * 3, 100, 0.05), "none of 3 timed requests was answered"),

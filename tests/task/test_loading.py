@@ -17,6 +17,7 @@ from ladder.errors import Problem, TaskError
 from ladder.task import RUNGS, Task, load_task
 
 HANG_SECONDS = 6
+PRICES = "input_usd_per_1m: 1.0, output_usd_per_1m: 1.0"
 
 
 def test_a_good_task_is_read_with_its_defaults(tmp_path: Path) -> None:
@@ -41,6 +42,14 @@ def test_every_form_of_score_is_read(tmp_path: Path) -> None:
         (choice.name, choice.parameters) for choice in load_task(write_task(tmp_path, text)).score
     ]
     assert names == [("contains", {}), ("number", {"tolerance": 0.1})]
+
+
+@pytest.mark.parametrize("day", ["2026-11-01", '"2026-11-01"'])
+@pytest.mark.parametrize("section", [f"prices: {{{PRICES}, ", "hardware: {"])
+def test_the_day_of_a_price_needs_no_quotes(tmp_path: Path, section: str, day: str) -> None:
+    task = load_task(write_task(tmp_path, f"{GOOD}{section}priced: {day}}}\n"))
+    priced = task.prices.priced if task.prices and "input" in section else task.hardware.priced
+    assert str(priced) == "2026-11-01"
 
 
 def test_a_missing_file_names_the_command_that_writes_one(tmp_path: Path) -> None:
