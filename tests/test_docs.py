@@ -286,19 +286,36 @@ def cells(line: str) -> list[str]:
     return [cell.strip() for cell in line.strip().strip("|").split("|")]
 
 
-def results(path: Path) -> dict[str, list[str]]:
-    """Return a page's table of rungs: task -> gate, control and four scores, without intervals."""
-    lines = path.read_text().split("| task | gate | control |")[1].splitlines()
-    table = [cells(line) for line in lines[2:] if line.startswith("|")]
-    return {row[0]: [re.sub(r" \(.*?\)", "", cell) for cell in row[1:7]] for row in table}
+def results(path: Path) -> dict[str, dict[str, str]]:
+    """Return a page's table of decisions: task -> column -> cell, without bold type."""
+    _, head, *lines = re.split(r"(\| task \| gate \| control \|.*)", path.read_text(), maxsplit=1)
+    names = cells(head)[1:]
+    rows = lines[0].splitlines()[2:]
+    table = [cells(line) for line in rows[: rows.index("")]]
+    return {
+        row[0]: dict(zip(names, (c.replace("*", "") for c in row[1:]), strict=True))
+        for row in table
+    }
 
 
-def test_the_results_of_the_readme_are_those_of_the_benchmark():
+def test_the_results_are_those_that_make_figures_wrote():
+    written = json.loads((ROOT / "benchmarks/figures.json").read_text())
     short, whole = results(README), results(ROOT / "benchmarks/README.md")
-    assert len(short) == 5
-    assert len(whole) == 10
-    for task, scores in short.items():
-        assert scores == whole[task], task
+    assert len(short) >= 5
+    assert whole.keys() == written["tasks"].keys() >= short.keys()
+    for task, row in {**short, **whole}.items():
+        figures = written["tasks"][task]
+        for name, cell in (short.get(task, row) | row).items():
+            assert cell == figures[name], (task, name)
+    for task, row in short.items():
+        for name, cell in row.items():
+            assert cell == re.sub(r" \(.*?\)", "", written["tasks"][task][name]), (task, name)
+    assert not written["commit"].endswith("-dirty")
+    for page in (README, ROOT / "benchmarks/README.md"):
+        assert f"`{written['commit']}`" in page.read_text()
+    answers = {figures["answer"].split(",")[0] for figures in written["tasks"].values()}
+    shown = {row["answer"].split(",")[0] for row in short.values()}
+    assert shown == answers, "each answer that was given is shown"
 
 
 def test_the_glossary_has_every_word_that_a_record_may_say():

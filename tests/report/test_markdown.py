@@ -98,7 +98,7 @@ def test_every_section_stands_in_the_report() -> None:
         "Also token_f1: 0.66 (0.61–0.71).",
         "Build: 10 min, 12,345 training tokens, 2,048 MB at the peak, 0.2500 USD.",
         "- **knowledge**: 6 of 10 misses: does not know what the documents say (e.g. row-9)",
-        "900 train, 101 dev (they chose), 402 eval (they judged), 153 test (read once), 54 in",
+        "900 train, 101 dev (they chose), 402 eval (they judged), 153 test (they confirmed), 54 in",
         "25 documents, 36 unlabelled. 7 near-duplicates",
         "can prove a true score of 0.843 or more",
         "1 held-out examples repeat training ones, not counted: test-5 ~ train-8.",
