@@ -26,6 +26,10 @@ class Watch(Protocol):
         """Print one line that stays."""
         ...
 
+    def spent(self, text: str) -> None:
+        """Take note of what was spent so far: shown beside the steps that are under way."""
+        ...
+
     def ask(self, question: str, default: bool) -> bool:
         """Ask yes or no; the default where nobody can answer."""
         ...
@@ -41,6 +45,9 @@ class Quiet:
 
     def say(self, text: str) -> None:
         """Print nothing."""
+
+    def spent(self, text: str) -> None:
+        """Show nothing."""
 
     def ask(self, question: str, default: bool) -> bool:
         """Return the default."""

@@ -32,6 +32,19 @@ def test_a_short_step_leaves_nothing():
     assert written(quiet_s=60) == "over\n"
 
 
+def test_what_was_spent_stands_beside_how_far_it_is():
+    log = io.StringIO()
+    watch = Live(Console(file=log, width=200), -1)
+    with watch.step("measuring rag", 3) as advance:
+        watch.spent("1,024 tokens, 0.0120 of 5 USD")
+        advance(1)
+        advance(2, "1 failed")
+    assert log.getvalue().splitlines() == [
+        "  measuring rag: 1 of 3, 1,024 tokens, 0.0120 of 5 USD",
+        "  measuring rag: 2 of 3, 1 failed · 1,024 tokens, 0.0120 of 5 USD",
+    ]
+
+
 OWN = re.compile(r"\x1b\[(\?25[lh]|2K|1A|\d*m)|\r")
 """What the progress bar itself sends: it hides the cursor and goes back over its lines."""
 

@@ -21,6 +21,7 @@ from ladder.inference.evaluator import Evaluator
 from ladder.inference.failures import commonest, kinds_of
 from ladder.inference.outcome import Outcome
 from ladder.samples.rows import Sample
+from ladder.wording import span
 
 
 def measure(
@@ -110,7 +111,10 @@ def _in_looks(
     gate, outcomes = evaluator.task.gate, list[Outcome]()
 
     def read(count: int) -> tuple[Sequence[float], Sequence[float] | None]:
-        asked = f"{title}, rows to {count}"
+        so_far = units_of(evaluator, outcomes).estimate(gate.confidence) if outcomes else None
+        asked = f"{title}, rows to {count}" + (
+            f", {span(so_far)} so far" if so_far and so_far.n else ""
+        )
         outcomes.extend(answer(evaluator, candidate, rows[len(outcomes) : count], asked))
         found = units_of(evaluator, outcomes)
         return found.scores, found.weights

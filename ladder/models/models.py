@@ -129,7 +129,14 @@ class Models:
         self._need(call)
         self.asked = together(self.asked, call)
         if not self._rehearses:  # nothing is paid
+            self.watch.spent(self._spent_so_far())
             self.spending.add(call.usd)
+
+    def _spent_so_far(self) -> str:
+        """Say the tokens of this run, and the money beside its limit where an endpoint is paid."""
+        tokens, usd = f"{self.asked.tokens:,} tokens", self.asked.usd
+        limit = self.task.rules.max_spend_usd
+        return f"{tokens}, {usd:.4f} of {limit:g} USD" if usd else tokens
 
     def recall(self, asked: Asked) -> None:
         """Count what was needed, and was asked before: its results are kept."""

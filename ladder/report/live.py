@@ -37,6 +37,7 @@ class Live:
         self.console = console
         self.quiet_s = quiet_s
         self._last = time.monotonic()
+        self._spent = ""
         self._bars = Progress(
             TextColumn("  {task.description:.60}", markup=False),
             BarColumn(bar_width=24),
@@ -60,7 +61,7 @@ class Live:
         bar = self._bars.add_task(harmless(title, MOST_SHOWN), total=max(total, 1), note="")
         try:
             yield lambda done, note="": self._bars.update(
-                bar, completed=done, note=harmless(note, MOST_SHOWN)
+                bar, completed=done, note=harmless(self._beside(note), MOST_SHOWN)
             )
         finally:
             self._bars.remove_task(bar)
@@ -69,7 +70,15 @@ class Live:
 
     def _sign_of_life(self, title: str, total: int, done: int, note: str = "") -> None:
         if time.monotonic() - self._last > self.quiet_s:
-            self.say(f"  {title}: {done:,} of {total:,}" + (f", {note}" if note else ""))
+            beside = self._beside(note)
+            self.say(f"  {title}: {done:,} of {total:,}" + (f", {beside}" if beside else ""))
+
+    def _beside(self, note: str) -> str:
+        return " · ".join(filter(None, (note, self._spent)))
+
+    def spent(self, text: str) -> None:
+        """Show what was spent so far beside the step that is under way."""
+        self._spent = text
 
     def say(self, text: str) -> None:
         """Print one line that stays."""

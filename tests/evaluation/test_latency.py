@@ -70,7 +70,7 @@ def test_as_many_at_once_as_the_task_says(tmp_path, clients):
     assert (latency.n, latency.clients, latency.queue_p95) == (LATENCY_REQUESTS, clients, 0)
     # An empty event, two words and the usage, 20 ms before each.
     assert latency.p50 >= 80
-    assert 40 <= latency.first_token_p50 <= latency.p50 - 35
+    assert 40 <= latency.first_token_p50 < latency.p50
     assert bench.evaluator.models.asked.calls == asked == 25 + len(streamed(server))
     assert bench.evaluator.models.asked.usd == pytest.approx(asked * 14e-6)
     assert len(server.seen) == asked, "what was timed is kept"
