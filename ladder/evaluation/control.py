@@ -143,16 +143,25 @@ def _answered(evaluator: Evaluator, name: str, fit: Fit) -> dict[str, Any]:
 
 
 def _chosen_on_dev(evaluator: Evaluator, answers: Mapping[str, Sequence[str]]) -> str:
-    """Return the way that scores best on the dev set; of equals, and without one, the last."""
+    """Return the way that scores best on the dev set; of equals, and without one, the last.
+
+    A row of which a judge gave no grade to some way's answer is left out for all of them: it tells
+    nothing of who is better.
+    """
     dev = evaluator.data.dev
     if len(answers) == 1 or not dev:
         return list(answers)[-1]
+    scores = {
+        name: gated_scores(evaluator, list(zip(dev, said, strict=True)))
+        for name, said in answers.items()
+    }
+    columns = zip(*scores.values(), strict=True)
+    shared = [row for row, column in enumerate(columns) if None not in column]
 
-    def mean(name: str) -> float:
-        scores = gated_scores(evaluator, list(zip(dev, answers[name], strict=True)))
-        return math.fsum(score or 0.0 for score in scores)
+    def total(name: str) -> float:
+        return math.fsum(score for row in shared if (score := scores[name][row]) is not None)
 
-    return max(reversed(list(answers)), key=mean)
+    return max(reversed(list(answers)), key=total)
 
 
 def _judged(

@@ -6,16 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engines.faulty_server import FaultyServer
+from benches import bench_over, task_with
+from engines.faulty_server import FaultyServer, Seen, Step, failing, saying
 from small_tasks import Row, write_task
 
 from ladder.commands.assess import assess
-from ladder.evaluation.control import linear
+from ladder.evaluation.control import _chosen_on_dev, linear
 from ladder.evidence import Assessment
 from ladder.files import digest_of
 from ladder.progress import Quiet
 from ladder.report.markdown import as_markdown
 from ladder.report.summary import answer_line
+from ladder.samples.data import Data
 from ladder.samples.rows import Sample
 from ladder.task import load_task
 
@@ -125,3 +127,26 @@ def test_a_control_that_is_judged_has_its_share_of_the_error(tmp_path: Path) -> 
     # The tenth: it may hand its share on. The rest: whole rows cannot spend all of it.
     assert 0.005 < score.low**n <= 0.009
     assert found.data.systems == 5
+
+
+def test_a_row_that_the_judge_did_not_grade_chooses_no_way(tmp_path: Path) -> None:
+    """The first way is right on four rows of four, and two of its answers have no grade.
+
+    The other is right on five rows of six: on three of the four that both were graded on.
+    """
+    dev = tuple(Sample(f"d{at}", f"question {at}", "right") for at in range(6))
+    answers = {
+        "four of four": ["right"] * 4 + ["ungraded"] * 2,
+        "five of six": ["right"] * 3 + ["wrong"] + ["right"] * 2,
+    }
+
+    def script(seen: Seen) -> Step:
+        if "ungraded" in seen.question:
+            return failing(400, "this is not judged")
+        return saying("no" if '"wrong"' in seen.question else "yes")
+
+    with FaultyServer(script) as server:
+        judge = {"rubric": "Is it right?", "model": f"openai:judge@{server.url}"}
+        data = Data(dev, dev, dev, (), labels=("right", "wrong"))
+        bench = bench_over(task_with(score={"judge": judge}), data, tmp_path)
+        assert _chosen_on_dev(bench.evaluator, answers) == "four of four"
