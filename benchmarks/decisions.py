@@ -1,6 +1,6 @@
 """How often is a climb's verdict wrong, how often is it right, and what does deciding spare?
 
-    python benchmarks/decisions.py [--climbs 2000] [--only clean|dirt|choice]
+    python benchmarks/decisions.py [--climbs 2000] [--only clean|dirt|student|choice]
 
 By simulation, with the program's own race, looks, bounds and budgets: the control is judged first,
 twelve prompts race on 120 dev examples and the winner is judged, then the other rungs. Answers are
@@ -14,6 +14,11 @@ rest is undecided. Every rate is printed with its 95 % interval (Wilson).
 
 Then the same with what rows are like in life: wrong labels, groups that nobody declared (and the
 same ones declared), scores that fall from the first row of the file to the last.
+
+Then students that answer much like their teacher, which is one of the three rungs below: always the
+last one, the one that is best on the dev set (as the program chooses it), and the one that was best
+on the eval set (as it did before). There the climb goes on at every undecided rung, so that as many
+students as possible are judged.
 """
 
 from __future__ import annotations
@@ -29,6 +34,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
+from ladder.evidence import LimitVerdict
 from ladder.gate.bounds import estimate
 from ladder.gate.budget import budget_of
 from ladder.gate.looks import judge_in_looks, looks
@@ -46,6 +52,9 @@ SYSTEMS = 5
 SEALED_SHARE = 0.5
 DEV, PROMPTS = 120, 12
 SIZES = (50, 200, 400)
+ALIKE = (0.9, 0.95)
+"""Correlation of a student's answers with its teacher's, on the latent scale."""
+TEACHERS = ("always lora", "best on dev", "best on eval")
 CORRELATION = 0.5
 """Of the systems' answers to one row, on the scale of a latent normal variable."""
 GRADES = 20
@@ -122,10 +131,22 @@ def draw_scores(
     truth: Sequence[float], rows: int, dirt: Dirt, draw: np.random.Generator
 ) -> NDArray[np.float64]:
     """Return scores [system, row] whose expectation is the truth, but for wrong labels."""
+    return _scored(truth, ndtr(_leaning(len(truth), rows, dirt, draw)), dirt, draw)
+
+
+def _leaning(systems: int, rows: int, dirt: Dirt, draw: np.random.Generator) -> NDArray[np.float64]:
+    """Return standard normal variables [system, row]: the lower, the likelier a right answer."""
     groups = np.arange(rows) // dirt.group
-    own = _latent(len(truth), rows, draw)
-    shared = _latent(len(truth), int(groups[-1]) + 1, draw)[:, groups]
-    ease = ndtr(dirt.alike**0.5 * shared + (1 - dirt.alike) ** 0.5 * own)  # uniform
+    own = _latent(systems, rows, draw)
+    shared = _latent(systems, int(groups[-1]) + 1, draw)[:, groups]
+    return np.asarray(dirt.alike**0.5 * shared + (1 - dirt.alike) ** 0.5 * own)
+
+
+def _scored(
+    truth: Sequence[float], ease: NDArray[np.float64], dirt: Dirt, draw: np.random.Generator
+) -> NDArray[np.float64]:
+    """Return scores [system, row] by how hard each row is for each system, uniform in 0..1."""
+    rows = ease.shape[1]
     level = np.array(truth)[:, None]
     if dirt == GRADED:  # the share of parts answered right, each part with its own luck
         parts = ndtr(ndtri(level) * 1.5**0.5 + ndtri(ease) * 0.5**0.5)
@@ -242,6 +263,68 @@ def simulate(name: str, rows: int, dirt: Dirt, climbs: int, seed: int) -> Tally:
     return total
 
 
+@dataclass
+class Students:
+    """What happened to students over all climbs of a cell."""
+
+    judged: int = 0
+    wrong_pass: int = 0
+    any_wrong_pass: int = 0
+    """Climbs that end in a wrong pass, of a student or of what is below it."""
+
+
+def students(teacher: str, alike: float, rows: int, climbs: int, seed: int) -> Students:
+    """Climb many times to a student of one of three systems, all a hair below the gate."""
+    draw, total, below = np.random.default_rng(seed), Students(), LIMIT - 0.0001
+    truth = (below,) * 3
+    for _ in range(climbs):
+        on_dev = draw_scores(truth, DEV, CLEAN, draw).mean(axis=1)
+        leaning = _leaning(3, rows, CLEAN, draw)
+        scores, failed_clearly, seen_means = _scored(truth, ndtr(leaning), CLEAN, draw), 1, []
+        passed = False
+        for own in scores:  # a hopeless control is below them: its share is handed on
+            verdict, seen = _judged(own.tolist(), failed_clearly)
+            failed_clearly = failed_clearly + 1 if verdict.clear else 0
+            seen_means.append(float(own[: seen[-1]].mean()))
+            passed = verdict.verdict == "pass"
+            if passed:
+                break
+        if not passed:
+            by_rule = (2, int(on_dev.argmax()), int(np.argmax(seen_means)))
+            taught = leaning[by_rule[TEACHERS.index(teacher)]]
+            own_luck = draw.standard_normal(rows)
+            student = ndtr(alike * taught + (1 - alike**2) ** 0.5 * own_luck)[None, :]
+            answers = _scored((below,), student, CLEAN, draw)[0]
+            verdict, _ = _judged(answers.tolist(), failed_clearly)
+            total.judged += 1
+            total.wrong_pass += verdict.verdict == "pass"
+        total.any_wrong_pass += passed or verdict.verdict == "pass"
+    return total
+
+
+def _judged(scores: list[float], failed_clearly: int) -> tuple[LimitVerdict, tuple[int, ...]]:
+    """Judge a rung's scores in looks, as the program does."""
+    budget = budget_of(GATE, SYSTEMS, failed_clearly)
+    return judge_in_looks(lambda n: (scores[:n], None), looks(len(scores)), LIMIT, budget)
+
+
+def print_students(climbs: int, pool: ProcessPoolExecutor) -> None:
+    """Print a line for each way to choose a teacher."""
+    todo = [(teacher, alike) for alike in ALIKE for teacher in TEACHERS]
+    jobs = [pool.submit(students, *each, SIZES[-1], climbs, 77) for each in todo]
+    print(
+        f"\n{'students of three systems a hair below':40}{'correlation':12}{'judged':>7}  "
+        f"{'student passes wrongly':24}any wrong pass"
+    )
+    for (teacher, alike), job in zip(todo, jobs, strict=True):
+        t = job.result()
+        print(
+            f"{'teacher: ' + teacher:40}{alike:<12}{t.judged:7,}  "
+            f"{rate(t.wrong_pass, climbs):24}{rate(t.any_wrong_pass, climbs)}",
+            flush=True,
+        )
+
+
 def false_improvements(times: int, candidates: int = 20, dev: int = 120, gate: int = 400) -> None:
     """Race equal candidates and count how often the winner is called better than the first."""
     draw = np.random.default_rng(9)
@@ -290,7 +373,7 @@ def main() -> None:
     """Print a line for every cell, then the race."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--climbs", type=int, default=2000)
-    parser.add_argument("--only", choices=("clean", "dirt", "choice"))
+    parser.add_argument("--only", choices=("clean", "dirt", "student", "choice"))
     parser.add_argument("--processes", type=int)
     asked = parser.parse_args()
     climbs = asked.climbs
@@ -307,6 +390,8 @@ def main() -> None:
             jobs = [pool.submit(simulate, *cell, climbs, seed) for seed, cell in enumerate(todo, 1)]
             for (name, rows, dirt), job in zip(todo, jobs, strict=True):
                 print(line(name, rows, dirt, job.result()), flush=True)
+        if asked.only in (None, "student"):
+            print_students(climbs, pool)
     if asked.only in (None, "choice"):
         false_improvements(climbs)
 

@@ -191,7 +191,7 @@ def _explained(
             bench.evaluator,
             measurement,
             outcomes,
-            bench.history.best(),
+            bench.best_on_dev(),
             bench.history.scores,
             rung.NAME,
         )

@@ -31,7 +31,8 @@ def against_teacher(
         evaluator: the task, its data, models and scorers.
         student: how it was measured.
         outcomes: its answers.
-        best: the best attempt before it, who teaches where the task names no teacher.
+        best: the attempt before it that is best on the dev set: the teacher that the task does not
+            name.
         scores: rung, or `control` -> its scores on the eval set.
         rung: the student's.
     """

@@ -17,7 +17,22 @@ together, follows from three facts. Let b be a share, k = KEPT * b, and l what a
 
 Leave out the paths of 3 on which a system hands on that should not: then only systems that keep k
 have handed on what others spend, and the sum over all systems is no more than all their shares.
-Systems are the same whatever the eval examples say (they are chosen on others).
+
+The premise is that what a system is does not depend on the eval examples. Candidates, fixes, the
+adapters that are trained, and who teaches a student are chosen on the training and dev examples
+(`selection`, `rungs.protocol.Bench.best_on_dev`). What was measured on the eval set only decides
+whether a system is climbed: a pass, or an undecided rung, ends the climb; a diagnosis refuses a
+rung; a student is pointless where nothing holds the score or the control holds all. That is
+covered: 1 to 3 hold for each system as if it were measured on the whole eval set in any case, and
+one that is not climbed neither passes wrongly nor fails wrongly, nor hands anything on.
+
+One dependence remains: a rung that is not climbed cannot teach. A diagnosis that refuses rag and
+lora and not the student (gap "cost") is made where a rung holds the score and misses its limit of
+cost or latency. Under such a limit the student may be one of three systems (taught by the best of
+prompt; of prompt and rag; of all), of which the eval set decides which one is climbed. No share is
+handed to it where a rung was refused, so the other two spend at most b each: at most 7 shares where
+five are the budget, which is 7 % in place of 5 %. Without such a limit, with `--all`, and where the
+best of prompt stays the best of all, there is one student and nothing is added.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from ladder.evidence import Attempt, Candidate, Control, Gap, Verdict
 from ladder.inference.evaluator import Evaluator
 from ladder.inference.outcome import Scores
 from ladder.samples.data import Data
+from ladder.selection.on_dev import dev_scores
 from ladder.task import RungName, Task
 from ladder.training.trainer import Trainer
 
@@ -43,7 +44,10 @@ class History:
         return len(list(takewhile(_is_clear, reversed(verdicts))))
 
     def best(self) -> Attempt | None:
-        """Return the measured attempt with the highest score so far."""
+        """Return the measured attempt with the highest score on the eval set so far.
+
+        It may decide whether a rung is climbed, and never what is built (`Bench.best_on_dev`).
+        """
         measured = [attempt for attempt in self.attempts if attempt.measurement]
         return max(measured, key=_score, default=None)
 
@@ -81,12 +85,29 @@ class Bench:
         """Its examples and documents."""
         return self.evaluator.data
 
+    def best_on_dev(self) -> Attempt | None:
+        """Return the measured attempt whose system is best on the dev set; of equals the lowest.
+
+        None where nothing was measured. What is built on it does not depend on the eval examples,
+        so that these can judge what is built.
+
+        Raises:
+            NoVerdictError: too many requests failed to tell.
+        """
+        known = [(each, each.candidate) for each in self.history.attempts if each.measurement]
+        systems = [(attempt, candidate) for attempt, candidate in known if candidate]
+        if len(systems) < 2:
+            return systems[0][0] if systems else None
+        with self.evaluator.models.asking("race"):
+            scores = dev_scores(self.evaluator, [candidate for _, candidate in systems])
+        return systems[scores.index(max(scores))][0]
+
 
 Stage = Callable[[Bench, Candidate | None], list[Candidate]]
 """Candidates to race next, given the incumbent: the winner of the stages before (None at first)."""
 
 Trains = Literal["nothing", "base", "student"]
-"""What a rung trains: the task's base model, or a student of the best system so far."""
+"""What a rung trains: the task's base model, or a student of the best rung on the dev set."""
 
 
 class Rung(Protocol):

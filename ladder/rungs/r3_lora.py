@@ -7,12 +7,13 @@ from pathlib import Path
 
 from ladder.economy.cost import machine_usd
 from ladder.errors import Problem, TaskError
-from ladder.evidence import Attempt, Build, Candidate, Gap
+from ladder.evidence import Build, Candidate, Gap, Retrieval
 from ladder.inference.forms import named
 from ladder.models.models import base_is_local
 from ladder.rungs.protocol import Bench, Stage, Trains
 from ladder.samples.data import Data
 from ladder.samples.rows import Sample
+from ladder.selection.on_dev import better_on_dev, dev_scores
 from ladder.task import RungName, Task
 from ladder.training.estimate import fits
 from ladder.training.launch import training_missing
@@ -46,7 +47,7 @@ def pointless(bench: Bench) -> str | None:
 
 
 def first_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
-    """Train without context and, where documents helped, with it; race each both ways."""
+    """Train without context and, where documents help on the dev set, with it; race both ways."""
     plain = plain_candidate(bench.evaluator, NAME)
     samples = bench.data.train[: bench.task.training.max_rows]
     adapted = with_adapter(bench, plain, samples)
@@ -55,11 +56,11 @@ def first_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
         return _described(bench, [adapted])
     retrieval = rag.candidate.retrieval.but(narrow=False)
     reading = plain.but(retrieval=retrieval)
-    if retrieval.source == "examples" or not _helped(bench):
+    if retrieval.source == "examples" or not _helps(bench, rag.candidate):
         # The examples are the training examples: the adapter has learnt them and may look at them.
         shown = {"model": adapted.model, "adapter": adapted.adapter, "build": adapted.build}
         found = [adapted, reading.but(**shown)]
-        if retrieval.source == "examples" and _documents_hold_more(rag):
+        if retrieval.source == "examples" and _documents_hold_more(bench, rag.candidate):
             documents = retrieval.but(source="documents")
             knowing = plain.but(retrieval=documents)
             found.append(with_adapter(bench, knowing, samples))
@@ -110,22 +111,28 @@ def named_recipe(task: Task, usual: str = "lora") -> Recipe:
     return recipe
 
 
-def _helped(bench: Bench) -> bool:
-    """Tell whether reading beat the bare prompt."""
-    prompt, rag = bench.history.at("prompt"), bench.history.at("rag")
-    if prompt is None or rag is None or not prompt.measurement or not rag.measurement:
-        return rag is not None
-    return rag.measurement.score.mean > prompt.measurement.score.mean
+def _helps(bench: Bench, rag: Candidate) -> bool:
+    """Tell whether reading beats the bare prompt on the dev set."""
+    prompt = bench.history.at("prompt")
+    if prompt is None or prompt.candidate is None:
+        return True
+    with bench.evaluator.models.asking("race"):
+        alone, reading = dev_scores(bench.evaluator, [prompt.candidate, rag])
+    return reading > alone
 
 
-def _documents_hold_more(rag: Attempt) -> bool:
-    """Tell whether the right documents beat the examples that rag found better to read."""
-    oracle = rag.diagnosis.ablations.get("oracle") if rag.diagnosis else None
-    return (
-        oracle is not None
-        and rag.measurement is not None
-        and (oracle.mean > rag.measurement.score.high)
-    )
+def _documents_hold_more(bench: Bench, rag: Candidate) -> bool:
+    """Tell whether the right documents are proven better, on the dev set, than examples to read.
+
+    Of the dev examples whose right document is known; without any they are not.
+    """
+    evaluator = bench.evaluator
+    rows = [row for row in bench.data.dev if evaluator.reader.right_passages(row)]
+    if not rows:
+        return False
+    right = rag.but(retrieval=Retrieval(source="gold", k=1))
+    with evaluator.models.asking("race"):
+        return better_on_dev(evaluator, right, rag, rows)
 
 
 def _described(bench: Bench, candidates: list[Candidate]) -> list[Candidate]:

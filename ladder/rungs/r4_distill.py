@@ -1,4 +1,4 @@
-"""Rung 4: a small student that learns the answers of the best system measured so far."""
+"""Rung 4: a small student that learns the answers of the system that is best on the dev set."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ladder.economy.cost import machine_usd
 from ladder.economy.machines import rent_above_gate
-from ladder.evidence import Build, Candidate, Control, Gap
+from ladder.evidence import Attempt, Build, Candidate, Control, Gap
 from ladder.gate.verdict import score_holds
 from ladder.inference.answer import answer
 from ladder.inference.failures import require_conclusive
@@ -58,7 +58,8 @@ def unavailable(bench: Bench) -> str | None:
 def pointless(bench: Bench) -> str | None:
     """A student is worth no more than its teacher, and its teacher no more than the control.
 
-    One is tried all the same where the task names a teacher, or begins with this rung.
+    This reads the eval set: it decides whether a student is tried, and not who teaches it. One is
+    tried all the same where the task names a teacher, or begins with this rung.
     """
     attempts, task = bench.history.attempts, bench.task
     if rent := rent_above_gate(task):  # a smaller model needs a machine too
@@ -69,25 +70,24 @@ def pointless(bench: Bench) -> str | None:
         return None
     if not teachable:
         return "no system holds the score yet, so there is nothing worth teaching to a student"
-    doubt = teacher_doubt(bench)
+    doubt = teacher_doubt(bench, bench.history.best())
     if doubt and _control_holds(bench.history.control):
         return f"{doubt}; the control holds every limit by its estimates: no student is needed"
     return None
 
 
-def teacher_doubt(bench: Bench) -> str:
-    """Say that the measured system that would teach is not proven better than the control.
+def teacher_doubt(bench: Bench, best: Attempt | None) -> str:
+    """Say that a measured system that may teach is not proven better than the control.
 
     Returns:
         nothing where it is, where the task names a teacher (it is measured beside its student),
         or where the two were not compared.
     """
-    best = bench.history.best()
     over = best.over_control if best else None
     if best is None or over is None or over.claim == "better" or bench.task.models.teacher:
         return ""
     return (
-        f"{best.rung}, which would teach it, is not proven better than the control "
+        f"{best.rung}, which may teach it, is not proven better than the control "
         f"({over.difference:+.2f}, {over.low:+.2f} to {over.high:+.2f}, on {over.n} rows)"
     )
 
@@ -107,10 +107,11 @@ def first_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
     A doubtful teacher teaches all the same, where the control cannot take the student's place: the
     student may be what holds the limits. The doubt is said before anything is spent.
     """
-    doubt = teacher_doubt(bench)
+    best = bench.best_on_dev()
+    doubt = teacher_doubt(bench, best)
     if doubt:
         bench.evaluator.watch.say(f"  {doubt}")
-    teacher = teacher_of(bench.evaluator, bench.history.best(), NAME)
+    teacher = teacher_of(bench.evaluator, best, NAME)
     inputs = (*bench.data.train, *bench.data.unlabeled)[: bench.task.training.max_rows]
     with bench.evaluator.models.asking("teacher"):
         outcomes = answer(bench.evaluator, teacher, inputs, "teacher answers", scored=False)

@@ -10,7 +10,7 @@ from ladder.task import RungName
 
 
 def teacher_of(evaluator: Evaluator, best: Attempt | None, rung: RungName) -> Candidate:
-    """Return the system to learn from: the task's, or the best measured so far.
+    """Return the system to learn from: the task's, or the best on the dev set.
 
     Raises:
         MissingExtraError: there is neither.
