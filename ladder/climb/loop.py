@@ -189,5 +189,15 @@ def climb_task(bench: Bench, *, until: RungName | None, every: bool) -> Climbed:
     except (*ENDED, NoVerdictError) as error:
         found.stopped = str(error)
     finally:
-        bench.evaluator.models.spending.count_rest()
+        _tell_estimated(bench)
     return found
+
+
+def _tell_estimated(bench: Bench) -> None:
+    """Say what of the spending is an estimate: answers that never came and may be billed."""
+    usd = bench.evaluator.models.spending.estimated_here
+    if usd:
+        bench.evaluator.watch.say(
+            f"{usd:.2g} USD of the spending is estimated: requests that gave no answer in time, or "
+            "broke off, count as what they may have cost at most"
+        )

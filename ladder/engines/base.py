@@ -154,8 +154,9 @@ class Served(Engine, Protocol):
     """Seconds that one try may take."""
     ahead: Callable[[Request], None] | None
     """Called before each try is sent; where it raises, nothing more is sent."""
-    ended: Callable[[Request, tuple[int, int]], None] | None
-    """Called after each try, with the tokens of prompt and answer that it cost."""
+    ended: Callable[[Request, tuple[int, int] | None], None] | None
+    """Called after each try, with the tokens of prompt and answer that it cost; None: it was sent,
+    no answer came, and it may be billed."""
 
     def streaming(self, concurrency: int) -> Engine:
         """Return an engine to be timed: so many requests under way at once, from the start."""

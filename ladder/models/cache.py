@@ -27,6 +27,7 @@ from ladder.errors import StateError
 from ladder.files import alone_in, clear_disk_errors, digest_of, kind_of_file, private_folder
 from ladder.language.tokens import most_tokens
 from ladder.models.claims import TABLE, Claims
+from ladder.models.ledger import Ledger
 from ladder.redaction import redact
 
 WAIT_FOR_LOCK_SECONDS = 60
@@ -123,14 +124,10 @@ class Cache:
                 time.sleep(POLL_SECONDS)
         return kept[key]
 
-    def add(self, key: str, amount: float) -> float:
-        """Add to a kept sum, whoever else adds to it; return the new sum."""
-        self._run(
-            "INSERT INTO kept VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET "
-            "value = CAST(value AS REAL) + CAST(excluded.value AS REAL)",
-            (key, json.dumps(amount)),
-        )
-        return float(self.get([key])[key])
+    @cached_property
+    def ledger(self) -> Ledger:
+        """What tasks have paid, in the same file."""
+        return Ledger(self.path, self._claims)
 
     @contextmanager
     def claimed(self, keys: Sequence[str]) -> Iterator[set[str]]:
@@ -143,6 +140,8 @@ class Cache:
 
     def close(self) -> None:
         """Close the file."""
+        if "ledger" in self.__dict__:
+            self.ledger.close()
         self._claims.leave()
         self._base.close()
 
@@ -184,10 +183,6 @@ class Forgetful(Cache):
 
     def put(self, key: str, value: Any) -> None:
         """Forget it."""
-
-    def add(self, key: str, amount: float) -> float:
-        """Return the amount alone."""
-        return amount
 
     def remember(self, name: str, about: Any, compute: Callable[[], Any]) -> Any:
         """Compute it."""

@@ -114,6 +114,14 @@ class Claims:
             with suppress(StateError):  # where nothing can be written, they end with this process
                 self._run(f"DELETE FROM claims WHERE key IN ({marks})", part)
 
+    def name(self) -> str:
+        """Return what this process is called, to all others that use the store."""
+        return self._here().name
+
+    def is_alive(self, owner: str) -> bool:
+        """Tell whether the process of a name still runs, with the store open."""
+        return _is_alive(_file_of(self._store, owner))
+
     def leave(self) -> None:
         """Stop being an owner, unless another store at this place is open."""
         self._owner = None

@@ -12,6 +12,8 @@ from ladder.task import Prices
 
 MESSAGE_TOKENS = 8
 """What a chat template adds to a message, at most."""
+ROUNDING = 1e-9
+"""Of an amount: what adding its parts in another order may change."""
 
 
 class Spending:
@@ -25,16 +27,21 @@ class Spending:
             task: its name.
             limit_usd: `rules.max_spend_usd`.
         """
-        self._store, self._key, self.limit_usd = store, f"spent, USD: {task}", limit_usd
+        self._ledger, self._key, self.limit_usd = store.ledger, f"spent, USD: {task}", limit_usd
         self._lock = threading.Lock()  # a request is sent on the endpoint's own thread
         self._here = 0.0
-        self._under_way: dict[int, float] = {}
-        self._uncounted = 0.0
+        self._settled = 0.0
         """Of requests that have ended, and whose answer the caller has not been given yet."""
-        self._total = store.add(self._key, 0.0)
+        self._account = self._ledger.open(self._key)
+        self._estimated_before = self._account.estimated
+
+    @property
+    def estimated_here(self) -> float:
+        """USD of requests in this run whose cost nobody told: what was set aside for them."""
+        return self._account.estimated - self._estimated_before
 
     def add(self, usd: float) -> None:
-        """Count what an answer cost.
+        """Count what an answer cost, but for what was counted when its request ended.
 
         Raises:
             SpendLimitError: it cost more than was estimated, and the limit is passed.
@@ -42,44 +49,48 @@ class Spending:
         if not usd:
             return
         with self._lock:
-            self._here += usd
-            self._uncounted = max(0.0, self._uncounted - usd)
-            self._total = self._store.add(self._key, usd)
-            if self._total > self.limit_usd:
+            known = min(usd, self._settled)
+            self._settled -= known
+            if usd - known > ROUNDING * usd:
+                self._here += usd - known
+                self._account = self._ledger.add(self._key, usd - known)
+            if self._account.spent > self.limit_usd:
                 raise self._reached("")
 
     def reserve(self, number: int, usd: float) -> None:
-        """Set aside what a request may cost, before it is sent.
+        """Set aside what a request may cost, and write it down, before it is sent.
 
         Raises:
             SpendLimitError: the limit does not allow it.
         """
         with self._lock:
-            others = sum(self._under_way.values()) - self._under_way.get(number, 0.0)
-            if self._total + self._uncounted + others + usd > self.limit_usd:
+            allowed, self._account = self._ledger.reserve(self._key, number, usd, self.limit_usd)
+            if not allowed:
                 raise self._reached(f"; the next request may cost {usd:.2g} USD")
-            self._under_way[number] = usd
 
-    def settle(self, number: int, usd: float) -> None:
-        """Put what a request has cost in the place of what was set aside for it."""
-        with self._lock:
-            self._under_way.pop(number, None)
-            self._uncounted += usd
+    def settle(self, number: int, usd: float | None) -> None:
+        """Put what a request has cost in the place of what was set aside for it.
 
-    def count_rest(self) -> None:
-        """Keep what requests have cost whose answers the caller was never given: it was paid."""
+        Args:
+            number: of the request.
+            usd: None: nobody knows, since the answer never came; all that was set aside is spent.
+        """
         with self._lock:
-            rest, self._uncounted = self._uncounted, 0.0
-            self._total = self._store.add(self._key, rest) if rest else self._total
+            before = self._account.estimated
+            self._account = self._ledger.settle(self._key, number, usd)
+            if usd is not None:
+                self._settled += usd
+            self._here += self._account.estimated - before if usd is None else usd
 
     def _reached(self, next_one: str) -> SpendLimitError:
-        aside = sum(self._under_way.values())
-        under_way = f"; {aside:.2g} USD set aside for {len(self._under_way)} under way"
+        found = self._account
+        estimated = f", {found.estimated:.2g} of it estimated" if found.estimated else ""
+        under_way = f"; {found.aside:.2g} USD set aside for {found.under_way} under way"
         return SpendLimitError(
-            f"spent {self._total + self._uncounted:.4g} USD of rules.max_spend_usd "
-            f"{self.limit_usd:g} over all runs of this task, {self._here + self._uncounted:.4g} of "
-            f"it in this run{under_way if aside else ''}{next_one}: stopped. What was answered is "
-            "kept; raise the limit and run again to go on from here."
+            f"spent {found.spent:.4g} USD of rules.max_spend_usd "
+            f"{self.limit_usd:g} over all runs of this task{estimated}, {self._here:.4g} of "
+            f"it in this run{under_way if found.under_way else ''}{next_one}: stopped. What was "
+            "answered is kept; raise the limit and run again to go on from here."
         )
 
 
@@ -107,13 +118,17 @@ class Meter:
         most = self._usd(self._longer * self._estimated(request), request.max_tokens)
         self._spending.reserve(id(request), most)
 
-    def ended(self, request: Request, tokens: tuple[int, int]) -> None:
+    def ended(self, request: Request, tokens: tuple[int, int] | None) -> None:
         """Count what a try has cost, and learn how long such prompts really are.
 
         Args:
             request: that was sent.
-            tokens: of prompt and answer, as the endpoint counted them.
+            tokens: of prompt and answer, as the endpoint counted them; None: its answer never came,
+                and may be billed. All that was set aside is counted.
         """
+        if tokens is None:
+            self._spending.settle(id(request), None)
+            return
         self._spending.settle(id(request), self._usd(*tokens))
         self._longer = max(self._longer, tokens[0] / self._estimated(request))
 

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from benches import bench_at, chat, saying
-from engines.faulty_server import FaultyServer, Seen, Step, failing
+from conftest import ROOT
+from engines.faulty_server import RESET, FaultyServer, Seen, Step, failing
 
 from ladder.errors import SpendLimitError
 from ladder.evidence import Candidate
@@ -109,3 +116,89 @@ def test_what_is_under_way_is_set_aside(tmp_path):
     spending.reserve(3, 0.29)
     with pytest.raises(SpendLimitError):
         spending.reserve(4, 0.02)
+
+
+# What nobody tells the cost of
+
+
+@pytest.mark.parametrize("trouble", ["hangs", "breaks off", "is cut"])
+def test_a_try_whose_answer_never_came_is_charged_what_it_may_have_cost(tmp_path, trouble):
+    """The provider may have answered it, and bills it then: 3 tries are lost, 5 rows answered."""
+    tries: dict[str, int] = {}
+
+    def script(request: Seen) -> Step:
+        tries[request.question] = tries.get(request.question, 0) + 1
+        answered = saying(lambda _: "right").script(request)
+        if tries[request.question] > 1 or request.question.endswith(("3", "4")):
+            return answered
+        return {
+            "hangs": replace(answered, delay_s=5),
+            "breaks off": RESET,
+            "is cut": replace(answered, cut=True),
+        }[trouble]
+
+    with FaultyServer(script) as server:
+        rules = {"max_spend_usd": 1.0, "request_timeout_s": 1}
+        bench = bench_at(server.url, tmp_path, ROWS, rules=rules, answer={"max_tokens": 64})
+        answers(bench, chat(bench), ROWS[:5])
+        assert len(server.seen) == 8
+    spending = bench.evaluator.models.spending
+    assert 3 * 64 / 1e6 < spending.estimated_here <= 3 * MOST
+    assert bench.evaluator.models.asked.usd == pytest.approx(5 * PAID), "what was told"
+    account = Cache(tmp_path / "kept.sqlite").ledger.open("spent, USD: asked")
+    assert account.spent == pytest.approx(5 * PAID + spending.estimated_here)
+    assert (account.estimated, account.under_way) == (spending.estimated_here, 0)
+    with pytest.raises(SpendLimitError, match="estimated"):
+        Spending(Cache(tmp_path / "kept.sqlite"), "asked", account.spent).reserve(1, 1e-6)
+
+
+def test_a_server_that_refuses_or_is_not_there_costs_nothing(tmp_path):
+    with FaultyServer([failing(400)]) as server:
+        bench, candidate = limited(server.url, tmp_path, 1.0)
+        answers(bench, candidate, ROWS[:5])
+        assert server.seen
+    assert bench.evaluator.models.spending.estimated_here == 0
+    assert Cache(tmp_path / "kept.sqlite").ledger.open("spent, USD: asked").spent == 0
+
+
+RUN = """
+import sys
+from pathlib import Path
+from models.test_spending import ROWS, answers, limited
+answers(*limited(sys.argv[1], Path(sys.argv[2]), 1.0), ROWS)
+"""
+
+
+def test_what_is_under_way_when_a_run_is_killed_counts_as_spent_in_the_next(tmp_path):
+    """SIGKILL while requests hang: they were sent, and an answer may be billed."""
+    path = os.pathsep.join(map(str, (ROOT, ROOT / "tests")))
+    with FaultyServer([Step(delay_s=60)]) as server:
+        command = [sys.executable, "-P", "-c", RUN, server.url, str(tmp_path)]
+        process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": path})
+        while len(server.seen) < 2:
+            time.sleep(0.05)
+            assert process.poll() is None
+        time.sleep(0.5)  # whatever else was to be sent at once is sent
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        sent = len(server.seen)
+    spending = Spending(Cache(tmp_path / "kept.sqlite"), "asked", 1.0)
+    account = spending._account
+    assert sent * 64 / 1e6 < account.spent <= sent * MOST
+    assert (account.estimated, account.under_way) == (account.spent, 0)
+    again = Spending(Cache(tmp_path / "kept.sqlite"), "asked", 1.0)._account
+    assert again == account, "counted once"
+    tight = Spending(Cache(tmp_path / "kept.sqlite"), "asked", account.spent + MOST / 2)
+    with pytest.raises(SpendLimitError, match="estimated"):
+        tight.reserve(1, MOST)
+
+
+def test_what_another_running_run_has_set_aside_is_not_there_to_be_spent(tmp_path):
+    store = tmp_path / "kept.sqlite"
+    first, second = (Spending(Cache(store), "t", 1.0) for _ in range(2))
+    first.reserve(1, 0.6)
+    with pytest.raises(SpendLimitError, match="under way"):
+        second.reserve(1, 0.6)
+    Spending(Cache(store), "another task", 1.0).reserve(1, 0.9)
+    first.settle(1, 0.1)
+    second.reserve(1, 0.6)

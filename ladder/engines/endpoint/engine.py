@@ -75,7 +75,8 @@ class EndpointEngine:
         """Called before each try is sent, on the loop's thread. Where it raises, nothing more is
         sent, what is under way is still answered, and the caller gets the error."""
         self.ended: Ended | None = None
-        """Called after each try, with the tokens of prompt and answer that it cost."""
+        """Called after each try, with the tokens of prompt and answer that it cost; None: it was
+        sent and no answer came, so it may be billed."""
         self.breaker = Breaker(patience or Patience())
         keep_url_secrets(base_url)
         hide_from_logs()

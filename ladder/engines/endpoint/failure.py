@@ -16,6 +16,8 @@ NO_CONNECTION = "no connection"
 NOT_SECURE = "no secure connection"
 TIME_OUT = "time-out"
 BROKE_OFF = "connection broke"
+PERHAPS_BILLED = frozenset({TIME_OUT, BROKE_OFF})
+"""The request was sent, and what came of it is not known: a provider may have answered it."""
 THOUGHTS_ONLY = "thoughts only"
 THROTTLED = "HTTP 429"
 IN_REPLY = " in the reply"

@@ -11,8 +11,8 @@ from ladder.engines.base import Request
 
 Ahead = Callable[[Request], None]
 """Called before a try; where it raises, nothing more may be sent."""
-Ended = Callable[[Request, tuple[int, int]], None]
-"""Called after a try, with the tokens of prompt and answer that it cost."""
+Ended = Callable[[Request, tuple[int, int] | None], None]
+"""Called after a try, with the tokens of prompt and answer that it cost; None: nobody knows."""
 
 
 @dataclass
@@ -57,7 +57,7 @@ class Permits:
         if self.stopped:
             raise asyncio.CancelledError
 
-    def end(self, request: Request, cost: tuple[int, int]) -> None:
-        """Tell what a try has cost, in tokens of prompt and answer."""
+    def end(self, request: Request, cost: tuple[int, int] | None) -> None:
+        """Tell what a try has cost, in tokens of prompt and answer; None: nobody knows."""
         if self.ended is not None:
             self.ended(request, cost)

@@ -17,6 +17,7 @@ from ladder.engines.endpoint.failure import (
     BROKE_OFF,
     NO_CONNECTION,
     NOT_SECURE,
+    PERHAPS_BILLED,
     TIME_OUT,
     TryError,
 )
@@ -108,15 +109,19 @@ class Sender:
             self.support.refused_in_vain += 1
 
     async def _once(self, request: Request, limit_s: float, sent: Payload) -> Completion:
-        """Send it where that is permitted, and tell what it has cost, answered or not."""
+        """Send it where that is permitted, and tell what it has cost, answered or not.
+
+        What a try cost whose answer never came, since it took too long, the connection broke or the
+        call was ended, nobody here knows.
+        """
         self.permits.go(request)
-        cost = (0, 0)
+        cost: tuple[int, int] | None = None
         try:
             completion = await self._post(request, limit_s, sent)
             cost = completion.tokens_in, completion.tokens_out
             return completion
         except TryError as failure:
-            cost = failure.tokens
+            cost = None if failure.kind in PERHAPS_BILLED else failure.tokens
             raise
         finally:
             self.permits.end(request, cost)
