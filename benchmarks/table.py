@@ -7,7 +7,7 @@ README and of benchmarks/README.md are held to that file by a test. For each tas
 newest decision (a climb that stopped); rungs that it did not climb are not measured. Seconds are
 those of the longest decision, the one that had to ask: a repeated one finds its answers kept.
 The answer is what the report says to take: a rung, the control where that is to be taken instead,
-or none.
+or none. Beside it stands its score on the held-out test set, with a mark where that confirms it.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from pathlib import Path
 from typing import Any
 
 from ladder.economy.cost import together
-from ladder.evidence import Asked, Assessment, Attempt
+from ladder.evidence import Asked, Assessment, Attempt, Recommendation
 from ladder.hardware import BF16_UNITS, processor_flags
 from ladder.report.control import replaced_by_control
 from ladder.task import RUNGS
 from ladder.wording import span
 
 FLAGS = BF16_UNITS | {"avx2", "avx512f"}
-HEADS = ("task", "gate", "control", *RUNGS, "answer", "seconds", "calls", "tokens")
+HEADS = ("task", "gate", "control", *RUNGS, "answer", "test", "seconds", "calls", "tokens")
 
 
 def newest(runs: Path) -> dict[str, dict[bool, Assessment]]:
@@ -62,6 +62,7 @@ def figures_of(found: Assessment) -> dict[str, Any]:
         "control": f"{max((line.score.mean for line in lines), default=0):.2f}",
         **{rung: rungs.get(rung, "–") for rung in RUNGS},
         "answer": answer_of(found),
+        "test": _confirmed(found.recommendation),
         "seconds": f"{found.seconds:.0f}",
         "calls": f"{asked.calls:,}",
         "tokens": f"{asked.tokens:,}",
@@ -85,6 +86,12 @@ def all_figures(runs: Path) -> dict[str, Any]:
         "flags": sorted(FLAGS & processor_flags()),
         "tasks": {task: figures_of(found) for task, found in decisions.items() if found},
     }
+
+
+def _confirmed(found: Recommendation) -> str:
+    if found.confirmed is None:
+        return "–"
+    return span(found.confirmed) + (" ✓" if found.confirmed_verdict == "pass" else "")
 
 
 def _commit() -> str:

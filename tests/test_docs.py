@@ -288,34 +288,28 @@ def cells(line: str) -> list[str]:
 
 def results(path: Path) -> dict[str, dict[str, str]]:
     """Return a page's table of decisions: task -> column -> cell, without bold type."""
-    _, head, *lines = re.split(r"(\| task \| gate \| control \|.*)", path.read_text(), maxsplit=1)
-    names = cells(head)[1:]
-    rows = lines[0].splitlines()[2:]
-    table = [cells(line) for line in rows[: rows.index("")]]
-    return {
-        row[0]: dict(zip(names, (c.replace("*", "") for c in row[1:]), strict=True))
-        for row in table
-    }
+    _, head, after = re.split(r"(\| task \| gate \| control \|.*)", path.read_text(), maxsplit=1)
+    table = after.removeprefix("\n").split("\n\n")[0].splitlines()[1:]
+    names, rows = cells(head), [cells(line.replace("**", "")) for line in table]
+    return {row[0]: dict(zip(names[1:], row[1:], strict=True)) for row in rows}
 
 
 def test_the_results_are_those_that_make_figures_wrote():
     written = json.loads((ROOT / "benchmarks/figures.json").read_text())
-    short, whole = results(README), results(ROOT / "benchmarks/README.md")
-    assert len(short) >= 5
-    assert whole.keys() == written["tasks"].keys() >= short.keys()
-    for task, row in {**short, **whole}.items():
-        figures = written["tasks"][task]
-        for name, cell in (short.get(task, row) | row).items():
-            assert cell == figures[name], (task, name)
+    tasks, pages = written["tasks"], (README, ROOT / "benchmarks/README.md")
+    short, whole = map(results, pages)
+    assert whole.keys() == tasks.keys()
+    for task, row in whole.items():
+        assert row == {name: tasks[task][name] for name in row}, task
     for task, row in short.items():
-        for name, cell in row.items():
-            assert cell == re.sub(r" \(.*?\)", "", written["tasks"][task][name]), (task, name)
+        figures = {name: re.sub(r" \(.*?\)", "", tasks[task][name]) for name in row}
+        assert row == figures, task
     assert not written["commit"].endswith("-dirty")
-    for page in (README, ROOT / "benchmarks/README.md"):
-        assert f"`{written['commit']}`" in page.read_text()
-    answers = {figures["answer"].split(",")[0] for figures in written["tasks"].values()}
-    shown = {row["answer"].split(",")[0] for row in short.values()}
-    assert shown == answers, "each answer that was given is shown"
+    assert all(f"`{written['commit']}`" in page.read_text() for page in pages)
+    given, shown = (
+        {row["answer"].split(",")[0] for row in found.values()} for found in (tasks, short)
+    )
+    assert shown == given, "each answer that was given is shown"
 
 
 def test_the_glossary_has_every_word_that_a_record_may_say():
