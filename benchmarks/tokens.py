@@ -4,7 +4,7 @@
 
 Reads the newest decision on each task in a folder of runs, and in another one of the program before
 a change. Every call is counted, also where its answer was kept from an earlier run. The other plans
-are counted from below: of a rung that was not climbed, only its eval examples are certain.
+are counted from below (`ladder.advice.effort`): of a rung that was not climbed nothing is certain.
 """
 
 from __future__ import annotations

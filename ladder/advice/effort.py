@@ -1,11 +1,21 @@
 """What a decision took, and what other plans for the same decision take at least. Pure.
 
-The other plans are counted from what was measured, and only where it is certain: of a rung that was
-not climbed nothing is known but its eval examples, at the tokens of the cheapest rung that was.
+The other plans are bounded from below by what is known of them:
+
+- Of a rung that was not climbed nothing is: neither its trainings nor its races, and where it is
+  unavailable it is not climbed by any plan. Nothing is charged.
+- An eval or dev example that was not read is one call. Its tokens are not known: it is charged with
+  those of the shortest request that was answered, and so many examples are charged with nothing as
+  may fail (`gate.max_error_rate`), and one more. This could be too much only if the examples that
+  were not read were shorter on average than the shortest that was.
+- What depends on how a verdict falls out is not certain where other examples are read: which misses
+  are diagnosed and whether any are, what is timed, what is confirmed, and what a judge is asked of
+  all these. It is left out. So a bound may be below what this decision took.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
 
@@ -15,6 +25,11 @@ from ladder.gate.planning import fixed_rows, plausible_scores
 from ladder.task import RungName, Task
 
 POWER = 0.8
+BY_VERDICT: frozenset[Purpose] = frozenset(
+    {"diagnosis", "context curve", "latency", "confirmation", "judge"}
+)
+"""Purposes of which another plan may need less: they hang on the rows that are read and on how the
+verdicts fall out. A judge is asked for all of them."""
 
 
 def effort(
@@ -23,8 +38,10 @@ def effort(
     attempts: Sequence[Attempt],
     needed: Mapping[Purpose, Asked],
     trainings: Sequence[RungName],
+    *,
+    every: bool = False,
 ) -> Effort:
-    """Return what the decision took by purpose, and three other plans.
+    """Return what the decision took by purpose, and what three other plans take at least.
 
     Args:
         task: the user's job.
@@ -32,69 +49,106 @@ def effort(
         attempts: what was measured.
         needed: purpose -> what it took (`models.Models.needed`).
         trainings: the rungs that train.
+        every: every rung was measured on every eval example: that plan is this decision.
     """
-    made = reduce(together, needed.values(), Asked())
     climbed = {attempt.rung for attempt in attempts if attempt.measurement}
-    plans: dict[PlanName, Asked] = {
-        "every rung": together(made, _rest(task, data, attempts)),
-        "every candidate": together(made, _every_candidate(data, attempts)),
-        "fixed rows": together(made, _fixed(task, data, attempts)),
-    }
+    plans: dict[PlanName, Asked] = {}
+    if climbed:
+        everything = _every_rung(task, data, attempts, needed, every=every)
+        plans |= {"every rung": everything} if everything else {}
+        plans["every candidate"] = _every_candidate(task, data, attempts, needed)
+        plans["fixed rows"] = _fixed(task, data, attempts, needed)
     return Effort(
         by_purpose=dict(needed),
-        plans={name: Asked(calls=each.calls, tokens=each.tokens) for name, each in plans.items()}
-        if climbed
-        else {},
+        plans={name: Asked(calls=each.calls, tokens=each.tokens) for name, each in plans.items()},
         trainings_made=len(climbed & set(trainings)),
         training_avoided=tuple(r for r in trainings if r in task.rungs and r not in climbed),
     )
 
 
-def _rest(task: Task, data: DataReport, attempts: Sequence[Attempt]) -> Asked:
-    """Return the eval examples that were not read, on every rung of the task."""
-    measured = dict(_measured(attempts))
-    least = min(map(_tokens, measured.values()), default=0.0)
-    calls, tokens = 0, 0.0
-    for rung in task.rungs:
-        m = measured.get(rung)
-        rows = max(0, data.gate - (m.requests if m else 0))
-        calls += rows
-        tokens += rows * (_tokens(m) if m else least)
-    return Asked(calls=calls, tokens=round(tokens))
+def _every_rung(
+    task: Task,
+    data: DataReport,
+    attempts: Sequence[Attempt],
+    needed: Mapping[Purpose, Asked],
+    *,
+    every: bool,
+) -> Asked | None:
+    """Return what `--all` takes at least: the climbed rungs read the rest of their eval examples.
+
+    None where a rung was climbed above one that was refused: with that one measured too, another
+    system might have taught it.
+    """
+    if every:
+        return _in_all(needed)
+    refused = False
+    for attempt in attempts:
+        if refused and attempt.measurement:
+            return None
+        refused = refused or attempt.refused_after is not None
+    unread = (_unread(task, data.gate - m.requests, m.tokens.least) for m in _measured(attempts))
+    return reduce(together, unread, _certain(needed))
 
 
-def _every_candidate(data: DataReport, attempts: Sequence[Attempt]) -> Asked:
-    """Return the dev examples that candidates left their races without."""
-    left: dict[str, tuple[int, float]] = {}
+def _every_candidate(
+    task: Task, data: DataReport, attempts: Sequence[Attempt], needed: Mapping[Purpose, Asked]
+) -> Asked:
+    """Return what the same races take at least where nobody leaves them; all else as it was."""
+    left: dict[str, tuple[int, int]] = {}
     for line in (line for attempt in attempts for line in attempt.race if line.candidate):
         rows = max(0, data.dev - line.n - line.errors)
         asks = line.asks or line.candidate
-        left[asks] = min(left.get(asks, (rows, line.tokens)), (rows, line.tokens))
-    tokens = sum(rows * each for rows, each in left.values())
-    return Asked(calls=sum(rows for rows, _ in left.values()), tokens=round(tokens))
+        left[asks] = min(left.get(asks, (rows, line.least)), (rows, line.least))
+    unread = (_unread(task, rows, least) for rows, least in left.values())
+    return reduce(together, unread, _in_all(needed))
 
 
-def _fixed(task: Task, data: DataReport, attempts: Sequence[Attempt]) -> Asked:
-    """Return what measuring takes more, or less, with so many eval examples fixed beforehand.
+def _fixed(
+    task: Task, data: DataReport, attempts: Sequence[Attempt], needed: Mapping[Purpose, Asked]
+) -> Asked:
+    """Return what the climbed rungs take at least, measured on a number of examples fixed before.
 
     They find a system halfway between the gate and 1 good with a power of 80 %, in one look, with
-    the error shared by the rungs alone; where there are fewer examples, all are read.
+    the error shared by the rungs alone; where there are fewer examples, all are read. Where that is
+    fewer than a rung has read, which of its tokens are spared is not known: so many of the shortest
+    count.
     """
     [_, hoped, _] = plausible_scores(task.gate.min_score)
     wanted = fixed_rows(hoped, task.gate, len(task.rungs), POWER)
     rows = min(data.gate, wanted or data.gate)
-    calls, tokens = 0, 0.0
-    for _, m in _measured(attempts):
-        calls += rows - m.requests
-        tokens += (rows - m.requests) * _tokens(m)
-    return Asked(calls=calls, tokens=round(tokens))
+    measured = list(_measured(attempts))
+    if all(rows >= m.requests for m in measured):
+        unread = (_unread(task, rows - m.requests, m.tokens.least) for m in measured)
+        return reduce(together, unread, _certain(needed))
+    kept: dict[Purpose, Asked] = {
+        name: each for name, each in needed.items() if name != "measuring"
+    }
+    return reduce(together, (_first(task, rows, m) for m in measured), _certain(kept))
 
 
-def _measured(attempts: Sequence[Attempt]) -> Iterator[tuple[RungName, Measurement]]:
-    for attempt in attempts:
-        if attempt.measurement:
-            yield attempt.rung, attempt.measurement
+def _first(task: Task, rows: int, m: Measurement) -> Asked:
+    """Return what the first eval examples of a rung take at least."""
+    if rows < m.requests:
+        return _unread(task, rows, m.tokens.least)
+    answered = (m.requests - m.errors) * (m.tokens.input_mean + m.tokens.output_mean)
+    read = Asked(calls=m.requests, tokens=math.floor(answered))
+    return together(read, _unread(task, rows - m.requests, m.tokens.least))
 
 
-def _tokens(measured: Measurement) -> float:
-    return measured.tokens.input_mean + measured.tokens.output_mean
+def _unread(task: Task, rows: int, least: int) -> Asked:
+    """Return what examples that were not read take at least; nothing where there are none."""
+    may_fail = 1 + math.ceil(rows * task.gate.max_error_rate)
+    return Asked(calls=max(0, rows), tokens=max(0, rows - may_fail) * least)
+
+
+def _certain(needed: Mapping[Purpose, Asked]) -> Asked:
+    """Return what was needed whatever a verdict says."""
+    return _in_all({name: each for name, each in needed.items() if name not in BY_VERDICT})
+
+
+def _in_all(needed: Mapping[Purpose, Asked]) -> Asked:
+    return reduce(together, needed.values(), Asked())
+
+
+def _measured(attempts: Sequence[Attempt]) -> Iterator[Measurement]:
+    return (attempt.measurement for attempt in attempts if attempt.measurement)

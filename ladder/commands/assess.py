@@ -71,8 +71,8 @@ def assess(
     found = climb_task(bench, until=until, every=every)
     plan = _plan(bench, found)
     seconds = round(time.perf_counter() - started, 2)
-    assessment = _assessment(bench, report, found, seconds).but(
-        every_rung=every, plan=PLAN if plan else None
+    assessment = _assessment(bench, report, found, seconds, every=every).but(
+        plan=PLAN if plan else None
     )
     # What is shown and kept names no password or key that a model's address may hold.
     assessment = Assessment.model_validate(redact_in(assessment.model_dump(mode="json")))
@@ -92,7 +92,9 @@ def _plan(bench: Bench, found: Climbed) -> str | None:
     return None
 
 
-def _assessment(bench: Bench, report: DataReport, found: Climbed, seconds: float) -> Assessment:
+def _assessment(
+    bench: Bench, report: DataReport, found: Climbed, seconds: float, *, every: bool
+) -> Assessment:
     task, attempts = bench.task, tuple(bench.history.attempts)
     confirmed, rows = found.confirmed, len(bench.data.train)
     trainings = [rung for rung, what in trains().items() if what != "nothing"]
@@ -120,11 +122,14 @@ def _assessment(bench: Bench, report: DataReport, found: Climbed, seconds: float
         attempts=attempts,
         recommendation=with_training_methods(advice, ways),
         economics=economics(task, len(bench.data.observed), len(bench.data.gate), attempts),
-        effort=effort(task, report, attempts, bench.evaluator.models.needed, trainings),
+        effort=effort(
+            task, report, attempts, bench.evaluator.models.needed, trainings, every=every
+        ),
         hardware=hardware(),
         versions=versions(),
         seconds=seconds,
         stopped=found.stopped,
+        every_rung=every,
         plan=None,
     )
 

@@ -31,6 +31,7 @@ def token_use(answered: Sequence[Outcome]) -> TokenUse:
         input_mean=fmean(o.completion.tokens_in for o in answered),
         output_mean=fmean(o.completion.tokens_out for o in answered),
         thoughts_mean=fmean(o.completion.thought_tokens for o in answered),
+        least=min(o.completion.tokens_in + o.completion.tokens_out for o in answered),
     )
 
 

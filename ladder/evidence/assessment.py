@@ -231,7 +231,8 @@ class Economics(Record):
 
 PlanName = Literal["every rung", "every candidate", "fixed rows"]
 """Other ways to the decision: every rung on every eval example (`--all`); every candidate of the
-races on every dev example; the climbed rungs on a number of eval examples fixed beforehand."""
+races on every dev example, and all else as it was; the climbed rungs on a number of eval examples
+fixed beforehand."""
 
 
 class Effort(Record):
@@ -245,7 +246,9 @@ class Effort(Record):
     """Answers that were kept from earlier runs are counted as if they were asked; empty in files
     written before."""
     plans: dict[PlanName, Asked] = {}
-    """Calls and tokens; nothing is counted that is not certain."""
+    """Calls and tokens at least (`advice.effort` says how): of a rung that was not climbed nothing,
+    of an example that was not read what the shortest one took. A plan of which nothing is certain
+    is left out."""
     trainings_made: int = 0
     training_avoided: tuple[RungName, ...] = ()
 

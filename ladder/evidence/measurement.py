@@ -200,6 +200,8 @@ class RaceLine(Record):
     dropped: bool
     tokens: float = 0.0
     """Of a request, on average; 0 in files written before."""
+    least: int = 0
+    """Of the shortest request that was answered; 0 in files written before."""
     asks: str = ""
     """A digest of how it asks: candidates that only read the same answers otherwise share it."""
     settled: Settled | None = None

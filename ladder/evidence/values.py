@@ -74,6 +74,8 @@ class TokenUse(Record):
     output_mean: float
     thoughts_mean: float = 0.0
     """Of `output_mean`: what the model thought before it answered."""
+    least: int = 0
+    """Prompt and answer of the shortest request that was answered; 0 in files written before."""
 
 
 Purpose = Literal[

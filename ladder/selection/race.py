@@ -75,6 +75,7 @@ def race(evaluator: Evaluator, candidates: Sequence[Candidate]) -> tuple[Candida
             n=standings[at].n,
             dropped=at != winner,
             tokens=_tokens(heard[at]),
+            least=least_tokens(heard[at]),
             asks=candidate.but(calibration="none", decoding=_asked_as(candidate)).digest,
             settled=standings[at].settled(min_score),
             errors=len(standings[at].scores) - standings[at].n,
@@ -93,6 +94,12 @@ def _asked_as(candidate: Candidate) -> Decoding:
 def _tokens(outcomes: Sequence[Outcome]) -> float:
     answered = [o.completion for o in outcomes if o.completion.error is None]
     return sum(c.tokens_in + c.tokens_out for c in answered) / max(1, len(answered))
+
+
+def least_tokens(outcomes: Sequence[Outcome]) -> int:
+    """Return prompt and answer of the shortest request that was answered; 0: none was."""
+    answered = [o.completion for o in outcomes if o.completion.error is None]
+    return min((c.tokens_in + c.tokens_out for c in answered), default=0)
 
 
 def _out(outcomes: Sequence[Outcome], limit: float) -> bool:
