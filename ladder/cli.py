@@ -128,6 +128,42 @@ def init(  # noqa: PLR0913 - each is an option of the command line
     _tell(f"Wrote {path} and its rows. Next: ladder check {path}")
 
 
+@app.command("import")
+def import_(  # noqa: PLR0913 - each is an option of the command line
+    source: Annotated[
+        Path, typer.Argument(metavar="FILE|FOLDER", help="What another tool has written.")
+    ],
+    folder: Annotated[
+        Path | None, typer.Argument(help="The folder of the new task; default: by its name.")
+    ] = None,
+    form: Annotated[
+        str, typer.Option("--from", help="The format; default: told by the content.")
+    ] = "",
+    target: Annotated[str, typer.Option(help="The column with the right answer.")] = "",
+    column: Annotated[str, typer.Option("--input", help="The column that is answered.")] = "",
+    answer: Annotated[str, typer.Option(help="label, text, number or json.")] = "",
+    goal: Annotated[str, typer.Option(help="What the task is, in a sentence.")] = "",
+    min_score: Annotated[
+        float | None, typer.Option(help="The least score to pass, 0 to 1.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Take what is proposed.")] = False,
+) -> None:
+    """Write a task for what another tool holds: OpenAI Evals, promptfoo, Inspect, lm-eval and more.
+
+    Also DeepEval's and Ragas' test sets. Nothing of the source is run or fetched; what cannot be
+    carried over is listed.
+    """
+    from rich.console import Console
+
+    from ladder.commands.imports import import_task
+    from ladder.commands.proposal import Talk, Wishes
+    from ladder.report.live import Live
+
+    wishes = Wishes(goal, min_score, target, column, answer, None, yes)
+    ask = _asked if sys.stdin.isatty() else None
+    import_task(source, folder, form, wishes, Talk(_tell, Live(Console(stderr=True)), ask))
+
+
 def _asked(question: str, proposal: str) -> str:
     """Ask the person at the terminal."""
     return str(typer.prompt(harmless(question), default=harmless(proposal) or None))

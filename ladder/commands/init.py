@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ladder.commands.proposal import (
@@ -35,6 +35,7 @@ from ladder.commands.task_files import (
 from ladder.errors import Problem, ProblemsError, TaskError
 from ladder.files import open_file, problem_of, shipped, write_json_lines, write_whole
 from ladder.samples.describe import headline
+from ladder.samples.importers import NOTHING_STATED, Stated
 from ladder.samples.text_files import documents_in
 from ladder.task import DATASETS_PREFIX, SHEETS, conversion, kind_of_data
 
@@ -58,6 +59,22 @@ gate:
 # models: {base: bundled:smollm2-135m}   # or hf:FOLDER, or openai:MODEL@https://HOST/v1
 """
 LEFT_OUT_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class ImportedTask:
+    """What is known of a task whose rows were imported from another tool."""
+
+    stated: Stated = NOTHING_STATED
+    head: str = ""
+    """Of task.yaml, as comments; empty: `ladder init`'s own."""
+    beside: Sequence[Path] = ()
+    """Further files that are written beside the task."""
+
+
+NOT_IMPORTED = ImportedTask()
+
+
 PROBLEMS_SHOWN = 3
 HELD_OUT = {"test", "eval", "dev", "val", "valid", "validation", "holdout", "heldout"}
 """Words in the name of a file whose rows are not for training."""
@@ -104,16 +121,40 @@ def init_from_rows(places: Sequence[Path], wishes: Wishes, talk: Talk) -> None:
     files, folder = _files_and_folder(places)
     if wishes.takes_proposals:
         talk = replace(talk, ask=None)
-    with tempfile.TemporaryDirectory() as made, _without_task_file(files):
+    with tempfile.TemporaryDirectory() as made, without_task_file(files):
         sources = _sources(files, wishes.documents, Path(made), talk)
-        names = names_beside(sources)
-        refuse_taken(folder, names, sources)
-        found = propose(task_name(folder), sources, wishes, talk)
-        for line in proposal_lines(found, names):
-            talk.tell(line)
-        found = _answered(found, wishes, talk)
-        why = Reasons(parts_of_files(found), found.form.why, found.score_why, found.gate.why)
-        written = write_task(folder, found.task, names, sources, why)
+        propose_and_write(folder, sources, wishes, talk)
+
+
+def propose_and_write(
+    folder: Path,
+    sources: Sources,
+    wishes: Wishes,
+    talk: Talk,
+    imported: ImportedTask = NOT_IMPORTED,
+) -> None:
+    """Propose a task for files of rows, tell it, ask what they leave open, and write it.
+
+    Args:
+        folder: the task's.
+        sources: role -> its file.
+        wishes: what the user said.
+        talk: with the user.
+        imported: where the rows come from another tool: what it states, and what is told of it.
+
+    Raises:
+        TaskError, DataError: what is wrong, or which option answers a question that nobody can.
+    """
+    names = names_beside(sources)
+    refuse_taken(folder, names, sources, imported.beside)
+    found = propose(task_name(folder), sources, wishes, talk, imported.stated)
+    for line in proposal_lines(found, names):
+        talk.tell(line)
+    found = _answered(found, wishes, talk)
+    why = Reasons(parts_of_files(found), found.form.why, found.score_why, found.gate.why)
+    if imported.head:
+        why = replace(why, head=imported.head)
+    written = write_task(folder, found.task, names, sources, why, imported.beside)
     path = shlex.quote(str(folder / "task.yaml"))
     talk.tell(f"Wrote {in_a_list(written)}. Next: ladder check {path}")
 
@@ -140,7 +181,7 @@ def _answered(found: Proposal, wishes: Wishes, talk: Talk) -> Proposal:
             "Take the proposals with --yes, or say them: --goal SENTENCE --min-score SHARE; where "
             "the rows were misunderstood, --target COLUMN, --input COLUMN, --answer FORM"
         )
-        raise TaskError([Problem("ladder init", got, "an answer", fix)])
+        raise TaskError([Problem("the task", got, "an answer", fix)])
     goal, score = wishes.goal, wishes.min_score
     while fault_of_goal(goal):
         goal = talk.ask("The goal, with which prompts begin", found.task.goal).strip()
@@ -199,7 +240,7 @@ def _refuse_unreadable(path: Path) -> None:
 
 
 @contextmanager
-def _without_task_file(files: Sequence[Path]) -> Iterator[None]:
+def without_task_file(files: Sequence[Path]) -> Iterator[None]:
     """Say what is wrong with rows without the task file, which is not written yet."""
     try:
         yield

@@ -29,6 +29,7 @@ from ladder.samples.columns import column_lines
 from ladder.samples.data import Data
 from ladder.samples.describe import describe_data, example_line, headline, odd_targets
 from ladder.samples.formats import Findings, raw_rows, whole_text
+from ladder.samples.importers import NOTHING_STATED, Stated
 from ladder.samples.layouts import OWN, shared_system
 from ladder.samples.loading import load_data
 from ladder.samples.proposing import (
@@ -136,7 +137,9 @@ class Proposal:
         return describe_data(self.task, self.data)
 
 
-def propose(name: str, sources: Sources, wishes: Wishes, talk: Talk) -> Proposal:
+def propose(
+    name: str, sources: Sources, wishes: Wishes, talk: Talk, stated: Stated = NOTHING_STATED
+) -> Proposal:
     """Return a task for files of rows.
 
     Args:
@@ -144,6 +147,7 @@ def propose(name: str, sources: Sources, wishes: Wishes, talk: Talk) -> Proposal
         sources: role -> its file.
         wishes: what the user said.
         talk: asks where several columns may be the one.
+        stated: what the rows' source says of the task; the user's word goes before it.
 
     Raises:
         TaskError: a question that nobody is there to answer, or a wish that cannot be.
@@ -153,10 +157,10 @@ def propose(name: str, sources: Sources, wishes: Wishes, talk: Talk) -> Proposal
     look = look_at(sources, wishes, talk)
     form, rows = _form(look, wishes.answer)
     samples = all_samples(rows)
-    score, score_why = scores_for(form.type, [sample.target for sample in samples])
+    score, score_why = _scores(form, samples, stated)
     labels = _labels_to_list(form, (*rows.examples, *rows.train))
-    goal = wishes.goal or _goal(look, form, samples)
-    values = {"name": name, "goal": goal, "data": look.data, "score": list(score)}
+    goal = wishes.goal or stated.goal or _goal(look, form, samples)
+    values = {"name": name, "goal": goal, "data": look.data, "score": score}
     values |= {"answer": {"type": form.type, "labels": labels}, "gate": {"min_score": 0.5}}
     task = Task.model_validate(values)
     data = load_data(task, None, talk.watch)
@@ -164,6 +168,8 @@ def propose(name: str, sources: Sources, wishes: Wishes, talk: Talk) -> Proposal
     gate = gate_for(units, systems, form.commonest)
     if wishes.min_score is not None:
         gate = _gate_as_said(wishes.min_score, units, systems)
+    elif stated.min_score is not None:
+        gate = _gate_as_said(stated.min_score, units, systems, stated.gate_why)
     return Proposal(_with_gate(task, gate), data, form, score_why, gate, look)
 
 
@@ -177,10 +183,29 @@ def with_answers(found: Proposal, goal: str, min_score: float) -> Proposal:
     return replace(found, task=_with_gate(task, gate), gate=gate)
 
 
-def _gate_as_said(min_score: float, units: int, systems: int) -> Gate:
+def _gate_as_said(min_score: float, units: int, systems: int, said: str = AS_SAID) -> Gate:
     provable = detectable_score(units, GateLimits(min_score=min_score), systems) is not None
-    why = AS_SAID if provable else f"as you say; {units} eval examples cannot prove it"
+    why = said if provable else f"{said}; {units} eval examples cannot prove it"
     return Gate(min_score, why, provable)
+
+
+def _scores(
+    form: Form, samples: Sequence[Sample], stated: Stated
+) -> tuple[list[dict[str, Any]], str]:
+    """Return the scorers, as a task file has them, and why: the source's, where they fit the form.
+
+    A label is right or wrong, and a number or an object has a scorer of its own.
+    """
+    names, why = scores_for(form.type, [sample.target for sample in samples])
+    own = [{each.name: each.parameters} for each in stated.score]
+    usual: list[dict[str, Any]] = [{name: {}} for name in names]
+    if not own:
+        return usual, why
+    named = ", ".join(each.name for each in stated.score)
+    if form.type == "text" or named == names[0]:
+        return own, f"the source says {stated.score_why}"
+    said = f"{why}; the source says {stated.score_why}"
+    return usual, said
 
 
 def _with_gate(task: Task, gate: Gate) -> Task:

@@ -14,7 +14,7 @@ import yaml
 
 from ladder.errors import Problem, TaskError
 from ladder.files import clear_disk_errors, file_digest, open_file, write_whole
-from ladder.task import Task
+from ladder.task import ScorerChoice, Task
 
 HEAD = """\
 # Proposed by `ladder init` from the rows: change what does not fit. Every key: docs/task.md
@@ -23,6 +23,7 @@ HEAD = """\
 """
 TAIL = "# models: {base: bundled:smollm2-135m}   # or hf:FOLDER, or openai:MODEL@https://HOST/v1\n"
 LIMITS = "  # max_p95_ms: 500\n  # max_cost_usd_per_1k: 0.10\n"
+ANOTHER = "Choose another folder: name one behind the data."
 COMMENT_AT = 30
 """The column at which comments begin."""
 PARTS_OF_A_SET = ("train", "test", "dev", "val", "valid", "validation", "eval", "data", "rows")
@@ -38,6 +39,7 @@ class Reasons:
     answer: str
     score: str
     gate: str
+    head: str = HEAD
 
 
 def default_folder(first: Path) -> Path:
@@ -67,20 +69,32 @@ def names_beside(sources: Mapping[str, Path]) -> dict[str, str]:
     return names
 
 
-def refuse_taken(folder: Path, names: Mapping[str, str], sources: Mapping[str, Path]) -> None:
+def refuse_taken(
+    folder: Path,
+    names: Mapping[str, str],
+    sources: Mapping[str, Path],
+    beside: Sequence[Path] = (),
+) -> None:
     """Refuse a folder in which something would be overwritten.
 
     Raises:
         TaskError: it holds a task, or another file with the name of one of the rows'.
     """
     if os.path.lexists(folder / "task.yaml"):
-        fix = "Choose another folder: ladder init DATA FOLDER"
-        raise TaskError([Problem(str(folder), "a folder with a task.yaml", "a new folder", fix)])
-    for role, name in names.items():
-        there = folder / name
-        if os.path.lexists(there) and not _is_same(there, sources[role]):
-            fix = "Choose another folder: ladder init DATA FOLDER"
-            raise TaskError([Problem(str(there), "another file", "a name that is free", fix)])
+        raise TaskError(
+            [Problem(str(folder), "a folder with a task.yaml", "a new folder", ANOTHER)]
+        )
+    for path, there in _copies(folder, names, sources, beside):
+        if os.path.lexists(there) and not _is_same(there, path):
+            raise TaskError([Problem(str(there), "another file", "a name that is free", ANOTHER)])
+
+
+def _copies(
+    folder: Path, names: Mapping[str, str], sources: Mapping[str, Path], beside: Sequence[Path]
+) -> list[tuple[Path, Path]]:
+    """Return (from, to) of the files that go beside a task."""
+    named = [(sources[role], folder / name) for role, name in names.items()]
+    return [*named, *((path, folder / path.name) for path in beside)]
 
 
 def _is_same(one: Path, other: Path) -> bool:
@@ -90,9 +104,22 @@ def _is_same(one: Path, other: Path) -> bool:
 
 
 def write_task(
-    folder: Path, task: Task, names: Mapping[str, str], sources: Mapping[str, Path], why: Reasons
+    folder: Path,
+    task: Task,
+    names: Mapping[str, str],
+    sources: Mapping[str, Path],
+    why: Reasons,
+    beside: Sequence[Path] = (),
 ) -> list[Path]:
     """Write a task and copy its files beside it; nothing is overwritten.
+
+    Args:
+        folder: the task's.
+        task: as it was tried on the rows.
+        names: role -> the name of its file beside the task.
+        sources: role -> its file.
+        why: the comments.
+        beside: further files that are no part of the task.
 
     Returns:
         What was written.
@@ -101,10 +128,10 @@ def write_task(
         TaskError: a file is there by now.
         StateError: the folder cannot be written.
     """
-    refuse_taken(folder, names, sources)
+    refuse_taken(folder, names, sources, beside)
     with clear_disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    copies = [(sources[role], folder / name) for role, name in names.items()]
+    copies = _copies(folder, names, sources, beside)
     made = [to for path, to in copies if not to.exists()]
     for path, to in copies:
         if to in made:
@@ -139,7 +166,7 @@ def task_text(task: Task, names: Mapping[str, str], why: Reasons) -> str:
     form: dict[str, Any] = {"type": task.answer.type}
     form |= {"labels": list(task.answer.labels)} if task.answer.labels else {}
     lines += [f"# {why.answer}", _commented(f"answer: {_flow(form)}", "label, text, number, json")]
-    scores = [choice.name for choice in task.score]
+    scores = [_named(choice) for choice in task.score]
     score = scores[0] if len(scores) == 1 else f"[{', '.join(scores)}]"
     first = "" if len(scores) == 1 else "the first is gated: "
     lines += [_commented(f"score: {score}", f"{first}{why.score}"), "gate:"]
@@ -147,7 +174,12 @@ def task_text(task: Task, names: Mapping[str, str], why: Reasons) -> str:
     if "when_undecided" in task.gate.model_fields_set:
         said = "go by the estimate, and say so"
         lines.append(_commented(f"  when_undecided: {task.gate.when_undecided}", said))
-    return HEAD + "\n".join(lines) + "\n" + LIMITS + TAIL
+    return why.head + "\n".join(lines) + "\n" + LIMITS + TAIL
+
+
+def _named(choice: ScorerChoice) -> str:
+    """Return a scorer as a task file names it, with its parameters."""
+    return _flow({choice.name: choice.parameters}) if choice.parameters else choice.name
 
 
 def _commented(line: str, comment: str) -> str:

@@ -56,8 +56,13 @@ def raw_rows(
     """Yield (file:line, row)."""
     if value.startswith(DATASETS_PREFIX):
         return _from_datasets(task, role, value.removeprefix(DATASETS_PREFIX), findings)
+    return file_rows(task.find_data(value), findings)
+
+
+def file_rows(path: Path, findings: Findings) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield (file:line, row) of a file whose name says how it is read."""
     readers = {"json": _from_json, "csv": _from_csv, "parquet": _from_parquet}
-    return readers[kind_of_data(value)](task.find_data(value), findings)
+    return readers[kind_of_data(path.name)](path, findings)
 
 
 def whole_text(

@@ -1,0 +1,231 @@
+"""Test sets of DeepEval and of Ragas: a question, its answer, and the contexts that hold it.
+
+DeepEval: `EvaluationDataset.save_as` (json, jsonl, csv). Ragas: `EvaluationDataset` and `Testset`,
+`to_jsonl` and `to_csv`; the names of version 0.1 too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ladder.errors import DataError, Problem
+from ladder.language.words import count_words
+from ladder.samples.importers.base import Collected, Imported, Row, no_rows, unread
+from ladder.samples.importers.source import Source
+from ladder.samples.importers.templates import turn_text
+from ladder.samples.values import list_in, text_of
+
+CSV_MARKS = ("|", ";")
+"""What DeepEval's files have between contexts: by default `|`, in older files `;`."""
+SPEAKERS = {"human": "user", "ai": "assistant", "tool": "tool", "system": "system"}
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What a tool calls the parts of a sample."""
+
+    tool: str
+    asked: str
+    target: str
+    gold: str
+    """Contexts that hold the answer."""
+    retrieved: str
+    """Contexts that a search has found."""
+    answered: str
+    title: str = ""
+    kept: tuple[str, ...] = ()
+    """Kept beside the row, in `meta`."""
+    lost: tuple[str, ...] = ()
+    """Of no use here."""
+
+    def fits(self, record: Mapping[str, Any]) -> bool:
+        """Tell whether a record has the tool's own columns."""
+        own = {self.target, self.gold, self.retrieved, self.answered}
+        return self.asked in record and len(own & record.keys()) >= 2
+
+
+DEEPEVAL = Columns(
+    "DeepEval",
+    *("input", "expected_output", "context", "retrieval_context", "actual_output"),
+    title="source_file",
+    kept=("name", "comments", "additional_metadata", "custom_column_key_values"),
+    lost=("token_cost", "input_token_count", "output_token_count"),
+)
+RAGAS = Columns(
+    "Ragas",
+    *("user_input", "reference", "reference_contexts", "retrieved_contexts", "response"),
+    kept=("synthesizer_name", "persona_name", "query_style", "query_length"),
+)
+RAGAS_OLD = Columns(
+    "Ragas 0.1",
+    *("question", "ground_truth", "reference_contexts", "contexts", "answer"),
+    kept=("evolution_type", "episode_done", "metadata"),
+)
+CONVERSATION = {"scenario", "turns"}
+
+
+def is_deepeval(source: Source) -> bool:
+    """Tell whether a source holds goldens of DeepEval."""
+    return any(_is_deepeval(source.first(path)) for path in _row_files(source))
+
+
+def is_ragas(source: Source) -> bool:
+    """Tell whether a source holds a test set of Ragas."""
+    return any(_ragas_of(source.first(path)) for path in _row_files(source))
+
+
+def read_deepeval(source: Source) -> Imported:
+    """Read the goldens of a source.
+
+    Raises:
+        DataError: the file cannot be read, or holds none.
+    """
+    paths = [path for path in _row_files(source) if _is_deepeval(source.first(path))]
+    return _read(source, _only(source, paths, "goldens of DeepEval"), DEEPEVAL)
+
+
+def read_ragas(source: Source) -> Imported:
+    """Read the samples of a source.
+
+    Raises:
+        DataError: the file cannot be read, or holds none.
+    """
+    paths = [path for path in _row_files(source) if _ragas_of(source.first(path))]
+    path = _only(source, paths, "a test set of Ragas")
+    return _read(source, path, _ragas_of(source.first(path)) or RAGAS)
+
+
+def _row_files(source: Source) -> list[Path]:
+    return [path for path in source.files if path.suffix.lower() not in (".yaml", ".yml", ".eval")]
+
+
+def _is_deepeval(record: Mapping[str, Any]) -> bool:
+    return DEEPEVAL.fits(record) or record.keys() >= {"scenario", "expected_outcome"}
+
+
+def _ragas_of(record: Mapping[str, Any]) -> Columns | None:
+    old = {"question", "contexts"} <= record.keys()
+    return RAGAS if RAGAS.fits(record) else RAGAS_OLD if old and RAGAS_OLD.fits(record) else None
+
+
+def _only(source: Source, paths: list[Path], wanted: str) -> Path:
+    """Return the one file of a source that holds a test set."""
+    if not paths:
+        for path in source.files[:1]:
+            source.records(path)  # says what is wrong with it
+        got = "none of its columns"
+        raise DataError([Problem(str(source.path), got, wanted, "Is it another format? --from")])
+    if len(paths) > 1:
+        names = ", ".join(map(source.short, paths[:5]))
+        fix = "Name one of them: the others may hold the same rows in another form."
+        raise DataError([Problem(str(source.path), f"{len(paths)} files ({names})", "one", fix)])
+    return paths[0]
+
+
+def _read(source: Source, path: Path, names: Columns) -> Imported:
+    found = Collected()
+    records = source.records(path)
+    if not records:
+        raise DataError([no_rows(str(path), f"a test set of {names.tool}")])
+    is_csv = path.suffix.lower() in (".csv", ".tsv")
+    gold = 0
+    for where, record in records:
+        if "scenario" in record and names.asked not in record:
+            what = "a conversation to be simulated (scenario, expected_outcome)"
+            found.leave(where, what, "not carried over: a second model plays the user")
+            continue
+        row = _row(where, record, names, found, is_csv)
+        gold += "doc_ids" in row
+        found.add(where, row)
+    if found.documents:
+        said = f"{len(found.documents):,} contexts, each once -> documents.jsonl"
+        found.notes.append(f"{said}; {gold:,} rows name those that hold the answer")
+    for name, ours in ((names.asked, "input"), (names.target, "target")):
+        found.notes.append(f"{name} -> {ours}")
+    found.notes.append(f"{names.answered} -> meta.recorded: an earlier answer is no target")
+    return found.imported(names.tool)
+
+
+def _row(
+    where: str, record: Mapping[str, Any], names: Columns, found: Collected, is_csv: bool
+) -> Row:
+    title = text_of(record.get(names.title)) if names.title else ""
+    contexts = {}
+    for name in (names.gold, names.retrieved):
+        texts = _texts(record.get(name), is_csv)
+        contexts[name] = [found.document(text, title) for text in texts]
+    targets = record.get(names.target) or record.get(f"{names.target}s")
+    kept = {name: record[name] for name in names.kept if record.get(name)}
+    answered = text_of(record.get(names.answered))
+    columns = (names.asked, names.target, f"{names.target}s", names.gold, names.retrieved)
+    known = (*columns, names.answered, names.title, *names.kept, *names.lost)
+    for name in unread(record, known):
+        found.leave(where, f"the column `{name}`", "not carried over; it is kept in meta")
+        kept[name] = record[name]
+    meta = kept | ({"recorded": [{"answer": answered}]} if answered else {})
+    if contexts[names.retrieved]:
+        meta["retrieved"] = contexts[names.retrieved]
+    is_list = isinstance(targets, list)
+    return {
+        "input": _asked(where, record.get(names.asked), found),
+        **({"targets": targets} if is_list else {"target": text_of(targets)}),
+        "doc_ids": list(dict.fromkeys(contexts[names.gold])),
+        "meta": meta,
+    }
+
+
+def _asked(where: str, value: Any, found: Collected) -> Any:
+    """Return the question: a text, or the turns of a conversation."""
+    if isinstance(value, str) and value.startswith("[{"):
+        value = _parsed(value)
+    if not isinstance(value, list):
+        return text_of(value)
+    turns = []
+    for each in value:
+        if not isinstance(each, Mapping):
+            continue
+        if each.get("tool_calls"):
+            found.leave(where, "a tool call in a conversation", "its text alone is kept")
+        role = text_of(each.get("type") or each.get("role"))
+        turns.append(
+            {"role": SPEAKERS.get(role, role), "content": turn_text(each.get("content")) or ""}
+        )
+    return [turn for turn in turns if turn["content"]]
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _texts(value: Any, is_csv: bool) -> list[str]:
+    """Return contexts: a list, or one as CSV can hold it."""
+    if isinstance(value, list):
+        return [text for one in value if (text := text_of(one))]
+    text = text_of(value)
+    if not is_csv or not text:
+        return [text] if text else []
+    if text.startswith("[") and (listed := list_in(text) or _listed(text)):
+        return [one.strip() for one in listed if one.strip()]
+    for mark in CSV_MARKS:
+        parts = [part.strip() for part in text.split(mark)]
+        if len(parts) > 1 and all(count_words(part) > 1 for part in parts):
+            return parts
+    return [text]
+
+
+def _listed(text: str) -> list[str]:
+    """Return the texts of a list that Python has written, longer ones than a cell usually holds."""
+    import ast
+
+    try:
+        found = ast.literal_eval(text)
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        return []
+    return [one for one in found if isinstance(one, str)] if isinstance(found, list) else []
