@@ -282,6 +282,10 @@ def _exit_code(answer: Recommendation) -> int:
 def report(
     run: Annotated[Path, typer.Argument(help="A run's folder, or its assessment.json.")],
     markdown: Annotated[bool, typer.Option("--markdown", help="Print report.md.")] = False,
+    to: Annotated[
+        str, typer.Option(help="Print it for other programs: junit, csv, json or promptfoo.")
+    ] = "",
+    out: Annotated[Path | None, typer.Option(help="Write what --to names into this file.")] = None,
 ) -> None:
     """Show a finished run again."""
     from rich.console import Console
@@ -291,6 +295,12 @@ def report(
     from ladder.report.terminal import show
 
     found, folder = read_assessment(run)
+    if to or out:
+        _refuse_strange_export(to, markdown)
+        from ladder.commands.exports import export_run
+
+        _print_export(export_run(found, folder, to, out))
+        return
     with whole_record(folder):
         if markdown:
             typer.echo(as_markdown(found))
@@ -315,6 +325,19 @@ def compare(
         typer.echo(in_json(found.model_dump_json(indent=2)))
     else:
         show_compared(found, Console())
+
+
+def _refuse_strange_export(to: str, markdown: bool) -> None:
+    from ladder.report.exports import EXPORTS
+
+    if to not in EXPORTS:
+        raise typer.BadParameter(f"{to}: forms are {', '.join(EXPORTS)}", param_hint="--to")
+    if markdown:
+        raise typer.BadParameter("--markdown prints report.md: leave one of the two out")
+
+
+def _print_export(text: str) -> None:
+    typer.echo(text, nl=False)
 
 
 recipes = typer.Typer(help="List the training recipes, or copy one to own it.")

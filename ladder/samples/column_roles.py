@@ -27,6 +27,8 @@ OPEN_LAYOUTS = (
 )
 """Layouts of two usual names: a third column may hold the answer just as well. The others (chats,
 Alpaca, Dolly, SQuAD) are formats, which say where it stands."""
+BESIDE = "meta"
+"""The column in which data sets keep what belongs to no task."""
 LEAST_WORDS = 3
 """Words on average from which on a column of unlike texts is free text."""
 NEARLY_ALL = 0.95
@@ -123,7 +125,8 @@ def _of_values(
     rows: Sequence[Row], names: Sequence[str], asked: str, answer: str
 ) -> Chosen | Doubt | Problem:
     """Choose by names, and by values where names say nothing."""
-    columns = [_profile(name, [row.get(name) for row in rows]) for name in names]
+    of_task = [name for name in names if name != BESIDE]
+    columns = [_profile(name, [row.get(name) for row in rows]) for name in of_task]
     of_rows = tuple(name for name in SAMPLE_COLUMNS if name not in ("input", "target", "targets"))
     told = {
         each.name for each in columns if _is_named(each.name, of_rows) and not each.is_free_text

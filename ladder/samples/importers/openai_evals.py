@@ -2,8 +2,10 @@
 
 The objects are those of the API, in JSON or JSON lines, in one file or several: `eval` (its
 graders), `eval.run` (its prompt), `eval.run.output_item`, lists of them, rows of data
-(`{"item": …, "sample": …}`) and graders alone. Samples of the older open-source `evals` too
-(`{"input": …, "ideal": …}`). Field names: openai-python, `types/evals`.
+(`{"item": …, "sample": …}`) and graders alone; and the JSON lines that the dashboard exports
+(`{"run_id": …, "data_source_idx": …, "item": …, "sample": …, "grades": …, "passes": …}`), of which
+promptfoo 0.121.20 keeps the only published schema (`importers/openaiEvals`). Samples of the older
+open-source `evals` too (`{"input": …, "ideal": …}`). Field names: openai-python, `types/evals`.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from ladder.samples.importers.base import (
 from ladder.samples.importers.source import Source
 from ladder.samples.importers.templates import (
     Turn,
+    as_text,
     fill,
     is_plain,
     lookup,
@@ -65,6 +68,8 @@ class Parts:
     items: list[Placed] = field(default_factory=list)
     graders: list[Placed] = field(default_factory=list)
     ideals: list[Placed] = field(default_factory=list)
+    exported: list[Placed] = field(default_factory=list)
+    """Lines of the dashboard's own export."""
     others: list[str] = field(default_factory=list)
 
 
@@ -78,6 +83,8 @@ def _kind(record: Mapping[str, Any]) -> str:
     kind = record.get("object")
     if kind == "eval" or {"testing_criteria", "data_source_config"} <= record.keys():
         return "evals"
+    if isinstance(record.get("grades"), dict) and {"item", "run_id"} <= record.keys():
+        return "exported"
     if kind == "eval.run.output_item" or {"datasource_item", "results"} <= record.keys():
         return "outputs"
     if kind == "eval.run" or (isinstance(record.get("data_source"), dict) and "eval_id" in record):
@@ -180,6 +187,10 @@ def _samples(parts: Parts) -> list[Placed]:
         inner = item.get("item") if isinstance(item, dict) and set(item) <= ITEM else None
         results, sample = record.get("results"), record.get("sample")
         add(where, inner if isinstance(inner, dict) else item, sample, results, own)
+    for where, record in parts.exported:
+        grades = record["grades"]
+        results = [{"name": name, "score": score} for name, score in grades.items()]
+        add(where, record["item"], record.get("sample"), results, record.get("data_source_idx"))
     return list(once.values())
 
 
@@ -189,7 +200,7 @@ ITEM = {"item", "sample"}
 def _recorded(sample: Mapping[str, Any], results: Any) -> dict[str, Any]:
     """Return what a model answered, and what the graders gave it."""
     text = sample.get("output_text")
-    outputs = sample.get("output")
+    outputs = sample.get("output", sample.get("outputs"))
     if not isinstance(text, str) and isinstance(outputs, list):
         texts = [turn_text(one.get("content")) for one in outputs if isinstance(one, dict)]
         text = "\n".join(one for one in texts if one)
@@ -200,6 +211,7 @@ def _recorded(sample: Mapping[str, Any], results: Any) -> dict[str, Any]:
 
 def _imported(parts: Parts, samples: Sequence[Placed], found: Collected) -> Imported:
     name, graders = _graders(parts, found)
+    _without_definition(parts, graders, found)
     reference, score, why, least = _grader(graders, found)
     turns, place = _prompt(parts, found)
     goal, asked = parted_turns(turns) if turns else ("", "")
@@ -210,12 +222,13 @@ def _imported(parts: Parts, samples: Sequence[Placed], found: Collected) -> Impo
     shared = _shared_system(samples) if not asked else ""
     if asked or shared:
         found.notes.append("the prompt's fixed part is the goal, what differs is the input")
-    for where, sample in samples:
-        row = _row(where, sample, reference, asked, shared)
+    placed = [(where, _row(sample, reference, asked, shared)) for where, sample in samples]
+    spoken = _spoken_fields([row for _, row in placed])
+    for where, row in placed:
         if reference or "target" in row:
             found.add(where, row)
         else:  # the user says which column is which
-            found.rows.append(row)
+            found.rows.append({name: row[name] for name in row if name not in spoken})
             found.places.append(where)
     _rest(parts, found)
     gate = "" if least is None else "the grader's pass_threshold, of each answer; here of the mean"
@@ -235,6 +248,16 @@ def _graders(parts: Parts, found: Collected) -> tuple[str, list[Placed]]:
         for key in unread(record, EVAL_READ):
             found.leave(f"{where}: {key}", f"`{key}` of the eval", "not carried over")
     return name, graders
+
+
+def _without_definition(parts: Parts, graders: Sequence[Placed], found: Collected) -> None:
+    """List graders whose grades are there, and who are described nowhere."""
+    known = {text_of(grader.get("name")) for _, grader in graders}
+    for where, record in parts.exported:
+        for name in record["grades"]:
+            if name not in known and not any(name.startswith(one) for one in known if one):
+                what = f"the grader `{text_of(name)}`, of which there are grades alone"
+                found.leave(where, what, "say the target with --target; GET /evals/ID describes it")
 
 
 def _grader(
@@ -357,9 +380,18 @@ def _shared_system(samples: Sequence[Placed]) -> str:
     return found.pop() if len(found) == 1 else ""
 
 
-def _row(
-    where: str, sample: Mapping[str, Any], reference: str, asked: str | list[Turn], shared: str
-) -> Row:
+def _spoken_fields(rows: Sequence[Row]) -> set[str]:
+    """Return the columns that every input holds already."""
+    names = {name for row in rows for name in row} - {"id", "input", "meta"}
+    asked = [as_text(row["input"]) if "input" in row else "" for row in rows]
+    return {
+        name
+        for name in names
+        if all(text_of(row.get(name)) in text for row, text in zip(rows, asked, strict=True))
+    }
+
+
+def _row(sample: Mapping[str, Any], reference: str, asked: str | list[Turn], shared: str) -> Row:
     item = sample["item"]
     values = {"item": item, **item}
     made: Row = {"id": text_of(sample.get("id") or item.get("id"))}
@@ -373,8 +405,11 @@ def _row(
     elif target:
         made["target"] = target
     spoken = _filled(asked, values) or _asked(sample, shared)
-    if spoken:
+    if spoken and reference:
         return {**made, "input": spoken, "meta": meta}
+    if spoken:  # one of the other fields is the target
+        left = {k: v for k, v in item.items() if k not in ("id", "input")}
+        return {**left, **made, "input": spoken, "meta": meta}
     if reference:
         used = set(names_in(reference))
         open_ = {k: v for k, v in item.items() if f"item.{k}" not in used and k != "id"}

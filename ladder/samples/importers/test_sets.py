@@ -6,21 +6,24 @@ DeepEval: `EvaluationDataset.save_as` (json, jsonl, csv). Ragas: `EvaluationData
 
 from __future__ import annotations
 
+import ast
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ladder.errors import DataError, Problem
-from ladder.language.words import count_words
 from ladder.samples.importers.base import Collected, Imported, Row, no_rows, unread
 from ladder.samples.importers.source import Source
 from ladder.samples.importers.templates import turn_text
-from ladder.samples.values import list_in, text_of
+from ladder.samples.values import text_of
 
-CSV_MARKS = ("|", ";")
-"""What DeepEval's files have between contexts: by default `|`, in older files `;`."""
+MARK = "|"
+"""What DeepEval writes between the contexts of one cell, in CSV and JSON lines."""
+WITH_SOURCE = re.compile(r"deepeval_source=(?P<title>.*?),deepeval_context=(?P<text>.*)", re.DOTALL)
+"""How DeepEval writes a context with its source (`RetrievedContextData`)."""
 SPEAKERS = {"human": "user", "ai": "assistant", "tool": "tool", "system": "system"}
 
 
@@ -131,33 +134,31 @@ def _read(source: Source, path: Path, names: Columns) -> Imported:
     records = source.records(path)
     if not records:
         raise DataError([no_rows(str(path), f"a test set of {names.tool}")])
-    is_csv = path.suffix.lower() in (".csv", ".tsv")
     gold = 0
     for where, record in records:
         if "scenario" in record and names.asked not in record:
             what = "a conversation to be simulated (scenario, expected_outcome)"
             found.leave(where, what, "not carried over: a second model plays the user")
             continue
-        row = _row(where, record, names, found, is_csv)
+        row = _row(where, record, names, found)
         gold += "doc_ids" in row
         found.add(where, row)
     if found.documents:
         said = f"{len(found.documents):,} contexts, each once -> documents.jsonl"
         found.notes.append(f"{said}; {gold:,} rows name those that hold the answer")
-    for name, ours in ((names.asked, "input"), (names.target, "target")):
-        found.notes.append(f"{name} -> {ours}")
-    found.notes.append(f"{names.answered} -> meta.recorded: an earlier answer is no target")
+    found.notes.append(
+        f"{names.asked} -> input, {names.target} -> target, {names.answered} -> meta.recorded: an "
+        "earlier answer is no target"
+    )
     return found.imported(names.tool)
 
 
-def _row(
-    where: str, record: Mapping[str, Any], names: Columns, found: Collected, is_csv: bool
-) -> Row:
+def _row(where: str, record: Mapping[str, Any], names: Columns, found: Collected) -> Row:
     title = text_of(record.get(names.title)) if names.title else ""
     contexts = {}
     for name in (names.gold, names.retrieved):
-        texts = _texts(record.get(name), is_csv)
-        contexts[name] = [found.document(text, title) for text in texts]
+        texts = _texts(record.get(name), names)
+        contexts[name] = [found.document(*_with_title(text, title)) for text in texts]
     targets = record.get(names.target) or record.get(f"{names.target}s")
     kept = {name: record[name] for name in names.kept if record.get(name)}
     answered = text_of(record.get(names.answered))
@@ -204,28 +205,29 @@ def _parsed(text: str) -> Any:
         return text
 
 
-def _texts(value: Any, is_csv: bool) -> list[str]:
-    """Return contexts: a list, or one as CSV can hold it."""
+def _texts(value: Any, names: Columns) -> list[str]:
+    """Return contexts: a list, or one as a cell can hold it."""
     if isinstance(value, list):
         return [text for one in value if (text := text_of(one))]
     text = text_of(value)
-    if not is_csv or not text:
-        return [text] if text else []
-    if text.startswith("[") and (listed := list_in(text) or _listed(text)):
+    if text.startswith("[") and (listed := _listed(text)):
         return [one.strip() for one in listed if one.strip()]
-    for mark in CSV_MARKS:
-        parts = [part.strip() for part in text.split(mark)]
-        if len(parts) > 1 and all(count_words(part) > 1 for part in parts):
-            return parts
-    return [text]
+    parts = text.split(MARK) if names is DEEPEVAL else [text]
+    return [part.strip() for part in parts if part.strip()]
+
+
+def _with_title(text: str, title: str) -> tuple[str, str]:
+    match = WITH_SOURCE.fullmatch(text)
+    return (match["text"], match["title"]) if match else (text, title)
 
 
 def _listed(text: str) -> list[str]:
-    """Return the texts of a list that Python has written, longer ones than a cell usually holds."""
-    import ast
-
+    """Return the texts of a list that JSON or Python has written; none for any other text."""
     try:
-        found = ast.literal_eval(text)
-    except (ValueError, SyntaxError, RecursionError, MemoryError):
-        return []
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        try:
+            found = ast.literal_eval(text)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            return []
     return [one for one in found if isinstance(one, str)] if isinstance(found, list) else []
