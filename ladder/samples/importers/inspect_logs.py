@@ -57,6 +57,10 @@ def read(source: Source) -> Imported:
         DataError: it cannot be read, is of another version, or several tasks are there.
     """
     logs = [path for path in source.files if _is_log(source, path)]
+    if not logs:
+        for path in source.files[:1]:
+            source.records(path)  # says what is wrong with it
+        raise DataError([no_rows(str(source.path), WANTED)])
     headers = {path: _header(source, path) for path in logs}
     tasks = sorted({text_of(_spec(header).get("task")) for header in headers.values()})
     if len(tasks) > 1:
@@ -139,10 +143,9 @@ def _samples(source: Source, path: Path) -> Samples:
 
 def _imported(source: Source, path: Path, header: Mapping[str, Any], found: Collected) -> Imported:
     spec, name = _spec(header), source.short(path)
-    if header.get("status") not in ("success", None):
-        found.leave(
-            name, f"a run that ended as `{header.get('status', 'started')}`", "its samples so far"
-        )
+    status = text_of(header.get("status")) or "started"
+    if status != "success":
+        found.leave(name, f"a run that ended as `{status}`", "its samples so far")
     samples = _first_epochs(_samples(source, path), found)
     if not samples:
         raise DataError([no_rows(str(path), WANTED)])

@@ -84,8 +84,10 @@ def parted(template: str, by_lines: bool = False) -> tuple[str, str]:
     return said, template[start:below].strip()
 
 
-def turns_of(messages: Sequence[Any]) -> list[Turn] | None:
-    """Return the turns of a chat template as role and text; None where one holds anything else."""
+def turns_of(messages: Any) -> list[Turn] | None:
+    """Return the turns of a chat as role and text; None where it is none, or holds more."""
+    if not isinstance(messages, list):
+        return None
     turns = []
     for each in messages:
         if not isinstance(each, Mapping) or not isinstance(each.get("role"), str):
