@@ -52,6 +52,17 @@ def openai(folder: Path) -> Path:
     ])  # fmt: skip
 
 
+def dashboard(folder: Path) -> Path:
+    """The lines that OpenAI's dashboard exports: graders by their name and their grades alone."""
+    return lines(folder / "given/export.jsonl", [
+        {"run_id": "run", "data_source_idx": n, "item": {"mail": a, "label": b},
+         "sample": {"input": [{"role": "user", "content": a}],
+                    "outputs": [{"role": "assistant", "content": "x"}]},
+         "grades": {"right": 0.0}, "passes": {"right": False}}
+        for n, (a, b) in enumerate(ROWS)
+    ])  # fmt: skip
+
+
 def promptfoo(folder: Path) -> Path:
     tests = [{"vars": {"q": a}, "assert": [{"type": "equals", "value": b}]} for a, b in ROWS]
     config = {"prompts": ["Name the kind of the mail.\n\nMail: {{q}}"], "providers": ["echo"],
@@ -99,6 +110,7 @@ def ragas(folder: Path) -> Path:
 
 MAKERS: dict[str, tuple[Callable[[Path], Path], str]] = {
     "openai-evals": (openai, "the python grader `own`"),
+    "dashboard": (dashboard, "the grader `right`, of which there are grades alone"),
     "promptfoo": (promptfoo, "the assertion `javascript`"),
     "inspect": (inspect, "the model `m`"),
     "lm-eval": (lm_eval, "the metric `brier`"),

@@ -77,7 +77,10 @@ class Format:
     name: str
     title: str
     recognises: Callable[[Source], bool]
-    """By the content; nothing is raised."""
+    """By the content.
+
+    DataError: a file that has the format's own name is broken.
+    """
     read: Callable[[Source], Imported]
     is_rows: bool = False
     """Plain rows with certain columns: any other format beside them goes first."""

@@ -359,6 +359,15 @@ def test_samples_of_the_open_source_evals(tmp_path):
     assert found.stated.goal == "Be short."
 
 
+@pytest.mark.parametrize("odd", [5, 1.5, "text", {}, [5], [{"role": 1}], [{"role": "user"}]])
+def test_what_was_asked_may_be_anything(odd, tmp_path):
+    record = {"object": "eval.run.output_item", "datasource_item": {"q": "a", "label": "b"},
+              "results": odd, "sample": {"input": odd, "output": odd}}  # fmt: skip
+    path = tmp_path / "items.jsonl"
+    path.write_text(json.dumps(record))
+    assert {name: read(path).rows[0][name] for name in ("q", "label")} == {"q": "a", "label": "b"}
+
+
 def test_two_evals_and_an_export_without_rows_are_refused(tmp_path):
     path = tmp_path / "evals.jsonl"
     one = json.loads((WRITTEN / "openai-3.57.0/eval.json").read_text())
