@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ladder.evidence import AgainstTeacher, Attempt, Comparison, Measurement
+from ladder.evidence import AgainstTeacher, Attempt, Comparison, Measurement, RaceLine
 from ladder.language.stems import in_words
-from ladder.report.causes import cause_lines, context_lines, fix_lines
-from ladder.report.people import human_lines
+from ladder.report.blocks import Block, Folded, Heading, Strong, Table, say, tabled
+from ladder.report.causes import cause_blocks, context_blocks, fix_blocks
+from ladder.report.people import human_blocks
 from ladder.report.reasons import attempt_reason
-from ladder.report.summary import table_cells
-from ladder.report.training import build_lines
+from ladder.report.training import build_blocks
 from ladder.wording import counted, span
+
+RACE = ("candidate", "score", "rows", "without a score")
 
 SUSPECT_TAIL = 5
 """A p95 of so many times the p50 is worth a word."""
@@ -19,75 +21,79 @@ SAME = 0.005
 """Two costs are alike whose ratio is so near to 1."""
 
 
-def attempt_lines(attempt: Attempt, attempts: Sequence[Attempt]) -> Iterator[str]:
+def attempt_blocks(attempt: Attempt, attempts: Sequence[Attempt]) -> Iterator[Block]:
     """Yield the section of a rung: what was measured, raced, compared, and why it failed.
 
     Args:
         attempt: the rung.
         attempts: all of the climb.
     """
-    yield f"\n### {attempt.rung}: {attempt.status}\n"
+    yield Heading(3, f"{attempt.rung}: {attempt.status}")
     reason = attempt_reason(attempt, attempts)
     m = attempt.measurement
     if m is None or attempt.candidate is None:
-        yield reason
-        yield from _failed_lines(attempt)
+        yield say(reason)
+        yield from _failed_blocks(attempt)
         return
-    yield f"Winner: {attempt.candidate.description}. {reason}.\n"
-    yield from _limit_lines(attempt)
+    yield say(f"Winner: {attempt.candidate.description}. {reason}.")
+    yield _limit_table(attempt)
+    yield from _measured_blocks(attempt, m)
+    yield from cause_blocks(attempt)
+    yield from context_blocks(attempt.context)
+    if attempt.race:
+        yield Folded("The race on dev examples", (tabled(RACE, *map(_race_row, attempt.race)),))
+
+
+def _measured_blocks(attempt: Attempt, m: Measurement) -> Iterator[Block]:
+    """Say what was measured of the winner, and what it is compared with."""
     if m.tokens.thoughts_mean:
-        yield (
-            f"\nOf {m.tokens.output_mean:.0f} tokens of an answer {m.tokens.thoughts_mean:.0f} are "
+        yield say(
+            f"Of {m.tokens.output_mean:.0f} tokens of an answer {m.tokens.thoughts_mean:.0f} are "
             "thoughts before it: they are paid and waited for, and never scored."
         )
     if m.negotiated:
-        yield f"\nThe server refused how requests were put. Sent: {'; '.join(m.negotiated)}."
-    yield from _failed_lines(attempt)
-    yield from fix_lines(attempt.fixes)
+        yield say(f"The server refused how requests were put. Sent: {'; '.join(m.negotiated)}.")
+    yield from _failed_blocks(attempt)
+    yield from fix_blocks(attempt.fixes)
     if m.macro_f1 is not None:
-        yield f"\nMacro-F1 {m.macro_f1:.3f} beside a score of {m.score.mean:.3f}."
-    yield from _latency_lines(m)
+        yield say(f"Macro-F1 {m.macro_f1:.3f} beside a score of {m.score.mean:.3f}.")
+    yield from _latency_blocks(m)
     for name, other in m.others.items():
-        yield f"\nAlso {name}: {span(other)}."
-    yield from _retrieval_lines(attempt)
-    yield from human_lines(m)
-    yield from _slice_lines(m)
-    yield from _comparison_lines(attempt)
-    yield from _teacher_lines(attempt)
-    yield from build_lines(m.build)
-    yield from cause_lines(attempt)
-    yield from context_lines(attempt.context)
-    if attempt.race:
-        yield "\n<details><summary>The race on dev examples</summary>\n"
-        yield "| candidate | score | rows | without a score |"
-        yield "|---|---|---|---|"
-        for line in attempt.race:
-            mark = "" if line.dropped else " ← won"
-            score = f"{line.score:.2f}" if line.n else "–"
-            lost = f"{line.errors}: neither won nor lost" if line.unheard else str(line.errors)
-            yield table_cells((f"{line.description}{mark}", score, str(line.n), lost))
-        yield "\n</details>"
+        yield say(f"Also {name}: {span(other)}.")
+    yield from _retrieval_blocks(attempt)
+    yield from human_blocks(m)
+    yield from _slice_blocks(m)
+    yield from _comparison_blocks(attempt)
+    yield from _teacher_blocks(attempt)
+    yield from build_blocks(m.build)
 
 
-def _failed_lines(attempt: Attempt) -> Iterator[str]:
+def _race_row(line: RaceLine) -> tuple[str, ...]:
+    mark = "" if line.dropped else " ← won"
+    score = f"{line.score:.2f}" if line.n else "–"
+    lost = f"{line.errors}: neither won nor lost" if line.unheard else str(line.errors)
+    return (f"{line.description}{mark}", score, str(line.n), lost)
+
+
+def _failed_blocks(attempt: Attempt) -> Iterator[Block]:
     """Say which requests failed, from the race to the explanation, and what became of them."""
     m, failed = attempt.measurement, attempt.asked.errors
     if failed:
-        yield (
-            f"\nRequests that failed, from the race on: {counted(failed)}. "
+        yield say(
+            f"Requests that failed, from the race on: {counted(failed)}. "
             "What may pass was asked again; what failed again was left out; none counts as wrong."
         )
     if m and m.errors:
-        yield (
-            f"\n{m.errors} of the {m.requests} eval examples have no score; the commonest error: "
+        yield say(
+            f"{m.errors} of the {m.requests} eval examples have no score; the commonest error: "
             f"{m.commonest_error}"
         )
 
 
-def _latency_lines(m: Measurement) -> Iterator[str]:
+def _latency_blocks(m: Measurement) -> Iterator[Block]:
     if m.latency_ms is None:
         if m.untimed:
-            yield f"\nLatency: none of {m.untimed} timed requests was answered."
+            yield say(f"Latency: none of {m.untimed} timed requests was answered.")
         return
     found = m.latency_ms
     parts = []
@@ -96,7 +102,7 @@ def _latency_lines(m: Measurement) -> Iterator[str]:
         # So few requests may set no upper end: the slowest is yet to come.
         ends = f"{low or 0:.0f} " + ("or more" if high is None else f"to {high:.0f}")
         parts.append(f"{name} {value:.0f} ms ({ends})")
-    text = f"\nLatency over {found.n} requests, {found.clients} at once: {', '.join(parts)}"
+    text = f"Latency over {found.n} requests, {found.clients} at once: {', '.join(parts)}"
     if found.queue_p95:
         text += f"; waiting in line: p95 {found.queue_p95:.0f} ms"
     if found.first_token_p50 is not None:
@@ -108,24 +114,24 @@ def _latency_lines(m: Measurement) -> Iterator[str]:
         text += f". Kept busy with full batches: {m.requests_per_second:.1f} requests a second"
     if m.untimed:
         text += f". {m.untimed} more timed requests got no answer"
-    yield f"{text}."
+    yield say(f"{text}.")
     if found.p95 > SUSPECT_TAIL * found.p50:
-        yield (
-            f"\nThe p95 is {found.p95 / found.p50:.0f} times the p50: a few far longer inputs, or "
+        yield say(
+            f"The p95 is {found.p95 / found.p50:.0f} times the p50: a few far longer inputs, or "
             "other work on the machine. If nothing else should have run, measure again."
         )
 
 
-def _retrieval_lines(attempt: Attempt) -> Iterator[str]:
+def _retrieval_blocks(attempt: Attempt) -> Iterator[Block]:
     for found in attempt.retrieval:
-        text = f"\nThe search put {found.k} of the {found.source} in context for each row"
+        text = f"The search put {found.k} of the {found.source} in context for each row"
         if found.language:
             text += f", by {in_words(found.language)}"
         if found.recall:
             n = next(iter(found.recall.values())).n
             at = ", ".join(f"{share.mean:.2f} at {k}" for k, share in found.recall.items())
             text += f"; recall, on the {n} rows whose right document is known: {at}"
-        yield (
+        yield say(
             f"{text}. {100 * found.redundancy:.0f} % of the words put in context had been said "
             "by an "
             f"earlier text of the same row; Gini of the hits {found.inequality:.2f} (near 1: the "
@@ -142,41 +148,40 @@ def _calibration(error: float | None) -> str:
     )
 
 
-def _slice_lines(m: Measurement) -> Iterator[str]:
+def _slice_blocks(m: Measurement) -> Iterator[Block]:
     if m.unweighted:
-        yield f"\nWeighted to the shares in production; unweighted {span(m.unweighted)}."
+        yield say(f"Weighted to the shares in production; unweighted {span(m.unweighted)}.")
     if m.slices:
-        yield "\n| kind of row | score | n |"
-        yield "|---|---|---|"
-        for kind, score in m.slices.items():
-            yield table_cells((kind, span(score), str(score.n)))
+        rows = ((kind, span(score), str(score.n)) for kind, score in m.slices.items())
+        yield tabled(("kind of row", "score", "n"), *rows)
 
 
-def _comparison_lines(attempt: Attempt) -> Iterator[str]:
+def _comparison_blocks(attempt: Attempt) -> Iterator[Block]:
     chose = next((line for line in attempt.race if not line.dropped), None)
     fixed = any(fix.kept for fix in attempt.fixes)  # what raced is not what was measured
     if chose and attempt.measurement and not fixed:
         seen, unseen = chose.score, attempt.measurement.score.mean
-        yield (
-            f"\nOn the {chose.n} dev examples that chose it: {seen:.2f}; on the eval examples: "
+        yield say(
+            f"On the {chose.n} dev examples that chose it: {seen:.2f}; on the eval examples: "
             f"{unseen:.2f} ({unseen - seen:+.2f})."
         )
     of = len(attempt.comparisons)
     corrected = f" (of {of} comparisons, Holm)" if of > 1 else ""
     for c in attempt.comparisons:
-        yield (
-            f"\nAgainst {c.other}, on the {c.n} rows that both answered: {c.difference:+.2f} "
-            f"({c.low:+.2f} to {c.high:+.2f}), p = {c.p_value:.2g}{corrected}: **{c.claim}**."
+        against = (
+            f"Against {c.other}, on the {c.n} rows that both answered: {c.difference:+.2f} "
+            f"({c.low:+.2f} to {c.high:+.2f}), p = {c.p_value:.2g}{corrected}: "
         )
+        yield say((against, Strong(c.claim), "."))
 
 
-def _teacher_lines(attempt: Attempt) -> Iterator[str]:
+def _teacher_blocks(attempt: Attempt) -> Iterator[Block]:
     """Say what a student keeps; and what it saves, where its teacher is worth having at all."""
     found = attempt.against_teacher
     if found is None:
         return
     text = (
-        f"\nBeside its teacher, {found.teacher}, on the {found.n} rows that both answered: "
+        f"Beside its teacher, {found.teacher}, on the {found.n} rows that both answered: "
         f"{found.kept:.0%} of the score kept ({found.low:.0%} to {found.high:.0%})"
     )
     if found.worth_having and found.cheaper:
@@ -185,7 +190,7 @@ def _teacher_lines(attempt: Attempt) -> Iterator[str]:
             text += f" ({_part(found.cheaper_busy)} on machines that are busy all the time)"
     if found.worth_having and found.faster:
         text += f", and takes 1/{found.faster:.3g} of the time (p50)"
-    yield f"{text}."
+    yield say(f"{text}.")
     yield from _teacher_unproven(found, attempt.over_control)
 
 
@@ -194,7 +199,7 @@ def _part(times: float) -> str:
     return "100 %" if abs(times - 1) < SAME else f"1/{times:.3g}"
 
 
-def _teacher_unproven(found: AgainstTeacher, own: Comparison | None) -> Iterator[str]:
+def _teacher_unproven(found: AgainstTeacher, own: Comparison | None) -> Iterator[Block]:
     """Say that a teacher is not proven worth having; nothing where it is.
 
     Args:
@@ -203,26 +208,25 @@ def _teacher_unproven(found: AgainstTeacher, own: Comparison | None) -> Iterator
     """
     over = found.over_control
     if over is None:
-        yield (
-            "\nThis teacher was not compared with the control, what needs no language model, so "
+        yield say(
+            "This teacher was not compared with the control, what needs no language model, so "
             "what the student saves is not said."
         )
     elif not found.worth_having:
         needless = own is None or own.claim != "better"
-        yield (
-            f"\nThe teacher, {found.teacher}, is not proven better than the control "
+        yield say(
+            f"The teacher, {found.teacher}, is not proven better than the control "
             f"({over.difference:+.2f}, {over.low:+.2f} to {over.high:+.2f}, on {over.n} rows)"
             + (", so no student of it is needed." if needless else "; the student itself is.")
         )
 
 
-def _limit_lines(attempt: Attempt) -> Iterator[str]:
-    yield "| limit | wanted | measured | distance | verdict |"
-    yield "|---|---|---|---|---|"
+def _limit_table(attempt: Attempt) -> Table:
+    lines: list[tuple[str, ...]] = []
     for limit in attempt.verdict.limits if attempt.verdict else ():
         got = "?" if limit.got is None else f"{limit.got:.4g}"
         distance = "?" if limit.distance is None else f"{limit.distance:+.4g}"
         rows = limit.more_rows
         more = f", about {rows:,} more rows would settle it" if rows else ""
-        cells = (limit.limit, f"{limit.wanted:g}", got, distance, f"{limit.verdict}{more}")
-        yield table_cells(cells)
+        lines.append((limit.limit, f"{limit.wanted:g}", got, distance, f"{limit.verdict}{more}"))
+    return tabled(("limit", "wanted", "measured", "distance", "verdict"), *lines)

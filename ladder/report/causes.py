@@ -8,23 +8,28 @@ from ladder.diagnosis.changes import IN_WORDS
 from ladder.diagnosis.cut_answers import cut_in_words
 from ladder.evidence import Attempt, Cause, CauseName, ContextCosts, Diagnosis, Fix, Unresolved
 from ladder.gate.verdict import score_holds
+from ladder.report.blocks import Block, Bullets, Said, Strong, say
 from ladder.report.limits import limit_reason
 from ladder.wording import gap
 
 
-def fix_lines(fixes: tuple[Fix, ...]) -> Iterator[str]:
+def fix_blocks(fixes: tuple[Fix, ...]) -> Iterator[Block]:
     """Say what was changed before the rung was measured, and what that was worth."""
     if not fixes:
         return
-    yield "\nMended before it was measured, each change on top of the one before:\n"
-    for fix in fixes:
-        before, after = fix.tokens
-        unseen = f"; on fresh training examples {gap(fix.unseen)}" if fix.unseen else ""
-        dropped = "" if fix.kept else " Not kept: it does not win on fresh training examples."
-        yield (
-            f"- **{fix.cause}**{_arrow(fix)}: {gap(fix.on_dev)} on the dev set"
-            f"{unseen}; {before:.0f} → {after:.0f} prompt tokens.{dropped}"
-        )
+    yield say("Mended before it was measured, each change on top of the one before:")
+    yield Bullets(tuple(map(_fix, fixes)))
+
+
+def _fix(fix: Fix) -> Said:
+    before, after = fix.tokens
+    unseen = f"; on fresh training examples {gap(fix.unseen)}" if fix.unseen else ""
+    dropped = "" if fix.kept else " Not kept: it does not win on fresh training examples."
+    return (
+        Strong(fix.cause),
+        f"{_arrow(fix)}: {gap(fix.on_dev)} on the dev set"
+        f"{unseen}; {before:.0f} → {after:.0f} prompt tokens.{dropped}",
+    )
 
 
 def change_of(fix: Fix) -> str:
@@ -37,7 +42,7 @@ def _arrow(fix: Fix) -> str:
     return f" → {change}" if change else ""
 
 
-def cause_lines(attempt: Attempt) -> Iterator[str]:
+def cause_blocks(attempt: Attempt) -> Iterator[Block]:
     """Say why a rung did not pass, by what the ablations fixed."""
     diagnosis = attempt.diagnosis
     if diagnosis is None or not (diagnosis.causes or diagnosis.ablations):
@@ -45,20 +50,23 @@ def cause_lines(attempt: Attempt) -> Iterator[str]:
     # Often the first cause says the same sentence.
     whole = diagnosis_sentence(attempt)
     said = any(whole == cause_sentence(attempt, cause) for cause in diagnosis.causes)
-    yield "\nWhy it did not pass:" + ("" if said else f" {whole}") + "\n"
-    for cause in diagnosis.causes:
-        rows = f" (e.g. {', '.join(cause.sample_ids[:3])})" if cause.sample_ids else ""
-        would = ""
-        if cause.recoverable:
-            r = cause.recoverable
-            would = f" Had they been right: {r.mean:.2f} ({r.low:.2f}–{r.high:.2f})."
-        yield f"- **{cause.name}**: {cause_sentence(attempt, cause)}{rows}.{would}"
-    yield from _ablation_lines(diagnosis)
+    yield say("Why it did not pass:" + ("" if said else f" {whole}"))
+    yield Bullets(tuple(_cause(attempt, cause) for cause in diagnosis.causes))
+    yield from _ablation_blocks(diagnosis)
     for code in diagnosis.unresolved:
-        yield f"\nCould not tell {UNRESOLVED[code]}."
+        yield say(f"Could not tell {UNRESOLVED[code]}.")
 
 
-def _ablation_lines(diagnosis: Diagnosis) -> Iterator[str]:
+def _cause(attempt: Attempt, cause: Cause) -> Said:
+    rows = f" (e.g. {', '.join(cause.sample_ids[:3])})" if cause.sample_ids else ""
+    would = ""
+    if cause.recoverable:
+        r = cause.recoverable
+        would = f" Had they been right: {r.mean:.2f} ({r.low:.2f}–{r.high:.2f})."
+    return (Strong(cause.name), f": {cause_sentence(attempt, cause)}{rows}.{would}")
+
+
+def _ablation_blocks(diagnosis: Diagnosis) -> Iterator[Block]:
     if not diagnosis.ablations:
         return
     n = max(found.n for found in diagnosis.ablations.values())
@@ -67,8 +75,8 @@ def _ablation_lines(diagnosis: Diagnosis) -> Iterator[str]:
         for name, found in diagnosis.ablations.items()
     )
     asked = diagnosis.asked
-    yield (
-        f"\nThe same {n} rows with one thing changed: {ablations}. That took "
+    yield say(
+        f"The same {n} rows with one thing changed: {ablations}. That took "
         f"{asked.calls:,} calls, {asked.tokens:,} tokens, {asked.seconds:.0f} s of the model."
     )
 
@@ -175,19 +183,19 @@ def _why(attempt: Attempt, name: CauseName) -> str:
     return "wrong with what it was shown (skill and retrieval are not identifiable here)"
 
 
-def context_lines(costs: ContextCosts | None) -> Iterator[str]:
+def context_blocks(costs: ContextCosts | None) -> Iterator[Block]:
     """Say what context costs."""
     if costs is None:
         return
     curve = ", ".join(f"{found.mean:.2f} at {k}" for k, found in costs.curve.items())
     best, worst = costs.places or ("", "")
     moved = f"{worst} instead of {best}" if costs.places else costs.position.other
-    yield (
-        f"\nHow much to read, on {costs.rows} rows: {curve} texts; {costs.knee} is the smallest "
+    yield say(
+        f"How much to read, on {costs.rows} rows: {curve} texts; {costs.knee} is the smallest "
         "within one standard error of the best."
     )
-    yield (
-        f"\nThe right document alone scores {costs.alone.mean:.2f}. Among {costs.texts} texts, "
+    yield say(
+        f"The right document alone scores {costs.alone.mean:.2f}. Among {costs.texts} texts, "
         f"length costs {gap(costs.length)}, real texts beside it instead of filler cost a further "
         f"{gap(costs.distraction)}, and {moved} costs {gap(costs.position)}."
     )

@@ -4,36 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ladder.evidence import Assessment, BreakEven
-from ladder.report.effort import effort_lines
-from ladder.report.summary import price_words, table_cells, usd
-from ladder.report.training import training_method_lines
+from ladder.evidence import Assessment, Bill, BreakEven
+from ladder.figures import costs_svg
+from ladder.report.blocks import Block, Bullets, Figure, Heading, say, tabled
+from ladder.report.summary import price_words, usd
+
+BILL = ("rung", "build", "labels", "revalidation a quarter", "machines", "per 1k", "a month")
 
 
-def cost_lines(a: Assessment) -> Iterator[str]:
-    """Yield the section on costs: ways of training, a month, and what the decision took."""
+def cost_blocks(a: Assessment) -> Iterator[Block]:
+    """Yield the section on costs: a month, and what it takes to own each system."""
     cost = a.recommendation.cost
-    yield from training_method_lines(a)
-    yield "\n## Cost\n"
+    yield Heading(2, "Cost")
     if cost and cost["usd_per_1k"] is not None:
-        yield (
+        yield say(
             f"{usd(cost['usd_per_1k'])} USD per 1,000 requests, {cost['usd_per_month']:.2f} USD a "
             f"month at {cost['requests_per_month']:,.0f} requests; built once for "
             f"{cost['build_usd']:.4f} USD."
         )
-        yield from _machine_lines(a)
-    yield from _bill_lines(a)
-    yield from effort_lines(a.effort)
+        yield from _machine_blocks(a)
+    yield from _bill_blocks(a)
 
 
-def _machine_lines(a: Assessment) -> Iterator[str]:
+def _machine_blocks(a: Assessment) -> Iterator[Block]:
     """Say how many machines the answer needs, what one can do, and what a busy one costs."""
     chosen = next((x for x in a.attempts if x.rung == a.recommendation.rung), None)
     measured = chosen.measurement if chosen else None
     basis = measured.cost_basis if measured else None
     if measured is None or basis is None:
         return
-    text = f"\nPaid: {price_words(basis)}."
+    text = f"Paid: {price_words(basis)}."
     if basis.machines and basis.capacity:
         used = (basis.requests_per_month or 0) / (basis.machines * basis.capacity)
         shared = (measured.cost_busy_usd_per_1k or 0.0) / (basis.utilisation or 1.0)
@@ -42,26 +42,32 @@ def _machine_lines(a: Assessment) -> Iterator[str]:
             f"paid is used; with other work beside it (`hardware: {{shared: true}}`) 1,000 "
             f"requests cost {usd(shared)} USD."
         )
-    yield text
+    yield say(text)
 
 
-def _bill_lines(a: Assessment) -> Iterator[str]:
+def _bill_blocks(a: Assessment) -> Iterator[Block]:
     found = a.economics
     if found is None or not found.bills:
         return
-    yield f"\nTo own, with what is paid once spread over {found.months} months:\n"
-    yield "| rung | build | labels | revalidation a quarter | machines | per 1k | a month |"
-    yield "|---|---|---|---|---|---|---|"
-    for b in found.bills:
-        once = (b.build, b.labels, b.revalidation_per_quarter)
-        name = b.rung if b.passed else f"{b.rung} (does not pass)"
-        machines = "–" if b.machines is None else f"{b.machines:,}"
-        running = (machines, usd(b.per_1k), usd(b.per_month))
-        yield table_cells((name, *(f"{amount:.4f}" for amount in once), *running))
-    yield ""
-    for crossing in found.break_evens:
-        yield f"- {break_even_sentence(crossing)}"
-    yield "\n![USD a month over requests a month](costs.svg)\n"
+    yield say(f"To own, with what is paid once spread over {found.months} months:")
+    table = tabled(BILL, *map(_bill_row, found.bills))
+    yield table
+    yield Bullets(tuple(map(break_even_sentence, found.break_evens)))
+    caption = "USD a month over requests a month"
+    yield Figure(caption, lambda: costs_svg(found), table, "costs.svg")
+
+
+def _bill_row(b: Bill) -> tuple[str, ...]:
+    once = (b.build, b.labels, b.revalidation_per_quarter)
+    name = b.rung if b.passed else f"{b.rung} (does not pass)"
+    machines = "–" if b.machines is None else f"{b.machines:,}"
+    return (
+        name,
+        *(f"{amount:.4f}" for amount in once),
+        machines,
+        usd(b.per_1k),
+        usd(b.per_month),
+    )
 
 
 def break_even_sentence(found: BreakEven) -> str:

@@ -5,16 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ladder.evidence import Assessment, DataReport, WordOverlap
+from ladder.report.blocks import Block, Heading, Said, say
 from ladder.samples.describe import contradicted
 from ladder.wording import span
 
 MOST_NAMED = 5
 
 
-def data_lines(a: Assessment) -> Iterator[str]:
+def data_blocks(a: Assessment) -> Iterator[Block]:
     """Yield the section on the data: the splits, what was set aside, and what leaks."""
     d = a.data
-    yield "\n## The rows\n"
+    yield Heading(2, "The rows")
+    yield say(*_split_lines(d))
+    yield from _leak_blocks(d)
+    yield from _overlap_blocks(d.overlap)
+    if a.recommendation.with_leaked_rows:
+        yield say(f"With those rows the score would be {span(a.recommendation.with_leaked_rows)}.")
+
+
+def _split_lines(d: DataReport) -> Iterator[Said]:
+    """Say what the splits hold, and what score they can prove."""
     yield (
         f"{train_rows(d)}, {d.dev} dev (they chose), {d.gate} eval (they judged), "
         f"{d.sealed} test (they confirmed), {d.reserve} in reserve; "
@@ -29,29 +39,30 @@ def data_lines(a: Assessment) -> Iterator[str]:
     needed = [f"{rows:,} if it is {score}" for score, rows in d.rows_needed.items() if rows]
     if needed:
         yield f"Gate rows that prove the gate, by the true score: {', '.join(needed)}."
+
+
+def _leak_blocks(d: DataReport) -> Iterator[Block]:
+    """Say which rows were set aside, and which are worth a look."""
     if d.contaminated:
         shown = _first(", ", d.contaminated)
         count = len(d.contaminated)
-        yield f"\n{count} held-out examples repeat training ones, not counted: {shown}."
+        yield say(f"{count} held-out examples repeat training ones, not counted: {shown}.")
     if d.look_alikes:
         shown = _first("; ", d.look_alikes)
-        yield (
-            f"\n{len(d.look_alikes)} held-out examples differ from a training example in a "
+        yield say(
+            f"{len(d.look_alikes)} held-out examples differ from a training example in a "
             "number or a "
             f"name only; they are not counted, and worth a look: {shown}."
         )
     if d.contradicting:
         shown = _first("; ", d.contradictions, d.contradicting)
-        yield f"\n{contradicted(d)}; each is set aside: {shown}."
+        yield say(f"{contradicted(d)}; each is set aside: {shown}.")
     if d.reworded:
         shown = _first("; ", d.reworded)
-        yield (
-            "\nHeld-out examples that reword a training example and have another answer are "
+        yield say(
+            "Held-out examples that reword a training example and have another answer are "
             f"counted, and worth a look: {shown}."
         )
-    yield from _overlap_lines(d.overlap)
-    if a.recommendation.with_leaked_rows:
-        yield f"\nWith those rows the score would be {span(a.recommendation.with_leaked_rows)}."
 
 
 def train_rows(d: DataReport) -> str:
@@ -72,14 +83,14 @@ def _first(mark: str, texts: Sequence[str], count: int | None = None) -> str:
     return mark.join(texts[:MOST_NAMED]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def _overlap_lines(found: WordOverlap | None) -> Iterator[str]:
+def _overlap_blocks(found: WordOverlap | None) -> Iterator[Block]:
     if found is None:
         return
-    yield (
-        f"\n{found.overlapping} of the {found.checkable} held-out examples of {found.words} "
+    yield say(
+        f"{found.overlapping} of the {found.checkable} held-out examples of {found.words} "
         "words or "
         f"more share so many in a row with a training example or a document; "
         f"{found.rows - found.checkable} shorter ones cannot be checked so."
     )
     if found.top:
-        yield f"\nThe rows that share most: {_first('; ', found.top)}."
+        yield say(f"The rows that share most: {_first('; ', found.top)}.")

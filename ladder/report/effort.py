@@ -7,7 +7,7 @@ from functools import reduce
 
 from ladder.economy.cost import together
 from ladder.evidence import Asked, Effort, PlanName
-from ladder.report.summary import table_cells
+from ladder.report.blocks import Block, Said, Strong, say, tabled
 from ladder.wording import duration
 
 PLANS: dict[PlanName, str] = {
@@ -21,7 +21,7 @@ SHOWN = 4
 
 def effort_in_short(effort: Effort, seconds: float) -> Iterator[str]:
     """Yield all calls and tokens with what took most of them, and the same of other plans."""
-    all_of_it = _in_all(effort)
+    all_of_it = in_all_of(effort)
     if not all_of_it.tokens:  # nobody answered
         yield duration(seconds)
         return
@@ -38,31 +38,30 @@ def effort_in_short(effort: Effort, seconds: float) -> Iterator[str]:
         yield f"tokens of other plans, at least: {', '.join(others)}"
 
 
-def effort_lines(effort: Effort) -> Iterator[str]:
+def effort_blocks(effort: Effort) -> Iterator[Block]:
     """Yield the table of what the decision took, and of what other plans take."""
     if effort.by_purpose:
-        yield "The decision took, with every call counted:\n"
-        yield table_cells(("for", "calls", "tokens"))
-        yield "|---|---|---|"
-        for purpose, asked in sorted(effort.by_purpose.items(), key=lambda each: -each[1].tokens):
-            yield table_cells((purpose, *_figures(asked)))
-        yield table_cells(("**in all**", *_figures(_in_all(effort))))
-        yield ""
+        yield say("The decision took, with every call counted:")
+        most = sorted(effort.by_purpose.items(), key=lambda each: -each[1].tokens)
+        rows: list[tuple[Said, ...]] = [(purpose, *_figures(asked)) for purpose, asked in most]
+        in_all = ((Strong("in all"),), *_figures(in_all_of(effort)))
+        yield tabled(("for", "calls", "tokens"), *rows, in_all)
     if effort.plans:
-        yield "Other plans for the same decision take at least (a rung that was not climbed is"
-        yield "counted with its eval examples alone):\n"
-        yield table_cells(("plan", "calls", "tokens"))
-        yield "|---|---|---|"
-        for name, asked in effort.plans.items():
-            yield table_cells((PLANS[name], *_figures(asked)))
-        yield ""
+        yield say(
+            "Other plans for the same decision take at least (a rung that was not climbed is",
+            "counted with its eval examples alone):",
+        )
+        plans = ((PLANS[name], *_figures(asked)) for name, asked in effort.plans.items())
+        yield tabled(("plan", "calls", "tokens"), *plans)
     avoided = effort.training_avoided
-    yield f"Trained rungs: {effort.trainings_made}" + (
-        f"; not trained: {', '.join(avoided)}." if avoided else "."
+    yield say(
+        f"Trained rungs: {effort.trainings_made}"
+        + (f"; not trained: {', '.join(avoided)}." if avoided else ".")
     )
 
 
-def _in_all(effort: Effort) -> Asked:
+def in_all_of(effort: Effort) -> Asked:
+    """Return all that was asked, whatever for."""
     return reduce(together, effort.by_purpose.values(), Asked())
 
 

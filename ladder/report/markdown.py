@@ -2,73 +2,88 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from ladder.evidence import (
-    Assessment,
+from ladder.evidence import Assessment
+from ladder.report.attempt import attempt_blocks
+from ladder.report.blocks import (
+    Block,
+    Bullets,
+    Code,
+    Figure,
+    Folded,
+    Heading,
+    Paragraph,
+    Quote,
+    Said,
+    Strong,
+    Table,
 )
-from ladder.report.attempt import attempt_lines
-from ladder.report.control import control_sentence, take_control
-from ladder.report.cost import cost_lines
-from ladder.report.data import data_lines
-from ladder.report.people import judge_sentence
-from ladder.report.reasons import answer_reasons
-from ladder.report.summary import answer_line, assumed, table_cells, table_rows
+from ladder.report.cost import cost_blocks
+from ladder.report.data import data_blocks
+from ladder.report.effort import effort_blocks
+from ladder.report.sections import answer_blocks, evidence_blocks, measured_blocks
 from ladder.report.texts import each_text
+from ladder.report.training import training_method_blocks
 from ladder.wording import code, in_markdown
 
 
 def as_markdown(assessment: Assessment) -> str:
     """Return the report. Every text of the record is escaped here, once, whoever wrote it."""
-    return "\n".join(_lines(each_text(assessment, in_markdown), assessment)) + "\n"
+    blocks = _blocks(each_text(assessment, in_markdown), assessment)
+    return "\n\n".join(text for block in blocks if (text := _written(block))) + "\n"
 
 
-def _lines(a: Assessment, raw: Assessment) -> Iterator[str]:
-    limits = {name: value for name, value in a.task.gate.items() if value is not None}
-    gate = ", ".join(
-        f"{name} {value if isinstance(value, str) else format(value, 'g')}"
-        for name, value in limits.items()
-    )
-    yield f"# {a.task.name}\n"
-    yield f"> {a.task.goal}\n"
-    yield f"{answer_line(a)}\n"
-    if instead := take_control(a):
-        yield f"**But {instead}**\n"
-    for reason in answer_reasons(a):
-        yield f"- {reason}"
-    yield "\n## What was measured\n"
-    yield f"Base model {code(raw.task.base)}, scorer {code(raw.task.scorer)}, gate: {gate}.\n"
-    confidence = float(a.task.gate["confidence"] or 0)
-    yield f"| rung | score ({100 * confidence:g} %) | p95 | $ per 1k | build | verdict |"
-    yield "|---|---|---|---|---|---|"
-    for row in table_rows(a):
-        yield table_cells(row)
-    yield f"\n{assumed(a)}"
-    if a.judge:
-        yield f"\n{judge_sentence(a.judge)}"
-    if a.control:
-        yield f"\n{control_sentence(a.control, float(a.task.gate['min_score'] or 0))}\n"
+def _blocks(a: Assessment, raw: Assessment) -> Iterator[Block]:
+    yield from answer_blocks(a)
+    yield from measured_blocks(a, raw)
     for attempt in a.attempts:
-        yield from attempt_lines(attempt, a.attempts)
-    yield from data_lines(a)
-    yield from cost_lines(a)
-    yield from _evidence_lines(a, raw.plan)
+        yield from attempt_blocks(attempt, a.attempts)
+    yield from data_blocks(a)
+    yield from training_method_blocks(a)
+    yield from cost_blocks(a)
+    yield from effort_blocks(a.effort)
+    yield from evidence_blocks(a, raw.plan)
 
 
-def _evidence_lines(a: Assessment, plan: str | None) -> Iterator[str]:
-    yield "\n## Evidence\n"
-    yield f"ladder {a.ladder_version}, {a.created}, {a.seconds:.0f} s, seed {a.task.seed}."
-    yield f"Machine: {', '.join(f'{k} {v}' for k, v in a.hardware.items())}."
-    yield f"Versions: {', '.join(f'{k} {v}' for k, v in a.versions.items())}."
-    yield f"Task {_short(a.task.digest)}; data " + ", ".join(
-        f"{role} {_short(digest)}" for role, digest in a.data.digests.items()
-    )
-    if plan:
-        yield (
-            f"\nNext: {code(f'ladder revalidate {plan}')}, or {code(f'ladder schedule {plan}')}."
-        )
+def _written(block: Block) -> str:
+    """Return a block as Markdown; nothing where there is nothing to show."""
+    if isinstance(block, Heading):
+        return f"{'#' * block.level} {block.text}"
+    if isinstance(block, Paragraph):
+        return "\n".join(map(_inline, block.lines))
+    if isinstance(block, Quote):
+        return f"> {block.text}"
+    if isinstance(block, Bullets):
+        return "\n".join(f"- {_inline(item)}" for item in block.items)
+    if isinstance(block, Table):
+        return _table(block)
+    if isinstance(block, Figure):
+        return f"![{block.caption}]({block.file})" if block.file else ""
+    return _folded(block)
 
 
-def _short(digest: str) -> str:
-    """Return the beginning of a digest; a text that is none stays whole: it may be escaped."""
-    return digest[:16] if digest.isalnum() else digest
+def _folded(block: Folded) -> str:
+    inside = "\n\n".join(map(_written, block.inside))
+    return f"<details><summary>{block.summary}</summary>\n\n{inside}\n\n</details>"
+
+
+def _table(table: Table) -> str:
+    rows = (_cells(table.head), "|---" * len(table.head) + "|", *map(_cells, table.rows))
+    return "\n".join(rows)
+
+
+def _cells(texts: Sequence[Said]) -> str:
+    return "| " + " | ".join(map(_inline, texts)) + " |"
+
+
+def _inline(said: Said) -> str:
+    if isinstance(said, str):
+        return said
+    return "".join(map(_part, said))
+
+
+def _part(part: str | Strong | Code) -> str:
+    if isinstance(part, Strong):
+        return f"**{part.text}**"
+    return code(part.text) if isinstance(part, Code) else part

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from ladder.evidence import JudgeAgreement, Measurement
 from ladder.gate.judged import too_few
+from ladder.report.blocks import Block, say
 from ladder.wording import span
 
 OWN_ANSWERS = (
@@ -41,16 +42,16 @@ def _why_unknown(judge: JudgeAgreement) -> str:
     return "no answers graded by people are given (data.graded)"
 
 
-def human_lines(m: Measurement) -> Iterator[str]:
+def human_blocks(m: Measurement) -> Iterator[Block]:
     """Say what people would score a candidate, or why their labels do not say it."""
     refusal = None if m.human_labels is None else too_few(m.human_labels)
     if m.human_score:
-        yield (
-            f"\nBy people: {span(m.human_score)}, from {m.human_score.n} human labels and the "
+        yield say(
+            f"By people: {span(m.human_score)}, from {m.human_score.n} human labels and the "
             f"judge's scores{', unweighted' if m.unweighted else ''} (PPI++, a normal "
             "approximation; the labelled answers must be a random sample)."
         )
     elif refusal:
-        yield f"\nNo score by people: {refusal}. The score here is the judge's opinion."
+        yield say(f"No score by people: {refusal}. The score here is the judge's opinion.")
     if m.unjudged:
-        yield f"\n{m.unjudged} answers got no grade from the judge and count as errors."
+        yield say(f"{m.unjudged} answers got no grade from the judge and count as errors.")

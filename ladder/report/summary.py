@@ -16,11 +16,6 @@ P95_CONFIDENCE = 0.95
 """At which so many timed requests bound a 95th percentile from above, or do not."""
 
 
-def table_cells(texts: Sequence[str]) -> str:
-    """Return one row of a table."""
-    return "| " + " | ".join(texts) + " |"
-
-
 def answer_line(a: Assessment) -> str:
     """Return the answer in one sentence."""
     found = a.recommendation

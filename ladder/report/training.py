@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ladder.evidence import Assessment, Attempt, Build, Need, TrainingMethod
+from ladder.report.blocks import Block, Heading, Said, Strong, say, tabled
 from ladder.report.causes import diagnosis_sentence
 from ladder.report.limits import limit_reason
 from ladder.report.reasons import attempt_reason, score_of
@@ -17,7 +18,7 @@ UNKNOWN = "–"
 """Beside a method of a file written before its grounds were kept."""
 
 
-def build_lines(build: Build) -> Iterator[str]:
+def build_blocks(build: Build) -> Iterator[Block]:
     """Say what a training took, beside what was estimated."""
     if not build.train_tokens:
         return
@@ -27,23 +28,23 @@ def build_lines(build: Build) -> Iterator[str]:
         if expected
         else ""
     )
-    yield (
-        f"\nBuild: {duration(build.seconds)}, {build.train_tokens:,} training tokens, "
+    yield say(
+        f"Build: {duration(build.seconds)}, {build.train_tokens:,} training tokens, "
         f"{build.peak_memory_mb:,.0f} MB at the peak, {build.usd:.4f} USD.{estimated}"
     )
 
 
-def training_method_lines(a: Assessment) -> Iterator[str]:
+def training_method_blocks(a: Assessment) -> Iterator[Block]:
     """Say which ways of training there are, and what speaks for or against each."""
     found = a.recommendation.training_methods
     if not found:
         return
-    yield "\n## Which way of training\n"
-    yield "| technique | why, or why not |"
-    yield "|---|---|"
+    yield Heading(2, "Which way of training")
+    rows: list[tuple[Said, ...]] = []
     for way in found:
-        name = f"**{way.name}** (chosen)" if way.chosen else way.name
-        yield f"| {name} | {method_reason(way, a.attempts, a.task.scorer)} |"
+        name: Said = (Strong(way.name), " (chosen)") if way.chosen else way.name
+        rows.append((name, method_reason(way, a.attempts, a.task.scorer)))
+    yield tabled(("technique", "why, or why not"), *rows)
 
 
 def method_reason(way: TrainingMethod, attempts: Sequence[Attempt], scorer: str) -> str:
