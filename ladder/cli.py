@@ -287,9 +287,10 @@ def report(
     ] = "",
     out: Annotated[Path | None, typer.Option(help="Write what --to names into this file.")] = None,
 ) -> None:
-    """Show a finished run again."""
+    """Show a finished run again, and write its page, report.html, anew."""
     from rich.console import Console
 
+    from ladder.commands.page import write_page
     from ladder.report.markdown import as_markdown
     from ladder.report.reading import read_assessment, whole_record
     from ladder.report.terminal import show
@@ -305,6 +306,7 @@ def report(
         if markdown:
             typer.echo(as_markdown(found))
         else:
+            write_page(folder, found)
             show(found, folder, Console())
 
 

@@ -1,12 +1,15 @@
-"""Pictures, as SVG."""
+"""Pictures, as SVG: files by themselves, and in a page whose style sheet gives the colours."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from contextlib import chdir
+from dataclasses import dataclass
+from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ladder.economy.ownership import owned
 from ladder.evidence import Economics
@@ -18,14 +21,241 @@ PLAUSIBLE = 1e4
 """Times the task's volume, up to which a picture reaches for a break-even or a further machine."""
 POINTS = 600
 """Volumes at which a bill is drawn: whole machines make steps."""
+INK, FAINT = "#1b1f24", "#767b82"
+CHOSEN, GOOD, BAD, OPEN = "#0b6e63", "#0b6e64", "#a63d2f", "#8a6100"
+STYLED = {
+    INK: "--ink",
+    FAINT: "--faint",
+    CHOSEN: "--accent",
+    GOOD: "--good",
+    BAD: "--bad",
+    OPEN: "--open",
+    **{colour: f"--line-{number}" for number, colour in enumerate(COLOURS, start=1)},
+}
+"""Colours of a picture -> the custom property that a page's style sheet has for each."""
+WIDE, NARROW = 7.6, 3.9
+"""Inches: on a page a picture is drawn for a screen and for a telephone, in letters of one size."""
+LEAST_SPREAD = 1.2
+"""From this ratio of the largest cost to the smallest on, marks tell costs by their size."""
+MOST_TICKS = 6
+
+Mark = Literal["chosen", "good", "bad", "open", "reference"]
+"""What a mark says: the answer, passed, failed, undecided; what others are compared with."""
+_MARKS: Mapping[Mark, str] = {
+    "chosen": CHOSEN,
+    "good": GOOD,
+    "bad": BAD,
+    "open": OPEN,
+    "reference": FAINT,
+}
 
 
-def costs_svg(found: Economics) -> str:
+@dataclass(frozen=True)
+class Bar:
+    """A score with its interval, on a line of its own."""
+
+    label: str
+    mean: float
+    low: float
+    high: float
+    mark: Mark
+    hollow: bool = False
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A line that scores are read against."""
+
+    at: float
+    label: str
+    dashed: bool = False
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A system by its latency, its score and its cost."""
+
+    label: str
+    milliseconds: float
+    mean: float
+    low: float
+    high: float
+    usd_per_1k: float | None
+    mark: Mark
+
+
+def intervals_svg(
+    bars: Sequence[Bar], rules: Sequence[Rule], width: float = WIDE, label: str = "score"
+) -> str:
+    """Draw scores in 0..1 with their intervals, the first on top, and the lines they are read by.
+
+    Args:
+        bars: at least one.
+        rules: e.g. the gate.
+        width: in inches.
+        label: of the axis.
+    """
+    figure, axes = _figure((width, 0.9 + 0.36 * len(bars)))
+    for place, bar in enumerate(bars):
+        colour = _MARKS[bar.mark]
+        axes.plot([bar.low, bar.high], [place, place], color=colour, linewidth=2)
+        face = "none" if bar.hollow else colour
+        axes.plot([bar.mean], [place], "o", markersize=8, color=colour, markerfacecolor=face)
+    for rule in rules:
+        style = "--" if rule.dashed else "-"
+        axes.axvline(rule.at, color=INK, linewidth=1, linestyle=style)
+        right = rule.at > 0.5
+        axes.annotate(
+            rule.label, (rule.at, 1), xycoords=("data", "axes fraction"), color=INK,
+            xytext=(-4 if right else 4, 3), textcoords="offset points", parse_math=False,
+            horizontalalignment="right" if right else "left", fontsize=9,
+        )  # fmt: skip
+    axes.set_yticks(range(len(bars)), [bar.label for bar in bars], parse_math=False)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.set_ylim(len(bars) - 0.5, -0.6)
+    axes.set_xlim(-0.02, 1.02)
+    axes.set_xlabel(label)
+    return _as_svg(figure)
+
+
+def trade_svg(
+    spots: Sequence[Spot], least: float, most_ms: float | None, width: float = WIDE
+) -> str:
+    """Draw each system's score over its latency; its cost is the size of its mark.
+
+    Args:
+        spots: at least one.
+        least: the score that the gate asks for.
+        most_ms: the latency that it allows.
+        width: in inches.
+    """
+    figure, axes = _figure((width, 3.6))
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    costs = [spot.usd_per_1k for spot in spots if spot.usd_per_1k]
+    spread = max(costs, default=1) / min(costs, default=1)
+    for spot in spots:
+        colour = _MARKS[spot.mark]
+        size = 8.0
+        if spot.usd_per_1k and spread > LEAST_SPREAD:  # the area grows with the cost
+            size = 5 + 13 * (spot.usd_per_1k / max(costs)) ** 0.5
+        at = [spot.milliseconds] * 2
+        axes.plot(at, [spot.low, spot.high], color=colour, linewidth=1.5)
+        axes.plot(at[:1], [spot.mean], "o", color=colour, markersize=size)
+    axes.set_xscale("log")
+    low, high = min(s.milliseconds for s in spots), max(s.milliseconds for s in spots)
+    low, high = min(low, most_ms or low), max(high, most_ms or high)
+    axes.set_xlim(low / 2.2, high * 3.5)
+    axes.set_ylim(-0.04, 1.08)
+    _label_spots(axes, spots, low, high)
+    _gate_line(axes, least)
+    if most_ms is not None:
+        axes.axvline(most_ms, color=INK, linewidth=1)
+        axes.annotate(
+            f"{most_ms:g} ms", (most_ms, 1), xycoords=("data", "axes fraction"), fontsize=9,
+            xytext=(4, -9), textcoords="offset points", color=INK,
+        )  # fmt: skip
+    axes.xaxis.set_major_locator(LogLocator(numticks=MOST_TICKS))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda ms, _: f"{ms:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_xlabel("p95 latency, ms")
+    axes.set_ylabel("score")
+    return _as_svg(figure)
+
+
+def _label_spots(axes: Any, spots: Sequence[Spot], low: float, high: float) -> None:
+    """Write each system's name beside its mark, below one another where marks are near."""
+    import math
+
+    reach = math.log(high * 3.5 / (low / 2.2))
+    placed: list[tuple[float, float]] = []
+    for spot in sorted(spots, key=lambda one: -one.mean):
+        x, y = math.log(spot.milliseconds) / reach, spot.mean
+        while any(abs(x - other) < 0.3 and abs(y - above) < 0.075 for other, above in placed):
+            y -= 0.04
+        placed.append((x, y))
+        axes.annotate(
+            spot.label, (spot.milliseconds, y), xytext=(10, 0), textcoords="offset points",
+            color=INK, fontsize=9, verticalalignment="center", parse_math=False,
+        )  # fmt: skip
+
+
+def curve_svg(
+    points: Sequence[tuple[int, float, float, float]],
+    knee: int,
+    least: float | None,
+    width: float = WIDE,
+) -> str:
+    """Draw the score over the number of texts in context.
+
+    Args:
+        points: texts, mean score, and the ends of its interval.
+        knee: the fewest texts that do as well as any.
+        least: the score that the gate asks for; None: unknown.
+        width: in inches.
+    """
+    figure, axes = _figure((width, 3.0))
+    texts = [point[0] for point in points]
+    axes.plot(texts, [point[1] for point in points], color=CHOSEN, linewidth=2)
+    for at, mean, low, high in points:
+        axes.plot([at, at], [low, high], color=CHOSEN, linewidth=1.5)
+        face = CHOSEN if at == knee else "none"
+        axes.plot([at], [mean], "o", color=CHOSEN, markerfacecolor=face, markersize=7)
+    if least is not None:
+        _gate_line(axes, least)
+    axes.set_xticks(texts)
+    axes.set_ylim(-0.04, 1.08)
+    axes.set_xlabel("texts in context")
+    axes.set_ylabel("score")
+    return _as_svg(figure)
+
+
+def _gate_line(axes: Any, least: float) -> None:
+    axes.axhline(least, color=INK, linewidth=1)
+    axes.annotate(
+        f"gate {least:g}", (1, least), xycoords=("axes fraction", "data"), xytext=(0, 3),
+        textcoords="offset points", color=INK, fontsize=9, horizontalalignment="right",
+    )  # fmt: skip
+
+
+def in_page(svg: str, name: str, label: str) -> str:
+    """Return a picture as a part of a page: its colours by the style sheet, its ids its own.
+
+    Args:
+        svg: as the functions here draw it.
+        name: unique on the page; letters, digits and hyphens.
+        label: what it shows, for those who cannot see it.
+    """
+    body = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
+    body = re.sub(r' (?:xmlns(?::xlink)?|version)="[^"]*"', "", body)
+    body = re.sub(r"<style.*?</style>", "", body, flags=re.DOTALL).replace("xlink:href", "href")
+    body = re.sub(r'\bid="', f'id="{name}-', body)
+    body = re.sub(r'href="#', f'href="#{name}-', body).replace("url(#", f"url(#{name}-")
+    opening = re.search(r'<svg [^>]*?(viewBox="[^"]*")[^>]*>', body)
+    assert opening is not None
+    named = f'<svg {opening[1]} role="img" aria-label="{escape(label)}">'
+    body = named + re.sub(r"; font-family: [^;]*(?=;)", "", body[opening.end() :])
+    body = re.sub(r"<!--.*?-->\s*", "", body, flags=re.DOTALL)
+    return _coloured(body)
+
+
+def _coloured(body: str) -> str:
+    """Let a style sheet give the colours; where it has none, they stay."""
+    names = "|".join(STYLED)
+    return re.sub(names, lambda found: f"var({STYLED[found[0]]}, {found[0]})", body)
+
+
+def costs_svg(found: Economics, width: float = 6.4) -> str:
     """Draw USD a month over requests a month, one line a rung, break-evens marked.
 
     Whole machines make steps: the volumes reach to where a second one is needed.
+
+    Args:
+        found: at least one bill.
+        width: in inches.
     """
-    figure, axes = _figure()
+    figure, axes = _figure((width, 3.6))
     from matplotlib.ticker import EngFormatter, FuncFormatter
 
     marks = [b.requests_per_month for b in found.break_evens if b.requests_per_month]
@@ -46,11 +276,11 @@ def costs_svg(found: Economics) -> str:
         volume = crossing.requests_per_month
         if volume in shown and volume is not None:
             bill, _ = lines[crossing.rung]
-            axes.plot([volume], [owned(bill, volume)], "o", color="black", markersize=5)
-    axes.axvline(found.requests_per_month, color="grey", linestyle=":", linewidth=1)
+            axes.plot([volume], [owned(bill, volume)], "o", color=INK, markersize=5)
+    axes.axvline(found.requests_per_month, color=FAINT, linestyle=":", linewidth=1)
     axes.annotate(
         "your volume", (found.requests_per_month, 1), xycoords=("data", "axes fraction"),
-        xytext=(3, -10), textcoords="offset points", color="grey", fontsize=8,
+        xytext=(3, -10), textcoords="offset points", color=FAINT, fontsize=8,
     )  # fmt: skip
     axes.set_xscale("log")
     axes.set_yscale("log")
@@ -80,7 +310,7 @@ def loss_svg(curve: Sequence[Sequence[float]]) -> str:
     return _as_svg(figure)
 
 
-def _figure() -> tuple[Any, Any]:
+def _figure(inches: tuple[float, float] = (6.4, 3.6)) -> tuple[Any, Any]:
     # It reads a `matplotlibrc` in the folder it is imported in, which may be of somebody else's
     # task: with one line there it starts LaTeX.
     with chdir(Path(__file__).parent):
@@ -91,8 +321,12 @@ def _figure() -> tuple[Any, Any]:
 
     matplotlib.rcParams["svg.hashsalt"] = "ladder"  # the same bytes for the same figures
     matplotlib.rcParams["svg.fonttype"] = "none"
-    figure = Figure(figsize=(6.4, 3.6), layout="constrained")
+    for part in ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"):
+        matplotlib.rcParams[part] = INK
+    figure = Figure(figsize=inches, layout="constrained")
+    figure.patch.set_visible(False)
     axes = figure.add_subplot()
+    axes.patch.set_visible(False)
     axes.spines[["top", "right"]].set_visible(False)
     return figure, axes
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ladder.climb.kept import keep_outcomes
 from ladder.diagnosis.ablations import explain
 from ladder.diagnosis.context_costs import context_costs
 from ladder.diagnosis.cut_answers import why_none_began
@@ -26,7 +27,6 @@ from ladder.evidence import (
     Status,
     Verdict,
 )
-from ladder.files import write_json_lines
 from ladder.inference.outcome import Outcome, Scores, scores_of
 from ladder.rungs import fixes
 from ladder.rungs.protocol import Bench, Rung, Stage
@@ -123,7 +123,7 @@ def _attempted(bench: Bench, rung: Rung, *, every: bool) -> tuple[Attempt, Score
         title=f"measuring {rung.NAME}",
     )
     scores = scores_of(outcomes)
-    _keep_outcomes(bench, rung, outcomes)
+    keep_outcomes(bench, rung, winner, outcomes)
     parts = Parts()
     status, reason = status_of(verdict, lines), ""
     if verdict.status == "none":
@@ -224,20 +224,3 @@ def refused(rung: Rung, below: Attempt) -> Attempt:
 def without_verdict(rung: Rung, reason: str) -> Attempt:
     """Return the attempt at a rung without a verdict: too many failed, an outage, a limit."""
     return Attempt(rung=rung.NAME, status="no verdict", reason=reason)
-
-
-def _keep_outcomes(bench: Bench, rung: Rung, outcomes: Sequence[Outcome]) -> None:
-    write_json_lines(
-        bench.folder / rung.NAME / "samples.jsonl",
-        (
-            {
-                "id": outcome.sample.id,
-                "answer": outcome.text,
-                "target": outcome.sample.target,
-                **({"targets": outcome.sample.targets} if outcome.sample.also_right else {}),
-                "score": outcome.score,
-                "error": outcome.error,
-            }
-            for outcome in outcomes
-        ),
-    )

@@ -19,6 +19,7 @@ from ladder.artefacts.card import write_card
 from ladder.climb.loop import Climbed, climb_task
 from ladder.climb.opening import open_bench
 from ladder.climb.preflight import gate_warnings
+from ladder.commands.page import write_page
 from ladder.economy.bills import economics
 from ladder.evidence import (
     Assessment,
@@ -135,7 +136,7 @@ def _assessment(
 
 
 def _write(bench: Bench, assessment: Assessment, plan: str | None) -> None:
-    """Write the record, the report, the picture of costs, the plan and the cards of artefacts."""
+    """Write the record, the report, its page, the plan and the cards of artefacts."""
     folder = bench.folder
     record = in_json(assessment.model_dump_json(indent=2))
     write_whole(folder / "assessment.json", f"{record}\n")
@@ -144,6 +145,7 @@ def _write(bench: Bench, assessment: Assessment, plan: str | None) -> None:
         write_whole(folder / "costs.svg", costs_svg(assessment.economics))
     if plan:
         write_whole(folder / PLAN, plan)
+    write_page(folder, assessment)
     for attempt in bench.history.attempts:
         if attempt.candidate is not None and attempt.candidate.build.folder:
             write_card(Path(attempt.candidate.build.folder), assessment, attempt)

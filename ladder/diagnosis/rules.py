@@ -35,7 +35,8 @@ from ladder.gate.verdict import score_holds
 from ladder.task import GateLimits, RungName
 
 WRONG_BELOW = 0.5
-MOST_IDS = 20
+MOST_IDS = 1000
+"""Rows named of a cause: the page of a run shows it beside each of them."""
 CREDIBLE = 0.1
 """Least score of a stronger model whose answers speak against the targets."""
 WORTH_NAMING = 0.1

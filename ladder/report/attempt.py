@@ -39,7 +39,7 @@ def attempt_blocks(attempt: Attempt, attempts: Sequence[Attempt]) -> Iterator[Bl
     yield _limit_table(attempt)
     yield from _measured_blocks(attempt, m)
     yield from cause_blocks(attempt)
-    yield from context_blocks(attempt.context)
+    yield from context_blocks(attempt)
     if attempt.race:
         yield Folded("The race on dev examples", (tabled(RACE, *map(_race_row, attempt.race)),))
 

@@ -25,7 +25,15 @@ class Code:
     text: str
 
 
-Said = str | tuple[str | Strong | Code, ...]
+@dataclass(frozen=True)
+class Example:
+    """The id of an eval example: on a page that shows it, a link."""
+
+    id: str
+
+
+Part = str | Strong | Code | Example
+Said = str | tuple[Part, ...]
 """A sentence, or the parts of one."""
 
 
@@ -72,8 +80,8 @@ class Figure:
 
     caption: str
     """What it shows, in one sentence."""
-    draw: Callable[[], str]
-    """Returns it as SVG."""
+    draw: Callable[[float], str]
+    """Returns it as SVG, so many inches wide."""
     table: Table
     file: str = ""
     """Name of the picture beside a Markdown file; empty: it stands on the page alone."""

@@ -6,11 +6,15 @@ from collections.abc import Iterator
 
 from ladder.diagnosis.changes import IN_WORDS
 from ladder.diagnosis.cut_answers import cut_in_words
-from ladder.evidence import Attempt, Cause, CauseName, ContextCosts, Diagnosis, Fix, Unresolved
+from ladder.evidence import Attempt, Cause, CauseName, Diagnosis, Fix, Unresolved
 from ladder.gate.verdict import score_holds
-from ladder.report.blocks import Block, Bullets, Said, Strong, say
+from ladder.report.blocks import Block, Bullets, Example, Part, Said, Strong, say
 from ladder.report.limits import limit_reason
+from ladder.report.why_pictures import ablations_figure, curve_figure
 from ladder.wording import gap
+
+NAMED = 3
+"""Examples of a cause."""
 
 
 def fix_blocks(fixes: tuple[Fix, ...]) -> Iterator[Block]:
@@ -52,21 +56,24 @@ def cause_blocks(attempt: Attempt) -> Iterator[Block]:
     said = any(whole == cause_sentence(attempt, cause) for cause in diagnosis.causes)
     yield say("Why it did not pass:" + ("" if said else f" {whole}"))
     yield Bullets(tuple(_cause(attempt, cause) for cause in diagnosis.causes))
-    yield from _ablation_blocks(diagnosis)
+    yield from _ablation_blocks(attempt, diagnosis)
     for code in diagnosis.unresolved:
         yield say(f"Could not tell {UNRESOLVED[code]}.")
 
 
 def _cause(attempt: Attempt, cause: Cause) -> Said:
-    rows = f" (e.g. {', '.join(cause.sample_ids[:3])})" if cause.sample_ids else ""
+    rows: list[Part] = []
+    for number, sample in enumerate(cause.sample_ids[:NAMED]):
+        rows += [", " if number else " (e.g. ", Example(sample)]
+    rows += [")"] if rows else []
     would = ""
     if cause.recoverable:
         r = cause.recoverable
         would = f" Had they been right: {r.mean:.2f} ({r.low:.2f}–{r.high:.2f})."
-    return (Strong(cause.name), f": {cause_sentence(attempt, cause)}{rows}.{would}")
+    return (Strong(cause.name), f": {cause_sentence(attempt, cause)}", *rows, f".{would}")
 
 
-def _ablation_blocks(diagnosis: Diagnosis) -> Iterator[Block]:
+def _ablation_blocks(attempt: Attempt, diagnosis: Diagnosis) -> Iterator[Block]:
     if not diagnosis.ablations:
         return
     n = max(found.n for found in diagnosis.ablations.values())
@@ -79,6 +86,7 @@ def _ablation_blocks(diagnosis: Diagnosis) -> Iterator[Block]:
         f"The same {n} rows with one thing changed: {ablations}. That took "
         f"{asked.calls:,} calls, {asked.tokens:,} tokens, {asked.seconds:.0f} s of the model."
     )
+    yield ablations_figure(attempt, diagnosis)
 
 
 UNRESOLVED: dict[Unresolved, str] = {
@@ -183,8 +191,9 @@ def _why(attempt: Attempt, name: CauseName) -> str:
     return "wrong with what it was shown (skill and retrieval are not identifiable here)"
 
 
-def context_blocks(costs: ContextCosts | None) -> Iterator[Block]:
+def context_blocks(attempt: Attempt) -> Iterator[Block]:
     """Say what context costs."""
+    costs = attempt.context
     if costs is None:
         return
     curve = ", ".join(f"{found.mean:.2f} at {k}" for k, found in costs.curve.items())
@@ -194,6 +203,7 @@ def context_blocks(costs: ContextCosts | None) -> Iterator[Block]:
         f"How much to read, on {costs.rows} rows: {curve} texts; {costs.knee} is the smallest "
         "within one standard error of the best."
     )
+    yield curve_figure(attempt, costs)
     yield say(
         f"The right document alone scores {costs.alone.mean:.2f}. Among {costs.texts} texts, "
         f"length costs {gap(costs.length)}, real texts beside it instead of filler cost a further "

@@ -54,7 +54,7 @@ def _bill_blocks(a: Assessment) -> Iterator[Block]:
     yield table
     yield Bullets(tuple(map(break_even_sentence, found.break_evens)))
     caption = "USD a month over requests a month"
-    yield Figure(caption, lambda: costs_svg(found), table, "costs.svg")
+    yield Figure(caption, lambda width: costs_svg(found, width), table, "costs.svg")
 
 
 def _bill_row(b: Bill) -> tuple[str, ...]:

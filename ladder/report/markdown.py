@@ -10,10 +10,12 @@ from ladder.report.blocks import (
     Block,
     Bullets,
     Code,
+    Example,
     Figure,
     Folded,
     Heading,
     Paragraph,
+    Part,
     Quote,
     Said,
     Strong,
@@ -83,7 +85,9 @@ def _inline(said: Said) -> str:
     return "".join(map(_part, said))
 
 
-def _part(part: str | Strong | Code) -> str:
+def _part(part: Part) -> str:
     if isinstance(part, Strong):
         return f"**{part.text}**"
+    if isinstance(part, Example):
+        return part.id
     return code(part.text) if isinstance(part, Code) else part

@@ -17,24 +17,29 @@ P95_CONFIDENCE = 0.95
 
 
 def answer_line(a: Assessment) -> str:
+    """Return the answer in one sentence, called so."""
+    return f"Answer: {answer_sentence(a)}"
+
+
+def answer_sentence(a: Assessment) -> str:
     """Return the answer in one sentence."""
     found = a.recommendation
     if found.withheld:
-        return f"Answer: no verdict. {why_withheld(a)}"
+        return f"no verdict. {why_withheld(a)}"
     c = found.confirmed
     if found.rung is None and found.tested and c:
         return (
-            f"Answer: none of the rungs. {found.tested} ({found.description}) passed the gate and "
+            f"none of the rungs. {found.tested} ({found.description}) passed the gate and "
             f"is NOT confirmed on {c.n} held-out test examples: {span(c)}. Do not ship it."
         )
     if found.rung is None and c and not found.control:
         return (
-            f"Answer: none. {found.description}, without a language model, passed the gate and is "
+            f"none. {found.description}, without a language model, passed the gate and is "
             f"NOT confirmed on {c.n} held-out test examples: {span(c)}. Do not ship it."
         )
     if found.rung is None and not found.control:
-        return "Answer: none of the rungs."
-    text = f"Answer: {found.rung or 'no language model'} ({found.description})"
+        return "none of the rungs."
+    text = f"{found.rung or 'no language model'} ({found.description})"
     if found.leans_to_pass:
         text += ", inconclusive: leans to pass"
     if c:

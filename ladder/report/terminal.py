@@ -44,6 +44,7 @@ def show(assessment: Assessment, folder: Path, console: Console) -> None:
         told = "left out, none counts as wrong"
         console.print(Text(f"requests that failed: {counted(failed)}; {told}"))
     console.print(Text(f"report {harmless(str(folder / 'report.md'))}"), soft_wrap=True)
+    console.print(Text(f"page   {harmless(str(folder / 'report.html'))}"), soft_wrap=True)
     if assessment.plan:
         console.print(Text(f"plan   {harmless(str(folder / assessment.plan))}"), soft_wrap=True)
 

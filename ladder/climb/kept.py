@@ -1,0 +1,72 @@
+"""What is kept of a rung's eval examples: each with its answer, and what was retrieved for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ladder.evidence import Candidate
+from ladder.files import write_json_lines
+from ladder.inference.outcome import Outcome
+from ladder.retrieval.retriever import Source, sources
+from ladder.rungs.protocol import Bench, Rung
+from ladder.samples.rows import Sample
+
+SAMPLES, RETRIEVED = "samples.jsonl", "retrieved.jsonl"
+"""In the rung's folder; the second only where something was retrieved, each text once."""
+
+
+def keep_outcomes(bench: Bench, rung: Rung, winner: Candidate, outcomes: Sequence[Outcome]) -> None:
+    """Write down the measured examples of a rung."""
+    folder = bench.folder / rung.NAME
+    texts: dict[str, dict[str, str]] = {}
+    found = _retrieved(bench, winner, [outcome.sample for outcome in outcomes], texts)
+    write_json_lines(
+        folder / SAMPLES, (_kept(outcome, found.get(outcome.sample.id, [])) for outcome in outcomes)
+    )
+    if texts:
+        write_json_lines(folder / RETRIEVED, texts.values())
+
+
+def _kept(outcome: Outcome, retrieved: Sequence[str]) -> dict[str, Any]:
+    sample = outcome.sample
+    return {
+        "id": sample.id,
+        "input": sample.input,
+        "answer": outcome.text,
+        "target": sample.target,
+        **({"targets": sample.targets} if sample.also_right else {}),
+        "score": outcome.score,
+        "error": outcome.error,
+        **({"slice": sample.stratum} if sample.stratum else {}),
+        **({"retrieved": retrieved} if retrieved else {}),
+    }
+
+
+def _retrieved(
+    bench: Bench, winner: Candidate, rows: Sequence[Sample], texts: dict[str, dict[str, str]]
+) -> dict[str, list[str]]:
+    """Return what was retrieved for each row, best first, by name; the texts go to `texts`."""
+    retrieval, retriever = winner.retrieval, bench.evaluator.retriever
+    found: dict[str, list[str]] = {}
+    if retrieval is None or retrieval.source == "gold":
+        return found
+    retriever.prepare(retrieval, rows)
+    for source in sources(retrieval):
+        for row in rows:
+            for at in retriever.nearest(retrieval, source, row):
+                name, text = _text(bench, source, at)
+                texts.setdefault(name, text)
+                found.setdefault(row.id, []).append(name)
+    return found
+
+
+def _text(bench: Bench, source: Source, at: int) -> tuple[str, dict[str, str]]:
+    """Return the name of a document or a training example, unique among both, and what it says."""
+    if source == "documents":
+        document = bench.data.documents[at]
+        name = f"{source}/{document.id}"
+        return name, {"id": name, "title": document.title, "text": document.text}
+    row = bench.data.train[at]
+    name = f"{source}/{row.id}"
+    return name, {"id": name, "title": "", "text": f"{row.input}\n{row.target}"}

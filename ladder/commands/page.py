@@ -1,0 +1,48 @@
+"""report.html of a run: made from its record, its examples and its plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ladder.errors import LadderError
+from ladder.evidence import Assessment
+from ladder.files import write_whole
+from ladder.lifecycle.plan import PLAN, load_plan
+from ladder.report.page import as_page
+from ladder.report.samples import SIBLING, read_samples
+
+PAGE = "report.html"
+
+
+def write_page(folder: Path, assessment: Assessment) -> Path:
+    """Write the page of a run, and the file of examples beside it where they are too many.
+
+    Args:
+        folder: of the run.
+        assessment: its record.
+
+    Returns:
+        the page.
+
+    Raises:
+        DataError: the examples of the run are damaged.
+        OSError: the folder cannot be written to.
+    """
+    page = as_page(assessment, read_samples(folder, assessment), next_check(folder, assessment))
+    path, beside = folder / PAGE, folder / SIBLING
+    if page.beside is not None:
+        write_whole(beside, page.beside)
+    else:
+        beside.unlink(missing_ok=True)
+    write_whole(path, page.html)
+    return path
+
+
+def next_check(folder: Path, assessment: Assessment) -> str | None:
+    """Return the day on which the answer is to be measured again; None without a plan."""
+    if not assessment.plan:
+        return None
+    try:
+        return next(iter(load_plan(folder / PLAN).due), None)
+    except LadderError:  # the page is of the record: a plan that was moved takes one line from it
+        return None

@@ -1,0 +1,180 @@
+"""The first screen of a report: the answer in a few words, how sure, what it costs, what is next.
+
+From records whose texts are escaped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ladder.advice.recommend import judged_line
+from ladder.evidence import Assessment, Attempt
+from ladder.figures import Mark
+from ladder.report.causes import diagnosis_sentence
+from ladder.report.control import best_line, take_control
+from ladder.report.effort import in_all_of
+from ladder.report.reasons import attempt_reason
+from ladder.report.summary import usd
+from ladder.task import RUNGS, RungName
+from ladder.wording import span
+
+CONFIRMED = {
+    "pass": "confirmed",
+    "fail": "not confirmed",
+    "undecided": "neither confirmed nor refuted",
+    "none": "not confirmed: too many requests failed",
+}
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One figure of the first screen."""
+
+    name: str
+    value: str
+    note: str
+
+
+State = Literal["passed", "failed", "undecided", "skipped", "no verdict", "reference", "left"]
+"""Of a step: as of an attempt; `reference`: the control; `left`: not climbed to."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of the ladder as it is drawn."""
+
+    name: str
+    state: State
+    word: str
+    score: str
+    note: str
+    chosen: bool = False
+
+
+def verdict_words(a: Assessment) -> str:
+    """Return the answer to `Do we need to fine-tune?` in a few words."""
+    found = a.recommendation
+    if found.withheld:
+        return "No verdict"
+    if found.control:
+        return "No training, and no language model"
+    if found.rung is None:
+        return "Nothing here passes"
+    leans = ", by the estimate" if found.leans_to_pass else ""
+    way = next((way.name for way in found.training_methods if way.chosen), None)
+    if way is None:
+        return f"{found.rung} passes{leans}"
+    return f"No training: {found.rung} passes{leans}" if way == "none" else f"Train{leans}: {way}"
+
+
+def facts(a: Assessment, due: str | None) -> Iterator[Fact]:
+    """Yield the figures of the first screen; one that the run has not measured is left out.
+
+    Args:
+        a: the assessment.
+        due: the day of the next check (ISO 8601).
+    """
+    yield from _how_sure(a)
+    yield from _costs(a)
+    yield from _saved(a)
+    if due:
+        yield Fact("Next check", due, "ladder revalidate")
+
+
+def _how_sure(a: Assessment) -> Iterator[Fact]:
+    found, gate = a.recommendation, f"the gate asks for {a.task.gate['min_score'] or 0:g}"
+    if found.confirmed:
+        word = CONFIRMED.get(found.confirmed_verdict or "", "measured")
+        note = f"{word} on {found.confirmed.n} held-out test examples; {gate}"
+        yield Fact("How sure", span(found.confirmed), note)
+        return
+    measured = [x for x in a.attempts if x.measurement and x.measurement.score.n]
+    if measured:
+        best = max(measured, key=lambda x: x.measurement.score.mean if x.measurement else 0.0)
+        score = best.measurement.score if best.measurement else None
+        if score is not None:
+            note = f"the best measured, {best.rung}, on {score.n} eval examples; {gate}"
+            yield Fact("How sure", span(score), note)
+
+
+def _costs(a: Assessment) -> Iterator[Fact]:
+    cost = a.recommendation.cost
+    per_1k = cost.get("usd_per_1k")
+    if per_1k is not None:
+        month, requests = cost["usd_per_month"] or 0.0, cost["requests_per_month"] or 0.0
+        yield Fact("A month", f"{month:,.2f} USD", f"at {requests:,.0f} requests")
+        built = cost["build_usd"] or 0.0
+        note = f"built once for {usd(built)} USD" if built else "nothing to build"
+        yield Fact("Per 1,000", f"{usd(per_1k)} USD", note)
+    elif a.recommendation.control and a.control:
+        line = judged_line(a.control)
+        yield Fact("Per 1,000", f"{usd(line.cost_usd_per_1k)} USD", "nothing to build")
+
+
+def _saved(a: Assessment) -> Iterator[Fact]:
+    made, plan = in_all_of(a.effort).tokens, a.effort.plans.get("every rung")
+    avoided = a.effort.training_avoided
+    untrained = f"not trained: {', '.join(avoided)}" if avoided else ""
+    if made and plan and plan.tokens > made:
+        least = f"{made:,} instead of {plan.tokens:,} or more for every rung"
+        note = f"{least}; {untrained}" if untrained else least
+        yield Fact("Saved", f"{1 - made / plan.tokens:.0%} of the tokens", note)
+    elif avoided:
+        trainings = "1 training" if len(avoided) == 1 else f"{len(avoided)} trainings"
+        yield Fact("Saved", trainings, untrained)
+
+
+def steps(a: Assessment) -> Iterator[Step]:
+    """Yield the steps of the ladder, lowest first: the control, the rungs, what was left out."""
+    found = a.recommendation
+    if a.control:
+        line = judged_line(a.control) if found.control else best_line(a.control)
+        state: State = "passed" if found.control else "reference"
+        word = "passes" if found.control else "reference"
+        yield Step("control", state, word, span(line.score), line.name, found.control)
+    for attempt in a.attempts:
+        yield _step(attempt, a.attempts, attempt.rung == found.rung)
+    climbed = {attempt.rung for attempt in a.attempts}
+    for rung in RUNGS:
+        if rung not in climbed:
+            yield Step(rung, "left", "not climbed", "", _why_left(a, rung))
+
+
+def _step(attempt: Attempt, attempts: Sequence[Attempt], chosen: bool) -> Step:
+    m, candidate = attempt.measurement, attempt.candidate
+    word: str = attempt.status
+    if attempt.status == "undecided" and attempt.verdict:
+        word = "leans to pass" if attempt.verdict.leans_to_pass else "leans to fail"
+    note = diagnosis_sentence(attempt) or attempt_reason(attempt, attempts)
+    if chosen and candidate is not None:
+        note = candidate.description
+    score = span(m.score) if m else ""
+    return Step(attempt.rung, attempt.status, word, score, note, chosen)
+
+
+def _why_left(a: Assessment, rung: RungName) -> str:
+    found = a.recommendation
+    if a.stopped:
+        return "the run ended before it"
+    if rung in found.not_measured:
+        return "left out by `rungs:` or --until"
+    answer = "control" if found.control else found.rung
+    return (
+        f"not needed: {answer} {'leans to pass' if found.leans_to_pass else 'passes'}"
+        if (answer)
+        else "not climbed to"
+    )
+
+
+def mark_of(step: Step) -> Mark:
+    """Return how a step's figures are marked in a picture."""
+    marks: dict[str, Mark] = {"passed": "good", "failed": "bad", "reference": "reference"}
+    return "chosen" if step.chosen else marks.get(step.state, "open")
+
+
+def but_words(a: Assessment) -> str:
+    """Return what speaks for another answer; nothing where nothing does."""
+    instead = take_control(a)
+    return f"But {instead}" if instead else ""

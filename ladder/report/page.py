@@ -1,0 +1,195 @@
+"""report.html: the assessment as one page that needs no network and no other file.
+
+The sentences, tables and figures are those of `sections` and its like; this module puts them in the
+order of a page. Every text is escaped by the template, whoever wrote it.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from ladder.evidence import Assessment
+from ladder.figures import NARROW, WIDE, in_page
+from ladder.report.attempt import attempt_blocks
+from ladder.report.blocks import Block, Bullets, Figure, Said, Table, tabled
+from ladder.report.cost import cost_blocks
+from ladder.report.data import data_blocks
+from ladder.report.effort import effort_blocks
+from ladder.report.headline import but_words, facts, steps, verdict_words
+from ladder.report.pictures import scores_figure, slices_figure, trade_figure
+from ladder.report.reasons import answer_reasons
+from ladder.report.samples import SIBLING, Embedded, Samples, embedded, plain_rows
+from ladder.report.sections import evidence_blocks, measured_blocks
+from ladder.report.summary import answer_sentence, price_words
+from ladder.report.texts import each_text
+from ladder.report.training import training_method_blocks
+from ladder.wording import MOST_SAID, harmless
+
+TEMPLATES = Path(__file__).with_name("templates")
+NO_SAMPLES = Samples()
+POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; script-src '{script}'; img-src data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'"
+)
+"""Nothing is fetched but the file of examples beside the page, from the same server."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page that its contents name."""
+
+    id: str
+    title: str
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True)
+class Page:
+    """The page, and the file beside it where it has too many examples."""
+
+    html: str
+    beside: str | None
+
+
+def as_page(assessment: Assessment, samples: Samples = NO_SAMPLES, due: str | None = None) -> Page:
+    """Return the report as a page.
+
+    Args:
+        assessment: as it was read.
+        samples: the examples that its rungs were measured on.
+        due: the day of the next check (ISO 8601), where there is a plan.
+    """
+    a = each_text(assessment, partial(harmless, most=MOST_SAID))
+    script, data = _text("page.js"), embedded(samples)
+    html = (
+        _environment()
+        .get_template("page.html")
+        .render(
+            a=a,
+            policy=POLICY.format(
+                script=f"sha256-{b64encode(sha256(script.encode()).digest()).decode()}"
+            ),
+            style=Markup(_text("page.css")),
+            script=Markup(script),
+            verdict=verdict_words(a),
+            answer=answer_sentence(a),
+            but=but_words(a),
+            facts=tuple(facts(a, due)),
+            steps=tuple(steps(a)),
+            reasons=Bullets(tuple(answer_reasons(a))),
+            sections=tuple(_sections(a)),
+            provenance=tuple(_provenance(a)),
+            samples=samples,
+            plain=plain_rows(samples),
+            **_data(data),
+        )
+    )
+    return Page(html, data.beside)
+
+
+def _data(found: Embedded) -> dict[str, Any]:
+    return {
+        "data": Markup(found.inside),
+        "count": found.count,
+        "sibling": SIBLING if found.beside is not None else "",
+        "megabytes": len(found.beside or "") / 1e6,
+    }
+
+
+def _sections(a: Assessment) -> Iterator[Section]:
+    """Yield the sections between the ladder and the examples."""
+    measured = list(measured_blocks(a, a))[1:]
+    pictures = [scores_figure(a), trade_figure(a), slices_figure(a)]
+    yield Section("measured", "What was measured", (*filter(None, pictures), *measured))
+    rungs = tuple(block for one in a.attempts for block in attempt_blocks(one, a.attempts))
+    if rungs:
+        yield Section("rungs", "Rung by rung", rungs)
+    ways = tuple(training_method_blocks(a))
+    if ways:
+        yield Section("training", "Which way of training", ways[1:])
+    costs = tuple(cost_blocks(a))[1:]
+    if costs:
+        yield Section("cost", "Cost", costs)
+    yield Section("rows", "The rows", tuple(data_blocks(a))[1:])
+    yield Section("effort", "What the decision took", tuple(effort_blocks(a.effort)))
+
+
+def _provenance(a: Assessment) -> Iterator[Block]:
+    """Yield everything that the figures rest on, with whole digests."""
+    yield from tuple(evidence_blocks(a, a.plan))[2:]
+    prices = {
+        f"price of {x.rung}": price_words(x.measurement.cost_basis)
+        for x in a.attempts
+        if x.measurement and x.measurement.cost_basis
+    }
+    rows = {
+        "ladder": a.ladder_version,
+        "created": a.created,
+        "took": f"{a.seconds:,.0f} s",
+        "seed": str(a.task.seed),
+        "task file": a.task.source,
+        "task": a.task.digest,
+        **{f"data: {role}": digest for role, digest in a.data.digests.items()},
+        "base model": a.task.base,
+        **{f"model: {k}": v for k, v in a.recommendation.deployment.get("fingerprint", {}).items()},
+        **{f"machine: {k}": v for k, v in a.hardware.items()},
+        **{f"version: {k}": v for k, v in a.versions.items()},
+        **prices,
+    }
+    yield tabled(("what", "value"), *((name, str(value)) for name, value in rows.items()))
+
+
+@cache
+def _environment() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {"kind": _kind, "coded": _coded, "drawn": _drawn, "numeric": _numeric}
+    return made
+
+
+def _text(name: str) -> str:
+    return (TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def _kind(value: object) -> str:
+    return type(value).__name__
+
+
+def _coded(text: str) -> Markup:
+    """Return a sentence in which what stands in backticks is code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+
+
+def _drawn(figure: Figure, name: str) -> Markup:
+    """Return a picture twice: for a screen, and for a telephone."""
+    wide, narrow = (
+        in_page(figure.draw(width), f"{name}-{word}", figure.caption)
+        for width, word in ((WIDE, "wide"), (NARROW, "narrow"))
+    )
+    return Markup(f'<div class="wide">{wide}</div><div class="narrow">{narrow}</div>')
+
+
+def _numeric(table: Table) -> Sequence[bool]:
+    """Tell which columns hold figures alone: they are set to the right."""
+    columns = zip(*table.rows, strict=True) if table.rows else ((),) * len(table.head)
+    return [bool(column) and all(map(_is_figure, column)) for column in columns]
+
+
+def _is_figure(said: Said) -> bool:
+    figure = r"([-+]?[\d,.]+( (ms|s|min|USD))?|[–?]|)"
+    return isinstance(said, str) and re.fullmatch(figure, said) is not None

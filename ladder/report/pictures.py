@@ -1,0 +1,119 @@
+"""Pictures of the rungs side by side, each with its figures as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ladder.evidence import Assessment, Estimate
+from ladder.figures import Bar, Rule, Spot, intervals_svg, trade_svg
+from ladder.report.blocks import Figure, tabled
+from ladder.report.control import best_line
+from ladder.report.headline import Step, mark_of, steps
+from ladder.report.summary import usd
+from ladder.wording import span
+
+MOST_SLICES = 12
+"""Kinds of row in one picture: those with most rows; the table has all."""
+LONGEST_LABEL = 34
+"""Characters."""
+
+
+def scores_figure(a: Assessment) -> Figure | None:
+    """Draw each rung's score beside the gate and the control; None where none was measured."""
+    bars, rows = [], []
+    for step, score in _measured(a):
+        bars.append(_bar(step.name, score, step))
+        rows.append((step.name, "eval", span(score), str(score.n), step.word))
+        if step.chosen and (test := a.recommendation.confirmed):
+            bars.append(Bar(f"{step.name}, test", test.mean, test.low, test.high, "chosen", True))
+            rows.append((step.name, "test", span(test), str(test.n), "answer"))
+    if not bars:
+        return None
+    least = _least(a)
+    return Figure(
+        f"Score of each rung with its {_confidence(a):g} % interval, beside the gate at {least:g}",
+        lambda width: intervals_svg(bars, [Rule(least, f"gate {least:g}")], width),
+        tabled(("rung", "examples", "score", "n", "verdict"), *rows),
+    )
+
+
+def trade_figure(a: Assessment) -> Figure | None:
+    """Draw cost, latency and score of each system; None where fewer than two are known."""
+    spots, rows = [], []
+    for step, score in _measured(a):
+        latency, cost = _latency_and_cost(a, step)
+        if latency is None:
+            continue
+        price = f", {usd(cost)} USD" if cost is not None else ""
+        label = f"{step.name}{price}"
+        spots.append(Spot(label, latency, score.mean, score.low, score.high, cost, mark_of(step)))
+        known = "?" if cost is None else usd(cost)
+        rows.append((step.name, span(score), f"{latency:,.1f} ms", known))
+    if len(spots) < 2:
+        return None
+    most = a.task.gate.get("max_p95_ms")
+    most_ms = float(most) if most is not None else None
+    return Figure(
+        "Score over p95 latency, with USD per 1,000 requests: up and to the left is better",
+        lambda width: trade_svg(spots, _least(a), most_ms, width),
+        tabled(("system", "score", "p95", "$ per 1k"), *rows),
+    )
+
+
+def slices_figure(a: Assessment) -> Figure | None:
+    """Draw each rung's score by kind of row; None where the task has no kinds."""
+    measured = [(x, x.measurement) for x in a.attempts if x.measurement and x.measurement.slices]
+    if not measured:
+        return None
+    stepped = {step.name: step for step in steps(a)}
+    sizes: dict[str, int] = {}
+    for _, m in measured:
+        for kind, score in m.slices.items():
+            sizes[kind] = max(sizes.get(kind, 0), score.n)
+    shown = sorted(sizes, key=lambda kind: -sizes[kind])[:MOST_SLICES]
+    bars, rows = [], []
+    for kind in sizes:
+        for attempt, m in measured:
+            found = m.slices.get(kind)
+            if found is None:
+                continue
+            rows.append((kind, attempt.rung, span(found), str(found.n)))
+            if kind in shown and found.n:
+                bars.append(_bar(f"{kind} · {attempt.rung}", found, stepped[attempt.rung]))
+    least = _least(a)
+    return Figure(
+        "Score by kind of row",
+        lambda width: intervals_svg(bars, [Rule(least, f"gate {least:g}")], width),
+        tabled(("kind of row", "rung", "score", "n"), *rows),
+    )
+
+
+def _measured(a: Assessment) -> Sequence[tuple[Step, Estimate]]:
+    scores = {x.rung: x.measurement.score for x in a.attempts if x.measurement}
+    if a.control:
+        scores["control"] = best_line(a.control).score
+    return [(step, score) for step in steps(a) if (score := scores.get(step.name)) and score.n]
+
+
+def _latency_and_cost(a: Assessment, step: Step) -> tuple[float | None, float | None]:
+    if step.name == "control" and a.control:
+        line = best_line(a.control)
+        return line.latency_ms, line.cost_usd_per_1k
+    attempt = next(x for x in a.attempts if x.rung == step.name)
+    m = attempt.measurement
+    if m is None or m.latency_ms is None:
+        return None, None
+    return m.latency_ms.p95, m.cost_usd_per_1k
+
+
+def _bar(label: str, score: Estimate, step: Step) -> Bar:
+    short = label if len(label) <= LONGEST_LABEL else f"{label[: LONGEST_LABEL - 1]}…"
+    return Bar(short, score.mean, score.low, score.high, mark_of(step))
+
+
+def _least(a: Assessment) -> float:
+    return float(a.task.gate["min_score"] or 0)
+
+
+def _confidence(a: Assessment) -> float:
+    return 100 * float(a.task.gate["confidence"] or 0)
