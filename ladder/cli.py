@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ladder.trust.code import Granted
 
 NO_VERDICT = 2
+VIEW_PORT = 8137
 SIGNALLED = 128
 """And the number of the signal: what a shell says of a program that one has ended."""
 STOPPED = "Stopped. What was measured is kept: run the same command to go on."
@@ -340,6 +341,22 @@ def _refuse_strange_export(to: str, markdown: bool) -> None:
 
 def _print_export(text: str) -> None:
     typer.echo(text, nl=False)
+
+
+@app.command()
+def view(
+    runs: Annotated[Path, typer.Argument(help="The folder of your runs, or one run.")] = Path(
+        "runs"
+    ),
+    port: Annotated[
+        int, typer.Option(help="Where to listen; 0: any free port.", min=0, max=65535)
+    ] = VIEW_PORT,
+) -> None:
+    """Show all runs in a browser: a list, and the page of each; on this machine alone."""
+    from ladder.commands.view import serve
+    from ladder.files import whole_path
+
+    serve(whole_path(runs), port, _tell)
 
 
 recipes = typer.Typer(help="List the training recipes, or copy one to own it.")

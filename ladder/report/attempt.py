@@ -28,6 +28,13 @@ def attempt_blocks(attempt: Attempt, attempts: Sequence[Attempt]) -> Iterator[Bl
         attempt: the rung.
         attempts: all of the climb.
     """
+    yield from result_blocks(attempt, attempts)
+    yield from why_blocks(attempt)
+    yield from race_blocks(attempt)
+
+
+def result_blocks(attempt: Attempt, attempts: Sequence[Attempt]) -> Iterator[Block]:
+    """Yield what was measured of a rung, and what it is compared with."""
     yield Heading(3, f"{attempt.rung}: {attempt.status}")
     reason = attempt_reason(attempt, attempts)
     m = attempt.measurement
@@ -38,9 +45,18 @@ def attempt_blocks(attempt: Attempt, attempts: Sequence[Attempt]) -> Iterator[Bl
     yield say(f"Winner: {attempt.candidate.description}. {reason}.")
     yield _limit_table(attempt)
     yield from _measured_blocks(attempt, m)
-    yield from cause_blocks(attempt)
-    yield from context_blocks(attempt)
-    if attempt.race:
+
+
+def why_blocks(attempt: Attempt) -> Iterator[Block]:
+    """Yield why a rung did not pass, and what context costs it; nothing where it was not asked."""
+    if attempt.measurement and attempt.candidate:
+        yield from cause_blocks(attempt)
+        yield from context_blocks(attempt)
+
+
+def race_blocks(attempt: Attempt) -> Iterator[Block]:
+    """Yield the race of a rung's candidates."""
+    if attempt.measurement and attempt.candidate and attempt.race:
         yield Folded("The race on dev examples", (tabled(RACE, *map(_race_row, attempt.race)),))
 
 

@@ -120,7 +120,7 @@ def _saved(a: Assessment) -> Iterator[Fact]:
     if made and plan and plan.tokens > made:
         least = f"{made:,} instead of {plan.tokens:,} or more for every rung"
         note = f"{least}; {untrained}" if untrained else least
-        yield Fact("Saved", f"{1 - made / plan.tokens:.0%} of the tokens", note)
+        yield Fact("Saved", f"{100 * (1 - made / plan.tokens):.0f} % of tokens", note)
     elif avoided:
         trainings = "1 training" if len(avoided) == 1 else f"{len(avoided)} trainings"
         yield Fact("Saved", trainings, untrained)

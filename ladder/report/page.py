@@ -20,8 +20,8 @@ from markupsafe import Markup, escape
 
 from ladder.evidence import Assessment
 from ladder.figures import NARROW, WIDE, in_page
-from ladder.report.attempt import attempt_blocks
-from ladder.report.blocks import Block, Bullets, Figure, Said, Table, tabled
+from ladder.report.attempt import race_blocks, result_blocks, why_blocks
+from ladder.report.blocks import Block, Bullets, Figure, Heading, Said, Table, tabled
 from ladder.report.cost import cost_blocks
 from ladder.report.data import data_blocks
 from ladder.report.effort import effort_blocks
@@ -37,6 +37,8 @@ from ladder.wording import MOST_SAID, harmless
 
 TEMPLATES = Path(__file__).with_name("templates")
 NO_SAMPLES = Samples()
+SHORT = 24
+"""Characters that a line of a table holds on any screen."""
 POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src '{script}'; img-src data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'"
@@ -70,31 +72,40 @@ def as_page(assessment: Assessment, samples: Samples = NO_SAMPLES, due: str | No
         due: the day of the next check (ISO 8601), where there is a plan.
     """
     a = each_text(assessment, partial(harmless, most=MOST_SAID))
-    script, data = _text("page.js"), embedded(samples)
-    html = (
-        _environment()
-        .get_template("page.html")
-        .render(
-            a=a,
-            policy=POLICY.format(
-                script=f"sha256-{b64encode(sha256(script.encode()).digest()).decode()}"
-            ),
-            style=Markup(_text("page.css")),
-            script=Markup(script),
-            verdict=verdict_words(a),
-            answer=answer_sentence(a),
-            but=but_words(a),
-            facts=tuple(facts(a, due)),
-            steps=tuple(steps(a)),
-            reasons=Bullets(tuple(answer_reasons(a))),
-            sections=tuple(_sections(a)),
-            provenance=tuple(_provenance(a)),
-            samples=samples,
-            plain=plain_rows(samples),
-            **_data(data),
-        )
+    data = embedded(samples)
+    html = made_from(
+        "page.html",
+        a=a,
+        verdict=verdict_words(a),
+        answer=answer_sentence(a),
+        but=but_words(a),
+        facts=tuple(facts(a, due)),
+        steps=tuple(steps(a)),
+        reasons=Bullets(tuple(answer_reasons(a))),
+        sections=tuple(_sections(a)),
+        provenance=tuple(_provenance(a)),
+        samples=samples,
+        plain=plain_rows(samples),
+        has_inputs=any(row.input for row in samples.rows),
+        **_data(data),
     )
     return Page(html, data.beside)
+
+
+def made_from(template: str, **values: Any) -> str:
+    """Return a page made from a template; it has the style sheet, the script and the policy."""
+    own = {
+        "policy": policy(),
+        "style": Markup(_text("page.css")),
+        "script": Markup(_text("page.js")),
+    }
+    return _environment().get_template(template).render(**own, **values)
+
+
+def policy() -> str:
+    """Return the content security policy of every page: our own script, and nothing from afar."""
+    digest = b64encode(sha256(_text("page.js").encode()).digest()).decode()
+    return POLICY.format(script=f"sha256-{digest}")
 
 
 def _data(found: Embedded) -> dict[str, Any]:
@@ -111,9 +122,15 @@ def _sections(a: Assessment) -> Iterator[Section]:
     measured = list(measured_blocks(a, a))[1:]
     pictures = [scores_figure(a), trade_figure(a), slices_figure(a)]
     yield Section("measured", "What was measured", (*filter(None, pictures), *measured))
-    rungs = tuple(block for one in a.attempts for block in attempt_blocks(one, a.attempts))
+    why = {x.rung: tuple(why_blocks(x)) for x in a.attempts}
+    told = [block for rung, blocks in why.items() if blocks for block in _under(rung, blocks)]
+    if told:
+        yield Section("diagnosis", "Why a rung did not pass", tuple(told))
+    rungs = [
+        block for x in a.attempts for block in (*result_blocks(x, a.attempts), *race_blocks(x))
+    ]
     if rungs:
-        yield Section("rungs", "Rung by rung", rungs)
+        yield Section("rungs", "Rung by rung", tuple(rungs))
     ways = tuple(training_method_blocks(a))
     if ways:
         yield Section("training", "Which way of training", ways[1:])
@@ -122,6 +139,10 @@ def _sections(a: Assessment) -> Iterator[Section]:
         yield Section("cost", "Cost", costs)
     yield Section("rows", "The rows", tuple(data_blocks(a))[1:])
     yield Section("effort", "What the decision took", tuple(effort_blocks(a.effort)))
+
+
+def _under(title: str, blocks: tuple[Block, ...]) -> tuple[Block, ...]:
+    return (Heading(3, title), *blocks)
 
 
 def _provenance(a: Assessment) -> Iterator[Block]:
@@ -158,10 +179,17 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"kind": _kind, "coded": _coded, "drawn": _drawn, "numeric": _numeric}
+    made.filters |= {
+        "kind": _kind,
+        "coded": _coded,
+        "drawn": _drawn,
+        "numeric": _numeric,
+        "is_short": _is_short,
+    }
     return made
 
 
+@cache
 def _text(name: str) -> str:
     return (TEMPLATES / name).read_text(encoding="utf-8")
 
@@ -193,3 +221,8 @@ def _numeric(table: Table) -> Sequence[bool]:
 def _is_figure(said: Said) -> bool:
     figure = r"([-+]?[\d,.]+( (ms|s|min|USD))?|[–?]|)"
     return isinstance(said, str) and re.fullmatch(figure, said) is not None
+
+
+def _is_short(said: Said) -> bool:
+    """Tell whether a cell of a table stands on one line: a score with its interval does."""
+    return isinstance(said, str) and len(said) <= SHORT

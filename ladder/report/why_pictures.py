@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ladder.evidence import Attempt, ContextCosts, Diagnosis
-from ladder.figures import Bar, Rule, curve_svg, intervals_svg
+from ladder.figures import Bar, Mark, Rule, curve_svg, intervals_svg
 from ladder.report.blocks import Figure, tabled
 from ladder.wording import span
 
@@ -17,14 +17,14 @@ def ablations_figure(attempt: Attempt, found: Diagnosis) -> Figure:
     """
     own = attempt.measurement.score if attempt.measurement else None
     changed = sorted(found.ablations.items(), key=lambda item: -item[1].mean)
-    bars = [
-        Bar(name, one.mean, one.low, one.high, "good" if own and one.low > own.mean else "open")
-        for name, one in changed
-    ]
+    bars = []
+    for name, one in changed:
+        helps: Mark = "good" if own and one.low > own.mean else "reference"
+        bars.append(Bar(name, one.mean, one.low, one.high, helps))
     rows = [(name, span(one), str(one.n)) for name, one in changed]
     rules = [Rule(least, f"gate {least:g}") for least in _gate(attempt)]
     if own:
-        bars.append(Bar("as measured", own.mean, own.low, own.high, "reference"))
+        bars.append(Bar("as measured", own.mean, own.low, own.high, "reference", hollow=True))
         rows.append(("as measured", span(own), str(own.n)))
         rules.append(Rule(own.mean, "", dashed=True))
     return Figure(
