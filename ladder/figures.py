@@ -165,15 +165,15 @@ def trade_svg(
 
 
 def _label_spots(axes: Any, spots: Sequence[Spot], low: float, high: float) -> None:
-    """Write each system's name beside its mark, below one another where marks are near."""
+    """Write each system's name beside its mark, above one another where marks are near."""
     import math
 
     reach = math.log(high * 3.5 / (low / 2.2))
     placed: list[tuple[float, float]] = []
-    for spot in sorted(spots, key=lambda one: -one.mean):
+    for spot in sorted(spots, key=lambda one: one.mean):
         x, y = math.log(spot.milliseconds) / reach, spot.mean
-        while any(abs(x - other) < 0.3 and abs(y - above) < 0.075 for other, above in placed):
-            y -= 0.04
+        while any(abs(x - other) < 0.3 and abs(y - below) < 0.075 for other, below in placed):
+            y += 0.04
         placed.append((x, y))
         axes.annotate(
             spot.label, (spot.milliseconds, y), xytext=(10, 0), textcoords="offset points",
@@ -214,8 +214,8 @@ def curve_svg(
 def _gate_line(axes: Any, least: float) -> None:
     axes.axhline(least, color=INK, linewidth=1)
     axes.annotate(
-        f"gate {least:g}", (1, least), xycoords=("axes fraction", "data"), xytext=(0, 3),
-        textcoords="offset points", color=INK, fontsize=9, horizontalalignment="right",
+        f"gate {least:g}", (1, least), xycoords=("axes fraction", "data"), xytext=(4, 0),
+        textcoords="offset points", color=INK, fontsize=9, verticalalignment="center",
     )  # fmt: skip
 
 

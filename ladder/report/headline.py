@@ -15,8 +15,8 @@ from ladder.figures import Mark
 from ladder.report.causes import diagnosis_sentence
 from ladder.report.control import best_line, take_control
 from ladder.report.effort import in_all_of
-from ladder.report.reasons import attempt_reason
-from ladder.report.summary import usd
+from ladder.report.reasons import advice_lines, attempt_reason, why_withheld
+from ladder.report.summary import answer_sentence, usd
 from ladder.task import RUNGS, RungName
 from ladder.wording import span
 
@@ -26,6 +26,8 @@ CONFIRMED = {
     "undecided": "neither confirmed nor refuted",
     "none": "not confirmed: too many requests failed",
 }
+LONGEST_NOTE = 90
+"""Characters on a step of the ladder."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,24 @@ def verdict_words(a: Assessment) -> str:
     return f"No training: {found.rung} passes{leans}" if way == "none" else f"Train{leans}: {way}"
 
 
+def answer_words(a: Assessment) -> str:
+    """Return the sentence under those words: the answer, or why there is none."""
+    found = a.recommendation
+    if found.withheld:
+        why = why_withheld(a)
+        return f"{why[:1].upper()}{why[1:]}"
+    if found.rung is None and not found.control and not found.confirmed:
+        advice = next(advice_lines(found, a.attempts, a.control), None)
+        return advice or answer_sentence(a)
+    return answer_sentence(a)
+
+
+def stands(a: Assessment) -> bool:
+    """Tell whether there is an answer to act on: a rung, or the control."""
+    found = a.recommendation
+    return not found.withheld and (found.control or found.rung is not None)
+
+
 def facts(a: Assessment, due: str | None) -> Iterator[Fact]:
     """Yield the figures of the first screen; one that the run has not measured is left out.
 
@@ -78,7 +98,8 @@ def facts(a: Assessment, due: str | None) -> Iterator[Fact]:
     """
     yield from _how_sure(a)
     yield from _costs(a)
-    yield from _saved(a)
+    if stands(a):
+        yield from _saved(a)
     if due:
         yield Fact("Next check", due, "ladder revalidate")
 
@@ -151,7 +172,14 @@ def _step(attempt: Attempt, attempts: Sequence[Attempt], chosen: bool) -> Step:
     if chosen and candidate is not None:
         note = candidate.description
     score = span(m.score) if m else ""
-    return Step(attempt.rung, attempt.status, word, score, note, chosen)
+    return Step(attempt.rung, attempt.status, word, score, _short(note), chosen)
+
+
+def _short(note: str) -> str:
+    """Return a note as a step has room for it: the whole stands in the rung's own section."""
+    if len(note) <= LONGEST_NOTE:
+        return note
+    return f"{note[:LONGEST_NOTE].rpartition(' ')[0] or note[:LONGEST_NOTE]}…"
 
 
 def _why_left(a: Assessment, rung: RungName) -> str:

@@ -25,12 +25,19 @@ from ladder.report.blocks import Block, Bullets, Figure, Heading, Said, Table, t
 from ladder.report.cost import cost_blocks
 from ladder.report.data import data_blocks
 from ladder.report.effort import effort_blocks
-from ladder.report.headline import but_words, facts, steps, verdict_words
+from ladder.report.headline import (
+    answer_words,
+    but_words,
+    facts,
+    stands,
+    steps,
+    verdict_words,
+)
 from ladder.report.pictures import scores_figure, slices_figure, trade_figure
 from ladder.report.reasons import answer_reasons
 from ladder.report.samples import SIBLING, Embedded, Samples, embedded, plain_rows
 from ladder.report.sections import evidence_blocks, measured_blocks
-from ladder.report.summary import answer_sentence, price_words
+from ladder.report.summary import price_words
 from ladder.report.texts import each_text
 from ladder.report.training import training_method_blocks
 from ladder.wording import MOST_SAID, harmless
@@ -77,7 +84,8 @@ def as_page(assessment: Assessment, samples: Samples = NO_SAMPLES, due: str | No
         "page.html",
         a=a,
         verdict=verdict_words(a),
-        answer=answer_sentence(a),
+        answer=answer_words(a),
+        stands=stands(a),
         but=but_words(a),
         facts=tuple(facts(a, due)),
         steps=tuple(steps(a)),

@@ -19,7 +19,7 @@ def ablations_figure(attempt: Attempt, found: Diagnosis) -> Figure:
     changed = sorted(found.ablations.items(), key=lambda item: -item[1].mean)
     bars = []
     for name, one in changed:
-        helps: Mark = "good" if own and one.low > own.mean else "reference"
+        helps: Mark = "good" if own and one.low > own.high else "reference"
         bars.append(Bar(name, one.mean, one.low, one.high, helps))
     rows = [(name, span(one), str(one.n)) for name, one in changed]
     rules = [Rule(least, f"gate {least:g}") for least in _gate(attempt)]

@@ -169,7 +169,7 @@
     else if (!answer[2]) made.append(make("p", { class: "quiet" }, "an empty answer"));
     if (answer[3]) made.append(make("p", { class: "quiet" }, `cause: ${answer[3]}`));
     if (answer[4].length) {
-      const box = make("details", {}, make("summary", {}, `retrieved: ${answer[4].length}`));
+      const box = make("details", answer[4].length <= 2 ? { open: "" } : {}, make("summary", {}, `retrieved: ${answer[4].length}`));
       for (const place of answer[4]) {
         const [name, title, text] = data.texts[place];
         box.append(make("p", { class: "quiet" }, make("bdi", {}, title ? `${name}: ${title}` : name)), ...long(text));
