@@ -1,0 +1,249 @@
+"""report.html: what Markdown says, on one page that loads nothing and in which nothing acts."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from html import unescape
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+from examples import assessment, attempt, control, estimate, full_assessment, record
+from harmful import HOSTILE, acting
+
+from ladder.evidence import Assessment, Attempt, ContextCosts, Recommendation, TrainingMethod
+from ladder.report.headline import answer_words, facts, steps, verdict_words
+from ladder.report.markdown import as_markdown
+from ladder.report.page import as_page, policy
+from ladder.report.reading import read_assessment
+from ladder.report.samples import Answer, Row, Samples, shown
+from ladder.wording import harmless
+
+OLDER = Path(__file__).with_name("older")
+KILOBYTES = 400
+VOID = {"meta", "link", "br", "input"}
+FETCHING = ("src", "href", "action", "data", "poster", "srcset", "formaction", "ping", "xlink:href")
+
+
+class Seen(HTMLParser):
+    """What a browser makes of a page: its tags, and the text outside scripts and styles."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+        self.open: list[str] = []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag, "each element ends where it began"
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] not in ("script", "style"):
+            self.text.append(data)
+
+    def shown(self) -> str:
+        return " ".join(" ".join(self.text).split())
+
+
+SAMPLES = Samples(
+    ("prompt", "lora"),
+    (
+        Row("row-9", "which team?", ("the desk",), "kind", {
+            "prompt": Answer("the store", 0.0, "", "knowledge", (0,)),
+            "lora": Answer("the desk", 1.0, "", ""),
+        }),
+        Row("row-8", "and this?", ("the store",), "", {"prompt": Answer("", None, "boom", "")}),
+    ),
+    (("documents/d1", "A title", "what it says"),),
+)  # fmt: skip
+
+
+@cache
+def golden_page() -> str:
+    return as_page(full_assessment(), SAMPLES, "2027-02-27").html
+
+
+def cells(markdown: str) -> set[str]:
+    """Return every cell of every table of a report, as it reads."""
+    rows = [line for line in markdown.splitlines() if line.startswith("|") and "---" not in line]
+    found = {cell.strip() for row in rows for cell in re.split(r"(?<!\\)\|", row)[1:-1]}
+    return {re.sub(r"\*\*|`", "", unescape(cell)) for cell in found if cell}
+
+
+def test_what_stands_in_a_table_of_markdown_stands_on_the_page() -> None:
+    shown = Seen(golden_page()).shown()
+    missing = {cell for cell in cells(as_markdown(full_assessment())) if cell not in shown}
+    assert not missing
+
+
+def test_every_sentence_of_markdown_stands_on_the_page() -> None:
+    shown = Seen(golden_page()).shown().replace(" ", "")
+    left_out = ("# ", "## ", "> ", "|", "![", "<", "Answer:", "ladder 9.9", "Machine:", "Versions:",
+                "Task 0123")  # fmt: skip
+    for line in as_markdown(full_assessment()).splitlines():
+        said = re.sub(r"^(- |### )|\*\*|`", "", unescape(line)).replace(" ", "")
+        assert line.startswith(left_out) or said in shown, line
+
+
+def test_the_first_screen_says_question_answer_certainty_cost_saving_and_next_check() -> None:
+    header = golden_page().split("<header")[1].split("</header>")[0]
+    said = Seen(f"<header{header}</header>").shown()
+    for words in (
+        "Sort the mail.", "Do we need to fine-tune?", "Train: preference.",
+        "lora (best lora), confirmed on 150 held-out test examples", "0.84 (0.79–0.89)",
+        "the gate asks for 0.8", "4.21 USD", "at 100,000 requests", "0.0421 USD",
+        "built once for 0.2500 USD", "12 % of tokens", "140,000 instead of 160,000 or more",
+        "not trained: distill", "2027-02-27",
+    ):  # fmt: skip
+        assert words in said, words
+
+
+def test_provenance_has_whole_digests_versions_machine_seed_and_prices() -> None:
+    section = golden_page().split('<section aria-labelledby="provenance">')[1]
+    said = Seen(f"<section>{section.split('</section>')[0]}</section>").text
+    for words in ("0123456789abcdef0123", "fedcba9876543210fedc", "77", "a fast one", "3.11.9",
+                  "the price list, no date given", "bundled:m", "task.yaml"):  # fmt: skip
+        assert words in said, words
+
+
+def test_the_page_loads_nothing_and_allows_nothing() -> None:
+    page = golden_page()
+    seen = Seen(page)
+    addresses = [
+        str(value) for _, attrs in seen.tags for name, value in attrs.items() if name in FETCHING
+    ]
+    assert addresses
+    assert all(address.startswith(("#", "data:,")) for address in addresses), addresses
+    assert not re.search(r"https?://|//[a-z]+\.|@import|url\((?!#)", page)
+    [meta] = [attrs for tag, attrs in seen.tags if attrs.get("http-equiv")]
+    assert meta["content"] == policy()
+    assert "default-src 'none'" in policy()
+    assert "unsafe-inline" not in policy().split("script-src")[1].split(";")[0]
+    handlers = [name for _, attrs in seen.tags for name in attrs if name.startswith("on")]
+    assert not handlers
+
+
+def test_every_picture_is_named_and_has_its_figures_as_a_table() -> None:
+    page = golden_page()
+    figures = page.split("<figure>")[1:]
+    assert len(figures) == 5  # scores, latency, kinds of row, ablations, break-even
+    for figure in (part.split("</figure>")[0] for part in figures):
+        caption = figure.split("<figcaption>")[1].split("</figcaption>")[0]
+        assert figure.count(f'role="img" aria-label="{caption}"') == 2  # for a screen, a telephone
+        assert "<table>" in figure
+        assert "var(--ink" in figure
+    ids = re.findall(r'\bid="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+    targets = re.findall(r'href="#([^"/]+)"', page)
+    assert set(targets) <= set(ids)
+
+
+def test_the_page_is_small() -> None:
+    assert len(golden_page().encode()) < 1000 * KILOBYTES
+    assert golden_page() == as_page(full_assessment(), SAMPLES, "2027-02-27").html
+
+
+def test_an_older_run_without_examples_is_a_page_without_a_browser_of_them() -> None:
+    found, _ = read_assessment(OLDER)
+    page = as_page(found).html
+    assert "No training: rag passes" in page or "rag passes" in page
+    for absent in ('id="samples"', "samples-data", "#samples", "<script>"):
+        assert absent not in page
+    Seen(page)
+
+
+def test_no_text_of_a_record_acts() -> None:
+    planted = f"<script>alert(1)</script>\"'><img src=x onerror=alert(1)> {HOSTILE}"
+    hostile = full_assessment().but(
+        task=record(name=planted, goal=planted, source=planted, base=planted),
+        control=control(planted),
+        hardware={planted: planted},
+        attempts=(attempt("prompt", "fail", reason=planted),),
+    )
+    shown_text = shown(planted)
+    row = Row(harmless(planted), shown_text, (shown_text,), harmless(planted), {
+        "prompt": Answer(shown_text, 0.0, harmless(planted), "", (0,)),
+    })  # fmt: skip
+    samples = Samples(("prompt",), (row,), ((harmless(planted), harmless(planted), shown_text),))
+    page = as_page(hostile, samples).html
+    seen = Seen(page)
+    assert {tag for tag, _ in seen.tags} <= {tag for tag, _ in Seen(golden_page()).tags}
+    assert seen.shown().count("alert(1)") > 10
+    assert not any(key.startswith("on") for _, attrs in seen.tags for key in attrs)
+    assert not acting(page)
+
+
+def none_passed(**more: Any) -> Assessment:
+    found = {"rung": None, "description": "none of the rungs", **more}
+    return assessment(recommendation=Recommendation.model_validate(found))
+
+
+def test_the_few_words_for_each_kind_of_answer() -> None:
+    no_training = TrainingMethod(name="none", chosen=True, ground="untrained rung chosen")
+    base = assessment()
+    judged = control().but(judged="nearest example")
+    assert verdict_words(base) == "lora passes"
+    assert verdict_words(none_passed(withheld=True)) == "No verdict"
+    assert verdict_words(none_passed(advice="stronger base")) == "Nothing here passes"
+    assert answer_words(none_passed(advice="stronger base")).startswith("No rung passes this gate")
+    at_control = none_passed(control=True, description="nearest example").but(control=judged)
+    assert verdict_words(at_control) == "No training, and no language model"
+    advice = base.recommendation.but(training_methods=(no_training,), leans_to_pass=True)
+    assert verdict_words(base.but(recommendation=advice)) == (
+        "No training: lora passes, by the estimate"
+    )
+    stopped = none_passed(withheld=True).but(stopped="the server is down")
+    assert answer_words(stopped) == "The server is down"
+    assert "Saved" not in {fact.name for fact in facts(stopped, None)}
+
+
+def test_the_ladder_shows_where_the_climb_stopped_and_why() -> None:
+    drawn = {step.name: step for step in steps(assessment())}
+    assert list(drawn) == ["control", "prompt", "rag", "lora", "distill"]
+    assert drawn["prompt"].state == "failed"
+    assert drawn["prompt"].note.startswith("6 of 10 misses")
+    assert drawn["rag"].note == "no documents are given"
+    assert drawn["lora"].chosen
+    assert drawn["distill"].word == "not climbed"
+    assert drawn["distill"].note == "not needed: lora passes"
+    left = none_passed(advice="climb on", not_measured=("distill",))
+    assert [step.note for step in steps(left)][-1] == "left out by `rungs:` or --until"
+    long = Attempt(rung="prompt", status="skipped", reason="word " * 100)
+    note = next(step.note for step in steps(assessment(attempts=(long,))) if step.name == "prompt")
+    assert len(note) <= 91
+    assert note.endswith("word…")
+
+
+def test_what_a_run_has_not_measured_has_no_section() -> None:
+    bare = none_passed(withheld=True).but(attempts=(), control=None, economics=None)
+    page = as_page(bare).html
+    Seen(page)
+    assert "<figure>" not in page
+    titles = re.findall(r"<h2[^>]*>([^<]+)</h2>", page)
+    assert titles == [
+        "The climb", "What was measured", "The rows", "What the decision took", "Provenance",
+    ]  # fmt: skip
+
+
+def test_the_curve_of_context_is_drawn_where_it_was_measured() -> None:
+    one = estimate(0.6, 40)
+    same = {"other": "x", "difference": 0.1, "low": 0, "high": 0.2, "n": 9, "p_value": 0.1,
+            "claim": "better"}  # fmt: skip
+    costs = ContextCosts.model_validate(
+        {"rows": 40, "texts": 4, "curve": {1: one, 4: one}, "knee": 1, "alone": one, "split": {},
+         "length": same, "distraction": same, "position": same}
+    )  # fmt: skip
+    page = as_page(assessment(attempts=(attempt("rag", "fail", context=costs),))).html
+    assert "Score over texts in context; filled: 1, the fewest that do as well as any" in page
+    assert "texts in context</text>" in page
