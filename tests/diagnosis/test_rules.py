@@ -97,13 +97,13 @@ def test_latency_alone_points_at_a_smaller_model():
     assert [cause.name for cause in found.causes] == ["latency"]
 
 
-def test_fifty_misses_of_one_cause_are_not_called_skill_as_well():
-    """A cause lists at most 20 rows; those it leaves out are explained all the same."""
-    found = diagnose("prompt", verdict(), given(scores(0, 50), scores(50, 0), None), 0.8, 0.95)
+def test_many_misses_of_one_cause_are_not_called_skill_as_well():
+    """A cause lists at most 1,000 rows; those it leaves out are explained all the same."""
+    found = diagnose("prompt", verdict(), given(scores(0, 1200), scores(1200, 0), None), 0.8, 0.95)
     assert [cause.name for cause in found.causes] == ["format"]
     assert found.causes[0].share == 1
-    assert len(found.causes[0].sample_ids) == 20
-    ablations = given(scores(0, 50), scores(0, 50), scores(50, 0))
+    assert len(found.causes[0].sample_ids) == 1000
+    ablations = given(scores(0, 1200), scores(0, 1200), scores(1200, 0))
     found = diagnose("prompt", verdict(), ablations, 0.8, 0.95)
     assert [cause.name for cause in found.causes] == ["knowledge"]
 

@@ -122,7 +122,7 @@
     more.addEventListener("click", () => {
       fill(full);
       more.replaceWith(make("p", { class: "quiet" }, size > full.length
-        ? `Cut after ${number(full.length)} of ${number(size)} characters; the rest stands in samples.jsonl of the run.` : ""));
+        ? `This is its beginning: it has ${number(size)} characters, and the rest stands in samples.jsonl of the run.` : ""));
     });
     return [box, more];
   };
