@@ -1,7 +1,7 @@
 """Screens of report.html in a real Chromium, to be looked at; and those that the docs show.
 
-    python benchmarks/screens.py RUN [RUN ...] --into FOLDER   # each at three widths, dark, print
-    python benchmarks/screens.py --docs R2 R3                  # the pictures in docs/, from two runs
+    python benchmarks/screens.py RUN [RUN ...] --into FOLDER  # at three widths, dark, on paper
+    python benchmarks/screens.py --docs R2 R3                 # the pictures in docs/, of two runs
 
 A run is the folder that `ladder assess` wrote. Its page is made anew, so that an old run shows
 today's page. Needs playwright and a Chromium on the PATH; nothing is fetched.

@@ -307,7 +307,10 @@ def report(
         if markdown:
             typer.echo(as_markdown(found))
         else:
-            write_page(folder, found)
+            try:
+                write_page(folder, found)
+            except (LadderError, OSError) as error:  # the run is shown all the same
+                _say(f"The page is not written anew: {error}")
             show(found, folder, Console())
 
 

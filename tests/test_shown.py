@@ -105,6 +105,10 @@ def written(run: Path) -> None:
     known = ("What was measured", "prompt: ", "rag: ", "The rows", "Cost", "Evidence", "planted",
              "Which way of training")  # fmt: skip
     assert all(heading.startswith(known) for heading in headings(report)), headings(report)
+    page = (run / "report.html").read_text()
+    assert not acting(page)
+    assert page.lower().count("<script") == 2  # the samples, and what shows them
+    assert not re.search(r"<(img|iframe|a [^>]*href=\"[^#])", page)
     files = [path for path in run.rglob("*") if path.suffix in (".json", ".jsonl", ".yaml", ".svg")]
     assert files
     for path in files:

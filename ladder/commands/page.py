@@ -8,10 +8,8 @@ from ladder.errors import LadderError
 from ladder.evidence import Assessment
 from ladder.files import write_whole
 from ladder.lifecycle.plan import PLAN, load_plan
-from ladder.report.page import as_page
+from ladder.report.page import PAGE, as_page
 from ladder.report.samples import SIBLING, read_samples
-
-PAGE = "report.html"
 
 
 def write_page(folder: Path, assessment: Assessment) -> Path:

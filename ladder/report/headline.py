@@ -101,7 +101,7 @@ def facts(a: Assessment, due: str | None) -> Iterator[Fact]:
     if stands(a):
         yield from _saved(a)
     if due:
-        yield Fact("Next check", due, "ladder revalidate")
+        yield Fact("Next check", due, "`ladder revalidate` measures the answer again")
 
 
 def _how_sure(a: Assessment) -> Iterator[Fact]:

@@ -42,6 +42,7 @@ from ladder.report.texts import each_text
 from ladder.report.training import training_method_blocks
 from ladder.wording import MOST_SAID, harmless
 
+PAGE = "report.html"
 TEMPLATES = Path(__file__).with_name("templates")
 NO_SAMPLES = Samples()
 SHORT = 24

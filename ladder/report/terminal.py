@@ -13,6 +13,7 @@ from rich.text import Text
 from ladder.evidence import Assessment
 from ladder.report.control import control_sentence, take_control
 from ladder.report.effort import effort_in_short
+from ladder.report.page import PAGE
 from ladder.report.reasons import answer_reasons, openings_sentence
 from ladder.report.summary import answer_line, assumed, table_rows
 from ladder.report.texts import each_text
@@ -43,10 +44,17 @@ def show(assessment: Assessment, folder: Path, console: Console) -> None:
     if failed:
         told = "left out, none counts as wrong"
         console.print(Text(f"requests that failed: {counted(failed)}; {told}"))
-    console.print(Text(f"report {harmless(str(folder / 'report.md'))}"), soft_wrap=True)
-    console.print(Text(f"page   {harmless(str(folder / 'report.html'))}"), soft_wrap=True)
+    for name, place in _places(assessment, folder):
+        console.print(Text(f"{name:<6} {harmless(str(place))}"), soft_wrap=True)
+
+
+def _places(assessment: Assessment, folder: Path) -> Iterator[tuple[str, Path]]:
+    """Yield the files that the run left, by what they are."""
+    yield "report", folder / "report.md"
+    if (folder / PAGE).is_file():
+        yield "page", folder / PAGE
     if assessment.plan:
-        console.print(Text(f"plan   {harmless(str(folder / assessment.plan))}"), soft_wrap=True)
+        yield "plan", folder / assessment.plan
 
 
 def _notes(a: Assessment) -> Iterator[str]:
