@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import chdir
@@ -21,11 +22,12 @@ PLAUSIBLE = 1e4
 """Times the task's volume, up to which a picture reaches for a break-even or a further machine."""
 POINTS = 600
 """Volumes at which a bill is drawn: whole machines make steps."""
-INK, FAINT = "#1b1f24", "#767b82"
+INK, FAINT, PAPER = "#1b1f24", "#767b82", "#fffffe"
 CHOSEN, GOOD, BAD, OPEN = "#0b6e63", "#0b6e64", "#a63d2f", "#8a6100"
 STYLED = {
     INK: "--ink",
     FAINT: "--faint",
+    PAPER: "--paper",
     CHOSEN: "--accent",
     GOOD: "--good",
     BAD: "--bad",
@@ -133,13 +135,9 @@ def trade_svg(
     figure, axes = _figure((width, 3.6))
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    costs = [spot.usd_per_1k for spot in spots if spot.usd_per_1k]
-    spread = max(costs, default=1) / min(costs, default=1)
-    for spot in spots:
+    sizes = _sizes(spots)
+    for spot, size in zip(spots, sizes, strict=True):
         colour = _MARKS[spot.mark]
-        size = 8.0
-        if spot.usd_per_1k and spread > LEAST_SPREAD:  # the area grows with the cost
-            size = 5 + 13 * (spot.usd_per_1k / max(costs)) ** 0.5
         at = [spot.milliseconds] * 2
         axes.plot(at, [spot.low, spot.high], color=colour, linewidth=1.5)
         axes.plot(at[:1], [spot.mean], "o", color=colour, markersize=size)
@@ -148,7 +146,7 @@ def trade_svg(
     low, high = min(low, most_ms or low), max(high, most_ms or high)
     axes.set_xlim(low / 2.2, high * 3.5)
     axes.set_ylim(-0.04, 1.08)
-    _label_spots(axes, spots, low, high)
+    _label_spots(axes, spots, sizes, (low / 2.2, high * 3.5))
     _gate_line(axes, least)
     if most_ms is not None:
         axes.axvline(most_ms, color=INK, linewidth=1)
@@ -164,20 +162,29 @@ def trade_svg(
     return _as_svg(figure)
 
 
-def _label_spots(axes: Any, spots: Sequence[Spot], low: float, high: float) -> None:
-    """Write each system's name beside its mark, above one another where marks are near."""
-    import math
+def _sizes(spots: Sequence[Spot]) -> list[float]:
+    """Return the diameter of each mark: its area grows with the cost, where costs differ."""
+    costs = [spot.usd_per_1k for spot in spots if spot.usd_per_1k]
+    if not costs or max(costs) < LEAST_SPREAD * min(costs):
+        return [8.0] * len(spots)
+    return [5 + 13 * ((spot.usd_per_1k or 0) / max(costs)) ** 0.5 for spot in spots]
 
-    reach = math.log(high * 3.5 / (low / 2.2))
+
+def _label_spots(
+    axes: Any, spots: Sequence[Spot], sizes: Sequence[float], ends: tuple[float, float]
+) -> None:
+    """Write each system's name beside its mark, above one another where marks are near."""
+    reach = math.log(ends[1] / ends[0])
     placed: list[tuple[float, float]] = []
-    for spot in sorted(spots, key=lambda one: one.mean):
+    for spot, size in sorted(zip(spots, sizes, strict=True), key=lambda each: each[0].mean):
         x, y = math.log(spot.milliseconds) / reach, spot.mean
         while any(abs(x - other) < 0.3 and abs(y - below) < 0.075 for other, below in placed):
             y += 0.04
         placed.append((x, y))
         axes.annotate(
-            spot.label, (spot.milliseconds, y), xytext=(10, 0), textcoords="offset points",
-            color=INK, fontsize=9, verticalalignment="center", parse_math=False,
+            spot.label, (spot.milliseconds, y), xytext=(6 + size / 2, 0), color=INK, fontsize=9,
+            textcoords="offset points", verticalalignment="center", parse_math=False,
+            bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 1},
         )  # fmt: skip
 
 

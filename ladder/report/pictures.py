@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ladder.evidence import Assessment, Estimate
-from ladder.figures import Bar, Rule, Spot, intervals_svg, trade_svg
+from ladder.figures import NARROW, Bar, Rule, Spot, intervals_svg, trade_svg
 from ladder.report.blocks import Figure, tabled
 from ladder.report.control import best_line
 from ladder.report.headline import Step, mark_of, steps
 from ladder.report.summary import usd
 from ladder.wording import span
 
-MOST_SLICES = 12
-"""Kinds of row in one picture: those with most rows; the table has all."""
-LONGEST_LABEL = 34
+MOST_BARS = 24
+"""In the picture of kinds of row: those with most rows; the table has all."""
+LONGEST_LABEL = 24
 """Characters."""
 
 
@@ -55,7 +56,7 @@ def trade_figure(a: Assessment) -> Figure | None:
     most_ms = float(most) if most is not None else None
     return Figure(
         "Score over p95 latency, with USD per 1,000 requests: up and to the left is better",
-        lambda width: trade_svg(spots, _least(a), most_ms, width),
+        lambda width: trade_svg(_named(spots, width), _least(a), most_ms, width),
         tabled(("system", "score", "p95", "$ per 1k"), *rows),
     )
 
@@ -70,7 +71,7 @@ def slices_figure(a: Assessment) -> Figure | None:
     for _, m in measured:
         for kind, score in m.slices.items():
             sizes[kind] = max(sizes.get(kind, 0), score.n)
-    shown = sorted(sizes, key=lambda kind: -sizes[kind])[:MOST_SLICES]
+    shown = sorted(sizes, key=lambda kind: -sizes[kind])[: max(1, MOST_BARS // len(measured))]
     bars, rows = [], []
     for kind in sizes:
         for attempt, m in measured:
@@ -79,7 +80,8 @@ def slices_figure(a: Assessment) -> Figure | None:
                 continue
             rows.append((kind, attempt.rung, span(found), str(found.n)))
             if kind in shown and found.n:
-                bars.append(_bar(f"{kind} · {attempt.rung}", found, stepped[attempt.rung]))
+                label = f"{_short(kind)} · {attempt.rung}"
+                bars.append(_bar(label, found, stepped[attempt.rung]))
     least = _least(a)
     return Figure(
         "Score by kind of row",
@@ -107,8 +109,7 @@ def _latency_and_cost(a: Assessment, step: Step) -> tuple[float | None, float | 
 
 
 def _bar(label: str, score: Estimate, step: Step) -> Bar:
-    short = label if len(label) <= LONGEST_LABEL else f"{label[: LONGEST_LABEL - 1]}…"
-    return Bar(short, score.mean, score.low, score.high, mark_of(step))
+    return Bar(label, score.mean, score.low, score.high, mark_of(step))
 
 
 def _least(a: Assessment) -> float:
@@ -117,3 +118,14 @@ def _least(a: Assessment) -> float:
 
 def _confidence(a: Assessment) -> float:
     return 100 * float(a.task.gate["confidence"] or 0)
+
+
+def _short(kind: str) -> str:
+    return kind if len(kind) <= LONGEST_LABEL else f"{kind[: LONGEST_LABEL - 1]}…"
+
+
+def _named(spots: Sequence[Spot], width: float) -> list[Spot]:
+    """Return systems with as much of a label as a picture has room for: the table has the rest."""
+    if width > NARROW:
+        return list(spots)
+    return [replace(spot, label=spot.label.partition(",")[0]) for spot in spots]
