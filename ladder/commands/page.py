@@ -8,8 +8,10 @@ from ladder.errors import LadderError
 from ladder.evidence import Assessment
 from ladder.files import write_whole
 from ladder.lifecycle.plan import PLAN, load_plan
+from ladder.report.headline import NextCheck
 from ladder.report.page import PAGE, as_page
 from ladder.report.samples import SIBLING, read_samples
+from ladder.wording import MOST_SHOWN, harmless
 
 
 def write_page(folder: Path, assessment: Assessment) -> Path:
@@ -36,11 +38,15 @@ def write_page(folder: Path, assessment: Assessment) -> Path:
     return path
 
 
-def next_check(folder: Path, assessment: Assessment) -> str | None:
-    """Return the day on which the answer is to be measured again; None without a plan."""
+def next_check(folder: Path, assessment: Assessment) -> NextCheck | None:
+    """Return when the answer is to be measured again; None without a plan."""
     if not assessment.plan:
         return None
     try:
-        return next(iter(load_plan(folder / PLAN).due), None)
-    except LadderError:  # the page is of the record: a plan that was moved takes one line from it
+        plan = load_plan(folder / PLAN)
+    except LadderError:  # the page is of the record: a plan that was moved takes a part from it
         return None
+    if not plan.due:
+        return None
+    triggers = tuple(harmless(trigger, MOST_SHOWN) for trigger in plan.triggers)
+    return NextCheck(harmless(plan.due[0], MOST_SHOWN), plan.every_days, triggers)

@@ -68,7 +68,7 @@ class Shelf:
         try:
             return run_line(_read(run), address)
         except LadderError as error:
-            return broken_line(name, address, str(error))
+            return broken_line(name, address, str(error).replace(f"{run}/", ""))
 
     def page(self, run: Path) -> Page:
         """Return the page of a run.

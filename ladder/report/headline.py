@@ -39,6 +39,17 @@ class Fact:
     note: str
 
 
+@dataclass(frozen=True)
+class NextCheck:
+    """When the answer is measured again, by its plan."""
+
+    day: str
+    """ISO 8601."""
+    every_days: int
+    triggers: tuple[str, ...] = ()
+    """What calls for a check before that day."""
+
+
 State = Literal["passed", "failed", "undecided", "skipped", "no verdict", "reference", "left"]
 """Of a step: as of an attempt; `reference`: the control; `left`: not climbed to."""
 
@@ -89,19 +100,19 @@ def stands(a: Assessment) -> bool:
     return not found.withheld and (found.control or found.rung is not None)
 
 
-def facts(a: Assessment, due: str | None) -> Iterator[Fact]:
+def facts(a: Assessment, check: NextCheck | None) -> Iterator[Fact]:
     """Yield the figures of the first screen; one that the run has not measured is left out.
 
     Args:
         a: the assessment.
-        due: the day of the next check (ISO 8601).
+        check: the next one; None: there is no plan.
     """
     yield from _how_sure(a)
     yield from _costs(a)
     if stands(a):
         yield from _saved(a)
-    if due:
-        yield Fact("Next check", due, "`ladder revalidate` measures the answer again")
+    if check:
+        yield Fact("Next check", check.day, f"and every {check.every_days} days")
 
 
 def _how_sure(a: Assessment) -> Iterator[Fact]:

@@ -21,11 +21,12 @@ from markupsafe import Markup, escape
 from ladder.evidence import Assessment
 from ladder.figures import NARROW, WIDE, in_page
 from ladder.report.attempt import race_blocks, result_blocks, why_blocks
-from ladder.report.blocks import Block, Bullets, Figure, Heading, Said, Table, tabled
+from ladder.report.blocks import Block, Bullets, Figure, Heading, Said, Table, say, tabled
 from ladder.report.cost import cost_blocks
 from ladder.report.data import data_blocks
 from ladder.report.effort import effort_blocks
 from ladder.report.headline import (
+    NextCheck,
     answer_words,
     but_words,
     facts,
@@ -71,13 +72,15 @@ class Page:
     beside: str | None
 
 
-def as_page(assessment: Assessment, samples: Samples = NO_SAMPLES, due: str | None = None) -> Page:
+def as_page(
+    assessment: Assessment, samples: Samples = NO_SAMPLES, check: NextCheck | None = None
+) -> Page:
     """Return the report as a page.
 
     Args:
         assessment: as it was read.
         samples: the examples that its rungs were measured on.
-        due: the day of the next check (ISO 8601), where there is a plan.
+        check: when the answer is measured again, where there is a plan.
     """
     a = each_text(assessment, partial(harmless, most=MOST_SAID))
     data = embedded(samples)
@@ -88,10 +91,11 @@ def as_page(assessment: Assessment, samples: Samples = NO_SAMPLES, due: str | No
         answer=answer_words(a),
         stands=stands(a),
         but=but_words(a),
-        facts=tuple(facts(a, due)),
+        facts=tuple(facts(a, check)),
         steps=tuple(steps(a)),
         reasons=Bullets(tuple(answer_reasons(a))),
         sections=tuple(_sections(a)),
+        next_blocks=tuple(_next_blocks(a, check)),
         provenance=tuple(_provenance(a)),
         samples=samples,
         plain=plain_rows(samples),
@@ -154,9 +158,16 @@ def _under(title: str, blocks: tuple[Block, ...]) -> tuple[Block, ...]:
     return (Heading(3, title), *blocks)
 
 
+def _next_blocks(a: Assessment, check: NextCheck | None) -> Iterator[Block]:
+    """Yield when the answer is measured again, and by which command."""
+    yield from tuple(evidence_blocks(a, a.plan))[2:]
+    if check:
+        yield say(f"Due on {check.day}, then every {check.every_days} days; before that, when:")
+        yield Bullets(check.triggers)
+
+
 def _provenance(a: Assessment) -> Iterator[Block]:
     """Yield everything that the figures rest on, with whole digests."""
-    yield from tuple(evidence_blocks(a, a.plan))[2:]
     prices = {
         f"price of {x.rung}": price_words(x.measurement.cost_basis)
         for x in a.attempts

@@ -6,9 +6,13 @@ import json
 import shutil
 from pathlib import Path
 
+import yaml
 from conftest import ROOT
+from examples import estimate
 
 from ladder.commands.page import next_check, write_page
+from ladder.evidence import Baseline, RevalidationPlan
+from ladder.report.headline import NextCheck
 from ladder.report.reading import read_assessment
 from ladder.report.samples import SIBLING
 
@@ -38,6 +42,15 @@ def test_the_next_check_is_the_plan_s_first_day(tmp_path):
     assert next_check(run, found) is None, "the plan was moved away"
     (run / "revalidation.yaml").write_text("no plan")
     assert next_check(run, found) is None
+    plan = RevalidationPlan(
+        task="task.yaml", data_root=None, created=found.created, gate={}, pinned={}, every_days=91,
+        baseline=Baseline(gate_rows=estimate(0.9), sealed_rows=None, cost_usd_per_1k=None,
+                          latency_ms=None, hardware={}),
+        control="majority", due=("2027-02-27", "2027-05-29"), triggers=("it \u202echanges",),
+        command="ladder revalidate revalidation.yaml",
+    )  # fmt: skip
+    (run / "revalidation.yaml").write_text(yaml.safe_dump(plan.model_dump(mode="json")))
+    assert next_check(run, found) == NextCheck("2027-02-27", 91, ("it \\u202echanges",))
 
 
 def test_a_page_that_cannot_be_written_is_told_and_the_run_is_shown(ladder, tmp_path):

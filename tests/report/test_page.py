@@ -13,7 +13,7 @@ from examples import assessment, attempt, control, estimate, full_assessment, re
 from harmful import HOSTILE, acting
 
 from ladder.evidence import Assessment, Attempt, ContextCosts, Recommendation, TrainingMethod
-from ladder.report.headline import answer_words, facts, steps, verdict_words
+from ladder.report.headline import NextCheck, answer_words, facts, steps, verdict_words
 from ladder.report.markdown import as_markdown
 from ladder.report.page import as_page, policy
 from ladder.report.reading import read_assessment
@@ -68,10 +68,12 @@ SAMPLES = Samples(
     (("documents/d1", "A title", "what it says"),),
 )  # fmt: skip
 
+NEXT = NextCheck("2027-02-27", 91, ("the documents are replaced",))
+
 
 @cache
 def golden_page() -> str:
-    return as_page(full_assessment(), SAMPLES, "2027-02-27").html
+    return as_page(full_assessment(), SAMPLES, NEXT).html
 
 
 def cells(markdown: str) -> set[str]:
@@ -104,8 +106,15 @@ def test_the_first_screen_says_question_answer_certainty_cost_saving_and_next_ch
         "lora (best lora), confirmed on 150 held-out test examples", "0.84 (0.79–0.89)",
         "the gate asks for 0.8", "4.21 USD", "at 100,000 requests", "0.0421 USD",
         "built once for 0.2500 USD", "12 % of tokens", "140,000 instead of 160,000 or more",
-        "not trained: distill", "2027-02-27",
+        "not trained: distill", "2027-02-27", "and every 91 days",
     ):  # fmt: skip
+        assert words in said, words
+
+
+def test_the_next_check_has_its_day_its_command_and_what_calls_for_it_sooner() -> None:
+    section = golden_page().split('<section aria-labelledby="next">')[1].split("</section>")[0]
+    said = Seen(f"<section>{section}</section>").shown()
+    for words in ("2027-02-27", "91 days", "the documents are replaced", "ladder revalidate"):
         assert words in said, words
 
 
@@ -151,7 +160,7 @@ def test_every_picture_is_named_and_has_its_figures_as_a_table() -> None:
 
 def test_the_page_is_small() -> None:
     assert len(golden_page().encode()) < 1000 * KILOBYTES
-    assert golden_page() == as_page(full_assessment(), SAMPLES, "2027-02-27").html
+    assert golden_page() == as_page(full_assessment(), SAMPLES, NEXT).html
 
 
 def test_an_older_run_without_examples_is_a_page_without_a_browser_of_them() -> None:
@@ -232,7 +241,8 @@ def test_what_a_run_has_not_measured_has_no_section() -> None:
     assert "<figure>" not in page
     titles = re.findall(r"<h2[^>]*>([^<]+)</h2>", page)
     assert titles == [
-        "The climb", "What was measured", "The rows", "What the decision took", "Provenance",
+        "The climb", "What was measured", "The rows", "What the decision took",
+        "The next check", "Provenance",
     ]  # fmt: skip
 
 

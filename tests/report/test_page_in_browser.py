@@ -13,6 +13,7 @@ from examples import assessment, attempt, failed, full_assessment
 from harmful import HOSTILE
 
 from ladder.evidence import Assessment
+from ladder.report.headline import NextCheck
 from ladder.report.page import as_page
 from ladder.report.runs import run_line, runs_page
 from ladder.report.samples import SIBLING, read_samples
@@ -83,7 +84,7 @@ def two_rungs() -> Assessment:
 
 
 def page_of(folder: Path, found: Assessment) -> Path:
-    made = as_page(found, read_samples(folder, found), "2027-02-27")
+    made = as_page(found, read_samples(folder, found), NextCheck("2027-02-27", 91))
     path = folder / "report.html"
     path.write_text(made.html)
     if made.beside is not None:
