@@ -1,4 +1,4 @@
-"""report.html of a run: made from its record, its examples and its plan."""
+"""report.html and the brief of a run: made from its record, its examples and its plan."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from ladder.errors import LadderError
 from ladder.evidence import Assessment
 from ladder.files import write_whole
 from ladder.lifecycle.plan import PLAN, load_plan
+from ladder.report.brief import BRIEF, as_brief, as_brief_page
 from ladder.report.headline import NextCheck
 from ladder.report.page import PAGE, as_page
 from ladder.report.samples import SIBLING, read_samples
@@ -15,7 +16,7 @@ from ladder.wording import MOST_SHOWN, harmless
 
 
 def write_page(folder: Path, assessment: Assessment) -> Path:
-    """Write the page of a run, and the file of examples beside it where they are too many.
+    """Write the page of a run and its brief, and the file of examples where they are too many.
 
     Args:
         folder: of the run.
@@ -28,13 +29,16 @@ def write_page(folder: Path, assessment: Assessment) -> Path:
         DataError: the examples of the run are damaged.
         OSError: the folder cannot be written to.
     """
-    page = as_page(assessment, read_samples(folder, assessment), next_check(folder, assessment))
+    check = next_check(folder, assessment)
+    page = as_page(assessment, read_samples(folder, assessment), check)
     path, beside = folder / PAGE, folder / SIBLING
     if page.beside is not None:
         write_whole(beside, page.beside)
     else:
         beside.unlink(missing_ok=True)
     write_whole(path, page.html)
+    write_whole(folder / BRIEF, as_brief_page(assessment, check))
+    write_whole((folder / BRIEF).with_suffix(".md"), as_brief(assessment, check))
     return path
 
 

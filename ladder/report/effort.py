@@ -48,8 +48,8 @@ def effort_blocks(effort: Effort) -> Iterator[Block]:
         yield tabled(("for", "calls", "tokens"), *rows, in_all)
     if effort.plans:
         yield say(
-            "Other plans for the same decision take at least (a rung that was not climbed is",
-            "counted with its eval examples alone):",
+            "Other plans for the same decision take at least (a rung that was not climbed counts",
+            "nothing, and what hangs on a verdict is left out):",
         )
         plans = ((PLANS[name], *_figures(asked)) for name, asked in effort.plans.items())
         yield tabled(("plan", "calls", "tokens"), *plans)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from ladder.evidence import Assessment
 from ladder.report.attempt import attempt_blocks
@@ -32,7 +32,11 @@ from ladder.wording import code, in_markdown
 
 def as_markdown(assessment: Assessment) -> str:
     """Return the report. Every text of the record is escaped here, once, whoever wrote it."""
-    blocks = _blocks(each_text(assessment, in_markdown), assessment)
+    return markdown(_blocks(each_text(assessment, in_markdown), assessment))
+
+
+def markdown(blocks: Iterable[Block]) -> str:
+    """Return blocks as Markdown."""
     return "\n\n".join(text for block in blocks if (text := _written(block))) + "\n"
 
 

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ladder.evidence import Assessment
+from ladder.report.brief import BRIEF
 from ladder.report.control import control_sentence, take_control
 from ladder.report.effort import effort_in_short
 from ladder.report.page import PAGE
@@ -53,6 +54,8 @@ def _places(assessment: Assessment, folder: Path) -> Iterator[tuple[str, Path]]:
     yield "report", folder / "report.md"
     if (folder / PAGE).is_file():
         yield "page", folder / PAGE
+    if (folder / BRIEF).is_file():
+        yield "brief", folder / BRIEF
     if assessment.plan:
         yield "plan", folder / assessment.plan
 
