@@ -39,6 +39,7 @@ def _kept(outcome: Outcome, retrieved: Sequence[str]) -> dict[str, Any]:
         "score": outcome.score,
         "error": outcome.error,
         **({"slice": sample.stratum} if sample.stratum else {}),
+        **({"group": sample.group} if sample.group else {}),
         **({"retrieved": retrieved} if retrieved else {}),
     }
 

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ladder.errors import DataError, Problem
 from ladder.evaluation.comparing import comparison, together
 from ladder.evidence import Assessment, Attempt
 from ladder.evidence.compared import Change, Part, RungsCompared, RunsCompared, Side
-from ladder.files import open_file, problem_of
+from ladder.report.kept import ANSWERED, SAMPLES, kept_rows
 from ladder.report.reading import read_assessment
 from ladder.report.summary import answer_line
 from ladder.task import RungName
 
 ANSWER = "answer"
-SAMPLES = "samples.jsonl"
 CONTENTS = ("input", "target")
 """What makes two rows of one id the same row; runs of before kept no inputs."""
 NONE = "–"
-WANTED = "the rows that ladder assess wrote"
-WHOLE = "Take the whole folder of the run, as ladder assess wrote it."
 
 Rows = dict[str, Mapping[str, Any]]
 """Id -> a measured row: answer, target, score, and what else was kept of it."""
@@ -128,36 +122,8 @@ def _same_row(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
 
 
 def _rows(folder: Path, rung: RungName | None) -> Rows:
-    """Read what a run kept of a rung's rows.
-
-    Raises:
-        DataError: the file is not there, or a line of it is no measured row.
-    """
     path = folder / str(rung) / SAMPLES
-    found: Rows = {}
-    with open_rows(path) as lines:
-        for number, line in enumerate(lines, start=1):
-            try:
-                row = json.loads(line)
-                found[str(row["id"])] = {**row, "answer": row["answer"], "score": row["score"]}
-            except (ValueError, TypeError, KeyError) as error:
-                got = f"a line that is no measured row ({type(error).__name__}: {error})"
-                raise DataError([Problem(f"{path}:{number}", got, WANTED, WHOLE)]) from error
-    return found
-
-
-@contextmanager
-def open_rows(path: Path) -> Iterator[Iterator[bytes]]:
-    """Open the rows of a rung.
-
-    Raises:
-        DataError: the file is not there, or cannot be read.
-    """
-    try:
-        with open_file(path) as file:
-            yield iter(file)
-    except OSError as error:
-        raise DataError([problem_of(path, error, WANTED)]) from error
+    return {row["id"]: row for row in kept_rows(path, ANSWERED)}
 
 
 def _changes(before: Assessment, after: Assessment) -> Iterator[Change]:

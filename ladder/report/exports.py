@@ -12,21 +12,18 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from ladder.errors import DataError, Problem
 from ladder.evidence import Assessment, Attempt, LimitVerdict, VerdictWord
-from ladder.files import open_file, problem_of
+from ladder.report.kept import ANSWERED, SAMPLES, kept_rows
 from ladder.report.limits import limit_reason
 from ladder.report.summary import answer_line
 from ladder.wording import harmless, harmless_lines, in_json
 
-SAMPLES = "samples.jsonl"
-LONGEST_LINE = 100_000_000
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for the beginning of a formula."""
 NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -61,37 +58,22 @@ def read_answers(run: Path, a: Assessment) -> Answers:
     """
     paths = {each.rung: run / each.rung / SAMPLES for each in a.attempts}
     return {
-        rung: {one.id: one for one in _lines(path)}
+        rung: {row["id"]: _answered(row) for row in kept_rows(path, ANSWERED)}
         for rung, path in paths.items()
         if path.is_file()
     }
 
 
-def _lines(path: Path) -> Iterator[Answered]:
-    try:
-        with open_file(path) as file:
-            for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE), b""), start=1):
-                yield _answered(f"{path}:{number}", line)
-    except OSError as error:
-        raise DataError([problem_of(path, error, "the samples of a run")]) from None
-
-
-def _answered(where: str, line: bytes) -> Answered:
-    try:
-        values = json.loads(line)
-        score = values["score"]
-        targets = values.get("targets") or [values.get("target") or ""]
-        return Answered(
-            id=str(values["id"]),
-            input=str(values.get("input") or ""),
-            targets=tuple(map(str, targets)),
-            answer=str(values["answer"] or ""),
-            score=None if score is None else float(score),
-            error=str(values["error"] or ""),
-        )
-    except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
-        fix = "Put the file that ladder assess wrote back."
-        raise DataError([Problem(where, "no sample", "a sample of a run", fix)]) from None
+def _answered(values: Mapping[str, Any]) -> Answered:
+    score, targets = values["score"], values.get("targets") or [values.get("target") or ""]
+    return Answered(
+        id=values["id"],
+        input=str(values.get("input") or ""),
+        targets=tuple(map(str, targets)),
+        answer=str(values["answer"] or ""),
+        score=None if score is None else float(score),
+        error=str(values["error"] or ""),
+    )
 
 
 # JUnit.

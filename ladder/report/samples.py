@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ladder.errors import DataError, Problem
 from ladder.evidence import Assessment
-from ladder.files import open_file, problem_of
 from ladder.redaction import redact
+from ladder.report.kept import RETRIEVED, SAMPLES, kept_rows
 from ladder.wording import harmless, harmless_lines
 
-SAMPLES, RETRIEVED = "samples.jsonl", "retrieved.jsonl"
 SIBLING = "report.samples.json"
 """Beside the page: all examples, where they are too many to stand in it."""
 MOST_CHARACTERS, MOST_RETRIEVED = 20_000, 2_000
@@ -108,7 +106,7 @@ def read_samples(run: Path, a: Assessment) -> Samples:
         places = _read_texts(folder / RETRIEVED, texts)
         causes = attempt.diagnosis.causes if attempt.diagnosis else ()
         cause_of = {row: cause.name for cause in causes for row in cause.sample_ids}
-        for values in _lines(folder / SAMPLES):
+        for values in kept_rows(folder / SAMPLES):
             row = rows.setdefault(values["id"], _row(values))
             row.answers[attempt.rung] = _answer(values, cause_of.get(values["id"], ""), places)
     return Samples(tuple(rungs), tuple(rows.values()), tuple(texts))
@@ -118,7 +116,7 @@ def _read_texts(path: Path, texts: list[tuple[str, str, Shown]]) -> dict[str, in
     """Add a rung's retrieved texts; return where each name stands."""
     places: dict[str, int] = {}
     known = {name: at for at, (name, _, _) in enumerate(texts)}
-    for values in _lines(path) if path.is_file() else ():
+    for values in kept_rows(path) if path.is_file() else ():
         name = harmless(values["id"])
         if name not in known:
             known[name] = len(texts)
@@ -126,27 +124,6 @@ def _read_texts(path: Path, texts: list[tuple[str, str, Shown]]) -> dict[str, in
             texts.append((name, title, shown(str(values.get("text", "")), MOST_RETRIEVED)))
         places[values["id"]] = known[name]
     return places
-
-
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the objects of a file of JSON lines; each has an id."""
-    try:
-        with open_file(path) as file:
-            for number, line in enumerate(file, start=1):
-                yield _object(f"{path}:{number}", line)
-    except OSError as error:
-        raise DataError([problem_of(path, error, "the eval examples of a run")]) from None
-
-
-def _object(where: str, line: bytes) -> dict[str, Any]:
-    try:
-        values = json.loads(line)
-    except (ValueError, RecursionError):
-        values = None
-    if not isinstance(values, dict) or not isinstance(values.get("id"), str):
-        fix = "Put the file that ladder assess wrote back, or move it away."
-        raise DataError([Problem(where, "no example", "an object with an id", fix)])
-    return values
 
 
 def _row(values: Mapping[str, Any]) -> Row:

@@ -140,7 +140,7 @@ def test_a_damaged_line_is_named(tmp_path, line):
 def test_rows_that_are_gone_are_named(tmp_path, ladder):
     first, second = run_in(tmp_path / "a", [row(0, True)]), run_in(tmp_path / "b", [row(0, True)])
     (second / "rag/samples.jsonl").unlink()
-    ladder("compare", first, second).refused("rag/samples.jsonl", "the rows that ladder assess")
+    ladder("compare", first, second).refused("rag/samples.jsonl", "that ladder assess kept")
     ladder("compare", first, tmp_path / "nowhere").refused("nowhere", "a finished run")
 
 
