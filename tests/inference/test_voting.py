@@ -148,8 +148,9 @@ def test_latency_is_that_of_all_waves_one_after_the_other(tmp_path):
 
     with saying(speak, delay_s=0.1) as server:
         bench = bench_at(server.url, tmp_path, ROWS, answer={"type": "text"})
-        latency, _, _ = judged_latency(bench.evaluator, chat(bench, votes=8), ROWS, 0.01)
-        once_, _, _ = judged_latency(bench.evaluator, chat(bench), ROWS, 0.01)
+        rows = [Sample(id=f"t{at}", input=f"timed {at}", target="yes") for at in range(20)]
+        latency, _, _ = judged_latency(bench.evaluator, chat(bench, votes=8), rows, 0.01)
+        once_, _, _ = judged_latency(bench.evaluator, chat(bench), rows, 0.01)
     assert latency.n == 20
     assert 300 <= latency.p50 < 700
     assert 100 <= once_.p50 < 300
