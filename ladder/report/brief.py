@@ -100,8 +100,8 @@ def pattern(a: Assessment) -> str:
         )
     if _trains(found.rung):
         return (
-            "Distillation: a small student that answers as the best measured system does. It has "
-            "to be taught anew when that system or the task changes."
+            "Distillation: a small student in the place of the best measured system. It has to be "
+            "taught anew when that system or the task changes."
         )
     reads = found.deployment.get("reads")
     with_what = "that reads what a search finds" if reads else "and a prompt"
@@ -190,7 +190,8 @@ def _proof_step(a: Assessment) -> Work:
     score = found.confirmed
     if score is None:
         return Work(name, "left", "the held-out test set is unread")
-    once = f"{span(score)} on {score.n:,} held-out test examples, read once"
+    often = f"read for {found.openings} systems by now" if found.openings > 1 else "read once"
+    once = f"{span(score)} on {score.n:,} held-out test examples, {often}"
     if found.confirmed_verdict == "pass":
         return Work(name, "done", once)
     word = "not confirmed" if found.confirmed_verdict == "fail" else "neither confirmed nor refuted"
@@ -215,8 +216,10 @@ def changes_of_mind(a: Assessment) -> Iterator[Said]:
         high = timed.intervals.get("p95", (None, None))[1]
         least = f"{high:.0f} ms" if high is not None else f"{timed.p95:.0f} ms, or somewhat more"
         yield f"A limit on the p95 below {least}: {chosen.rung} is not shown to be faster."
+    others = {x.rung for x in a.attempts if x.status == "passed"} - {found.rung}
     for even in a.economics.break_evens if a.economics else ():
-        if found.rung in (even.rung, even.against) and even.requests_per_month is not None:
+        both = {even.rung, even.against}
+        if found.rung in both and both & others and even.requests_per_month is not None:
             yield _capital(break_even_sentence(even))
     if a.control and not found.control and best_line(a.control).score.n:
         best = best_line(a.control)

@@ -72,12 +72,18 @@ def _bill_row(b: Bill) -> tuple[str, ...]:
 
 def break_even_sentence(found: BreakEven) -> str:
     """Say from how many requests a month one rung's system is cheaper than another's."""
-    low, high = found.low, found.high
+    low, high = (None if end is None else about(end) for end in (found.low, found.high))
     if found.requests_per_month is None:
         text = f"{found.rung} becomes cheaper than {found.against} at no volume"
-        return text + (f", or perhaps from {low:,.0f} on." if low is not None else ".")
-    to = f"to {high:,.0f}" if high is not None else "upwards, perhaps never"
+        return text + (f", or perhaps from {low} on." if low is not None else ".")
+    to = f"to {high}" if high is not None else "upwards, perhaps never"
     return (
         f"{found.rung} is cheaper than {found.against} from about "
-        f"{found.requests_per_month:,.0f} requests a month ({low or 0:,.0f} {to})."
+        f"{about(found.requests_per_month)} requests a month ({low or 0} {to})."
     )
+
+
+def about(amount: float) -> str:
+    """Return a count with its three first digits: more are not known of it."""
+    digits = len(f"{amount:.0f}")
+    return f"{round(amount, min(0, 3 - digits)):,.0f}"
