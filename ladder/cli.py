@@ -37,7 +37,7 @@ INTERRUPTED, PIPE_CLOSED = SIGNALLED + 2, SIGNALLED + 13
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
     help="Decide whether to fine-tune: prompt, then RAG, then LoRA, then a distilled student; "
     "the first that passes your gate is the answer.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sqlite3
 import subprocess
@@ -237,3 +238,21 @@ def rows_kept(path: Path) -> int:
             return base.execute("SELECT count(*) FROM kept").fetchone()[0]
     except sqlite3.OperationalError:
         return 0  # not there yet
+
+
+@pytest.mark.parametrize(
+    ("typed", "wanted"),
+    [("ladder re", {"report", "revalidate", "recipes"}), ("ladder assess --un", {"--until"})],
+)
+def test_a_shell_completes_verbs_and_options(typed: str, wanted: set[str]) -> None:
+    """As the script of `ladder --show-completion` asks for them."""
+    asked = {"COMP_WORDS": typed, "COMP_CWORD": str(typed.count(" "))}
+    said = subprocess.run(
+        [Path(sys.executable).with_name("ladder")],
+        env={**os.environ, **asked, "_LADDER_COMPLETE": "complete_bash"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert set(said.stdout.split()) == wanted, said.stderr
