@@ -1,7 +1,10 @@
 """What other tools wrote is read; what cannot be carried over is listed; nothing of it acts.
 
-The files in `written/` were made by the tools' own code, in the version that their names say.
-`openai-dashboard.jsonl` follows the schema that promptfoo 0.121.20 accepts (`promptfoo import`).
+The files in `written/` are as the tools' own code wrote them, in the version that their names say,
+from rows invented for them: no row of a public data set may stand there. promptfoo's configuration
+is what its `init` writes. `openai-3.57.0` was made and checked by openai-python's types of the
+API's answers. No tool at hand writes the export of OpenAI's dashboard: `openai-dashboard.jsonl`
+follows the schema that promptfoo 0.121.20 accepts (`promptfoo import`).
 """
 
 from __future__ import annotations
@@ -89,14 +92,15 @@ def test_a_log_of_inspect(name):
     """The zstd members of today, the deflated ones of before, and the JSON of before them."""
     found = read(WRITTEN / name)
     first = found.rows[0]
-    assert first["id"] == "amazon-191"
-    assert (first["input"], first["target"]) == ("The pleather case doesn't fit.", "negative")
-    assert first["meta"]["metadata"] == {"source": "amazon"}
+    assert first["id"] == "ferry-1"
+    asked = "The gangway was slippery & nobody had put sand on it."
+    assert (first["input"], first["target"]) == (asked, "complaint")
+    assert first["meta"]["metadata"] == {"source": "quay"}
     [recorded] = first["meta"]["recorded"]
     assert recorded["model"] == "mockllm/model"
     assert recorded["answer"]
     assert set(recorded["scores"]) == {"match"}
-    assert found.stated.goal.startswith("Tell whether a review is positive or negative.")
+    assert found.stated.goal.startswith("Tell whether a note to the ferry office is")
     assert [each.name for each in found.stated.score] == ["contains"]
     assert "the scorer `match`(location=end, ignore_case=True)" in left(found)
     assert "the model `mockllm/model`" in left(found)
@@ -105,7 +109,7 @@ def test_a_log_of_inspect(name):
 
 def test_choices_that_all_samples_share_are_labels():
     found = read(WRITTEN / "inspect-0.3.285-choices.eval")
-    assert {row["target"] for row in found.rows} == {"card_arrival"}
+    assert [row["target"] for row in found.rows] == ["bread_order", "cake_order", "opening_hours"]
     assert "labels" in found.notes[0]
 
 
@@ -248,22 +252,24 @@ def test_another_method_of_packing_and_a_damaged_member_are_told(tmp_path):
 
 
 def test_samples_of_lm_eval_with_choices():
-    [path] = (WRITTEN / "lm-eval-0.4.13").glob("samples_house_reviews*")
+    [path] = (WRITTEN / "lm-eval-0.4.13").glob("samples_ferry_notes*")
     found = read(path)
-    assert found.rows[0]["target"] == "negative"
-    assert found.rows[0]["input"].startswith("Review: The pleather case doesn't fit.")
-    assert found.rows[0]["id"] == "amazon-191"
-    assert found.stated.goal == "Tell whether a review of a phone is positive or negative."
+    assert found.rows[0]["target"] == "complaint"
+    assert found.rows[0]["input"].startswith("Note: The gangway was slippery & nobody")
+    assert found.rows[0]["id"] == "ferry-1"
+    goal = "Tell whether a note to the ferry office is a complaint or a praise."
+    assert found.stated.goal == goal
     assert [each.name for each in found.stated.score] == ["exact_match"]
-    assert found.name == "house_reviews"
+    assert found.name == "ferry_notes"
     assert "lm-eval 0.4.13" in found.notes[0]
 
 
 def test_samples_of_lm_eval_with_written_answers():
-    [path] = (WRITTEN / "lm-eval-0.4.13").glob("samples_house_finance*")
+    [path] = (WRITTEN / "lm-eval-0.4.13").glob("samples_museum_questions*")
     found = read(path)
-    assert found.rows[0]["input"].startswith("Question: How is industry end market")
-    assert found.rows[0]["target"].startswith("consistently with")
+    assert len(found.rows) == 3, "each stands in the file once for each of two filters"
+    assert found.rows[0]["input"].startswith("Question: Out of what did Hesper Lind cast the bell?")
+    assert found.rows[0]["target"] == "old door hinges"
     assert found.stated.score[0].parameters == {"lowercase": True}
     assert "`filter_list`" in left(found)
 
@@ -297,7 +303,7 @@ def test_an_export_of_the_api():
     assert first["input"].startswith("Message: ")
     assert first["target"] == first["meta"]["item"]["intent"]
     assert first["meta"]["recorded"][0]["answer"]
-    goal = "You work for a shop of health products. Name the intent of the customer's message."
+    goal = "You work for a hire of rowing boats. Name the intent of the customer's message."
     assert found.stated.goal == goal
     assert [each.name for each in found.stated.score] == ["exact_match"]
     said = left(found)
@@ -384,13 +390,13 @@ def test_two_evals_and_an_export_without_rows_are_refused(tmp_path):
 def test_goldens_of_deepeval(suffix):
     found = read(WRITTEN / f"deepeval-4.3.1.{suffix}")
     first = found.rows[0]
-    assert first["input"] == "What type of Lord is Doctor Who?"
-    assert first["target"] == "Time Lord"
+    assert first["input"] == "Out of what did Hesper Lind cast the bell?"
+    assert first["target"] == "old door hinges"
     assert len(first["doc_ids"]) == 1
     assert len(first["meta"]["retrieved"]) == 2
     documents = {each["id"]: each for each in found.documents}
-    assert "Time Lord" in documents[first["doc_ids"][0]]["text"]
-    assert documents[first["doc_ids"][0]]["title"] == "Doctor Who"
+    assert "old door hinges" in documents[first["doc_ids"][0]]["text"]
+    assert documents[first["doc_ids"][0]]["title"] == "The Bell of Quellmoor"
     assert found.rows[1]["meta"]["recorded"] == [{"answer": "I do not know."}]
 
 
@@ -404,7 +410,8 @@ def test_conversations_of_deepeval_are_listed():
 def test_a_test_set_of_ragas(name):
     found = read(WRITTEN / name)
     first = found.rows[0]
-    assert (first["input"], first["target"]) == ("What type of Lord is Doctor Who?", "Time Lord")
+    asked = "Out of what did Hesper Lind cast the bell?"
+    assert (first["input"], first["target"]) == (asked, "old door hinges")
     assert first["meta"]["retrieved"] != first["doc_ids"]
     assert first["meta"]["recorded"] == [{"answer": "no idea"}]
 
