@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from ladder.evidence import Assessment, Attempt
+from ladder.evidence import Assessment
 from ladder.report.blocks import Block, Bullets, Code, Heading, Quote, Said, Strong, say, tabled
 from ladder.report.control import best_line, replaced_by_control, take_control
-from ladder.report.cost import break_even_sentence
 from ladder.report.headline import NextCheck, facts, verdict_words
 from ladder.report.markdown import markdown
+from ladder.report.outlook import capital, changes_of_mind, chosen_attempt
 from ladder.report.page import NO_SAMPLES, made_from
-from ladder.report.reasons import advice_lines, attempt_reason
+from ladder.report.reasons import attempt_reason
 from ladder.report.summary import answer_sentence
 from ladder.report.texts import each_text
 from ladder.report.training import method_reason
@@ -64,7 +64,7 @@ def brief_blocks(a: Assessment, check: NextCheck | None) -> Iterator[Block]:
     """
     yield Heading(1, a.task.name)
     yield Quote(a.task.goal)
-    yield say((Strong(f"{verdict_words(a)}."), f" {_capital(answer_sentence(a))}"))
+    yield say((Strong(f"{verdict_words(a)}."), f" {capital(answer_sentence(a))}"))
     if instead := take_control(a):
         yield say((Strong(f"But {instead}"),))
     figures = (((Strong(fact.name),), fact.value, fact.note) for fact in facts(a, check))
@@ -110,7 +110,7 @@ def pattern(a: Assessment) -> str:
 
 def where_it_runs(a: Assessment) -> str:
     """Say whether the answer's data leaves the machines that run it."""
-    chosen = _chosen(a)
+    chosen = chosen_attempt(a)
     if chosen is None or chosen.candidate is None or chosen.measurement is None:
         return ""
     machine = chosen.measurement.cost_basis
@@ -207,35 +207,6 @@ def _operation_step(a: Assessment, check: NextCheck | None) -> Work:
     return Work(name, "left", told)
 
 
-def changes_of_mind(a: Assessment) -> Iterator[Said]:
-    """Yield what would lead to another answer, as far as it was measured."""
-    found, chosen = a.recommendation, _chosen(a)
-    if found.confirmed and found.confirmed_verdict != "fail":
-        yield f"A gate above {found.confirmed.low:.2f}: the held-out test examples prove no more."
-    if chosen and chosen.measurement and (timed := chosen.measurement.latency_ms):
-        high = timed.intervals.get("p95", (None, None))[1]
-        least = f"{high:.0f} ms" if high is not None else f"{timed.p95:.0f} ms, or somewhat more"
-        yield f"A limit on the p95 below {least}: {chosen.rung} is not shown to be faster."
-    others = {x.rung for x in a.attempts if x.status == "passed"} - {found.rung}
-    for even in a.economics.break_evens if a.economics else ():
-        both = {even.rung, even.against}
-        if found.rung in both and both & others and even.requests_per_month is not None:
-            yield _capital(break_even_sentence(even))
-    if a.control and not found.control and best_line(a.control).score.n:
-        best = best_line(a.control)
-        yield (
-            f"An answer without a language model that comes near the gate: {best.name} has "
-            f"{best.score.mean:.2f} today."
-        )
-    yield from advice_lines(found, a.attempts, a.control)
-    if a.plan:
-        yield (
-            "Another base model, tokenizer, prompt or document: ",
-            Code("ladder revalidate"),
-            " finds it by its digests, and measures again.",
-        )
-
-
 def _techniques(a: Assessment) -> Iterator[Said]:
     """Yield the chosen way of training, and what speaks for or against those of the ladder."""
     ways = a.recommendation.training_methods
@@ -254,11 +225,3 @@ def _next(a: Assessment, check: NextCheck | None) -> Iterator[Said]:
 
 def _trains(rung: RungName) -> bool:
     return trains().get(rung, "nothing") != "nothing"
-
-
-def _chosen(a: Assessment) -> Attempt | None:
-    return next((x for x in a.attempts if x.rung == a.recommendation.rung), None)
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

@@ -34,6 +34,7 @@ from ladder.report.headline import (
     steps,
     verdict_words,
 )
+from ladder.report.outlook import changes_of_mind
 from ladder.report.pictures import scores_figure, slices_figure, trade_figure
 from ladder.report.reasons import answer_reasons
 from ladder.report.samples import SIBLING, Embedded, Samples, embedded, plain_rows
@@ -144,6 +145,8 @@ def _sections(a: Assessment) -> Iterator[Section]:
     ]
     if rungs:
         yield Section("rungs", "Rung by rung", tuple(rungs))
+    if stands(a) and (minds := tuple(changes_of_mind(a))):
+        yield Section("outlook", "What would change this answer", (Bullets(minds),))
     ways = tuple(training_method_blocks(a))
     if ways:
         yield Section("training", "Which way of training", ways[1:])

@@ -12,6 +12,7 @@ from ladder.report.blocks import Block, Heading, Said, Strong, say, tabled
 from ladder.report.causes import diagnosis_sentence
 from ladder.report.limits import limit_reason
 from ladder.report.reasons import attempt_reason, score_of
+from ladder.rungs import trains
 from ladder.wording import duration
 
 UNKNOWN = "–"
@@ -57,7 +58,7 @@ def method_reason(way: TrainingMethod, attempts: Sequence[Attempt], scorer: str)
     """
     attempt = next((one for one in attempts if one.rung == way.rung), None)
     if way.name == "none":
-        return _no_training(way, attempt)
+        return _no_training(way, attempt, attempts)
     if way.name in ("lora", "distill"):
         return (_lora if way.name == "lora" else _distill)(way, attempt, attempts)
     if way.name == "dora":
@@ -67,10 +68,13 @@ def method_reason(way: TrainingMethod, attempts: Sequence[Attempt], scorer: str)
     return _qlora(way) if way.name == "qlora" else _full(way)
 
 
-def _no_training(way: TrainingMethod, attempt: Attempt | None) -> str:
+def _no_training(way: TrainingMethod, attempt: Attempt | None, attempts: Sequence[Attempt]) -> str:
     if attempt is None:
         return f"neither {' nor '.join(way.untrained)} was measured" if way.untrained else UNKNOWN
-    if way.ground == "training refused":
+    if way.ground == "training refused" and not way.chosen:  # a student all the same
+        untrained = [x for x in attempts if trains().get(x.rung) == "nothing" and x.measurement]
+        attempt = max(untrained, key=_mean, default=attempt)
+    elif way.ground == "training refused":
         return diagnosis_sentence(attempt)
     if way.ground == "untrained rung chosen":
         word = "passes" if attempt.status == "passed" else "leans to pass, inconclusive"
@@ -88,7 +92,10 @@ def _lora(way: TrainingMethod, attempt: Attempt | None, attempts: Sequence[Attem
         return f"not measured ({attempt_reason(attempt, attempts) if attempt else why}){needs}"
     build = attempt.measurement.build
     took = f"{build.seconds / 60:.1f} min and {build.peak_memory_mb / 1024:.1f} GB"
-    return f"measured: {score_of(attempt)}, {attempt.status}; its training took {took}{needs}"
+    said: str = attempt.status
+    if attempt.status == "failed":
+        said += f" ({attempt_reason(attempt, attempts)})"
+    return f"measured: {score_of(attempt)}, {said}; its training took {took}{needs}"
 
 
 def _qlora(way: TrainingMethod) -> str:
@@ -145,6 +152,10 @@ def _distill(way: TrainingMethod, attempt: Attempt | None, attempts: Sequence[At
     if way.ground is None:
         return UNKNOWN
     return "the gate limits neither cost nor latency: nothing asks for a smaller model"
+
+
+def _mean(attempt: Attempt) -> float:
+    return attempt.measurement.score.mean if attempt.measurement else 0.0
 
 
 def _memory(need: Need) -> str:

@@ -1,0 +1,69 @@
+"""What would lead to another answer, as far as it was measured.
+
+From records whose texts are escaped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ladder.evidence import Assessment, Attempt
+from ladder.report.blocks import Code, Said
+from ladder.report.control import best_line
+from ladder.report.cost import break_even_sentence
+from ladder.report.reasons import advice_lines
+from ladder.report.summary import usd
+
+
+def changes_of_mind(a: Assessment) -> Iterator[Said]:
+    """Yield what would lead to another answer, as far as it was measured."""
+    found, chosen = a.recommendation, chosen_attempt(a)
+    if found.confirmed and found.confirmed_verdict != "fail":
+        yield f"A gate above {found.confirmed.low:.2f}: the held-out test examples prove no more."
+    if chosen and chosen.measurement and (timed := chosen.measurement.latency_ms):
+        high = timed.intervals.get("p95", (None, None))[1]
+        least = f"{high:.0f} ms" if high is not None else f"{timed.p95:.0f} ms, or somewhat more"
+        yield f"A limit on the p95 below {least}: {chosen.rung} is not shown to be faster."
+    yield from _limits_missed(a)
+    others = {x.rung for x in a.attempts if x.status == "passed"} - {found.rung}
+    for even in a.economics.break_evens if a.economics else ():
+        both = {even.rung, even.against}
+        if found.rung in both and both & others and even.requests_per_month is not None:
+            yield capital(break_even_sentence(even))
+    if a.control and not found.control and best_line(a.control).score.n:
+        best = best_line(a.control)
+        yield (
+            f"An answer without a language model that comes near the gate: {best.name} has "
+            f"{best.score.mean:.2f} today."
+        )
+    yield from advice_lines(found, a.attempts, a.control)
+    if a.plan:
+        yield (
+            "Another base model, tokenizer, prompt or document: ",
+            Code("ladder revalidate"),
+            " finds it by its digests, and measures again.",
+        )
+
+
+def _limits_missed(a: Assessment) -> Iterator[str]:
+    """Yield the limits with which a rung below the answer would have passed."""
+    for attempt in a.attempts:
+        limits = attempt.verdict.limits if attempt.verdict else ()
+        missed = [limit for limit in limits if limit.verdict == "fail"]
+        if attempt.rung == a.recommendation.rung or len(missed) != 1:
+            continue
+        [limit] = missed
+        if limit.limit == "max_p95_ms" and limit.got is not None:
+            yield f"A limit on the p95 above {limit.got:.0f} ms: {attempt.rung} holds all others."
+        if limit.limit == "max_cost_usd_per_1k" and limit.got is not None:
+            yield f"A cost limit above {usd(limit.got)} USD: {attempt.rung} holds all others."
+
+
+def chosen_attempt(a: Assessment) -> Attempt | None:
+    """Return the attempt at the rung that is recommended."""
+    return next((x for x in a.attempts if x.rung == a.recommendation.rung), None)
+
+
+def capital(text: str) -> str:
+    """Return a sentence that begins one."""
+    return text[:1].upper() + text[1:]
