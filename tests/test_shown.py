@@ -105,10 +105,13 @@ def written(run: Path) -> None:
     known = ("What was measured", "prompt: ", "rag: ", "The rows", "Cost", "Evidence", "planted",
              "Which way of training")  # fmt: skip
     assert all(heading.startswith(known) for heading in headings(report)), headings(report)
-    page = (run / "report.html").read_text()
-    assert not acting(page)
-    assert page.lower().count("<script") == 2  # the samples, and what shows them
+    page, brief = ((run / name).read_text() for name in ("report.html", "brief.html"))
+    assert not acting(page + brief)
+    shows_samples = any(run.glob("*/samples.jsonl"))
+    assert page.lower().count("<script") == (2 if shows_samples else 0)  # them, and what shows them
+    assert brief.lower().count("<script") == 0
     assert not re.search(r"<(img|iframe|a [^>]*href=\"[^#])", page)
+    assert not re.search(r"<(img|iframe|a [^>]*href=\"(?!report\.html\"))", brief)
     files = [path for path in run.rglob("*") if path.suffix in (".json", ".jsonl", ".yaml", ".svg")]
     assert files
     for path in files:
