@@ -14,8 +14,8 @@ from ladder.commands.proposal import Talk, Wishes
 from ladder.commands.task_files import default_folder
 from ladder.errors import DataError, Problem, ProblemsError, TaskError
 from ladder.files import file_digest, write_json_lines, write_whole
-from ladder.samples.importers import FORMATS, Format, Imported, Source, open_source
-from ladder.samples.importers.base import in_places, told_once
+from ladder.importers import FORMATS, Format, Imported, Source, open_source
+from ladder.importers.base import in_places, told_once
 from ladder.wording import code, fenced, harmless, in_markdown
 
 ROWS, DOCUMENTS = "rows.jsonl", "documents.jsonl"

@@ -34,8 +34,8 @@ from ladder.commands.task_files import (
 )
 from ladder.errors import Problem, ProblemsError, TaskError
 from ladder.files import open_file, problem_of, shipped, write_json_lines, write_whole
+from ladder.importers import NOTHING_STATED, Stated
 from ladder.samples.describe import headline
-from ladder.samples.importers import NOTHING_STATED, Stated
 from ladder.samples.text_files import documents_in
 from ladder.task import DATASETS_PREFIX, SHEETS, conversion, kind_of_data
 

@@ -15,6 +15,7 @@ from typing import Any
 from ladder.errors import DataError, Problem, TaskError
 from ladder.evidence import DataReport
 from ladder.gate.planning import detectable_score
+from ladder.importers import NOTHING_STATED, Stated
 from ladder.progress import Watch
 from ladder.samples.column_roles import (
     Chosen,
@@ -29,7 +30,6 @@ from ladder.samples.columns import column_lines
 from ladder.samples.data import Data
 from ladder.samples.describe import describe_data, example_line, headline, odd_targets
 from ladder.samples.formats import Findings, raw_rows, whole_text
-from ladder.samples.importers import NOTHING_STATED, Stated
 from ladder.samples.layouts import OWN, shared_system
 from ladder.samples.loading import load_data
 from ladder.samples.proposing import (

@@ -21,7 +21,7 @@ from ladder.samples.reading import read_rows
 from ladder.samples.splits import all_samples
 from ladder.task import Task, load_task
 
-WRITTEN = ROOT / "tests/samples/importers/written"
+WRITTEN = ROOT / "tests/importers/written"
 LABELS = ("refund", "delivery", "invoice")
 TAKES = Wishes(takes_proposals=True)
 WORDS = (ROOT / "docs/glossary.md").read_text().split()

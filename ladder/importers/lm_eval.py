@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ladder.errors import DataError, Problem
-from ladder.samples.importers.base import (
+from ladder.importers.base import (
     NEAREST,
     Collected,
     Imported,
@@ -21,7 +21,7 @@ from ladder.samples.importers.base import (
     no_rows,
     scorer,
 )
-from ladder.samples.importers.source import Source
+from ladder.importers.source import Source
 from ladder.samples.values import list_in, text_of
 from ladder.task import ScorerChoice
 

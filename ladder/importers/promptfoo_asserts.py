@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ladder.samples.importers.base import NEAREST, Collected, scorer
-from ladder.samples.importers.templates import fill
+from ladder.importers.base import NEAREST, Collected, scorer
+from ladder.importers.templates import fill
 from ladder.samples.values import text_of
 from ladder.task import ScorerChoice
 

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from ladder.errors import DataError, Problem
-from ladder.samples.importers.base import Collected, Imported, Row, no_rows, unread
-from ladder.samples.importers.source import Source
-from ladder.samples.importers.templates import turn_text
+from ladder.importers.base import Collected, Imported, Row, no_rows, unread
+from ladder.importers.source import Source
+from ladder.importers.templates import turn_text
 from ladder.samples.values import text_of
 
 MARK = "|"

@@ -19,16 +19,16 @@ from typing import Any
 
 from ladder.errors import DataError, Problem
 from ladder.files import read_text
-from ladder.samples.importers.base import (
+from ladder.importers.base import (
     Collected,
     Imported,
     Row,
     Stated,
     no_rows,
 )
-from ladder.samples.importers.promptfoo_asserts import Assertion, assertion_of, in_a_cell, stated
-from ladder.samples.importers.source import Source
-from ladder.samples.importers.templates import (
+from ladder.importers.promptfoo_asserts import Assertion, assertion_of, in_a_cell, stated
+from ladder.importers.source import Source
+from ladder.importers.templates import (
     Turn,
     as_text,
     chat_in,

@@ -25,12 +25,12 @@ import yaml
 import zstandard
 
 from ladder.errors import DataError, LadderError
-from ladder.samples.importers import FORMATS, Imported, open_source
-from ladder.samples.importers import archives as archives_module
-from ladder.samples.importers.archives import open_archive
-from ladder.samples.importers.base import told_once
-from ladder.samples.importers.promptfoo_asserts import in_a_cell
-from ladder.samples.importers.templates import fill, parted, parted_turns
+from ladder.importers import FORMATS, Imported, open_source
+from ladder.importers import archives as archives_module
+from ladder.importers.archives import open_archive
+from ladder.importers.base import told_once
+from ladder.importers.promptfoo_asserts import in_a_cell
+from ladder.importers.templates import fill, parted, parted_turns
 
 WRITTEN = Path(__file__).parent / "written"
 INSPECT = ("inspect-0.3.285.eval", "inspect-0.3.60.eval", "inspect-0.3.60.json")

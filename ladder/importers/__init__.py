@@ -5,9 +5,9 @@ To add a format: a module with `recognises` and `read`, and a line here.
 
 from __future__ import annotations
 
-from ladder.samples.importers import inspect_logs, lm_eval, openai_evals, promptfoo, test_sets
-from ladder.samples.importers.base import NOTHING_STATED, Format, Imported, Left, Stated
-from ladder.samples.importers.source import Source, open_source
+from ladder.importers import inspect_logs, lm_eval, openai_evals, promptfoo, test_sets
+from ladder.importers.base import NOTHING_STATED, Format, Imported, Left, Stated
+from ladder.importers.source import Source, open_source
 
 FORMATS: dict[str, Format] = {
     each.name: each

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ladder.errors import DataError, Problem
-from ladder.samples.importers.archives import Archive, open_archive
-from ladder.samples.importers.base import (
+from ladder.importers.archives import Archive, open_archive
+from ladder.importers.base import (
     NEAREST,
     Collected,
     Imported,
@@ -21,8 +21,8 @@ from ladder.samples.importers.base import (
     no_rows,
     scorer,
 )
-from ladder.samples.importers.source import Source
-from ladder.samples.importers.templates import turn_text, turns_of
+from ladder.importers.source import Source
+from ladder.importers.templates import turn_text, turns_of
 from ladder.samples.values import plain, text_of
 from ladder.task import ScorerChoice
 

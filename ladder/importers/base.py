@@ -12,7 +12,7 @@ from typing import Any
 
 from ladder.errors import Problem
 from ladder.files import digest_of
-from ladder.samples.importers.source import Source
+from ladder.importers.source import Source
 from ladder.samples.values import text_of
 from ladder.task import ScorerChoice
 

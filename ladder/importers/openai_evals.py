@@ -16,7 +16,7 @@ from typing import Any
 
 from ladder.errors import DataError, Problem
 from ladder.files import digest_of
-from ladder.samples.importers.base import (
+from ladder.importers.base import (
     NEAREST,
     Collected,
     Imported,
@@ -26,8 +26,8 @@ from ladder.samples.importers.base import (
     scorer,
     unread,
 )
-from ladder.samples.importers.source import Source
-from ladder.samples.importers.templates import (
+from ladder.importers.source import Source
+from ladder.importers.templates import (
     Turn,
     as_text,
     fill,
