@@ -25,6 +25,7 @@ from ladder.redaction import hide_from_output
 from ladder.wording import MOST_SAID, harmless, harmless_lines, in_json, indented
 
 if TYPE_CHECKING:
+    from ladder.commands.proposal import Talk
     from ladder.evidence import Recommendation
     from ladder.trust.code import Granted
 
@@ -82,6 +83,12 @@ AllowCode = Annotated[
     bool,
     typer.Option("--allow-code", help="Let code that the task names run: read it before."),
 ]
+TargetColumn = Annotated[str, typer.Option(help="The column with the right answer.")]
+InputColumn = Annotated[str, typer.Option("--input", help="The column that is answered.")]
+AnswerType = Annotated[str, typer.Option(help="label, text, number or json.")]
+Goal = Annotated[str, typer.Option(help="What the task is, in a sentence.")]
+MinScore = Annotated[float | None, typer.Option(help="The least score to pass, 0 to 1.")]
+TakeProposals = Annotated[bool, typer.Option("--yes", help="Take what is proposed.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
 
@@ -99,28 +106,21 @@ def init(  # noqa: PLR0913 - each is an option of the command line
         Path | None,
         typer.Option(help="What may be read: a file of rows, or a folder of .txt and .md files."),
     ] = None,
-    target: Annotated[str, typer.Option(help="The column with the right answer.")] = "",
-    column: Annotated[str, typer.Option("--input", help="The column that is answered.")] = "",
-    answer: Annotated[str, typer.Option(help="label, text, number or json.")] = "",
-    goal: Annotated[str, typer.Option(help="What the task is, in a sentence.")] = "",
-    min_score: Annotated[
-        float | None, typer.Option(help="The least score to pass, 0 to 1.")
-    ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Take what is proposed.")] = False,
+    target: TargetColumn = "",
+    column: InputColumn = "",
+    answer: AnswerType = "",
+    goal: Goal = "",
+    min_score: MinScore = None,
+    yes: TakeProposals = False,
 ) -> None:
     """Write a task for a file of rows, read off the rows; or a small one to start from."""
     from ladder.commands.init import init_from_rows, is_data, write_starter
-    from ladder.commands.proposal import Talk, Wishes
+    from ladder.commands.proposal import Wishes
 
     there = places or [Path("my-task")]
     wishes = Wishes(goal, min_score, target, column, answer, documents, yes)
     if any(map(is_data, there)):
-        from rich.console import Console
-
-        from ladder.report.live import Live
-
-        ask = _asked if sys.stdin.isatty() else None
-        init_from_rows(there, wishes, Talk(_tell, Live(Console(stderr=True)), ask))
+        init_from_rows(there, wishes, _talk())
         return
     if wishes != Wishes(takes_proposals=yes) or len(there) > 1:
         raise typer.BadParameter("name a file of rows first: ladder init rows.csv")
@@ -140,29 +140,33 @@ def import_(  # noqa: PLR0913 - each is an option of the command line
     form: Annotated[
         str, typer.Option("--from", help="The format; default: told by the content.")
     ] = "",
-    target: Annotated[str, typer.Option(help="The column with the right answer.")] = "",
-    column: Annotated[str, typer.Option("--input", help="The column that is answered.")] = "",
-    answer: Annotated[str, typer.Option(help="label, text, number or json.")] = "",
-    goal: Annotated[str, typer.Option(help="What the task is, in a sentence.")] = "",
-    min_score: Annotated[
-        float | None, typer.Option(help="The least score to pass, 0 to 1.")
-    ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Take what is proposed.")] = False,
+    target: TargetColumn = "",
+    column: InputColumn = "",
+    answer: AnswerType = "",
+    goal: Goal = "",
+    min_score: MinScore = None,
+    yes: TakeProposals = False,
 ) -> None:
     """Write a task for what another tool holds: OpenAI Evals, promptfoo, Inspect, lm-eval and more.
 
     Also DeepEval's and Ragas' test sets. Nothing of the source is run or fetched; what cannot be
     carried over is listed.
     """
-    from rich.console import Console
-
     from ladder.commands.imports import import_task
-    from ladder.commands.proposal import Talk, Wishes
-    from ladder.report.live import Live
+    from ladder.commands.proposal import Wishes
 
     wishes = Wishes(goal, min_score, target, column, answer, None, yes)
-    ask = _asked if sys.stdin.isatty() else None
-    import_task(source, folder, form, wishes, Talk(_tell, Live(Console(stderr=True)), ask))
+    import_task(source, folder, form, wishes, _talk())
+
+
+def _talk() -> Talk:
+    """Return how a proposal is talked over: questions are asked at a terminal alone."""
+    from rich.console import Console
+
+    from ladder.commands.proposal import Talk
+    from ladder.report.live import Live
+
+    return Talk(_tell, Live(Console(stderr=True)), _asked if sys.stdin.isatty() else None)
 
 
 def _asked(question: str, proposal: str) -> str:

@@ -18,6 +18,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from ladder import __version__
 from ladder.evidence import Assessment
 from ladder.figures import NARROW, WIDE, in_page
 from ladder.report.attempt import race_blocks, result_blocks, why_blocks
@@ -109,6 +110,7 @@ def as_page(
 def made_from(template: str, **values: Any) -> str:
     """Return a page made from a template; it has the style sheet, the script and the policy."""
     own = {
+        "version": __version__,
         "policy": policy(),
         "style": Markup(_text("page.css")),
         "script": Markup(_text("page.js")),
