@@ -8,12 +8,9 @@ was closed, 141 nobody reads the output any more.
 
 from __future__ import annotations
 
-import errno
-import os
 import sys
 import warnings
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
 
@@ -21,8 +18,9 @@ import typer
 
 from ladder.ending import end_on_signals, flush, has_ended, open_streams
 from ladder.errors import LadderError
+from ladder.exit_codes import INTERRUPTED, PIPE_CLOSED, SIGNALLED, code_of, say
 from ladder.redaction import hide_from_output
-from ladder.wording import MOST_SAID, harmless, harmless_lines, in_json, indented
+from ladder.wording import MOST_SAID, harmless, in_json, indented
 
 if TYPE_CHECKING:
     from ladder.commands.proposal import Talk
@@ -31,10 +29,7 @@ if TYPE_CHECKING:
 
 NO_VERDICT = 2
 VIEW_PORT = 8137
-SIGNALLED = 128
-"""And the number of the signal: what a shell says of a program that one has ended."""
 STOPPED = "Stopped. What was measured is kept: run the same command to go on."
-INTERRUPTED, PIPE_CLOSED = SIGNALLED + 2, SIGNALLED + 13
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -314,7 +309,7 @@ def report(
             try:
                 write_page(folder, found)
             except (LadderError, OSError) as error:  # the run is shown all the same
-                _say(f"The page is not written anew: {error}")
+                say(f"The page is not written anew: {error}")
             show(found, folder, Console())
 
 
@@ -514,7 +509,7 @@ def revalidate(
     loaded = load_plan(plan)
     today = datetime.now(UTC).date()
     for line in from_the_future(plan, loaded, today):
-        _say(line)
+        say(line)
     if if_due and not is_due(plan, loaded, today):
         typer.echo(f"Not due: checked within the last {loaded.every_days} days.")
         return
@@ -581,14 +576,14 @@ def main() -> None:
         finally:
             has_ended(received)
     except BaseException as error:
-        code = INTERRUPTED if received[0] else _code_of(error)
+        code = INTERRUPTED if received[0] else code_of(error)
     if received[0]:
         code = SIGNALLED + received[0]
     if code > SIGNALLED and code != PIPE_CLOSED:
-        _say(STOPPED)
+        say(STOPPED)
     lost = flush()
     if lost is not None and code < SIGNALLED:
-        code = _code_of(lost)
+        code = code_of(lost)
     sys.exit(code)
 
 
@@ -605,75 +600,7 @@ def _note(
     said = (
         f"Note: {message}\n" if own else warnings.formatwarning(message, category, filename, lineno)
     )
-    _say(said.rstrip("\n"))
-
-
-def _code_of(error: BaseException) -> int:
-    """Say what is wrong, and return the exit code of it."""
-    if isinstance(error, KeyboardInterrupt) or type(error).__name__ == "Abort":
-        return INTERRUPTED
-    if isinstance(error, BrokenPipeError) or isinstance(error.__context__, BrokenPipeError):
-        return PIPE_CLOSED  # whoever read the output has had enough, as in `ladder report | head`
-    if isinstance(error, LadderError):
-        _say(str(error))
-        return 2
-    if hasattr(error, "show"):  # a usage error of the command-line library
-        if isinstance(said := getattr(error, "message", None), str):
-            error.message = harmless(said, MOST_SAID)  # type: ignore[attr-defined]
-        error.show()
-        return int(getattr(error, "exit_code", 2))
-    if isinstance(error, SystemExit):
-        return error.code if isinstance(error.code, int) else int(error.code is not None)
-    said = _of_the_machine(error)
-    if said:
-        _say(said)
-        return 2
-    _log(error)
-    return 3
-
-
-def _of_the_machine(error: BaseException) -> str:
-    """Return what to tell of an error that is the system's and no bug; empty for a bug."""
-    if isinstance(error, MemoryError):
-        return "There is not enough memory. Free some, or give fewer or shorter rows."
-    if isinstance(error, UnicodeEncodeError) and error.encoding == "ascii":
-        fix = "Set PYTHONUTF8=1, or a locale with UTF-8."
-        return f"The locale has no word for {ascii(error.object)[:100]}, which is a path. {fix}"
-    if not isinstance(error, OSError) or error.errno is None:
-        return ""
-    from ladder.files import problem_of
-
-    if error.filename is None and not _here():
-        return "The working folder is not there any more. Change to one that is: cd FOLDER"
-    place = error.filename
-    nowhere = "the output" if error.errno in (errno.ENOSPC, errno.EIO) else "the system"
-    named = os.fsdecode(place) if isinstance(place, str | bytes) else nowhere
-    return str(problem_of(Path(named), error, "what this step needs"))
-
-
-def _here() -> bool:
-    try:
-        return bool(Path.cwd())
-    except OSError:
-        return False
-
-
-def _log(error: BaseException) -> None:
-    """Keep what is known of a bug; where that cannot be kept, print it."""
-    import traceback
-
-    from ladder.files import user_cache, write_whole
-    from ladder.hardware import versions
-
-    told = "".join(traceback.format_exception(error))
-    said = f"A bug in ladder: {type(error).__name__}: {error}"
-    try:
-        log = user_cache() / "last-error.log"
-        write_whole(log, f"{sys.argv}\n{versions()}\n{told}")
-    except (LadderError, OSError, ValueError):
-        _say(f"{told}\n{said}\nPlease report it with the lines above.")
-    else:
-        _say(f"{said}\nPlease report it with {log}")
+    say(said.rstrip("\n"))
 
 
 def _warning(
@@ -690,8 +617,3 @@ def _warning(
 def _tell(line: str) -> None:
     """Print one line, whatever is quoted in it."""
     typer.echo(indented(line, MOST_SAID))
-
-
-def _say(text: str) -> None:
-    with suppress(OSError, ValueError):  # nobody is left to be told
-        typer.echo(harmless_lines(text), err=True)
