@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any, cast
 
 from ladder.economy.load import rate_in_time, waits
-from ladder.engines.base import Completion, Served
+from ladder.engines.base import Completion, Request, Served
 from ladder.engines.endpoint.failure import TIME_OUT
 from ladder.evidence import Asked, Candidate, Latency, LimitVerdict
 from ladder.files import digest_of
@@ -156,8 +156,10 @@ def _on_this_machine(
     evaluator: Evaluator, candidate: Candidate, samples: Sequence[Sample]
 ) -> list[Timing]:
     """Time requests one at a time, after warm-up. Kept with the machine they ran on."""
-    engine, asked = evaluator.engine(candidate), [*samples[:WARM_UP], *samples]
-    now: list[Completion] = []
+    engine = evaluator.engine(candidate)
+    requests = [request_for(evaluator, candidate, sample, engine) for sample in samples]
+    pairs = list(zip(samples, requests, strict=True))
+    asked, now = [*pairs[:WARM_UP], *pairs], list[Completion]()
 
     def count(completion: Completion) -> None:
         now.append(completion)
@@ -165,9 +167,8 @@ def _on_this_machine(
 
     def timings() -> Iterator[tuple[float, int, int]]:
         with evaluator.watch.step("latency, one request at a time", len(asked)) as advance:
-            for done, sample in enumerate(asked, start=1):
-                request, before = request_for(evaluator, candidate, sample, engine), len(now)
-                started = time.perf_counter()
+            for done, (sample, request) in enumerate(asked, start=1):
+                before, started = len(now), time.perf_counter()
                 evaluator.reader.search_anew(candidate.retrieval, sample)
                 list(carry_out(engine.engine, [exchange(evaluator, candidate, request)], count))
                 seconds = time.perf_counter() - started
@@ -175,7 +176,7 @@ def _on_this_machine(
                 yield seconds, len(now) - before, tokens
                 advance(done)
 
-    about = [*_what_is_timed(evaluator, candidate, samples), hardware()]
+    about = [*_what_is_timed(evaluator, candidate, requests), hardware()]
     kept: list[tuple[float, int, int]]
     kept = evaluator.models.cache.remember("service times", about, lambda: list(timings()))
     if not now:
@@ -196,7 +197,8 @@ def _at_endpoint(
     if not hasattr(engine, "streaming"):  # a rehearsal counts
         return _on_this_machine(evaluator, candidate, samples)
 
-    about = [*_what_is_timed(evaluator, candidate, samples), clients]
+    requests = [request_for(evaluator, candidate, sample, cached) for sample in samples]
+    about = [*_what_is_timed(evaluator, candidate, requests), clients]
     keys = [digest_of(["endpoint time", about, number]) for number in range(len(samples))]
     before = evaluator.models.cache.get(keys).values()
     tokens = sum(tokens for _, _, *each in before for tokens in each)  # kept with newer ones
@@ -204,8 +206,8 @@ def _at_endpoint(
     late: set[str] = set()
     for _ in range(TIMES_ASKED):  # what failed is timed once more; what came too late did not fail
         kept = evaluator.models.cache.get(keys)
-        wanted = {key: row for key, row in zip(keys, samples, strict=True) if key not in late}
-        missing = {key: row for key, row in wanted.items() if key not in kept}
+        done = late | kept.keys()
+        missing = {k: request for k, request in zip(keys, requests, strict=True) if k not in done}
         if missing:
             late |= _time_anew(evaluator, candidate, cast(Served, engine), missing)
     kept = evaluator.models.cache.get(keys)
@@ -214,7 +216,7 @@ def _at_endpoint(
 
 
 def _time_anew(
-    evaluator: Evaluator, candidate: Candidate, engine: Served, wanted: Mapping[str, Sample]
+    evaluator: Evaluator, candidate: Candidate, engine: Served, wanted: Mapping[str, Request]
 ) -> set[str]:
     """Send requests and keep under their keys how long each took; those that fail are not kept.
 
@@ -222,9 +224,7 @@ def _time_anew(
         the keys of those that were not answered in time.
     """
     clients = evaluator.task.use.concurrency
-    cached = evaluator.engine(candidate)
-    keys = list(wanted)
-    requests = [request_for(evaluator, candidate, sample, cached) for sample in wanted.values()]
+    keys, requests = list(wanted), list(wanted.values())
     # The first ones open the connections; they are asked, and not timed.
     warm_up = min(len(requests), max(WARM_UP, clients))
     exchanges = [exchange(evaluator, candidate, r) for r in [*requests[:warm_up], *requests]]
@@ -253,11 +253,10 @@ def _searched(kept: Sequence[Any] | None, searching: float) -> Timing:
 
 
 def _what_is_timed(
-    evaluator: Evaluator, candidate: Candidate, samples: Sequence[Sample]
+    evaluator: Evaluator, candidate: Candidate, requests: Sequence[Request]
 ) -> list[object]:
     """Return all that the time of these requests hangs on: what is sent, how often, and to whom."""
-    engine = evaluator.engine(candidate)
-    sent = [digest_of(asdict(request_for(evaluator, candidate, row, engine))) for row in samples]
+    sent = [digest_of(asdict(request)) for request in requests]
     fresh = candidate.model_dump(exclude={"build", "description"})
     read = evaluator.retriever.about if candidate.retrieval else []
-    return [engine.identity, fresh, evaluator.task.goal, sent, *read]
+    return [evaluator.engine(candidate).identity, fresh, evaluator.task.goal, sent, *read]

@@ -293,3 +293,8 @@ class Assessment(Record):
     """Whether all rungs were measured on all eval examples (--all)."""
     plan: str | None
     """The revalidation plan beside this file; none where nothing is recommended."""
+
+    @property
+    def chosen(self) -> Attempt | None:
+        """The attempt at the rung that is recommended; None where no rung is."""
+        return next((x for x in self.attempts if x.rung == self.recommendation.rung), None)

@@ -15,7 +15,7 @@ from ladder.report.blocks import Block, Bullets, Code, Heading, Quote, Said, Str
 from ladder.report.control import best_line, replaced_by_control, take_control
 from ladder.report.headline import NextCheck, facts, verdict_words
 from ladder.report.markdown import markdown
-from ladder.report.outlook import capital, changes_of_mind, chosen_attempt
+from ladder.report.outlook import capital, changes_of_mind
 from ladder.report.page import NO_SAMPLES, made_from
 from ladder.report.reasons import attempt_reason
 from ladder.report.summary import answer_sentence
@@ -110,7 +110,7 @@ def pattern(a: Assessment) -> str:
 
 def where_it_runs(a: Assessment) -> str:
     """Say whether the answer's data leaves the machines that run it."""
-    chosen = chosen_attempt(a)
+    chosen = a.chosen
     if chosen is None or chosen.candidate is None or chosen.measurement is None:
         return ""
     machine = chosen.measurement.cost_basis

@@ -61,20 +61,16 @@ def _unproven(chosen: Attempt) -> Comparison | None:
 
 def take_control(a: Assessment) -> str:
     """Say that the control is the better choice; nothing where a rung is, or none is chosen."""
-    chosen = _chosen(a)
+    chosen = a.chosen
     return control_instead(chosen, a.control, _min_score(a)) if chosen else ""
 
 
 def replaced_by_control(a: Assessment) -> bool:
     """Tell whether the report says to take the control instead of the rung that was chosen."""
-    chosen = _chosen(a)
+    chosen = a.chosen
     if chosen is None or a.control is None or _unproven(chosen) is None:
         return False
     return best_line(a.control).score.mean >= _min_score(a)
-
-
-def _chosen(a: Assessment) -> Attempt | None:
-    return next((x for x in a.attempts if x.rung == a.recommendation.rung), None)
 
 
 def _min_score(a: Assessment) -> float:

@@ -28,7 +28,7 @@ def cost_blocks(a: Assessment) -> Iterator[Block]:
 
 def _machine_blocks(a: Assessment) -> Iterator[Block]:
     """Say how many machines the answer needs, what one can do, and what a busy one costs."""
-    chosen = next((x for x in a.attempts if x.rung == a.recommendation.rung), None)
+    chosen = a.chosen
     measured = chosen.measurement if chosen else None
     basis = measured.cost_basis if measured else None
     if measured is None or basis is None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ladder.evidence import Assessment, Attempt
+from ladder.evidence import Assessment
 from ladder.report.blocks import Code, Said
 from ladder.report.control import best_line
 from ladder.report.cost import break_even_sentence
@@ -17,7 +17,7 @@ from ladder.report.summary import usd
 
 def changes_of_mind(a: Assessment) -> Iterator[Said]:
     """Yield what would lead to another answer, as far as it was measured."""
-    found, chosen = a.recommendation, chosen_attempt(a)
+    found, chosen = a.recommendation, a.chosen
     if found.confirmed and found.confirmed_verdict != "fail":
         yield f"A gate above {found.confirmed.low:.2f}: the held-out test examples prove no more."
     if chosen and chosen.measurement and (timed := chosen.measurement.latency_ms):
@@ -46,22 +46,17 @@ def changes_of_mind(a: Assessment) -> Iterator[Said]:
 
 
 def _limits_missed(a: Assessment) -> Iterator[str]:
-    """Yield the limits with which a rung below the answer would have passed."""
+    """Yield the limit of latency or cost that is all that keeps another rung from passing."""
     for attempt in a.attempts:
         limits = attempt.verdict.limits if attempt.verdict else ()
-        missed = [limit for limit in limits if limit.verdict == "fail"]
-        if attempt.rung == a.recommendation.rung or len(missed) != 1:
+        missed = [limit for limit in limits if limit.verdict != "pass"]
+        if attempt.rung == a.recommendation.rung or len(missed) != 1 or missed[0].got is None:
             continue
-        [limit] = missed
-        if limit.limit == "max_p95_ms" and limit.got is not None:
-            yield f"A limit on the p95 above {limit.got:.0f} ms: {attempt.rung} holds all others."
-        if limit.limit == "max_cost_usd_per_1k" and limit.got is not None:
-            yield f"A cost limit above {usd(limit.got)} USD: {attempt.rung} holds all others."
-
-
-def chosen_attempt(a: Assessment) -> Attempt | None:
-    """Return the attempt at the rung that is recommended."""
-    return next((x for x in a.attempts if x.rung == a.recommendation.rung), None)
+        name, got = missed[0].limit, missed[0].got
+        if name == "max_p95_ms":
+            yield f"A limit on the p95 above {got:.0f} ms: {attempt.rung} holds all the others."
+        if name == "max_cost_usd_per_1k":
+            yield f"A cost limit above {usd(got)} USD: {attempt.rung} holds all the others."
 
 
 def capital(text: str) -> str:
