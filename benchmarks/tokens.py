@@ -46,7 +46,7 @@ def print_task(after: Assessment, before: Assessment | None) -> None:
     plans = after.effort.plans
     told = [f"{name} {plans[name].tokens:,}" for name in PLANS if name in plans]
     if told:
-        print(f"  tokens that are certain of other plans: {', '.join(told)}")
+        print(f"  lower bounds for other plans, in tokens: {', '.join(told)}")
     purposes = dict(after.effort.by_purpose)
     earlier = dict(before.effort.by_purpose) if before else {}
     for purpose in sorted({*purposes, *earlier}, key=lambda each: -_tokens(purposes, each)):

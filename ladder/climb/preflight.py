@@ -45,8 +45,8 @@ def gate_warnings(task: Task, data: Data) -> Iterator[str]:
         rows, needed = len(rows_to_time(data, ())), requests_to_pass(error)
         if rows < needed:
             yield (
-                f"warning: gate.max_p95_ms stays undecided: each row is timed once, {rows:,} can "
-                f"be, and a pass takes at least {needed:,}. Add rows, or take the limit out."
+                f"warning: gate.max_p95_ms stays undecided: {rows:,} rows can be timed, each once, "
+                f"and a pass takes at least {needed:,}. Add rows, or take the limit out."
             )
 
 

@@ -123,7 +123,7 @@ def _load() -> Finding:
     cores = int(hardware()["cores"])
     busy = os.getloadavg()[0]
     fix = "timings, and limits on them, are not those of an idle machine: assess when it is idle"
-    words = f"{busy:.1f} programs at work on {cores} cores"
+    words = f"average {busy:.1f} on {cores} cores"
     return Finding("load", words, fix if busy > BUSY * cores else "")
 
 

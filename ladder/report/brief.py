@@ -190,7 +190,7 @@ def _proof_step(a: Assessment) -> Work:
     score = found.confirmed
     if score is None:
         return Work(name, "left", "the held-out test set is unread")
-    often = f"read for {found.openings} systems by now" if found.openings > 1 else "read once"
+    often = f"used for {found.openings} systems so far" if found.openings > 1 else "used once"
     once = f"{span(score)} on {score.n:,} held-out test examples, {often}"
     if found.confirmed_verdict == "pass":
         return Work(name, "done", once)

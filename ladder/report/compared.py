@@ -96,7 +96,7 @@ def row_lines(rungs: Sequence[RungsCompared]) -> Iterator[str]:
                 more = f" and {len(rows) - MOST_NAMED:,} more" if len(rows) > MOST_NAMED else ""
                 yield f"  {said}: {len(rows):,} ({', '.join(rows[:MOST_NAMED])}{more})"
         if rung.apart:
-            yield f"  left out: {rung.apart:,} rows whose input or target is another one in B"
+            yield f"  left out: {rung.apart:,} rows whose input or target differs in B"
 
 
 def _costs(rung: RungsCompared) -> Iterator[str]:

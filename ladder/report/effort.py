@@ -35,7 +35,7 @@ def effort_in_short(effort: Effort, seconds: float) -> Iterator[str]:
     )
     if effort.plans:
         others = [f"{name} {asked.tokens:,}" for name, asked in effort.plans.items()]
-        yield f"tokens that are certain of other plans: {', '.join(others)}"
+        yield f"lower bounds for other plans, in tokens: {', '.join(others)}"
 
 
 def effort_blocks(effort: Effort) -> Iterator[Block]:

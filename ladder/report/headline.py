@@ -121,7 +121,7 @@ def _how_sure(a: Assessment) -> Iterator[Fact]:
         word = CONFIRMED.get(found.confirmed_verdict or "", "measured")
         note = f"{word} on {found.confirmed.n} held-out test examples; {gate}"
         if found.openings > 1:
-            note += f"; those examples were read for {found.openings} systems by now"
+            note += f"; they have been used for {found.openings} systems so far"
         yield Fact("How sure", span(found.confirmed), note)
         return
     measured = [x for x in a.attempts if x.measurement and x.measurement.score.n]

@@ -70,8 +70,8 @@ def openings_sentence(found: Recommendation) -> str:
     if found.openings < 2:
         return ""
     return (
-        f"The held-out test examples were read for {found.openings} systems by now: who chooses "
-        "among those is not confirmed by them any more. Take fresh ones for a decision that counts."
+        f"The held-out test set has been used for {found.openings} systems so far: it no longer "
+        "confirms a choice among them. Use fresh test examples for a decision that counts."
     )
 
 

@@ -56,4 +56,4 @@ def test_a_latency_limit_that_the_rows_cannot_show_to_hold_is_told(rows, told):
     said = list(gate_warnings(task_with(gate={"min_score": 0.5, "max_p95_ms": 100}), data))
     assert bool(said) == told
     if told:
-        assert f"{rows} can be, and a pass takes at least 200" in said[0]
+        assert f"{rows} rows can be timed, each once, and a pass takes at least 200" in said[0]

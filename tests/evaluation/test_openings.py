@@ -37,4 +37,4 @@ def test_a_second_reading_is_said():
     found = read_assessment(OLDER)[0].recommendation
     assert openings_sentence(found) == ""
     assert openings_sentence(found.but(openings=1)) == ""
-    assert "read for 3 systems by now" in openings_sentence(found.but(openings=3))
+    assert "used for 3 systems so far" in openings_sentence(found.but(openings=3))
