@@ -186,8 +186,13 @@ def _keep_login(url: str) -> None:
 
 
 def _in_environment() -> set[str]:
-    found = (value.strip() for name, value in os.environ.items() if KEY_NAMES.search(name))
+    found = (value.strip() for name, value in os.environ.items() if _names_key(name))
     return {value for value in found if len(value) >= LEAST and not value.startswith(("/", "."))}
+
+
+@lru_cache(maxsize=4096)  # asked of every variable for every text that is written
+def _names_key(name: str) -> bool:
+    return KEY_NAMES.search(name) is not None
 
 
 def _hidden(found: re.Match[str]) -> str:

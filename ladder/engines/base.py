@@ -164,6 +164,32 @@ class Served(Engine, Protocol):
 
 
 @runtime_checkable
+class Templated(Protocol):
+    """An engine that asks by a chat template.
+
+    What that takes is found by trying it, which needs the tokenizer loaded. It is kept, so that a
+    run whose answers are all kept loads nothing.
+    """
+
+    def template_files(self) -> dict[str, str]:
+        """Return digests of all that it depends on, without loading it."""
+        ...
+
+    def try_template(self) -> dict[str, Any]:
+        """Load the tokenizer and try the template; the answer is JSON-able.
+
+        Raises:
+            EngineError: there is no tokenizer to be read.
+            MissingExtraError: transformers is not installed.
+        """
+        ...
+
+    def know_template(self, found: dict[str, Any]) -> None:
+        """Take what was found before for found."""
+        ...
+
+
+@runtime_checkable
 class Learning(Protocol):
     """A served engine whose abilities are known once its server was asked."""
 

@@ -14,7 +14,6 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import fftconvolve
 from scipy.stats import binom
 
 LARGE = 4_000
@@ -107,5 +106,10 @@ def _looked(
 def _folded(left: NDArray[np.float64], new: int, chance: float, count: int) -> NDArray[np.float64]:
     """Return hits -> chance after so many new rows; `count` rows in all."""
     step = binom.pmf(np.arange(new + 1), new, chance)
-    fold = fftconvolve if count > LARGE else np.convolve
-    return np.clip(fold(left, step), 0.0, None)
+    if count <= LARGE:
+        folded = np.convolve(left, step)
+    else:
+        from scipy.signal import fftconvolve  # slow to import, and seldom needed
+
+        folded = fftconvolve(left, step)
+    return np.clip(folded, 0.0, None)

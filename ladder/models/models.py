@@ -12,7 +12,7 @@ from typing import Protocol, cast
 from ladder.economy.cost import together
 from ladder.economy.prices import listed_prices
 from ladder.engines import is_served, kind_of, open_engine
-from ladder.engines.base import Abilities, Completion, Engine, Learning, Served
+from ladder.engines.base import Abilities, Completion, Engine, Learning, Served, Templated
 from ladder.engines.bundled import first_use
 from ladder.engines.speed import Speed, probe, two_cores
 from ladder.errors import EngineError, MissingExtraError, Problem, TaskError
@@ -67,6 +67,7 @@ class Models:
         key = (model, adapter)
         if key not in self._engines:
             opened = self._open(model, adapter)
+            self._know_template(opened)
             keep_here(self.task, model, opened)
             if opened.abilities.served and not self._rehearses:
                 self._limit(model, cast(Served, opened))
@@ -78,6 +79,13 @@ class Models:
         if first_use(model):
             self.watch.say("converting the bundled model, once: about 20 s")
         return open_engine(model, adapter, self.task.folder, may_run(self.task, model))
+
+    def _know_template(self, engine: Engine) -> None:
+        """Try an engine's chat template once, and keep what it takes."""
+        if isinstance(engine, Templated):
+            with suppress(EngineError, MissingExtraError):  # who asks is told what is wrong
+                about = engine.template_files()
+                engine.know_template(self.cache.remember("template", about, engine.try_template))
 
     def _limit(self, model: ModelRef, engine: Served) -> None:
         """Hold an endpoint to the time limit, and its requests to the spending limit."""

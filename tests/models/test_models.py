@@ -8,8 +8,11 @@ from engines.faulty_server import FaultyServer
 from small_tasks import write_task
 
 from ladder.commands.assess import assess
+from ladder.engines.local.engine import LocalEngine
 from ladder.evidence import Assessment
 from ladder.files import digest_of
+from ladder.models.cache import Cache
+from ladder.models.models import Models
 from ladder.progress import Quiet
 from ladder.task import load_task
 
@@ -41,3 +44,29 @@ def test_all_that_a_server_is_asked_is_counted_and_again_where_it_is_kept(tmp_pa
         if purpose != "latency":
             assert again[purpose].calls == asked.calls, purpose
             assert again[purpose].tokens == asked.tokens, purpose
+
+
+def test_what_a_chat_template_takes_is_kept_until_its_files_change(
+    tiny: Path, tmp_path: Path
+) -> None:
+    def opened() -> LocalEngine:
+        engine = Models(task, cache, Quiet()).engine(base).engine
+        assert isinstance(engine, LocalEngine)
+        return engine
+
+    base = f"hf:{tiny}"
+    task = load_task(write_task(tmp_path, row, 10, 10, score="exact_match", models={"base": base}))
+    cache = Cache(tmp_path / "runs" / "completions.sqlite")
+    first, again = opened(), opened()
+    assert "tokenizer" in vars(first)
+    assert first.abilities.system
+    assert (again.abilities, again.fingerprint()) == (first.abilities, first.fingerprint())
+    assert "tokenizer" not in vars(again)  # a run whose answers are all kept loads nothing
+
+    template = tiny / "chat_template.jinja"
+    users = "{% for m in messages if m.role != 'system' %}{{ m.role + m.content }}{% endfor %}"
+    template.write_text(users)
+    changed = opened()
+    assert not changed.abilities.system
+    assert changed.fingerprint() != first.fingerprint()
+    cache.close()

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ladder.engines.base import Abilities, Completion, Request
@@ -19,9 +19,10 @@ from ladder.engines.local.generating import Generating
 from ladder.engines.local.loading import ADAPTER, transformers_version
 from ladder.engines.local.local_model import LocalModel, TurnsError
 from ladder.engines.local.scoring import score
+from ladder.engines.local.template import __file__ as template_file
 from ladder.engines.passport import read_settings
 from ladder.errors import EngineError, MissingExtraError
-from ladder.files import digest_of, folder_digests
+from ladder.files import digest_of, file_digest, folder_digests
 from ladder.hardware import precision
 
 if TYPE_CHECKING:
@@ -39,12 +40,13 @@ class LocalEngine(LocalModel):
 
         Whether it takes turns of a chat, and a system turn, its chat template says.
         """
-        chat, system, thinks = self._takes
+        # A forecast takes the usual; who asks is told what is wrong.
+        takes = self.takes or {"chat": True, "system": True, "thinks": False}
         return Abilities(
-            chat=chat,
-            system=system,
+            chat=takes["chat"],
+            system=takes["system"],
             plain=True,
-            thinks=thinks,
+            thinks=takes["thinks"],
             scores_choices=True,
             json_schema=True,
             context=self._context,
@@ -52,12 +54,46 @@ class LocalEngine(LocalModel):
         )
 
     @cached_property
-    def _takes(self) -> tuple[bool, bool, bool]:
-        """Whether it takes turns of a chat, and a system turn, and thinks before it answers."""
+    def takes(self) -> dict[str, Any] | None:
+        """What the chat template takes; None: there is no tokenizer to be read."""
         try:
-            return self.template.chat, self.template.system, self.template.begins_thought
+            return self.try_template()
         except (EngineError, MissingExtraError):
-            return True, True, False  # a forecast takes the usual; who asks is told what is wrong
+            return None
+
+    def try_template(self) -> dict[str, Any]:
+        """Try whether the template takes turns, a system turn, and begins a thought.
+
+        Raises:
+            EngineError: there is no tokenizer to be read.
+            MissingExtraError: transformers is not installed.
+        """
+        template = self.template
+        return {
+            "chat": template.chat,
+            "system": template.system,
+            "thinks": template.begins_thought,
+            "about": template.about,
+            "digest": digest_of([template.jinja, template.about]),
+        }
+
+    def know_template(self, found: dict[str, Any]) -> None:
+        """Take what was found before for found."""
+        self.takes = found
+
+    def template_files(self) -> dict[str, str]:
+        """Return digests of what the tokenizer and its template are read from, and by which code.
+
+        Raises:
+            MissingExtraError: transformers is not installed.
+        """
+        small = (p.name for p in self.folder.iterdir() if p.suffix not in (".safetensors", ".gguf"))
+        code = file_digest(Path(template_file))
+        return {
+            **folder_digests(self.folder, small),
+            "code": code,
+            "transformers": transformers_version(),
+        }
 
     @cached_property
     def _context(self) -> int:
@@ -79,11 +115,9 @@ class LocalEngine(LocalModel):
         if self.adapter is not None:
             names = (ADAPTER, "adapter_model.safetensors")
             pins["adapter"] = digest_of(folder_digests(self.adapter, names))
-        with suppress(
-            EngineError, MissingExtraError
-        ):  # without a tokenizer there are no answers to tell apart
-            if self.template.about or "chat_template.jinja" not in pins:
-                pins["template"] = digest_of([self.template.jinja, self.template.about])
+        takes = self.takes  # without a tokenizer there are no answers to tell apart
+        if takes is not None and (takes["about"] or "chat_template.jinja" not in pins):
+            pins["template"] = takes["digest"]
         pins["precision"] = precision()
         pins["transformers"] = transformers_version()
         return pins
