@@ -54,8 +54,8 @@ def split_of(found: Rows):
 
 def test_a_copy_is_a_leak_and_a_filled_template_is_not():
     found = rows(
-        ["How do I activate my card?", "please set the kitchen timer for 3 minutes from now on"],
-        ["how do i activate my card", "please set the kitchen timer for 5 minutes from now on"],
+        ["How do I return my skis?", "please set the kitchen timer for 3 minutes from now on"],
+        ["how do i return my skis", "please set the kitchen timer for 5 minutes from now on"],
     )
     leaks, alikes = leaks_and_look_alikes(split_of(found))
     assert leaks == ("b40 ~ a60 (equal, 1.00)",)

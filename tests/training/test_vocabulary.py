@@ -20,8 +20,8 @@ from ladder.training.vocabulary import joined, refusal, trim_vocabulary, trimmed
 pytestmark = pytest.mark.slow
 
 TASK = [
-    "Intent of the message\nMessage: I am still waiting on my card?\nIntent: card_arrival\n",
-    "Message: Which currencies do you exchange at €1,000?\nIntent: fiat_currency_support\n",
+    "Intent of the message\nMessage: My new oar has not come yet?\nIntent: oar_delivery\n",
+    "Message: Which knots do you teach at €1,000?\nIntent: knot_course_price\n",
     "<|im_start|>user\nMy naïve Straße <|im_end|>\n",
 ]
 
@@ -117,7 +117,7 @@ def test_special_tokens_mean_the_same(pair) -> None:
     from transformers import AutoTokenizer, GenerationConfig
 
     full, trimmed = (AutoTokenizer.from_pretrained(folder) for folder in pair)
-    turns = [{"role": "user", "content": "my card"}]
+    turns = [{"role": "user", "content": "my oar"}]
     assert full.apply_chat_template(turns, tokenize=False) == trimmed.apply_chat_template(
         turns, tokenize=False
     )
@@ -134,10 +134,10 @@ def test_a_copy_is_asked_as_its_model_is(habit: str, smollm: Path, tmp_path: Pat
     """Template, BOS and ends are those of the whole model, with the same pieces of text."""
     full = random_llama(tmp_path / "full", smollm)
     HABITS[habit](full)
-    messages = (("system", "Name the intent."), ("user", "my naïve card <|im_end|>"))
+    messages = (("system", "Name the intent."), ("user", "my naïve oar <|im_end|>"))
     asked = [Request(text=TASK[0]), Request(messages=messages)]
     rows = [
-        {"prompt": prompt_of(request), "completion": reply_to(request, "card_arrival")}
+        {"prompt": prompt_of(request), "completion": reply_to(request, "oar_delivery")}
         for request in asked
     ]
     before = LocalEngine(full)
