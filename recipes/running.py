@@ -62,8 +62,12 @@ def run(trainer: Any, notes: Callable[[], Mapping[str, Any]] = dict) -> int:
 
 
 def _tokens(trainer: Any) -> int:
-    """Return how many tokens a trainer has learnt, padding left out; 0 where it does not count."""
-    return int(getattr(trainer, "_total_train_tokens", 0))
+    """Return how many tokens a trainer has learnt, padding left out; 0 where it does not count.
+
+    TRL's trainers count for themselves, transformers' own where it is told to.
+    """
+    seen = getattr(trainer.state, "num_input_tokens_seen", 0)
+    return int(getattr(trainer, "_total_train_tokens", seen))
 
 
 def last_whole_checkpoint(output: Path) -> str | None:
@@ -202,7 +206,7 @@ def _record(
 
 def precision_used(trainer: Any) -> str:
     """Say which precision the weights were held and computed in."""
-    given = trainer.args.model_init_kwargs or {}
+    given = getattr(trainer.args, "model_init_kwargs", None) or {}
     held = str(given.get("dtype", "float32")).removeprefix("torch.")
     autocast = "bfloat16" if trainer.args.bf16 else "float16" if trainer.args.fp16 else held
     if getattr(trainer.model, "is_loaded_in_4bit", False):

@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from conftest import program
@@ -66,17 +67,24 @@ def student(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def train(base: Path, folder: Path, texts: list[str], answers: list[str], answer: str) -> None:
     """Train by the parts of the recipe's program."""
+    assert program("running").run(trainer(base, folder, texts, answers, answer)) == 0
+
+
+def trainer(
+    base: Path, folder: Path, texts: list[str], answers: list[str], answer: str, **more: object
+) -> Any:
+    from transformers import TrainingArguments
+
     module = program("student_encoder")
-    folder.mkdir()
-    settings = module.Encoder(
-        str(folder), str(base), answer, 2e-3, num_train_epochs=EPOCHS, max_length=LONGEST
-    )
+    encoder = module.Encoder(str(base), answer, max_length=LONGEST)
+    settings = {
+        "learning_rate": 2e-3, "num_train_epochs": EPOCHS, "per_device_train_batch_size": 16,
+        "weight_decay": 0.01, "warmup_steps": 0.1, "logging_steps": 5, "save_strategy": "epoch",
+        "report_to": "none", "disable_tqdm": True, "use_cpu": True, **more,
+    }  # fmt: skip
     form = program("fields").make_form(texts, answers, answer)
-    tokenizer, network = module.opened(settings, form)
-    examples = module.cut(texts, answers, form, tokenizer, settings.max_length)
-    progress = program("running").Progress(folder / "progress.jsonl")
-    module.learn(network, examples, settings, progress, 0)
-    module.write(folder, network, tokenizer, form, settings)
+    made = TrainingArguments(str(folder), **settings)
+    return module.make_trainer(texts, answers, form, encoder, made)
 
 
 def answers_of(engine: EncoderEngine, texts: list[str]) -> list[str]:
@@ -169,3 +177,40 @@ def test_heads_of_another_form_are_refused(student: Path, tmp_path: Path) -> Non
     (folder / "form.json").write_text(json.dumps(about))
     with pytest.raises(EngineError, match="holds no encoder"):
         answers_of(EncoderEngine(folder), ["rolls"])
+
+
+def test_a_killed_training_goes_on_and_ends_as_one_that_ran_through(tmp_path: Path) -> None:
+    from safetensors.numpy import load_file
+
+    write_encoder(tmp_path / "base")
+    rows = orders(60, 0)
+    given = (tmp_path / "base", tmp_path / "whole", *rows, "json")
+    assert program("running").run(trainer(*given, num_train_epochs=4)) == 0
+
+    class KilledError(Exception):
+        pass
+
+    halted = (tmp_path / "base", tmp_path / "halted", *rows, "json")
+    halting = trainer(*halted, num_train_epochs=4)
+    step, steps = halting.training_step, []
+
+    def killed(*given: Any, **named: Any) -> Any:
+        steps.append(1)
+        if len(steps) == 10:  # within the third epoch of four steps
+            raise KilledError
+        return step(*given, **named)
+
+    halting.training_step = killed
+    with pytest.raises(KilledError):
+        program("running").run(halting)
+    assert (tmp_path / "halted" / "checkpoint-8").is_dir()
+    assert program("running").run(trainer(*halted, num_train_epochs=4)) == 0
+
+    whole, again = (
+        load_file(tmp_path / name / "model.safetensors") for name in ("whole", "halted")
+    )
+    assert all((whole[name] == again[name]).all() for name in whole)
+    read, anew = (json.loads((tmp_path / name / "training.json").read_text()) for name in names)
+    assert anew["steps"] == read["steps"] == 16
+    assert anew["tokens"] == read["tokens"] > 0
+    assert not list((tmp_path / "halted").glob("checkpoint-*"))
