@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from ladder.artefacts.issue import kind_of
 from ladder.climb.opening import open_bench
 from ladder.commands.train import train_task
 from ladder.economy.cost import machine_usd
@@ -28,6 +30,7 @@ from ladder.progress import Quiet
 from ladder.rungs import r3_lora
 from ladder.rungs.protocol import Bench
 from ladder.rungs.r3_lora import answering
+from ladder.samples.rows import Sample
 from ladder.task import Task, load_task
 from ladder.training.rows import plain_candidate
 
@@ -78,6 +81,9 @@ def moved(task: Task, runs: Path, folder: Path, record: dict[str, Any]) -> str:
         )
     bench = open_bench(task, runs, Quiet())
     rows = bench.data.gate[:HELD_OUT]
+    kind = kind_of(folder)
+    if kind in ("head", "encoder"):
+        return chosen(bench, f"{kind}:{folder}", rows)
     plain = plain_candidate(bench.evaluator, r3_lora.NAME)
     trained = plain.but(**answering(Build(folder=str(folder))))
     passport = read_passport(folder)
@@ -86,6 +92,17 @@ def moved(task: Task, runs: Path, folder: Path, record: dict[str, Any]) -> str:
     before, after = (score(bench, each, rows) for each in (untrained, trained))
     bench.evaluator.models.cache.close()
     return f"{bench.evaluator.scorers[0][0]} {before:.2f} -> {after:.2f}, n = {len(rows)}"
+
+
+def chosen(bench: Bench, model: str, rows: Sequence[Sample]) -> str:
+    """Return what a student that chooses answers moved, from the most frequent answer."""
+    usual = Counter(sample.target for sample in bench.data.train).most_common(1)[0][0]
+    majority = fmean(usual in sample.targets for sample in rows)
+    student = Candidate("distill", "student", model=model)
+    after = score(bench, student, rows)
+    bench.evaluator.models.cache.close()
+    name = bench.evaluator.scorers[0][0]
+    return f"{name} {majority:.2f} (majority) -> {after:.2f}, n = {len(rows)}"
 
 
 def score(bench: Bench, candidate: Candidate, rows: Sequence[Any]) -> float:

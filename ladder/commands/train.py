@@ -61,7 +61,8 @@ def train_task(
         rows, told = preference_rows(bench.evaluator, candidate, bench.data.preferences, found.rows)
     else:
         answered = _answered(bench, found)
-        rows = ROWS[found.rows](bench.evaluator, answered)
+        fills = found.about.fills_fields
+        rows = _fields(bench, answered) if fills else ROWS[found.rows](bench.evaluator, answered)
     told_form = {"answer": answer_kind(task)} if found.about.fills_fields else {}
     fields = {**_teacher(bench, found), **told_form, **overrides}
     build = bench.trainer.train(found, _start(bench, found, rows), rows, fields)
@@ -199,6 +200,19 @@ def _labels(evaluator: Evaluator, answered: Answered) -> list[dict[str, Any]]:
         raise TrainingError(
             f"{evaluator.task.source}: a classifier needs `answer: {{type: label}}`"
         )
+    return [dict(row) for row in label_rows(answered)]
+
+
+def _fields(bench: Bench, answered: Answered) -> list[dict[str, Any]]:
+    """Return rows for an encoder that fills in the fields of their answers."""
+    if bench.trainer.embedding() is None:
+        fix = "Name one with models: {embedding: hf:FOLDER}"
+        raise TrainingError(f"{bench.task.source}: no encoder to start from. {fix}")
+    inputs, answers = [sample.input for sample, _ in answered], [text for _, text in answered]
+    try:
+        bench.trainer.fields(inputs, answers, answer_kind(bench.task))
+    except ValueError as error:
+        raise TrainingError(f"{bench.task.source}: no encoder can learn this: {error}") from None
     return [dict(row) for row in label_rows(answered)]
 
 

@@ -8,12 +8,14 @@ import re
 from pathlib import Path
 
 import pytest
+from engines.encoders import write_encoder
 from engines.faulty_server import FaultyServer, Seen, Step, failing
 from students import task_in, write_model
 
 from ladder.commands.train import train_task
 from ladder.engines.base import Request
 from ladder.engines.classifier import ClassifierEngine
+from ladder.engines.encoder import EncoderEngine
 from ladder.engines.endpoint.engine import CONTINUED, GREETING
 from ladder.errors import EngineError, TrainingError
 from ladder.progress import Quiet
@@ -69,6 +71,18 @@ def test_what_a_student_cannot_learn_from(tmp_path: Path) -> None:
     task = task_in(tmp_path, data={"test": "test.jsonl"})
     with pytest.raises(TrainingError, match="no training examples"):
         train_task("distill_sequence", task, tmp_path / "runs", Quiet(), {})
+
+
+@pytest.mark.slow
+def test_an_encoder_by_hand(tmp_path: Path) -> None:
+    write_encoder(tmp_path / "embedding")
+    named = {"embedding": "hf:embedding", "base": "openai:nobody@http://127.0.0.1:9"}
+    task = task_in(tmp_path, answer={"type": "text"}, models=named)
+    lines = train_task("student_encoder", task, tmp_path / "runs", Quiet(), {"max_steps": "6"})
+    assert re.match(r"student_encoder: \d\d rows, 6 steps, [\d,]+ tokens", lines[0])
+    engine = EncoderEngine(Path(lines[-1].removeprefix("artefact ")))
+    [(_, found)] = engine.complete([Request(text="some bread")])
+    assert found.text in {"bread", "cake"}
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from conftest import program
+from engines.encoders import CODES, DAYS, LETTERS, LONGEST, write_encoder
 
 from ladder.artefacts.issue import issue, kind_of
 from ladder.engines import open_engine
@@ -19,10 +20,7 @@ from ladder.engines.passport import PASSPORT
 from ladder.errors import EngineError, PassportError
 from ladder.testing import check_engine
 
-CODES = {"rolls": "KV", "rye": "QN", "buns": "RK", "scones": "NB"}
-DAYS = {"monday": "A", "tuesday": "B", "sunday": "G"}
-LETTERS = "abcdefghijklmnopqrstuvwxyz"
-EPOCHS, LONGEST = 14, 128
+EPOCHS = 14
 
 
 def orders(count: int, seed: int) -> tuple[list[str], list[str]]:
@@ -37,24 +35,6 @@ def orders(count: int, seed: int) -> tuple[list[str], list[str]]:
         )
         answers.append(json.dumps({"code": CODES[goods], "for": {"day": DAYS[day], "name": name}}))
     return texts, answers
-
-
-def write_encoder(folder: Path) -> None:
-    """Write a small encoder of drawn weights, whose tokenizer knows words and letters."""
-    import torch
-    from transformers import BertConfig, BertModel, BertTokenizerFast
-
-    torch.manual_seed(0)
-    known = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ":", ",", "on", "for", *CODES, *DAYS]
-    known += [*LETTERS, *(f"##{letter}" for letter in LETTERS)]
-    folder.mkdir(parents=True)
-    (folder / "vocab.txt").write_text("\n".join(dict.fromkeys(known)))
-    BertTokenizerFast(vocab=str(folder / "vocab.txt")).save_pretrained(folder)
-    config = BertConfig(
-        vocab_size=len(dict.fromkeys(known)), hidden_size=64, intermediate_size=128,
-        num_hidden_layers=2, num_attention_heads=4, max_position_embeddings=LONGEST,
-    )  # fmt: skip
-    BertModel(config).save_pretrained(folder)
 
 
 @pytest.fixture(scope="module")
@@ -206,9 +186,8 @@ def test_a_killed_training_goes_on_and_ends_as_one_that_ran_through(tmp_path: Pa
     assert (tmp_path / "halted" / "checkpoint-8").is_dir()
     assert program("running").run(trainer(*halted, num_train_epochs=4)) == 0
 
-    whole, again = (
-        load_file(tmp_path / name / "model.safetensors") for name in ("whole", "halted")
-    )
+    names = ("whole", "halted")
+    whole, again = (load_file(tmp_path / name / "model.safetensors") for name in names)
     assert all((whole[name] == again[name]).all() for name in whole)
     read, anew = (json.loads((tmp_path / name / "training.json").read_text()) for name in names)
     assert anew["steps"] == read["steps"] == 16
