@@ -27,7 +27,7 @@ from ladder.engines.passport import read_passport
 from ladder.evidence import Build, Candidate
 from ladder.inference.answer import answer
 from ladder.progress import Quiet
-from ladder.rungs import r3_lora
+from ladder.rungs import r3_lora, r4_distill
 from ladder.rungs.protocol import Bench
 from ladder.rungs.r3_lora import answering
 from ladder.samples.rows import Sample
@@ -98,7 +98,7 @@ def chosen(bench: Bench, model: str, rows: Sequence[Sample]) -> str:
     """Return what a student that chooses answers moved, from the most frequent answer."""
     usual = Counter(sample.target for sample in bench.data.train).most_common(1)[0][0]
     majority = fmean(usual in sample.targets for sample in rows)
-    student = Candidate("distill", "student", model=model)
+    student = Candidate(rung=r4_distill.NAME, description="student", model=model)
     after = score(bench, student, rows)
     bench.evaluator.models.cache.close()
     name = bench.evaluator.scorers[0][0]

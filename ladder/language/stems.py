@@ -7,6 +7,7 @@ Languages without a stemmer are listed too, so that a neighbour's is not taken f
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import lru_cache
@@ -27,6 +28,8 @@ LEAD = 1.15
 """How many times the next language's share the best one needs."""
 NO_LANGUAGE = "none"
 
+_LETTER = regex.compile(r"\p{L}")
+SIGNS_READ = 400
 _WORD = regex.compile(r"[\p{L}\p{M}]+")
 
 
@@ -163,6 +166,28 @@ def language_of(texts: Iterable[str]) -> str | None:
     first, second = [*hits.most_common(2), ("", 0), ("", 0)][:2]
     clear = first[1] >= max(LEAST_HITS, LEAST_SHARE * total, LEAD * second[1])
     return first[0] if clear else None
+
+
+def nearest_language(text: str) -> str:
+    """Return a text's script and, where function words tell more for one than for others, language.
+
+    For shares of many texts only: of a short one it is a guess.
+    """
+    letters = _LETTER.findall(text)
+    if not letters:
+        return "no letters"
+    script = Counter(_script(letter) for letter in letters[:SIGNS_READ]).most_common(1)[0][0]
+    languages, hits = _languages_of(), Counter[str]()
+    for word in _WORD.findall(comparable(text)):
+        hits.update(languages.get(word, ()))
+    first, second = [*hits.most_common(2), ("", 0), ("", 0)][:2]
+    return f"{script} {first[0]}".strip() if first[1] > second[1] else script
+
+
+@lru_cache(maxsize=4096)
+def _script(letter: str) -> str:
+    """Return a letter's script as Unicode names it, e.g. LATIN, CYRILLIC, CJK."""
+    return unicodedata.name(letter, "UNKNOWN").split()[0]
 
 
 def has_stems(language: str | None) -> bool:
