@@ -524,6 +524,43 @@ def revalidate(
 
 
 @app.command()
+def drift(
+    plan: PlanFile,
+    data: Annotated[Path, typer.Option("--data", help="Rows that came in since.")],
+    reference: Annotated[
+        Path | None, typer.Option(help="Rows to compare with; default: the eval examples.")
+    ] = None,
+    inputs_only: Annotated[
+        bool, typer.Option("--inputs-only", help="Answer no labelled row.")
+    ] = False,
+    as_json: AsJson = False,
+    allow_code: AllowCode = False,
+) -> None:
+    """Compare recent rows with the certified ones; exit 1 when inputs or score have moved."""
+    from rich.console import Console
+
+    from ladder.commands.drift import lines
+    from ladder.lifecycle.drift import look_for_drift
+    from ladder.lifecycle.plan import find_plan
+    from ladder.report.live import Live
+
+    found = look_for_drift(
+        find_plan(plan),
+        data,
+        Live(Console(stderr=True)),
+        reference=reference,
+        answering=not inputs_only,
+        granted=_granted(allow_code),
+    )
+    if as_json:
+        typer.echo(in_json(found.look.model_dump_json(indent=2)))
+    else:
+        for line in lines(found):
+            _tell(line)
+    raise typer.Exit(1 if found.look.alarms else 0)
+
+
+@app.command()
 def schedule(
     plan: PlanFile,
     target: Annotated[str, typer.Option(help="cron or github.")] = "cron",

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ladder.engines.local.loading import quiet_transformers
 from ladder.engines.passport import refuse_pickle
 from ladder.errors import EngineError, MissingExtraError
 from ladder.wording import harmless
@@ -26,6 +27,7 @@ def open_embedder(folder: Path, dtype: str = "float32") -> Any:
         MissingExtraError: sentence-transformers is not installed.
     """
     refuse_pickle(folder)
+    quiet_transformers()
     try:
         from sentence_transformers import SentenceTransformer
     except ImportError:

@@ -39,6 +39,7 @@ from ladder.evidence.diagnosis import (
     Gap,
     Unresolved,
 )
+from ladder.evidence.drift import DriftLook, ScoreWatch, Shift
 from ladder.evidence.measurement import (
     CONTROL,
     AgainstTeacher,
@@ -96,6 +97,7 @@ __all__ = [
     "DataReport",
     "Decoding",
     "Diagnosis",
+    "DriftLook",
     "Economics",
     "Effort",
     "Estimate",
@@ -120,7 +122,9 @@ __all__ = [
     "Retrieval",
     "RetrievalHealth",
     "RevalidationPlan",
+    "ScoreWatch",
     "Settled",
+    "Shift",
     "Status",
     "SyntheticCounts",
     "SyntheticRecord",

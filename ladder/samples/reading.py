@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from ladder.errors import DataError, Problem
@@ -38,7 +39,9 @@ PAIR: tuple[ColumnName, ColumnName] = ("chosen", "rejected")
 MARKS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
 
 
-SAMPLE_ROLES = ("train", "test", "examples", "unlabeled", "synthetic")
+RECENT = "recent"
+"""What came in since a certification; a row may have its target or not."""
+SAMPLE_ROLES = ("train", "test", "examples", "unlabeled", "synthetic", RECENT)
 
 
 @dataclass
@@ -96,6 +99,31 @@ def read_rows(task: Task) -> Rows:
             shown.append(Problem("…", f"{rest} more such rows", "none"))
         raise DataError(shown)
     return Rows(**found, digests=tuple(digests), files=tuple(map(_understood, files)))
+
+
+def read_recent(task: Task, path: Path) -> tuple[Sample, ...]:
+    """Read rows that came in since the certification, by the task's columns.
+
+    Where they are not answered, or not as the task's are, their inputs are read alone.
+
+    Args:
+        task: names the columns.
+        path: of the file.
+
+    Raises:
+        DataError: with each wrong row, by file and line.
+        MissingExtraError: a parquet file or a saved data set needs the `data` extra.
+    """
+    for role in (RECENT, "unlabeled"):
+        file = _read_file(task, role, str(path.absolute()))
+        _translate(task, file, "")
+        found = tuple(sample for _, sample in _placed(task, file))
+        if not file.findings.problems:
+            break
+    problems = _said_once(file.findings.problems, len(file.numbered))
+    if problems:
+        raise DataError(problems[:MOST_PROBLEMS_SHOWN])
+    return found
 
 
 def _read_file(task: Task, role: str, value: str) -> _File:
@@ -236,7 +264,7 @@ def _read_samples(task: Task, file: _File) -> Iterator[tuple[str, Sample]]:
         if file.role != "unlabeled":
             try:
                 targets = targets_of(task, row)
-                if not targets:
+                if not targets and file.role != RECENT:
                     wrong.append(_missing(where, task, "target", row, file.theirs))
             except UnreadableError as error:
                 wrong.append(_wrong_target(where, file.theirs.get("target"), task, error))

@@ -86,6 +86,19 @@ class Trainer(Protocol):
         ...
 
 
+def embedding_of(task: Task) -> Path | None:
+    """Return the task's embedding model, else the installed one; None where there is none."""
+    named = task.models.embedding
+    if named is not None:
+        return model_folder(named, task.folder)
+    if find_spec("sentence_transformers") is None:
+        return None
+    try:
+        return model_folder(INSTALLED_EMBEDDING)
+    except MissingExtraError:
+        return None
+
+
 class LocalTrainer:
     """Trains on this machine, each recipe as a process of its own."""
 
@@ -126,15 +139,7 @@ class LocalTrainer:
 
     def embedding(self) -> Path | None:
         """Return the task's embedding model, else the installed one; None where there is none."""
-        named = self.task.models.embedding
-        if named is not None:
-            return model_folder(named, self.task.folder)
-        if find_spec("sentence_transformers") is None:
-            return None
-        try:
-            return model_folder(INSTALLED_EMBEDDING)
-        except MissingExtraError:
-            return None
+        return embedding_of(self.task)
 
     def fields(self, inputs: Sequence[str], answers: Sequence[str], kind: Kind) -> Form:
         """Return the fields of answers; ValueError says why they are none."""

@@ -59,6 +59,8 @@ def quiet_transformers() -> Any:
         raise MissingExtraError("transformers", 'pip install "escalation-ladder[local]"') from None
     transformers.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
+    # It misses a kernel of the hub's, aloud, which nothing here asks for.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     return transformers
 
 

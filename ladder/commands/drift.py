@@ -1,0 +1,52 @@
+"""`ladder drift`: say what a look at recent rows found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from ladder.lifecycle.drift import Drift
+from ladder.lifecycle.promise import BUDGET, LIFE_DAYS
+from ladder.wording import harmless
+
+MOST_OF_INPUT = 160
+WORDS: Mapping[str, str] = {
+    "meaning": "the inputs mean something else",
+    "classifier": "a classifier tells recent inputs from certified ones",
+    "length": "inputs have another length",
+    "vocabulary": "inputs use words that were not there",
+    "labels": "the shares of the labels have moved",
+    "language": "inputs are in another language or script",
+}
+
+
+def lines(found: Drift) -> Iterator[str]:
+    """Say what a look found, line by line."""
+    look = found.look
+    yield f"{look.rows:,} recent rows beside {look.reference_rows:,} certified ones"
+    for shift in look.shifts:
+        size = f"effect {shift.effect:.3f} (from {shift.least:g})"
+        line = f"{_mark(shift.alarms)} {shift.name:11} {size:26} p {shift.p_holm:.5f}"
+        yield f"{line}  {WORDS[shift.name]}" if shift.alarms else line
+    if look.embedder is None:
+        yield "meaning and classifier are left out: no embedding model (models.embedding)"
+    if not look.shifts:
+        yield "the plan's error budget is spent: certify the answer anew"
+    if look.score is not None:
+        watched = look.score
+        against = f"evidence of less {watched.evidence:.1f} (from {1 / BUDGET:g})"
+        rows = f"{watched.mean:.3f} on {watched.n:,} labelled rows, limit {watched.limit:g}"
+        yield f"{_mark(watched.alarms)} {'score':11} {rows}; {against}"
+    if found.unscored:
+        yield f"{found.unscored:,} labelled rows have no score: their answers failed"
+    if look.alarms and found.newest:
+        yield "least like the certified rows; label these to learn what is new:"
+        yield from (f"  {row.id}  {harmless(row.input, MOST_OF_INPUT)}" for row in found.newest)
+        yield "for the score, label a random sample: rows that look new are no fair one"
+    yield (
+        f"false alarms: at most {100 * look.error:.3f} % at this look, "
+        f"{100 * BUDGET:g} % over the {LIFE_DAYS} days of the plan"
+    )
+
+
+def _mark(alarms: bool) -> str:
+    return "ALARM" if alarms else "     "

@@ -1,0 +1,249 @@
+"""`ladder drift`: have the inputs changed since an answer was certified, or its score?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ladder.climb.opening import COMPLETIONS, make_bench
+from ladder.engines.embedding import embed, open_embedder
+from ladder.errors import DataError, Problem, StateError, TaskError
+from ladder.evidence import DriftLook, RevalidationPlan, ScoreWatch, Shift
+from ladder.files import append_line, digest_of, folder_digests, private_folder, read_text
+from ladder.gate.monitor import evidence_below
+from ladder.inference.answer import answer
+from ladder.lifecycle.plan import day_of, load_plan, task_of, with_secrets
+from ladder.lifecycle.promise import BUDGET, spent_by_look
+from ladder.lifecycle.shift import Side, newness, shifts
+from ladder.models.cache import Cache
+from ladder.progress import Watch
+from ladder.samples.data import Data
+from ladder.samples.loading import load_data
+from ladder.samples.reading import read_recent
+from ladder.samples.rows import Sample
+from ladder.task import Task
+from ladder.training.trainer import embedding_of
+from ladder.trust.code import Granted
+
+RECORD = "drift.jsonl"
+KEPT = "drift"
+LEAST_ROWS = 20
+"""Of either side: with fewer, hardly any shift could be told from chance."""
+NEWEST = 10
+"""Rows that are named as unlike the certified ones."""
+
+
+@dataclass(frozen=True)
+class Drift:
+    """What a look found."""
+
+    look: DriftLook
+    newest: tuple[Sample, ...]
+    """Recent rows that a classifier tells apart most surely: label these next."""
+    unscored: int
+    """Labelled rows that no score was had of."""
+
+
+def look_for_drift(
+    path: Path,
+    recent: Path,
+    watch: Watch,
+    *,
+    reference: Path | None = None,
+    answering: bool = True,
+    granted: Granted = "trusted",
+) -> Drift:
+    """Compare recent rows with those that a plan's answer was certified on.
+
+    Labelled rows that no look before has scored are answered by the plan's candidate. Leaves a line
+    in drift.jsonl beside the plan.
+
+    Args:
+        path: the plan.
+        recent: file of rows that came in since, with targets or without.
+        watch: sees progress.
+        reference: file of rows to compare with; default: the eval examples of the certification.
+        answering: whether labelled rows are answered and scored.
+        granted: what of the code that the task names may run (`ladder.trust.code`).
+
+    Raises:
+        TaskError: the plan or its task is wrong, or the certified rows are not there any more.
+        DataError: rows are wrong, or too few.
+        StateError: the record of looks cannot be read.
+    """
+    plan = load_plan(path)
+    task = task_of(path, plan, granted)
+    before = looks_so_far(path)
+    rows = read_recent(task, recent)
+    cache = Cache(private_folder(path.parent / KEPT) / COMPLETIONS)
+    try:
+        kept = _Kept(path, plan, task, cache, watch)
+        certified = read_recent(task, reference) if reference else kept.certified()
+        ours, theirs = one_of_each(certified), one_of_each(rows)
+        _refuse_few(ours, reference or path)
+        _refuse_few(theirs, recent)
+        sides = kept.side("certified", ours), kept.side("recent", theirs)
+        new = new_labelled(theirs, before) if answering else {}
+        scores = kept.scores(new)
+    finally:
+        cache.close()
+    today = datetime.now(UTC)
+    spends = spent_by_look(day_of(plan.created), today.date(), _spent(before))
+    found = shifts(*sides, error=spends) if spends else []
+    every = [*(score for look in before for score in look.scores.values()), *scores.values()]
+    look = DriftLook(
+        at=today.isoformat(timespec="seconds"),
+        data=digest_of([asdict(row) for row in rows]),
+        reference=digest_of([asdict(row) for row in certified]),
+        embedder=kept.pinned,
+        rows=len(theirs),
+        reference_rows=len(ours),
+        error=spends,
+        shifts=tuple(Shift(**asdict(each)) for each in found),
+        scores=scores,
+        score=_watched(plan, every),
+    )
+    append_line(path.parent / RECORD, look.model_dump_json())
+    return Drift(look, _newest(sides, theirs), len(new) - len(scores))
+
+
+def looks_so_far(path: Path) -> list[DriftLook]:
+    """Return the looks that a plan's record holds.
+
+    Raises:
+        StateError: a line of it cannot be read.
+    """
+    record = path.parent / RECORD
+    if not record.exists():
+        return []
+    found = []
+    text = read_text(record, "the record of looks", _no_record)
+    for number, line in enumerate(text.splitlines(), start=1):
+        try:
+            found.append(DriftLook.model_validate_json(line))
+            day_of(found[-1].at)
+        except ValueError as error:
+            why = str(error).replace("\n", " ")[:100]
+            fix = "Fix the line or take it out; what it had spent of the error budget is then free."
+            raise StateError(f"{record}:{number}: no look at drift ({why}). {fix}") from None
+    return found
+
+
+def _no_record(problems: Sequence[Problem]) -> StateError:
+    return StateError(f"{problems[0].where}: not the record of looks ({problems[0].got}).")
+
+
+def _spent(before: Sequence[DriftLook]) -> list[tuple[date, float]]:
+    return [(day_of(look.at), look.error) for look in before]
+
+
+def one_of_each(rows: Sequence[Sample]) -> tuple[Sample, ...]:
+    """Return the first row of each group: rows of one conversation are no independent evidence."""
+    return tuple({row.unit: row for row in reversed(rows)}.values())[::-1]
+
+
+def _refuse_few(rows: Sequence[Sample], file: Path) -> None:
+    if len(rows) < LEAST_ROWS:
+        wanted = f"{LEAST_ROWS} or more, one of each group"
+        fix = "Collect more of them before you look."
+        raise DataError([Problem(str(file), f"{len(rows)} rows", wanted, fix)])
+
+
+def new_labelled(rows: Sequence[Sample], before: Sequence[DriftLook]) -> dict[str, Sample]:
+    """Return digest -> row of the labelled rows that no look before has scored."""
+    seen = {name for look in before for name in look.scores}
+    labelled = {digest_of([row.input, *row.targets]): row for row in rows if row.target}
+    return {name: row for name, row in labelled.items() if name not in seen}
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """A plan with its task, and what is kept beside it."""
+
+    path: Path
+    plan: RevalidationPlan
+    task: Task
+    cache: Cache
+    watch: Watch
+
+    @cached_property
+    def pinned(self) -> str | None:
+        """Digest of the embedding model's files."""
+        return digest_of(folder_digests(self._embedder)) if self._embedder else None
+
+    @cached_property
+    def _embedder(self) -> Path | None:
+        return embedding_of(self.task)
+
+    @cached_property
+    def _data(self) -> Data:
+        return load_data(self.task, self.cache, self.watch)
+
+    def certified(self) -> tuple[Sample, ...]:
+        """Return the eval examples, if they are those that were certified."""
+        now = dict(self._data.digests)
+        for name, pinned in self.plan.pinned.items():
+            kind, _, role = name.partition(": ")
+            if kind == "data" and role in ("test", "examples") and now.get(role) != pinned:
+                fix = "Name the rows that were certified: --reference FILE"
+                where, wanted = f"{self.path}: {name}", "the file that was certified"
+                raise TaskError([Problem(where, "another one", wanted, fix)])
+        return self._data.gate
+
+    def side(self, title: str, rows: Sequence[Sample]) -> Side:
+        """Return one side of the comparison; its vectors are kept."""
+        inputs, vectors, folder = tuple(row.input for row in rows), None, self._embedder
+        if folder is not None:
+
+            def made() -> Any:
+                with self.watch.step(f"embedding {title} rows", len(inputs)):
+                    return np.round(embed(open_embedder(folder), inputs), 5).tolist()
+
+            kept = self.cache.remember("vectors", [self.pinned, digest_of(inputs)], made)
+            vectors = np.array(kept)
+        labels = tuple(row.target for row in rows if row.target)
+        return Side(inputs, labels if self.task.answer.type == "label" else (), vectors)
+
+    def scores(self, new: Mapping[str, Sample]) -> dict[str, float]:
+        """Return digest -> score of rows, as the certified system answers them now."""
+        if not new or self.plan.candidate is None:
+            return {}
+        candidate = with_secrets(self.plan, self.path, self.task).candidate
+        if candidate is None:
+            return {}
+        folder = self.path.parent / KEPT
+        artefacts = folder / "artefacts"
+        bench = make_bench(self.task, self._data, self.cache, folder, artefacts, self.watch)
+        bench.evaluator.models.learn_abilities()
+        rows = list(new.values())
+        outcomes = answer(bench.evaluator, candidate, rows, "answering labelled rows")
+        pairs = zip(new, outcomes, strict=True)
+        return {name: outcome.score for name, outcome in pairs if outcome.score is not None}
+
+
+def _watched(plan: RevalidationPlan, scores: Sequence[float]) -> ScoreWatch | None:
+    limit = plan.gate.get("min_score")
+    if not scores or not isinstance(limit, int | float):
+        return None
+    evidence = evidence_below(scores, float(limit))
+    return ScoreWatch(
+        mean=float(np.mean(scores)),
+        n=len(scores),
+        limit=float(limit),
+        evidence=round(evidence, 3),
+        alarms=evidence >= 1 / BUDGET,
+    )
+
+
+def _newest(sides: tuple[Side, Side], rows: Sequence[Sample]) -> tuple[Sample, ...]:
+    told = newness(*sides)
+    if told is None:
+        return ()
+    scores = told[1][len(sides[0].inputs) :]
+    return tuple(rows[at] for at in np.argsort(-scores)[:NEWEST])

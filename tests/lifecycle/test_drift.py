@@ -1,0 +1,121 @@
+"""A look at recent rows beside a plan: what is compared, answered, recorded and said."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import Said
+
+from ladder.errors import DataError, StateError, TaskError
+from ladder.lifecycle.drift import RECORD, look_for_drift, looks_so_far
+from ladder.progress import Quiet
+
+Ladder = Callable[..., Said]
+
+
+def rows_in(path: Path, rows: list[dict[str, str]]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def orders(
+    count: int, things: dict[str, str], words: str = "{0} {1}s, order number {2}"
+) -> list[dict[str, str]]:
+    names = list(things)
+    found = []
+    for number in range(count):
+        thing = names[number % len(names)]
+        few = number // 6 % 10 + 2
+        text = words.format(few, thing, few * 7919 % 1000)
+        found.append({"input": text, "target": things[thing]})
+    return found
+
+
+SAME = {
+    "loaf": "bread",
+    "baguette": "bread",
+    "roll": "bread",
+    "muffin": "cake",
+    "tart": "cake",
+    "eclair": "cake",
+}
+WRONG = {thing: "cake" if label == "bread" else "bread" for thing, label in SAME.items()}
+
+
+def test_rows_of_the_same_kind_raise_no_alarm_and_leave_their_line(
+    plan_path: Path, tmp_path: Path
+) -> None:
+    recent = rows_in(tmp_path / "recent.jsonl", orders(60, SAME))
+    first = look_for_drift(plan_path, recent, Quiet())
+    assert first.look.alarms == ()
+    assert first.look.score.mean == 1.0
+    assert len(first.look.scores) == first.look.score.n == 60
+    again = look_for_drift(plan_path, recent, Quiet())
+    assert again.look.scores == {}  # every row is evidence once
+    assert again.look.score.n == 60
+    assert [look.data for look in looks_so_far(plan_path)] == [first.look.data] * 2
+
+
+def test_answers_that_went_wrong_are_found_by_the_score(plan_path: Path, tmp_path: Path) -> None:
+    recent = rows_in(tmp_path / "recent.jsonl", orders(60, WRONG))
+    look = look_for_drift(plan_path, recent, Quiet()).look
+    assert "score" in look.alarms
+    assert look.score.evidence >= 20
+    unanswered = look_for_drift(plan_path, recent, Quiet(), answering=False)
+    assert unanswered.look.scores == {}
+
+
+def test_other_inputs_are_found_without_targets(plan_path: Path, tmp_path: Path) -> None:
+    letters = orders(60, SAME, "Dear sir, where is my refund for the {1} of last week, ticket {2}?")
+    recent = rows_in(tmp_path / "recent.jsonl", [{"input": row["input"]} for row in letters])
+    found = look_for_drift(plan_path, recent, Quiet())
+    assert {"length", "vocabulary"} <= set(found.look.alarms)
+    assert found.look.score is None
+    other = look_for_drift(plan_path, recent, Quiet(), reference=recent)
+    assert other.look.alarms == ()
+
+
+def test_rows_of_one_conversation_count_once(plan_path: Path, tmp_path: Path) -> None:
+    rows = [{**row, "group": str(number % 10)} for number, row in enumerate(orders(60, SAME))]
+    with pytest.raises(
+        DataError, match=r"recent.jsonl: got 10 rows, wanted 20 or more, one of each group"
+    ):
+        look_for_drift(plan_path, rows_in(tmp_path / "recent.jsonl", rows), Quiet())
+
+
+def test_rows_that_were_replaced_are_no_reference(
+    folder: Path, plan_path: Path, tmp_path: Path
+) -> None:
+    recent = rows_in(tmp_path / "recent.jsonl", orders(60, SAME))
+    with (folder / "test.jsonl").open("a") as file:
+        file.write("\n")
+    with pytest.raises(TaskError, match=r"data: test: got another one, .* --reference FILE"):
+        look_for_drift(plan_path, recent, Quiet())
+    assert look_for_drift(plan_path, recent, Quiet(), reference=recent).look.rows == 60
+
+
+def test_a_broken_record_is_named_by_its_line(plan_path: Path, tmp_path: Path) -> None:
+    recent = rows_in(tmp_path / "recent.jsonl", orders(60, SAME))
+    look_for_drift(plan_path, recent, Quiet(), answering=False)
+    with (plan_path.parent / RECORD).open("a") as file:
+        file.write('{"at": "yesterday"}\n')
+    with pytest.raises(StateError, match=rf"{RECORD}:2: no look at drift"):
+        look_for_drift(plan_path, recent, Quiet())
+
+
+@pytest.mark.slow
+def test_the_command_says_what_it_found(ladder: Ladder, plan_path: Path, tmp_path: Path) -> None:
+    same = rows_in(tmp_path / "same.jsonl", orders(60, SAME))
+    ran = ladder("drift", plan_path.parent, "--data", same)
+    assert ran.code == 0, ran.errors
+    assert "60 recent rows beside 29 certified ones" in ran.out
+    wrong = rows_in(tmp_path / "wrong.jsonl", orders(60, WRONG))
+    ran = ladder("drift", plan_path, "--data", wrong, "--json")
+    assert ran.code == 1
+    assert json.loads(ran.out)["score"]["alarms"]
+    ran = ladder("drift", plan_path, "--data", tmp_path / "nothing.jsonl")
+    assert ran.code == 2
+    assert "nothing.jsonl" in ran.errors
