@@ -85,11 +85,10 @@ def look_for_drift(
     try:
         kept = _Kept(path, plan, task, cache, watch)
         certified = read_recent(task, reference) if reference else kept.certified()
-        ours, theirs = one_of_each(certified), one_of_each(rows)
-        _refuse_few(ours, reference or path)
-        _refuse_few(theirs, recent)
-        sides = kept.side("certified", ours), kept.side("recent", theirs)
-        new = new_labelled(theirs, before) if answering else {}
+        _refuse_few(certified, reference or path)
+        _refuse_few(rows, recent)
+        sides = kept.side("certified", certified), kept.side("recent", rows)
+        new = new_labelled(rows, before) if answering else {}
         scores = kept.scores(new)
     finally:
         cache.close()
@@ -102,15 +101,15 @@ def look_for_drift(
         data=digest_of([asdict(row) for row in rows]),
         reference=digest_of([asdict(row) for row in certified]),
         embedder=kept.pinned,
-        rows=len(theirs),
-        reference_rows=len(ours),
+        rows=len(rows),
+        reference_rows=len(certified),
         error=spends,
         shifts=tuple(Shift(**asdict(each)) for each in found),
         scores=scores,
         score=_watched(plan, every),
     )
     append_line(path.parent / RECORD, look.model_dump_json())
-    return Drift(look, _newest(sides, theirs), len(new) - len(scores))
+    return Drift(look, _newest(sides, rows), len(new) - len(scores))
 
 
 def looks_so_far(path: Path) -> list[DriftLook]:
@@ -143,16 +142,12 @@ def _spent(before: Sequence[DriftLook]) -> list[tuple[date, float]]:
     return [(day_of(look.at), look.error) for look in before]
 
 
-def one_of_each(rows: Sequence[Sample]) -> tuple[Sample, ...]:
-    """Return the first row of each group: rows of one conversation are no independent evidence."""
-    return tuple({row.unit: row for row in reversed(rows)}.values())[::-1]
-
-
 def _refuse_few(rows: Sequence[Sample], file: Path) -> None:
-    if len(rows) < LEAST_ROWS:
-        wanted = f"{LEAST_ROWS} or more, one of each group"
-        fix = "Collect more of them before you look."
-        raise DataError([Problem(str(file), f"{len(rows)} rows", wanted, fix)])
+    units = len({row.unit for row in rows})
+    if units < LEAST_ROWS:
+        got = f"{len(rows)} rows" + (f" of {units} groups" if units < len(rows) else "")
+        wanted = f"{LEAST_ROWS} or more, groups counted once"
+        raise DataError([Problem(str(file), got, wanted, "Collect more of them before you look.")])
 
 
 def new_labelled(rows: Sequence[Sample], before: Sequence[DriftLook]) -> dict[str, Sample]:
@@ -207,8 +202,8 @@ class _Kept:
 
             kept = self.cache.remember("vectors", [self.pinned, digest_of(inputs)], made)
             vectors = np.array(kept)
-        labels = tuple(row.target for row in rows if row.target)
-        return Side(inputs, labels if self.task.answer.type == "label" else (), vectors)
+        labels = tuple(row.target for row in rows) if self.task.answer.type == "label" else ()
+        return Side(inputs, labels, vectors, tuple(row.unit for row in rows))
 
     def scores(self, new: Mapping[str, Sample]) -> dict[str, float]:
         """Return digest -> score of rows, as the certified system answers them now."""
@@ -242,8 +237,5 @@ def _watched(plan: RevalidationPlan, scores: Sequence[float]) -> ScoreWatch | No
 
 
 def _newest(sides: tuple[Side, Side], rows: Sequence[Sample]) -> tuple[Sample, ...]:
-    told = newness(*sides)
-    if told is None:
-        return ()
-    scores = told[1][len(sides[0].inputs) :]
-    return tuple(rows[at] for at in np.argsort(-scores)[:NEWEST])
+    scores = newness(*sides)
+    return () if scores is None else tuple(rows[at] for at in np.argsort(-scores)[:NEWEST])

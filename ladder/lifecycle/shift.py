@@ -13,9 +13,10 @@ permutations that end early, Besag and Clifford, Biometrika 78 (1991).
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,9 +41,34 @@ class Side:
 
     inputs: tuple[str, ...]
     labels: tuple[str, ...] = ()
-    """Targets of those rows that have one."""
+    """Of each input its target, empty where it has none; or of no input."""
     vectors: Vectors | None = None
     """(inputs, dimension); None: there is no embedding model."""
+    groups: tuple[Hashable, ...] = ()
+    """Of each input whose evidence it is: rows of one conversation count once. None: its own."""
+
+    @cached_property
+    def units(self) -> NDArray[np.int64]:
+        """Return of each input the number of its group, in the order of sight."""
+        order: dict[Hashable, int] = {}
+        groups = self.groups or range(len(self.inputs))
+        return np.array([order.setdefault(group, len(order)) for group in groups])
+
+    def by_unit(self, values: Vectors, only: NDArray[np.bool_] | None = None) -> Vectors:
+        """Return the mean of each group's values, of groups that have any.
+
+        Args:
+            values: (inputs,) or (inputs, dimension).
+            only: the inputs that have a value.
+        """
+        has = np.ones(len(self.inputs), bool) if only is None else only
+        units, values = self.units[has], values[has]
+        counts = np.bincount(units, minlength=self.units.max() + 1)
+        sums = np.zeros((len(counts), *values.shape[1:]))
+        np.add.at(sums, units, values)
+        there = counts > 0
+        means: Vectors = (sums[there].T / counts[there]).T
+        return means
 
 
 @dataclass(frozen=True)
@@ -119,7 +145,8 @@ def by_meaning(reference: Side, recent: Side, luck: Luck) -> tuple[float, float]
     """
     if reference.vectors is None or recent.vectors is None:
         return None
-    left, right = (_some(each, luck.draw) for each in (reference.vectors, recent.vectors))
+    left = _some(reference.by_unit(reference.vectors), luck.draw)
+    right = _some(recent.by_unit(recent.vectors), luck.draw)
     kernel = _kernel(np.vstack([left, right]).astype(np.float64))
     n, m = len(left), len(right)
     sides = np.array([1 / n] * n + [-1 / m] * m)
@@ -158,14 +185,13 @@ def _apart(kernel: NDArray[np.float64]) -> float:
 
 def by_classifier(reference: Side, recent: Side, luck: Luck) -> tuple[float, float] | None:
     """Ask a classifier of vectors which side a row is from; the effect is its held-out AUC."""
-    told = newness(reference, recent)
+    told = _told_apart(reference, recent)
     if told is None:
         return None
-    folds, scores = told
-    new = np.arange(len(scores)) >= len(reference.inputs)
+    halves, scores, new = told
     areas, chances = [], []
-    for fold in (0, 1):
-        mine = folds == fold
+    for half in (0, 1):
+        mine = halves == half
         right, left = scores[mine & new], scores[mine & ~new]
         test = mannwhitneyu(right, left, alternative="greater")
         areas.append(float(test.statistic) / (len(right) * len(left)))
@@ -174,27 +200,47 @@ def by_classifier(reference: Side, recent: Side, luck: Luck) -> tuple[float, flo
     return float(np.mean(areas)), min(1.0, 2 * min(chances))
 
 
-def newness(reference: Side, recent: Side) -> tuple[NDArray[np.int64], NDArray[np.float64]] | None:
-    """Return of every row, the reference's first, its half and how surely it is a recent one.
+def newness(reference: Side, recent: Side) -> NDArray[np.float64] | None:
+    """Return of each recent row how surely it, or its group, is none of the reference's."""
+    told = _told_apart(reference, recent)
+    if told is None:
+        return None
+    _, scores, new = told
+    found: NDArray[np.float64] = scores[new][recent.units]
+    return found
 
-    Each half is judged by a classifier that learnt the other; rows of one text are in one half.
+
+def _told_apart(
+    reference: Side, recent: Side
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]] | None:
+    """Return of every group its half, how surely it is a recent one, and whether it is.
+
+    Each half is judged by a classifier that learnt the other; equal texts are in one half.
     """
     from sklearn.linear_model import LogisticRegression
 
     if reference.vectors is None or recent.vectors is None:
         return None
-    vectors = np.vstack([reference.vectors, recent.vectors])
-    new = np.arange(len(vectors)) >= len(reference.inputs)
-    folds = _halves([*reference.inputs, *recent.inputs])
+    sides = (reference, recent)
+    vectors = np.vstack([side.by_unit(np.asarray(side.vectors)) for side in sides])
+    new = np.arange(len(vectors)) > reference.units.max()
+    halves = _halves([text for side in sides for text in _first_texts(side)])
     scores = np.zeros(len(vectors))
-    for fold in (0, 1):
-        learnt, judged = folds != fold, folds == fold
+    for half in (0, 1):
+        learnt, judged = halves != half, halves == half
         if len(set(new[learnt])) < 2 or len(set(new[judged])) < 2:
             return None
         model = LogisticRegression(class_weight="balanced", max_iter=1_000)
         model.fit(vectors[learnt], new[learnt])
         scores[judged] = model.decision_function(vectors[judged])
-    return folds, scores
+    return halves, scores, new
+
+
+def _first_texts(side: Side) -> list[str]:
+    first: dict[int, str] = {}
+    for unit, text in zip(side.units.tolist(), side.inputs, strict=True):
+        first.setdefault(unit, text)
+    return list(first.values())
 
 
 def _halves(texts: Sequence[str]) -> NDArray[np.int64]:
@@ -205,7 +251,8 @@ def _halves(texts: Sequence[str]) -> NDArray[np.int64]:
 
 def by_length(reference: Side, recent: Side, luck: Luck) -> tuple[float, float] | None:
     """Compare how many words inputs have (Kolmogorov-Smirnov; the effect is its distance)."""
-    left, right = ([count_words(text) for text in side.inputs] for side in (reference, recent))
+    sides = (reference, recent)
+    left, right = (side.by_unit(_each(count_words, side.inputs)) for side in sides)
     test = ks_2samp(left, right, method="asymp")  # one method at any number of rows
     return float(test.statistic), float(test.pvalue)
 
@@ -215,15 +262,20 @@ def by_vocabulary(reference: Side, recent: Side, luck: Luck) -> tuple[float, flo
 
     The effect is the difference of the mean shares, of recent rows and of the other half's.
     """
-    halves = _halves(reference.inputs)
+    first = _halves(_first_texts(reference))[reference.units] == 0
     words = [search_terms(text, str) for text in reference.inputs]
-    known = {word for half, row in zip(halves, words, strict=True) if half == 0 for word in row}
-    left = [_unknown(row, known) for half, row in zip(halves, words, strict=True) if half == 1]
-    right = [_unknown(search_terms(text, str), known) for text in recent.inputs]
-    if not left or not known:
+    known = {word for mine, row in zip(first, words, strict=True) if mine for word in row}
+    if first.all() or not known:
         return None
+    left = reference.by_unit(_each(lambda row: _unknown(row, known), words), ~first)
+    theirs = [search_terms(text, str) for text in recent.inputs]
+    right = recent.by_unit(_each(lambda row: _unknown(row, known), theirs))
     test = mannwhitneyu(right, left, alternative="greater")
     return max(0.0, float(np.mean(right) - np.mean(left))), float(test.pvalue)
+
+
+def _each(count: Callable[[Any], float], values: Sequence[Any]) -> NDArray[np.float64]:
+    return np.array([count(value) for value in values], dtype=float)
 
 
 def _unknown(words: Sequence[str], known: set[str]) -> float:
@@ -231,34 +283,53 @@ def _unknown(words: Sequence[str], known: set[str]) -> float:
 
 
 def by_label(reference: Side, recent: Side, luck: Luck) -> tuple[float, float] | None:
-    """Compare the shares of the targets, where recent rows have some."""
-    return _shares(reference.labels, recent.labels, luck)
+    """Compare the shares of the targets, of rows that have one."""
+    if not any(reference.labels) or not any(recent.labels):
+        return None
+    return _shares(reference, recent, (reference.labels, recent.labels), luck)
 
 
 def by_language(reference: Side, recent: Side, luck: Luck) -> tuple[float, float] | None:
     """Compare the shares of scripts and languages, each row's nearest."""
     left, right = ([nearest_language(t) for t in side.inputs] for side in (reference, recent))
-    return _shares(left, right, luck)
+    return _shares(reference, recent, (left, right), luck)
 
 
-def _shares(left: Sequence[str], right: Sequence[str], luck: Luck) -> tuple[float, float] | None:
-    """Return the total variation distance of two samples' shares, and its permutation p."""
-    if not left or not right:
-        return None
-    ours, theirs = Counter(left), Counter(right)
-    names = sorted(ours | theirs)
-    a, b = (np.array([found[name] for name in names]) for found in (ours, theirs))
+def _shares(
+    reference: Side, recent: Side, names: tuple[Sequence[str], Sequence[str]], luck: Luck
+) -> tuple[float, float]:
+    """Return the total variation distance of two samples' shares, and its permutation p.
 
-    def apart(first: NDArray[np.int64]) -> NDArray[np.float64]:
-        second = (a + b) - first
-        found: NDArray[np.float64] = np.abs(first / len(left) - second / len(right)).sum(-1) / 2
-        return found
+    Args:
+        reference: one side.
+        recent: the other.
+        names: of each row of either side what it is; empty: not known.
+        luck: of the permutations.
+    """
+    there = sorted({name for side in names for name in side if name})
+    left, right = (
+        side.by_unit(_one_hot(found, there), np.array([bool(name) for name in found]))
+        for side, found in zip((reference, recent), names, strict=True)
+    )
+    shares = np.vstack([left, right])
+    sides = np.array([1 / len(left)] * len(left) + [-1 / len(right)] * len(right))
 
     def permuted(count: int) -> NDArray[np.float64]:
-        return apart(luck.draw.multivariate_hypergeometric(a + b, len(left), size=count))
+        drawn = luck.draw.permuted(np.tile(sides, (count, 1)), axis=1)
+        found: NDArray[np.float64] = np.abs(drawn @ shares).sum(-1) / 2
+        return found
 
-    seen = float(apart(a))
+    seen = float(np.abs(sides @ shares).sum() / 2)
     return seen, luck.p(seen, permuted)
+
+
+def _one_hot(found: Sequence[str], names: Sequence[str]) -> NDArray[np.float64]:
+    places = {name: at for at, name in enumerate(names)}
+    shares = np.zeros((len(found), len(names)))
+    for row, name in enumerate(found):
+        if name:
+            shares[row, places[name]] = 1.0
+    return shares
 
 
 TESTS: Mapping[str, tuple[Test, float]] = {

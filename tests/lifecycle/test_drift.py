@@ -81,7 +81,8 @@ def test_other_inputs_are_found_without_targets(plan_path: Path, tmp_path: Path)
 def test_rows_of_one_conversation_count_once(plan_path: Path, tmp_path: Path) -> None:
     rows = [{**row, "group": str(number % 10)} for number, row in enumerate(orders(60, SAME))]
     with pytest.raises(
-        DataError, match=r"recent.jsonl: got 10 rows, wanted 20 or more, one of each group"
+        DataError,
+        match=r"recent.jsonl: got 60 rows of 10 groups, wanted 20 or more, groups counted once",
     ):
         look_for_drift(plan_path, rows_in(tmp_path / "recent.jsonl", rows), Quiet())
 

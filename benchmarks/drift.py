@@ -1,0 +1,170 @@
+"""Are shifts of inputs found, and is nothing found where nothing has changed?
+
+    python benchmarks/drift.py FOLDER [--draws 1000] [--powers 200] [--plans 100]
+
+FOLDER holds support_curekart/, contract_clauses/, review_sentiment/ and banking77/. First real
+shifts: live messages beside the reference ones, contracts of two decades, reviews of films beside
+those of goods; and two pairs in which nothing has changed. The embedding model is the installed
+one.
+
+Then false alarms: two samples of one set that share no row are drawn, over and over, at the level
+of a whole budget (5 %): the share of draws with any alarm, with its 95 % interval (Wilson), with
+the least effects and without them. Then power: such a sample beside one in which some rows are of
+another set. Then two years of weekly looks at one plan while nothing changes, on rows that are used
+once: the share of plans with any alarm in 104 looks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.stats import binomtest
+
+from ladder.engines import model_folder
+from ladder.engines.embedding import embed, open_embedder
+from ladder.lifecycle.promise import BUDGET, LIFE_DAYS, spent_by_look
+from ladder.lifecycle.shift import TESTS, Side, shifts
+from ladder.training.trainer import INSTALLED_EMBEDDING
+
+ROWS = 150
+"""Of either side of a draw."""
+SHARES = (0.05, 0.15, 0.40)
+"""Of recent rows that are of another kind."""
+WEEK = 7
+Keep = Callable[[dict[str, Any]], bool]
+
+
+def main() -> None:
+    """Print real shifts, false alarms, power, and two years of looks."""
+    given = argparse.ArgumentParser(description=__doc__)
+    given.add_argument("data", type=Path)
+    given.add_argument("--draws", type=int, default=1_000)
+    given.add_argument("--powers", type=int, default=200)
+    given.add_argument("--plans", type=int, default=100)
+    options = given.parse_args()
+    opened = open_embedder(model_folder(INSTALLED_EMBEDDING))
+
+    def side(file: str, keep: Keep = lambda row: True, by: str = "") -> Side:
+        lines = (options.data / file).read_text().splitlines()
+        rows = [row for row in map(json.loads, lines) if keep(row)]
+        texts = tuple(row["input"] for row in rows)
+        # Clauses of one contract are no independent rows.
+        groups = tuple(row["meta"][by] for row in rows) if by else ()
+        return Side(texts, tuple(row["target"] for row in rows), embed(opened, texts), groups)
+
+    goods, films = side("review_sentiment/test.jsonl"), side("review_sentiment/shift.jsonl")
+    clauses, reference = "contract_clauses/train.jsonl", side("support_curekart/reference.jsonl")
+    earlier = side("review_sentiment/train.jsonl")
+    pairs = {
+        "support: train, then reference": (side("support_curekart/train.jsonl"), reference),
+        "support: reference, then live": (reference, side("support_curekart/test.jsonl")),
+        "contracts: before 2010, then after": (
+            side(clauses, lambda row: 0 < year_of(row) < 2010, "contract"),
+            side(clauses, lambda row: year_of(row) >= 2010, "contract"),
+        ),
+        "reviews: goods, then goods": (earlier, goods),
+        "reviews: goods, then films": (goods, films),
+    }
+    for name, (before, after) in pairs.items():
+        print_shifts(name, before, after)
+    one_traffic = side("banking77/train.jsonl")
+    false_alarms(one_traffic, options.draws)
+    for share in SHARES:
+        power(joined(earlier, goods), films, share, options.powers)
+    two_years(one_traffic, options.plans)
+
+
+def year_of(row: dict[str, Any]) -> int:
+    """Return the year of a contract; 0 where it is not known."""
+    return int(row["meta"].get("year") or 0)
+
+
+def print_shifts(name: str, before: Side, after: Side) -> None:
+    """Print what each test finds."""
+    print(f"{name} ({len(before.inputs)}, {len(after.inputs)} rows)")
+    for each in shifts(before, after):
+        size = f"effect {each.effect:.3f} (from {each.least:g})"
+        word = "  ALARM" if each.alarms else ""
+        print(f"  {each.name:11} {size:27} p {each.p_holm:.5f}{word}", flush=True)
+
+
+def part(whole: Side, rows: Sequence[int]) -> Side:
+    """Return some rows of a side."""
+    inputs, labels = (tuple(of[at] for at in rows) for of in (whole.inputs, whole.labels))
+    return Side(inputs, labels, whole.vectors[list(rows)] if whole.vectors is not None else None)
+
+
+def joined(left: Side, right: Side) -> Side:
+    """Return the rows of both."""
+    vectors = np.vstack([left.vectors, right.vectors])
+    return Side((*left.inputs, *right.inputs), (*left.labels, *right.labels), vectors)
+
+
+def drawn(whole: Side, draw: np.random.Generator) -> tuple[Side, Side]:
+    """Return two samples of one set that share no row."""
+    order = draw.permutation(len(whole.inputs))
+    return part(whole, order[:ROWS]), part(whole, order[ROWS : 2 * ROWS])
+
+
+def rate(hits: int, of: int) -> str:
+    """Return a rate with its interval."""
+    low, high = binomtest(hits, of).proportion_ci(0.95, "wilson")
+    return f"{hits / of:.3f} ({low:.3f}-{high:.3f}, n = {of:,})"
+
+
+def false_alarms(whole: Side, draws: int) -> None:
+    """Print how often anything is found between two samples of one set."""
+    alarms = significant = 0
+    singles = dict.fromkeys(TESTS, 0)
+    for number in range(draws):
+        found = shifts(*drawn(whole, np.random.default_rng(number)), error=BUDGET, seed=number)
+        alarms += any(each.alarms for each in found)
+        significant += any(each.p_holm <= BUDGET for each in found)
+        for each in found:
+            singles[each.name] += each.p <= BUDGET
+    print(f"false alarms at {BUDGET:.0%}, {ROWS} rows beside {ROWS}: {rate(alarms, draws)}")
+    print(f"  without the least effects: {rate(significant, draws)}")
+    for name, hits in singles.items():
+        print(f"  {name:11} alone, not adjusted: {rate(hits, draws)}", flush=True)
+
+
+def power(whole: Side, other: Side, share: float, draws: int) -> None:
+    """Print how often a share of rows of another kind is found, in one look of a week."""
+    error, found = BUDGET * WEEK / LIFE_DAYS, 0
+    for number in range(draws):
+        draw = np.random.default_rng(number)
+        before, after = drawn(whole, draw)
+        strange = round(share * ROWS)
+        some = part(other, draw.permutation(len(other.inputs))[:strange])
+        mixed = joined(part(after, range(ROWS - strange)), some)
+        found += any(each.alarms for each in shifts(before, mixed, error=error, seed=number))
+    said = f"power of a weekly look, {share:.0%} of {ROWS} rows of another kind"
+    print(f"{said}: {rate(found, draws)}", flush=True)
+
+
+def two_years(whole: Side, plans: int) -> None:
+    """Print how many plans see an alarm in two years of weekly looks without a change."""
+    alarmed, weeks = 0, LIFE_DAYS // WEEK
+    for plan in range(plans):
+        order = np.random.default_rng([plan, 1]).permutation(len(whole.inputs))
+        reference, recent = part(whole, order[:ROWS]), order[ROWS:]
+        created, spent = date(2026, 1, 1), list[tuple[date, float]]()
+        any_alarm = False
+        for week, rows in enumerate(np.array_split(recent, weeks), start=1):
+            today = created + timedelta(days=WEEK * week)
+            spent.append((today, spent_by_look(created, today, spent)))
+            found = shifts(reference, part(whole, rows), error=spent[-1][1], seed=week)
+            any_alarm |= any(each.alarms for each in found)
+        alarmed += any_alarm
+    said = f"two years of {weeks} weekly looks while nothing changes, plans with an alarm"
+    print(f"{said}: {rate(alarmed, plans)}")
+
+
+if __name__ == "__main__":
+    main()
