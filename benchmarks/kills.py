@@ -28,6 +28,7 @@ from typing import Any
 
 import yaml
 from faults import ROOT, FaultyServer, Seen, Step, World, decision, model_of, worlds
+from told import assessment_in
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 CODES = {signal.SIGKILL: {-9}, signal.SIGTERM: {143}, signal.SIGINT: {130}}
@@ -113,7 +114,7 @@ def climb(world: World, folder: Path, draw: Random, kills: int, usual_s: float) 
                 wrong.append(f"{chosen.name} left a traceback: {words.strip()[-300:]}")
         process = start()
         out, words = process.communicate(timeout=600)
-    found = json.loads(out) if out.strip().startswith("{") else {}
+    found = assessment_in(out) or {}
     if decision(process.returncode, found) == "withheld" or not found:
         wrong.append(f"the last start ended with {process.returncode}: {words.strip()[-300:]}")
     again = sum(n - 1 for body, n in answered.items() if not body.startswith("timed "))

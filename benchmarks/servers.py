@@ -11,7 +11,6 @@ seconds into the climb, and started again five seconds later. Exit 1: another de
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
 import socket
@@ -26,6 +25,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import yaml
+from told import assessment_in
 
 from ladder.engines.bundled import bundled_folder
 from ladder.hardware import hardware
@@ -100,10 +100,9 @@ def assessed(task: Path, runs: Path, until: str) -> tuple[str, str, float]:
     started = time.monotonic()
     done = subprocess.run(command, capture_output=True, text=True, timeout=MOST_SECONDS)
     took = time.monotonic() - started
-    try:
-        found = json.loads(done.stdout)
-    except ValueError:
-        raise SystemExit(f"no assessment (exit {done.returncode}): {done.stderr[-2000:]}") from None
+    found = assessment_in(done.stdout)
+    if found is None:
+        raise SystemExit(f"no assessment (exit {done.returncode}): {done.stderr[-2000:]}")
     rung = found["recommendation"]["rung"]
     lines = []
     for attempt in found["attempts"]:

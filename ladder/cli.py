@@ -25,6 +25,7 @@ from ladder.wording import MOST_SAID, harmless, in_json, indented
 if TYPE_CHECKING:
     from ladder.commands.proposal import Talk
     from ladder.evidence import Recommendation
+    from ladder.task import Task
     from ladder.trust.code import Granted
 
 NO_VERDICT = 2
@@ -85,6 +86,10 @@ Goal = Annotated[str, typer.Option(help="What the task is, in a sentence.")]
 MinScore = Annotated[float | None, typer.Option(help="The least score to pass, 0 to 1.")]
 TakeProposals = Annotated[bool, typer.Option("--yes", help="Take what is proposed.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+EventsAsJson = Annotated[
+    bool,
+    typer.Option("--json", help="Print JSON and nothing else: an object a line, as things happen."),
+]
 
 
 @app.command()
@@ -222,7 +227,7 @@ def assess(  # noqa: PLR0913 - each is an option of the command line
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what it would take, and stop.")
     ] = False,
-    json: AsJson = False,
+    json: EventsAsJson = False,
     allow_code: AllowCode = False,
     anyway: Annotated[
         bool,
@@ -230,37 +235,44 @@ def assess(  # noqa: PLR0913 - each is an option of the command line
     ] = False,
 ) -> None:
     """Climb until a rung passes; leave a recommendation and a revalidation plan."""
-    from rich.console import Console
-
     from ladder.files import whole_path
-    from ladder.progress import Quiet
-    from ladder.report.live import Live
+    from ladder.report.events import answered, watching
     from ladder.task import load_task
 
-    loaded = load_task(task, data, "nothing" if dry_run else _granted(allow_code))
-    _refuse_strange_rung(until, loaded.rungs)
-    if anyway or until is not None:
-        loaded = loaded.with_gate(when_control_passes="climb")
+    def loaded(consent: Granted) -> Task:
+        found = load_task(task, data, consent)
+        _refuse_strange_rung(until, found.rungs)
+        climbs = anyway or until is not None
+        return found.with_gate(when_control_passes="climb") if climbs else found
+
     if dry_run and json:
         raise typer.BadParameter("the forecast is a table: leave --json out", param_hint="--json")
     if dry_run:
-        from ladder.commands.forecast import forecast
-
-        typer.echo(forecast(loaded, whole_path(runs), Live(Console(stderr=True)), until=until))
+        _forecast(loaded("nothing"), whole_path(runs), until)
         return
-    from ladder.commands.assess import assess as climb
-    from ladder.report.terminal import show
+    with watching(json) as watch:
+        from ladder.commands.assess import assess as climb
+        from ladder.report.terminal import show
 
-    console = Console()
-    watch = Quiet() if json else Live(console)
-    if not json:
-        watch.say(f"{loaded.name} · {loaded.models.base}")
-    found, folder = climb(loaded, whole_path(runs), watch, until=until, every=every)
-    if json:
-        typer.echo(in_json(found.model_dump_json(indent=2)))
-    else:
-        show(found, folder, console)
-    raise typer.Exit(_exit_code(found.recommendation))
+        wanted = loaded(_granted(allow_code))
+        watch.say(f"{wanted.name} · {wanted.models.base}")
+        found, folder = climb(
+            wanted, whole_path(runs), watch, until=until, every=every, forecast=watch.looks_ahead
+        )
+        code = _exit_code(found.recommendation)
+        answered(watch, code, folder, lambda: found.model_dump(mode="json"))
+    show(found, folder, watch.console)
+    raise typer.Exit(code)
+
+
+def _forecast(task: Task, runs: Path, until: str | None) -> None:
+    """Print what a climb would take."""
+    from rich.console import Console
+
+    from ladder.commands.forecast import forecast
+    from ladder.report.live import Live
+
+    typer.echo(forecast(task, runs, Live(Console(stderr=True)), until=until))
 
 
 def _refuse_strange_rung(until: str | None, rungs: Sequence[str]) -> None:
@@ -403,14 +415,14 @@ def train(
     change: Annotated[
         list[str] | None, typer.Option("--set", help="Change a recipe field: key=value.")
     ] = None,
+    json: EventsAsJson = False,
     allow_code: AllowCode = False,
 ) -> None:
     """Run one recipe on a task's training examples."""
-    from rich.console import Console
-
-    from ladder.commands.train import train_task
+    from ladder.artefacts.card import read_training
+    from ladder.commands.train import train_recipe
     from ladder.files import whole_path
-    from ladder.report.live import Live
+    from ladder.report.events import answered, watching
     from ladder.task import load_task
 
     pairs = [entry.partition("=") for entry in change or []]
@@ -418,9 +430,12 @@ def train(
     if wrong:
         raise typer.BadParameter(f"{wrong[0]}: write key=value", param_hint="--set")
     overrides = {key: value for key, _, value in pairs}
-    loaded = load_task(task, data, _granted(allow_code))
-    for line in train_task(recipe, loaded, whole_path(runs), Live(Console()), overrides):
-        _tell(line)
+    with watching(json) as watch:
+        loaded = load_task(task, data, _granted(allow_code))
+        lines, folder = train_recipe(recipe, loaded, whole_path(runs), watch, overrides)
+        answered(watch, 0, folder, lambda: read_training(folder))
+    for line in lines:
+        typer.echo(indented(line, MOST_SAID), err=json)
 
 
 @app.command()
@@ -492,35 +507,41 @@ def passport(folder: Artefact, base: BaseModel = None) -> None:
 def revalidate(
     plan: PlanFile,
     if_due: Annotated[bool, typer.Option("--if-due", help="Do nothing before it is due.")] = False,
+    json: EventsAsJson = False,
     allow_code: AllowCode = False,
 ) -> None:
     """Measure a certified answer again; exit 1 when something changed."""
     from datetime import UTC, datetime
 
-    from rich.console import Console
-
     from ladder.lifecycle.plan import find_plan, load_plan
-    from ladder.lifecycle.revalidate import from_the_future, is_due
+    from ladder.lifecycle.revalidate import as_record, from_the_future, is_due
     from ladder.lifecycle.revalidate import revalidate as measure_again
-    from ladder.report.live import Live
+    from ladder.report.events import answered, watching
     from ladder.wording import span
 
-    plan = find_plan(plan)
-    loaded = load_plan(plan)
-    today = datetime.now(UTC).date()
-    for line in from_the_future(plan, loaded, today):
-        say(line)
-    if if_due and not is_due(plan, loaded, today):
-        typer.echo(f"Not due: checked within the last {loaded.every_days} days.")
+    with watching(json, on_the_side=True) as watch:
+        plan = find_plan(plan)
+        loaded = load_plan(plan)
+        now = datetime.now(UTC)
+        for line in from_the_future(plan, loaded, now.date()):
+            say(line)
+        due = not if_due or is_due(plan, loaded, now.date())
+        if due:
+            found = measure_again(plan, watch, _granted(allow_code))
+            code = 1 if found.findings else 0
+            answered(watch, code, plan.parent, lambda: {"due": True, **as_record(found, now)})
+        else:
+            answered(watch, 0, plan.parent, lambda: {"due": False})
+    if not due:
+        typer.echo(f"Not due: checked within the last {loaded.every_days} days.", err=json)
         return
-    found = measure_again(plan, Live(Console(stderr=True)), _granted(allow_code))
     before = loaded.baseline.gate_rows
-    now = span(found.measurement.score) if found.measurement else "not measured"
-    typer.echo(f"score {now}, certified {span(before)}")
+    score = span(found.measurement.score) if found.measurement else "not measured"
+    typer.echo(f"score {score}, certified {span(before)}", err=json)
     for finding in found.findings:
-        _tell(f"- {finding}")
-    typer.echo("Act on this." if found.findings else "The answer still holds.")
-    raise typer.Exit(1 if found.findings else 0)
+        typer.echo(indented(f"- {finding}", MOST_SAID), err=json)
+    typer.echo("Act on this." if found.findings else "The answer still holds.", err=json)
+    raise typer.Exit(code)
 
 
 @app.command()

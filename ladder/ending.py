@@ -17,7 +17,10 @@ RAISED_AGAIN_S = 0.1
 
 
 class EndedError(KeyboardInterrupt):
-    """The program was told to end: every `finally` on the way out is run, as at Ctrl-C."""
+    """The program was told to end: every `finally` on the way out is run, as at Ctrl-C.
+
+    Its argument is the number of the signal.
+    """
 
 
 def end_on_signals() -> list[int]:
@@ -36,14 +39,14 @@ def end_on_signals() -> list[int]:
             received.append(number)
             signal.signal(signal.SIGALRM, late)
             signal.setitimer(signal.ITIMER_REAL, LONGEST_END_S)
-            raise EndedError
+            raise EndedError(number)
 
     def late(number: int, _: FrameType | None) -> None:
         if overdue:
             os._exit(128 + received[0])
         overdue.append(number)
         signal.setitimer(signal.ITIMER_REAL, LONGEST_END_S)
-        raise EndedError
+        raise EndedError(received[0])
 
     def not_lost(unraisable: Any) -> None:  # raised where Python cannot pass it on
         if issubclass(unraisable.exc_type, EndedError):

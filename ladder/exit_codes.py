@@ -10,12 +10,33 @@ from pathlib import Path
 
 import typer
 
+from ladder.ending import EndedError
 from ladder.errors import LadderError
 from ladder.wording import MOST_SAID, harmless, harmless_lines
 
 SIGNALLED = 128
 """And the number of the signal: what a shell says of a program that one has ended."""
 INTERRUPTED, PIPE_CLOSED = SIGNALLED + 2, SIGNALLED + 13
+
+
+def told(error: BaseException) -> tuple[int, str]:
+    """Return the exit code that an error leads to and what is said of it; say nothing yet."""
+    if isinstance(error, EndedError) and error.args:
+        return SIGNALLED + int(error.args[0]), "stopped by a signal"
+    if isinstance(error, KeyboardInterrupt) or type(error).__name__ == "Abort":
+        return INTERRUPTED, "stopped"
+    if isinstance(error, BrokenPipeError) or isinstance(error.__context__, BrokenPipeError):
+        return PIPE_CLOSED, "nobody reads the output any more"
+    if isinstance(error, LadderError):
+        return 2, harmless_lines(str(error))
+    if hasattr(error, "show"):  # a usage error of the command-line library
+        said = harmless(str(getattr(error, "message", "")), MOST_SAID)
+        return int(getattr(error, "exit_code", 2)), said
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else int(error.code is not None), ""
+    if said := _of_the_machine(error):
+        return 2, harmless_lines(said)
+    return 3, harmless(f"a bug in ladder: {type(error).__name__}: {error}", MOST_SAID)
 
 
 def code_of(error: BaseException) -> int:

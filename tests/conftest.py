@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import json
 import os
 import shutil
 import signal
@@ -14,6 +15,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import hypothesis
 import pytest
@@ -57,6 +59,14 @@ def ladder(
         timeout=1800,
         check=False,
     )
+
+
+def assessed(out: str) -> dict[str, Any]:
+    """Return the record that `assess --json` ends with: all that assessment.json holds."""
+    last: dict[str, Any] = json.loads(out.splitlines()[-1])
+    assert last["event"] == "answer", last
+    found: dict[str, Any] = last["found"]
+    return found
 
 
 @dataclass(frozen=True)

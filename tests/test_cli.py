@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sqlite3
@@ -12,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, ladder
+from conftest import ROOT, assessed, ladder
 
 from ladder import __version__
 
@@ -182,7 +181,7 @@ def test_prompt_rung_then_repeat_then_revalidate(small, tmp_path, bare, smollm):
     task.write_text(task.read_text().replace("min_score: 0.85", "min_score: 0.55"))
     first = ladder("assess", task, "--runs", runs, "--json", "--until", "prompt")
     assert first.returncode == 0, first.stderr
-    found = json.loads(first.stdout)
+    found = assessed(first.stdout)
     assert found["recommendation"]["rung"] == "prompt"
     assert found["attempts"][0]["measurement"]["latency_ms"]["n"] >= 20
 

@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Said
+from conftest import ROOT, Said, assessed
 from engines.faulty_server import FaultyServer, Step
 
 from ladder import cli
@@ -318,7 +318,7 @@ def test_a_damaged_cache_is_asked_anew(ladder, task, server, tmp_path, damage):
     assert said.code == 0, said.errors
     assert said.errors.count("is damaged") == 1
     assert sum("messages" in request.payload for request in server.seen) == 2 * asked
-    assert json.loads(said.out)["attempts"][0]["measurement"]["score"] == score
+    assert assessed(said.out)["attempts"][0]["measurement"]["score"] == score
 
 
 def test_what_holds_answers_is_for_this_user_alone(ladder, task, server, tmp_path):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from conftest import EVALSETS, ROOT, ladder
+from conftest import assessed as record_of
 from engines.endpoint.llama_server import free_port
 from engines.endpoint.transformers_server import transformers_server
 
@@ -32,7 +33,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def assessed(done: subprocess.CompletedProcess[str]) -> dict:
     assert done.returncode in (0, 1), done.stderr
-    return json.loads(done.stdout)
+    return record_of(done.stdout)
 
 
 @pytest.mark.parametrize("name", CLIMBS)

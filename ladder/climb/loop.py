@@ -13,6 +13,7 @@ from ladder.evaluation.confirm import confirm, score_with_leaks
 from ladder.evaluation.control import confirm_control, measure_control
 from ladder.evaluation.people import judge_agreement
 from ladder.evidence import CONTROL, Asked, Attempt, Confirmation, Control, JudgeAgreement
+from ladder.progress import Confirmed, RungEnded
 from ladder.rungs import LADDER
 from ladder.rungs.protocol import Bench, Rung
 from ladder.task import RungName
@@ -49,11 +50,34 @@ def climb_rungs(
             raise
         bench.history.add(attempt, scores)
         bench.evaluator.watch.say(outcome_line(attempt))
+        bench.evaluator.watch.tell(_ended(attempt))
         if until == rung.NAME or attempt.status == "no verdict":
             break
         if not every and ends(bench, attempt):
             break
     return bench.history.attempts
+
+
+def _ended(attempt: Attempt) -> RungEnded:
+    """Return how a rung went, for whoever watches."""
+    measured = attempt.measurement
+    score = measured.score if measured and measured.score.n else None
+    return RungEnded(
+        rung=attempt.rung,
+        status=attempt.status,
+        reason=attempt.reason or attempt.refused_after or "",
+        score=score.mean if score else None,
+        low=score.low if score else None,
+        high=score.high if score else None,
+        n=score.n if score else 0,
+        seconds=attempt.seconds,
+    )
+
+
+def _confirmed(found: Confirmation, rung: str) -> Confirmed:
+    """Return what the held-out test examples said, for whoever watches."""
+    score = found.score
+    return Confirmed(rung, score.n, score.mean, score.low, score.high, found.verdict.verdict)
 
 
 def outcome_line(attempt: Attempt) -> str:
@@ -175,6 +199,7 @@ def climb_task(bench: Bench, *, until: RungName | None, every: bool) -> Climbed:
         if found.control and control_passes(found.control) and not every:
             bench.evaluator.watch.say(control_line(found.control))
             found.confirmed = confirm_control(bench.evaluator, found.control.judged)
+            bench.evaluator.watch.tell(_confirmed(found.confirmed, CONTROL))
             found.at_control = True
             return found
         rungs = [rung for rung in LADDER if rung.NAME in bench.task.rungs]
@@ -183,6 +208,7 @@ def climb_task(bench: Bench, *, until: RungName | None, every: bool) -> Climbed:
         if found.chosen and found.chosen.candidate:
             with bench.evaluator.models.asking("confirmation"):
                 found.confirmed = confirm(bench.evaluator, found.chosen.candidate)
+                bench.evaluator.watch.tell(_confirmed(found.confirmed, found.chosen.rung))
                 scores = bench.history.scores[found.chosen.rung]
                 leaky = score_with_leaks(bench.evaluator, found.chosen.candidate, scores)
             found.confirmed = found.confirmed.but(leaky=leaky)

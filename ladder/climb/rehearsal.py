@@ -10,6 +10,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha256
@@ -27,7 +28,7 @@ from ladder.economy.cost import machine_usd, since
 from ladder.engines.base import Completion, Request
 from ladder.engines.context import Counts
 from ladder.engines.fields import Form, Kind
-from ladder.engines.speed import Speed
+from ladder.engines.speed import Speed, two_cores
 from ladder.evaluation.confirm import confirm
 from ladder.evaluation.control import measure_control
 from ladder.evaluation.people import judge_agreement
@@ -35,9 +36,9 @@ from ladder.evidence import Asked, Build, Candidate, Memory
 from ladder.inference.evaluator import Evaluator, Scorers
 from ladder.models.cache import Cache, CachedEngine
 from ladder.models.models import Models
-from ladder.progress import Quiet, Watch
+from ladder.progress import Advance, Forecast, Quiet, Watch, Work
 from ladder.retrieval.retriever import Retriever
-from ladder.rungs import LADDER
+from ladder.rungs import LADDER, trains
 from ladder.rungs.protocol import Bench
 from ladder.samples.describe import describe_data, headline, refuse_untestable
 from ladder.samples.rows import Sample
@@ -64,6 +65,8 @@ PLAYS = 3
 """Rehearsals whose mean is the forecast, at most: who stands out in a race is chance."""
 PATIENCE = 10.0
 """Seconds after which no further rehearsal begins: a forecast is to be had at once."""
+FORESIGHT = 5.0
+"""Seconds after which a climb begins without a forecast."""
 MESSAGE_TOKENS = 4
 """What a chat template adds to a message."""
 DRAWN_LABEL_TOKENS = 3
@@ -225,7 +228,9 @@ def _scorers(task: Task, luck: Luck) -> Scorers:
     return tuple(found)
 
 
-def rehearsed(bench: Bench, speed: Speed, deal: int, folder: Path) -> Bench:
+def rehearsed(
+    bench: Bench, speed: Speed, deal: int, folder: Path, watch: Watch | None = None
+) -> Bench:
     """Return the bench with parts that count: engines, scorers, search in memory, a trainer.
 
     Args:
@@ -233,13 +238,17 @@ def rehearsed(bench: Bench, speed: Speed, deal: int, folder: Path) -> Bench:
         speed: of the base on this machine.
         deal: draws which candidates are good.
         folder: for what is written, and thrown away.
+        watch: sees the rehearsal's own steps; default: nobody.
     """
-    task, data, watch = bench.task, bench.data, Quiet()
+    task, data, watch = bench.task, bench.data, watch or Quiet()
     texts = [sample.target for sample in data.train[:200]]
+    counts: dict[ModelRef, Counts] = {}
 
     def opener(model: ModelRef, adapter: str | None) -> RehearsedEngine:
         counted = task.models.base if model.name == REHEARSED else model  # a trained one like it
-        engine = stand_in(task, counted)
+        if counted not in counts:  # a tokenizer is read once
+            counts[counted] = stand_in(task, counted)
+        engine = counts[counted]
         return RehearsedEngine(f"{model} {adapter}", engine, speed, texts)
 
     cache = Cache(folder / "rehearsal.sqlite")
@@ -279,6 +288,51 @@ def rehearse(
     bench.evaluator.models.cache.close()
     found = {name: _mean([play[name] for play in played]) for name in played[0]}
     return [headline(task, report), *gate_warnings(task, bench.data)], found
+
+
+class _Impatient(Quiet):
+    """Ends a rehearsal that takes long; what it loads first, the climb would load itself."""
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+
+    @contextmanager
+    def step(
+        self, title: str, total: int, work: Work | None = None, *, at_most: bool = False
+    ) -> Iterator[Advance]:
+        """Raise TimeoutError where it is too late to begin."""
+        now = time.monotonic()
+        self._since = now if self._since is None else self._since
+        if now - self._since > FORESIGHT:
+            raise TimeoutError
+        with super().step(title, total, work, at_most=at_most) as advance:
+            yield advance
+
+
+def foresee(bench: Bench, until: str | None) -> Forecast | None:
+    """Return what each rung may take, for whoever watches a climb; None where it takes long to say.
+
+    One rehearsal, at the speed of a small model: how fast this machine and this model really are,
+    the first answers tell. Nothing of it is a part of the climb.
+
+    Args:
+        bench: of the climb that is about to begin.
+        until: the last rung to climb.
+    """
+    try:
+        with tempfile.TemporaryDirectory() as scratch:
+            play = rehearsed(bench, two_cores(), 0, Path(scratch), _Impatient())
+            found = _play(play, until)
+            play.evaluator.models.cache.close()
+    except Exception:  # whatever it is: that nothing can be foreseen is no reason to end a climb
+        return None
+    known = {name: asked for name, asked in found.items() if isinstance(asked, Asked)}
+    rungs = {name: asked for name, asked in known.items() if name not in (JUDGE, SEALED)}
+    return Forecast(
+        rungs={name: asked.seconds for name, asked in rungs.items()},
+        tokens={n: asked.tokens for n, asked in rungs.items() if trains().get(n) == "nothing"},
+        confirmation=known[SEALED].seconds if SEALED in known else 0.0,
+    )
 
 
 def _play(play: Bench, until: str | None) -> dict[str, Asked | str]:

@@ -19,6 +19,7 @@ from ladder.artefacts.card import write_card
 from ladder.climb.loop import Climbed, climb_task
 from ladder.climb.opening import open_bench
 from ladder.climb.preflight import gate_warnings
+from ladder.climb.rehearsal import foresee
 from ladder.commands.page import write_page
 from ladder.economy.bills import economics
 from ladder.evidence import (
@@ -30,7 +31,7 @@ from ladder.figures import costs_svg
 from ladder.files import write_whole
 from ladder.hardware import hardware, versions
 from ladder.lifecycle.plan import PLAN, make_control_plan, make_plan
-from ladder.progress import Watch
+from ladder.progress import RunStarted, Watch
 from ladder.redaction import redact_in
 from ladder.report.markdown import as_markdown
 from ladder.rungs import trains
@@ -47,6 +48,7 @@ def assess(
     *,
     until: RungName | None = None,
     every: bool = False,
+    forecast: bool = False,
 ) -> tuple[Assessment, Path]:
     """Assess a task: climb, recommend, confirm, plan, and write it all down.
 
@@ -59,6 +61,7 @@ def assess(
         watch: sees progress.
         until: the last rung to climb.
         every: measure every rung on every eval example, for comparison.
+        forecast: rehearse the climb first, so that whoever watches knows how long it may take.
 
     Returns:
         the assessment, and the folder that holds it.
@@ -69,6 +72,13 @@ def assess(
     for line in (headline(task, report), *gate_warnings(task, bench.data)):
         watch.say(line)
     refuse_untestable(task, report)
+    watch.tell(_begun(bench))
+    if forecast:
+        with watch.step("estimating how long it will take", 1) as advance:
+            foreseen = foresee(bench, until)
+            advance(1)
+        if foreseen is not None:
+            watch.tell(foreseen)
     found = climb_task(bench, until=until, every=every)
     plan = _plan(bench, found)
     seconds = round(time.perf_counter() - started, 2)
@@ -80,6 +90,22 @@ def assess(
     _write(bench, assessment, plan)
     bench.evaluator.models.cache.close()
     return assessment, bench.folder
+
+
+def _begun(bench: Bench) -> RunStarted:
+    """Return what is about to be climbed, for whoever watches."""
+    task = bench.task
+    return RunStarted(
+        task=task.name,
+        base=task.models.base,
+        rungs=tuple(task.rungs),
+        min_score=task.gate.min_score,
+        max_p95_ms=task.gate.max_p95_ms,
+        max_cost_usd_per_1k=task.gate.max_cost_usd_per_1k,
+        eval_rows=len(bench.data.gate),
+        test_rows=len(bench.data.sealed),
+        max_spend_usd=task.rules.max_spend_usd,
+    )
 
 
 def _plan(bench: Bench, found: Climbed) -> str | None:

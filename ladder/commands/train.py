@@ -40,10 +40,20 @@ Rows = Sequence[Mapping[str, Any]]
 def train_task(
     recipe: str, task: Task, runs: Path, watch: Watch, overrides: Mapping[str, str]
 ) -> list[str]:
-    """Train on a task's training examples; return what to tell the user, line by line.
+    """Train on a task's training examples; return what to tell the user (`train_recipe`)."""
+    return train_recipe(recipe, task, runs, watch, overrides)[0]
+
+
+def train_recipe(
+    recipe: str, task: Task, runs: Path, watch: Watch, overrides: Mapping[str, str]
+) -> tuple[list[str], Path]:
+    """Train on a task's training examples.
 
     A student learns from the task's `models.teacher`; without one, from the rows' own targets, or
     from the base's weights where the recipe reads weights.
+
+    Returns:
+        what to tell the user, line by line, and the folder of what was trained.
 
     Raises:
         TrainingError: the recipe cannot learn from this task's rows, or its program failed.
@@ -67,14 +77,15 @@ def train_task(
     fields = {**_teacher(bench, found), **told_form, **overrides}
     build = bench.trainer.train(found, _start(bench, found, rows), rows, fields)
     bench.evaluator.models.cache.close()
-    record = read_training(Path(str(build.folder)))
+    folder = Path(str(build.folder))
+    record = read_training(folder)
     curve = record.get("loss_curve") or []
     never = (
         unseen_labels(bench.evaluator, [text for _, text in answered])
         if found.rows == "labels" and bench.data.labels
         else ""
     )
-    return [
+    lines = [
         _trained(found.name, record, build),
         *([told] if told else _learnt_from(bench, found)),
         *_as_foreseen(build),
@@ -82,9 +93,10 @@ def train_task(
         *_measured(record),
         *([f"no row has these labels, so it never answers them: {never}"] if never else []),
         *([f"picture {build.folder}/{PICTURE}"] if curve else []),
-        *_next(Path(str(build.folder))),
+        *_next(folder),
         f"artefact {build.folder}",
     ]
+    return lines, folder
 
 
 def _trained(name: str, record: Mapping[str, Any], build: Build) -> str:

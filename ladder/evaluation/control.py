@@ -54,7 +54,11 @@ def measure_control(evaluator: Evaluator) -> tuple[Control | None, Scores]:
     if not train:
         return None, {}
     ways = _ways(evaluator)
-    kept = {name: _answered(evaluator, name, fit) for name, fit in ways.items()}
+    kept = {}
+    with evaluator.watch.step("measuring the control", len(ways)) as advance:
+        for done, (name, fit) in enumerate(ways.items(), start=1):
+            kept[name] = _answered(evaluator, name, fit)
+            advance(done, name)
     scores = {
         name: gated_scores(evaluator, list(zip(gate, kept[name]["answers"], strict=True)))
         for name in ways

@@ -20,8 +20,8 @@ from ladder.inference.answer import answer
 from ladder.inference.evaluator import Evaluator
 from ladder.inference.failures import commonest, kinds_of
 from ladder.inference.outcome import Outcome
+from ladder.progress import CandidateStarted, Look
 from ladder.samples.rows import Sample
-from ladder.wording import span
 
 
 def measure(
@@ -109,24 +109,54 @@ def _in_looks(
         the outcomes, the verdict on the score, and the counts that were looked at.
     """
     gate, outcomes = evaluator.task.gate, list[Outcome]()
-
-    def read(count: int) -> tuple[Sequence[float], Sequence[float] | None]:
-        so_far = units_of(evaluator, outcomes).estimate(gate.confidence) if outcomes else None
-        asked = f"{title}, rows to {count}" + (
-            f", {span(so_far)} so far" if so_far and so_far.n else ""
-        )
-        outcomes.extend(answer(evaluator, candidate, rows[len(outcomes) : count], asked))
-        found = units_of(evaluator, outcomes)
-        return found.scores, found.weights
+    counts, budget = plan
+    watch = evaluator.watch
+    watch.tell(CandidateStarted(candidate.digest, candidate.description, "measure"))
 
     def failed() -> int:
         return sum(outcome.score is None for outcome in outcomes)
 
-    counts, budget = plan
-    verdict, seen = judge_in_looks(
-        read, counts, gate.min_score, budget, failed, gate.max_error_rate
-    )
+    with watch.step(title, len(rows), at_most=len(counts) > 1) as advance:
+
+        def read(count: int) -> tuple[Sequence[float], Sequence[float] | None]:
+            advance(len(outcomes), part=(count - len(outcomes)) / max(1, len(rows)))
+            asked = f"look {counts.index(count) + 1} of {len(counts)}, rows to {count}"
+            outcomes.extend(answer(evaluator, candidate, rows[len(outcomes) : count], asked))
+            advance(len(outcomes))
+            found = units_of(evaluator, outcomes)
+            return found.scores, found.weights
+
+        def looked(count: int, verdict: LimitVerdict) -> None:
+            watch.tell(_look(evaluator, candidate, outcomes, counts, verdict.verdict))
+
+        verdict, seen = judge_in_looks(
+            read, counts, gate.min_score, budget, failed, gate.max_error_rate, looked
+        )
     return outcomes, verdict, seen
+
+
+def _look(
+    evaluator: Evaluator,
+    candidate: Candidate,
+    outcomes: Sequence[Outcome],
+    counts: Sequence[int],
+    decision: str,
+) -> Look:
+    """Return what an interim look has seen, for whoever watches."""
+    gate = evaluator.task.gate
+    score = units_of(evaluator, outcomes).estimate(gate.confidence)
+    return Look(
+        rung=candidate.rung,
+        number=counts.index(len(outcomes)) + 1,
+        of=len(counts),
+        rows=len(outcomes),
+        n=score.n,
+        score=score.mean,
+        low=score.low,
+        high=score.high,
+        min_score=gate.min_score,
+        decision=decision,
+    )
 
 
 def _scored(evaluator: Evaluator, outcomes: Sequence[Outcome]) -> dict[str, Any]:

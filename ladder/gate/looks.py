@@ -45,6 +45,7 @@ def judge_in_looks(
     budget: Budget,
     failed: Callable[[], int] = lambda: 0,
     most_failed: float = 0.0,
+    tell: Callable[[int, LimitVerdict], object] = lambda count, verdict: None,
 ) -> tuple[LimitVerdict, tuple[int, ...]]:
     """Look at more and more rows until the score's verdict is clear.
 
@@ -59,6 +60,7 @@ def judge_in_looks(
         failed: how many of the rows read so far gave no score.
         most_failed: share of the rows that may fail; where all rows together cannot come below it
             any more, no further ones are read.
+        tell: is told of every look: the count of rows, and the verdict by now.
 
     Returns:
         the verdict, and the counts that were looked at.
@@ -72,6 +74,7 @@ def judge_in_looks(
         if decided is None and verdict.verdict in ("pass", "fail"):
             clearly = verdict.verdict == "fail" and weights is None and seen.clearly_bad()
             decided = verdict.but(clear=clearly)
+        tell(count, decided or verdict)
         hopeless = too_many_failed(failed(), counts[-1], most_failed)
         if hopeless or (decided and failed() <= most_failed * count):
             break

@@ -13,6 +13,7 @@ from statistics import fmean
 from ladder.engines.base import Completion, Request
 from ladder.errors import NoVerdictError
 from ladder.evidence import Candidate
+from ladder.inference.effort import efforts, kind_of_work
 from ladder.inference.evaluator import Evaluator
 from ladder.inference.exchanges import TIMES_ASKED, Exchange, carry_out, once
 from ladder.inference.judge import Scored, score_all
@@ -21,6 +22,7 @@ from ladder.inference.prompts import request_for
 from ladder.inference.rewriting import fault_of, rewritten
 from ladder.inference.voting import ballot, vote
 from ladder.models.cache import CachedEngine
+from ladder.progress import Work, Worked
 from ladder.samples.rows import Sample
 
 BATCH_CALIBRATION_ROWS = 32
@@ -72,13 +74,22 @@ def _answered(
     engine = evaluator.engine(candidate)
     found: dict[int, Completion] = {}
     wanted = list(range(len(requests)))
-    with evaluator.watch.step(title, len(requests)) as advance:
+    weights = efforts(requests, candidate.votes)
+    done, anew = 0.0, sum(weights)
+    work = Work(kind_of_work(candidate, requests), anew)
+    with evaluator.watch.step(title, len(requests), work) as advance:
         for _ in range(TIMES_ASKED):
             exchanges = [exchange(evaluator, candidate, requests[at]) for at in wanted]
             for number, completion in carry_out(engine, exchanges):
-                found[wanted[number]] = completion
+                at = wanted[number]
+                if at not in found and completion.cached:
+                    anew -= weights[at]
+                elif at not in found:
+                    done += weights[at]
+                found[at] = completion
                 failed = sum(one.error is not None for one in found.values())
-                advance(len(found), f"{failed:,} failed" if failed else "")
+                note = f"{failed:,} failed" if failed else ""
+                advance(len(found), note, worked=Worked(done, max(anew, done)))
             wanted = [at for at in wanted if found[at].error and not found[at].is_own_fault]
             if not wanted:
                 break

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 from ladder.artefacts.inspection import canary_finding
 from ladder.climb.opening import COMPLETIONS, open_bench
@@ -201,12 +202,16 @@ def findings(
     return found
 
 
-def _record(path: Path, result: Revalidation, at: datetime) -> None:
-    line = {
+def as_record(result: Revalidation, at: datetime) -> dict[str, Any]:
+    """Return a check as a line of revalidations.jsonl has it."""
+    return {
         "at": at.isoformat(timespec="seconds"),
         "score": result.measurement.score.model_dump() if result.measurement else None,
         "verdict": result.verdict.status if result.verdict else None,
         "changed": list(result.changed_pins),
         "findings": list(result.findings),
     }
-    append_line(path.parent / RECORD, json.dumps(line))
+
+
+def _record(path: Path, result: Revalidation, at: datetime) -> None:
+    append_line(path.parent / RECORD, json.dumps(as_record(result, at)))

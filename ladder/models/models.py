@@ -21,7 +21,7 @@ from ladder.hardware import hardware
 from ladder.models.cache import Cache, CachedEngine
 from ladder.models.own_code import may_run
 from ladder.models.spending import Meter, Spending
-from ladder.progress import Watch
+from ladder.progress import Spent, Watch
 from ladder.task import ModelRef, Prices, ScorerChoice, Task
 
 ENGINES_KEPT = 2
@@ -137,14 +137,15 @@ class Models:
         self._need(call)
         self.asked = together(self.asked, call)
         if not self._rehearses:  # nothing is paid
-            self.watch.spent(self._spent_so_far())
-            self.spending.add(call.usd)
+            try:
+                self.spending.add(call.usd)
+            finally:
+                self.watch.tell(self._spent())
 
-    def _spent_so_far(self) -> str:
-        """Say the tokens of this run, and the money beside its limit where an endpoint is paid."""
-        tokens, usd = f"{self.asked.tokens:,} tokens", self.asked.usd
-        limit = self.task.rules.max_spend_usd
-        return f"{tokens}, {usd:.4f} of {limit:g} USD" if usd else tokens
+    def _spent(self) -> Spent:
+        """Return what was asked so far, and what of the limit is spent."""
+        asked, limit = self.asked, self.task.rules.max_spend_usd
+        return Spent(asked.calls, asked.tokens, asked.usd, self.spending.spent_usd, limit)
 
     def recall(self, asked: Asked) -> None:
         """Count what was needed, and was asked before: its results are kept."""

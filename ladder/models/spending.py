@@ -36,6 +36,11 @@ class Spending:
         self._estimated_before = self._account.estimated
 
     @property
+    def spent_usd(self) -> float:
+        """USD over all runs of the task, as far as this run knows."""
+        return self._account.spent
+
+    @property
     def estimated_here(self) -> float:
         """USD of requests in this run whose cost nobody told: what was set aside for them."""
         return self._account.estimated - self._estimated_before

@@ -15,8 +15,11 @@ has lost, otherwise it has neither won nor lost, and the rung cannot fail withou
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 
 from ladder.diagnosis.cut_answers import why_none_began
 from ladder.errors import NoVerdictError
@@ -27,7 +30,7 @@ from ladder.inference.answer import answer
 from ladder.inference.evaluator import Evaluator
 from ladder.inference.failures import describe, too_many_lost
 from ladder.inference.outcome import Outcome
-from ladder.progress import Watch
+from ladder.progress import CandidateLeft, CandidateStarted, Watch, Work, Worked
 
 ROUNDS = (4, 8, 16, 32, 64, 120)
 COMPARED_FROM = 16
@@ -49,9 +52,18 @@ def race(evaluator: Evaluator, candidates: Sequence[Candidate]) -> tuple[Candida
         return candidates[0], []
     heard: dict[int, list[Outcome]] = {}
 
+    def started(at: int) -> None:
+        each = candidates[at]
+        evaluator.watch.tell(CandidateStarted(each.digest, each.description, "race"))
+
+    def leave(at: int, why: str, seen: Standing) -> None:
+        each = candidates[at]
+        evaluator.watch.tell(CandidateLeft(each.digest, each.description, why, seen.mean, seen.n))
+
     def read(at: int, count: int) -> Standing:
         # A batch's prior is read off as many rows as are asked about: few at first.
         prior = max(LEAST_PRIOR_ROWS, count)
+        started(at)
         outcomes = heard[at] = answer(evaluator, candidates[at], dev[:count], prior_rows=prior)
         return Standing(
             scores=[o.score for o in outcomes],
@@ -61,7 +73,8 @@ def race(evaluator: Evaluator, candidates: Sequence[Candidate]) -> tuple[Candida
         )
 
     min_score = evaluator.task.gate.min_score
-    winner, standings = best_of(len(candidates), len(dev), min_score, read, evaluator.watch)
+    watch = evaluator.watch
+    winner, standings = best_of(len(candidates), len(dev), min_score, read, watch, leave)
     if winner is None:
         worst = max(heard, key=lambda at: sum(o.score is None for o in heard[at]))
         what = "no candidate could be compared with another on the dev examples"
@@ -147,6 +160,7 @@ def best_of(
     min_score: float,
     read: Callable[[int, int], Standing],
     watch: Watch,
+    leave: Callable[[int, str, Standing], object] = lambda at, why, seen: None,
 ) -> tuple[int | None, dict[int, Standing]]:
     """Return the winner among numbered candidates, and what each one was seen with last.
 
@@ -158,17 +172,19 @@ def best_of(
         min_score: that the gate asks for.
         read: (candidate, count) -> how it does on the first `count` rows.
         watch: sees the rounds.
+        leave: is told of each candidate that leaves before the end, why, and how it did.
     """
     alive = list(range(candidates))
     seen: dict[int, Standing] = {}
     rounds = [count for count in ROUNDS if count < rows] + [rows]
     order: list[int] = []
-    for number, count in enumerate(rounds, start=1):
-        with watch.step(f"racing, round {number} of {len(rounds)}", len(alive)) as advance:
-            for done, at in enumerate(alive, start=1):
-                seen[at] = read(at, count)
-                advance(done)
+    took: dict[int, float] = {}
+    for number, (before, count) in enumerate(pairwise((0, *rounds)), start=1):
+        title = f"racing, round {number} of at most {len(rounds)}, {count} rows each"
+        _read_all(alive, partial(_read, read, count, seen), took, count - before, watch, title)
+        began = alive
         alive = [at for at in alive if not seen[at].out]
+        _leave(began, alive, "too many of its requests failed", leave, seen)
         if not alive:
             return None, seen
         order = _by_merit({at: seen[at] for at in alive})
@@ -179,8 +195,61 @@ def best_of(
             return min(near, key=lambda at: seen[at].tokens), seen
         if count >= COMPARED_FROM and seen[order[0]].settled(min_score) == "holds":
             break
+        _leave(alive, hopeful, "it cannot reach the gate", leave, seen)
         alive = _still_compared(hopeful, seen) if count >= COMPARED_FROM else hopeful
+        _leave(hopeful, alive, "others are better, or answer alike for less", leave, seen)
     return order[0], seen
+
+
+def _read(
+    read: Callable[[int, int], Standing], count: int, seen: dict[int, Standing], at: int
+) -> None:
+    seen[at] = read(at, count)
+
+
+def _read_all(
+    alive: Sequence[int],
+    read: Callable[[int], None],
+    took: dict[int, float],
+    rows: int,
+    watch: Watch,
+    title: str,
+) -> None:
+    """Read the rows of a round, candidate by candidate.
+
+    Args:
+        alive: those who are in it.
+        read: one's rows.
+        took: seconds that each took for a row in the round before; written anew.
+        rows: that each reads more than before.
+        watch: sees how far it is: what took longer in one round does so in the next.
+        title: of the round.
+    """
+    costs = {at: rows * took[at] for at in alive if at in took}
+    whole = math.fsum(costs.values())
+    work = Work("", whole, whole) if whole > 0 and len(costs) == len(alive) else None
+    parts = {at: costs[at] / whole if work else 1 / len(alive) for at in alive}
+    amount, done = whole if work else float(len(alive)), 0.0
+    with watch.step(title, len(alive), work) as advance:
+        for number, at in enumerate(alive):
+            advance(number, worked=Worked(done * amount, amount), part=parts[at])
+            started = time.perf_counter()
+            read(at)
+            took[at] = (time.perf_counter() - started) / max(1, rows)
+            done += parts[at]
+        advance(len(alive), worked=Worked(amount, amount))
+
+
+def _leave(
+    before: Sequence[int],
+    after: Sequence[int],
+    why: str,
+    leave: Callable[[int, str, Standing], object],
+    seen: Mapping[int, Standing],
+) -> None:
+    for at in before:
+        if at not in after:
+            leave(at, why, seen[at])
 
 
 def _still_compared(order: Sequence[int], seen: Mapping[int, Standing]) -> list[int]:

@@ -36,8 +36,9 @@ from ladder.files import (
     write_json_lines,
     write_whole,
 )
-from ladder.progress import Watch
+from ladder.progress import Watch, Work, Worked
 from ladder.redaction import without_keys
+from ladder.training.estimate import START_SECONDS
 from ladder.training.recipes import Recipe
 
 ESTIMATED, PICTURE = "foreseen.json", "loss.svg"
@@ -106,7 +107,7 @@ def train(
             if curve:
                 write_whole(folder / PICTURE, loss_svg(curve))
         if not (folder / PASSPORT).is_file():
-            with watch.step("writing its passport", 1) as advance:
+            with watch.step("writing its passport", 1, Work("passport", 1.0)) as advance:
                 issue(folder, base, recipe.name, recipe.files, rows, fields)
                 write_card(folder)
                 advance(1)
@@ -257,7 +258,8 @@ def _run(
             lock.write(str(process.pid))
             lock.flush()
             check = partial(otherwise, recipe, estimated) if estimated is not None else _nothing
-            _follow(process, folder / "progress.jsonl", f"training {recipe.name}", watch, check)
+            title = f"training {recipe.name}"
+            _follow(process, folder / "progress.jsonl", title, watch, estimated, check)
         finally:
             if process.poll() is None:  # interrupted: the checkpoint stays, the process does not
                 _end(process)
@@ -301,20 +303,47 @@ def _follow(
     progress: Path,
     title: str,
     watch: Watch,
+    estimated: TrainingEstimate | None,
     check: Callable[[Sequence[Mapping[str, Any]]], str | None],
 ) -> None:
     before = len(_lines(progress))
-    while process.poll() is None and len(_lines(progress)) == before:
-        time.sleep(POLL_SECONDS)  # the program is still loading
+    loading = Work("starting a training", 1.0, START_SECONDS)
+    with watch.step(f"starting {title}", 1, loading) as advance:
+        while process.poll() is None and len(_lines(progress)) == before:
+            time.sleep(POLL_SECONDS)
+        advance(1)
     steps = int((_lines(progress) or [{"steps": 1}])[-1]["steps"])
     said: str | None = None
-    with watch.step(title, steps) as advance:
+    with watch.step(title, steps, _work(title, estimated)) as advance:
         while process.poll() is None:
             time.sleep(POLL_SECONDS)
             lines = _lines(progress)
-            advance(*_how_far(lines))
+            advance(*_how_far(lines), worked=_worked(lines[before:], estimated))
             if said is None and (said := check(lines[before:])):
                 watch.say(f"  {title}: {said}")
+
+
+def _work(title: str, estimated: TrainingEstimate | None) -> Work | None:
+    """Return what a training has to learn, in tokens where they were counted before."""
+    if estimated is None or not estimated.tokens:
+        return None
+    return Work(title, estimated.tokens, max(1.0, estimated.seconds - START_SECONDS))
+
+
+def _worked(lines: Sequence[Mapping[str, Any]], estimated: TrainingEstimate | None) -> Worked:
+    """Return what is learnt since the first step, which also warms up; tokens where they count.
+
+    Steps of a batch of long rows take longer than others.
+    """
+    if not lines:
+        return Worked(0.0, 1.0)
+    first, last = lines[0], lines[-1]
+    steps, counted = max(1, last["steps"]), estimated.tokens if estimated is not None else 0
+    rest = (counted or steps) * (1 - first["step"] / steps)  # a killed training goes on
+    made = rest * (last["step"] - first["step"]) / max(1, steps - first["step"])
+    if counted and last.get("tokens") and first.get("tokens") and last["step"] < steps:
+        made = min(rest, last["tokens"] - first["tokens"])
+    return Worked(made, rest)
 
 
 def _nothing(lines: Sequence[Mapping[str, Any]]) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, assessed
 from engines.faulty_server import FaultyServer, Step
 
 from ladder.engines.base import Abilities, Completion, Request
@@ -61,8 +61,7 @@ def asked(server: FaultyServer) -> list[str]:
 def ended(process: subprocess.Popen[bytes]) -> dict[str, object]:
     said, errors = process.communicate(timeout=120)
     assert process.returncode in (0, 1), errors.decode()
-    found: dict[str, object] = json.loads(said)
-    return found
+    return assessed(said.decode())
 
 
 def test_two_climbs_at_once_ask_nothing_twice(server, tmp_path):

@@ -106,7 +106,7 @@ def test_each_is_a_line(tmp_path: Path, url: str) -> None:
 
     assessed = acme(tmp_path, "assess", task, "--json")
     assert assessed.returncode == 0, assessed.stderr
-    found = json.loads(assessed.stdout)
+    found = json.loads(assessed.stdout.splitlines()[-1])["found"]
     assert [(a["rung"], a["status"]) for a in found["attempts"]] == [
         ("prompt", "failed"),
         ("checklist", "passed"),
