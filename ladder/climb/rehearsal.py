@@ -66,7 +66,7 @@ PLAYS = 3
 PATIENCE = 10.0
 """Seconds after which no further rehearsal begins: a forecast is to be had at once."""
 FORESIGHT = 5.0
-"""Seconds after which a climb begins without a forecast."""
+"""Seconds of its own thread, after which a climb begins without a forecast."""
 MESSAGE_TOKENS = 4
 """What a chat template adds to a message."""
 DRAWN_LABEL_TOKENS = 3
@@ -301,7 +301,7 @@ class _Impatient(Quiet):
         self, title: str, total: int, work: Work | None = None, *, at_most: bool = False
     ) -> Iterator[Advance]:
         """Raise TimeoutError where it is too late to begin."""
-        now = time.monotonic()
+        now = time.thread_time()
         self._since = now if self._since is None else self._since
         if now - self._since > FORESIGHT:
             raise TimeoutError

@@ -18,6 +18,11 @@ OVERDUE = 0.3
 """A step of which nothing is heard goes on for so much of the time since it was heard of."""
 FADES = 0.5
 """Of what is known of a kind's pace, with every further step of it."""
+ROUNDING = 1e-9
+LOADS = 0.1
+"""Of the first work of a step, where nothing else is known of its pace: a model is loaded, too."""
+AT_ONCE = 0.1
+"""What comes within so much of the time that the first took comes with it: a batch."""
 
 
 @dataclass
@@ -43,6 +48,9 @@ class Step:
     """Share of the work that is done, that of steps inside it included."""
     heard: float = 0.0
     """When it got there."""
+    first: tuple[float, float] | None = None
+    """When the first work was done, and how much of it: it loads the model, or opens connections,
+    and tells little of what comes after it."""
     kept: float = 0.0
     """Share of its work that the first steps inside it had from before: a run that was killed."""
 
@@ -55,7 +63,7 @@ class Step:
         """Return the seconds until it is done; None while nothing tells."""
         if self.done >= self.total and self.share >= 1:
             return 0.0
-        own, anew = self.heard - self.began, max(0.0, self.reached - self.kept)
+        own, anew = self.paced
         if self.expected is not None:
             whole = (own + PRIOR * self.expected) / (anew + PRIOR)
         elif anew > 0:
@@ -64,6 +72,24 @@ class Step:
             return None
         since = now - self.heard
         return max(whole * (1 - self.reached) - since, OVERDUE * since, 0.0)
+
+    @property
+    def paced(self) -> tuple[float, float]:
+        """Seconds and the share of the work done in them; without the first, if there is more."""
+        if self.first is not None and self.reached > self.first[1]:
+            return self.heard - self.first[0], self.reached - self.first[1]
+        return self.heard - self.began, max(0.0, self.reached - self.kept)
+
+    def reach(self, share: float, now: float) -> None:
+        """Take note that so much of the work is done, by itself and by steps inside it."""
+        if share <= self.reached:
+            return
+        self.reached, self.heard = min(share, 1.0), now
+        when, made = self.first or (now, 0.0)
+        if made <= self.kept + ROUNDING:  # what was kept is not the first of what takes time
+            self.first = (now, self.reached)
+        elif now - when <= AT_ONCE * (when - self.began):
+            self.first = (when, self.reached)
 
     @property
     def from_before(self) -> float:
@@ -107,28 +133,26 @@ class Steps:
             step.expected = None if known is None else known * step.worked.of / amount
         if not step.worked.done:  # all that there is so far was kept from before
             step.began = step.heard = now
-        self._reach(step, step.share, now)
+        step.reach(step.share, now)
         inside = step
         for around in reversed(self.under_way[: self.under_way.index(step)]):
-            self._reach(around, around.share + around.part * inside.reached, now)
+            around.reach(around.share + around.part * inside.reached, now)
             inside = around
-
-    def _reach(self, step: Step, share: float, now: float) -> None:
-        if share > step.reached:
-            step.reached, step.heard = min(share, 1.0), now
 
     def close(self, step: Step) -> None:
         """End a step, and learn from it how fast steps of its kind go."""
         self.under_way.remove(step)
-        if self.under_way and self.under_way[-1].kept >= self.under_way[-1].share:
+        around = self.under_way[-1] if self.under_way else None
+        if around is not None and around.kept + ROUNDING >= around.share:
             # Of what comes later about as much will be kept, and counts as what it is: fast.
-            self.under_way[-1].kept += self.under_way[-1].part * step.from_before
-        done = step.share * step.worked.of
-        if step.work and step.work.kind and done > 0 and step.heard > step.began:
+            around.kept += around.part * step.from_before
+        took, share = step.paced
+        if step.work and step.work.kind and share > 0 and took > 0:
+            weight = 1.0 if step.first is None or step.reached > step.first[1] else LOADS
             seconds, before = self._paces.get(step.work.kind, (0.0, 0.0))
             self._paces[step.work.kind] = (
-                FADES * seconds + step.heard - step.began,
-                FADES * before + done,
+                FADES * seconds + weight * took,
+                FADES * before + weight * share * step.worked.of,
             )
 
     def _expected(self, work: Work | None) -> float | None:

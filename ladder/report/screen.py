@@ -21,7 +21,7 @@ WIDEST = 100
 INTERVAL_CELLS = 20
 BAR_CELLS = 16
 NARROW = 72
-"""Columns below which a step has no bar."""
+"""Columns below which nothing is drawn beside the figures: no bar, no interval."""
 NARROWEST = 50
 """Columns below which how long a step has taken gives way to what it is."""
 SIGNS = {"passed": "✓", "failed": "✗", "undecided": "?", "skipped": "–", "no verdict": "!"}
@@ -50,18 +50,18 @@ class Screen:
         grid = Table.grid(padding=(0, 2, 0, 0))
         grid.add_column(style="dim", no_wrap=True, width=5)
         grid.add_column(no_wrap=True, overflow="ellipsis", max_width=width - 7)
-        for name, shown in self._lines(plain=plain):
+        for name, shown in self._lines(plain=plain, drawn=width >= NARROW):
             grid.add_row(name, shown)
         yield Text()
         yield grid
 
-    def _lines(self, *, plain: bool) -> Iterator[tuple[str, Text]]:
+    def _lines(self, *, plain: bool, drawn: bool) -> Iterator[tuple[str, Text]]:
         story = self.story
         yield "rungs", _rungs(story, plain=plain)
         if story.candidate is not None:
             yield "asked", Text(harmless(story.candidate.description, MOST_SHOWN))
         if story.look is not None:
-            yield "score", _score(story.look, plain=plain)
+            yield "score", _score(story.look, plain=plain, drawn=drawn)
         if story.spent is not None:
             yield "spent", Text(spent_in_words(story))
         yield "time", Text(time_in_words(story, self.steps.left()))
@@ -85,10 +85,10 @@ def _rungs(story: Story, *, plain: bool) -> Text:
     return line
 
 
-def _score(look: Look, *, plain: bool) -> Text:
-    """Return a score with its interval, drawn and in figures, beside the gate."""
-    line = interval(look, plain=plain)
-    line.append(f" {look.score:.2f} ({look.low:.2f}–{look.high:.2f}) gate {look.min_score:g}")
+def _score(look: Look, *, plain: bool, drawn: bool) -> Text:
+    """Return a score with its interval, in figures and drawn where there is room, and the gate."""
+    line = interval(look, plain=plain).append(" ") if drawn else Text()
+    line.append(f"{look.score:.2f} ({look.low:.2f}–{look.high:.2f}) gate {look.min_score:g}")
     line.append(f" · look {look.number} of {look.of}, {look.rows} rows")
     return line
 

@@ -142,9 +142,10 @@ def screen(width: int, encoding: str = "utf-8", **changed: object) -> list[str]:
     watch.tell(Look("rag", 1, 6, 25, 25, 0.92, 0.75, 0.98, 0.8, "undecided"))
     steps = watch.steps
     around = steps.open("measuring rag", 99, None, at_most=True)
+    clock["now"] = 10.0
     steps.advance(around, 25, "", None, 0.1)
     inside = steps.open("look 2 of 6, rows to 35", 10, Work("scored", 100.0), at_most=False)
-    clock["now"] = 30.0
+    clock["now"] = 14.0
     watch.tell(Spent(40, 3_000, max_spend_usd=5.0, **spent))  # type: ignore[arg-type]
     steps.advance(inside, 4, "1 failed", Worked(50, 100), None)
     with console.capture() as found:
@@ -166,9 +167,9 @@ def test_one_screen_says_where_it_is_and_how_it_goes():
         "asked Text/Label, 1 document, label log-likelihood",
         "score ···············━┃━●━ 0.92 (0.75–0.98) gate 0.8 · look 1 of 6, 25 rows",
         "spent 3,000 tokens · 0.0120 USD of 5",
-        "time 0:30 · left: at most 6 min, 80 s if rag passes",
-        "measuring rag ━━━━ 25 of 99 0:30 ≤ 65 s left",
-        "look 2 of 6, rows to 35 1 failed ━━━━━━━━ 4 of 10 0:30 ~ 30 s left",
+        "time 0:14 · left: at most 3 min, 60 s if rag passes",
+        "measuring rag ━━━━╸ 25 of 99 0:14 ≤ 55 s left",
+        "look 2 of 6, rows to 35 1 failed ━━━━━━━━ 4 of 10 0:04 ~ 4 s left",
     ]
 
 
@@ -179,6 +180,7 @@ def test_it_is_no_wider_than_the_terminal(width):
     assert len(lines) == 8
     assert "measuring rag" in lines[6]
     assert "left" in lines[6]
+    assert width < 60 or "look 1 of 6, 25 rows" in lines[3]
 
 
 def test_a_terminal_without_unicode_gets_plain_signs():

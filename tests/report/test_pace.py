@@ -123,6 +123,47 @@ def test_parts_that_were_kept_do_not_make_the_rest_look_fast(clock, steps):
     assert around.left(clock.now) == pytest.approx(10)
 
 
+def test_the_first_work_loads_a_model_and_tells_little(clock, steps):
+    step = opened(steps, 10)
+    clock.now += 9
+    steps.advance(step, 1, "", None, None)
+    assert step.left(clock.now) == pytest.approx(81)  # nothing else is known
+    clock.now += 1
+    steps.advance(step, 2, "", None, None)
+    assert step.left(clock.now) == pytest.approx(8)
+
+
+def test_a_batch_comes_at_once(clock, steps):
+    step = opened(steps, 32)
+    for batch in range(2):
+        clock.now += 8
+        for done in range(1, 17):
+            clock.now += 0.001
+            steps.advance(step, 16 * batch + done, "", None, None)
+        assert step.left(clock.now) == pytest.approx(8 * (1 - batch), abs=0.1)
+
+
+def test_a_killed_run_goes_on_and_is_not_told_to_be_done_at_once(clock, steps):
+    around = opened(steps, 100)
+    for done in range(1, 51):  # kept, and read in no time
+        clock.now += 0.01
+        steps.close(kept_step(steps))
+        steps.advance(around, done, "", None, None)
+    for done in (51, 52, 53):
+        inside = opened(steps, 8, Work("reading", 80.0))
+        clock.now += 2
+        steps.advance(inside, 8, "", Worked(80, 80), None)
+        steps.close(inside)
+        steps.advance(around, done, "", None, None)
+    assert around.left(clock.now) == pytest.approx(94, rel=0.05)
+
+
+def kept_step(steps: Steps) -> Step:
+    step = opened(steps, 8, Work("reading", 80.0))
+    steps.advance(step, 8, "", Worked(0, 0), None)
+    return step
+
+
 def test_times_in_words():
     assert [clock_time(each) for each in (7, 750, 3723)] == ["0:07", "12:30", "1:02:03"]
     assert [about(each) for each in (0.2, 8, 37, 100, 5_000, 10_000)] == [
