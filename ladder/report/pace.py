@@ -13,16 +13,20 @@ from dataclasses import dataclass, field
 from ladder.progress import Work, Worked
 
 PRIOR = 0.1
-"""What steps of a kind took before weighs as much as this share of a step's own work."""
+"""What steps of a kind took before weighs as much as this share of a step's own work; less, the
+more of it is done."""
 OVERDUE = 0.3
 """A step of which nothing is heard goes on for so much of the time since it was heard of."""
 FADES = 0.5
 """Of what is known of a kind's pace, with every further step of it."""
-ROUNDING = 1e-9
 LOADS = 0.1
 """Of the first work of a step, where nothing else is known of its pace: a model is loaded, too."""
 AT_ONCE = 0.1
 """What comes within so much of the time that the first took comes with it: a batch."""
+AGO = 0.4
+"""Of a step's time so far: what was done before that is not counted to its pace."""
+MARKS = 100
+"""Marks of how far a step is in its time so far, at most about."""
 
 
 @dataclass
@@ -51,8 +55,8 @@ class Step:
     first: tuple[float, float] | None = None
     """When the first work was done, and how much of it: it loads the model, or opens connections,
     and tells little of what comes after it."""
-    kept: float = 0.0
-    """Share of its work that the first steps inside it had from before: a run that was killed."""
+    marks: list[tuple[float, float]] = field(default_factory=list)
+    """When, and how much of the work was done then: a window of the last of them gives the pace."""
 
     @property
     def share(self) -> float:
@@ -65,7 +69,8 @@ class Step:
             return 0.0
         own, anew = self.paced
         if self.expected is not None:
-            whole = (own + PRIOR * self.expected) / (anew + PRIOR)
+            weight = PRIOR * (1 - self.reached)
+            whole = (own + weight * self.expected) / (anew + weight or 1.0)
         elif anew > 0:
             whole = own / anew
         else:
@@ -75,28 +80,30 @@ class Step:
 
     @property
     def paced(self) -> tuple[float, float]:
-        """Seconds and the share of the work done in them; without the first, if there is more."""
-        if self.first is not None and self.reached > self.first[1]:
-            return self.heard - self.first[0], self.reached - self.first[1]
-        return self.heard - self.began, max(0.0, self.reached - self.kept)
+        """Seconds, and the share of the work that was done in them.
+
+        Without the first, once there is more; without what was done long ago: a killed run that
+        goes on reads what it has kept in no time.
+        """
+        since = self.began + AGO * (self.heard - self.began)
+        before = [mark for mark in self.marks if mark[0] <= since and mark[1] < self.reached]
+        start = before[-1] if before else (self.began, 0.0)
+        if self.first is not None and start[0] < self.first[0] and self.reached > self.first[1]:
+            start = self.first
+        return self.heard - start[0], self.reached - start[1]
 
     def reach(self, share: float, now: float) -> None:
         """Take note that so much of the work is done, by itself and by steps inside it."""
         if share <= self.reached:
             return
         self.reached, self.heard = min(share, 1.0), now
-        when, made = self.first or (now, 0.0)
-        if made <= self.kept + ROUNDING:  # what was kept is not the first of what takes time
-            self.first = (now, self.reached)
-        elif now - when <= AT_ONCE * (when - self.began):
+        when = self.first[0] if self.first else now
+        if now - when <= AT_ONCE * (when - self.began) or self.first is None:
             self.first = (when, self.reached)
-
-    @property
-    def from_before(self) -> float:
-        """Share of its work that was kept from before."""
-        amount = self.work.amount if self.work else 0.0
-        own = 1 - self.worked.of / amount if amount > 0 else 0.0
-        return min(1.0, max(0.0, own) + self.kept)
+        if not self.marks or now - self.marks[-1][0] > (now - self.began) / MARKS:
+            self.marks.append((now, self.reached))
+        else:
+            self.marks[-1] = (self.marks[-1][0], self.reached)
 
 
 @dataclass
@@ -142,10 +149,6 @@ class Steps:
     def close(self, step: Step) -> None:
         """End a step, and learn from it how fast steps of its kind go."""
         self.under_way.remove(step)
-        around = self.under_way[-1] if self.under_way else None
-        if around is not None and around.kept + ROUNDING >= around.share:
-            # Of what comes later about as much will be kept, and counts as what it is: fast.
-            around.kept += around.part * step.from_before
         took, share = step.paced
         if step.work and step.work.kind and share > 0 and took > 0:
             weight = 1.0 if step.first is None or step.reached > step.first[1] else LOADS

@@ -20,7 +20,7 @@ from ladder.wording import MOST_SHOWN, harmless
 WIDEST = 100
 INTERVAL_CELLS = 20
 BAR_CELLS = 16
-NARROW = 72
+NARROW = 78
 """Columns below which nothing is drawn beside the figures: no bar, no interval."""
 NARROWEST = 50
 """Columns below which how long a step has taken gives way to what it is."""
@@ -132,7 +132,7 @@ def time_in_words(story: Story, step: float | None) -> str:
     most, least = left
     if_passed = ""
     if story.rung is not None and about(least) != about(most):
-        if_passed = f", {about(least)} if {story.rung.rung} passes"
+        if_passed = f", of it {about(least)} if {story.rung.rung} passes"
     return f"{words} · left: at most {about(most)}{if_passed}"
 
 

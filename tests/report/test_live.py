@@ -167,7 +167,7 @@ def test_one_screen_says_where_it_is_and_how_it_goes():
         "asked Text/Label, 1 document, label log-likelihood",
         "score ···············━┃━●━ 0.92 (0.75–0.98) gate 0.8 · look 1 of 6, 25 rows",
         "spent 3,000 tokens · 0.0120 USD of 5",
-        "time 0:14 · left: at most 3 min, 60 s if rag passes",
+        "time 0:14 · left: at most 3 min, of it 60 s if rag passes",
         "measuring rag ━━━━╸ 25 of 99 0:14 ≤ 55 s left",
         "look 2 of 6, rows to 35 1 failed ━━━━━━━━ 4 of 10 0:04 ~ 4 s left",
     ]
