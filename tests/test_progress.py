@@ -99,7 +99,7 @@ def test_money_stands_beside_its_limit_where_any_is_spent(usd):
         watch.tell(Spent(12, 1024, usd, 2 * usd, 5.0))
         clock.now += 61
         advance(1)
-    money = " · 0.0120 USD · 0.0240 in all runs of 5" if usd else ""
+    money = " · 0.0240 of 5 USD, 0.0120 of it in this run" if usd else ""
     said = f"  measuring rag: 1 of 3, 1,024 tokens{money}, about 2 min left"
     assert log.getvalue().splitlines()[0] == said
 

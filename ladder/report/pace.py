@@ -21,10 +21,12 @@ FADES = 0.5
 """Of what is known of a kind's pace, with every further step of it."""
 LOADS = 0.1
 """Of the first work of a step, where nothing else is known of its pace: a model is loaded, too."""
-AT_ONCE = 0.1
-"""What comes within so much of the time that the first took comes with it: a batch."""
-AGO = 0.4
-"""Of a step's time so far: what was done before that is not counted to its pace."""
+LITTLE = 0.1
+"""Of a step: the first of its work tells nothing of the rest where it is less than this."""
+AT_ONCE_S = 0.1
+"""What comes so soon after the first comes with it: a batch, or what was kept from before."""
+LATELY, LATELY_S = 0.6, 30.0
+"""Of a step's time so far, and seconds at least: the pace is that of this last part."""
 MARKS = 100
 """Marks of how far a step is in its time so far, at most about."""
 
@@ -71,12 +73,17 @@ class Step:
         if self.expected is not None:
             weight = PRIOR * (1 - self.reached)
             whole = (own + weight * self.expected) / (anew + weight or 1.0)
-        elif anew > 0:
+        elif anew > 0 and not (self.reached < LITTLE and self.only_first):
             whole = own / anew
         else:
             return None
         since = now - self.heard
         return max(whole * (1 - self.reached) - since, OVERDUE * since, 0.0)
+
+    @property
+    def only_first(self) -> bool:
+        """Whether no more than the first of its work is done."""
+        return self.first is None or self.reached <= self.first[1]
 
     @property
     def paced(self) -> tuple[float, float]:
@@ -85,10 +92,11 @@ class Step:
         Without the first, once there is more; without what was done long ago: a killed run that
         goes on reads what it has kept in no time.
         """
-        since = self.began + AGO * (self.heard - self.began)
+        gone = self.heard - self.began
+        since = self.heard - max(LATELY_S, LATELY * gone)
         before = [mark for mark in self.marks if mark[0] <= since and mark[1] < self.reached]
         start = before[-1] if before else (self.began, 0.0)
-        if self.first is not None and start[0] < self.first[0] and self.reached > self.first[1]:
+        if self.first is not None and not self.only_first and start[0] <= self.first[0]:
             start = self.first
         return self.heard - start[0], self.reached - start[1]
 
@@ -96,10 +104,10 @@ class Step:
         """Take note that so much of the work is done, by itself and by steps inside it."""
         if share <= self.reached:
             return
+        at_once = self.only_first and (self.first is None or now - self.heard <= AT_ONCE_S)
         self.reached, self.heard = min(share, 1.0), now
-        when = self.first[0] if self.first else now
-        if now - when <= AT_ONCE * (when - self.began) or self.first is None:
-            self.first = (when, self.reached)
+        if at_once:
+            self.first = (now, self.reached)
         if not self.marks or now - self.marks[-1][0] > (now - self.began) / MARKS:
             self.marks.append((now, self.reached))
         else:
@@ -151,7 +159,7 @@ class Steps:
         self.under_way.remove(step)
         took, share = step.paced
         if step.work and step.work.kind and share > 0 and took > 0:
-            weight = 1.0 if step.first is None or step.reached > step.first[1] else LOADS
+            weight = LOADS if step.only_first else 1.0
             seconds, before = self._paces.get(step.work.kind, (0.0, 0.0))
             self._paces[step.work.kind] = (
                 FADES * seconds + weight * took,

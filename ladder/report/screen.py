@@ -22,6 +22,8 @@ INTERVAL_CELLS = 20
 BAR_CELLS = 16
 NARROW = 78
 """Columns below which nothing is drawn beside the figures: no bar, no interval."""
+MORE = 1.1
+"""Times what was paid in this run, from which on other runs are told of: less is under way."""
 NARROWEST = 50
 """Columns below which how long a step has taken gives way to what it is."""
 SIGNS = {"passed": "✓", "failed": "✗", "undecided": "?", "skipped": "–", "no verdict": "!"}
@@ -119,8 +121,9 @@ def spent_in_words(story: Story) -> str:
     tokens = f"{spent.tokens:,} tokens"
     if not spent.usd and not spent.usd_all_runs:
         return tokens
-    before = f" · {spent.usd_all_runs:.4f} in all runs" if spent.usd_all_runs > spent.usd else ""
-    return f"{tokens} · {spent.usd:.4f} USD{before} of {spent.max_spend_usd:g}"
+    whole = max(spent.usd, spent.usd_all_runs)
+    here = f", {spent.usd:.4f} of it in this run" if whole > MORE * spent.usd else ""
+    return f"{tokens} · {whole:.4f} of {spent.max_spend_usd:g} USD{here}"
 
 
 def time_in_words(story: Story, step: float | None) -> str:

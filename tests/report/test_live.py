@@ -166,7 +166,7 @@ def test_one_screen_says_where_it_is_and_how_it_goes():
         "rungs ✗prompt ▸rag lora 2 of 3",
         "asked Text/Label, 1 document, label log-likelihood",
         "score ···············━┃━●━ 0.92 (0.75–0.98) gate 0.8 · look 1 of 6, 25 rows",
-        "spent 3,000 tokens · 0.0120 USD of 5",
+        "spent 3,000 tokens · 0.0120 of 5 USD",
         "time 0:14 · left: at most 3 min, of it 60 s if rag passes",
         "measuring rag ━━━━╸ 25 of 99 0:14 ≤ 55 s left",
         "look 2 of 6, rows to 35 1 failed ━━━━━━━━ 4 of 10 0:04 ~ 4 s left",
@@ -195,4 +195,4 @@ def test_tokens_alone_are_spent_where_nothing_is_paid():
 
 
 def test_money_of_runs_before_is_told_beside_the_limit():
-    assert "0.0120 USD · 0.5000 in all runs of 5" in screen(100, usd_all_runs=0.5)[4]
+    assert "0.5000 of 5 USD, 0.0120 of it in this run" in screen(100, usd_all_runs=0.5)[4]
