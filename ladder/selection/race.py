@@ -180,7 +180,7 @@ def best_of(
     order: list[int] = []
     took: dict[int, float] = {}
     for number, (before, count) in enumerate(pairwise((0, *rounds)), start=1):
-        title = f"racing, round {number} of at most {len(rounds)}, {count} rows each"
+        title = f"racing, round {number} of {len(rounds)}, {count} rows each"
         _read_all(alive, partial(_read, read, count, seen), took, count - before, watch, title)
         began = alive
         alive = [at for at in alive if not seen[at].out]

@@ -5,6 +5,9 @@ from __future__ import annotations
 import io
 import json
 import re
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -212,3 +215,33 @@ def test_train_of_a_task_that_it_cannot_learn_is_an_error(ladder, server, tmp_pa
     last = told_by(said)[-1]
     assert (last["event"], last["exit_code"]) == ("error", 2)
     assert "no-such-recipe" in last["message"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (None, 141)]
+)
+def test_a_run_that_is_ended_says_so_in_its_last_line(sent, code, tmp_path):
+    """Or nobody reads its lines any more."""
+    with FaultyServer([Step(delay_s=0.3)]) as server:
+        task = task_at(tmp_path, server.url)
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "ladder", "assess", str(task),
+             "--runs", str(tmp_path / "r"), "--json"],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        )  # fmt: skip
+        assert process.stdout is not None
+        lines = []
+        for line in process.stdout:
+            lines.append(json.loads(line))
+            if lines[-1]["event"] == "candidate started":
+                break
+        if sent is None:
+            process.stdout.close()
+        else:
+            process.send_signal(sent)
+            lines += map(json.loads, process.stdout)
+        assert process.wait(timeout=120) == code
+    if sent is not None:
+        assert (lines[-1]["event"], lines[-1]["exit_code"]) == ("error", code)

@@ -34,7 +34,7 @@ def climb(watch):
     watch.say("shop · bundled:none")
     watch.tell(RunStarted("shop", "bundled:none", ("prompt", "rag"), 0.8, None, None, 99, 50, 5.0))
     watch.tell(RungStarted("prompt", 1, 2))
-    with watch.step("racing, round 1 of at most 6, 4 rows each", 3) as advance:
+    with watch.step("racing, round 1 of 6, 4 rows each", 3) as advance:
         with watch.step("Text/Label, 8 examples that are like the question", 4) as inside:
             for done in range(1, 5):
                 time.sleep(0.15)
@@ -60,7 +60,7 @@ STAYS = ["shop · bundled:none", "ready"]
 def test_a_screen_is_gone_at_the_end_and_what_was_said_stays(columns):
     left = at_terminal(PROGRAM, columns, words=["0.5"])
     assert left.code == 0, left.sent
-    assert "round 1 of at most 6" in left.sent
+    assert "round 1 of 6" in left.sent
     assert max(map(len, drawn(left))) <= columns
     assert "\x1b[?25l" in left.sent
     assert left.lines[:4] == [*STAYS, "  failed, score 0.04 on 25 rows", "the end"]
@@ -111,7 +111,7 @@ def test_a_dumb_terminal_gets_lines():
     assert left.code == 0
     assert "\x1b" not in left.sent
     assert left.lines[:5] == [
-        *STAYS, "  racing, round 1 of at most 6, 4 rows each: 1 of 3, 1 s",
+        *STAYS, "  racing, round 1 of 6, 4 rows each: 1 of 3, 1 s",
         "  failed, score 0.04 on 25 rows", "the end",
     ]  # fmt: skip
 
