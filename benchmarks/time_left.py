@@ -1,6 +1,7 @@
 """Is the time left right? What was told during a climb, beside what it really took.
 
     python benchmarks/time_left.py evalsets/r2_ferry_handbook/task.yaml [--least 10] [--until lora]
+    python benchmarks/time_left.py evalsets/r3_bakery_orders/task.yaml --train lora
 
 A task is assessed in a new folder, so nothing is kept from before. At 10, 20, … 90 % of every step
 that took `--least` seconds or more, what the screen told is set beside what was really left; and
@@ -25,6 +26,7 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 
 from ladder.commands.assess import assess
+from ladder.commands.train import train_task
 from ladder.progress import Advance, Event, Work, Worked
 from ladder.report.live import Live
 from ladder.report.pace import Step
@@ -150,6 +152,7 @@ def main() -> None:
     parser.add_argument("tasks", nargs="+", type=Path)
     parser.add_argument("--data", type=Path)
     parser.add_argument("--until")
+    parser.add_argument("--train", help="run this recipe instead of an assessment")
     parser.add_argument("--least", type=float, default=10.0)
     given = parser.parse_args()
     every: list[tuple[Seen, list[float | None], list[float | None]]] = []
@@ -160,7 +163,10 @@ def main() -> None:
         task = load_task(path, given.data)
         with tempfile.TemporaryDirectory() as folder:
             began = time.monotonic()
-            assess(task, Path(folder), sampled, until=given.until, forecast=True)
+            if given.train:
+                train_task(given.train, task, Path(folder), sampled, {})
+            else:
+                assess(task, Path(folder), sampled, until=given.until, forecast=True)
         ended = time.monotonic()
         sampled.over.set()
         watcher.join()

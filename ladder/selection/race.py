@@ -52,10 +52,6 @@ def race(evaluator: Evaluator, candidates: Sequence[Candidate]) -> tuple[Candida
         return candidates[0], []
     heard: dict[int, list[Outcome]] = {}
 
-    def started(at: int) -> None:
-        each = candidates[at]
-        evaluator.watch.tell(CandidateStarted(each.digest, each.description, "race"))
-
     def leave(at: int, why: str, seen: Standing) -> None:
         each = candidates[at]
         evaluator.watch.tell(CandidateLeft(each.digest, each.description, why, seen.mean, seen.n))
@@ -63,8 +59,9 @@ def race(evaluator: Evaluator, candidates: Sequence[Candidate]) -> tuple[Candida
     def read(at: int, count: int) -> Standing:
         # A batch's prior is read off as many rows as are asked about: few at first.
         prior = max(LEAST_PRIOR_ROWS, count)
-        started(at)
-        outcomes = heard[at] = answer(evaluator, candidates[at], dev[:count], prior_rows=prior)
+        each = candidates[at]
+        evaluator.watch.tell(CandidateStarted(each.digest, each.description, "race"))
+        outcomes = heard[at] = answer(evaluator, each, dev[:count], prior_rows=prior)
         return Standing(
             scores=[o.score for o in outcomes],
             tokens=sum(o.completion.tokens_in for o in outcomes) / max(1, count),
@@ -73,8 +70,8 @@ def race(evaluator: Evaluator, candidates: Sequence[Candidate]) -> tuple[Candida
         )
 
     min_score = evaluator.task.gate.min_score
-    watch = evaluator.watch
-    winner, standings = best_of(len(candidates), len(dev), min_score, read, watch, leave)
+    counts = len(candidates), len(dev)
+    winner, standings = best_of(*counts, min_score, read, evaluator.watch, leave)
     if winner is None:
         worst = max(heard, key=lambda at: sum(o.score is None for o in heard[at]))
         what = "no candidate could be compared with another on the dev examples"
