@@ -16,7 +16,7 @@ import pytest
 from ladder.errors import EngineError, MissingExtraError, TrainingError
 from ladder.evidence import Build, TrainingEstimate
 from ladder.progress import Quiet
-from ladder.training.launch import otherwise, read_build, training_missing
+from ladder.training.launch import _worked, otherwise, read_build, training_missing
 from ladder.training.launch import train as launch
 from ladder.training.prune import kept_layers
 from ladder.training.recipes import (
@@ -345,3 +345,28 @@ def test_a_training_that_takes_longer_than_foreseen_is_said_once(
     assert second == (
         "  training mine: by its first 3 steps about 94 min are left; 4 min in all were estimated"
     )
+
+
+def told(*lines: tuple[int, int]) -> list[dict[str, int]]:
+    """Return lines of a progress file of ten steps: step, and the tokens learnt by then."""
+    return [{"step": step, "steps": 10, "tokens": tokens} for step, tokens in lines]
+
+
+@pytest.mark.parametrize(
+    ("lines", "counted", "worked"),
+    [
+        ([], 2000, (0.0, 1.0)),
+        (told((1, 300)), 2000, (0, 1800)),  # the first step warms up, and is no part of the pace
+        (told((1, 300), (2, 580)), 2000, (280, 1800)),
+        (told((1, 300), (9, 5000)), 2000, (1800, 1800)),  # more than was counted before
+        (told((1, 300), (10, 1500)), 2000, (1800, 1800)),  # fewer, and it is over
+        (told((6, 100), (7, 200)), 2000, (100, 800)),  # a killed one goes on
+        (told((1, 0), (4, 0)), 2000, (600, 1800)),  # a program that counts no tokens
+        (told((1, 0), (4, 0)), 0, (3, 9)),
+    ],
+)
+def test_how_far_a_training_is_goes_by_tokens_where_they_are_known(lines, counted, worked):
+    estimated = TrainingEstimate(seconds=60, memory_mb=1, available_mb=2, tokens=counted)
+    assert _worked(lines, estimated) == pytest.approx(worked)
+    if not counted:
+        assert _worked(lines, None) == pytest.approx(worked)
