@@ -31,6 +31,11 @@ if TYPE_CHECKING:
 NO_VERDICT = 2
 VIEW_PORT = 8137
 STOPPED = "Stopped. What was measured is kept: run the same command to go on."
+STOPS: dict[str, str] = {
+    **dict.fromkeys(("assess", "train", "synth", "revalidate"), STOPPED),
+    "view": "Ended: the runs are no longer shown.",
+}
+"""What is said of a verb that is told to end; other verbs keep nothing that could go on."""
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -330,18 +335,26 @@ def compare(
     first: Annotated[Path, typer.Argument(metavar="A", help="A run's folder: the one before.")],
     second: Annotated[Path, typer.Argument(metavar="B", help="A run's folder: the one after.")],
     as_json: AsJson = False,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Write it as a page into this file.")
+    ] = None,
 ) -> None:
     """Compare two runs: paired on the rows that both measured, and what changed between them."""
     from rich.console import Console
 
     from ladder.commands.compare import compare_runs
-    from ladder.report.compared import show_compared
+    from ladder.files import write_whole
+    from ladder.report.compared import compared_page, show_compared
 
     found = compare_runs(first, second)
+    if html is not None:
+        write_whole(html, compared_page(found))
     if as_json:
         typer.echo(in_json(found.model_dump_json(indent=2)))
     else:
         show_compared(found, Console())
+        if html is not None:
+            _tell(f"page: {html}")
 
 
 def _refuse_strange_export(to: str, markdown: bool) -> None:
@@ -638,7 +651,7 @@ def main() -> None:
     if received[0]:
         code = SIGNALLED + received[0]
     if code > SIGNALLED and code != PIPE_CLOSED:
-        say(STOPPED)
+        say(STOPS.get("".join(sys.argv[1:2]), "Stopped."))
     lost = flush()
     if lost is not None and code < SIGNALLED:
         code = code_of(lost)

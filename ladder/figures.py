@@ -87,15 +87,20 @@ class Spot:
 
 
 def intervals_svg(
-    bars: Sequence[Bar], rules: Sequence[Rule], width: float = WIDE, label: str = "score"
+    bars: Sequence[Bar],
+    rules: Sequence[Rule],
+    width: float = WIDE,
+    label: str = "score",
+    reach: tuple[float, float] = (-0.02, 1.02),
 ) -> str:
-    """Draw scores in 0..1 with their intervals, the first on top, and the lines they are read by.
+    """Draw scores with their intervals, the first on top, and the lines they are read by.
 
     Args:
         bars: at least one.
         rules: e.g. the gate.
         width: in inches.
         label: of the axis.
+        reach: the least and the greatest value of the axis.
     """
     figure, axes = _figure((width, 0.9 + 0.36 * len(bars)))
     for place, bar in enumerate(bars):
@@ -106,7 +111,7 @@ def intervals_svg(
     for rule in rules:
         style = "--" if rule.dashed else "-"
         axes.axvline(rule.at, color=INK, linewidth=1, linestyle=style)
-        right = rule.at > 0.5
+        right = rule.at > sum(reach) / 2
         axes.annotate(
             rule.label, (rule.at, 1), xycoords=("data", "axes fraction"), color=INK,
             xytext=(-4 if right else 4, 3), textcoords="offset points", parse_math=False,
@@ -116,7 +121,7 @@ def intervals_svg(
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.set_ylim(len(bars) - 0.5, -0.6)
-    axes.set_xlim(-0.02, 1.02)
+    axes.set_xlim(*reach)
     axes.set_xlabel(label)
     return _as_svg(figure)
 

@@ -1,4 +1,4 @@
-"""Serve the pages of a folder of runs on this machine: a list of them, and each one's report.
+"""Serve the pages of a folder of runs on this machine: a list, each one's report, two compared.
 
 No address names a file: the runs are looked for first, and what is not one of them is not there.
 Pages are made from the records anew, never read from the folder, so that all scripts are ours.
@@ -12,18 +12,22 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Lock
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qs, quote, unquote, urlsplit
 
+from ladder.commands.compare import compare_runs
 from ladder.commands.page import next_check
 from ladder.errors import LadderError, StateError
 from ladder.evidence import Assessment
 from ladder.redaction import redact
+from ladder.report.compared import compared_page
 from ladder.report.page import Page, as_page, policy
 from ladder.report.reading import FILE, read_assessment, whole_record
 from ladder.report.runs import RunLine, broken_line, run_line, runs_page
 from ladder.report.samples import SIBLING, read_samples
 
 HOST = "127.0.0.1"
+COMPARED = "/compare"
+"""No run has this address: those end with a slash."""
 LEVELS = 3
 """Folders below the one that is named in which a run may lie: runs/<task>/<time>."""
 KEPT_PAGES = 4
@@ -87,6 +91,19 @@ class Shelf:
                 del self.pages[next(iter(self.pages))]
             return self.pages[key]
 
+    def compared(self, first: Path, second: Path) -> str:
+        """Return two runs beside each other, as a page.
+
+        Raises:
+            LadderError: a record or its examples are damaged.
+        """
+        with self.lock:
+            addresses = (self._address(first), self._address(second))
+            return redact(compared_page(compare_runs(first, second), addresses))
+
+    def _address(self, run: Path) -> str:
+        return next(f"/{quote(name)}/" for name, at in self.runs().items() if at == run)
+
 
 def _read(run: Path) -> Assessment:
     return read_assessment(run / FILE)[0]
@@ -139,7 +156,9 @@ def _handler(shelf: Shelf) -> type[BaseHTTPRequestHandler]:
             self.send_response(status)
             self.send_header("Content-Type", f"{kind}; charset=utf-8")
             self.send_header("Content-Length", str(len(content)))
-            self.send_header("Content-Security-Policy", f"{policy()}; frame-ancestors 'none'")
+            self.send_header(
+                "Content-Security-Policy", f"{policy(forms=True)}; frame-ancestors 'none'"
+            )
             for name, value in HEADERS.items():
                 self.send_header(name, value)
             self.end_headers()
@@ -154,7 +173,7 @@ def _handler(shelf: Shelf) -> type[BaseHTTPRequestHandler]:
                 # Another name that leads here is a page elsewhere that wants to read this one.
                 return HTTPStatus.FORBIDDEN, "text/plain", f"Open http://{HOST}:{port}/\n"
             try:
-                return _found(shelf, unquote(urlsplit(self.path).path))
+                return _found(shelf, urlsplit(self.path))
             except LadderError as error:
                 return HTTPStatus.INTERNAL_SERVER_ERROR, "text/plain", f"{error}\n"
 
@@ -164,12 +183,19 @@ def _handler(shelf: Shelf) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
-def _found(shelf: Shelf, path: str) -> tuple[HTTPStatus, str, str]:
-    """Return what lies at an address: the list, a run's page, or its examples."""
+def _found(shelf: Shelf, asked: SplitResult) -> tuple[HTTPStatus, str, str]:
+    """Return what lies at an address: the list, a run's page or its examples, two runs compared."""
+    path = unquote(asked.path)
     if path == "/":
         return HTTPStatus.OK, "text/html", redact(runs_page(str(shelf.folder), shelf.lines()))
+    runs = shelf.runs()
+    if path == COMPARED:
+        chosen = parse_qs(asked.query)
+        pair = [runs.get(unquote("".join(chosen.get(side, ()))).strip("/")) for side in "ab"]
+        if pair[0] is not None and pair[1] is not None:
+            return HTTPStatus.OK, "text/html", shelf.compared(pair[0], pair[1])
     name, _, last = path.removeprefix("/").rpartition("/")
-    run = shelf.runs().get(name)
+    run = runs.get(name)
     if run is not None and last == "":
         return HTTPStatus.OK, "text/html", shelf.page(run).html
     if run is not None and last == SIBLING:

@@ -52,7 +52,7 @@ SHORT = 24
 """Characters that a line of a table holds on any screen."""
 POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src '{script}'; img-src data:; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'"
+    "connect-src 'self'; base-uri 'none'; form-action {forms}"
 )
 """Nothing is fetched but the file of examples beside the page, from the same server."""
 
@@ -107,21 +107,27 @@ def as_page(
     return Page(html, data.beside)
 
 
-def made_from(template: str, **values: Any) -> str:
-    """Return a page made from a template; it has the style sheet, the script and the policy."""
+def made_from(template: str, *, forms: bool = False, **values: Any) -> str:
+    """Return a page made from a template; it has the style sheet, the script and the policy.
+
+    Args:
+        template: its name.
+        forms: whether what is chosen on the page may go to the server that shows it.
+        values: what the template names.
+    """
     own = {
         "version": __version__,
-        "policy": policy(),
+        "policy": policy(forms=forms),
         "style": Markup(_text("page.css")),
         "script": Markup(_text("page.js")),
     }
     return _environment().get_template(template).render(**own, **values)
 
 
-def policy() -> str:
-    """Return the content security policy of every page: our own script, and nothing from afar."""
+def policy(*, forms: bool = False) -> str:
+    """Return the content security policy of a page: our own script, and nothing from afar."""
     digest = b64encode(sha256(_text("page.js").encode()).digest()).decode()
-    return POLICY.format(script=f"sha256-{digest}")
+    return POLICY.format(script=f"sha256-{digest}", forms="'self'" if forms else "'none'")
 
 
 def _data(found: Embedded) -> dict[str, Any]:

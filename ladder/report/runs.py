@@ -46,5 +46,6 @@ def broken_line(name: str, address: str, said: str) -> RunLine:
 
 
 def runs_page(folder: str, lines: Sequence[RunLine]) -> str:
-    """Return the list as a page."""
-    return made_from("runs.html", folder=harmless(folder, MOST_SHOWN), lines=tuple(lines))
+    """Return the list as a page, on which two runs can be chosen."""
+    shown = harmless(folder, MOST_SHOWN)
+    return made_from("runs.html", forms=True, folder=shown, lines=tuple(lines))

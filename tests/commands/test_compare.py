@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,16 @@ from statsmodels.stats.contingency_tables import mcnemar
 
 from ladder.commands.compare import compare_runs
 from ladder.errors import DataError
-from ladder.report.compared import change_lines
+from ladder.report.compared import (
+    MOST_NAMED,
+    NOTHING_CHANGED,
+    change_lines,
+    compared_page,
+    compared_rows,
+    rests_on,
+    rung_lines,
+    same_answers,
+)
 
 RUN = ROOT / "tests/report/older/assessment.json"
 """Measured prompt and rag, and answered with rag."""
@@ -154,6 +165,50 @@ def test_what_a_row_is_called_does_nothing_to_the_terminal(tmp_path, ladder):
     assert "\x1b[2J" not in said.out
     told = json.loads(ladder("compare", first, second, "--json").out)
     assert told["rungs"][1]["lost"] == [evil]
+
+
+def test_the_page_says_what_the_terminal_says(tmp_path, ladder):
+    first = run_in(tmp_path / "a", [row(at, at % 9 != 0) for at in range(99)])
+    second = run_in(
+        tmp_path / "b", [row(at, at % 5 != 0) for at in range(99)], {"task.base": "another"}
+    )
+    page = tmp_path / "pages/compared.html"
+    said = ladder("compare", first, second, "--html", page)
+    assert said.code == 0, said.errors
+    assert f"page: {page}" in said.out
+    shown = unescape(re.sub(r"<[^>]+>", "", page.read_text()))
+    found = compare_runs(first, second)
+    sentences = [cell for cells in compared_rows(found) for cell in cells]
+    sentences += [same_answers(rung) for rung in found.rungs]
+    sentences += [line for rung in found.rungs for line in rung_lines(rung)]
+    sentences += [rests_on(found), found.first_answer, "base model", "another"]
+    for sentence in sentences:
+        assert sentence.replace("`", "") in shown, sentence
+    assert "http" not in re.sub(r"http-equiv", "", page.read_text()), "nothing is loaded"
+    lost = found.rungs[1].lost
+    assert len(lost) > MOST_NAMED
+    assert ", ".join(lost) in shown, "the page has room for all of them"
+    assert '"rungs"' in ladder("compare", first, second, "--json", "--html", page).out
+
+
+def test_a_page_of_runs_without_a_row_in_common_has_no_picture(tmp_path):
+    first = run_in(tmp_path / "a", [row(0, True)])
+    second = run_in(tmp_path / "b", [{**row(1, True), "id": "other"}])
+    found = compare_runs(first, second)
+    page = compared_page(found.but(rungs=tuple(found.rungs[1:])))
+    assert "<figure>" not in page
+    assert "no shared rows" in page
+    assert NOTHING_CHANGED in page
+
+
+def test_what_a_row_is_called_does_nothing_to_the_page(tmp_path):
+    evil = "\x1b[2J<script>alert(1)</script>\u202e"
+    first = run_in(tmp_path / "a", [{**row(0, True), "id": evil}])
+    second = run_in(tmp_path / "b", [{**row(0, False), "id": evil}], {"task.goal": evil})
+    page = compared_page(compare_runs(first, second))
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert" in page
+    assert not {"\x1b", "\u202e"} & set(page)
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -13,11 +14,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote, urlencode
 
 import pytest
 from conftest import ROOT
 from examples import assessment, full_assessment
 
+from ladder.cli import STOPS
 from ladder.commands.view import open_server
 from ladder.errors import StateError
 
@@ -88,10 +91,46 @@ def test_a_run_opens_its_page_made_of_its_record(tmp_path: Path) -> None:
     assert not (run / "report.samples.json").exists(), "looking at a run writes nothing"
 
 
+def test_two_runs_are_chosen_in_the_list_and_compared(tmp_path: Path) -> None:
+    for name, goal in (("1", "Sort the mail."), ("two & 2", "Sort it <b>twice</b>.")):
+        task = assessment().task.but(goal=goal)
+        run = write(tmp_path / f"runs/mail/{name}", task=task)
+        for rung in ("prompt", "lora"):
+            (run / rung).mkdir()
+            row = {"id": "q", "answer": "x", "target": "x", "score": 1.0, "error": None}
+            (run / rung / "samples.jsonl").write_text(json.dumps(row) + "\n")
+    with served(tmp_path / "runs") as port:
+        listed = get(port, "/")[2]
+        chosen = dict(re.findall(r'name="([ab])" value="([^"]*)"', listed))
+        assert '<form action="/compare" method="get">' in listed
+        assert "form-action &#39;self&#39;" in listed
+        query = urlencode({"a": "/mail/1/", "b": chosen["b"]})
+        status, headers, page = get(port, f"/compare?{query}")
+        assert (status, headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+        again = urlencode({"a": "/mail/1/", "b": f"/mail/{quote('two & 2')}/"})
+        page = get(port, f"/compare?{again}")[2]
+        for words in (
+            "Two runs beside each other",
+            'href="/mail/two%20%26%202/"',
+            "Sort it &lt;b&gt;twice&lt;/b&gt;.",
+            "1 of 1 answers are the same",
+        ):
+            assert words in page, words
+        assert "form-action &#39;none&#39;" in page
+        for odd in ("", "?a=/mail/1/", "?a=/mail/1/&b=/mail/9/", "?a=../../etc&b=/mail/1/"):
+            assert get(port, f"/compare{odd}")[0] == 404, odd
+        assert get(port, f"/compare?{again}", host="evil.example")[0] == 403
+        (tmp_path / "runs/mail/1/lora/samples.jsonl").write_text("{")
+        status, headers, said = get(port, f"/compare?{again}")
+        assert (status, headers["Content-Type"].split(";")[0]) == (500, "text/plain")
+        assert "samples.jsonl:1" in said
+
+
 def test_one_run_is_a_list_of_one(tmp_path: Path) -> None:
     run = write(tmp_path / "runs/mail/1")
     with served(run) as port:
         assert 'href="/1/"' in get(port, "/")[2]
+        assert "<form" not in get(port, "/")[2], "there is nothing to compare it with"
         assert get(port, "/1/")[0] == 200
     with served(tmp_path) as port:
         assert 'href="/runs/mail/1/"' not in get(port, "/")[2], "not so deep"
@@ -174,4 +213,4 @@ def test_it_listens_here_alone_and_ends_on_ctrl_c(tmp_path: Path) -> None:
     finally:
         process.kill()
     assert process.returncode == 130
-    assert "Traceback" not in errors
+    assert errors.splitlines() == [STOPS["view"]], "nothing was measured: nothing goes on"

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from examples import assessment, attempt, failed, full_assessment
+from examples import assessment, attempt, estimate, failed, full_assessment
 from harmful import HOSTILE
 
-from ladder.evidence import Assessment
+from ladder.evidence import Assessment, Comparison
+from ladder.evidence.compared import Change, RungsCompared, RunsCompared, Side
+from ladder.report.compared import compared_page
 from ladder.report.headline import NextCheck
 from ladder.report.page import as_page
 from ladder.report.runs import run_line, runs_page
@@ -115,10 +117,38 @@ def test_axe_finds_nothing(opened: Any, tmp_path: Path, scheme: str, width: int)
     page.wait_for_selector(".one h3")
     assert violations(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    lines = [run_line(two_rungs(), "/mail/1/")]
+    lines = [run_line(two_rungs(), "/mail/1/"), run_line(two_rungs(), "/mail/2/")]
     (tmp_path / "runs.html").write_text(runs_page("runs", lines))
     listed = opened(tmp_path / "runs.html", viewport=size, color_scheme=scheme, bypass_csp=True)
     assert violations(listed) == []
+    (tmp_path / "compared.html").write_text(compared_page(two_runs()))
+    both = opened(tmp_path / "compared.html", viewport=size, color_scheme=scheme, bypass_csp=True)
+    assert violations(both) == []
+    for shown in (listed, both):
+        assert shown.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def two_runs() -> RunsCompared:
+    """Two runs with rows that were lost, more than are named, and with changes."""
+    side = Side(description="best lora", score=estimate(0.8), p95_ms=20.0, usd_per_1k=0.5)
+    slower = side.but(p95_ms=40.0)
+    paired = Comparison(
+        other="first", n=200, difference=-0.1, low=-0.15, high=-0.05, p_value=0.001,
+        claim="worse",
+    )  # fmt: skip
+    rows = tuple(f"row-{at}" for at in range(25))
+    return RunsCompared(
+        first="runs/mail/2026-11-28T100213.090023Z",
+        second="runs/mail/2026-11-29T100213.090023Z",
+        first_answer="Answer: lora (best lora).",
+        second_answer="Answer: nothing that was measured passes.",
+        confidence=0.95,
+        changes=(Change(part="code", what="torch", first="2.10", second="2.11"),),
+        rungs=(
+            RungsCompared(name="lora", first=side, second=slower, paired=paired, lost=rows),
+            RungsCompared(name="distill", first=side, second=None),
+        ),
+    )
 
 
 def test_the_first_screen_holds_the_answer_and_its_figures(opened: Any, tmp_path: Path) -> None:
