@@ -238,6 +238,10 @@ def assess(  # noqa: PLR0913 - each is an option of the command line
         bool,
         typer.Option("--climb", help="Measure the rungs though no language model is needed."),
     ] = False,
+    report_to: Annotated[
+        list[str] | None,
+        typer.Option(help="Report it to mlflow, wandb or trackio too, or to none."),
+    ] = None,
 ) -> None:
     """Climb until a rung passes; leave a recommendation and a revalidation plan."""
     from ladder.files import whole_path
@@ -247,8 +251,11 @@ def assess(  # noqa: PLR0913 - each is an option of the command line
     def loaded(consent: Granted) -> Task:
         found = load_task(task, data, consent)
         _refuse_strange_rung(until, found.rungs)
-        climbs = anyway or until is not None
-        return found.with_gate(when_control_passes="climb") if climbs else found
+        if anyway or until is not None:
+            found = found.with_gate(when_control_passes="climb")
+        if report_to:
+            found = found.reporting_to([name for one in report_to for name in one.split(",")])
+        return found
 
     if dry_run and json:
         raise typer.BadParameter("the forecast is a table: leave --json out", param_hint="--json")

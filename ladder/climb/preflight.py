@@ -21,6 +21,7 @@ from ladder.samples.data import Data
 from ladder.samples.synthetic import refuse_unproven
 from ladder.scorers import MODEL_SCORERS, make_scorer, runs_code
 from ladder.task import ModelRef, Task
+from ladder.tracking.reporting import check_trackers
 
 
 def preflight(task: Task) -> list[Problem]:
@@ -183,5 +184,6 @@ CHECKS: tuple[Callable[[Task], object], ...] = (
     check_recipe,
     refuse_schema,
     refuse_unproven,
+    check_trackers,
 )
 """Each raises a TaskError with what it finds wrong."""

@@ -33,12 +33,20 @@ from ladder.hardware import hardware, versions
 from ladder.lifecycle.plan import PLAN, make_control_plan, make_plan
 from ladder.progress import RunStarted, Watch
 from ladder.redaction import redact_in
+from ladder.report.brief import BRIEF
 from ladder.report.markdown import as_markdown
+from ladder.report.page import PAGE
+from ladder.report.summary import answer_line
 from ladder.rungs import trains
 from ladder.rungs.protocol import Bench
 from ladder.samples.describe import describe_data, headline, refuse_untestable
 from ladder.task import RungName, Task
+from ladder.tracking.reporting import missing_extras, reporting
+from ladder.tracking.values import as_ended
 from ladder.wording import in_json
+
+REPORTED = ("assessment.json", "report.md", PAGE, BRIEF)
+"""Files of a run that a tracker is given."""
 
 
 def assess(
@@ -67,6 +75,8 @@ def assess(
         the assessment, and the folder that holds it.
     """
     started = time.perf_counter()
+    for missing in missing_extras(task):
+        raise missing
     bench = open_bench(task, runs, watch)
     report = describe_data(task, bench.data)
     for line in (headline(task, report), *gate_warnings(task, bench.data)):
@@ -79,15 +89,19 @@ def assess(
             advance(1)
         if foreseen is not None:
             watch.tell(foreseen)
-    found = climb_task(bench, until=until, every=every)
-    plan = _plan(bench, found)
-    seconds = round(time.perf_counter() - started, 2)
-    assessment = _assessment(bench, report, found, seconds, every=every).but(
-        plan=PLAN if plan else None
-    )
-    # What is shown and kept names no password or key that a model's address may hold.
-    assessment = Assessment.model_validate(redact_in(assessment.model_dump(mode="json")))
-    _write(bench, assessment, plan)
+    with reporting(task, dict(bench.data.digests), runs, bench.folder, watch) as trackers:
+        bench.history.seen = trackers.rung
+        found = climb_task(bench, until=until, every=every)
+        plan = _plan(bench, found)
+        seconds = round(time.perf_counter() - started, 2)
+        assessment = _assessment(bench, report, found, seconds, every=every).but(
+            plan=PLAN if plan else None
+        )
+        # What is shown and kept names no password or key that a model's address may hold.
+        assessment = Assessment.model_validate(redact_in(assessment.model_dump(mode="json")))
+        _write(bench, assessment, plan)
+        files = (bench.folder / name for name in REPORTED)
+        trackers.end(as_ended(assessment, answer_line(assessment), files))
     bench.evaluator.models.cache.close()
     return assessment, bench.folder
 

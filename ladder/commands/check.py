@@ -36,6 +36,7 @@ from ladder.samples.describe import (
 from ladder.samples.loading import load_data
 from ladder.scorers import make_scorer, runs_code
 from ladder.task import Task, load_task
+from ladder.tracking.reporting import missing_extras
 
 SAMPLES_SHOWN = 3
 SEEN_TEXTS = 50
@@ -74,6 +75,7 @@ def check_task(path: Path, data_root: Path | None, greet: Greet = "none") -> lis
         f"{report.reserve} in reserve · {documents(report)}",
         headline(task, report),
         *gate_warnings(task, data),
+        *(f"warning: report_to: {missing}" for missing in missing_extras(task)),
         *key_lines(task),
         *(words for _, _, words in answers),
         *(how_named(named, task.consent) for named in code),

@@ -30,7 +30,10 @@ from ladder.training.estimate import TOKENS_AT_ONCE, Shape, memory_mb
 from ladder.trust.settings import shown
 
 DISTRIBUTION = "escalation-ladder"
-FOR_USERS = ("local", "train", "dense", "store", "qdrant", "data", "evaluate")
+FOR_USERS = (
+    *("local", "train", "dense", "store", "qdrant", "data", "evaluate"),
+    *("mlflow", "wandb", "trackio"),
+)
 PYTHONS = ((3, 11), (3, 14))
 """The oldest and the newest that the libraries have wheels for."""
 ROOM_MB = 5_000

@@ -26,12 +26,16 @@ class History:
     """Rung, or `control` -> its scores on the same eval set."""
     control: Control | None = None
     """None before it is measured, and where there are no training examples."""
+    seen: Callable[[Attempt], None] | None = None
+    """Is told of each attempt once it is over."""
 
     def add(self, attempt: Attempt, scores: Scores | None = None) -> None:
         """Append an attempt, and its scores where it was measured."""
         self.attempts.append(attempt)
         if scores:
             self.scores[attempt.rung] = scores
+        if self.seen is not None:
+            self.seen(attempt)
 
     @property
     def failed_clearly(self) -> int:

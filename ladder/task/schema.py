@@ -7,7 +7,7 @@ owns their table.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
@@ -245,6 +245,17 @@ def _one_or_more(value: object) -> object:
     return value if isinstance(value, list | tuple) else [value]
 
 
+def _trackers(value: object) -> object:
+    """Accept a word, a list of words, or `none`, as Hugging Face's `report_to` has it."""
+    named = [] if value is None else [value] if isinstance(value, str) else value
+    if not isinstance(named, list | tuple) or not all(isinstance(one, str) for one in named):
+        raise ValueError("the name of a tracker, a list of names, or none")
+    words = [str(one).strip() for one in named]
+    if "none" in words and len(words) > 1:
+        raise ValueError("`none` alone, or the names of trackers")
+    return tuple(dict.fromkeys(word for word in words if word != "none"))
+
+
 S = TypeVar("S", bound=_Section)
 
 
@@ -272,6 +283,8 @@ class Task(_Section):
         RUNGS, min_length=1
     )
     seed: int = Field(0, ge=0, lt=2**31)
+    report_to: Annotated[tuple[str, ...], BeforeValidator(_trackers)] = ()
+    """Where an assessment is reported beside its own files: names in `tracking.TRACKERS`."""
 
     _source: Path = PrivateAttr(Path("task.yaml"))
     _data_root: Path | None = PrivateAttr(None)
@@ -321,6 +334,10 @@ class Task(_Section):
     def with_models(self, **changes: Any) -> Task:
         """Return the task with some of its models changed, checked like new ones."""
         return self.model_copy(update={"models": _changed(self.models, changes)})
+
+    def reporting_to(self, names: Sequence[str]) -> Task:
+        """Return the task with other trackers, checked like new ones."""
+        return self.model_copy(update={"report_to": _trackers(list(names))})
 
     def find_data(self, value: str) -> Path:
         """Return the file that a data value names: beside the task file, or under --data."""
