@@ -103,8 +103,8 @@ def init(  # noqa: PLR0913 - each is an option of the command line
         list[Path] | None,
         typer.Argument(
             metavar="DATA|FOLDER",
-            help="A file of rows (or two: train and test) and a new folder; without rows, a small "
-            "task to start from.",
+            help="A file of rows (or train, validation and test, or a folder of them, or the id of "
+            "a data set) and a new folder; without rows, a small task to start from.",
         ),
     ] = None,
     documents: Annotated[
@@ -117,6 +117,9 @@ def init(  # noqa: PLR0913 - each is an option of the command line
     goal: Goal = "",
     min_score: MinScore = None,
     yes: TakeProposals = False,
+    download: Annotated[
+        bool, typer.Option("--download", help="Load a data set from the Hugging Face hub.")
+    ] = False,
 ) -> None:
     """Write a task for a file of rows, read off the rows; or a small one to start from."""
     from ladder.commands.init import init_from_rows, is_data, write_starter
@@ -125,9 +128,9 @@ def init(  # noqa: PLR0913 - each is an option of the command line
     there = places or [Path("my-task")]
     wishes = Wishes(goal, min_score, target, column, answer, documents, yes)
     if any(map(is_data, there)):
-        init_from_rows(there, wishes, _talk())
+        init_from_rows(there, wishes, _talk(), download=download)
         return
-    if wishes != Wishes(takes_proposals=yes) or len(there) > 1:
+    if download or wishes != Wishes(takes_proposals=yes) or len(there) > 1:
         raise typer.BadParameter("name a file of rows first: ladder init rows.csv")
     write_starter(there[0])
     path = there[0] / "task.yaml"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 import shutil
 import tempfile
@@ -12,6 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ladder.commands.hub import hub_folder, hub_sources, is_hub_name
 from ladder.commands.proposal import (
     Proposal,
     Sources,
@@ -36,6 +36,7 @@ from ladder.errors import Problem, ProblemsError, TaskError
 from ladder.files import open_file, problem_of, shipped, write_json_lines, write_whole
 from ladder.importers import NOTHING_STATED, Stated
 from ladder.samples.describe import headline
+from ladder.samples.parts import PARTS, Part, part_in
 from ladder.samples.text_files import documents_in
 from ladder.task import DATASETS_PREFIX, SHEETS, conversion, kind_of_data
 
@@ -76,8 +77,8 @@ NOT_IMPORTED = ImportedTask()
 
 
 PROBLEMS_SHOWN = 3
-HELD_OUT = {"test", "eval", "dev", "val", "valid", "validation", "holdout", "heldout"}
-"""Words in the name of a file whose rows are not for training."""
+INNER = "data"
+"""The folder in which data sets in the hub's layout keep their files."""
 
 
 def write_starter(folder: Path) -> None:
@@ -101,19 +102,42 @@ def write_starter(folder: Path) -> None:
 
 
 def is_data(place: Path) -> bool:
-    """Tell whether an argument names rows, or is a file; else it names the folder of a task."""
-    rows = str(place).startswith(DATASETS_PREFIX) or bool(kind_of_data(place.name))
-    return rows or place.suffix.lower() in SHEETS or place.is_file()
+    """Tell whether an argument names rows, or is a file; else it names the folder of a task.
+
+    A folder names rows where it holds files that are named after the parts of a data set.
+    """
+    if is_hub_name(place) or kind_of_data(place.name) or place.suffix.lower() in SHEETS:
+        return True
+    return place.is_file() or bool(parts_in(place))
 
 
-def init_from_rows(places: Sequence[Path], wishes: Wishes, talk: Talk) -> None:
+def parts_in(folder: Path) -> dict[Part, list[Path]]:
+    """Return part -> the files of rows in a folder, or in its `data`, that are named after it.
+
+    Empty where nothing there judges, or where the folder is that of a task.
+    """
+    if not folder.is_dir() or (folder / "task.yaml").exists():
+        return {}
+    for place in (folder, folder / INNER):
+        files = [path for path in sorted(place.glob("*")) if kind_of_data(path.name)]
+        found = {part: [file for file in files if part_in(file.name) == part] for part in PARTS}
+        if (found["dev"] or found["test"]) and found["train"]:
+            return {part: named for part, named in found.items() if named}
+    return {}
+
+
+def init_from_rows(
+    places: Sequence[Path], wishes: Wishes, talk: Talk, *, download: bool = False
+) -> None:
     """Propose a task for files of rows, ask what they cannot tell, and write it.
 
     Args:
-        places: a file, which is split, or two, for training and held out; and the folder of the
-            task, where it is not named after the file.
+        places: a file, which is split, or two or three, for training, choosing and held out; or a
+            folder that holds those, or the id of a data set; and the folder of the task, where it
+            is not named after them.
         wishes: what the user said.
         talk: with the user.
+        download: whether the hub may be asked for a data set.
 
     Raises:
         TaskError, DataError: what is wrong, or which option answers a question that nobody can.
@@ -122,7 +146,11 @@ def init_from_rows(places: Sequence[Path], wishes: Wishes, talk: Talk) -> None:
     if wishes.takes_proposals:
         talk = replace(talk, ask=None)
     with tempfile.TemporaryDirectory() as made, without_task_file(files):
-        sources = _sources(files, wishes.documents, Path(made), talk)
+        if is_hub_name(files[0]):
+            rows = hub_sources(files[0], download=download, tell=talk.tell)
+        else:
+            rows = _by_role(files)
+        sources = {**rows, **_documents(wishes.documents, Path(made), talk)}
         propose_and_write(folder, sources, wishes, talk)
 
 
@@ -161,14 +189,34 @@ def propose_and_write(
 
 def _files_and_folder(places: Sequence[Path]) -> tuple[list[Path], Path]:
     files = [place for place in places if is_data(place)]
-    folders = [place for place in places if not is_data(place)]
-    if len(files) > 2:
-        fix = "Name one file, which is split for you, or the training and the test file."
-        raise TaskError([Problem(str(files[2]), f"{len(files)} files", "one or two", fix)])
+    if any(not place.is_dir() for place in files):  # then a folder is where the task goes
+        files = [place for place in files if not place.is_dir()]
+    folders = [place for place in places if place not in files]
+    if len(files) > 3 or (len(files) > 1 and any(map(is_hub_name, files))):
+        fix = (
+            "Name one file or data set, or the files for training, choosing (validation) and "
+            "measuring (test)."
+        )
+        raise TaskError([Problem(str(files[1]), f"{len(files)} of them", "one to three", fix)])
     if len(folders) > 1:
         fix = "ladder init DATA [FOLDER]"
         raise TaskError([Problem(str(folders[1]), "a second folder", "one folder", fix)])
-    return files, folders[0] if folders else default_folder(files[0])
+    if parts_in(files[0]):
+        where = folders[0] if folders else Path(files[0].resolve().name)
+        return _one_of_each(files[0]), where
+    usual = hub_folder if is_hub_name(files[0]) else default_folder
+    return files, folders[0] if folders else usual(files[0])
+
+
+def _one_of_each(folder: Path) -> list[Path]:
+    """Return the file of each part of a data set in a folder."""
+    found = parts_in(folder)
+    for part, files in found.items():
+        if len(files) > 1:
+            fix = "Join them, or name the files that you mean: ladder init TRAIN DEV TEST"
+            got = f"{len(files)} files of the part {part} ({files[0].name}, {files[1].name})"
+            raise TaskError([Problem(str(folder), got, "one", fix)])
+    return [files[0] for files in found.values()]
 
 
 def _answered(found: Proposal, wishes: Wishes, talk: Talk) -> Proposal:
@@ -196,40 +244,50 @@ def _answered(found: Proposal, wishes: Wishes, talk: Talk) -> Proposal:
     return answered
 
 
-def _sources(files: Sequence[Path], documents: Path | None, made: Path, talk: Talk) -> Sources:
-    """Return role -> its file; a folder of documents becomes a file in the folder `made`."""
-    for path in (*files, *([documents] if documents and not documents.is_dir() else [])):
-        _refuse_unreadable(path)
-    sources = {"examples": files[0]} if len(files) == 1 else _train_and_test(*files)
+def _documents(documents: Path | None, made: Path, talk: Talk) -> dict[str, Path]:
+    """Return the file of the documents; a folder of them becomes one in the folder `made`."""
     if documents is None:
-        return sources
+        return {}
     if not documents.is_dir():
-        return {**sources, "documents": documents}
+        _refuse_unreadable(documents)
+        return {"documents": documents}
     rows, left = documents_in(documents)
     write_json_lines(made / "documents.jsonl", rows)
     if left:
         more = f" and {len(left) - LEFT_OUT_SHOWN} more" if len(left) > LEFT_OUT_SHOWN else ""
         talk.tell(f"{documents}: left out {', '.join(left[:LEFT_OUT_SHOWN])}{more}")
-    return {**sources, "documents": made / "documents.jsonl"}
+    return {"documents": made / "documents.jsonl"}
 
 
-def _train_and_test(first: Path, second: Path) -> dict[str, Path]:
-    """Return which of two files is for training: the first, unless their names say otherwise."""
-    if first.samefile(second):
-        fix = "What a model learns from cannot measure it: name another file, or this one alone."
-        raise TaskError([Problem(str(second), "the same file again", "another file", fix)])
-    held = [
-        bool(HELD_OUT & set(re.split(r"[\W_]+", file.stem.lower()))) for file in (first, second)
-    ]
-    if held == [True, False]:
-        first, second = second, first
-    return {"train": first, "test": second}
+def _by_role(files: Sequence[Path]) -> dict[str, Path]:
+    """Return which of the files is for what: a single one is split, others go by their names."""
+    for path in files:
+        _refuse_unreadable(path)
+    if len(files) == 1:
+        return {"examples": files[0]}
+    for at, path in enumerate(files):
+        if any(path.samefile(other) for other in files[:at]):
+            fix = "What a model learns from cannot measure it: name another file, or one alone."
+            raise TaskError([Problem(str(path), "the same file again", "another file", fix)])
+    if len(files) == 2:
+        first, second = files
+        held = [part_in(file.stem) in ("dev", "test") for file in files]
+        if held == [True, False]:
+            first, second = second, first
+        return {"train": first, "test": second}
+    named = {part: file for file in files if (part := part_in(file.stem))}
+    if len(named) < len(files):
+        fix = "Name them so, e.g. train.csv, validation.csv and test.csv."
+        got = f"three files ({', '.join(file.name for file in files)})"
+        wanted = "names that say which is for training, which chooses and which is the test"
+        raise TaskError([Problem(str(files[0].parent), got, wanted, fix)])
+    return {part: named[part] for part in PARTS}
 
 
 def _refuse_unreadable(path: Path) -> None:
     if str(path).startswith(DATASETS_PREFIX):
-        fix = f'Name it in a task file: data: {{examples: "{path}"}}'
-        raise TaskError([Problem(str(path), "a data set", "a file of rows", fix)])
+        fix = f'Name it in the task file: data: {{documents: "{path}"}}'
+        raise TaskError([Problem(str(path), "a data set", "a file of documents", fix)])
     try:
         open_file(path).close()
     except OSError as error:

@@ -158,7 +158,7 @@ def propose(
     form, rows = _form(look, wishes.answer)
     samples = all_samples(rows)
     score, score_why = _scores(form, samples, stated)
-    labels = _labels_to_list(form, (*rows.examples, *rows.train))
+    labels = _labels_to_list(form, (*rows.examples, *rows.train, *rows.dev))
     goal = wishes.goal or stated.goal or _goal(look, form, samples)
     values = {"name": name, "goal": goal, "data": look.data, "score": score}
     values |= {"answer": {"type": form.type, "labels": labels}, "gate": {"min_score": 0.5}}
@@ -263,21 +263,21 @@ def _notes(found: Proposal) -> Iterator[str]:
     """Say what the user knows and the rows do not."""
     if found.form.labels and all(map(is_number, found.form.labels)):
         yield "note: the labels are numbers: say in the goal what each of them means"
-    rows = found.look.numbered.get("examples", [])
-    if parts := column_of_parts([row for _, row in rows]):
-        yield (
-            f"note: `{parts}` parts the rows, and they are split anew all the same: to keep it, "
-            "write its parts into two files, and name both"
-        )
 
 
 def parts_of_files(found: Proposal) -> dict[str, str]:
     """Return role -> what the rows of its file are for, in words."""
     report = found.report
-    learnt = f"{report.train} train" + (f" · {report.dev} dev" if report.train else "")
+    given = "dev" in found.look.sources
+    learnt = f"{report.train} train"
+    if report.train and not given:
+        learnt += f" · {report.dev} dev"
     held = f"{report.gate} eval · {report.sealed} test · {report.reserve} in reserve"
-    said = {"train": learnt, "test": held, "documents": f"{report.documents} documents"}
-    said["examples"] = f"split by ladder: {learnt} · {held}"
+    said = {"train": learnt, "dev": f"{report.dev} dev", "test": held}
+    said["documents"] = f"{report.documents} documents"
+    parts = found.task.data.columns.get("split")
+    by = f"split as `{parts}` says" if parts else "split by ladder"
+    said["examples"] = f"{by}: {learnt} · {held}"
     return {role: said[role] for role in found.look.sources}
 
 
@@ -301,6 +301,9 @@ def look_at(sources: Sources, wishes: Wishes, talk: Talk) -> Look:
     role = next(iter(numbered))
     chosen = _chosen(numbered[role], sources[role], wishes, talk)
     columns: dict[ColumnName, str] = dict(chosen.columns)
+    parts = column_of_parts([row for _, row in numbered[role]]) if role == "examples" else ""
+    if parts:
+        columns["split"] = parts
     documents = numbered.get("documents")
     if documents is not None:
         found = document_columns(documents)
@@ -316,7 +319,7 @@ def look_at(sources: Sources, wishes: Wishes, talk: Talk) -> Look:
 
 def _refuse_shared_ids(numbered: Mapping[str, Numbered], sources: Sources) -> None:
     """Refuse files that both count their rows in `id`: said once, not for each row."""
-    if "test" not in numbered:
+    if not {"train", "test"} <= numbered.keys():
         return
     train, test = (
         dict.fromkeys(text_of(row.get("id")) for _, row in numbered[role])

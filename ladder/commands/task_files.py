@@ -14,7 +14,7 @@ import yaml
 
 from ladder.errors import Problem, TaskError
 from ladder.files import clear_disk_errors, file_digest, open_file, write_whole
-from ladder.task import ScorerChoice, Task
+from ladder.task import DATASETS_PREFIX, ScorerChoice, Task
 
 HEAD = """\
 # Proposed by `ladder init` from the rows: change what does not fit. Every key: docs/task.md
@@ -54,6 +54,11 @@ def _stem(path: Path) -> str:
     return Path(path.stem).stem if path.suffix.lower() == ".gz" else path.stem
 
 
+def is_elsewhere(path: Path) -> bool:
+    """Tell whether rows are a data set's that a task names, and no file that is copied."""
+    return str(path).startswith(DATASETS_PREFIX)
+
+
 def task_name(folder: Path) -> str:
     """Return a name for a task that its file may have, after its folder."""
     plain = re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().name).strip("._-")
@@ -64,6 +69,9 @@ def names_beside(sources: Mapping[str, Path]) -> dict[str, str]:
     """Return role -> the name of its file beside the task; one of its own for every role."""
     names: dict[str, str] = {}
     for role, path in sources.items():
+        if is_elsewhere(path):
+            names[role] = str(path)
+            continue
         taken = path.name.lower() in map(str.lower, names.values())
         names[role] = f"{role}-{path.name}" if taken else path.name
     return names
@@ -93,7 +101,8 @@ def _copies(
     folder: Path, names: Mapping[str, str], sources: Mapping[str, Path], beside: Sequence[Path]
 ) -> list[tuple[Path, Path]]:
     """Return (from, to) of the files that go beside a task."""
-    named = [(sources[role], folder / name) for role, name in names.items()]
+    kept = {role: name for role, name in names.items() if not is_elsewhere(sources[role])}
+    named = [(sources[role], folder / name) for role, name in kept.items()]
     return [*named, *((path, folder / path.name) for path in beside)]
 
 

@@ -17,6 +17,7 @@ from ladder.errors import Problem
 from ladder.language.words import count_words
 from ladder.samples.columns import OTHER_NAMES, SAMPLE_COLUMNS, alike
 from ladder.samples.layouts import OWN, Layout, layout_of, the_layout
+from ladder.samples.parts import part_of
 from ladder.samples.values import list_in, text_of
 from ladder.task import ColumnName
 
@@ -32,8 +33,6 @@ BESIDE = "meta"
 LEAST_WORDS = 3
 """Words on average from which on a column of unlike texts is free text."""
 NEARLY_ALL = 0.95
-PARTS = {"train", "training", "dev", "val", "valid", "validation", "test", "eval", "holdout"}
-"""What a column says that parts the rows."""
 DOCUMENT_COLUMNS: tuple[ColumnName, ...] = ("text", "title")
 ONE_INPUT = "Where an answer needs several, write them into one column."
 _ADDRESS_OR_DATE = re.compile(r"https?://\S+|\d{4}-\d{2}-\d{2}([T ][\d:.+Z-]+)?")
@@ -257,8 +256,8 @@ def lacks_a_header(rows: Sequence[Row]) -> bool:
 def column_of_parts(rows: Sequence[Row]) -> str:
     """Return the column that says which rows are for training and which are held out, or empty."""
     for name in dict.fromkeys(name for row in rows for name in row):
-        values = {text_of(row.get(name)).casefold() for row in rows}
-        if values <= PARTS and values & {"train", "training"}:
+        parts = {part_of(text_of(row.get(name))) for row in rows}
+        if None not in parts and "train" in parts and len(parts) > 1:
             return name
     return ""
 

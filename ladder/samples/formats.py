@@ -14,7 +14,7 @@ from typing import Any
 from ladder.errors import DataError, MissingExtraError, Problem
 from ladder.files import file_digest, problem_of
 from ladder.samples.lines import LONGEST_LINE_BYTES, text_lines
-from ladder.samples.saved import is_hub_id, outside, texts_alone
+from ladder.samples.saved import is_hub_id, outside, revision_of, texts_alone
 from ladder.samples.values import class_names, with_names
 from ladder.task import DATASETS_PREFIX, Task, kind_of_data
 from ladder.wording import harmless
@@ -359,7 +359,7 @@ def _from_datasets(
         raise MissingExtraError("datasets", 'pip install "escalation-ladder[data]"') from None
     name, _, split = name.partition("#")
     name, _, revision = name.partition("@")
-    split = split or ("train" if role in ("train", "examples") else "test")
+    split = split or {"train": "train", "examples": "train", "dev": "validation"}.get(role, "test")
     folder = task.find_data(name)
     led_out = outside(folder) if folder.is_dir() else ""
     if led_out or not (folder.is_dir() or is_hub_id(name)):
@@ -372,6 +372,9 @@ def _from_datasets(
             table = loaded[split] if isinstance(loaded, datasets.DatasetDict) else loaded
         else:
             table = datasets.load_dataset(name, revision=revision or None, split=split)
+            _refuse_other_revision(role, name, revision, revision_of(table))
+    except DataError:
+        raise
     except Exception as error:  # the library raises many kinds; all mean: no rows from there
         got = f"{type(error).__name__}: {str(error)[:160]}"
         fix = "Name a folder written by save_to_disk, or an id that the hub serves."
@@ -381,3 +384,10 @@ def _from_datasets(
     _say_kinds(features, findings)
     for number, row in enumerate(readable, start=1):
         yield f"{name}#{split}:row {number}", _named(row, features)
+
+
+def _refuse_other_revision(role: str, name: str, wanted: str, found: str) -> None:
+    """Refuse another commit than the task pins: without a network the library takes any it has."""
+    if re.fullmatch("[0-9a-f]{40}", wanted) and found and found != wanted:
+        fix = f"Load that one with a network, or pin the one that is here: {name}@{found}"
+        raise DataError([Problem(f"data.{role}: {name}", f"the revision {found}", wanted, fix)])

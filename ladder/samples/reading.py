@@ -25,6 +25,7 @@ from ladder.samples.layouts import (
     shared_system,
     the_layout,
 )
+from ladder.samples.parts import PARTS, WANTED, Part, part_of
 from ladder.samples.preferences import Preference, mistake_of, told_before
 from ladder.samples.rows import Document, Graded, Rows, Sample
 from ladder.samples.values import container_in, is_scalar, list_in, nfc, plain, text_of
@@ -41,7 +42,7 @@ MARKS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0"
 
 RECENT = "recent"
 """What came in since a certification; a row may have its target or not."""
-SAMPLE_ROLES = ("train", "test", "examples", "unlabeled", "synthetic", RECENT)
+SAMPLE_ROLES = ("train", "dev", "test", "examples", "unlabeled", "synthetic", RECENT)
 
 
 @dataclass
@@ -57,6 +58,8 @@ class _File:
     """Our column -> theirs, where it is not the one that the task file names."""
     used: list[tuple[str, str]] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
+    parts: dict[str, Part] = field(default_factory=dict)
+    """Id -> the part that its row says it belongs to, where the task has a column of them."""
 
 
 def read_rows(task: Task) -> Rows:
@@ -92,6 +95,9 @@ def read_rows(task: Task) -> Rows:
             digests.append((file.role, content_digest(task.find_data(file.value), problems)))
     problems = [problem for file in files for problem in file.findings.problems]
     problems += _clashing_ids(found, places)
+    parts = {name: part for file in files for name, part in file.parts.items()}
+    if parts and not problems:
+        found |= _parted(found["examples"], parts)
     if problems:
         shown = problems[:MOST_PROBLEMS_SHOWN]
         rest = len(problems) - len(shown)
@@ -126,6 +132,16 @@ def read_recent(task: Task, path: Path) -> tuple[Sample, ...]:
     return found
 
 
+def _parted(
+    samples: tuple[Sample, ...], parts: Mapping[str, Part]
+) -> dict[str, tuple[Sample, ...]]:
+    """Return samples by the part that they say; without a test part those that choose judge."""
+    made = {part: tuple(one for one in samples if parts[one.id] == part) for part in PARTS}
+    if not made["test"]:
+        made |= {"dev": (), "test": made["dev"]}
+    return {"examples": (), **{str(part): rows for part, rows in made.items()}}
+
+
 def _read_file(task: Task, role: str, value: str) -> _File:
     findings = Findings()
     rows = ((where, plain(row)) for where, row in raw_rows(task, role, value, findings))
@@ -157,13 +173,19 @@ def _note_columns(task: Task, file: _File) -> None:
             file.theirs["target"] = target or inputs[0]
         there = [name for name in there if name not in (*inputs, *([] if own_target else [target]))]
     read = set()
-    for ours in our_columns(file.role):
+    split: tuple[ColumnName, ...] = ("split",) if _has_parts(task, file) else ()
+    for ours in (*our_columns(file.role), *split):
         theirs = _column(task, ours)
         outer = theirs if theirs in there else theirs.partition(".")[0]
         if outer in there and ours not in file.theirs:
             file.used.append((ours, _with_kind(file, theirs)))
             read.add(outer)
     file.unread = [name for name in there if name not in read and file.role != "synthetic"]
+
+
+def _has_parts(task: Task, file: _File) -> bool:
+    """Tell whether rows say themselves which part they belong to."""
+    return file.role == "examples" and "split" in task.data.columns
 
 
 def _with_kind(file: _File, column: str) -> str:
@@ -268,6 +290,9 @@ def _read_samples(task: Task, file: _File) -> Iterator[tuple[str, Sample]]:
                     wrong.append(_missing(where, task, "target", row, file.theirs))
             except UnreadableError as error:
                 wrong.append(_wrong_target(where, file.theirs.get("target"), task, error))
+        part = part_of(text_of(_field(row, task, "split"))) if _has_parts(task, file) else None
+        if part is None and _has_parts(task, file):
+            wrong.append(_no_part(where, task, row))
         problems += wrong
         if wrong:
             continue
@@ -281,7 +306,18 @@ def _read_samples(task: Task, file: _File) -> Iterator[tuple[str, Sample]]:
             stratum=text_of(_field(row, task, "stratum")),
             time=text_of(_field(row, task, "time")),
         )
+        if part is not None:
+            file.parts[sample.id] = part
         yield where, sample
+
+
+def _no_part(where: str, task: Task, row: Mapping[str, Any]) -> Problem:
+    """Return what is wrong with a row that does not say which part it belongs to."""
+    column, said = _column(task, "split"), text_of(_field(row, task, "split"))
+    if not said:
+        return _missing(where, task, "split", row)
+    fix = "Write one of them, or take data.columns.split out: ladder then splits the rows."
+    return Problem(f"{where}: {column}", f"`{said[:40]}`", WANTED, fix)
 
 
 def _input(task: Task, where: str, row: Mapping[str, Any]) -> str:
@@ -494,7 +530,7 @@ def _clashing_ids(
     found: Mapping[str, tuple[Any, ...]], places: Mapping[str, list[str]]
 ) -> Iterator[Problem]:
     """Ids must be unique among samples, and among documents."""
-    for roles in (("train", "test", "examples", "unlabeled", "synthetic"), ("documents",)):
+    for roles in (SAMPLE_ROLES, ("documents",)):
         first: dict[str, str] = {}
         for role in roles:
             for where, row in zip(places.get(role, ()), found.get(role, ()), strict=True):

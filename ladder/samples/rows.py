@@ -71,6 +71,8 @@ class Rows:
     """Everything the task's data files hold."""
 
     train: tuple[Sample, ...] = ()
+    dev: tuple[Sample, ...] = ()
+    """Given by the user, to choose by; none: a part of `train` does."""
     test: tuple[Sample, ...] = ()
     examples: tuple[Sample, ...] = ()
     documents: tuple[Document, ...] = ()

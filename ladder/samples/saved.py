@@ -9,6 +9,7 @@ from typing import Any
 
 from ladder.wording import harmless
 
+COMMIT = re.compile(r"hf://datasets/[^@]+@([0-9a-f]{40})/")
 HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
 
 
@@ -38,6 +39,16 @@ def outside(folder: Path) -> str:
 def is_hub_id(name: str) -> bool:
     """Tell whether a name can only be a hub's: no URL, no path, no folder where one stands."""
     return HUB_ID.fullmatch(name) is not None and not Path(name).exists()
+
+
+def revision_of(table: Any) -> str:
+    """Return the commit of the hub that a data set was made from; empty where nothing says it."""
+    made_from = getattr(table.info, "download_checksums", None) or {}
+    found = {commit[1] for address in made_from if (commit := COMMIT.match(str(address)))}
+    if not found:  # the library names a cache folder after it
+        places = {Path(each["filename"]).parent.name for each in table.cache_files}
+        found = {place for place in places if re.fullmatch("[0-9a-f]{40}", place)}
+    return found.pop() if len(found) == 1 else ""
 
 
 def texts_alone(table: Any) -> Any:

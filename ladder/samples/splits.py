@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from unicodedata import category
 
@@ -35,7 +35,7 @@ EXAMPLE_SHARES = {"train": 0.5, "dev": 0.15, "gate": 0.2, "sealed": 0.15}
 
 def all_samples(rows: Rows) -> tuple[Sample, ...]:
     """Return the labelled rows in the order in which `split` expects their pairs."""
-    return (*rows.examples, *rows.train, *rows.test)
+    return (*rows.examples, *rows.train, *rows.dev, *rows.test)
 
 
 def split(task: Task, rows: Rows, pairs: Sequence[tuple[int, int]]) -> Data:
@@ -50,7 +50,7 @@ def split(task: Task, rows: Rows, pairs: Sequence[tuple[int, int]]) -> Data:
         DataError: too few rows, or labels that do not fit.
     """
     samples = all_samples(rows)
-    train_size = len(rows.examples) + len(rows.train)
+    train_size = len(rows.examples) + len(rows.train) + len(rows.dev)
     conflicts = find_conflicts(task.answer.type, samples, pairs, train_size)
     cluster = clusters(len(samples), conflicts.same)
     first_of: dict[int, int] = {}
@@ -68,7 +68,8 @@ def split(task: Task, rows: Rows, pairs: Sequence[tuple[int, int]]) -> Data:
     learn = [samples[at] for at in mixed if at < train_size]
     held = [samples[at] for at in mixed if at >= train_size]
     _enough(task, rows, left=len(learn if rows.examples else held))
-    parts = _cut_examples(learn) if rows.examples else _cut_given(learn, held)
+    given = {sample.id for sample in rows.dev}
+    parts = _cut_examples(learn) if rows.examples else _cut_given(learn, held, given)
     _check_strata(task, (*parts["gate"], *parts["sealed"]))
     labels = _labels(task, rows, samples[:train_size], samples)
     return Data(
@@ -113,8 +114,10 @@ def _draw(seed: int, sample_id: str) -> str:
 
 def _enough(task: Task, rows: Rows, left: int) -> None:
     """Refuse a set of which too few rows are left once near-duplicates are set aside."""
-    role, held = ("examples", rows.examples) if task.data.examples else ("test", rows.test)
-    least = LEAST_HELD_OUT * (3 if role == "examples" else 1)
+    role = "examples" if task.data.examples else "test"
+    held = rows.examples or rows.test
+    cut = role == "examples" and "split" not in task.data.columns
+    least = LEAST_HELD_OUT * (3 if cut else 1)
     if left < least:
         where = f"{task.source}: data.{role}"
         fix = "A verdict needs about 200 rows; fewer can tell only large differences."
@@ -133,7 +136,21 @@ def _cut_examples(rows: list[Sample]) -> dict[str, list[Sample]]:
     return {name: rows[a:b] for name, a, b in zip(EXAMPLE_SHARES, starts, ends, strict=True)}
 
 
-def _cut_given(learn: list[Sample], held: list[Sample]) -> dict[str, list[Sample]]:
+def _cut_given(
+    learn: list[Sample], held: list[Sample], given: Collection[str]
+) -> dict[str, list[Sample]]:
+    """Cut rows whose parts the user knows.
+
+    Args:
+        learn: rows for training, and those that choose where they are given.
+        held: rows that judge.
+        given: ids of the rows that choose; none: they are cut from the others.
+    """
+    if given:
+        chosen = [sample for sample in learn if sample.id in given]
+        train = [sample for sample in learn if sample.id not in given]
+        end = group_end(chosen, min(MOST_DEV, len(chosen)))
+        return {"train": train, "dev": chosen[:end], **_cut_held(held, spare=chosen[end:])}
     few = min(FEW_DEV, round(DEV_SHARE_OF_FEW * len(learn)))
     dev_size = min(MOST_DEV, max(few, round(DEV_SHARE_OF_TRAIN * len(learn))))
     if dev_size:
@@ -142,14 +159,16 @@ def _cut_given(learn: list[Sample], held: list[Sample]) -> dict[str, list[Sample
     else:
         dev_size = group_end(held, min(MOST_DEV, round(DEV_SHARE_OF_TEST * len(held))))
         dev, train, held = held[:dev_size], learn, held[dev_size:]
+    return {"train": train, "dev": dev, **_cut_held(held, spare=[])}
+
+
+def _cut_held(held: list[Sample], spare: list[Sample]) -> dict[str, list[Sample]]:
     gate_size = group_end(held, min(MOST_GATE, round(GATE_SHARE_OF_TEST * len(held))))
     sealed_end = group_end(held, gate_size + min(MOST_SEALED, len(held) - gate_size))
     return {
-        "train": train,
-        "dev": dev,
         "gate": held[:gate_size],
         "sealed": held[gate_size:sealed_end],
-        "reserve": held[sealed_end:],
+        "reserve": [*held[sealed_end:], *spare],
     }
 
 
@@ -187,9 +206,10 @@ def shared_groups(splits: Data) -> int:
 
 
 def _file_of(task: Task, rows: Rows, sample: Sample) -> str:
-    roles = {"train": rows.train, "test": rows.test, "examples": rows.examples}
+    files = task.data.files()
+    roles = {"train": rows.train, "dev": rows.dev, "test": rows.test, "examples": rows.examples}
     role = next(role for role, found in roles.items() if sample in found)
-    return task.data.files().get(role, role)
+    return files.get(role) or files.get("examples", role)
 
 
 def _labels(

@@ -38,7 +38,7 @@ def kind_of_data(name: str) -> str:
     return "" if packed and kind == "parquet" else kind
 
 
-LEARNT_OR_JUDGED = ("train", "unlabeled", "preferences", "synthetic", "test")
+LEARNT_OR_JUDGED = ("train", "unlabeled", "preferences", "synthetic", "dev", "test")
 
 
 def check_data(task: Task, lines: Mapping[Location, int]) -> Iterator[Problem]:
@@ -48,9 +48,13 @@ def check_data(task: Task, lines: Mapping[Location, int]) -> Iterator[Problem]:
     def at(role: str) -> str:
         return f"{task.source}:{line_of(lines, ('data', role))}: data.{role}"
 
-    if "examples" in given and ("train" in given or "test" in given):
+    beside = [role for role in ("train", "dev", "test") if role in given]
+    if "examples" in given and beside:
         fix = "Keep `examples` alone (it is split for you), or name `train` and `test`."
-        yield Problem(at("examples"), "`examples` beside `train` or `test`", "one way", fix)
+        yield Problem(at("examples"), f"`examples` beside `{beside[0]}`", "one way", fix)
+    if "split" in task.data.columns and "examples" not in given:
+        fix = "Take it out: `train`, `dev` and `test` are files of their own here."
+        yield Problem(at("columns"), "`split` without `examples`", "`examples`", fix)
     if "examples" not in given and "test" not in given:
         fix = "Without held-out examples nothing can be measured."
         yield Problem(at("test"), "neither `test` nor `examples`", "one of them", fix)

@@ -60,6 +60,7 @@ ColumnName = Literal[
     "chosen",
     "rejected",
     "desirable",
+    "split",
 ]
 
 
@@ -69,9 +70,11 @@ def _store_place(value: str) -> str:
 
 
 class DataFiles(_Section):
-    """Where the rows are. Either `examples` alone, or `test` with an optional `train`."""
+    """Where the rows are: `examples` alone, or `test` with `train` and `dev`, both optional."""
 
     train: str | None = None
+    dev: str | None = None
+    """Rows that choose between candidates; default: a part of `train`."""
     test: str | None = None
     examples: str | None = None
     documents: str | None = None
@@ -88,12 +91,13 @@ class DataFiles(_Section):
     """ISO 639-1 code of the documents and rows: whose stems a search by words goes by. None: told
     by their function words; "none": words are searched as they are."""
     columns: dict[ColumnName, str] = {}
-    """Our field name -> the name of the column in the user's files, e.g. {input: text}."""
+    """Our field name -> the name of the column in the user's files, e.g. {input: text}. `split`:
+    which part a row of `examples` belongs to; where it is not mapped, ladder splits them."""
 
     def files(self) -> dict[str, str]:
         """Return the role and value of every file that is given."""
-        roles = ("train", "test", "examples", "documents", "unlabeled", "synthetic", "graded")
-        named = (*roles, "preferences")
+        roles = ("train", "dev", "test", "examples", "documents", "unlabeled", "synthetic")
+        named = (*roles, "graded", "preferences")
         return {role: value for role in named if (value := getattr(self, role))}
 
 

@@ -27,6 +27,7 @@ from ladder.commands.init import init_from_rows
 from ladder.commands.proposal import Talk, Wishes
 from ladder.errors import Problem, ProblemsError
 from ladder.progress import Quiet
+from ladder.samples.loading import load_data
 from ladder.samples.reading import read_rows
 from ladder.samples.rows import Sample
 from ladder.samples.splits import all_samples
@@ -376,7 +377,10 @@ def test_two_files_are_train_and_test_by_their_names(tmp_path: Path) -> None:
     assert task.answer.labels == ("complaint", "delivery", "invoice", "refund")
     assert any(line.startswith("data: test: mail_test.csv · 54 eval · 36 test") for line in said)
     assert "the same file again" in the_problem(train, train, tmp_path / "b").got
-    assert the_problem(train, test, train).wanted == "one or two"
+    assert "the same file again" in the_problem(train, test, train).got
+    odd = written(tmp_path, "mail_more.csv", in_csv(more))
+    assert "names that say which is for training" in the_problem(train, test, odd).wanted
+    assert the_problem(train, test, odd, written(tmp_path, "x.csv", "a")).wanted == "one to three"
 
 
 def test_files_of_one_name_get_names_of_their_own(tmp_path: Path) -> None:
@@ -494,7 +498,7 @@ def test_bad_input_is_one_clear_message_and_nothing_is_written(name: str, tmp_pa
 def test_files_that_are_none_and_wishes_that_cannot_be(tmp_path: Path) -> None:
     path = written(tmp_path, "rows.csv", in_csv(PLAIN))
     assert the_problem(tmp_path / "none.csv").got == "no such file"
-    assert the_problem(Path("datasets:owner/name")).fix.startswith("Name it in a task file")
+    assert "--download" in the_problem(Path("datasets:owner/name")).fix
     (tmp_path / "folder.csv").mkdir()
     assert the_problem(tmp_path / "folder.csv").got == "a folder"
     os.mkfifo(tmp_path / "pipe.jsonl")
@@ -523,11 +527,95 @@ def test_what_the_rows_cannot_say_is_noted(tmp_path: Path) -> None:
     said = made(tmp_path, TAKES, written(tmp_path, "rows.csv", in_csv(rows)))[1]
     notes = [line for line in said if line.startswith("note:")]
     assert "the labels are numbers" in notes[0]
-    assert "`split` parts the rows" in notes[1]
+    assert len(notes) == 1
     plain = [{"text": a, "label": b, "split": "train mail"} for a, b in PAIRS]
     (tmp_path / "b").mkdir()
     said = made(tmp_path / "b", TAKES, written(tmp_path / "b", "rows.csv", in_csv(plain)))[1]
     assert not [line for line in said if line.startswith("note:")]
+
+
+def parted(words: Sequence[str], counts: Sequence[int]) -> list[dict[str, Any]]:
+    """Return rows with a column that says which part each belongs to."""
+    parts = [word for word, count in zip(words, counts, strict=True) for _ in range(count)]
+    rows = labelled(len(parts), seed=9)
+    return [
+        {"text": a, "label": b, "split": part} for (a, b), part in zip(rows, parts, strict=True)
+    ]
+
+
+def test_a_column_that_parts_the_rows_is_kept(tmp_path: Path) -> None:
+    rows = parted(["Train", "validation", "test"], [120, 40, 90])
+    task, said = made(tmp_path, TAKES, written(tmp_path, "rows.csv", in_csv(rows)))
+    assert task.data.columns["split"] == "split"
+    assert any("split as `split` says: 120 train · 40 dev" in line for line in said)
+    data = load_data(task, None, Quiet())
+    assert [len(part) for part in (data.train, data.dev)] == [120, 40]
+    texts_of = {part: {row["text"] for row in rows if row["split"] == part} for part in
+                ("Train", "validation", "test")}  # fmt: skip
+    assert {sample.input for sample in data.train} == texts_of["Train"]
+    assert {sample.input for sample in data.dev} == texts_of["validation"]
+    held = (*data.gate, *data.sealed, *data.reserve)
+    assert {sample.input for sample in held} == texts_of["test"]
+    assert any("split" in line for line in check_task(task.source, None))
+
+
+def test_rows_that_choose_judge_where_no_part_is_a_test(tmp_path: Path) -> None:
+    rows = parted(["training", "dev"], [90, 90])
+    task, _ = made(tmp_path, TAKES, written(tmp_path, "rows.csv", in_csv(rows)))
+    data = load_data(task, None, Quiet())
+    held = (*data.gate, *data.sealed, *data.reserve)
+    assert {sample.input for sample in held} == {r["text"] for r in rows if r["split"] == "dev"}
+    assert data.dev, "drawn from the rows for training"
+
+
+def test_a_row_without_its_part_is_named(tmp_path: Path) -> None:
+    rows = parted(["train", "test"], [60, 60])
+    task, _ = made(tmp_path, TAKES, written(tmp_path, "rows.csv", in_csv(rows)))
+    rows[3]["split"], rows[5]["split"] = "later", ""
+    (task.source.parent / "rows.csv").write_text(in_csv(rows))
+    with pytest.raises(ProblemsError) as caught:
+        read_rows(load_task(task.source))
+    odd, empty = caught.value.problems
+    assert (odd.got, odd.wanted) == ("`later`", "train, validation (or dev), or test")
+    assert odd.where.endswith("rows.csv:5: split")
+    assert empty.got == "an empty value"
+
+
+@pytest.mark.parametrize("inner", ["", "data"])
+def test_a_folder_in_the_layout_of_the_hub_is_a_data_set(tmp_path: Path, inner: str) -> None:
+    folder = tmp_path / "mail" / inner
+    folder.mkdir(parents=True)
+    (tmp_path / "mail" / "README.md").write_text("# A data set")
+    for part, count, seed in (("train", 100, 1), ("validation", 40, 2), ("test", 90, 3)):
+        rows = [{"text": a, "label": b} for a, b in labelled(count, seed=seed)]
+        (folder / f"{part}-00000-of-00001.parquet").write_bytes(in_parquet(rows))
+    task, said = made(tmp_path, TAKES, tmp_path / "mail")
+    assert task.data.files() == {
+        "train": "train-00000-of-00001.parquet",
+        "dev": "validation-00000-of-00001.parquet",
+        "test": "test-00000-of-00001.parquet",
+    }
+    assert any(line.startswith("data: dev: ") and "40 dev" in line for line in said)
+    data = load_data(task, None, Quiet())
+    assert (len(data.train), len(data.dev)) == (100, 40)
+    (folder / "train-00001-of-00002.parquet").write_bytes(in_parquet([{"text": "a", "label": "b"}]))
+    problem = the_problem(tmp_path / "mail", tmp_path / "other")
+    assert problem.got.startswith("2 files of the part train (train-00000")
+
+
+def test_three_files_are_named_after_their_parts(tmp_path: Path) -> None:
+    files = [
+        written(tmp_path, f"{name}.csv", in_csv([{"text": a, "label": b} for a, b in rows]))
+        for name, rows in (
+            ("test", labelled(90, seed=3)), ("val", labelled(150, seed=2)),
+            ("train", labelled(100, seed=1)),
+        )
+    ]  # fmt: skip
+    task, _ = made(tmp_path, TAKES, *files)
+    assert task.data.files() == {"train": "train.csv", "dev": "val.csv", "test": "test.csv"}
+    data = load_data(task, None, Quiet())
+    assert len(data.dev) == 120, "so many as choose at most"
+    assert len(data.reserve) == 30
 
 
 def test_many_broken_rows_are_counted_and_not_listed(tmp_path: Path) -> None:

@@ -325,7 +325,7 @@ def test_examples_stand_alone(tmp_path: Path) -> None:
     path = write_task(tmp_path, GOOD.replace("data:\n", "data:\n  test: rows.jsonl\n"))
     problem = the_problem(path)
     assert problem.where == f"{path}:5: data.examples"
-    assert problem.got == "`examples` beside `train` or `test`"
+    assert problem.got == "`examples` beside `test`"
     assert "`train` and `test`" in problem.fix
 
 
