@@ -65,7 +65,8 @@ def hub_sources(place: Path, *, download: bool, tell: Callable[[str], None]) -> 
     try:
         splits = datasets.load_dataset(name, revision=revision or None)
     except Exception as error:  # the library raises many kinds; all mean: no rows from there
-        raise TaskError([_not_here(name, f"{type(error).__name__}: {error}")]) from None
+        said = f"{type(error).__name__}: {error}"
+        raise TaskError([_unusable(name, said) if download else _not_here(name, said)]) from None
     found = revision_of(next(iter(splits.values())))
     if not found or (revision and found != revision):
         got = f"the revision {found}" if found else "no revision in its record"
@@ -112,6 +113,13 @@ def _newest(name: str, revision: str) -> str:
         fix = "Look at its id, the network and HF_HUB_OFFLINE."
         raise TaskError([Problem(name, got, "a data set of the hub", fix)]) from None
     return str(found or "")
+
+
+def _unusable(name: str, said: str) -> Problem:
+    """Return that a data set was found and cannot be loaded, such as one of several parts."""
+    got = " ".join(said.split())[:GOT_SHOWN]
+    fix = "Load it yourself, save it with save_to_disk, and name that folder: datasets:FOLDER#split"
+    return Problem(name, got, "a data set that can be loaded by its id", fix)
 
 
 def _not_here(name: str, said: str) -> Problem:
