@@ -50,6 +50,7 @@ def open_tracker(run: Begun) -> _Run:
         disable_git=True,
         disable_code=True,
         save_code=False,
+        symlink=False,
         disable_job_creation=True,
         x_disable_stats=True,
         x_disable_meta=True,
