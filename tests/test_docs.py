@@ -38,8 +38,8 @@ PAGES = (
 )  # fmt: skip
 SETTING_UP = ("pip ", "make ")
 """They fetch packages or run everything, so they are compared with what they name instead."""
-RUN_BELOW = {"README.md", "trust.md", "training.md", "artefacts.md"}
-"""Pages of README and docs whose bash blocks are run by a test here."""
+RUN_BELOW = {"README.md", "trust.md", "training.md", "artefacts.md", "drift.md"}
+"""Pages of README and docs whose bash blocks a test runs, here or (drift) in `lifecycle`."""
 ORDER = [
     "Install", "Quickstart", "Your task", "How it decides", "Verbs", "Results", "Limits", "More",
 ]  # fmt: skip
@@ -356,6 +356,7 @@ def test_a_recipe_says_how_to_start_it_and_has_known_keys(path):
     """Its first comment is the command; its keys are TRL's and PEFT's own."""
     from dataclasses import fields
 
+    from transformers import TrainingArguments
     from trl import DistillationConfig, DPOConfig, KTOConfig, ModelConfig, SFTConfig
     from trl.experimental.orpo import ORPOConfig
 
@@ -368,7 +369,7 @@ def test_a_recipe_says_how_to_start_it_and_has_known_keys(path):
         "distill_logits.py": (SFTConfig, teaching),
         "distill_on_policy.py": (DistillationConfig,),
         "student_label.py": (program("student_label").Head,),
-        "student_encoder.py": (program("student_encoder").Encoder,),
+        "student_encoder.py": (program("student_encoder").Encoder, TrainingArguments),
     }
     values = yaml.safe_load(path.read_text())
     first = path.read_text().splitlines()[0]

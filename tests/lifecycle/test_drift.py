@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Said
+from conftest import ROOT, Said
+from test_docs import assert_ran, run_pages
 
 from ladder.errors import DataError, StateError, TaskError
 from ladder.lifecycle.drift import RECORD, look_for_drift, looks_so_far
@@ -120,3 +121,9 @@ def test_the_command_says_what_it_found(ladder: Ladder, plan_path: Path, tmp_pat
     ran = ladder("drift", plan_path, "--data", tmp_path / "nothing.jsonl")
     assert ran.code == 2
     assert "nothing.jsonl" in ran.errors
+
+
+@pytest.mark.slow
+def test_the_commands_of_the_page_run(plan_path: Path) -> None:
+    rows_in(plan_path.parent / "recent.jsonl", orders(60, SAME))
+    assert_ran(run_pages([ROOT / "docs/drift.md"], plan_path.parent))
