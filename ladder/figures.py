@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import chdir
 from dataclasses import dataclass
+from functools import lru_cache
 from html import escape
 from pathlib import Path
 from typing import Any, Literal
@@ -40,6 +41,10 @@ WIDE, NARROW = 7.6, 3.9
 LEAST_SPREAD = 1.2
 """From this ratio of the largest cost to the smallest on, marks tell costs by their size."""
 MOST_TICKS = 6
+LABEL_ROOM = 0.24
+"""Of the width of a picture: what the name of a system takes."""
+NEAREST = sorted(range(-10, 20), key=abs)
+"""Steps of 0.02 that a name may stand above or below its mark."""
 
 Mark = Literal["chosen", "good", "bad", "open", "reference"]
 """What a mark says: the answer, passed, failed, undecided; what others are compared with."""
@@ -149,9 +154,11 @@ def trade_svg(
     axes.set_xscale("log")
     low, high = min(s.milliseconds for s in spots), max(s.milliseconds for s in spots)
     low, high = min(low, most_ms or low), max(high, most_ms or high)
-    axes.set_xlim(low / 2.2, high * 3.5)
+    low = low / 2.2
+    high = max(high * 3.5, low * (high / low) ** (1 / (1 - LABEL_ROOM)))
+    axes.set_xlim(low, high)
     axes.set_ylim(-0.04, 1.08)
-    _label_spots(axes, spots, sizes, (low / 2.2, high * 3.5))
+    _label_spots(axes, spots, sizes, least, most_ms)
     _gate_line(axes, least)
     if most_ms is not None:
         axes.axvline(most_ms, color=INK, linewidth=1)
@@ -175,21 +182,53 @@ def _sizes(spots: Sequence[Spot]) -> list[float]:
     return [5 + 13 * ((spot.usd_per_1k or 0) / max(costs)) ** 0.5 for spot in spots]
 
 
+@dataclass(frozen=True)
+class _Box:
+    """What a name must not cover: ends in shares of the width, and scores."""
+
+    left: float
+    right: float
+    low: float
+    high: float
+
+    def meets(self, other: _Box) -> bool:
+        """Tell whether this covers a part of another."""
+        beside = self.left < other.right and other.left < self.right
+        return beside and self.low < other.high and other.low < self.high
+
+
 def _label_spots(
-    axes: Any, spots: Sequence[Spot], sizes: Sequence[float], ends: tuple[float, float]
+    axes: Any, spots: Sequence[Spot], sizes: Sequence[float], least: float, most_ms: float | None
 ) -> None:
-    """Write each system's name beside its mark, above one another where marks are near."""
-    reach = math.log(ends[1] / ends[0])
-    placed: list[tuple[float, float]] = []
+    """Write each system's name beside its mark, where it covers neither lines, marks nor names.
+
+    To the right where there is room, else to the left, else somewhat higher.
+    """
+    first, last = axes.get_xlim()
+
+    def at(milliseconds: float) -> float:
+        return math.log(milliseconds / first) / math.log(last / first)
+
+    taken = [_Box(0, 1, least - 0.015, least + 0.015)]
+    taken += [_Box(at(most_ms), at(most_ms), 0, 1)] if most_ms is not None else []
+    taken += [_Box(at(s.milliseconds), at(s.milliseconds), s.low, s.high) for s in spots]
     for spot, size in sorted(zip(spots, sizes, strict=True), key=lambda each: each[0].mean):
-        x, y = math.log(spot.milliseconds) / reach, spot.mean
-        while any(abs(x - other) < 0.3 and abs(y - below) < 0.075 for other, below in placed):
-            y += 0.04
-        placed.append((x, y))
+        x, gap = at(spot.milliseconds), 0.008
+        places = [
+            _Box(left, left + LABEL_ROOM, y - 0.032, y + 0.032)
+            for y in (spot.mean + 0.02 * step for step in NEAREST)
+            for left in (x + gap, x - gap - LABEL_ROOM)
+            if min(left, y) >= 0
+        ]
+        free = (box for box in places if not any(box.meets(other) for other in taken))
+        box = next(free, places[0])
+        taken.append(box)
+        on_left, away = box.left < x, 6 + size / 2
         axes.annotate(
-            spot.label, (spot.milliseconds, y), xytext=(6 + size / 2, 0), color=INK, fontsize=9,
-            textcoords="offset points", verticalalignment="center", parse_math=False,
-            bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 1},
+            spot.label, (spot.milliseconds, (box.low + box.high) / 2), color=INK, fontsize=9,
+            xytext=(-away if on_left else away, 0), textcoords="offset points",
+            horizontalalignment="right" if on_left else "left", verticalalignment="center",
+            parse_math=False,
         )  # fmt: skip
 
 
@@ -258,16 +297,19 @@ def _coloured(body: str) -> str:
     return re.sub(names, lambda found: f"var({STYLED[found[0]]}, {found[0]})", body)
 
 
-def costs_svg(found: Economics, width: float = 6.4) -> str:
+@lru_cache(maxsize=2)
+def costs_svg(found: Economics, width: float = WIDE) -> str:
     """Draw USD a month over requests a month, one line a rung, break-evens marked.
 
-    Whole machines make steps: the volumes reach to where a second one is needed.
+    Whole machines make steps: the volumes reach to where a second one is needed. The page shows the
+    same picture that stands beside the Markdown file: it is drawn once for both.
 
     Args:
         found: at least one bill.
         width: in inches.
     """
-    figure, axes = _figure((width, 3.6))
+    columns = 2 if width > NARROW else 1
+    figure, axes = _figure((width, 3.3 + 0.2 * math.ceil(len(found.bills) / columns)))
     from matplotlib.ticker import EngFormatter, FuncFormatter
 
     marks = [b.requests_per_month for b in found.break_evens if b.requests_per_month]
@@ -292,17 +334,20 @@ def costs_svg(found: Economics, width: float = 6.4) -> str:
     axes.axvline(found.requests_per_month, color=FAINT, linestyle=":", linewidth=1)
     axes.annotate(
         "your volume", (found.requests_per_month, 1), xycoords=("data", "axes fraction"),
-        xytext=(3, -10), textcoords="offset points", color=FAINT, fontsize=8,
+        xytext=(0, 3), textcoords="offset points", color=FAINT, fontsize=9,
+        horizontalalignment="center",
     )  # fmt: skip
     axes.set_xscale("log")
     axes.set_yscale("log")
+    axes.minorticks_off()  # over so many powers of ten they cost more time than they tell
     bottom, top = axes.get_ylim()
     axes.set_ylim(bottom / 2, top * 2)  # bills that differ by cents are to look alike
     axes.set_xlabel("requests a month")
     axes.set_ylabel("USD a month, all in")
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda usd, _: f"{usd:g}"))
-    for text in axes.legend(frameon=False).get_texts():
+    names = figure.legend(loc="outside upper left", ncols=columns, frameon=False, fontsize=9)
+    for text in names.get_texts():
         text.set_parse_math(False)  # a name with two `$` in it is a name
     return _as_svg(figure)
 
@@ -344,6 +389,10 @@ def _figure(inches: tuple[float, float] = (6.4, 3.6)) -> tuple[Any, Any]:
 
 
 def _as_svg(figure: Any) -> str:
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
     file = io.StringIO()
-    figure.savefig(file, format="svg", metadata={"Date": None})
+    # `savefig` would draw it twice, the first time for its layout: the canvas itself needs one.
+    canvas: Any = FigureCanvasSVG(figure)
+    canvas.print_svg(file, metadata={"Date": None})
     return file.getvalue()

@@ -15,6 +15,7 @@ def test_the_picture_shows_every_rung_and_is_the_same_twice():
     failed = found.bills[0].model_copy(update={"passed": False})
     found = found.model_copy(update={"bills": (failed, found.bills[1])})
     picture = costs_svg(found)
+    costs_svg.cache_clear()
     assert picture == costs_svg(found)
     ElementTree.fromstring(picture)
     for words in ("prompt, does not pass", "lora", "your volume", "requests a month"):

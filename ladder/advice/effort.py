@@ -39,6 +39,7 @@ def effort(
     needed: Mapping[Purpose, Asked],
     trainings: Sequence[RungName],
     *,
+    asked: Asked | None = None,
     every: bool = False,
 ) -> Effort:
     """Return what the decision took by purpose, and what three other plans take at least.
@@ -49,6 +50,7 @@ def effort(
         attempts: what was measured.
         needed: purpose -> what it took (`models.Models.needed`).
         trainings: the rungs that train.
+        asked: what was asked in this run (`models.Models.asked`); the rest was kept from earlier.
         every: every rung was measured on every eval example: that plan is this decision.
     """
     climbed = {attempt.rung for attempt in attempts if attempt.measurement}
@@ -60,6 +62,7 @@ def effort(
         plans["fixed rows"] = _fixed(task, data, attempts, needed)
     return Effort(
         by_purpose=dict(needed),
+        asked=asked,
         plans={name: Asked(calls=each.calls, tokens=each.tokens) for name, each in plans.items()},
         trainings_made=len(climbed & set(trainings)),
         training_avoided=tuple(r for r in trainings if r in task.rungs and r not in climbed),

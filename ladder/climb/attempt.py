@@ -10,6 +10,7 @@ from ladder.climb.kept import keep_outcomes
 from ladder.diagnosis.ablations import explain
 from ladder.diagnosis.context_costs import context_costs
 from ladder.diagnosis.cut_answers import why_none_began
+from ladder.diagnosis.misses import misses
 from ladder.economy.cost import since
 from ladder.errors import NoVerdictError
 from ladder.evaluation.against_teacher import against_teacher
@@ -23,6 +24,7 @@ from ladder.evidence import (
     ContextCosts,
     Diagnosis,
     Measurement,
+    Misses,
     RaceLine,
     Status,
     Verdict,
@@ -146,6 +148,7 @@ def _attempted(bench: Bench, rung: Rung, *, every: bool) -> tuple[Attempt, Score
         measurement=measurement,
         verdict=verdict,
         diagnosis=parts.diagnosis,
+        misses=parts.misses,
         fixes=fixed,
         context=parts.context,
         retrieval=retrieval_health(bench.evaluator, winner.retrieval, [o.sample for o in outcomes]),
@@ -162,6 +165,7 @@ class Parts:
     """What is found out beside the measurement."""
 
     diagnosis: Diagnosis | None = None
+    misses: Misses | None = None
     context: ContextCosts | None = None
     taught: AgainstTeacher | None = None
 
@@ -181,7 +185,7 @@ def _explained(
     """
     if verdict.status == "none":
         return Parts()
-    diagnosis, context, taught = None, None, None
+    diagnosis, seen, context, taught = None, None, None, None
     asking = bench.evaluator.models.asking
     if verdict.status != "pass":
         with asking("diagnosis"):
@@ -190,6 +194,8 @@ def _explained(
         rows = [outcome.sample for outcome in outcomes]
         with asking("context curve"):
             context = context_costs(bench.evaluator, winner, rows)
+    else:
+        seen = misses(bench.evaluator, winner, outcomes)
     if rung.TRAINS == "student":
         taught = against_teacher(
             bench.evaluator,
@@ -199,7 +205,7 @@ def _explained(
             bench.history.scores,
             rung.NAME,
         )
-    return Parts(diagnosis, context, taught)
+    return Parts(diagnosis, seen, context, taught)
 
 
 def status_of(verdict: Verdict, lines: Sequence[RaceLine]) -> Status:

@@ -145,7 +145,7 @@ def _plan(bench: Bench, found: Climbed) -> str | None:
 def _assessment(
     bench: Bench, report: DataReport, found: Climbed, seconds: float, *, every: bool
 ) -> Assessment:
-    task, attempts = bench.task, tuple(bench.history.attempts)
+    task, attempts, models = bench.task, tuple(bench.history.attempts), bench.evaluator.models
     confirmed, rows = found.confirmed, len(bench.data.train)
     trainings = [rung for rung, what in trains().items() if what != "nothing"]
     ways = training_methods(task, attempts, found.chosen, rows, bench.trainer.memory(), trains())
@@ -173,7 +173,7 @@ def _assessment(
         recommendation=with_training_methods(advice, ways),
         economics=economics(task, len(bench.data.observed), len(bench.data.gate), attempts),
         effort=effort(
-            task, report, attempts, bench.evaluator.models.needed, trainings, every=every
+            task, report, attempts, models.needed, trainings, asked=models.asked, every=every
         ),
         hardware=hardware(),
         versions=versions(),

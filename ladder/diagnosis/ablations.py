@@ -64,7 +64,7 @@ def run_ablations(
     judged = answered if every else enough(answered)
     longer = ask_for_longer(evaluator, candidate, judged)
     rows = [outcome.sample for outcome in judged]
-    changed: dict[Ablation, Mapping[str, float]] = {"lenient": _leniently(evaluator, judged)}
+    changed: dict[Ablation, Mapping[str, float]] = {"lenient": leniently(evaluator, judged)}
     if longer is not None:
         changed["longer"] = {**scores_of(judged), **longer.scores}
     if evaluator.engine(candidate).abilities.instructed:
@@ -75,7 +75,7 @@ def run_ablations(
                 continue
             changed[ablation] = scores_of(found)
             if ablation == "oracle" and way.decoding in ("free", "json"):
-                changed["lenient oracle"] = _leniently(evaluator, found)
+                changed["lenient oracle"] = leniently(evaluator, found)
     retrieval = candidate.retrieval
     return Ablations(
         production=scores_of(judged),
@@ -133,7 +133,8 @@ def places(evaluator: Evaluator, retrieval: Retrieval, rows: Sequence[Sample]) -
     return found
 
 
-def _leniently(evaluator: Evaluator, outcomes: Sequence[Outcome]) -> dict[str, float]:
+def leniently(evaluator: Evaluator, outcomes: Sequence[Outcome]) -> dict[str, float]:
+    """Return the scores of the same answers, read leniently, of those that have one."""
     return {o.sample.id: _lenient(evaluator, o, o.score) for o in outcomes if o.score is not None}
 
 

@@ -37,6 +37,8 @@ from ladder.evidence.diagnosis import (
     Diagnosis,
     Fix,
     Gap,
+    Misses,
+    Sign,
     Unresolved,
 )
 from ladder.evidence.drift import DriftLook, ScoreWatch, Shift
@@ -111,6 +113,7 @@ __all__ = [
     "LimitVerdict",
     "Measurement",
     "Memory",
+    "Misses",
     "Need",
     "Order",
     "Passport",
@@ -125,6 +128,7 @@ __all__ = [
     "ScoreWatch",
     "Settled",
     "Shift",
+    "Sign",
     "Status",
     "SyntheticCounts",
     "SyntheticRecord",

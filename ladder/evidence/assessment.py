@@ -8,7 +8,7 @@ from pydantic import ValidationInfo, field_validator
 
 from ladder.evidence.candidate import Candidate
 from ladder.evidence.data import DataReport
-from ladder.evidence.diagnosis import ContextCosts, Diagnosis, Fix
+from ladder.evidence.diagnosis import ContextCosts, Diagnosis, Fix, Misses
 from ladder.evidence.measurement import (
     CONTROL,
     AgainstTeacher,
@@ -46,6 +46,8 @@ class Attempt(Record):
     measurement: Measurement | None = None
     verdict: Verdict | None = None
     diagnosis: Diagnosis | None = None
+    misses: Misses | None = None
+    """Where no ablations are run; None: they were, or the file was written before."""
     fixes: tuple[Fix, ...] = ()
     """What was changed before the rung was measured, in this order."""
     context: ContextCosts | None = None
@@ -245,6 +247,9 @@ class Effort(Record):
     by_purpose: dict[Purpose, Asked] = {}
     """Answers that were kept from earlier runs are counted as if they were asked; empty in files
     written before."""
+    asked: Asked | None = None
+    """What was asked in this run, trainings apart: the rest of the calls was kept from earlier.
+    None in files written before."""
     plans: dict[PlanName, Asked] = {}
     """Calls and tokens at least (`advice.effort` says how): of a rung that was not climbed nothing,
     of an example that was not read what the shortest one took. A plan of which nothing is certain

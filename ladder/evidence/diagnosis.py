@@ -126,6 +126,32 @@ class Diagnosis(Record):
     """What the ablations took, of which nothing was kept from before."""
 
 
+Sign = Literal[
+    "other form",
+    "cut off",
+    "not in the index",
+    "not retrieved",
+    "wrong beside its document",
+    "none",
+]
+"""What is seen of a wrong answer without a further call: read leniently it is right; it reached its
+limit of tokens; no document that the row names is in the index, or none of them was retrieved, or
+one was; nothing of this."""
+
+
+class Misses(Record):
+    """Wrong answers of a rung that passed, or whose score holds: no ablation is run for them.
+
+    What is seen of them is a sign, and not proven to be the cause.
+    """
+
+    count: int
+    of: int
+    """Answers that have a score."""
+    signs: dict[Sign, tuple[str, ...]] = {}
+    """What is seen -> sample ids, each under the first sign that holds."""
+
+
 class Fix(Record):
     """A change that an ablation showed to help, tried on the dev set."""
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from ladder.evidence import AgainstTeacher, Attempt, Comparison, Measurement, RaceLine
 from ladder.language.stems import in_words
 from ladder.report.blocks import Block, Folded, Heading, Strong, Table, say, tabled
-from ladder.report.causes import cause_blocks, context_blocks, fix_blocks
+from ladder.report.causes import cause_blocks, context_blocks, fix_blocks, miss_blocks
 from ladder.report.people import human_blocks
 from ladder.report.reasons import attempt_reason
 from ladder.report.training import build_blocks
@@ -48,9 +48,10 @@ def result_blocks(attempt: Attempt, attempts: Sequence[Attempt]) -> Iterator[Blo
 
 
 def why_blocks(attempt: Attempt) -> Iterator[Block]:
-    """Yield why a rung did not pass, and what context costs it; nothing where it was not asked."""
+    """Yield why a rung did not pass, what it missed all the same, and what context costs it."""
     if attempt.measurement and attempt.candidate:
         yield from cause_blocks(attempt)
+        yield from miss_blocks(attempt)
         yield from context_blocks(attempt)
 
 

@@ -32,7 +32,17 @@ class Example:
     id: str
 
 
-Part = str | Strong | Code | Example
+@dataclass(frozen=True)
+class Missed:
+    """Words for the wrong answers of a rung: on a page that shows them, a link."""
+
+    text: str
+    rung: str
+    cause: str = ""
+    """As the examples name it; empty: any."""
+
+
+Part = str | Strong | Code | Example | Missed
 Said = str | tuple[Part, ...]
 """A sentence, or the parts of one."""
 

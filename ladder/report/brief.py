@@ -12,6 +12,7 @@ from typing import Literal
 
 from ladder.evidence import Assessment
 from ladder.report.blocks import Block, Bullets, Code, Heading, Quote, Said, Strong, say, tabled
+from ladder.report.causes import miss_sentence
 from ladder.report.control import best_line, replaced_by_control, take_control
 from ladder.report.headline import NextCheck, facts, verdict_words
 from ladder.report.markdown import markdown
@@ -69,6 +70,8 @@ def brief_blocks(a: Assessment, check: NextCheck | None) -> Iterator[Block]:
         yield say((Strong(f"But {instead}"),))
     figures = (((Strong(fact.name),), fact.value, fact.note) for fact in facts(a, check))
     yield tabled(("figure", "value", "of what"), *figures)
+    if a.chosen and (missed := miss_sentence(a.chosen)):
+        yield say(missed)
     yield Heading(2, "The pattern")
     yield say(pattern(a), where_it_runs(a))
     if ways := tuple(_techniques(a)):

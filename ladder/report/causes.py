@@ -6,9 +6,19 @@ from collections.abc import Iterator
 
 from ladder.diagnosis.changes import IN_WORDS
 from ladder.diagnosis.cut_answers import cut_in_words
-from ladder.evidence import Attempt, Cause, CauseName, Diagnosis, Fix, Unresolved
+from ladder.diagnosis.rules import WRONG_BELOW
+from ladder.evidence import Attempt, Cause, CauseName, Diagnosis, Fix, Misses, Sign, Unresolved
 from ladder.gate.verdict import score_holds
-from ladder.report.blocks import Block, Bullets, Example, Part, Said, Strong, say
+from ladder.report.blocks import (
+    Block,
+    Bullets,
+    Example,
+    Missed,
+    Part,
+    Said,
+    Strong,
+    say,
+)
 from ladder.report.limits import limit_reason
 from ladder.report.why_pictures import ablations_figure, curve_figure
 from ladder.wording import gap
@@ -61,32 +71,82 @@ def cause_blocks(attempt: Attempt) -> Iterator[Block]:
         yield say(f"Could not tell {UNRESOLVED[code]}.")
 
 
+def miss_blocks(attempt: Attempt) -> Iterator[Block]:
+    """Say which answers of a rung were wrong all the same, where nothing asked for their causes."""
+    if attempt.measurement is None or (attempt.diagnosis and attempt.diagnosis.ablations):
+        return
+    found = attempt.misses
+    if found is None:  # in files written before they were counted
+        if attempt.measurement.score.mean < 1:
+            yield say((Missed("Its misses", attempt.rung), " are not diagnosed: it passed."))
+        return
+    rest = ". What is seen without asking more, a sign and no proven cause:" if found.count else "."
+    yield say((Missed(miss_words(found), attempt.rung), f"{_undiagnosed(attempt)}{rest}"))
+    yield Bullets(tuple(_sign(attempt, sign, ids) for sign, ids in found.signs.items()))
+
+
+def miss_sentence(attempt: Attempt) -> str:
+    """Say how many answers of a rung were wrong all the same; nothing where none is known to be."""
+    found = attempt.misses
+    return f"{miss_words(found)}{_undiagnosed(attempt)}." if found and found.count else ""
+
+
+def miss_words(found: Misses) -> str:
+    """Say how many answers are wrong, and from which score on."""
+    count = f"{found.count:,}" if found.count else "None"
+    return f"{count} of its {found.of:,} eval answers {'are' if found.count > 1 else 'is'} wrong"
+
+
+def _undiagnosed(attempt: Attempt) -> str:
+    found = attempt.misses
+    why = "it passed" if attempt.status == "passed" else "its score holds"
+    said = f" (a score below {WRONG_BELOW:g})"
+    return f"{said}, not diagnosed since {why}" if found and found.count else said
+
+
+def _sign(attempt: Attempt, sign: Sign, ids: tuple[str, ...]) -> Said:
+    name = Missed("no sign" if sign == "none" else sign, attempt.rung, sign_of(sign))
+    return (name, f": {len(ids):,}, {SIGNS[sign]}", *_examples(ids), ".")
+
+
+def sign_of(sign: Sign) -> str:
+    """Return a sign as an example has it in the place of its cause."""
+    return f"sign: {sign}"
+
+
+def _examples(ids: tuple[str, ...]) -> Iterator[Part]:
+    """Yield the first of these examples, in brackets."""
+    for number, sample in enumerate(ids[:NAMED]):
+        yield ", " if number else " (e.g. "
+        yield Example(sample)
+    if ids:
+        yield ")"
+
+
 def _cause(attempt: Attempt, cause: Cause) -> Said:
-    rows: list[Part] = []
-    for number, sample in enumerate(cause.sample_ids[:NAMED]):
-        rows += [", " if number else " (e.g. ", Example(sample)]
-    rows += [")"] if rows else []
     would = ""
     if cause.recoverable:
         r = cause.recoverable
         would = f" Had they been right: {r.mean:.2f} ({r.low:.2f}–{r.high:.2f})."
-    return (Strong(cause.name), f": {cause_sentence(attempt, cause)}", *rows, f".{would}")
+    said = f": {cause_sentence(attempt, cause)}"
+    return (Strong(cause.name), said, *_examples(cause.sample_ids), f".{would}")
 
 
 def _ablation_blocks(attempt: Attempt, diagnosis: Diagnosis) -> Iterator[Block]:
     if not diagnosis.ablations:
         return
-    n = max(found.n for found in diagnosis.ablations.values())
-    ablations = ", ".join(
-        f"{name} {found.mean:.2f}" + (f" (of {found.n})" if found.n < n else "")
-        for name, found in diagnosis.ablations.items()
-    )
     asked = diagnosis.asked
-    yield say(
-        f"The same {n} rows with one thing changed: {ablations}. That took "
-        f"{asked.calls:,} calls, {asked.tokens:,} tokens, {asked.seconds:.0f} s of the model."
-    )
-    yield ablations_figure(attempt, diagnosis)
+    took = f"{asked.calls:,} calls, {asked.tokens:,} tokens, {asked.seconds:.0f} s of the model"
+    took = f"That took {took}." if asked.calls else "That took no call in this run."
+    yield say(f"The same {_looked_at(diagnosis)} rows with one thing changed. {took}")
+    figure = ablations_figure(attempt, diagnosis)
+    yield figure.table
+    yield figure
+
+
+def _looked_at(diagnosis: Diagnosis) -> int:
+    """Return how many rows the ablations answered."""
+    return max((found.n for found in diagnosis.ablations.values()), default=0)
 
 
 UNRESOLVED: dict[Unresolved, str] = {
@@ -118,6 +178,14 @@ CAUSES: dict[CauseName, str] = {
     "harm": "right without the documents: they lead the model astray",
     "routing": "right when the question is put to the other source, or a stronger model",
     "context": "right with the right document alone",
+}
+SIGNS: dict[Sign, str] = {
+    "other form": "right when read leniently: the answer stands in another form",
+    "cut off": "the answer reached its limit of tokens before it ended",
+    "not in the index": "no document that the row names is in the index",
+    "not retrieved": "no document that the row names was in context",
+    "wrong beside its document": "a document that the row names was in context",
+    "none": "nothing of this kind is seen",
 }
 LIMIT_OF: dict[CauseName, str] = {"cost": "max_cost_usd_per_1k", "latency": "max_p95_ms"}
 
@@ -172,7 +240,16 @@ def cause_sentence(attempt: Attempt, cause: Cause) -> str:
     share = f"{cause.share:.0%} of the"
     if cause.count is not None:
         share = f"all {cause.of}" if cause.count == cause.of else f"{cause.count} of {cause.of}"
-    return f"{share} misses: {_why(attempt, cause.name)}"
+    return f"{share} misses{_among(attempt)}: {_why(attempt, cause.name)}"
+
+
+def _among(attempt: Attempt) -> str:
+    """Say among which rows the misses were looked for, where those are not all."""
+    m, found = attempt.measurement, attempt.diagnosis
+    rows = _looked_at(found) if found else 0
+    if m is None or not rows or rows >= m.requests - m.errors:
+        return ""
+    return f" in the first {rows} rows"
 
 
 def _limit(attempt: Attempt, name: CauseName) -> str:

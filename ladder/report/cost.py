@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ladder.economy.machines import HOURS_PER_MONTH
 from ladder.evidence import Assessment, Bill, BreakEven
 from ladder.figures import costs_svg
 from ladder.report.blocks import Block, Bullets, Figure, Heading, say, tabled
@@ -19,11 +20,22 @@ def cost_blocks(a: Assessment) -> Iterator[Block]:
     if cost and cost["usd_per_1k"] is not None:
         yield say(
             f"{usd(cost['usd_per_1k'])} USD per 1,000 requests, {cost['usd_per_month']:.2f} USD a "
-            f"month at {cost['requests_per_month']:,.0f} requests; built once for "
+            f"month at {cost['requests_per_month']:,.0f} requests ({month_sum(a)}); built once for "
             f"{cost['build_usd']:.4f} USD."
         )
         yield from _machine_blocks(a)
     yield from _bill_blocks(a)
+
+
+def month_sum(a: Assessment) -> str:
+    """Say how the cost of a month comes about; an answer is priced."""
+    cost, chosen = a.recommendation.cost, a.chosen
+    basis = chosen.measurement.cost_basis if chosen and chosen.measurement else None
+    if basis and basis.machines and basis.usd_per_hour is not None:
+        whole = "1 machine" if basis.machines == 1 else f"{basis.machines:,} machines"
+        return f"{whole} × {HOURS_PER_MONTH} h × {basis.usd_per_hour:g} USD an hour"
+    thousands = (cost["requests_per_month"] or 0) / 1000
+    return f"{thousands:,g} × {usd(cost['usd_per_1k'] or 0)} USD per 1,000"
 
 
 def _machine_blocks(a: Assessment) -> Iterator[Block]:

@@ -30,18 +30,32 @@ def effort_in_short(effort: Effort, seconds: float) -> Iterator[str]:
     rest = sum(asked.tokens for _, asked in most[SHOWN:])
     parts += [f"all else {rest:,}"] if rest else []
     yield (
-        f"{all_of_it.calls:,} calls and {all_of_it.tokens:,} tokens in all, {duration(seconds)}: "
-        + ", ".join(parts)
+        f"{all_of_it.calls:,} calls and {all_of_it.tokens:,} tokens in all, "
+        f"{duration(seconds)}{kept_words(effort)}: " + ", ".join(parts)
     )
     if effort.plans:
         others = [f"{name} {asked.tokens:,}" for name, asked in effort.plans.items()]
         yield f"lower bounds for other plans, in tokens: {', '.join(others)}"
 
 
+def kept_words(effort: Effort) -> str:
+    """Say, in brackets, which answers a run kept from earlier ones, and what they took there."""
+    if effort.asked is None:
+        return ""
+    calls = [asked for purpose, asked in effort.by_purpose.items() if purpose != "training"]
+    in_all = reduce(together, calls, Asked())
+    kept, then = in_all.calls - effort.asked.calls, in_all.seconds - effort.asked.seconds
+    if kept <= 0:
+        return ""
+    many = "all" if kept == in_all.calls else f"{kept:,} of {in_all.calls:,}"
+    before = f", where the models took {duration(then)}" if then >= 1 else ""
+    return f" ({many} answers kept from earlier runs{before})"
+
+
 def effort_blocks(effort: Effort) -> Iterator[Block]:
     """Yield the table of what the decision took, and of what other plans take."""
     if effort.by_purpose:
-        yield say("The decision took, with every call counted:")
+        yield say(f"The decision took, with every call counted{kept_words(effort)}:")
         most = sorted(effort.by_purpose.items(), key=lambda each: -each[1].tokens)
         rows: list[tuple[Said, ...]] = [(purpose, *_figures(asked)) for purpose, asked in most]
         in_all = ((Strong("in all"),), *_figures(in_all_of(effort)))

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ladder.advice.recommend import judged_line
-from ladder.evidence import Assessment, Attempt
+from ladder.evidence import Assessment, Attempt, Estimate, Recommendation
 from ladder.figures import Mark
 from ladder.report.causes import diagnosis_sentence
 from ladder.report.control import best_line, take_control
+from ladder.report.cost import month_sum
 from ladder.report.effort import in_all_of
 from ladder.report.reasons import advice_lines, attempt_reason, why_withheld
 from ladder.report.summary import answer_sentence, usd
@@ -26,7 +27,7 @@ CONFIRMED = {
     "undecided": "neither confirmed nor refuted",
     "none": "not confirmed: too many requests failed",
 }
-LONGEST_NOTE = 90
+LONGEST_NOTE = 320
 """Characters on a step of the ladder."""
 
 
@@ -64,6 +65,10 @@ class Step:
     score: str
     note: str
     chosen: bool = False
+    of: str = ""
+    """The set that the score is of, and its size."""
+    more: bool = False
+    """The note is the beginning of one that is too long: the whole stands by the rung."""
 
 
 def verdict_words(a: Assessment) -> str:
@@ -71,15 +76,24 @@ def verdict_words(a: Assessment) -> str:
     found = a.recommendation
     if found.withheld:
         return "No verdict"
+    unsure = _unsure(found)
     if found.control:
-        return "No training, and no language model"
+        return f"No training, and no language model{unsure}"
     if found.rung is None:
         return "Nothing here passes"
     leans = ", by the estimate" if found.leans_to_pass else ""
     way = next((way.name for way in found.training_methods if way.chosen), None)
-    if way is None:
-        return f"{found.rung} passes{leans}"
-    return f"No training: {found.rung} passes{leans}" if way == "none" else f"Train{leans}: {way}"
+    said = f"{found.rung} passes{leans}"
+    if way is not None:
+        said = f"No training: {said}" if way == "none" else f"Train{leans}: {way}"
+    return f"{said}{unsure}"
+
+
+def _unsure(found: Recommendation) -> str:
+    """Say that the held-out test set leaves an answer open; nothing where it confirms it."""
+    if found.confirmed_verdict != "undecided":
+        return ""
+    return ", but the held-out test set neither confirms nor refutes it"
 
 
 def answer_words(a: Assessment) -> str:
@@ -119,7 +133,7 @@ def _how_sure(a: Assessment) -> Iterator[Fact]:
     found, gate = a.recommendation, f"the gate asks for {a.task.gate['min_score'] or 0:g}"
     if found.confirmed:
         word = CONFIRMED.get(found.confirmed_verdict or "", "measured")
-        note = f"{word} on {found.confirmed.n} held-out test examples; {gate}"
+        note = f"held-out test set, n = {found.confirmed.n}: {word}; {_on_eval_set(a)}{gate}"
         if found.openings > 1:
             note += f"; they have been used for {found.openings} systems so far"
         yield Fact("How sure", span(found.confirmed), note)
@@ -129,8 +143,20 @@ def _how_sure(a: Assessment) -> Iterator[Fact]:
         best = max(measured, key=lambda x: x.measurement.score.mean if x.measurement else 0.0)
         score = best.measurement.score if best.measurement else None
         if score is not None:
-            note = f"the best measured, {best.rung}, on {score.n} eval examples; {gate}"
+            note = f"eval set, n = {score.n}: {best.rung}, the best measured; {gate}"
             yield Fact("How sure", span(score), note)
+
+
+def _on_eval_set(a: Assessment) -> str:
+    """Say what was measured before the held-out test set was read: another set, another figure."""
+    score = None
+    if a.recommendation.control and a.control:
+        score = judged_line(a.control).score
+    tested = a.recommendation.tested or a.recommendation.rung
+    for attempt in a.attempts:
+        if attempt.rung == tested and attempt.measurement:
+            score = attempt.measurement.score
+    return f"eval set, n = {score.n}: {span(score)}; " if score else ""
 
 
 def _costs(a: Assessment) -> Iterator[Fact]:
@@ -138,7 +164,8 @@ def _costs(a: Assessment) -> Iterator[Fact]:
     per_1k = cost.get("usd_per_1k")
     if per_1k is not None:
         month, requests = cost["usd_per_month"] or 0.0, cost["requests_per_month"] or 0.0
-        yield Fact("A month", f"{month:,.2f} USD", f"at {requests:,.0f} requests")
+        told = f"at {requests:,.0f} requests: {month_sum(a)}"
+        yield Fact("A month", f"{month:,.2f} USD", told)
         built = cost["build_usd"] or 0.0
         note = f"built once for {usd(built)} USD" if built else "nothing to build"
         yield Fact("Per 1,000", f"{usd(per_1k)} USD", note)
@@ -167,7 +194,8 @@ def steps(a: Assessment) -> Iterator[Step]:
         line = judged_line(a.control) if found.control else best_line(a.control)
         state: State = "passed" if found.control else "reference"
         word = "passes" if found.control else "reference"
-        yield Step("control", state, word, span(line.score), line.name, found.control)
+        of = _eval_set(line.score)
+        yield Step("control", state, word, span(line.score), line.name, found.control, of)
     for attempt in a.attempts:
         yield _step(attempt, a.attempts, attempt.rung == found.rung)
     climbed = {attempt.rung for attempt in a.attempts}
@@ -184,15 +212,20 @@ def _step(attempt: Attempt, attempts: Sequence[Attempt], chosen: bool) -> Step:
     note = diagnosis_sentence(attempt) or attempt_reason(attempt, attempts)
     if chosen and candidate is not None:
         note = candidate.description
-    score = span(m.score) if m else ""
-    return Step(attempt.rung, attempt.status, word, score, _short(note), chosen)
+    score, of = (span(m.score), _eval_set(m.score)) if m else ("", "")
+    short = _short(note)
+    return Step(attempt.rung, attempt.status, word, score, short, chosen, of, short != note)
+
+
+def _eval_set(score: Estimate) -> str:
+    return f"eval set, n = {score.n}" if score.n else ""
 
 
 def _short(note: str) -> str:
-    """Return a note as a step has room for it: the whole stands in the rung's own section."""
+    """Return a note as a step has room for it: all of it, but for an error of many words."""
     if len(note) <= LONGEST_NOTE:
         return note
-    return f"{note[:LONGEST_NOTE].rpartition(' ')[0] or note[:LONGEST_NOTE]}…"
+    return f"{note[:LONGEST_NOTE].rpartition(' ')[0] or note[:LONGEST_NOTE]} …"
 
 
 def _why_left(a: Assessment, rung: RungName) -> str:

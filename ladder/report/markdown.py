@@ -14,6 +14,7 @@ from ladder.report.blocks import (
     Figure,
     Folded,
     Heading,
+    Missed,
     Paragraph,
     Part,
     Quote,
@@ -94,4 +95,6 @@ def _part(part: Part) -> str:
         return f"**{part.text}**"
     if isinstance(part, Example):
         return part.id
+    if isinstance(part, Missed):
+        return part.text
     return code(part.text) if isinstance(part, Code) else part

@@ -25,7 +25,7 @@ from ladder.report.attempt import race_blocks, result_blocks, why_blocks
 from ladder.report.blocks import Block, Bullets, Figure, Heading, Said, Table, say, tabled
 from ladder.report.cost import cost_blocks
 from ladder.report.data import data_blocks
-from ladder.report.effort import effort_blocks
+from ladder.report.effort import effort_blocks, kept_words
 from ladder.report.headline import (
     NextCheck,
     answer_words,
@@ -147,7 +147,7 @@ def _sections(a: Assessment) -> Iterator[Section]:
     why = {x.rung: tuple(why_blocks(x)) for x in a.attempts}
     told = [block for rung, blocks in why.items() if blocks for block in _under(rung, blocks)]
     if told:
-        yield Section("diagnosis", "Why a rung did not pass", tuple(told))
+        yield Section("diagnosis", "What was missed, and why", tuple(told))
     rungs = [
         block for x in a.attempts for block in (*result_blocks(x, a.attempts), *race_blocks(x))
     ]
@@ -187,7 +187,7 @@ def _provenance(a: Assessment) -> Iterator[Block]:
     rows = {
         "ladder": a.ladder_version,
         "created": a.created,
-        "took": f"{a.seconds:,.0f} s",
+        "took": f"{a.seconds:,.0f} s{kept_words(a.effort)}",
         "seed": str(a.task.seed),
         "task file": a.task.source,
         "task": a.task.digest,

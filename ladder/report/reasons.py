@@ -92,7 +92,7 @@ def score_of(attempt: Attempt) -> str:
     if attempt.measurement is None:
         return "no score"
     score = attempt.measurement.score
-    return f"score {score.mean:.2f} ({score.low:.2f}–{score.high:.2f}, n = {score.n})"
+    return f"eval score {score.mean:.2f} ({score.low:.2f}–{score.high:.2f}, n = {score.n})"
 
 
 def _measured(attempt: Attempt) -> str:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ladder.evidence import Assessment
+from ladder.evidence import Assessment, Attempt
 from ladder.redaction import redact
+from ladder.report.causes import sign_of
 from ladder.report.kept import RETRIEVED, SAMPLES, kept_rows
 from ladder.wording import harmless, harmless_lines
 
@@ -104,12 +105,19 @@ def read_samples(run: Path, a: Assessment) -> Samples:
             continue
         rungs.append(attempt.rung)
         places = _read_texts(folder / RETRIEVED, texts)
-        causes = attempt.diagnosis.causes if attempt.diagnosis else ()
-        cause_of = {row: cause.name for cause in causes for row in cause.sample_ids}
+        cause_of = _causes(attempt)
         for values in kept_rows(folder / SAMPLES):
             row = rows.setdefault(values["id"], _row(values))
             row.answers[attempt.rung] = _answer(values, cause_of.get(values["id"], ""), places)
     return Samples(tuple(rungs), tuple(rows.values()), tuple(texts))
+
+
+def _causes(attempt: Attempt) -> dict[str, str]:
+    """Return the cause of each wrong row; where none was asked for, what is seen of it."""
+    causes = attempt.diagnosis.causes if attempt.diagnosis else ()
+    signs = attempt.misses.signs if attempt.misses else {}
+    seen = {row: sign_of(sign) for sign, rows in signs.items() for row in rows}
+    return seen | {row: cause.name for cause in causes for row in cause.sample_ids}
 
 
 def _read_texts(path: Path, texts: list[tuple[str, str, Shown]]) -> dict[str, int]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ladder.evidence import Assessment
 from ladder.report.blocks import Block, Bullets, Code, Heading, Quote, Strong, Table, say, tabled
 from ladder.report.control import control_sentence, take_control
+from ladder.report.effort import kept_words
 from ladder.report.people import judge_sentence
 from ladder.report.reasons import answer_reasons
 from ladder.report.summary import answer_line, assumed, table_rows
@@ -60,7 +61,8 @@ def evidence_blocks(a: Assessment, plan: str | None) -> Iterator[Block]:
     """Yield where the figures come from, and the command that measures them again."""
     yield Heading(2, "Evidence")
     yield say(
-        f"ladder {a.ladder_version}, {a.created}, {a.seconds:.0f} s, seed {a.task.seed}.",
+        f"ladder {a.ladder_version}, {a.created}, {a.seconds:.0f} s"
+        f"{kept_words(a.effort)}, seed {a.task.seed}.",
         f"Machine: {', '.join(f'{k} {v}' for k, v in a.hardware.items())}.",
         f"Versions: {', '.join(f'{k} {v}' for k, v in a.versions.items())}.",
         f"Task {_short(a.task.digest)}; data "

@@ -60,7 +60,7 @@ def table_rows(a: Assessment) -> Iterator[tuple[str, str, str, str, str, str]]:
             f"{line.latency_ms:.1f} ms",
             cost_cell(line.cost_usd_per_1k, line.cost_busy_usd_per_1k),
             "–",
-            f"{'pass' if passed else 'reference'}: {line.name}, no model",
+            f"{'pass' if passed else 'reference'} on {line.score.n} rows: {line.name}, no model",
         )
     for attempt in a.attempts:
         yield _row(attempt, a.attempts)
@@ -101,7 +101,9 @@ def assumed(a: Assessment) -> str:
     """Say what the figures of the table rest on."""
     measured = [attempt.measurement for attempt in a.attempts if attempt.measurement]
     asked_at = {m.latency_ms.n for m in measured if m.latency_ms}
-    text = f"score: mean ({100 * float(a.task.gate['confidence'] or 0):g} % interval)"
+    text = (
+        f"score: mean on the eval set ({100 * float(a.task.gate['confidence'] or 0):g} % interval)"
+    )
     if asked_at:
         text += f" · p95: of {' or '.join(f'{n:,}' for n in sorted(asked_at))} timed requests"
         least = values_to_bound(0.95, P95_CONFIDENCE)

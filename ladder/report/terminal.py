@@ -12,6 +12,7 @@ from rich.text import Text
 
 from ladder.evidence import Assessment
 from ladder.report.brief import BRIEF
+from ladder.report.causes import miss_sentence
 from ladder.report.control import control_sentence, take_control
 from ladder.report.effort import effort_in_short
 from ladder.report.page import PAGE
@@ -70,5 +71,7 @@ def _notes(a: Assessment) -> Iterator[str]:
         yield f"But {instead}"
     elif a.control:
         yield f"Note: {control_sentence(a.control, float(a.task.gate['min_score'] or 0))}"
+    if a.chosen and (missed := miss_sentence(a.chosen)):
+        yield f"Note: {missed}"
     if read := openings_sentence(found):
         yield f"Note: {read}"

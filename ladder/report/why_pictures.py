@@ -2,10 +2,31 @@
 
 from __future__ import annotations
 
-from ladder.evidence import Attempt, ContextCosts, Diagnosis
+from ladder.evidence import Ablation, Attempt, ContextCosts, Diagnosis
 from ladder.figures import Bar, Mark, Rule, curve_svg, intervals_svg
 from ladder.report.blocks import Figure, tabled
 from ladder.wording import span
+
+CHANGED: dict[Ablation, str] = {
+    "no-op control": "a blank line in the prompt, and nothing else: what chance alone moves",
+    "longer": "a higher limit of tokens for the answers that were cut",
+    "lenient": "nothing: the same answers, right where they name the target among other words",
+    "constrained": "held to the task's labels",
+    "no context": "without what the search found",
+    "oracle": "with the right document alone in context",
+    "lenient oracle": "the answers of oracle, right where they name the target among other words",
+    "constrained oracle": "as oracle, and held to the task's labels",
+    "unique": "texts left out that repeat an earlier one",
+    "rerank": "what the search found put in a new order by the reranker",
+    "more": "more texts in context",
+    "fewer": "fewer texts in context",
+    "compress": "sentences left out that hardly ever answer",
+    "reorder": "the texts in context in another order",
+    "other source": "training examples in context instead of documents, or the reverse",
+    "strong": "the stronger model (models.teacher) in place of this one",
+    "strong oracle": "the stronger model, with the right document in context",
+}
+"""Ablation -> what it changes of the system as it was measured."""
 
 
 def ablations_figure(attempt: Attempt, found: Diagnosis) -> Figure:
@@ -21,16 +42,17 @@ def ablations_figure(attempt: Attempt, found: Diagnosis) -> Figure:
     for name, one in changed:
         helps: Mark = "good" if own and one.low > own.high else "reference"
         bars.append(Bar(name, one.mean, one.low, one.high, helps))
-    rows = [(name, span(one), str(one.n)) for name, one in changed]
+    words = {str(name): text for name, text in CHANGED.items()}
+    rows = [(name, words.get(name, ""), span(one), str(one.n)) for name, one in changed]
     rules = [Rule(least, f"gate {least:g}") for least in _gate(attempt)]
     if own:
         bars.append(Bar("as measured", own.mean, own.low, own.high, "reference", hollow=True))
-        rows.append(("as measured", span(own), str(own.n)))
+        rows.append(("as measured", "nothing; all rows that were measured", span(own), str(own.n)))
         rules.append(Rule(own.mean, "", dashed=True))
     return Figure(
         "Score of the same rows with one thing changed, beside the rung as it was measured",
         lambda width: intervals_svg(bars, rules, width),
-        tabled(("ablation", "score", "n"), *rows),
+        tabled(("ablation", "what is changed", "score", "n"), *rows),
     )
 
 

@@ -116,7 +116,7 @@ def test_the_rung_that_passes_is_recommended_with_its_reasons() -> None:
     found = recommend(task(), attempts, attempts[2], None)
     assert (found.rung, found.description, found.leans_to_pass) == ("lora", "best lora", False)
     assert reasons(found, attempts, CONTROL) == [
-        "lora is the first rung that passes: score 0.85 (0.80–0.90, n = 200).",
+        "lora is the first rung that passes: eval score 0.85 (0.80–0.90, n = 200).",
         "prompt failed: 6 of 10 misses: does not know what the documents say",
         "rag skipped: no documents are given",
     ]
@@ -154,7 +154,8 @@ def test_unproven_says_so_and_how_many_rows_would_settle_it() -> None:
     chosen = attempt("prompt", "undecided", more_rows=1234)
     found = recommend(task(), [chosen], chosen, None)
     assert found.leans_to_pass
-    assert reasons(found, [chosen])[0].startswith("prompt is inconclusive, leans to pass: score")
+    said = reasons(found, [chosen])[0]
+    assert said.startswith("prompt is inconclusive, leans to pass: eval score")
     [_, reason] = reasons(found, [chosen])
     assert reason.startswith("Unproven")
     assert "about 1,234 more rows would settle it" in reason

@@ -32,7 +32,7 @@ def test_nothing_is_trained_where_a_lower_rung_passes(task: Task) -> None:
     rag = attempt("rag", "pass")
     picked, why = ways(task, [attempt("prompt", "fail"), rag], rag)
     assert picked == "none"
-    assert "rag passes with score" in why["none"]
+    assert "rag passes with eval score" in why["none"]
     assert "not measured" in why["lora"]
     assert "2.9 GB needed, 15.6 GB free" in why["lora"]
 
@@ -61,7 +61,7 @@ def test_a_student_is_chosen_for_what_it_measured(task: Task) -> None:
     student = attempt("distill", "pass")
     picked, why = ways(task, [attempt("lora", "fail"), student], student)
     assert picked == "distill"
-    assert why["distill"].startswith("measured: score")
+    assert why["distill"].startswith("measured: eval score")
 
 
 def test_what_was_not_measured_is_said(task: Task) -> None:

@@ -86,7 +86,7 @@ def test_every_section_stands_in_the_report() -> None:
     for wanted in (
         "> Sort the mail.",
         "Answer: lora (best lora), confirmed on 150 held-out test examples: 0.84 (0.79–0.89).",
-        "- lora is the first rung that passes: score 0.85 (0.80–0.90, n = 200).\n"
+        "- lora is the first rung that passes: eval score 0.85 (0.80–0.90, n = 200).\n"
         "- prompt failed: 6 of 10 misses: does not know what the documents say\n"
         "- rag skipped: no documents are given\n"
         "- Without a language model the best is nearest example at 0.50",
@@ -102,7 +102,8 @@ def test_every_section_stands_in_the_report() -> None:
         "25 documents, 36 unlabelled. 7 near-duplicates",
         "can prove a true score of 0.843 or more",
         "1 held-out examples repeat training ones, not counted: test-5 ~ train-8.",
-        "0.0421 USD per 1,000 requests, 4.21 USD a month at 100,000 requests",
+        "0.0421 USD per 1,000 requests, 4.21 USD a month at 100,000 requests "
+        "(100 × 0.0421 USD per 1,000)",
         "Trained rungs: 1; not trained: distill.",
         "ladder 9.9, 2026-01-01T00:00:00+00:00, 321 s, seed 77.",
         "processor a fast one, cores 2.",
@@ -121,7 +122,7 @@ def test_the_tables_say_what_was_measured() -> None:
         "1.5 ms",
         "0.0001",
         "–",
-        "reference: nearest example, no model",
+        "reference on 200 rows: nearest example, no model",
     ]
     assert (
         rungs[3][-1] == "fail after 200 rows · 6 of 10 misses: does not know what the documents say"

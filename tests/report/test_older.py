@@ -39,7 +39,7 @@ def test_an_older_run_is_shown() -> None:
     for said in (
         "Answer: rag (Text/Label, 1 document, labels scored), confirmed on 102 held-out test "
         "examples",
-        "- rag is the first rung that passes: score 1.00 (0.93–1.00, n = 50).",
+        "- rag is the first rung that passes: eval score 1.00 (0.93–1.00, n = 50).",
         "- prompt failed: 100% of the misses: does not know what the documents say",
         f"- {control}",
         "min_score: 50 rows place the true score at least 0.884",

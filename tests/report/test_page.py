@@ -7,17 +7,30 @@ from functools import cache
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from examples import assessment, attempt, control, estimate, full_assessment, record
 from harmful import HOSTILE, acting
 
-from ladder.evidence import Assessment, Attempt, ContextCosts, Recommendation, TrainingMethod
+from ladder.evidence import (
+    Ablation,
+    Asked,
+    Assessment,
+    Attempt,
+    ContextCosts,
+    CostBasis,
+    Misses,
+    Recommendation,
+    TrainingMethod,
+)
+from ladder.report.brief import as_brief
+from ladder.report.effort import kept_words
 from ladder.report.headline import NextCheck, answer_words, facts, steps, verdict_words
 from ladder.report.markdown import as_markdown
 from ladder.report.page import as_page, policy
 from ladder.report.reading import read_assessment
 from ladder.report.samples import Answer, Row, Samples, shown
+from ladder.report.why_pictures import CHANGED
 from ladder.wording import harmless
 
 OLDER = Path(__file__).with_name("older")
@@ -104,7 +117,9 @@ def test_the_first_screen_says_question_answer_certainty_cost_saving_and_next_ch
     for words in (
         "Sort the mail.", "Do we need to fine-tune?", "Train: preference.",
         "lora (best lora), confirmed on 150 held-out test examples", "0.84 (0.79–0.89)",
-        "the gate asks for 0.8", "4.21 USD", "at 100,000 requests", "0.0421 USD",
+        "held-out test set, n = 150: confirmed; eval set, n = 200: 0.85 (0.80–0.90)",
+        "the gate asks for 0.8", "4.21 USD", "at 100,000 requests: 100 × 0.0421 USD per 1,000",
+        "0.0421 USD",
         "built once for 0.2500 USD", "12 % of tokens", "140,000 instead of 160,000 or more",
         "not trained: distill", "2027-02-27", "and every 91 days",
     ):  # fmt: skip
@@ -203,6 +218,10 @@ def test_the_few_words_for_each_kind_of_answer() -> None:
     base = assessment()
     judged = control().but(judged="nearest example")
     assert verdict_words(base) == "lora passes"
+    unsure = base.but(recommendation=base.recommendation.but(confirmed_verdict="undecided"))
+    assert verdict_words(unsure) == (
+        "lora passes, but the held-out test set neither confirms nor refutes it"
+    )
     assert verdict_words(none_passed(withheld=True)) == "No verdict"
     assert verdict_words(none_passed(advice="stronger base")) == "Nothing here passes"
     assert answer_words(none_passed(advice="stronger base")).startswith("No rung passes this gate")
@@ -228,10 +247,19 @@ def test_the_ladder_shows_where_the_climb_stopped_and_why() -> None:
     assert drawn["distill"].note == "not needed: lora passes"
     left = none_passed(advice="climb on", not_measured=("distill",))
     assert [step.note for step in steps(left)][-1] == "left out by `rungs:` or --until"
-    long = Attempt(rung="prompt", status="skipped", reason="word " * 100)
-    note = next(step.note for step in steps(assessment(attempts=(long,))) if step.name == "prompt")
-    assert len(note) <= 91
-    assert note.endswith("word…")
+    assert drawn["lora"].of == "eval set, n = 200"
+
+
+def test_a_step_shows_its_whole_reason_and_of_an_endless_one_where_the_whole_stands() -> None:
+    whole = "The reason of a rung in as many words as a diagnosis takes. " * 5
+    for reason, more in ((whole.strip(), False), ("word " * 100, True)):
+        found = assessment(attempts=(Attempt(rung="prompt", status="skipped", reason=reason),))
+        step = next(step for step in steps(found) if step.name == "prompt")
+        assert step.more is more
+        assert step.note == reason if not more else step.note.endswith("word …")
+        climb = as_page(found).html.split('<ol class="ladder">')[1].split("</ol>")[0]
+        assert ('<a href="#rungs">the whole</a>' in climb) is more
+        assert step.note in Seen(climb).shown()
 
 
 def test_what_a_run_has_not_measured_has_no_section() -> None:
@@ -257,3 +285,54 @@ def test_the_curve_of_context_is_drawn_where_it_was_measured() -> None:
     page = as_page(assessment(attempts=(attempt("rag", "fail", context=costs),))).html
     assert "Score over texts in context; filled: 1, the fewest that do as well as any" in page
     assert "texts in context</text>" in page
+
+
+MACHINE = CostBasis(kind="machine", usd_per_hour=0.2, machines=2, requests_per_month=100_000)
+
+
+def test_a_month_is_said_as_the_sum_that_it_is() -> None:
+    base = full_assessment()
+    measured = base.attempts[-1].measurement
+    assert measured is not None
+    rented = base.attempts[-1].but(measurement=measured.but(cost_basis=MACHINE))
+    known = {fact.name: fact.note for fact in facts(base.but(attempts=(rented,)), None)}
+    assert known["A month"] == "at 100,000 requests: 2 machines × 730 h × 0.2 USD an hour"
+
+
+def test_the_wrong_answers_of_a_rung_that_passed_are_named_and_linked() -> None:
+    signs = {"not retrieved": ("row-7", "row-8"), "none": ("row-9",)}
+    seen = Misses(count=3, of=200, signs=signs)
+    found = full_assessment()
+    found = found.but(attempts=(*found.attempts[:-1], found.attempts[-1].but(misses=seen)))
+    said = (
+        "3 of its 200 eval answers are wrong (a score below 0.5), not diagnosed since it passed. "
+        "What is seen without asking more, a sign and no proven cause:"
+    )
+    assert f"{said}\n\n- not retrieved: 2, no document that the row names" in as_markdown(found)
+    page = as_page(found, SAMPLES, NEXT).html
+    section = page.split('<section aria-labelledby="diagnosis">')[1].split("</section>")[0]
+    assert said in Seen(f"<section>{section}</section>").shown()
+    assert "#samples/rung=lora&amp;verdict=wrong&amp;cause=" in section
+    assert "cause=sign%3A+not+retrieved" in section
+    assert said.partition(". ")[0] in as_brief(found, None)
+
+
+def test_the_ablations_are_explained_where_they_stand() -> None:
+    assert set(CHANGED) == set(get_args(Ablation))
+    assert "| oracle | with the right document alone in context |" in as_markdown(full_assessment())
+
+
+def test_answers_kept_from_earlier_runs_are_told_with_what_they_took_there() -> None:
+    base = assessment()
+    needed = {"race": Asked(calls=9, seconds=90), "training": Asked(seconds=7, tokens=5)}
+
+    def kept(asked: Asked | None) -> str:
+        return kept_words(base.effort.but(by_purpose=needed, asked=asked))
+
+    before = "answers kept from earlier runs, where the models took"
+    assert kept(Asked()) == f" (all {before} 90 s)"
+    assert kept(Asked(calls=4, seconds=30)) == f" (5 of 9 {before} 60 s)"
+    assert kept(Asked(calls=9, seconds=90)) == kept(None) == ""
+    told = base.but(effort=base.effort.but(by_purpose=needed, asked=Asked()))
+    assert f"321 s (all {before} 90 s)" in as_markdown(told)
+    assert f"321 s (all {before} 90 s)" in as_page(told).html

@@ -38,7 +38,7 @@
   }
   const sorted = (names) => [["", "all"], ...[...names].sort().map((name) => [name, name])];
   const [byKind, kindBox] = choice("kind", "Kind of row", sorted(kinds));
-  const [byCause, causeBox] = choice("cause", "Cause", sorted(causes));
+  const [byCause, causeBox] = choice("cause", "Cause or sign", sorted(causes));
   const status = make("p", { role: "status" });
   const filters = make("form", { class: "filters", role: "search", "aria-label": "Samples" },
     make("div", { class: "text" }, make("label", { for: "by-text" }, "Search"), search),
@@ -167,7 +167,7 @@
     if (answer[2]) made.append(make("p", { class: "quiet", dir: "auto" }, answer[2]));
     if (whole(answer[0])) made.append(...long(answer[0], word === "wrong" ? targets : null));
     else if (!answer[2]) made.append(make("p", { class: "quiet" }, "an empty answer"));
-    if (answer[3]) made.append(make("p", { class: "quiet" }, `cause: ${answer[3]}`));
+    if (answer[3]) made.append(make("p", { class: "quiet" }, answer[3].startsWith("sign: ") ? answer[3] : `cause: ${answer[3]}`));
     if (answer[4].length) {
       const box = make("details", answer[4].length <= 2 ? { open: "" } : {}, make("summary", {}, `retrieved: ${answer[4].length}`));
       for (const place of answer[4]) {
