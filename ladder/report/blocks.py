@@ -34,12 +34,12 @@ class Example:
 
 @dataclass(frozen=True)
 class Missed:
-    """Words for the wrong answers of a rung: on a page that shows them, a link."""
+    """Words for wrong answers of a rung: on a page that shows them, a link."""
 
     text: str
     rung: str
     cause: str = ""
-    """As the examples name it; empty: any."""
+    """The cause, or the sign, that they have in common; empty: all that are wrong."""
 
 
 Part = str | Strong | Code | Example | Missed
@@ -95,6 +95,8 @@ class Figure:
     table: Table
     file: str = ""
     """Name of the picture beside a Markdown file; empty: it stands on the page alone."""
+    explains: bool = False
+    """The table says more than the picture: it is open on the page, and written in Markdown too."""
 
 
 @dataclass(frozen=True)

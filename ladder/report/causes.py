@@ -80,8 +80,11 @@ def miss_blocks(attempt: Attempt) -> Iterator[Block]:
         if attempt.measurement.score.mean < 1:
             yield say((Missed("Its misses", attempt.rung), " are not diagnosed: it passed."))
         return
-    rest = ". What is seen without asking more, a sign and no proven cause:" if found.count else "."
-    yield say((Missed(miss_words(found), attempt.rung), f"{_undiagnosed(attempt)}{rest}"))
+    which, told = Missed(miss_words(found), attempt.rung), _undiagnosed(attempt)
+    if set(found.signs) <= {"none"}:
+        yield say((which, told, *_examples(found.signs.get("none", ())), "."))
+        return
+    yield say((which, f"{told}. What is seen without asking more, a sign and no proven cause:"))
     yield Bullets(tuple(_sign(attempt, sign, ids) for sign, ids in found.signs.items()))
 
 
@@ -129,7 +132,12 @@ def _cause(attempt: Attempt, cause: Cause) -> Said:
         r = cause.recoverable
         would = f" Had they been right: {r.mean:.2f} ({r.low:.2f}–{r.high:.2f})."
     said = f": {cause_sentence(attempt, cause)}"
-    return (Strong(cause.name), said, *_examples(cause.sample_ids), f".{would}")
+    return (
+        Missed(cause.name, attempt.rung, cause.name),
+        said,
+        *_examples(cause.sample_ids),
+        f".{would}",
+    )
 
 
 def _ablation_blocks(attempt: Attempt, diagnosis: Diagnosis) -> Iterator[Block]:
@@ -139,9 +147,7 @@ def _ablation_blocks(attempt: Attempt, diagnosis: Diagnosis) -> Iterator[Block]:
     took = f"{asked.calls:,} calls, {asked.tokens:,} tokens, {asked.seconds:.0f} s of the model"
     took = f"That took {took}." if asked.calls else "That took no call in this run."
     yield say(f"The same {_looked_at(diagnosis)} rows with one thing changed. {took}")
-    figure = ablations_figure(attempt, diagnosis)
-    yield figure.table
-    yield figure
+    yield ablations_figure(attempt, diagnosis)
 
 
 def _looked_at(diagnosis: Diagnosis) -> int:
@@ -185,7 +191,7 @@ SIGNS: dict[Sign, str] = {
     "not in the index": "no document that the row names is in the index",
     "not retrieved": "no document that the row names was in context",
     "wrong beside its document": "a document that the row names was in context",
-    "none": "nothing of this kind is seen",
+    "none": "none of these is seen",
 }
 LIMIT_OF: dict[CauseName, str] = {"cost": "max_cost_usd_per_1k", "latency": "max_p95_ms"}
 

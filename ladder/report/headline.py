@@ -196,12 +196,9 @@ def steps(a: Assessment) -> Iterator[Step]:
         word = "passes" if found.control else "reference"
         of = _eval_set(line.score)
         yield Step("control", state, word, span(line.score), line.name, found.control, of)
-    for attempt in a.attempts:
-        yield _step(attempt, a.attempts, attempt.rung == found.rung)
-    climbed = {attempt.rung for attempt in a.attempts}
-    for rung in RUNGS:
-        if rung not in climbed:
-            yield Step(rung, "left", "not climbed", "", _why_left(a, rung))
+    made = {x.rung: _step(x, a.attempts, x.rung == found.rung) for x in a.attempts}
+    for rung in (*RUNGS, *(rung for rung in made if rung not in RUNGS)):
+        yield made.get(rung) or Step(rung, "left", "not climbed", "", _why_left(a, rung))
 
 
 def _step(attempt: Attempt, attempts: Sequence[Attempt], chosen: bool) -> Step:

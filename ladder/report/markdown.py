@@ -66,7 +66,8 @@ def _written(block: Block) -> str:
     if isinstance(block, Table):
         return _table(block)
     if isinstance(block, Figure):
-        return f"![{block.caption}]({block.file})" if block.file else ""
+        table = _table(block.table) if block.explains else ""
+        return f"![{block.caption}]({block.file})" if block.file else table
     return _folded(block)
 
 
@@ -96,5 +97,5 @@ def _part(part: Part) -> str:
     if isinstance(part, Example):
         return part.id
     if isinstance(part, Missed):
-        return part.text
+        return f"**{part.text}**" if part.cause else part.text
     return code(part.text) if isinstance(part, Code) else part

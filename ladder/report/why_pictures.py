@@ -53,6 +53,7 @@ def ablations_figure(attempt: Attempt, found: Diagnosis) -> Figure:
         "Score of the same rows with one thing changed, beside the rung as it was measured",
         lambda width: intervals_svg(bars, rules, width),
         tabled(("ablation", "what is changed", "score", "n"), *rows),
+        explains=True,
     )
 
 

@@ -308,12 +308,12 @@ def test_the_wrong_answers_of_a_rung_that_passed_are_named_and_linked() -> None:
         "3 of its 200 eval answers are wrong (a score below 0.5), not diagnosed since it passed. "
         "What is seen without asking more, a sign and no proven cause:"
     )
-    assert f"{said}\n\n- not retrieved: 2, no document that the row names" in as_markdown(found)
+    assert f"{said}\n\n- **not retrieved**: 2, no document that the row names" in as_markdown(found)
     page = as_page(found, SAMPLES, NEXT).html
     section = page.split('<section aria-labelledby="diagnosis">')[1].split("</section>")[0]
     assert said in Seen(f"<section>{section}</section>").shown()
-    assert "#samples/rung=lora&amp;verdict=wrong&amp;cause=" in section
-    assert "cause=sign%3A+not+retrieved" in section
+    assert "#samples/rung=lora&amp;verdict=wrong" in section
+    assert "#samples/rung=lora&amp;cause=sign%3A+not+retrieved" in section
     assert said.partition(". ")[0] in as_brief(found, None)
 
 

@@ -210,6 +210,11 @@ def test_the_filters_and_the_address_say_the_same(opened: Any, tmp_path: Path) -
     linked = opened(path)
     linked.locator("a", has_text="q-0").first.click()
     assert selected(linked) == "q-0"
+    linked.locator("#diagnosis ~ ul a", has_text="knowledge").click()
+    assert linked.locator("[role=status]").inner_text() == "1 of 30 samples"
+    linked.locator("a", has_text="Its misses").click()
+    assert linked.locator("[role=status]").inner_text() == "0 of 30 samples"
+    assert linked.locator("#by-rung").input_value() == "lora"
 
 
 def test_without_scripts_the_first_samples_are_a_table(opened: Any, tmp_path: Path) -> None:
