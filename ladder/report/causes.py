@@ -82,7 +82,7 @@ def miss_blocks(attempt: Attempt) -> Iterator[Block]:
         return
     which, told = Missed(miss_words(found), attempt.rung), _undiagnosed(attempt)
     if set(found.signs) <= {"none"}:
-        yield say((which, told, *_examples(found.signs.get("none", ())), "."))
+        yield say((which, told, *_first(found.signs.get("none", ())), "."))
         return
     yield say((which, f"{told}. What is seen without asking more, a sign and no proven cause:"))
     yield Bullets(tuple(_sign(attempt, sign, ids) for sign, ids in found.signs.items()))
@@ -115,6 +115,15 @@ def _sign(attempt: Attempt, sign: Sign, ids: tuple[str, ...]) -> Said:
 def sign_of(sign: Sign) -> str:
     """Return a sign as an example has it in the place of its cause."""
     return f"sign: {sign}"
+
+
+def _first(ids: tuple[str, ...]) -> Iterator[Part]:
+    """Yield the first of these examples, and how many more there are."""
+    for number, sample in enumerate(ids[:NAMED]):
+        yield ", " if number else ": "
+        yield Example(sample)
+    if len(ids) > NAMED:
+        yield f" and {len(ids) - NAMED:,} more"
 
 
 def _examples(ids: tuple[str, ...]) -> Iterator[Part]:

@@ -315,6 +315,10 @@ def test_the_wrong_answers_of_a_rung_that_passed_are_named_and_linked() -> None:
     assert "#samples/rung=lora&amp;verdict=wrong" in section
     assert "#samples/rung=lora&amp;cause=sign%3A+not+retrieved" in section
     assert said.partition(". ")[0] in as_brief(found, None)
+    plain = Misses(count=4, of=200, signs={"none": ("row-1", "row-2", "row-3", "row-4")})
+    lora = found.attempts[-1].but(misses=plain)
+    shown_once = "not diagnosed since it passed: row-1, row-2, row-3 and 1 more."
+    assert shown_once in as_markdown(found.but(attempts=(lora,)))
 
 
 def test_the_ablations_are_explained_where_they_stand() -> None:
