@@ -73,11 +73,9 @@ def cause_blocks(attempt: Attempt) -> Iterator[Block]:
 
 def miss_blocks(attempt: Attempt) -> Iterator[Block]:
     """Say which answers of a rung were wrong all the same, where nothing asked for their causes."""
-    if attempt.measurement is None or (attempt.diagnosis and attempt.diagnosis.ablations):
-        return
-    found = attempt.misses
-    if found is None:  # in files written before they were counted
-        if attempt.measurement.score.mean < 1:
+    m, found = attempt.measurement, attempt.misses
+    if found is None:  # it was diagnosed, or the file was written before they were counted
+        if m and m.score.mean < 1 and attempt.diagnosis is None and attempt.status == "passed":
             yield say((Missed("Its misses", attempt.rung), " are not diagnosed: it passed."))
         return
     which, told = Missed(miss_words(found), attempt.rung), _undiagnosed(attempt)
@@ -114,7 +112,7 @@ def _sign(attempt: Attempt, sign: Sign, ids: tuple[str, ...]) -> Said:
 
 def sign_of(sign: Sign) -> str:
     """Return a sign as an example has it in the place of its cause."""
-    return f"sign: {sign}"
+    return "sign: none, not diagnosed" if sign == "none" else f"sign: {sign}"
 
 
 def _first(ids: tuple[str, ...]) -> Iterator[Part]:
