@@ -297,7 +297,6 @@ def _coloured(body: str) -> str:
     return re.sub(names, lambda found: f"var({STYLED[found[0]]}, {found[0]})", body)
 
 
-@lru_cache(maxsize=2)
 def costs_svg(found: Economics, width: float = WIDE) -> str:
     """Draw USD a month over requests a month, one line a rung, break-evens marked.
 
@@ -308,6 +307,11 @@ def costs_svg(found: Economics, width: float = WIDE) -> str:
         found: at least one bill.
         width: in inches.
     """
+    return _costs_svg(found, width)
+
+
+@lru_cache(maxsize=2)  # a width that is left out would be another key than the same one given
+def _costs_svg(found: Economics, width: float) -> str:
     columns = 2 if width > NARROW else 1
     figure, axes = _figure((width, 3.3 + 0.2 * math.ceil(len(found.bills) / columns)))
     from matplotlib.ticker import EngFormatter, FuncFormatter

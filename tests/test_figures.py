@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ElementTree
 from economy.billed import ATTEMPTS, TASK
 
 from ladder.economy.bills import economics
-from ladder.figures import costs_svg, loss_svg
+from ladder.figures import WIDE, _costs_svg, costs_svg, loss_svg
 
 
 def test_the_picture_shows_every_rung_and_is_the_same_twice():
@@ -15,7 +15,8 @@ def test_the_picture_shows_every_rung_and_is_the_same_twice():
     failed = found.bills[0].model_copy(update={"passed": False})
     found = found.model_copy(update={"bills": (failed, found.bills[1])})
     picture = costs_svg(found)
-    costs_svg.cache_clear()
+    assert costs_svg(found.model_copy(deep=True), WIDE) is picture, "drawn once for file and page"
+    _costs_svg.cache_clear()
     assert picture == costs_svg(found)
     ElementTree.fromstring(picture)
     for words in ("prompt, does not pass", "lora", "your volume", "requests a month"):
