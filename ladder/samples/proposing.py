@@ -209,6 +209,8 @@ def goal_for(form: Form, asked: str, target: str, fields: Sequence[str], reads: 
     if form.type == "label" and not target and 1 < len(form.labels) <= FEW_LABELS:
         labels = sorted(harmless(label) for label in form.labels)
         return f"Tell which the {asked or 'text'} is: {', '.join(labels[:-1])} or {labels[-1]}."
+    if form.type == "label" and reads:
+        return f"Name the {target or 'label'} that the documents say for the {asked or 'text'}."
     if form.type == "label":
         return f"Name the {target or 'label'}{of or ' of the text'}."
     if form.type == "number":
