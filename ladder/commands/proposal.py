@@ -30,7 +30,7 @@ from ladder.samples.columns import column_lines
 from ladder.samples.data import Data
 from ladder.samples.describe import describe_data, example_line, headline, odd_targets
 from ladder.samples.formats import Findings, raw_rows, whole_text
-from ladder.samples.layouts import OWN, shared_system
+from ladder.samples.layouts import OWN, shared_instruction, shared_system
 from ladder.samples.loading import load_data
 from ladder.samples.proposing import (
     ANSWER_TYPES,
@@ -411,10 +411,11 @@ def _labels_to_list(form: Form, learnt: Sequence[Sample]) -> list[str]:
 
 
 def _goal(look: Look, form: Form, samples: Sequence[Sample]) -> str:
-    """Propose a goal: the system turn that all chats begin with, or what the columns say."""
+    """Propose a goal: the system turn or instruction of all rows, or what the columns say."""
     rows = [row for role, rows in look.numbered.items() if role != "documents" for _, row in rows]
     layout = look.chosen.layout
-    said = shared_system((layout, row) for row in rows) if len(rows) > 1 else ""
+    of_rows = [(layout, row) for row in rows] if len(rows) > 1 else []
+    said = shared_system(of_rows) or shared_instruction(of_rows)
     if not fault_of_goal(said):
         return harmless(said)
     fields = fields_of([sample.target for sample in samples]) if form.type == "json" else ()

@@ -71,6 +71,8 @@ SPAN = {"text", "answer_start"}
 """What SQuAD writes of an answer."""
 CONTEXT = "context"
 """SQuAD's passage that holds the answer: it stands before the question."""
+INSTRUCTION = "instruction"
+"""Alpaca's and Dolly's column of what is to be done."""
 CHATS = ("messages", "conversations", "conversation")
 OWN = Layout("input and target", ("input",), ("target", "targets"))
 """The columns that the task file names, or `input` and `target`: nothing to translate."""
@@ -78,8 +80,8 @@ LABELS = ("label_text", "label", "labels")
 """The name of a label first, where its number stands beside it."""
 LAYOUTS = (
     *(Layout("chat" if name == "messages" else "ShareGPT", (name,)) for name in CHATS),
-    Layout("Alpaca", ("instruction",), ("output",), ("input",)),
-    Layout("Dolly", ("instruction",), ("response",), ("context", "input")),
+    Layout("Alpaca", (INSTRUCTION,), ("output",), ("input",)),
+    Layout("Dolly", (INSTRUCTION,), ("response",), ("context", "input")),
     Layout("question and answer", ("question",), ("answers", "answer", "response"), (CONTEXT,)),
     Layout("prompt and completion", ("prompt",), ("completion", "response")),
     Layout("text and label", ("text",), LABELS),
@@ -133,6 +135,15 @@ def shared_system(numbered: Iterable[tuple[Layout, Row]]) -> str:
     It says nothing of a single row, and would make the rows alike: the instruction is the goal's.
     """
     found = {_system_of(row.get(layout.needs[0])) for layout, row in numbered if layout.is_chat}
+    return found.pop() if len(found) == 1 else ""
+
+
+def shared_instruction(numbered: Iterable[tuple[Layout, Row]]) -> str:
+    """Return the instruction that every row of a task has; empty where they differ."""
+    found = {
+        text_of(row.get(INSTRUCTION)) if layout.needs == (INSTRUCTION,) else ""
+        for layout, row in numbered
+    }
     return found.pop() if len(found) == 1 else ""
 
 

@@ -208,6 +208,8 @@ def goal_for(form: Form, asked: str, target: str, fields: Sequence[str], reads: 
     of = f" of the {asked}" if asked else ""
     if form.type == "label" and not target and 1 < len(form.labels) <= FEW_LABELS:
         labels = sorted(harmless(label) for label in form.labels)
+        if asked in ASKING:
+            return f"Do what the {asked} asks: answer {', '.join(labels[:-1])} or {labels[-1]}."
         return f"Tell which the {asked or 'text'} is: {', '.join(labels[:-1])} or {labels[-1]}."
     if form.type == "label" and reads:
         return f"Name the {target or 'label'} that the documents say for the {asked or 'text'}."

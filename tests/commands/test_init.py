@@ -441,6 +441,16 @@ def test_a_file_of_documents_with_columns_of_its_own(tmp_path: Path) -> None:
     assert read.documents[0].title == "A page"
 
 
+def test_the_instruction_of_all_rows_is_the_goal(tmp_path: Path) -> None:
+    rows = [{"instruction": "Sort the mail.", "input": a, "output": b} for a, b in PAIRS]
+    task, _ = made(tmp_path, TAKES, written(tmp_path, "rows.jsonl", in_lines(rows)))
+    assert task.goal == "Sort the mail."
+    (tmp_path / "given/rows.jsonl").unlink()
+    rows[0]["instruction"] = "Where does the mail go?"
+    task, _ = made(tmp_path / "two", TAKES, written(tmp_path, "rows.jsonl", in_lines(rows)))
+    assert task.goal == "Do what the instruction asks: answer delivery, invoice or refund."
+
+
 def test_the_system_turn_of_all_chats_is_the_goal(tmp_path: Path) -> None:
     system = 'You route letters.\nAnswer with one word: "refund", …'
     rows = [{"messages": chat(a, b, system)} for a, b in PAIRS]

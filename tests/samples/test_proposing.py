@@ -100,6 +100,8 @@ def test_a_goal_names_what_is_known() -> None:
     assert goal_for(few, "", "", (), reads=False) == "Tell which the text is: no or yes."
     assert goal_for(many, "mail", "", (), reads=False) == "Name the label of the mail."
     assert goal_for(many, "mail", "team", (), reads=False) == "Name the team of the mail."
+    told = "Do what the instruction asks: answer no or yes."
+    assert goal_for(few, "instruction", "", (), reads=False) == told
     looked_up = "Name the team that the documents say for the mail."
     assert goal_for(many, "mail", "team", (), reads=True) == looked_up
 
