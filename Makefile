@@ -44,6 +44,9 @@ schema: .venv/train  ## Write the JSON Schema of assessment.json anew.
 golden: .venv/dev  ## Write the report that the tests compare with anew.
 	PYTHONPATH=tests .venv/bin/python -m report.golden
 
+examples: .venv/train  ## Run the examples, and write what they print into their pages (half an hour).
+	.venv/bin/python benchmarks/record_examples.py
+
 clean:  ## Remove .venv and the caches of the tools; runs/ stays.
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
@@ -62,4 +65,4 @@ clean:  ## Remove .venv and the caches of the tools; runs/ stays.
 	$(PIP) -c constraints.txt -e '.[dev]'
 	@touch $@
 
-.PHONY: help assess test slow long check fix figures schema golden clean
+.PHONY: help assess test slow long check fix figures schema golden examples clean
