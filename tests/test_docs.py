@@ -34,11 +34,14 @@ DOCS = sorted((ROOT / "docs").glob("*.md"))
 RUNBOOKS = sorted((ROOT / "runbooks").glob("*.md"))
 PAGES = (
     README, ROOT / "CONTRIBUTING.md", *DOCS, *RUNBOOKS,
-    *(ROOT / folder / "README.md" for folder in ("benchmarks", "evalsets", "recipes")),
+    *(ROOT / folder / "README.md" for folder in ("benchmarks", "evalsets", "recipes", "examples")),
+    *sorted((ROOT / "examples").glob("*/README.md")),
 )  # fmt: skip
 SETTING_UP = ("pip ", "make ")
 """They fetch packages or run everything, so they are compared with what they name instead."""
-RUN_BELOW = {"README.md", "trust.md", "training.md", "artefacts.md", "drift.md"}
+RUN_BELOW = {
+    "README.md", "trust.md", "training.md", "artefacts.md", "drift.md", "quickstart.md",
+}  # fmt: skip
 """Pages of README and docs whose bash blocks a test runs, here or (drift) in `lifecycle`."""
 ORDER = [
     "Install", "Quickstart", "Your task", "How it decides", "Verbs", "Results", "Limits", "More",
@@ -54,16 +57,18 @@ def bash_lines(path: Path) -> list[str]:
     return "\n".join(BASH.findall(path.read_text())).splitlines()
 
 
-def run_pages(pages: Sequence[Path], folder: Path) -> subprocess.CompletedProcess[str]:
+def run_pages(
+    pages: Sequence[Path], folder: Path, timeout: int = 3000
+) -> subprocess.CompletedProcess[str]:
     """Run the bash blocks of pages in order, in one shell, on a copy of what they may touch."""
     lines = [line for page in pages for line in bash_lines(page)]
     script = ["set -euo pipefail", *(line for line in lines if not line.startswith(SETTING_UP))]
-    for name in ("evalsets", "recipes"):
+    for name in ("evalsets", "recipes", "examples"):
         (folder / name).symlink_to(ROOT / name)
     bin_folder = str(Path(sys.executable).parent)
     return subprocess.run(
         ["bash", "-c", "\n".join(script)],
-        cwd=folder, capture_output=True, text=True, timeout=3000, check=False,
+        cwd=folder, capture_output=True, text=True, timeout=timeout, check=False,
         env={**os.environ, "PATH": f"{bin_folder}:{os.environ['PATH']}"},
     )  # fmt: skip
 
@@ -91,6 +96,26 @@ def test_the_commands_of_the_runbooks_run(tmp_path, smollm):
     """In one folder, in the order of a first assessment and its revalidation."""
     pages = [ROOT / "runbooks" / name for name in ("assess.md", "revalidate.md")]
     assert_ran(run_pages(pages, tmp_path))
+
+
+@pytest.mark.long
+def test_the_commands_of_the_first_hour_run(tmp_path, smollm):
+    done = run_pages([ROOT / "docs/quickstart.md"], tmp_path)
+    assert_ran(done)
+    assert re.findall(r"^Answer: (\w+)", done.stdout, re.MULTILINE) == ["rag", "prompt", "prompt"]
+
+
+@pytest.mark.long
+def test_the_commands_of_the_workshop_run(tmp_path, smollm):
+    """Its evening too: r3 and r4 are trained, which takes hours on a busy machine."""
+    done = run_pages([ROOT / "runbooks/workshop.md"], tmp_path, timeout=6 * 3600)
+    assert_ran(done)
+    rungs = re.findall(r"^Answer: (\w+)", done.stdout, re.MULTILINE)
+    assert rungs[:6] == ["prompt", "rag", "lora", "distill", "prompt", "rag"]
+    shown = re.findall(
+        r"^ *Answer: (\w+)", (ROOT / "runbooks/workshop.md").read_text(), re.MULTILINE
+    )
+    assert shown == ["prompt", "rag", "lora"]
 
 
 @pytest.mark.long
