@@ -249,35 +249,46 @@ def assess(  # noqa: PLR0913 - each is an option of the command line
     """Climb until a rung passes; leave a recommendation and a revalidation plan."""
     from ladder.files import whole_path
     from ladder.report.events import answered, watching
-    from ladder.task import load_task
-
-    def loaded(consent: Granted) -> Task:
-        found = load_task(task, data, consent)
-        _refuse_strange_rung(until, found.rungs)
-        if anyway or until is not None:
-            found = found.with_gate(when_control_passes="climb")
-        if report_to:
-            found = found.reporting_to([name for one in report_to for name in one.split(",")])
-        return found
 
     if dry_run and json:
         raise typer.BadParameter("the forecast is a table: leave --json out", param_hint="--json")
     if dry_run:
-        _forecast(loaded("nothing"), whole_path(runs), until)
+        loaded = _to_climb(task, data, until, "nothing", anyway, report_to)
+        _forecast(loaded, whole_path(runs), until)
         return
     with watching(json) as watch:
         from ladder.commands.assess import assess as climb
         from ladder.report.terminal import show
 
-        wanted = loaded(_granted(allow_code))
-        watch.say(f"{wanted.name} · {wanted.models.base}")
+        loaded = _to_climb(task, data, until, _granted(allow_code), anyway, report_to)
+        watch.say(f"{loaded.name} · {loaded.models.base}")
         found, folder = climb(
-            wanted, whole_path(runs), watch, until=until, every=every, forecast=watch.looks_ahead
+            loaded, whole_path(runs), watch, until=until, every=every, forecast=watch.looks_ahead
         )
         code = _exit_code(found.recommendation)
         answered(watch, code, folder, lambda: found.model_dump(mode="json"))
     show(found, folder, watch.console)
     raise typer.Exit(code)
+
+
+def _to_climb(
+    path: Path,
+    data: Path | None,
+    until: str | None,
+    granted: Granted,
+    anyway: bool,
+    report_to: list[str] | None,
+) -> Task:
+    """Read a task, changed as the command line says."""
+    from ladder.task import load_task
+
+    task = load_task(path, data, granted)
+    _refuse_strange_rung(until, task.rungs)
+    if anyway or until is not None:
+        task = task.with_gate(when_control_passes="climb")
+    if report_to:
+        task = task.reporting_to([name for one in report_to for name in one.split(",")])
+    return task
 
 
 def _forecast(task: Task, runs: Path, until: str | None) -> None:
