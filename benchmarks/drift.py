@@ -28,7 +28,7 @@ from scipy.stats import binomtest
 
 from ladder.engines import model_folder
 from ladder.engines.embedding import embed, open_embedder
-from ladder.lifecycle.promise import BUDGET, LIFE_DAYS, spent_by_look
+from ladder.lifecycle.alpha_spending import BUDGET, LIFE_DAYS, error_of_look
 from ladder.lifecycle.shift import TESTS, Side, shifts
 from ladder.training.trainer import INSTALLED_EMBEDDING
 
@@ -158,7 +158,7 @@ def two_years(whole: Side, plans: int) -> None:
         any_alarm = False
         for week, rows in enumerate(np.array_split(recent, weeks), start=1):
             today = created + timedelta(days=WEEK * week)
-            spent.append((today, spent_by_look(created, today, spent)))
+            spent.append((today, error_of_look(created, today, spent)))
             found = shifts(reference, part(whole, rows), error=spent[-1][1], seed=week)
             any_alarm |= any(each.alarms for each in found)
         alarmed += any_alarm

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from ladder.lifecycle.alpha_spending import BUDGET, LIFE_DAYS
 from ladder.lifecycle.drift import Drift
-from ladder.lifecycle.promise import BUDGET, LIFE_DAYS
 from ladder.wording import harmless
 
 MOST_OF_INPUT = 160
 WORDS: Mapping[str, str] = {
-    "meaning": "the inputs mean something else",
+    "embedding": "the inputs mean something else",
     "classifier": "a classifier tells recent inputs from certified ones",
     "length": "inputs have another length",
     "vocabulary": "inputs use words that were not there",
@@ -24,8 +24,8 @@ def lines(found: Drift) -> Iterator[str]:
     look = found.look
     yield f"{look.rows:,} recent rows beside {look.reference_rows:,} certified ones"
     for shift in look.shifts:
-        size = f"effect {shift.effect:.3f} (from {shift.least:g})"
-        line = f"{_mark(shift.alarms)} {shift.name:11} {size:26} p {shift.p_holm:.5f}"
+        size = f"effect {shift.effect:.3f} (alarm from {shift.least:g})"
+        line = f"{_mark(shift.alarms)} {shift.name:11} {size:32} p {shift.p_holm:.5f}"
         yield f"{line}  {WORDS[shift.name]}" if shift.alarms else line
     if look.embedder is None:
         yield "meaning and classifier are left out: no embedding model (models.embedding)"
@@ -33,9 +33,9 @@ def lines(found: Drift) -> Iterator[str]:
         yield "the plan's error budget is spent: certify the answer anew"
     if look.score is not None:
         watched = look.score
-        against = f"evidence of less {watched.evidence:.1f} (from {1 / BUDGET:g})"
-        rows = f"{watched.mean:.3f} on {watched.n:,} labelled rows, limit {watched.limit:g}"
-        yield f"{_mark(watched.alarms)} {'score':11} {rows}; {against}"
+        rows = f"{watched.mean:.3f} on {watched.n:,} labelled rows"
+        against = f"e-value {watched.e_value:.1f} against {watched.limit:g} or more"
+        yield f"{_mark(watched.alarms)} {'score':11} {rows}; {against} (alarm from {1 / BUDGET:g})"
     if found.unscored:
         yield f"{found.unscored:,} labelled rows have no score: their answers failed"
     if look.alarms and found.newest:

@@ -25,8 +25,8 @@ class ScoreWatch(Record):
     n: int
     limit: float
     """The gate's."""
-    evidence: float
-    """Wealth of a bettor on "below the limit" (`gate.monitor`)."""
+    e_value: float
+    """Against a mean of the limit or more (`gate.e_values`)."""
     alarms: bool
 
 
@@ -43,7 +43,7 @@ class DriftLook(Record):
     rows: int
     reference_rows: int
     error: float
-    """What this look spends of the plan's error budget (`lifecycle.promise`)."""
+    """What this look spends of the plan's error budget (`lifecycle.alpha_spending`)."""
     shifts: tuple[Shift, ...]
     scores: dict[str, float] = {}
     """Digest of a labelled row -> its score, of rows that no look before has scored."""

@@ -16,10 +16,10 @@ from ladder.engines.embedding import embed, open_embedder
 from ladder.errors import DataError, Problem, StateError, TaskError
 from ladder.evidence import DriftLook, RevalidationPlan, ScoreWatch, Shift
 from ladder.files import append_line, digest_of, folder_digests, private_folder, read_text
-from ladder.gate.monitor import evidence_below
+from ladder.gate.e_values import e_value_below
 from ladder.inference.answer import answer
+from ladder.lifecycle.alpha_spending import BUDGET, error_of_look
 from ladder.lifecycle.plan import day_of, load_plan, task_of, with_secrets
-from ladder.lifecycle.promise import BUDGET, spent_by_look
 from ladder.lifecycle.shift import Side, newness, shifts
 from ladder.models.cache import Cache
 from ladder.progress import Watch
@@ -93,7 +93,7 @@ def look_for_drift(
     finally:
         cache.close()
     today = datetime.now(UTC)
-    spends = spent_by_look(day_of(plan.created), today.date(), _spent(before))
+    spends = error_of_look(day_of(plan.created), today.date(), _spent(before))
     found = shifts(*sides, error=spends) if spends else []
     every = [*(score for look in before for score in look.scores.values()), *scores.values()]
     look = DriftLook(
@@ -226,13 +226,13 @@ def _watched(plan: RevalidationPlan, scores: Sequence[float]) -> ScoreWatch | No
     limit = plan.gate.get("min_score")
     if not scores or not isinstance(limit, int | float):
         return None
-    evidence = evidence_below(scores, float(limit))
+    e_value = e_value_below(scores, float(limit))
     return ScoreWatch(
         mean=float(np.mean(scores)),
         n=len(scores),
         limit=float(limit),
-        evidence=round(evidence, 3),
-        alarms=evidence >= 1 / BUDGET,
+        e_value=round(e_value, 3),
+        alarms=e_value >= 1 / BUDGET,
     )
 
 

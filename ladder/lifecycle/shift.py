@@ -29,8 +29,8 @@ from ladder.language.words import comparable, count_words, search_terms
 Vectors = NDArray[np.floating]
 AT_ONCE = 2_000
 """Permutations drawn together."""
-AS_FAR = 20
-"""So many permuted statistics as far as the observed one end the drawing: it is no alarm."""
+AS_LARGE = 20
+"""So many permuted statistics as large as the observed one end the drawing: it is no alarm."""
 MOST_ROWS = 1_000
 """Of either side in the test of vectors, whose time and memory grow with their square."""
 
@@ -87,32 +87,41 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Luck:
-    """Permutations, as many as a level needs."""
+class Permutations:
+    """Permutations of which side a unit is on, as many as a level needs."""
 
     draw: np.random.Generator
     most: int
 
-    def p(self, seen: float, permuted: Callable[[int], NDArray[np.float64]]) -> float:
-        """Return the chance of a statistic at least as far as the one that was seen.
+    def test(
+        self, left: int, right: int, statistic: Callable[[Vectors], Vectors]
+    ) -> tuple[float, float]:
+        """Return a statistic of two sides, and the chance of one at least as large (p-value).
 
         Args:
-            seen: the statistic.
-            permuted: number -> as many statistics of permuted sides.
+            left: units of one side.
+            right: units of the other.
+            statistic: weights of all units, the left ones first (permutations, units), 1 / left or
+                -1 / right each -> a value for each permutation.
         """
-        drawn = farther = 0
-        while drawn < self.most and farther < AS_FAR:
-            null = permuted(min(AT_ONCE, self.most - drawn))
-            at = np.flatnonzero(null >= seen - 1e-12)[: AS_FAR - farther]
-            farther += len(at)
-            if farther == AS_FAR:
-                return AS_FAR / (drawn + int(at[-1]) + 1)
-            drawn += len(null)
-        return (1 + farther) / (1 + drawn)
+        weights = np.array([1 / left] * left + [-1 / right] * right)
+        seen = float(statistic(weights[None])[0])
+        drawn = larger = 0
+        while drawn < self.most:
+            count = min(AT_ONCE, self.most - drawn)
+            permuted = self.draw.permuted(np.tile(weights, (count, 1)), axis=1)
+            at = np.flatnonzero(statistic(permuted) >= seen - 1e-12)[: AS_LARGE - larger]
+            larger += len(at)
+            if larger == AS_LARGE:
+                return seen, AS_LARGE / (drawn + int(at[-1]) + 1)
+            drawn += count
+        return seen, (1 + larger) / (1 + drawn)
 
 
-Test = Callable[[Side, Side, Luck], tuple[float, float] | None]
-"""(reference, recent, luck) -> effect and p; None: there is nothing to compare."""
+Result = tuple[float, float] | None
+"""Effect and p; None: there is nothing to compare."""
+Test = Callable[[Side, Side, Permutations], Result]
+"""(reference, recent, permutations) -> its result."""
 
 
 def shifts(reference: Side, recent: Side, error: float = 0.05, seed: int = 0) -> list[Found]:
@@ -127,7 +136,7 @@ def shifts(reference: Side, recent: Side, error: float = 0.05, seed: int = 0) ->
     most = math.ceil(2 * len(TESTS) / error)
     found = []
     for number, (name, (test, least)) in enumerate(TESTS.items()):
-        told = test(reference, recent, Luck(np.random.default_rng([seed, number]), most))
+        told = test(reference, recent, Permutations(np.random.default_rng([seed, number]), most))
         if told is not None:
             found.append(Found(name, told[0], least, told[1]))
     adjusted = holm([each.p for each in found])
@@ -137,7 +146,7 @@ def shifts(reference: Side, recent: Side, error: float = 0.05, seed: int = 0) ->
     ]
 
 
-def by_meaning(reference: Side, recent: Side, luck: Luck) -> tuple[float, float] | None:
+def by_embedding(reference: Side, recent: Side, draws: Permutations) -> Result:
     """Compare vectors: MMD with a Gaussian kernel as wide as the median distance.
 
     The effect is the share of the mean distance between the sides that is no distance within them:
@@ -145,28 +154,26 @@ def by_meaning(reference: Side, recent: Side, luck: Luck) -> tuple[float, float]
     """
     if reference.vectors is None or recent.vectors is None:
         return None
-    left = _some(reference.by_unit(reference.vectors), luck.draw)
-    right = _some(recent.by_unit(recent.vectors), luck.draw)
+    left = _some(reference.by_unit(reference.vectors), draws.draw)
+    right = _some(recent.by_unit(recent.vectors), draws.draw)
     kernel = _kernel(np.vstack([left, right]).astype(np.float64))
     n, m = len(left), len(right)
-    sides = np.array([1 / n] * n + [-1 / m] * m)
 
-    def permuted(count: int) -> NDArray[np.float64]:
-        drawn = luck.draw.permuted(np.tile(sides, (count, 1)), axis=1)
-        found: NDArray[np.float64] = np.einsum("ij,ij->i", drawn, drawn @ kernel)
+    def discrepancy(weights: Vectors) -> Vectors:
+        found: Vectors = np.einsum("ij,ij->i", weights, weights @ kernel)
         return found
 
-    p = luck.p(float(sides @ kernel @ sides), permuted)
+    _, p = draws.test(n, m, discrepancy)
     between = 1 - kernel[:n, n:].mean()
     within = (_apart(kernel[:n, :n]) + _apart(kernel[n:, n:])) / 2
     effect = max(0.0, 1 - within / between) if between > 0 else 0.0
     return effect, p
 
 
-def _some(vectors: Vectors, luck: np.random.Generator) -> Vectors:
+def _some(vectors: Vectors, draw: np.random.Generator) -> Vectors:
     if len(vectors) <= MOST_ROWS:
         return vectors
-    return vectors[np.sort(luck.choice(len(vectors), MOST_ROWS, replace=False))]
+    return vectors[np.sort(draw.choice(len(vectors), MOST_ROWS, replace=False))]
 
 
 def _kernel(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -183,7 +190,7 @@ def _apart(kernel: NDArray[np.float64]) -> float:
     return float(1 - (kernel.sum() - np.trace(kernel)) / (n * (n - 1))) if n > 1 else 0.0
 
 
-def by_classifier(reference: Side, recent: Side, luck: Luck) -> tuple[float, float] | None:
+def by_classifier(reference: Side, recent: Side, draws: Permutations) -> Result:
     """Ask a classifier of vectors which side a row is from; the effect is its held-out AUC."""
     told = _told_apart(reference, recent)
     if told is None:
@@ -249,7 +256,7 @@ def _halves(texts: Sequence[str]) -> NDArray[np.int64]:
     return np.array([order.setdefault(comparable(text), len(order)) % 2 for text in texts])
 
 
-def by_length(reference: Side, recent: Side, luck: Luck) -> tuple[float, float] | None:
+def by_length(reference: Side, recent: Side, draws: Permutations) -> Result:
     """Compare how many words inputs have (Kolmogorov-Smirnov; the effect is its distance)."""
     sides = (reference, recent)
     left, right = (side.by_unit(_each(count_words, side.inputs)) for side in sides)
@@ -257,7 +264,7 @@ def by_length(reference: Side, recent: Side, luck: Luck) -> tuple[float, float] 
     return float(test.statistic), float(test.pvalue)
 
 
-def by_vocabulary(reference: Side, recent: Side, luck: Luck) -> tuple[float, float] | None:
+def by_vocabulary(reference: Side, recent: Side, draws: Permutations) -> Result:
     """Compare the share of a row's words that half of the reference does not have.
 
     The effect is the difference of the mean shares, of recent rows and of the other half's.
@@ -282,21 +289,24 @@ def _unknown(words: Sequence[str], known: set[str]) -> float:
     return sum(word not in known for word in words) / len(words) if words else 0.0
 
 
-def by_label(reference: Side, recent: Side, luck: Luck) -> tuple[float, float] | None:
+def by_label(reference: Side, recent: Side, draws: Permutations) -> Result:
     """Compare the shares of the targets, of rows that have one."""
     if not any(reference.labels) or not any(recent.labels):
         return None
-    return _shares(reference, recent, (reference.labels, recent.labels), luck)
+    return _shares(reference, recent, (reference.labels, recent.labels), draws)
 
 
-def by_language(reference: Side, recent: Side, luck: Luck) -> tuple[float, float] | None:
+def by_language(reference: Side, recent: Side, draws: Permutations) -> Result:
     """Compare the shares of scripts and languages, each row's nearest."""
     left, right = ([nearest_language(t) for t in side.inputs] for side in (reference, recent))
-    return _shares(reference, recent, (left, right), luck)
+    return _shares(reference, recent, (left, right), draws)
 
 
 def _shares(
-    reference: Side, recent: Side, names: tuple[Sequence[str], Sequence[str]], luck: Luck
+    reference: Side,
+    recent: Side,
+    names: tuple[Sequence[str], Sequence[str]],
+    draws: Permutations,
 ) -> tuple[float, float]:
     """Return the total variation distance of two samples' shares, and its permutation p.
 
@@ -304,7 +314,7 @@ def _shares(
         reference: one side.
         recent: the other.
         names: of each row of either side what it is; empty: not known.
-        luck: of the permutations.
+        draws: as many as the level needs.
     """
     there = sorted({name for side in names for name in side if name})
     left, right = (
@@ -312,15 +322,12 @@ def _shares(
         for side, found in zip((reference, recent), names, strict=True)
     )
     shares = np.vstack([left, right])
-    sides = np.array([1 / len(left)] * len(left) + [-1 / len(right)] * len(right))
 
-    def permuted(count: int) -> NDArray[np.float64]:
-        drawn = luck.draw.permuted(np.tile(sides, (count, 1)), axis=1)
-        found: NDArray[np.float64] = np.abs(drawn @ shares).sum(-1) / 2
+    def distance(weights: Vectors) -> Vectors:
+        found: Vectors = np.abs(weights @ shares).sum(-1) / 2
         return found
 
-    seen = float(np.abs(sides @ shares).sum() / 2)
-    return seen, luck.p(seen, permuted)
+    return draws.test(len(left), len(right), distance)
 
 
 def _one_hot(found: Sequence[str], names: Sequence[str]) -> NDArray[np.float64]:
@@ -333,7 +340,7 @@ def _one_hot(found: Sequence[str], names: Sequence[str]) -> NDArray[np.float64]:
 
 
 TESTS: Mapping[str, tuple[Test, float]] = {
-    "meaning": (by_meaning, 0.02),
+    "embedding": (by_embedding, 0.02),
     "classifier": (by_classifier, 0.6),
     "length": (by_length, 0.1),
     "vocabulary": (by_vocabulary, 0.05),

@@ -64,7 +64,7 @@ def test_answers_that_went_wrong_are_found_by_the_score(plan_path: Path, tmp_pat
     recent = rows_in(tmp_path / "recent.jsonl", orders(60, WRONG))
     look = look_for_drift(plan_path, recent, Quiet()).look
     assert "score" in look.alarms
-    assert look.score.evidence >= 20
+    assert look.score.e_value >= 20
     unanswered = look_for_drift(plan_path, recent, Quiet(), answering=False)
     assert unanswered.look.scores == {}
 

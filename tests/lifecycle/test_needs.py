@@ -53,5 +53,5 @@ def test_an_endpoint_that_gets_no_key_needs_none():
         (Retrieval(source="documents", rerank=30), ("local", "dense")),
     ],
 )
-def test_a_search_by_meaning_needs_the_dense_extra(retrieval, extras):
+def test_a_search_by_embedding_needs_the_dense_extra(retrieval, extras):
     assert needs(retrieval).extras == extras

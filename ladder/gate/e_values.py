@@ -1,7 +1,7 @@
-"""Watch a score that trickles in: evidence that it is below a limit, at any time one looks. Pure.
+"""E-values: anytime-valid evidence that the mean of scores which trickle in is below a limit. Pure.
 
-A bettor against "the mean is the limit or more" wins money only where that is false: its wealth is
-a martingale or less, so that it ever reaches 1/error with a chance of at most the error (Ville).
+They are the wealth of a bettor against "the mean is the limit or more". While that is true, the
+wealth ever reaches 1/error with a chance of at most the error (Ville), however often one looks.
 Source: Waudby-Smith and Ramdas, JRSS-B 86 (2024), section 4; the bets are a mixture over constant
 fractions, which needs no tuning.
 """
@@ -16,15 +16,15 @@ FRACTIONS = 20
 """Of what may be staked without ever losing all."""
 
 
-def evidence_below(scores: Sequence[float], limit: float) -> float:
-    """Return the most wealth that betting on "below the limit" has reached.
+def e_value_below(scores: Sequence[float], limit: float) -> float:
+    """Return the largest e-value so far against "the mean is the limit or more".
 
     Args:
         scores: in 0..1, in the order in which they came; drawn from one traffic.
-        limit: in 0..1; the claim that is bet against is "the mean is this or more".
+        limit: in 0..1.
 
     Returns:
-        1 or more; at 1/error and above the claim is refuted at that error, whenever one looks.
+        1 or more; from 1/error on the claim is refuted at that error, whenever one looks.
     """
     if not scores or limit <= 0:
         return 1.0

@@ -1,4 +1,4 @@
-"""The error budget of a plan over its life: looks at one answer, day after day, are one promise.
+"""Alpha spending over the life of a plan: many looks at one answer share one error budget.
 
 A plan lives for two years. In all that time an answer that still holds raises an alarm with a
 chance of at most 5 %, for its inputs and for its score each. A look at the inputs spends the share
@@ -15,7 +15,7 @@ LIFE_DAYS = 730
 BUDGET = 0.05
 
 
-def spent_by_look(created: date, today: date, before: Sequence[tuple[date, float]]) -> float:
+def error_of_look(created: date, today: date, before: Sequence[tuple[date, float]]) -> float:
     """Return what a look may spend of the budget; 0 where nothing is left.
 
     Args:
