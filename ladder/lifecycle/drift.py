@@ -197,8 +197,10 @@ class _Kept:
         if folder is not None:
 
             def made() -> Any:
-                with self.watch.step(f"embedding {title} rows", len(inputs)):
-                    return np.round(embed(open_embedder(folder), inputs), 5).tolist()
+                with self.watch.step(f"embedding {title} rows", len(inputs)) as advance:
+                    found = embed(open_embedder(folder), inputs)
+                    advance(len(inputs))
+                return np.round(found, 5).tolist()
 
             kept = self.cache.remember("vectors", [self.pinned, digest_of(inputs)], made)
             vectors = np.array(kept)
