@@ -30,7 +30,6 @@ from ladder.evidence import (
     Verdict,
 )
 from ladder.inference.outcome import Outcome, Scores, scores_of
-from ladder.progress import RungStarted
 from ladder.rungs import fixes
 from ladder.rungs.protocol import Bench, Rung, Stage
 from ladder.selection.fixes import apply_fixes
@@ -98,10 +97,6 @@ def attempt_rung(bench: Bench, rung: Rung, *, every: bool = False) -> tuple[Atte
     Returns:
         the attempt, and the winner's scores on the eval set; none where it was not measured.
     """
-    bench.evaluator.watch.say(rung.NAME)
-    rungs = bench.task.rungs
-    number = rungs.index(rung.NAME) + 1 if rung.NAME in rungs else len(rungs)
-    bench.evaluator.watch.tell(RungStarted(rung.NAME, number, len(rungs)))
     models, scores = bench.evaluator.models, NO_SCORES
     before, started = models.asked, time.perf_counter()
     try:

@@ -13,10 +13,10 @@ from ladder.evaluation.confirm import confirm, score_with_leaks
 from ladder.evaluation.control import confirm_control, measure_control
 from ladder.evaluation.people import judge_agreement
 from ladder.evidence import CONTROL, Asked, Attempt, Confirmation, Control, JudgeAgreement
-from ladder.progress import Confirmed, RungEnded
+from ladder.progress import Confirmed, RungEnded, RungStarted
 from ladder.rungs import LADDER
 from ladder.rungs.protocol import Bench, Rung
-from ladder.task import RungName
+from ladder.task import RungName, Task
 from ladder.wording import counted, span
 
 ENDED = (EndpointDownError, SpendLimitError)
@@ -40,6 +40,8 @@ def climb_rungs(
             if left_out:
                 attempt, scores = left_out, NO_SCORES
             else:
+                bench.evaluator.watch.say(rung.NAME)
+                bench.evaluator.watch.tell(_started(bench.task, rung.NAME))
                 attempt, scores = attempt_rung(bench, rung, every=every)
         except ENDED as error:
             # The requests that ended the run never became answers: the endpoint has counted them.
@@ -56,6 +58,12 @@ def climb_rungs(
         if not every and ends(bench, attempt):
             break
     return bench.history.attempts
+
+
+def _started(task: Task, rung: RungName) -> RungStarted:
+    """Return that a rung is climbed, for whoever watches."""
+    of = len(task.rungs)
+    return RungStarted(rung, task.rungs.index(rung) + 1 if rung in task.rungs else of, of)
 
 
 def _ended(attempt: Attempt) -> RungEnded:
