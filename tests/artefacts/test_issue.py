@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from examples import assessment, attempt
+from assessments import assessment, attempt
 from trained import ROWS, issued, make_adapter, perturb
 
 from ladder.artefacts.canaries import PROMPTS, check_canaries, choose_prompts

@@ -7,8 +7,8 @@ import shutil
 from pathlib import Path
 
 import yaml
+from assessments import estimate
 from conftest import ROOT
-from examples import estimate
 
 from ladder.commands.page import next_check, write_page
 from ladder.evidence import Baseline, RevalidationPlan

@@ -17,8 +17,8 @@ from pathlib import Path
 from urllib.parse import quote, urlencode
 
 import pytest
+from assessments import assessment, full_assessment
 from conftest import ROOT
-from examples import assessment, full_assessment
 
 from ladder.cli import STOPS
 from ladder.commands.view import open_server

@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 import pytest
-from examples import assessment, attempt, control, full_assessment
+from assessments import assessment, attempt, control, full_assessment
 from harmful import HOSTILE, acting
 from report.test_page import Seen
 

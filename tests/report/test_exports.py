@@ -10,8 +10,8 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from assessments import assessment, attempt, full_assessment
 from conftest import Said
-from examples import assessment, attempt, full_assessment
 
 from ladder.errors import DataError
 from ladder.evidence import Assessment

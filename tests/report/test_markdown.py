@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from examples import (
+from assessments import (
     assessment,
     attempt,
     control,

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, get_args
 
-from examples import assessment, attempt, control, estimate, full_assessment, record
+from assessments import assessment, attempt, control, estimate, full_assessment, record
 from harmful import HOSTILE, acting
 
 from ladder.evidence import (

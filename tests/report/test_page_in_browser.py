@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from examples import assessment, attempt, estimate, failed, full_assessment
+from assessments import assessment, attempt, estimate, failed, full_assessment
 from harmful import HOSTILE
 
 from ladder.evidence import Assessment, Comparison

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from examples import assessment, attempt
+from assessments import assessment, attempt
 
 from ladder.evidence import (
     Attempt,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from examples import assessment, failed
+from assessments import assessment, failed
 from harmful import ACTING, acting
 
 from ladder.errors import DataError

@@ -7,7 +7,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from examples import full_assessment
+from assessments import full_assessment
 from pydantic import ValidationError
 
 from ladder.evidence import (

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from assessments import full_assessment
 from conftest import ladder
-from examples import full_assessment
 from harmful import HOSTILE, acting, headings, live
 from pydantic import ValidationError
 from rich.console import Console

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
+from assessments import attempt
 from benches import chat
 from engines.faulty_server import FaultyServer
-from examples import attempt
 from students import task_in, write_model
 
 from ladder.climb.opening import open_bench

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from assessments import assessment, attempt
 from benches import saying, task_with
 from conftest import ROOT, Said
 from engines.faulty_server import FaultyServer, Seen
-from examples import assessment, attempt
 from pydantic import ValidationError
 from small_tasks import write_task
 from tracking import ledger

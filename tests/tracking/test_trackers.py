@@ -7,8 +7,8 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from assessments import assessment
 from benches import task_with
-from examples import assessment
 
 from ladder.progress import Quiet
 from ladder.tracking import TRACKERS

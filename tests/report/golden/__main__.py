@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from examples import full_assessment
+from assessments import full_assessment
 
 from ladder.report.markdown import as_markdown
 
