@@ -1,0 +1,54 @@
+"""Arguments and options that several verbs share, and how a line is printed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ladder.wording import MOST_SAID, indented
+
+if TYPE_CHECKING:
+    from ladder.trust.code import Granted
+
+TaskFile = Annotated[Path, typer.Argument(help="The task file, e.g. task.yaml.")]
+DataFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--data", help="A further folder to find data files in.", exists=True, file_okay=False
+    ),
+]
+RunsFolder = Annotated[Path, typer.Option("--runs", help="Where runs are kept.")]
+PlanFile = Annotated[
+    Path, typer.Argument(help="A revalidation.yaml, or the folder of the run that wrote it.")
+]
+Artefact = Annotated[Path, typer.Argument(help="The folder of an adapter or a student.")]
+BaseModel = Annotated[
+    str | None, typer.Option("--base", help="The base under an adapter, if it lies elsewhere now.")
+]
+AllowCode = Annotated[
+    bool,
+    typer.Option("--allow-code", help="Let code that the task names run: read it before."),
+]
+TargetColumn = Annotated[str, typer.Option(help="The column with the right answer.")]
+InputColumn = Annotated[str, typer.Option("--input", help="The column that is answered.")]
+AnswerType = Annotated[str, typer.Option(help="label, text, number or json.")]
+Goal = Annotated[str, typer.Option(help="What the task is, in a sentence.")]
+MinScore = Annotated[float | None, typer.Option(help="The least score to pass, 0 to 1.")]
+TakeProposals = Annotated[bool, typer.Option("--yes", help="Take what is proposed.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+EventsAsJson = Annotated[
+    bool,
+    typer.Option("--json", help="Print JSON and nothing else: an object a line, as things happen."),
+]
+
+
+def granted(allow_code: bool) -> Granted:
+    """Return what of the code that a task names may run."""
+    return "all" if allow_code else "trusted"
+
+
+def tell(line: str) -> None:
+    """Print one line, whatever is quoted in it."""
+    typer.echo(indented(line, MOST_SAID))
