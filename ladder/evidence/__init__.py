@@ -61,6 +61,7 @@ from ladder.evidence.measurement import (
     VerdictWord,
 )
 from ladder.evidence.plan import Baseline, RevalidationPlan
+from ladder.evidence.release import ReleaseRecord, System
 from ladder.evidence.values import (
     Asked,
     Estimate,
@@ -122,6 +123,7 @@ __all__ = [
     "RaceLine",
     "Recommendation",
     "Record",
+    "ReleaseRecord",
     "Retrieval",
     "RetrievalHealth",
     "RevalidationPlan",
@@ -132,6 +134,7 @@ __all__ = [
     "Status",
     "SyntheticCounts",
     "SyntheticRecord",
+    "System",
     "TaskRecord",
     "TokenUse",
     "TrainingEstimate",
