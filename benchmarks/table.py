@@ -3,9 +3,11 @@
     python benchmarks/table.py RUNS [--json benchmarks/figures.json]
 
 `make figures DATA=FOLDER` assesses every task first; RUNS is then runs/figures. The tables of the
-README and of benchmarks/README.md are held to that file by a test. For each task the
-newest decision (a climb that stopped); rungs that it did not climb are not measured. Seconds are
-those of the longest decision, the one that had to ask: a repeated one finds its answers kept.
+README and of benchmarks/README.md are held to that file by a test. A task that RUNS has no decision
+on keeps the row that the file has of it: each row names the commit and the processor that it is of.
+For each task the newest decision (a climb that stopped); rungs that it did not climb are not
+measured. Seconds are those of the longest decision, the one that had to ask: a repeated one finds
+its answers kept.
 The answer is what the report says to take: a rung, the control where that is to be taken instead,
 or none. Beside it stands its score on the held-out test set, with a mark where that confirms it.
 """
@@ -27,8 +29,11 @@ from ladder.report.control import replaced_by_control
 from ladder.task import RUNGS
 from ladder.wording import span
 
-FLAGS = BF16_UNITS | {"avx2", "avx512f"}
-HEADS = ("task", "gate", "control", *RUNGS, "answer", "test", "seconds", "calls", "tokens")
+FLAGS = BF16_UNITS | {"avx2"}
+HEADS = (
+    *("task", "gate", "control", *RUNGS, "answer", "test"),
+    *("seconds", "calls", "tokens", "commit", "flags"),
+)
 
 
 def newest(runs: Path) -> dict[str, dict[bool, Assessment]]:
@@ -78,14 +83,17 @@ def _shown(attempt: Attempt) -> str:
     return span(attempt.measurement.score) + (" ✓" if attempt.status == "passed" else "")
 
 
-def all_figures(runs: Path) -> dict[str, Any]:
-    """Return the figures of every task that there is a decision on, and this processor's flags."""
-    decisions = {task: kinds.get(False) for task, kinds in sorted(newest(runs).items())}
-    return {
-        "commit": _commit(),
-        "flags": sorted(FLAGS & processor_flags()),
-        "tasks": {task: figures_of(found) for task, found in decisions.items() if found},
-    }
+def all_figures(runs: Path, kept: Mapping[str, Any]) -> dict[str, Any]:
+    """Return task -> figures of every task that there is a decision on.
+
+    Args:
+        runs: the folder of runs; this checkout and this processor made them.
+        kept: figures of earlier, for tasks that the folder has no decision on.
+    """
+    made = {"commit": _commit(), "flags": " ".join(sorted(FLAGS & processor_flags()))}
+    decisions = {task: kinds.get(False) for task, kinds in newest(runs).items()}
+    found = {task: {**figures_of(one), **made} for task, one in decisions.items() if one}
+    return dict(sorted({**kept, **found}.items()))
 
 
 def _confirmed(found: Recommendation) -> str:
@@ -116,9 +124,9 @@ def main() -> None:
     parser.add_argument("runs", type=Path)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    found = all_figures(options.runs)
-    print(f"commit {found['commit']}, flags: {' '.join(found['flags'])}\n")
-    print("\n".join(table(found["tasks"])))
+    kept = options.json is not None and options.json.exists()
+    found = all_figures(options.runs, json.loads(options.json.read_text()) if kept else {})
+    print("\n".join(table(found)))
     if options.json:
         text = json.dumps(found, indent=2, ensure_ascii=False)
         options.json.write_text(f"{text}\n", encoding="utf-8")
