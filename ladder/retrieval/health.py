@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from statistics import fmean
 
 import numpy as np
+from scipy.optimize import isotonic_regression
 
 from ladder.retrieval.repeats import Said
 
@@ -78,11 +79,10 @@ def calibrated(
 
     Isotonic regression (Zadrozny and Elkan, 2002): a higher score never means a lower chance.
     """
-    from sklearn.isotonic import IsotonicRegression
-
-    model = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip")
-    model.fit(list(scores), [float(value) for value in right])
-    return [float(chance) for chance in model.predict(list(unseen))]
+    levels, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    means = np.bincount(place, np.asarray(right, dtype=float)) / counts
+    rising = isotonic_regression(means, weights=counts).x
+    return [float(chance) for chance in np.interp(unseen, levels, rising)]
 
 
 def calibration_error(chances: Sequence[float], right: Sequence[bool]) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.isotonic import IsotonicRegression
 
 from ladder.retrieval.health import (
     calibrated,
@@ -77,3 +78,17 @@ def test_chances_are_learnt_and_never_fall_with_the_score() -> None:
     assert chances == sorted(chances)
     assert chances[0] == 0
     assert chances[-1] == 1
+
+
+LEVELS = st.sampled_from([0.0, 0.25, 0.5, 0.5001, 2.0, 30.0])
+
+
+@given(st.lists(st.tuples(LEVELS, st.booleans()), min_size=1, max_size=40), st.lists(LEVELS))
+def test_calibration_is_what_scikit_learn_computes(
+    known: list[tuple[float, bool]], unseen: list[float]
+) -> None:
+    scores, right = map(list, zip(*known, strict=True))
+    model = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip")
+    model.fit(scores, [float(value) for value in right])
+    wanted = model.predict([*unseen, 1.0])
+    assert calibrated(scores, right, [*unseen, 1.0]) == pytest.approx(list(wanted))
