@@ -97,13 +97,8 @@ def measure_way(evaluator: Evaluator, name: str) -> tuple[Measurement, Verdict]:
     Raises:
         TaskError: the task's data allow no such way any more.
     """
-    data, ways, started = evaluator.data, _ways(evaluator), time.perf_counter()
-    if name not in ways or not data.train:
-        where = f"{evaluator.task.source}: data"
-        got = f"rows that do not allow the certified way, {name}"
-        raise TaskError([Problem(where, got, "labelled training examples", "Assess it anew.")])
-    answers = ways[name](data.train)([sample.input for sample in data.gate])
-    scores = gated_scores(evaluator, list(zip(data.gate, answers, strict=True)))
+    data, started = evaluator.data, time.perf_counter()
+    scores = scores_of_way(evaluator, name, data.gate)
     seconds = time.perf_counter() - started
     line = _line(evaluator, name, seconds / len(data.gate), scores)
     measurement = Measurement(
@@ -115,7 +110,22 @@ def measure_way(evaluator: Evaluator, name: str) -> tuple[Measurement, Verdict]:
         requests=len(scores),
         seconds=round(seconds, 3),
     )
-    return measurement, _judged(evaluator, ways[name], scores, line, systems=1)
+    return measurement, _judged(evaluator, _ways(evaluator)[name], scores, line, systems=1)
+
+
+def scores_of_way(evaluator: Evaluator, name: str, rows: Sequence[Sample]) -> list[float | None]:
+    """Answer rows anew, the way of a name, and return the gated score of each.
+
+    Raises:
+        TaskError: the task's data allow no such way any more.
+    """
+    ways, train = _ways(evaluator), evaluator.data.train
+    if name not in ways or not train:
+        where = f"{evaluator.task.source}: data"
+        got = f"rows that do not allow the certified way, {name}"
+        raise TaskError([Problem(where, got, "labelled training examples", "Assess it anew.")])
+    answers = ways[name](train)([sample.input for sample in rows])
+    return list(gated_scores(evaluator, list(zip(rows, answers, strict=True))))
 
 
 def _ways(evaluator: Evaluator) -> dict[str, Fit]:

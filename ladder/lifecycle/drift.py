@@ -14,6 +14,7 @@ import numpy as np
 from ladder.climb.opening import COMPLETIONS, make_bench
 from ladder.engines.embedding import embed, open_embedder
 from ladder.errors import DataError, Problem, StateError, TaskError
+from ladder.evaluation.control import scores_of_way
 from ladder.evidence import DriftLook, RevalidationPlan, ScoreWatch, Shift
 from ladder.files import append_line, digest_of, folder_digests, private_folder, read_text
 from ladder.gate.e_values import e_value_below
@@ -209,19 +210,20 @@ class _Kept:
 
     def scores(self, new: Mapping[str, Sample]) -> dict[str, float]:
         """Return digest -> score of rows, as the certified system answers them now."""
-        if not new or self.plan.candidate is None:
+        if not new:
             return {}
-        candidate = with_secrets(self.plan, self.path, self.task).candidate
-        if candidate is None:
-            return {}
-        folder = self.path.parent / KEPT
+        folder, rows = self.path.parent / KEPT, list(new.values())
         artefacts = folder / "artefacts"
         bench = make_bench(self.task, self._data, self.cache, folder, artefacts, self.watch)
-        bench.evaluator.models.learn_abilities()
-        rows = list(new.values())
-        outcomes = answer(bench.evaluator, candidate, rows, "answering labelled rows")
-        pairs = zip(new, outcomes, strict=True)
-        return {name: outcome.score for name, outcome in pairs if outcome.score is not None}
+        candidate = with_secrets(self.plan, self.path, self.task).candidate
+        if candidate is None:
+            found = scores_of_way(bench.evaluator, self.plan.control, rows)
+        else:
+            bench.evaluator.models.learn_abilities()
+            outcomes = answer(bench.evaluator, candidate, rows, "answering labelled rows")
+            found = [outcome.score for outcome in outcomes]
+        pairs = zip(new, found, strict=True)
+        return {name: score for name, score in pairs if score is not None}
 
 
 def _watched(plan: RevalidationPlan, scores: Sequence[float]) -> ScoreWatch | None:

@@ -11,6 +11,7 @@ from small_tasks import write_task
 from ladder.commands.assess import assess
 from ladder.errors import TaskError
 from ladder.files import digest_of
+from ladder.lifecycle.drift import look_for_drift, looks_so_far
 from ladder.lifecycle.needs import Needs, needs_of
 from ladder.lifecycle.plan import load_plan, task_of
 from ladder.lifecycle.revalidate import revalidate
@@ -74,3 +75,23 @@ def test_a_plan_of_nothing_that_is_known_is_refused(
     with pytest.raises(TaskError) as error:
         revalidate(plan, Quiet())
     assert got in error.value.problems[0].got
+
+
+def test_labelled_rows_are_scored_as_the_certified_way_answers_them(
+    plan: Path, tmp_path: Path
+) -> None:
+    recent = tmp_path / "recent.jsonl"
+
+    def look(number: int, turned: int) -> float:
+        rows = [order("recent", 1000 * number + at) for at in range(60)]
+        wrong = [
+            {**row, "target": LABELS[(LABELS.index(row["target"]) + turned) % 3]} for row in rows
+        ]
+        recent.write_text("".join(json.dumps(row) + "\n" for row in wrong))
+        found = look_for_drift(plan, recent, Quiet()).look.score
+        assert found is not None
+        return found.mean
+
+    assert look(1, turned=0) > 0.9
+    assert look(2, turned=1) < 0.6
+    assert "score" in looks_so_far(plan)[-1].alarms
