@@ -157,7 +157,7 @@ def _permuted(prompts: Sequence[_Prompt], error: float, seed: int) -> tuple[floa
     weights = [np.r_[np.full(p.before, -1 / p.before), np.full(p.now, 1 / p.now)] for p in prompts]
     observed = _total(prompts, [each[None] for each in weights])[0]
     if observed <= ROUNDING:
-        return float(max(0.0, observed)), 1.0
+        return 0.0, 1.0
     most = min(MOST_DRAWN, math.ceil(4 / max(error, 1e-12)))
     drawn = as_large = 0
     while drawn < most and as_large < AS_LARGE:

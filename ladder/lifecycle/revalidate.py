@@ -112,7 +112,7 @@ def revalidate(
     error = error_of_check(day_of(plan.created), stamp.date(), spent)
     with _own_folder(path.parent / CHECKS, stamp) as folder:
         bench = open_bench(task, folder, watch, cache=folder / COMPLETIONS)
-        done = rotate(path, task, bench.data, rotate_in, watch) if rotate_in else None
+        done = rotate(path, bench, rotate_in, stamp) if rotate_in else None
         bench = _with_rotated(bench, path)
         try:
             bench.evaluator.models.learn_abilities()

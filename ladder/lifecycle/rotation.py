@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +26,13 @@ from ladder.files import (
     read_text,
     write_json_lines,
 )
+from ladder.lifecycle.checks import checks_so_far
 from ladder.progress import Watch
+from ladder.rungs.protocol import Bench
 from ladder.samples.data import Data
 from ladder.samples.duplicates import like_pairs
 from ladder.samples.reading import read_recent
 from ladder.samples.rows import Sample
-from ladder.task import Task
 
 RECORD = "rotations.jsonl"
 FOLDER = "rotation"
@@ -100,28 +101,31 @@ def rotated(path: Path, certified: Sequence[Sample]) -> Rotated:
     return Rotated(tuple(rows.values()), ages, frozenset(known))
 
 
-def rotate(path: Path, task: Task, data: Data, new: Path, watch: Watch) -> Rotation | None:
+def rotate(path: Path, bench: Bench, new: Path, now: datetime) -> Rotation | None:
     """Take fresh labelled rows in, in place of the eval examples that were read most often.
 
     Args:
         path: the plan.
-        task: names the columns.
-        data: as the task's own files give it.
+        bench: the task, and its data as its own files give them.
         new: file of labelled rows, a random sample of what comes in.
-        watch: sees progress.
+        now: when the check began that reads them first.
 
     Returns:
-        what was done; None where all rows of the file came in before.
+        what was done; None where all rows of the file came in before, or some did for a check
+        that was stopped: this one goes on.
 
     Raises:
         DataError: the rows are wrong, have no targets, or none of them is fresh.
         StateError: an earlier rotation cannot be read.
     """
     with clear_disk_errors(path.parent), alone_in(private_folder(path.parent / FOLDER)):
-        return _rotate(path, task, data, new, watch)
+        return _rotate(path, bench, new, now)
 
 
-def _rotate(path: Path, task: Task, data: Data, new: Path, watch: Watch) -> Rotation | None:
+def _rotate(path: Path, bench: Bench, new: Path, now: datetime) -> Rotation | None:
+    task, data, watch = bench.task, bench.data, bench.evaluator.watch
+    if _went_on(path, new):
+        return None
     today = rotated(path, data.gate)
     given = [row for row in read_recent(task, new) if key_of(row) not in today.known]
     if not given:
@@ -133,7 +137,15 @@ def _rotate(path: Path, task: Task, data: Data, new: Path, watch: Watch) -> Rota
         got = f"{len(given)} rows of which none can replace an eval example"
         wanted = "labelled rows that no example of the task, and no earlier row, says the same as"
         raise DataError([Problem(str(new), got, wanted)])
-    return _written(path, new, (coming, going), len(given) - len(fresh), len(fresh) - len(coming))
+    counts = {"alike": len(given) - len(fresh), "unused": len(fresh) - len(coming)}
+    return _written(path, new, (coming, going), now, counts)
+
+
+def _went_on(path: Path, new: Path) -> bool:
+    """Tell whether this file's rows came in since the last check that measured them."""
+    last = max((check.at for check in checks_so_far(path) if check.measured), default="")
+    since = [rotation for rotation in rotations_so_far(path) if rotation.at > last]
+    return bool(since) and file_digest(new) in {rotation.source for rotation in since}
 
 
 def _exchanged(
@@ -186,24 +198,26 @@ def _unlabelled(file: Path, rows: Iterable[Sample], labels: frozenset[str]) -> I
 
 
 def _written(
-    path: Path, new: Path, exchanged: tuple[list[Sample], list[Sample]], alike: int, unused: int
+    path: Path,
+    new: Path,
+    exchanged: tuple[list[Sample], list[Sample]],
+    now: datetime,
+    counts: dict[str, int],
 ) -> Rotation:
     """Keep the rows that come in, then note the exchange: stopped in between, nothing is done."""
     coming, going = exchanged
     folder = path.parent / FOLDER
-    source = file_digest(new)
-    name = f"{source[:16]}.jsonl"
+    name = f"{digest_of([key_of(row) for row in coming])[:16]}.jsonl"
     named = (replace(row, id=f"fresh {key_of(row)[:16]}") for row in coming)
     write_json_lines(folder / name, (asdict(row) for row in named))
     done = Rotation(
-        at=datetime.now(UTC).isoformat(timespec="seconds"),
-        source=source,
+        at=now.isoformat(timespec="seconds"),
+        source=file_digest(new),
         file=name,
         digest=file_digest(folder / name),
         fresh=len(coming),
         out=tuple(map(key_of, going)),
-        alike=alike,
-        unused=unused,
+        **counts,
     )
     append_line(path.parent / RECORD, done.model_dump_json())
     return done
