@@ -7,6 +7,7 @@ LadderError
 ├── MissingExtraError  a library is not installed; names the command that installs it
 ├── EngineError        no answers can be had from a model or an endpoint
 │   ├── PassportError      a trained artefact, or its base, is not what its passport says
+│   ├── NoEffectError      an adapter leaves its base's answers as they are
 │   ├── EndpointDownError  an endpoint fails again and again: nothing more is sent there
 │   └── NoVerdictError     too many requests failed to choose, to compare or to explain
 ├── TrainingError      a recipe's program failed; names its log
@@ -84,6 +85,10 @@ class EngineError(LadderError):
 
 class PassportError(EngineError):
     """A trained artefact, or the base under it, is not what its passport says."""
+
+
+class NoEffectError(EngineError):
+    """An adapter leaves the answers of its base as they are."""
 
 
 class EndpointDownError(EngineError):

@@ -29,6 +29,8 @@ MARGIN = 4
 """Tolerance over the noise seen: other threads and machines add to what other batches show."""
 LEAST_TOLERANCE = 0.01
 """Nats. In float32 the noise of one machine is far below what another one adds."""
+LEAST_EFFECT = 1e-4
+"""Nats. An adapter that moves no likely token by so much answers as its base does."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,21 @@ class Drift:
     def holds(self) -> bool:
         """No canary moved by more than the tolerance."""
         return self.moved == 0
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What an adapter does to its base."""
+
+    largest: float
+    """The most that a likely first token moves, nats."""
+    noise: float
+    """What it moves by itself, nats."""
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it is more than noise."""
+        return self.largest > MARGIN * self.noise + LEAST_EFFECT
 
 
 def choose_prompts(rows: Sequence[Mapping[str, Any]]) -> list[Prompt]:
@@ -130,3 +147,12 @@ def _measure(engine: LocalEngine, prompts: Sequence[Prompt]) -> tuple[torch.Tens
     spread = runs.amax(0) - runs.amin(0)
     likeliest = mean.topk(min(TOP, mean.shape[-1]), dim=-1).indices
     return mean, float(spread.gather(-1, likeliest).max())
+
+
+def effect_of(engine: LocalEngine, base: LocalEngine, prompts: Sequence[Prompt]) -> Effect:
+    """Tell how far an adapter moves the likeliest first tokens of its base."""
+    with_it, noise = _measure(engine, prompts)
+    without, noise_of_base = _measure(base, prompts)
+    likeliest = without.topk(min(TOP, without.shape[-1]), dim=-1).indices
+    gaps = (with_it - without).abs().gather(-1, likeliest)
+    return Effect(float(gaps.max()), max(noise, noise_of_base))

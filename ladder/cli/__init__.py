@@ -16,7 +16,7 @@ from typing import Annotated, Any, TextIO
 
 import typer
 
-from ladder.cli import deciding, keeping, showing, training
+from ladder.cli import deciding, keeping, probing, showing, training
 from ladder.ending import end_on_signals, flush, has_ended, open_streams
 from ladder.exit_codes import INTERRUPTED, PIPE_CLOSED, SIGNALLED, code_of, say
 from ladder.redaction import hide_from_output
@@ -45,6 +45,7 @@ VERBS: dict[str, Callable[..., Any] | typer.Typer] = {
     "passport": training.passport,
     "revalidate": keeping.revalidate,
     "drift": keeping.drift,
+    "probe": probing.probe,
     "schedule": keeping.schedule,
     "doctor": showing.doctor,
 }

@@ -15,12 +15,17 @@ from ladder.wording import MOST_SAID, in_json, indented
 def revalidate(
     plan: PlanFile,
     if_due: Annotated[bool, typer.Option("--if-due", help="Do nothing before it is due.")] = False,
+    rotate: Annotated[
+        Path | None,
+        typer.Option("--rotate", help="Fresh labelled rows, in place of a part of the eval set."),
+    ] = None,
     json: EventsAsJson = False,
     allow_code: AllowCode = False,
 ) -> None:
     """Measure a certified answer again; exit 1 when something changed."""
     from datetime import UTC, datetime
 
+    from ladder.commands.revalidate import about_errors
     from ladder.lifecycle.plan import find_plan, load_plan
     from ladder.lifecycle.revalidate import as_record, from_the_future, is_due
     from ladder.lifecycle.revalidate import revalidate as measure_again
@@ -35,7 +40,7 @@ def revalidate(
             say(line)
         due = not if_due or is_due(plan, loaded, now.date())
         if due:
-            found = measure_again(plan, watch, granted(allow_code))
+            found = measure_again(plan, watch, granted(allow_code), rotate)
             code = 1 if found.findings else 0
             answered(watch, code, plan.parent, lambda: {"due": True, **as_record(found, now)})
         else:
@@ -48,6 +53,8 @@ def revalidate(
     typer.echo(f"score {score}, certified {span(before)}", err=json)
     for finding in found.findings:
         typer.echo(indented(f"- {finding}", MOST_SAID), err=json)
+    for line in about_errors(found):
+        typer.echo(line, err=json)
     typer.echo("Act on this." if found.findings else "The answer still holds.", err=json)
     raise typer.Exit(code)
 

@@ -23,7 +23,7 @@ OWN_KINDS = frozenset(
 )
 """Of errors that would come again: they are in the request, or in what the model says to it."""
 PASSING_STATUSES = frozenset({"HTTP 408", "HTTP 409", "HTTP 425", "HTTP 429"})
-LATER = frozenset({"schema", "temperature", "sample"})
+LATER = frozenset({"schema", "temperature", "sample", "top_logprobs"})
 """Fields of a Request that answers were kept without."""
 
 
@@ -48,6 +48,8 @@ class Request:
     """0: the likeliest token each time. Above: drawn from the softmax of logits / temperature."""
     sample: int = 0
     """Which draw. With the prompt it seeds the draw: the same request has the same answer."""
+    top_logprobs: int = 0
+    """So many of the likeliest first tokens are to be told, by endpoints that do (a probe)."""
 
     def as_json(self) -> dict[str, Any]:
         """Return the fields as plain values: the part of the cache key that is the request.
@@ -84,6 +86,9 @@ class Completion:
     """The answer reached `max_tokens` before it ended: its end is missing."""
     thought_tokens: int = 0
     """Of `tokens_out`: what the model thought before it answered. It is paid, and never scored."""
+    first_logprobs: tuple[tuple[str, float], ...] = ()
+    """The likeliest first tokens with their log-probabilities (nats), where an endpoint told them:
+    then the text may be blank."""
     cached: bool = False
 
     @property

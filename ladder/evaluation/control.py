@@ -23,7 +23,7 @@ from ladder.evidence import (
     Verdict,
 )
 from ladder.files import digest_of
-from ladder.gate.budget import budget_of
+from ladder.gate.budget import Budget, budget_of, budget_of_check
 from ladder.gate.looks import judge_in_looks
 from ladder.gate.verdict import combine, judge_cost, judge_errors, judge_latency, judge_score
 from ladder.inference.evaluator import Evaluator
@@ -70,8 +70,8 @@ def measure_control(evaluator: Evaluator) -> tuple[Control | None, Scores]:
     if evaluator.task.stops_at_control:
         name = _chosen_on_dev(evaluator, {name: kept[name]["on_dev"] for name in ways})
         line = lines[list(ways).index(name)]
-        systems = evaluator.data.systems(evaluator.task)
-        verdict = _judged(evaluator, ways[name], scores[name], line, systems=systems)
+        budget = budget_of(evaluator.task.gate, evaluator.data.systems(evaluator.task))
+        verdict = _judged(evaluator, ways[name], scores[name], line, budget)
         found = found.but(judged=name, verdict=verdict)
     return found, {sample.id: score for sample, score in measured}
 
@@ -91,8 +91,13 @@ def confirm_control(evaluator: Evaluator, name: str) -> Confirmation:
     )
 
 
-def measure_way(evaluator: Evaluator, name: str) -> tuple[Measurement, Verdict]:
+def measure_way(evaluator: Evaluator, name: str, error: float) -> tuple[Measurement, Verdict]:
     """Answer the eval set anew, the way of a name, and judge it by every limit of the gate.
+
+    Args:
+        evaluator: the task, its data and scorers.
+        name: of the way.
+        error: that this check may spend.
 
     Raises:
         TaskError: the task's data allow no such way any more.
@@ -110,7 +115,8 @@ def measure_way(evaluator: Evaluator, name: str) -> tuple[Measurement, Verdict]:
         requests=len(scores),
         seconds=round(seconds, 3),
     )
-    return measurement, _judged(evaluator, _ways(evaluator)[name], scores, line, systems=1)
+    budget = budget_of_check(evaluator.task.gate, error)
+    return measurement, _judged(evaluator, _ways(evaluator)[name], scores, line, budget)
 
 
 def scores_of_way(evaluator: Evaluator, name: str, rows: Sequence[Sample]) -> list[float | None]:
@@ -183,8 +189,7 @@ def _judged(
     fit: Fit,
     scores: Sequence[float | None],
     line: ControlLine,
-    *,
-    systems: int,
+    budget: Budget,
 ) -> Verdict:
     """Judge a way by every limit of the gate, in one look at the whole eval set.
 
@@ -193,10 +198,9 @@ def _judged(
         fit: makes what answers.
         scores: of each row of the eval set.
         line: what was measured of it.
-        systems: how many share the error.
+        budget: what it may spend.
     """
     gate, rows = evaluator.task.gate, evaluator.data.gate
-    budget = budget_of(gate, systems)
     known = _known(rows, scores)
     units = as_units(known, evaluator.task.use.strata)
     score, _ = judge_in_looks(

@@ -15,7 +15,7 @@ from ladder.evaluation.units import Units, as_units
 from ladder.evidence import Candidate, LimitVerdict, Measurement
 from ladder.evidence import Verdict as VerdictRecord
 from ladder.gate.bounds import estimate
-from ladder.gate.budget import Budget, budget_of
+from ladder.gate.budget import Budget, budget_of, budget_of_check
 from ladder.gate.looks import judge_in_looks, looks
 from ladder.gate.verdict import combine, judge_cost, judge_errors
 from ladder.inference.answer import answer
@@ -32,9 +32,9 @@ def measure(
     rows: Sequence[Sample],
     *,
     all_rows: bool = False,
-    rungs: int | None = None,
     failed_clearly: int = 0,
     title: str = "",
+    error: float | None = None,
 ) -> tuple[Measurement, VerdictRecord, list[Outcome]]:
     """Measure a candidate against the task's gate.
 
@@ -43,17 +43,19 @@ def measure(
         candidate: what is measured.
         rows: held-out examples; read from the front, in looks.
         all_rows: read all of them, even when the verdict is clear before.
-        rungs: how many rungs share the error budget; default: all of the task's.
         failed_clearly: how many systems in a row before it did, so that it has their shares too.
         title: what the progress bar says.
+        error: that a single check may spend; default: a climb's, which its systems share.
 
     Returns:
         the measurement, the verdict, and the outcomes of the rows that were read.
     """
     gate = evaluator.task.gate
     counts = (len(rows),) if all_rows else looks(len(rows))
-    systems = evaluator.data.systems(evaluator.task) if rungs is None else rungs
-    budget = budget_of(gate, systems, failed_clearly)
+    if error is None:
+        budget = budget_of(gate, evaluator.data.systems(evaluator.task), failed_clearly)
+    else:
+        budget = budget_of_check(gate, error)
     started = time.perf_counter()
     asking = evaluator.models.asking
     with asking("measuring"):

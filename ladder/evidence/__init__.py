@@ -61,7 +61,9 @@ from ladder.evidence.measurement import (
     VerdictWord,
 )
 from ladder.evidence.plan import Baseline, RevalidationPlan
+from ladder.evidence.probe import Observed, ProbeLook, ProbeName, ProbeReference, Samples
 from ladder.evidence.release import ReleaseRecord, System
+from ladder.evidence.rotation import Rotation
 from ladder.evidence.values import (
     Asked,
     Estimate,
@@ -116,9 +118,13 @@ __all__ = [
     "Memory",
     "Misses",
     "Need",
+    "Observed",
     "Order",
     "Passport",
     "PlanName",
+    "ProbeLook",
+    "ProbeName",
+    "ProbeReference",
     "Purpose",
     "RaceLine",
     "Recommendation",
@@ -127,6 +133,8 @@ __all__ = [
     "Retrieval",
     "RetrievalHealth",
     "RevalidationPlan",
+    "Rotation",
+    "Samples",
     "ScoreWatch",
     "Settled",
     "Shift",

@@ -80,6 +80,11 @@ def budget_of(gate: GateLimits, systems: int, failed_clearly: int = 0) -> Budget
     return Budget(tuple(share * (1 + (1 - KEPT) * many) for many in handed), KEPT * share)
 
 
+def budget_of_check(gate: GateLimits, error: float) -> Budget:
+    """Return what one limit of a single check may spend, where all may spend `error` together."""
+    return Budget((error if gate.max_p95_ms is None else error / 2,))
+
+
 def error_of_limit(gate: GateLimits, systems: int) -> float:
     """Return the share of one limit of one system."""
     measured = 1 if gate.max_p95_ms is None else 2

@@ -10,6 +10,7 @@ from pathlib import Path
 import yaml
 from pydantic import ValidationError
 
+from ladder.engines import is_served
 from ladder.errors import Problem, TaskError
 from ladder.evidence import (
     Attempt,
@@ -27,7 +28,7 @@ from ladder.redaction import HIDDEN, redact_in, stands_for
 from ladder.rungs.protocol import Bench
 from ladder.task import Task, load_task, read_yaml
 from ladder.trust.code import Granted
-from ladder.wording import acts
+from ladder.wording import acts, harmless
 
 EVERY_DAYS = 91
 PLAN_LIMIT_BYTES = 4_000_000
@@ -225,6 +226,18 @@ def with_secrets(plan: RevalidationPlan, path: Path, task: Task) -> Revalidation
         wanted = f"a model that {task.source} names"
         raise TaskError([Problem(f"{path}: candidate.model", shown, wanted, fix)])
     return plan.but(candidate=plan.candidate.but(model=real))
+
+
+def refuse_other_endpoint(path: Path, plan: RevalidationPlan, task: Task) -> None:
+    """Refuse an endpoint that stands in the plan alone: the task says where its rows may go.
+
+    Raises:
+        TaskError: the task does not name it.
+    """
+    model = plan.candidate.model if plan.candidate else ""
+    if model and is_served(model) and model not in task.models.model_dump().values():
+        got, wanted = f"`{harmless(model, 120)}`", f"an endpoint that {task.source} names"
+        raise TaskError([Problem(f"{path}: candidate.model", got, wanted)])
 
 
 def _relative(path: Path, folder: Path) -> str:

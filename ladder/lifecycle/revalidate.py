@@ -7,29 +7,36 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 from ladder.artefacts.inspection import canary_finding
 from ladder.climb.opening import COMPLETIONS, open_bench
-from ladder.engines import is_served
 from ladder.engines.local import LocalEngine
-from ladder.errors import GO_ON, NoVerdictError, PassportError, Problem, StateError, TaskError
+from ladder.errors import GO_ON, NoVerdictError, PassportError
 from ladder.evaluation.control import measure_way
 from ladder.evaluation.measure import measure
-from ladder.evidence import Measurement, RevalidationPlan, Verdict
-from ladder.files import alone_in, append_line, clear_disk_errors, private_folder, read_text
-from ladder.lifecycle.plan import day_of, load_plan, pins, task_of, with_secrets
+from ladder.evidence import Measurement, RevalidationPlan, Rotation, Verdict
+from ladder.files import alone_in, append_line, clear_disk_errors, private_folder
+from ladder.lifecycle.alpha_spending import LEAST, LIFE_DAYS, error_of_check
+from ladder.lifecycle.checks import RECORD as RECORD
+from ladder.lifecycle.checks import Check, checks_so_far
+from ladder.lifecycle.plan import (
+    day_of,
+    load_plan,
+    pins,
+    refuse_other_endpoint,
+    task_of,
+    with_secrets,
+)
+from ladder.lifecycle.rotation import rotate, rotated, rotations_so_far
 from ladder.progress import Watch
 from ladder.report.limits import limit_reason
 from ladder.rungs.protocol import Bench
-from ladder.task import Task
 from ladder.trust.code import Granted
-from ladder.wording import harmless
 
-RECORD = "revalidations.jsonl"
 CHECKS = "revalidations"
 UNFINISHED = "unfinished"
 
@@ -44,6 +51,14 @@ class Revalidation:
     changed_pins: tuple[str, ...]
     findings: tuple[str, ...]
     """Reasons to act; none means that the answer still holds."""
+    error: float = 0.0
+    """What this check spends of the plan's error budget (`lifecycle.alpha_spending`)."""
+    openings: int = 0
+    """How often the plan's eval examples were read, certification and this check included."""
+    fresh: int = 0
+    """Eval examples that no check, and not the certification, has read before."""
+    rotation: Rotation | None = None
+    """The examples that this check exchanged."""
 
 
 def is_due(path: Path, plan: RevalidationPlan, today: date) -> bool:
@@ -64,27 +79,12 @@ def from_the_future(path: Path, plan: RevalidationPlan, today: date) -> list[str
 def _days(path: Path, plan: RevalidationPlan) -> Iterator[tuple[date, str]]:
     """Yield the days of the certification and of every check, and where each is written."""
     yield day_of(plan.created), f"{path}: created"
-    record = path.parent / RECORD
-    if not record.exists():
-        return
-    text = read_text(record, "the record of checks", _no_record)
-    for number, line in enumerate(text.splitlines(), start=1):
-        where = f"{record}:{number}"
-        try:
-            day = day_of(json.loads(line)["at"])
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            fix = "Fix the line or take it out; or move the file away: the check is due then."
-            said = f"{where}: not the record of checks ({str(error)[:100]}). {fix}"
-            raise StateError(said) from None
-        yield day, where
+    yield from ((check.day, check.where) for check in checks_so_far(path))
 
 
-def _no_record(problems: Sequence[Problem]) -> StateError:
-    fix = "Move it away: the check is due then."
-    return StateError(f"{problems[0].where}: not the record of checks ({problems[0].got}). {fix}")
-
-
-def revalidate(path: Path, watch: Watch, granted: Granted = "trusted") -> Revalidation:
+def revalidate(
+    path: Path, watch: Watch, granted: Granted = "trusted", rotate_in: Path | None = None
+) -> Revalidation:
     """Measure the plan's candidate on its eval examples, with nothing taken from the cache.
 
     The eval examples are read whole: a scheduled check has a fixed n. Leaves one line in
@@ -94,34 +94,51 @@ def revalidate(path: Path, watch: Watch, granted: Granted = "trusted") -> Revali
         path: the plan.
         watch: sees progress.
         granted: what of the code that the task names may run (`ladder.trust.code`).
+        rotate_in: file of fresh labelled rows, which take the place of a part of the examples
+            before they are read.
 
     Raises:
         NoVerdictError: too many requests failed to tell; nothing is recorded.
+        DataError: the fresh rows are wrong, or none of them is fresh.
         TaskError: the plan or its task is wrong, or the plan asks a model that the task does not.
     """
     plan = load_plan(path)
     task = task_of(path, plan, granted)
     plan = with_secrets(plan, path, task)
-    _refuse_other_endpoint(path, plan, task)
+    refuse_other_endpoint(path, plan, task)
     stamp = datetime.now(UTC)
+    before = checks_so_far(path)
+    spent = [(check.day, check.error) for check in before]
+    error = error_of_check(day_of(plan.created), stamp.date(), spent)
     with _own_folder(path.parent / CHECKS, stamp) as folder:
         bench = open_bench(task, folder, watch, cache=folder / COMPLETIONS)
+        done = rotate(path, bench, rotate_in, stamp) if rotate_in else None
+        bench = _with_rotated(bench, path)
         try:
             bench.evaluator.models.learn_abilities()
-            result = _measured_again(bench, plan)
-        except PassportError as error:
-            result = Revalidation(None, None, (), (f"the artefact is refused: {error}",))
+            result = _measured_again(bench, plan, error)
+            read = 2 + sum(check.measured for check in before)
+            result = replace(result, error=error, openings=read, fresh=_unread(path, before))
+        except PassportError as refused:
+            result = Revalidation(None, None, (), (f"the artefact is refused: {refused}",))
         bench.evaluator.models.cache.close()
+    result = replace(result, rotation=done)
     _record(path, result, stamp)
     return result
 
 
-def _refuse_other_endpoint(path: Path, plan: RevalidationPlan, task: Task) -> None:
-    """Refuse an endpoint that stands in the plan alone: the task says where its rows may go."""
-    model = plan.candidate.model if plan.candidate else ""
-    if model and is_served(model) and model not in task.models.model_dump().values():
-        got, wanted = f"`{harmless(model, 120)}`", f"an endpoint that {task.source} names"
-        raise TaskError([Problem(f"{path}: candidate.model", got, wanted)])
+def _with_rotated(bench: Bench, path: Path) -> Bench:
+    """Return a bench whose eval examples are those of today."""
+    rows = rotated(path, bench.data.gate).rows
+    if rows == bench.data.gate:
+        return bench
+    return replace(bench, evaluator=bench.evaluator.with_data(replace(bench.data, gate=rows)))
+
+
+def _unread(path: Path, before: Sequence[Check]) -> int:
+    """Return how many eval examples came in since the last check."""
+    last = max((check.at for check in before if check.measured), default="")
+    return sum(each.fresh for each in rotations_so_far(path) if each.at > last)
 
 
 @contextmanager
@@ -148,18 +165,18 @@ def _own_folder(checks: Path, now: datetime) -> Iterator[Path]:
         os.close(held)
 
 
-def _measured_again(bench: Bench, plan: RevalidationPlan) -> Revalidation:
-    candidate = plan.candidate
+def _measured_again(bench: Bench, plan: RevalidationPlan, error: float) -> Revalidation:
+    candidate, left = plan.candidate, max(error, LEAST)
     if candidate is None:
-        measurement, verdict = measure_way(bench.evaluator, plan.control)
+        measurement, verdict = measure_way(bench.evaluator, plan.control, left)
     else:
         measurement, verdict, _ = measure(
             bench.evaluator,
             candidate,
             bench.data.gate,
             all_rows=True,
-            rungs=1,
             title="revalidating",
+            error=left,
         )
     if verdict.status == "none":
         reason = "; ".join(
@@ -171,6 +188,8 @@ def _measured_again(bench: Bench, plan: RevalidationPlan) -> Revalidation:
         )
     changed = changed_pins(bench, plan)
     found = findings(plan, measurement, verdict, changed)
+    if not error:
+        found.append(f"its error budget of {LIFE_DAYS} days is spent: certify the answer anew")
     engine = bench.evaluator.engine(candidate).engine if candidate else None
     moved = canary_finding(engine) if isinstance(engine, LocalEngine) else None
     return Revalidation(measurement, verdict, changed, (*found, *([moved] if moved else [])))
@@ -186,13 +205,20 @@ def changed_pins(bench: Bench, plan: RevalidationPlan) -> tuple[str, ...]:
 def findings(
     plan: RevalidationPlan, measured: Measurement, verdict: Verdict, changed: tuple[str, ...]
 ) -> list[str]:
-    """Return the reasons to act on what a check measured. Pure."""
+    """Return the reasons to act on what a check measured. Pure.
+
+    The score fell where its upper bound, at the error of this check, lies below the certified
+    interval (`lifecycle.alpha_spending`).
+    """
     found = []
+    high = measured.score.high
     for limit in verdict.limits:
         if limit.verdict in ("fail", "none"):
             found.append(f"{limit.limit} is missed: {limit_reason(limit)}")
+        if limit.limit == "min_score" and limit.high is not None:
+            high = limit.high
     before, now = plan.baseline.gate_rows, measured.score
-    if now.high < before.low:
+    if high < before.low:
         found.append(
             f"the score fell from {before.mean:.3f} ({before.low:.3f}–{before.high:.3f}) "
             f"to {now.mean:.3f} ({now.low:.3f}–{now.high:.3f})"
@@ -210,6 +236,9 @@ def as_record(result: Revalidation, at: datetime) -> dict[str, Any]:
         "verdict": result.verdict.status if result.verdict else None,
         "changed": list(result.changed_pins),
         "findings": list(result.findings),
+        "error": result.error,
+        "openings": result.openings,
+        "fresh": result.fresh,
     }
 
 

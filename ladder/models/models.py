@@ -75,6 +75,18 @@ class Models:
             self._engines[key] = CachedEngine(opened, self.cache, partial(self._tell, model))
         return self._engines[key]
 
+    def uncached(self, model: str, adapter: str | None = None) -> Engine:
+        """Return an engine that answers anew each time, held to the limits of time and spending.
+
+        What it is asked is counted by `count`, and is nobody's data unless `may_be_asked` allows
+        it: nothing is refused here.
+        """
+        model = ModelRef(model)
+        opened = self._open(model, adapter)
+        if opened.abilities.served and not self._rehearses:
+            self._limit(model, cast(Served, opened))
+        return opened
+
     def _opened(self, model: ModelRef, adapter: str | None) -> Engine:
         if first_use(model):
             self.watch.say("converting the bundled model, once: about 20 s")

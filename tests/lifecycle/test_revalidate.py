@@ -116,7 +116,9 @@ def test_a_check_that_finds_nothing_and_leaves_its_line(plan_path: Path) -> None
 
 
 def test_a_check_finds_a_student_that_got_worse(folder: Path, plan_path: Path) -> None:
-    train_head(folder / "student", ["two loafs", "two muffins"], ["cake", "bread"], 0)
+    things = ["loafs", "baguettes", "rolls", "muffins", "tarts", "eclairs"]
+    train_head(folder / "student", [f"two {thing}" for thing in things],
+               ["cake"] * 3 + ["bread"] * 3, 0)  # fmt: skip
     found = revalidate(plan_path, Quiet())
     assert found.verdict.status == "fail"
     assert found.changed_pins == ("model: head.npz",)

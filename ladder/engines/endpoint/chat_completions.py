@@ -6,6 +6,7 @@ A response that holds no answer is a `TryError`, and never an empty text.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -64,6 +65,8 @@ class Reply:
     cut: bool
     """The server ended the answer at its limit."""
     usage: Usage
+    first_logprobs: tuple[tuple[str, float], ...] = ()
+    """The likeliest first tokens, where they were asked for and are told."""
 
 
 def payload(model: str, request: Request, stream: bool = False) -> dict[str, Any]:
@@ -84,6 +87,9 @@ def payload(model: str, request: Request, stream: bool = False) -> dict[str, Any
     }
     if request.temperature:
         sent["seed"] = request.sample
+    if request.top_logprobs:
+        chat = {"logprobs": True, "top_logprobs": request.top_logprobs}
+        sent |= chat if request.messages else {"logprobs": request.top_logprobs}
     if request.schema:
         shape = {"name": "answer", "schema": json.loads(request.schema)}
         sent["response_format"] = {"type": "json_schema", "json_schema": shape}
@@ -95,12 +101,13 @@ def payload(model: str, request: Request, stream: bool = False) -> dict[str, Any
     return sent
 
 
-def reply_of(data: Any, limit: int) -> Reply:
+def reply_of(data: Any, limit: int, *, top_logprobs: int = 0) -> Reply:
     """Read the first choice's text and the token counts out of a response.
 
     Args:
         data: the response's JSON.
         limit: tokens that were asked for at most.
+        top_logprobs: likeliest first tokens that were asked for.
 
     Raises:
         TryError: there is no answer in it. What it cost all the same is in its `tokens`.
@@ -113,14 +120,39 @@ def reply_of(data: Any, limit: int) -> Reply:
             message = {"content": choice.get("text")}
         text, thought = _parted(message)
         cut = _is_cut(choice, usage, limit)
-        if text is None or is_blank(text):
+        first = first_logprobs(choice.get("logprobs"))[:top_logprobs]
+        if (text is None or is_blank(text)) and not first:
             told = _at_limit(limit, usage, thought) if cut else ""
             counted = 0 < (usage.thoughts or 0) == usage.answer
             raise _no_answer(message, text, counted or not is_blank(thought), told)
     except TryError as failure:
         failure.tokens = usage.paid
         raise
-    return Reply(text, thought, cut, usage)
+    return Reply(text or "", thought, cut, usage, first)
+
+
+def first_logprobs(told: object) -> tuple[tuple[str, float], ...]:
+    """Return the likeliest first tokens with their log-probabilities, the likeliest first.
+
+    Args:
+        told: `logprobs` of a choice, as chats tell them or as the older completions do.
+    """
+    if not isinstance(told, dict):
+        return ()
+    places = told.get("content") or told.get("top_logprobs")
+    first = places[0] if isinstance(places, list) and places else None
+    entries = first.get("top_logprobs", first) if isinstance(first, dict) else None
+    if isinstance(entries, list):
+        known = [each for each in entries if isinstance(each, dict)]
+        pairs = [(each.get("token"), each.get("logprob")) for each in known]
+    else:
+        pairs = list(entries.items()) if isinstance(entries, dict) else []
+    found = [
+        (token, float(value))
+        for token, value in pairs
+        if isinstance(token, str) and isinstance(value, int | float) and math.isfinite(value)
+    ]
+    return tuple(sorted(found, key=lambda pair: -pair[1]))
 
 
 def is_blank(text: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ import httpx
 from ladder.engines.base import CUT_BEFORE_TEXT, Completion
 from ladder.engines.endpoint.access import address_of, client_options
 from ladder.engines.endpoint.engine import GREETING, EndpointEngine
-from ladder.engines.endpoint.responses import BODY_LIMIT_BYTES
+from ladder.engines.endpoint.listing import entries_of, got, names_of
 from ladder.errors import EngineError
 from ladder.wording import harmless
 
@@ -70,13 +69,13 @@ def probe(model: str, base_url: str, timeout_s: float) -> Probe:
     if answer.kind == "no connection":
         return Probe(answer)
     with httpx.Client(**options) as client:
-        entries = _entries(_got(client, address.beside("models")), "data", "models")
-        listed = {name: entry for entry in entries for name in _names(entry)}
+        entries = entries_of(got(client, address.beside("models")), "data", "models")
+        listed = {name: entry for entry in entries for name in names_of(entry)}
         entry = listed.get(model, entries[0] if len(entries) == 1 else {})
         context = _context(entry)
         if context is None and entry.get("owned_by") == "library":  # Ollama
-            loaded = _entries(_got(client, address.at_root("/api/ps")), "models")
-            running = [each for each in loaded if model in _names(each)]
+            loaded = entries_of(got(client, address.at_root("/api/ps")), "models")
+            running = [each for each in loaded if model in names_of(each)]
             context = _context(running[0]) if running else None
     return Probe(answer, tuple(listed), context, tuple(engine.negotiated.values()))
 
@@ -115,34 +114,6 @@ def _others(listed: Sequence[str], model: str) -> Iterator[str]:
         near = difflib.get_close_matches(model, listed, NAMES_SHOWN, 0.0)
         more = f" and {len(listed) - len(near)} more" if len(listed) > len(near) else ""
         yield f"it lists {', '.join(harmless(name, 80) for name in near)}{more}"
-
-
-def _got(client: httpx.Client, url: httpx.URL) -> Any:
-    """Return the JSON at a URL; None where there is none."""
-    body = bytearray()
-    try:
-        with client.stream("GET", url, headers={"Accept-Encoding": "identity"}) as response:
-            for part in response.iter_raw():
-                body += part
-                if len(body) > BODY_LIMIT_BYTES:
-                    return None
-        return json.loads(body) if response.is_success else None
-    except (httpx.HTTPError, ValueError, RecursionError):
-        return None
-
-
-def _entries(data: Any, *fields: str) -> list[Mapping[str, Any]]:
-    """Return the models in a server's list: under a field, or as the list itself."""
-    if isinstance(data, dict):
-        data = next((data[name] for name in fields if isinstance(data.get(name), list)), [])
-    return [each for each in data if isinstance(each, dict)] if isinstance(data, list) else []
-
-
-def _names(entry: Mapping[str, Any]) -> Iterator[str]:
-    aliases = entry.get("aliases")
-    names = [entry.get("id"), entry.get("model"), entry.get("name")]
-    names += aliases if isinstance(aliases, list) else []
-    yield from (name for name in names if isinstance(name, str) and name)
 
 
 def _context(entry: Mapping[str, Any]) -> int | None:

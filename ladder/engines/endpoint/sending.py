@@ -149,7 +149,7 @@ class Sender:
             raise TryError(BROKE_OFF, type(error).__name__, passing=True) from None
         seconds = time.perf_counter() - start
         first_s = first_at - start if first_at else None
-        reply = reply_of(data, request.max_tokens)
+        reply = reply_of(data, request.max_tokens, top_logprobs=request.top_logprobs)
         paid = self._paid(sent, reply)
         answer = _answer(request, reply, paid)
         return replace(answer, seconds=seconds, first_s=first_s)
@@ -174,7 +174,7 @@ def _answer(request: Request, reply: Reply, paid: tuple[int, int]) -> Completion
     whole = text = reply.text.strip()
     for stop in filter(None, request.stop):
         text = text.split(stop, 1)[0]
-    if is_blank(text):
+    if is_blank(text) and not reply.first_logprobs:
         failure = TryError("empty", "nothing stands before the string that ends an answer")
         failure.tokens = paid
         raise failure
@@ -187,6 +187,7 @@ def _answer(request: Request, reply: Reply, paid: tuple[int, int]) -> Completion
         tokens_out=tokens_out,
         cut=reply.cut and text == whole,
         thought_tokens=thoughts,
+        first_logprobs=reply.first_logprobs,
     )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ladder.engines.passport import refuse_pickle
-from ladder.errors import EngineError, MissingExtraError
+from ladder.errors import EngineError, MissingExtraError, NoEffectError
 from ladder.hardware import precision
 
 ADAPTER = "adapter_config.json"
@@ -68,7 +68,8 @@ def load_model(folder: Path, adapter: Path | None, own_code: bool = False) -> An
     """Load weights for inference, with the adapter merged into them.
 
     Raises:
-        EngineError: the weights cannot be loaded, or the adapter does not change the answers.
+        EngineError: the weights cannot be loaded.
+        NoEffectError: the adapter does not change the answers.
         MissingExtraError: torch, transformers or peft is not installed.
     """
     transformers = quiet_transformers()
@@ -112,7 +113,7 @@ def _with_adapter(model: Any, adapter: Path) -> Any:
         model = PeftModel.from_pretrained(model, adapter).merge_and_unload()
         change = float((model(probe).logits.float() - before).abs().max())
     if change == 0:
-        raise EngineError(f"the adapter in {adapter} does not change the model's answers")
+        raise NoEffectError(f"the adapter in {adapter} does not change the model's answers")
     model.eval()
     return model
 
