@@ -76,6 +76,16 @@ def measure_control(evaluator: Evaluator) -> tuple[Control | None, Scores]:
     return found, {sample.id: score for sample, score in measured}
 
 
+def answers_of_way(evaluator: Evaluator, name: str, samples: Sequence[Sample]) -> list[str]:
+    """Return what a way answers to samples.
+
+    Raises:
+        TaskError: the task's data allow no such way any more.
+    """
+    _refuse_other_way(evaluator, name)
+    return _ways(evaluator)[name](evaluator.data.train)([sample.input for sample in samples])
+
+
 def confirm_control(evaluator: Evaluator, name: str) -> Confirmation:
     """Answer the held-out test set once, the way of a name."""
     sealed = evaluator.data.sealed
@@ -97,11 +107,8 @@ def measure_way(evaluator: Evaluator, name: str) -> tuple[Measurement, Verdict]:
     Raises:
         TaskError: the task's data allow no such way any more.
     """
+    _refuse_other_way(evaluator, name)
     data, ways, started = evaluator.data, _ways(evaluator), time.perf_counter()
-    if name not in ways or not data.train:
-        where = f"{evaluator.task.source}: data"
-        got = f"rows that do not allow the certified way, {name}"
-        raise TaskError([Problem(where, got, "labelled training examples", "Assess it anew.")])
     answers = ways[name](data.train)([sample.input for sample in data.gate])
     scores = gated_scores(evaluator, list(zip(data.gate, answers, strict=True)))
     seconds = time.perf_counter() - started
@@ -116,6 +123,13 @@ def measure_way(evaluator: Evaluator, name: str) -> tuple[Measurement, Verdict]:
         seconds=round(seconds, 3),
     )
     return measurement, _judged(evaluator, ways[name], scores, line, systems=1)
+
+
+def _refuse_other_way(evaluator: Evaluator, name: str) -> None:
+    if name not in _ways(evaluator) or not evaluator.data.train:
+        where = f"{evaluator.task.source}: data"
+        got = f"rows that do not allow the certified way, {name}"
+        raise TaskError([Problem(where, got, "labelled training examples", "Assess it anew.")])
 
 
 def _ways(evaluator: Evaluator) -> dict[str, Fit]:
