@@ -76,6 +76,16 @@ def measure_control(evaluator: Evaluator) -> tuple[Control | None, Scores]:
     return found, {sample.id: score for sample, score in measured}
 
 
+def answers_of_way(evaluator: Evaluator, name: str, samples: Sequence[Sample]) -> list[str]:
+    """Return what a way answers to samples.
+
+    Raises:
+        TaskError: the task's data allow no such way any more.
+    """
+    _refuse_other_way(evaluator, name)
+    return _ways(evaluator)[name](evaluator.data.train)([sample.input for sample in samples])
+
+
 def confirm_control(evaluator: Evaluator, name: str) -> Confirmation:
     """Answer the held-out test set once, the way of a name."""
     sealed = evaluator.data.sealed
@@ -125,13 +135,15 @@ def scores_of_way(evaluator: Evaluator, name: str, rows: Sequence[Sample]) -> li
     Raises:
         TaskError: the task's data allow no such way any more.
     """
-    ways, train = _ways(evaluator), evaluator.data.train
-    if name not in ways or not train:
+    answers = answers_of_way(evaluator, name, rows)
+    return list(gated_scores(evaluator, list(zip(rows, answers, strict=True))))
+
+
+def _refuse_other_way(evaluator: Evaluator, name: str) -> None:
+    if name not in _ways(evaluator) or not evaluator.data.train:
         where = f"{evaluator.task.source}: data"
         got = f"rows that do not allow the certified way, {name}"
         raise TaskError([Problem(where, got, "labelled training examples", "Assess it anew.")])
-    answers = ways[name](train)([sample.input for sample in rows])
-    return list(gated_scores(evaluator, list(zip(rows, answers, strict=True))))
 
 
 def _ways(evaluator: Evaluator) -> dict[str, Fit]:

@@ -62,7 +62,16 @@ from ladder.evidence.measurement import (
 )
 from ladder.evidence.plan import Baseline, RevalidationPlan
 from ladder.evidence.probe import Observed, ProbeLook, ProbeName, ProbeReference, Samples
-from ladder.evidence.release import ReleaseRecord, System
+from ladder.evidence.release import (
+    Forgetting,
+    LostPrompt,
+    NotWorse,
+    Regression,
+    ReleaseRecord,
+    Reliability,
+    System,
+    Unmeasured,
+)
 from ladder.evidence.rotation import Rotation
 from ladder.evidence.values import (
     Asked,
@@ -108,16 +117,19 @@ __all__ = [
     "Estimate",
     "Failures",
     "Fix",
+    "Forgetting",
     "Gap",
     "Ground",
     "JudgeAgreement",
     "Latency",
     "LimitName",
     "LimitVerdict",
+    "LostPrompt",
     "Measurement",
     "Memory",
     "Misses",
     "Need",
+    "NotWorse",
     "Observed",
     "Order",
     "Passport",
@@ -129,7 +141,9 @@ __all__ = [
     "RaceLine",
     "Recommendation",
     "Record",
+    "Regression",
     "ReleaseRecord",
+    "Reliability",
     "Retrieval",
     "RetrievalHealth",
     "RevalidationPlan",
@@ -148,6 +162,7 @@ __all__ = [
     "TrainingEstimate",
     "TrainingMethod",
     "TrainingMethodName",
+    "Unmeasured",
     "Unresolved",
     "Verdict",
     "VerdictWord",

@@ -31,6 +31,11 @@ def mcnemar(won: int, lost: int) -> float:
     return min(1.0, 2 * float(binom.cdf(min(won, lost), won + lost, 0.5)))
 
 
+def losses_by_chance(won: int, lost: int) -> float:
+    """Return the exact one-sided p-value (McNemar) that so many rows are lost by chance alone."""
+    return float(binom.sf(lost - 1, won + lost, 0.5))
+
+
 def tango_z(won: int, lost: int, rows: int, difference: float) -> float:
     """Return Tango's score statistic that the true difference of two shares is `difference`."""
     a = 2 * rows
@@ -86,7 +91,7 @@ def paired(
         return 0.0, -1.0, 1.0, 1.0
     if is_binary(first) and is_binary(second) and not groups:
         won, lost, n = gaps.count(1.0), gaps.count(-1.0), len(gaps)
-        low, high = _tango_interval(won, lost, n, float(ndtri(1 - error)))
+        low, high = tango_interval(won, lost, n, float(ndtri(1 - error)))
         return (won - lost) / n, low, high, mcnemar(won, lost)
     if groups:
         gaps = group_means(gaps, groups)
@@ -114,7 +119,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def _tango_interval(won: int, lost: int, rows: int, z: float) -> tuple[float, float]:
+def tango_interval(won: int, lost: int, rows: int, z: float) -> tuple[float, float]:
     """Return the differences that the score statistic does not reject."""
     observed = (won - lost) / rows
     edge = 1 - 1e-12

@@ -21,7 +21,6 @@ from ladder.inference.outcome import Outcome
 from ladder.inference.prompts import request_for
 from ladder.inference.rewriting import fault_of, rewritten
 from ladder.inference.voting import ballot, vote
-from ladder.models.cache import CachedEngine
 from ladder.progress import Work, Worked
 from ladder.samples.rows import Sample
 
@@ -50,7 +49,7 @@ def answer(
     engine = evaluator.engine(candidate)
     evaluator.retriever.prepare(candidate.retrieval, samples)
     requests = [request_for(evaluator, candidate, sample, engine) for sample in samples]
-    prior = _prior(evaluator, candidate, engine, prior_rows)
+    prior = prior_of(evaluator, candidate, prior_rows)
     completions = _answered(evaluator, candidate, requests, title or candidate.description)
     answered = [at for at in range(len(samples)) if completions[at].error is None]
     texts = {at: read(candidate, requests[at], completions[at], prior) for at in answered}
@@ -123,10 +122,10 @@ def read(
     return request.choices[max(range(len(values)), key=values.__getitem__)]
 
 
-def _prior(
-    evaluator: Evaluator, candidate: Candidate, engine: CachedEngine, rows: int
+def prior_of(
+    evaluator: Evaluator, candidate: Candidate, rows: int = BATCH_CALIBRATION_ROWS
 ) -> tuple[float, ...]:
-    """Return what each label scores whatever the input is.
+    """Return what each label scores whatever the input is; nothing without a calibration.
 
     `empty`: on an input without content (contextual calibration, Zhao et al., 2021). `batch`: the
     mean over dev inputs, whose labels are not looked at (batch calibration, Zhou et al., 2024).
@@ -138,6 +137,7 @@ def _prior(
     else:
         samples = evaluator.data.dev[: min(rows, BATCH_CALIBRATION_ROWS)]
     evaluator.retriever.prepare(candidate.retrieval, samples)
+    engine = evaluator.engine(candidate)
     requests = [request_for(evaluator, candidate, sample, engine) for sample in samples]
     completions = [completion for _, completion in engine.complete(requests)]
     lost = [c for c in completions if c.error is not None and not c.is_own_fault]
