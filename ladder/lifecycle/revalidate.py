@@ -84,7 +84,9 @@ def _no_record(problems: Sequence[Problem]) -> StateError:
     return StateError(f"{problems[0].where}: not the record of checks ({problems[0].got}). {fix}")
 
 
-def revalidate(path: Path, watch: Watch, granted: Granted = "trusted") -> Revalidation:
+def revalidate(
+    path: Path, watch: Watch, granted: Granted = "trusted", task_file: Path | None = None
+) -> Revalidation:
     """Measure the plan's candidate on its eval examples, with nothing taken from the cache.
 
     The eval examples are read whole: a scheduled check has a fixed n. Leaves one line in
@@ -94,13 +96,14 @@ def revalidate(path: Path, watch: Watch, granted: Granted = "trusted") -> Revali
         path: the plan.
         watch: sees progress.
         granted: what of the code that the task names may run (`ladder.trust.code`).
+        task_file: the task, where it is not the one that the plan names.
 
     Raises:
         NoVerdictError: too many requests failed to tell; nothing is recorded.
         TaskError: the plan or its task is wrong, or the plan asks a model that the task does not.
     """
     plan = load_plan(path)
-    task = task_of(path, plan, granted)
+    task = task_of(path, plan, granted, task_file)
     plan = with_secrets(plan, path, task)
     _refuse_other_endpoint(path, plan, task)
     stamp = datetime.now(UTC)
