@@ -42,6 +42,7 @@ from ladder.evidence.diagnosis import (
     Unresolved,
 )
 from ladder.evidence.drift import DriftLook, ScoreWatch, Shift
+from ladder.evidence.history import AlarmName, Happening, HappeningKind, PlanStanding, Standing
 from ladder.evidence.measurement import (
     CONTROL,
     AgainstTeacher,
@@ -78,6 +79,7 @@ __all__ = [
     "Ablation",
     "Advice",
     "AgainstTeacher",
+    "AlarmName",
     "Asked",
     "Assessment",
     "Attempt",
@@ -108,6 +110,8 @@ __all__ = [
     "Fix",
     "Gap",
     "Ground",
+    "Happening",
+    "HappeningKind",
     "JudgeAgreement",
     "Latency",
     "LimitName",
@@ -119,6 +123,7 @@ __all__ = [
     "Order",
     "Passport",
     "PlanName",
+    "PlanStanding",
     "Purpose",
     "RaceLine",
     "Recommendation",
@@ -131,6 +136,7 @@ __all__ = [
     "Settled",
     "Shift",
     "Sign",
+    "Standing",
     "Status",
     "SyntheticCounts",
     "SyntheticRecord",

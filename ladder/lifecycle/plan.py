@@ -192,7 +192,9 @@ def task_of(
         return load_task(file, root if root and root.is_dir() else None, granted)
     task = path.parent / plan.task
     if not task.exists():
-        got = f"`{plan.task}`, and there is no {os.path.normpath(path.parent.absolute() / plan.task)}"
+        got = (
+            f"`{plan.task}`, and there is no {os.path.normpath(path.parent.absolute() / plan.task)}"
+        )
         fix = "The run was moved or copied: put it back, or name the task file: --task FILE"
         raise TaskError([Problem(f"{path}: task", got, "the way from the plan to its task", fix)])
     return load_task(task, root, granted)

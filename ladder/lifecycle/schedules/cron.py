@@ -23,7 +23,9 @@ def as_cron(job: Job) -> Files:
     plan = job.plan.resolve()
     # cron's PATH is short: name the Python that has ladder, and where its models are kept.
     kept = "".join(f"{name}={shlex.quote(path)} " for name, path in kept_elsewhere().items())
-    command = f"cd {shlex.quote(str(plan.parent))} && {kept}{shlex.join(words_here(job, plan.name))}"
+    command = (
+        f"cd {shlex.quote(str(plan.parent))} && {kept}{shlex.join(words_here(job, plan.name))}"
+    )
     refuse_breaks(command)
     command = command.replace("%", "\\%")  # cron reads a bare % as a new line
     block = (

@@ -32,6 +32,7 @@ LIMIT_HOURS = 6
 LONGEST_SLUG = 40
 LOCALTIME = Path("/etc/localtime")
 ZONES = "zoneinfo/"
+NOTHING = Needs()
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Job:
     """Its path."""
     name: str = "plan"
     """Of its task."""
-    needs: Needs = Needs()
+    needs: Needs = NOTHING
     """What it needs there: a scheduler starts with an empty environment, and a key is nothing to
     be printed."""
     zone: str = "UTC"

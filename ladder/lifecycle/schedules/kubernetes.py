@@ -20,6 +20,7 @@ from ladder.lifecycle.schedules.job import (
 )
 
 MOUNT = PurePosixPath("/ladder")
+NEARBY = "put them into the volume, or make them reachable."
 WEEK_S = 604_800
 """A start that was missed for so long is dropped: the next tick is there. Without a limit, a
 hundred missed starts stop the job for ever."""
@@ -55,7 +56,7 @@ def _manifest(job: Job, root: Path, folder: str, args: list[str]) -> str:
 # The image has {job.package}.
 # Exit 1 (something changed) is a failed job: alarm on it, and on silence (ladder status).
 {"".join(said_needs(job.needs, keys))}\
-{said_nearby(job.needs, "The cluster may not have", "put it into the volume or make it reachable.")}\
+{said_nearby(job.needs, "The cluster may not have", NEARBY)}\
 apiVersion: batch/v1
 kind: CronJob
 metadata:
