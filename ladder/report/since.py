@@ -47,11 +47,12 @@ def since_blocks(happenings: Sequence[Happening]) -> Iterator[Block]:
     word = "1 of them gave" if acted == 1 else f"{acted} of them gave"
     times = "1 line" if len(happenings) == 1 else f"{len(happenings)} lines"
     yield say(f"{times} in the records beside the plan; {word} a reason to act.")
-    rows = (
-        (each.at[:10], WHAT[each.kind], f"{'' if each.held else 'act: '}{happening_words(each)}")
-        for each in reversed(happenings)
-    )
+    rows = ((each.at[:10], WHAT[each.kind], _result(each)) for each in reversed(happenings))
     yield tabled(("date", "what", "result"), *rows)
+
+
+def _result(happened: Happening) -> str:
+    return happening_words(happened) if happened.held else f"act: {happening_words(happened)}"
 
 
 def since_lines(happenings: Sequence[Happening]) -> Iterator[str]:
@@ -59,8 +60,7 @@ def since_lines(happenings: Sequence[Happening]) -> Iterator[str]:
     if happenings:
         yield "since the certification:"
     for each in list(reversed(happenings))[:MOST_SHOWN_LINES]:
-        mark = " " if each.held else "!"
-        yield f"{mark} {each.at[:10]}  {WHAT[each.kind]}: {happening_words(each)}"
+        yield f"- {each.at[:10]}, {WHAT[each.kind]}: {_result(each)}"
     left = len(happenings) - MOST_SHOWN_LINES
     if left > 0:
-        yield f"  and {left} before"
+        yield f"- and {left} before"
