@@ -16,7 +16,7 @@ from typing import Annotated, Any, TextIO
 
 import typer
 
-from ladder.cli import deciding, keeping, probing, releasing, showing, training
+from ladder.cli import deciding, keeping, probing, releasing, showing, training, watching
 from ladder.ending import end_on_signals, flush, has_ended, open_streams
 from ladder.exit_codes import INTERRUPTED, PIPE_CLOSED, SIGNALLED, code_of, say
 from ladder.redaction import hide_from_output
@@ -48,6 +48,7 @@ VERBS: dict[str, Callable[..., Any] | typer.Typer] = {
     "probe": probing.probe,
     "schedule": keeping.schedule,
     "release": releasing.release,
+    "status": watching.status,
     "doctor": showing.doctor,
 }
 """To add a verb: a function, or a `typer.Typer` of several, and a line here."""

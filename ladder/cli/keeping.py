@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ladder.cli.options import AllowCode, AsJson, EventsAsJson, PlanFile, granted, tell
+from ladder.cli.options import AllowCode, AsJson, EventsAsJson, PlanFile, TaskOfPlan, granted, tell
 from ladder.exit_codes import say
 from ladder.wording import MOST_SAID, in_json, indented
 
@@ -19,6 +19,7 @@ def revalidate(
         Path | None,
         typer.Option("--rotate", help="Fresh labelled rows, in place of a part of the eval set."),
     ] = None,
+    task: TaskOfPlan = None,
     json: EventsAsJson = False,
     allow_code: AllowCode = False,
 ) -> None:
@@ -40,7 +41,9 @@ def revalidate(
             say(line)
         due = not if_due or is_due(plan, loaded, now.date())
         if due:
-            found = measure_again(plan, watch, granted(allow_code), rotate)
+            found = measure_again(
+                plan, watch, granted(allow_code), rotate_in=rotate, task_file=task
+            )
             code = 1 if found.findings else 0
             answered(watch, code, plan.parent, lambda: {"due": True, **as_record(found, now)})
         else:
@@ -68,6 +71,7 @@ def drift(
     inputs_only: Annotated[
         bool, typer.Option("--inputs-only", help="Answer no labelled row.")
     ] = False,
+    task: TaskOfPlan = None,
     as_json: AsJson = False,
     allow_code: AllowCode = False,
 ) -> None:
@@ -86,6 +90,7 @@ def drift(
         reference=reference,
         answering=not inputs_only,
         granted=granted(allow_code),
+        task_file=task,
     )
     if as_json:
         typer.echo(in_json(found.look.model_dump_json(indent=2)))
@@ -97,18 +102,39 @@ def drift(
 
 def schedule(
     plan: PlanFile,
-    target: Annotated[str, typer.Option(help="cron or github.")] = "cron",
+    target: Annotated[
+        str, typer.Option(help="cron, systemd, kubernetes, github, gitlab or airflow.")
+    ] = "cron",
+    time_zone: Annotated[
+        str, typer.Option(help="Of the weekly tick, e.g. Europe/Berlin; default: this machine's.")
+    ] = "",
+    image: Annotated[
+        str, typer.Option(help="The container image (kubernetes: required; gitlab).")
+    ] = "",
+    into: Annotated[
+        Path | None, typer.Option(file_okay=False, help="Write the files into this folder.")
+    ] = None,
+    task: TaskOfPlan = None,
 ) -> None:
     """Print a job that runs the revalidation; nothing is installed."""
-    from ladder.lifecycle.needs import needs_of
-    from ladder.lifecycle.plan import find_plan, load_plan, task_of
-    from ladder.lifecycle.schedule import TARGETS
+    from ladder.commands.schedule import make_job, write_files
+    from ladder.lifecycle.plan import find_plan
+    from ladder.lifecycle.schedules import TARGETS
+    from ladder.lifecycle.schedules.job import as_text, is_zone, zone_here
 
     if target not in TARGETS:
         raise typer.BadParameter(
             f"{target}: targets are {', '.join(TARGETS)}", param_hint="--target"
         )
-    plan = find_plan(plan)
-    loaded = load_plan(plan)
-    needs = needs_of(loaded, task_of(plan, loaded))
-    typer.echo(TARGETS[target](plan, needs), nl=False)
+    if time_zone and not is_zone(time_zone):
+        wanted = "a name of the IANA database, such as Europe/Berlin or UTC, is wanted"
+        raise typer.BadParameter(f"{time_zone}: {wanted}", param_hint="--time-zone")
+    zone = time_zone or zone_here()
+    files = TARGETS[target](make_job(find_plan(plan), zone, image, task))
+    if not time_zone:
+        say(f"Time zone: {zone}. Another one: --time-zone")
+    if into is None:
+        typer.echo(as_text(files), nl=False)
+        return
+    for path in write_files(files, into):
+        tell(f"wrote {path}")

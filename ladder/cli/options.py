@@ -23,6 +23,10 @@ RunsFolder = Annotated[Path, typer.Option("--runs", help="Where runs are kept.")
 PlanFile = Annotated[
     Path, typer.Argument(help="A revalidation.yaml, or the folder of the run that wrote it.")
 ]
+TaskOfPlan = Annotated[
+    Path | None,
+    typer.Option("--task", help="The plan's task file, if it lies elsewhere now."),
+]
 Artefact = Annotated[Path, typer.Argument(help="The folder of an adapter or a student.")]
 BaseModel = Annotated[
     str | None, typer.Option("--base", help="The base under an adapter, if it lies elsewhere now.")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from ladder.errors import LadderError
-from ladder.evidence import Assessment
+from ladder.evidence import Assessment, Happening
 from ladder.files import write_whole
+from ladder.lifecycle.history import RECORDS, history_of
 from ladder.lifecycle.plan import PLAN, load_plan
 from ladder.report.brief import BRIEF, as_brief, as_brief_page
 from ladder.report.headline import NextCheck
@@ -30,7 +31,8 @@ def write_page(folder: Path, assessment: Assessment) -> Path:
         OSError: the folder cannot be written to.
     """
     check = next_check(folder, assessment)
-    page = as_page(assessment, read_samples(folder, assessment), check)
+    samples = read_samples(folder, assessment)
+    page = as_page(assessment, samples, check, happened_since(folder))
     path, beside = folder / PAGE, folder / SIBLING
     if page.beside is not None:
         write_whole(beside, page.beside)
@@ -40,6 +42,17 @@ def write_page(folder: Path, assessment: Assessment) -> Path:
     write_whole(folder / BRIEF, as_brief_page(assessment, check))
     write_whole((folder / BRIEF).with_suffix(".md"), as_brief(assessment, check))
     return path
+
+
+def happened_since(folder: Path) -> tuple[Happening, ...]:
+    """Return what happened to a run's answer since; lines that cannot be read are left out."""
+    return history_of(folder).happenings
+
+
+def records_read(folder: Path) -> tuple[int, ...]:
+    """Return when each record beside the plan was written last, ns; 0: there is none."""
+    paths = [folder / name for name in RECORDS]
+    return tuple(path.stat().st_mtime_ns if path.is_file() else 0 for path in paths)
 
 
 def next_check(folder: Path, assessment: Assessment) -> NextCheck | None:

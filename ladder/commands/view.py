@@ -15,7 +15,7 @@ from threading import Lock
 from urllib.parse import SplitResult, parse_qs, quote, unquote, urlsplit
 
 from ladder.commands.compare import compare_runs
-from ladder.commands.page import next_check
+from ladder.commands.page import happened_since, next_check, records_read
 from ladder.errors import LadderError, StateError
 from ladder.evidence import Assessment
 from ladder.redaction import redact
@@ -47,7 +47,7 @@ class Shelf:
     """A folder of runs, and the pages that were made of them."""
 
     folder: Path
-    pages: dict[tuple[str, int], Page] = field(default_factory=dict)
+    pages: dict[tuple[str | int, ...], Page] = field(default_factory=dict)
     lock: Lock = field(default_factory=Lock)
     """One page is made at a time: the library that draws is not made for more."""
 
@@ -80,12 +80,13 @@ class Shelf:
         Raises:
             LadderError: its record or its examples are damaged.
         """
-        key = (str(run), (run / FILE).stat().st_mtime_ns)
+        key: tuple[str | int, ...] = (str(run), (run / FILE).stat().st_mtime_ns, *records_read(run))
         with self.lock:
             if key not in self.pages:
                 found = _read(run)
                 with whole_record(run):
-                    made = as_page(found, read_samples(run, found), next_check(run, found))
+                    samples, since = read_samples(run, found), happened_since(run)
+                    made = as_page(found, samples, next_check(run, found), since)
                 self.pages[key] = Page(redact(made.html), made.beside and redact(made.beside))
             while len(self.pages) > KEPT_PAGES:
                 del self.pages[next(iter(self.pages))]

@@ -42,6 +42,7 @@ from ladder.evidence.diagnosis import (
     Unresolved,
 )
 from ladder.evidence.drift import DriftLook, ScoreWatch, Shift
+from ladder.evidence.history import AlarmName, Happening, HappeningKind, PlanStanding, Standing
 from ladder.evidence.measurement import (
     CONTROL,
     AgainstTeacher,
@@ -89,6 +90,7 @@ __all__ = [
     "Ablation",
     "Advice",
     "AgainstTeacher",
+    "AlarmName",
     "Asked",
     "Assessment",
     "Attempt",
@@ -120,6 +122,8 @@ __all__ = [
     "Forgetting",
     "Gap",
     "Ground",
+    "Happening",
+    "HappeningKind",
     "JudgeAgreement",
     "Latency",
     "LimitName",
@@ -134,6 +138,7 @@ __all__ = [
     "Order",
     "Passport",
     "PlanName",
+    "PlanStanding",
     "ProbeLook",
     "ProbeName",
     "ProbeReference",
@@ -153,6 +158,7 @@ __all__ = [
     "Settled",
     "Shift",
     "Sign",
+    "Standing",
     "Status",
     "SyntheticCounts",
     "SyntheticRecord",

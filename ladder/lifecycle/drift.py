@@ -59,6 +59,7 @@ def look_for_drift(
     reference: Path | None = None,
     answering: bool = True,
     granted: Granted = "trusted",
+    task_file: Path | None = None,
 ) -> Drift:
     """Compare recent rows with those that a plan's answer was certified on.
 
@@ -72,6 +73,7 @@ def look_for_drift(
         reference: file of rows to compare with; default: the eval examples of the certification.
         answering: whether labelled rows are answered and scored.
         granted: what of the code that the task names may run (`ladder.trust.code`).
+        task_file: the task, where it is not the one that the plan names.
 
     Raises:
         TaskError: the plan or its task is wrong, or the certified rows are not there any more.
@@ -79,7 +81,7 @@ def look_for_drift(
         StateError: the record of looks cannot be read.
     """
     plan = load_plan(path)
-    task = task_of(path, plan, granted)
+    task = task_of(path, plan, granted, task_file)
     before = looks_so_far(path)
     rows = read_recent(task, recent)
     cache = Cache(private_folder(path.parent / KEPT) / COMPLETIONS)

@@ -174,19 +174,31 @@ def load_plan(path: Path) -> RevalidationPlan:
     return plan
 
 
-def task_of(path: Path, plan: RevalidationPlan, granted: Granted = "trusted") -> Task:
+def task_of(
+    path: Path, plan: RevalidationPlan, granted: Granted = "trusted", file: Path | None = None
+) -> Task:
     """Read the task that a plan belongs to.
 
     Args:
         path: of the plan.
         plan: what it says.
         granted: what of the code that the task names may run (`ladder.trust.code`).
+        file: of the task, where it is not the one that the plan names: a run was moved or copied.
 
     Raises:
         TaskError: it is wrong, or not there any more.
     """
     root = path.parent / plan.data_root if plan.data_root else None
-    return load_task(path.parent / plan.task, root, granted)
+    if file is not None:
+        return load_task(file, root if root and root.is_dir() else None, granted)
+    task = path.parent / plan.task
+    if not task.exists():
+        got = (
+            f"`{plan.task}`, and there is no {os.path.normpath(path.parent.absolute() / plan.task)}"
+        )
+        fix = "The run was moved or copied: put it back, or name the task file: --task FILE"
+        raise TaskError([Problem(f"{path}: task", got, "the way from the plan to its task", fix)])
+    return load_task(task, root, granted)
 
 
 def _no_day(created: str) -> Iterator[tuple[tuple[str, ...], str]]:

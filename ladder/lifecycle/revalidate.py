@@ -83,7 +83,12 @@ def _days(path: Path, plan: RevalidationPlan) -> Iterator[tuple[date, str]]:
 
 
 def revalidate(
-    path: Path, watch: Watch, granted: Granted = "trusted", rotate_in: Path | None = None
+    path: Path,
+    watch: Watch,
+    granted: Granted = "trusted",
+    *,
+    rotate_in: Path | None = None,
+    task_file: Path | None = None,
 ) -> Revalidation:
     """Measure the plan's candidate on its eval examples, with nothing taken from the cache.
 
@@ -96,6 +101,7 @@ def revalidate(
         granted: what of the code that the task names may run (`ladder.trust.code`).
         rotate_in: file of fresh labelled rows, which take the place of a part of the examples
             before they are read.
+        task_file: the task, where it is not the one that the plan names.
 
     Raises:
         NoVerdictError: too many requests failed to tell; nothing is recorded.
@@ -103,7 +109,7 @@ def revalidate(
         TaskError: the plan or its task is wrong, or the plan asks a model that the task does not.
     """
     plan = load_plan(path)
-    task = task_of(path, plan, granted)
+    task = task_of(path, plan, granted, task_file)
     plan = with_secrets(plan, path, task)
     refuse_other_endpoint(path, plan, task)
     stamp = datetime.now(UTC)

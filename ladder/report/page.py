@@ -19,7 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from ladder import __version__
-from ladder.evidence import Assessment
+from ladder.evidence import Assessment, Happening
 from ladder.figures import NARROW, WIDE, in_page
 from ladder.report.attempt import race_blocks, result_blocks, why_blocks
 from ladder.report.blocks import Block, Bullets, Figure, Heading, Said, Table, say, tabled
@@ -40,6 +40,7 @@ from ladder.report.pictures import scores_figure, slices_figure, trade_figure
 from ladder.report.reasons import answer_reasons
 from ladder.report.samples import SIBLING, Embedded, Samples, embedded, plain_rows
 from ladder.report.sections import evidence_blocks, measured_blocks
+from ladder.report.since import since_blocks
 from ladder.report.summary import price_words
 from ladder.report.texts import each_text
 from ladder.report.training import training_method_blocks
@@ -75,7 +76,10 @@ class Page:
 
 
 def as_page(
-    assessment: Assessment, samples: Samples = NO_SAMPLES, check: NextCheck | None = None
+    assessment: Assessment,
+    samples: Samples = NO_SAMPLES,
+    check: NextCheck | None = None,
+    since: Sequence[Happening] = (),
 ) -> Page:
     """Return the report as a page.
 
@@ -83,8 +87,10 @@ def as_page(
         assessment: as it was read.
         samples: the examples that its rungs were measured on.
         check: when the answer is measured again, where there is a plan.
+        since: what happened to the answer since its certification.
     """
     a = each_text(assessment, partial(harmless, most=MOST_SAID))
+    happened = each_text(tuple(since), partial(harmless, most=MOST_SAID))
     data = embedded(samples)
     html = made_from(
         "page.html",
@@ -96,7 +102,7 @@ def as_page(
         facts=tuple(facts(a, check)),
         steps=tuple(steps(a)),
         reasons=Bullets(tuple(answer_reasons(a))),
-        sections=tuple(_sections(a)),
+        sections=(*_sections(a), *_since(happened)),
         next_blocks=tuple(_next_blocks(a, check)),
         provenance=tuple(_provenance(a)),
         samples=samples,
@@ -163,6 +169,11 @@ def _sections(a: Assessment) -> Iterator[Section]:
         yield Section("cost", "Cost", costs)
     yield Section("rows", "The rows", tuple(data_blocks(a))[1:])
     yield Section("effort", "What the decision took", tuple(effort_blocks(a.effort)))
+
+
+def _since(happened: Sequence[Happening]) -> Iterator[Section]:
+    if blocks := tuple(since_blocks(happened)):
+        yield Section("since", "Since the certification", blocks)
 
 
 def _under(title: str, blocks: tuple[Block, ...]) -> tuple[Block, ...]:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ladder.evidence import Assessment
+from ladder.evidence import Assessment, Happening
 from ladder.report.brief import BRIEF
 from ladder.report.causes import miss_sentence
 from ladder.report.control import control_sentence, take_control
 from ladder.report.effort import effort_in_short
 from ladder.report.page import PAGE
 from ladder.report.reasons import answer_reasons, openings_sentence
+from ladder.report.since import since_lines
 from ladder.report.summary import answer_line, assumed, table_rows
 from ladder.report.texts import each_text
 from ladder.wording import MOST_SHOWN, counted, harmless
@@ -24,8 +25,10 @@ from ladder.wording import MOST_SHOWN, counted, harmless
 COLOURS = {"pass": "green", "fail": "red", "undecided": "yellow", "no verdict": "magenta"}
 
 
-def show(assessment: Assessment, folder: Path, console: Console) -> None:
-    """Print the table of rungs, the answer, and where the files are."""
+def show(
+    assessment: Assessment, folder: Path, console: Console, since: Sequence[Happening] = ()
+) -> None:
+    """Print the table of rungs, the answer, what happened since, and where the files are."""
     assessment = each_text(assessment, lambda text: harmless(text, MOST_SHOWN))
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("rung", "score", "p95", "$ per 1k", "build", "verdict"):
@@ -46,6 +49,8 @@ def show(assessment: Assessment, folder: Path, console: Console) -> None:
     if failed:
         told = "left out, none counts as wrong"
         console.print(Text(f"requests that failed: {counted(failed)}; {told}"))
+    for line in since_lines(since):
+        console.print(Text(harmless(line, MOST_SHOWN)))
     for name, place in _places(assessment, folder):
         console.print(Text(f"{name:<6} {harmless(str(place))}"), soft_wrap=True)
 

@@ -549,7 +549,8 @@ def test_a_schedule_names_what_its_plan_needs(put: PUT, ladder: LADDER) -> None:
     ladder("assess", path, "--runs", path.parent / "runs")
     [plan] = (path.parent / "runs").glob("*/*/revalidation.yaml")
     job = yaml.safe_load(ladder("schedule", plan, "--target", "github").out)
-    [step] = [s for s in job["jobs"]["revalidate"]["steps"] if "env" in s]
+    steps = job["jobs"]["revalidate"]["steps"]
+    [step] = [s for s in steps if s.get("run", "").startswith("ladder revalidate")]
     assert step["env"] == {"LADDER_API_KEY": "${{ secrets.LADDER_API_KEY }}"}
     assert "LADDER_API_KEY=…" in ladder("schedule", plan, "--target", "cron").out
 

@@ -24,7 +24,8 @@ from ladder.engines.thoughts import split_thoughts
 from ladder.errors import EndpointDownError, EngineError, TaskError
 from ladder.lifecycle import needs
 from ladder.lifecycle.needs import Needs
-from ladder.lifecycle.schedule import as_cron, as_github
+from ladder.lifecycle.schedules import TARGETS
+from ladder.lifecycle.schedules.job import Job
 from ladder.task import ModelRef
 
 URL = "https://host.example/v1"
@@ -611,14 +612,16 @@ def test_a_thought_that_a_template_begins_is_ended(begun: str, end: str) -> None
 def test_cron_is_told_where_the_configuration_lies(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LADDER_CONFIG")
     monkeypatch.setenv("XDG_CONFIG_HOME", "/home/me/my config")
-    text = as_cron(Path("plan 100%.yaml"), Needs(handed_on=("HTTPS_PROXY",)))
+    job = Job(Path("plan 100%.yaml"), needs=Needs(handed_on=("HTTPS_PROXY",)))
+    [text] = TARGETS["cron"](job).values()
     assert "LADDER_CONFIG='/home/me/my config/ladder/config.yaml'" in text
     assert "HTTPS_PROXY=…" in text
     assert r"'plan 100\%.yaml'" in text
 
 
 def test_github_is_told_what_it_does_not_have() -> None:
-    text = as_github(Path("plan.yaml"), Needs(nearby=("127.0.0.1:8000", "/home/me/model")))
+    needs = Needs(nearby=("127.0.0.1:8000", "/home/me/model"))
+    [text] = TARGETS["github"](Job(Path("plan.yaml"), needs=needs)).values()
     said = next(line for line in text.splitlines() if "127.0.0.1:8000" in line)
     assert said.startswith("# GitHub's machines do not have")
     assert "/home/me/model" in said

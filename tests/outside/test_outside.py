@@ -122,9 +122,9 @@ def test_each_is_a_line(tmp_path: Path, url: str) -> None:
     assert "checklist" in shown.stdout
     again = acme(tmp_path, "revalidate", run / "revalidation.yaml")
     assert again.returncode == 0, again.stderr + again.stdout
-    timer = acme(tmp_path, "schedule", run / "revalidation.yaml", "--target", "systemd")
+    timer = acme(tmp_path, "schedule", run / "revalidation.yaml", "--target", "sundial")
     assert timer.returncode == 0, timer.stderr
-    assert "OnCalendar=weekly" in timer.stdout
+    assert "on the first day of the week: ladder revalidate" in timer.stdout
 
 
 def test_what_is_wrong_is_said_at_once(tmp_path: Path, url: str) -> None:

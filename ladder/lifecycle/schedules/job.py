@@ -1,0 +1,183 @@
+"""What is put into a scheduler: one plan, its weekly tick, and what both need there.
+
+The job ticks every week and asks `--if-due`: a tick that a sleeping machine missed is caught up by
+the next one, and the plan alone says how often a check is needed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from unicodedata import category
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from ladder import __version__
+from ladder.errors import Problem, TaskError
+from ladder.files import digest_of
+from ladder.lifecycle.needs import Needs
+from ladder.lifecycle.revalidate import RECORD
+from ladder.trust.settings import settings_file
+from ladder.wording import harmless
+
+WEEKLY = "17 6 * * 1"
+"""Mondays at 06:17: day of month stays `*`, because cron reads two restricted day fields as OR. No
+zone moves its clock at that hour."""
+LIMIT_HOURS = 6
+"""A check that has hung for so long is ended: while it runs, no other one starts."""
+LONGEST_SLUG = 40
+LOCALTIME = Path("/etc/localtime")
+ZONES = "zoneinfo/"
+NOTHING = Needs()
+
+
+@dataclass(frozen=True)
+class Job:
+    """One plan to be revalidated."""
+
+    plan: Path
+    """Its path."""
+    name: str = "plan"
+    """Of its task."""
+    needs: Needs = NOTHING
+    """What it needs there: a scheduler starts with an empty environment, and a key is nothing to
+    be printed."""
+    zone: str = "UTC"
+    """IANA name of the time zone of the tick."""
+    image: str = ""
+    """The container image that it runs in; empty: none was named."""
+    task: Path | None = None
+    """The task file, where it is not the one that the plan names."""
+    root: Path | None = None
+    """The folder that holds all files of it; None: that of the plan."""
+
+    @property
+    def title(self) -> str:
+        """The name of the job: lower-case ASCII, at most 52 characters, one for each task."""
+        slug = re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")
+        if not slug or slug != self.name or len(slug) > LONGEST_SLUG:  # two names stay two
+            slug = f"{slug[: LONGEST_SLUG - 7]}-{digest_of(self.name)[:6]}".strip("-")
+        return f"ladder-{slug}"
+
+    @property
+    def package(self) -> str:
+        """What pip installs for it."""
+        extras = f"[{','.join(self.needs.extras)}]" if self.needs.extras else ""
+        return f"escalation-ladder{extras}=={__version__}"
+
+
+Files = Mapping[str, str]
+"""Name of a file -> its text."""
+Target = Callable[[Job], Files]
+
+
+def as_text(files: Files) -> str:
+    """Return files as one text; of several, each stands below its name."""
+    if len(files) == 1:
+        return next(iter(files.values()))
+    return "\n".join(f"# ==> {name}\n{text}" for name, text in files.items())
+
+
+def words(plan: str, task: str | None) -> list[str]:
+    """Return what `ladder` is told at every tick."""
+    return ["revalidate", plan, *(["--task", task] if task else []), "--if-due"]
+
+
+def words_here(job: Job, plan: str) -> list[str]:
+    """Return the command of a tick on this machine, with the Python that has ladder.
+
+    Args:
+        job: what is scheduled.
+        plan: how its plan is named.
+    """
+    task = str(job.task.resolve()) if job.task else None
+    # -P: no file beside the plan is taken for a module.
+    found = [sys.executable, "-P", "-m", "ladder", *words(plan, task)]
+    refuse_breaks("".join((*found, str(job.plan.resolve()))))
+    return found
+
+
+def words_in_repository(job: Job) -> str:
+    """Return the command of a tick in a checkout."""
+    plan, task = in_repository(job.plan), in_repository(job.task) if job.task else None
+    refuse_breaks(f"{plan}{task or ''}")
+    return shlex.join(["ladder", *words(plan, task)])
+
+
+def kept_elsewhere() -> dict[str, str]:
+    """Return the variables that say where cache and configuration are, where some do here."""
+    found = {}
+    if cache := os.environ.get("LADDER_CACHE"):
+        found["LADDER_CACHE"] = cache
+    if os.environ.get("LADDER_CONFIG") or os.environ.get("XDG_CONFIG_HOME"):
+        found["LADDER_CONFIG"] = str(settings_file().absolute())
+    refuse_breaks("".join(found.values()))
+    return found
+
+
+def said_needs(needs: Needs, variables: str) -> Iterator[str]:
+    """Say in comments what a plan needs where it is revalidated.
+
+    Args:
+        needs: of the plan.
+        variables: where its keys are put, in words.
+    """
+    if needs.variables:
+        yield f"# Needs, {variables}: {', '.join(f'{name}=…' for name in needs.variables)}\n"
+    if needs.handed_on:
+        lines = ", ".join(f"{variable}=…" for variable in needs.handed_on)
+        yield f"# Needs as well, as they are set here: {lines}\n"
+    if needs.extras:
+        yield f"# Needs the extras of escalation-ladder: {', '.join(needs.extras)}.\n"
+    yield from (f"# Needs: {install}\n" for install in needs.installs)
+    for name in needs.untrusted:
+        yield f"# Runs the code {harmless(name, 80)}: read it and run `ladder trust` first.\n"
+
+
+def said_nearby(needs: Needs, where: str, fix: str) -> str:
+    """Say in comments what a machine elsewhere does not have; empty: nothing."""
+    names = ", ".join(harmless(name, 80) for name in needs.nearby)
+    return f"# {where} {names}:\n# {fix}\n" if names else ""
+
+
+def in_repository(path: Path) -> str:
+    """Return a path as it is seen from the root of its repository; in none: as it is."""
+    whole = path.resolve()
+    root = next((folder for folder in whole.parents if (folder / ".git").exists()), None)
+    return (whole.relative_to(root) if root else path).as_posix()
+
+
+def record_of(job: Job) -> str:
+    """Return the path of the record of checks in the repository."""
+    return in_repository(job.plan.parent / RECORD)
+
+
+def refuse_breaks(text: str) -> None:
+    """Refuse what would end a line of a job, and so begin another one.
+
+    Raises:
+        TaskError: a name holds a control character, a line's end, or a byte that is not UTF-8.
+    """
+    sign = next((sign for sign in text if category(sign) in ("Cc", "Cs", "Zl", "Zp")), None)
+    if sign is not None:
+        got, fix = f"the character {sign!a}", "Rename the folder or the file."
+        raise TaskError([Problem(harmless(text), got, "a name that fits on a line", fix)])
+
+
+def is_zone(name: str) -> bool:
+    """Tell whether a name is one of a time zone in the IANA database."""
+    try:
+        return bool(re.fullmatch(r"[A-Za-z][A-Za-z0-9_+/-]*", name)) and bool(ZoneInfo(name))
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        return False
+
+
+def zone_here() -> str:
+    """Return the time zone of this machine; UTC where it names none that schedulers know."""
+    link = str(LOCALTIME.resolve()) if LOCALTIME.exists() else ""
+    named = (os.environ.get("TZ", "").removeprefix(":"), link.rpartition(ZONES)[2])
+    return next((name for name in named if is_zone(name)), "UTC")
