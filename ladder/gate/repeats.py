@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-AT_ONCE = 2_000
-"""Permutations drawn together."""
+FIRST, AT_ONCE = 200, 2_000
+"""Permutations drawn together, at first and from then on: most looks end with the first."""
 AS_LARGE = 20
 """So many permuted statistics as large as the observed one end the drawing: it is no alarm."""
 MOST_DRAWN = 400_000
@@ -161,9 +161,10 @@ def _permuted(prompts: Sequence[_Prompt], error: float, seed: int) -> tuple[floa
     most = min(MOST_DRAWN, math.ceil(4 / max(error, 1e-12)))
     drawn = as_large = 0
     while drawn < most and as_large < AS_LARGE:
-        many = [draw.permuted(np.tile(each, (AT_ONCE, 1)), axis=1) for each in weights]
+        count = AT_ONCE if drawn else FIRST
+        many = [draw.permuted(np.tile(each, (count, 1)), axis=1) for each in weights]
         as_large += int((_total(prompts, many) >= observed * (1 - ROUNDING)).sum())
-        drawn += AT_ONCE
+        drawn += count
     return float(observed), (1 + as_large) / (drawn + 1)
 
 
