@@ -48,9 +48,9 @@ class NotWorse(Record):
     """Chance that a candidate as good as the champion shows it, where both disagree as seen; None
     where a bound decides."""
     shows: float | None = None
-    """The margin that so many rows show with 80 % power."""
+    """The margin that so many rows show with 80 % power (normal approximation)."""
     wants: int | None = None
-    """Units that would show this margin with 80 % power."""
+    """Units that would show this margin with 80 % power, about (normal approximation)."""
     decides: bool = True
     """Whether the release hangs on it."""
 

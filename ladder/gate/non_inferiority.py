@@ -30,8 +30,6 @@ ROUNDING = 1e-9
 BISECTIONS = 14
 """Of the statistic that is enough: to 0.0002."""
 POWER = 0.8
-STEP = 1.02
-"""By which a number of rows is raised until it is enough."""
 
 Numbers = NDArray[np.float64]
 
@@ -89,7 +87,7 @@ def _by_counts(found: NotWorse) -> NotWorse:
         verdict="not worse" if p_value <= found.error else "not shown",
         power=chance_to_show(n, apart, found.margin, found.error),
         shows=_margin_of(n, apart, found.error),
-        wants=rows_wanted(max(apart, 1 / n), found.margin, found.error),
+        wants=rows_for_margin(max(apart, 1 / n), found.margin, found.error),
     )
 
 
@@ -163,25 +161,6 @@ def chance_to_show(rows: int, apart: float, margin: float, error: float) -> floa
         error: one-sided.
     """
     return _chance(_boundary(rows, margin, error), rows, np.array([apart]), 0.5)
-
-
-@lru_cache(maxsize=256)
-def rows_wanted(apart: float, margin: float, error: float) -> int:
-    """Return how many rows show the margin with 80 % power where two systems are equal.
-
-    The closed form of `gate.paired.rows_for_margin`, raised until the exact test holds it.
-
-    Args:
-        apart: share of rows that only one of the two has right, above 0.
-        margin: how much worse would be too much, 0..1.
-        error: one-sided.
-    """
-    rows = max(rows_for_margin(apart, margin, error), least_units(margin, error, exact=True))
-    if rows > 4_000:  # the two differ by less than a row in a hundred
-        return rows
-    while chance_to_show(rows, apart, margin, error) < POWER:
-        rows = math.ceil(rows * STEP)
-    return rows
 
 
 @lru_cache(maxsize=1024)

@@ -46,21 +46,24 @@ def first_word_is(word: str) -> Callable[[str], bool]:
     return lambda text: re.match(rf"\W*{word}\b", text, re.IGNORECASE) is not None
 
 
-def has_number(number: int) -> Callable[[str], bool]:
-    """The first number of the answer, in digits or as a word, is this one."""
+def ends_on_number(number: int) -> Callable[[str], bool]:
+    """The last number of the answer, in digits or as a word, is this one: `2 + 3 = 5` is right."""
 
     def right(text: str) -> bool:
-        found = re.search(rf"(?<![\w.])\d+\b|\b(?:{'|'.join(NUMBERS)})\b", text.casefold())
-        return found is not None and found.group() in (str(number), NUMBERS[number])
+        found = re.findall(rf"(?<![\w.])\d+\b|\b(?:{'|'.join(NUMBERS)})\b", text.casefold())
+        return bool(found) and found[-1] in (str(number), NUMBERS[number])
 
     return right
 
 
-def says_unknown(text: str) -> bool:
-    """The answer is the word that stands for "this has no answer"."""
-    return is_exactly("unknown")(text)
+def ends_on(word: str) -> Callable[[str], bool]:
+    """The answer is a word, or one sentence that ends with it, whatever the case."""
+    pattern = rf"(?:[^\s?]+\s+){{0,{SENTENCE}}}\W*{word}\W*"
+    return lambda text: re.fullmatch(pattern, text.strip(), re.IGNORECASE) is not None
 
 
+SENTENCE = 12
+"""Words before it, at most: who repeats the question is not right."""
 NUMBERS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
 ONLY = "Answer with the number only."
 COPY = "Repeat exactly, and write nothing else:"
@@ -99,7 +102,7 @@ def _counting() -> list[tuple[str, str, Callable[[str], bool]]]:
         ("What is 10 minus 4?", 6),
         ("How many wheels does a bicycle have?", 2),
     ]
-    return [(f"{asked} {ONLY}", str(number), has_number(number)) for asked, number in questions]
+    return [(f"{asked} {ONLY}", str(number), ends_on_number(number)) for asked, number in questions]
 
 
 def _copying() -> list[tuple[str, str, Callable[[str], bool]]]:
@@ -139,10 +142,10 @@ def _nonsense() -> list[tuple[str, str, Callable[[str], bool]]]:
         "What does the blorptang eat on sundays of glass?",
         "In which year will a triangle marry rain?",
     ]
-    asked = [(f"{question} {UNKNOWN}", "UNKNOWN", says_unknown) for question in senseless]
+    asked = [(f"{question} {UNKNOWN}", "UNKNOWN", ends_on("unknown")) for question in senseless]
     sensible = [
-        ("What is the capital of France?", "Paris", is_exactly("paris")),
-        ("Which animal barks?", "dog", is_exactly("dog")),
+        ("What is the capital of France?", "Paris", ends_on("paris")),
+        ("Which animal barks?", "dog", ends_on("dog")),
     ]
     return [*asked, *((f"{asks} {UNKNOWN}", wanted, check) for asks, wanted, check in sensible)]
 

@@ -61,7 +61,9 @@ def check_words(check: NotWorse) -> str:
     if check.shows is not None and check.shows > check.margin:
         equal = f"one as good would pass in {100 * check.power:.0f} %; " if check.power else ""
         wants = f"{check.wants:,}" if check.wants else "more"
-        said += f"; {equal}this n shows {check.shows:.3f} at 80 % power, {wants} would show this"
+        said += (
+            f"; {equal}this n shows {check.shows:.3f} at 80 % power, about {wants} would show this"
+        )
     return said
 
 

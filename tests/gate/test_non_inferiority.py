@@ -12,9 +12,8 @@ from ladder.gate.non_inferiority import (
     exact_p,
     least_units,
     not_worse_by,
-    rows_wanted,
 )
-from ladder.gate.paired import losses_by_chance, not_worse, rows_for_margin, tango_z
+from ladder.gate.paired import losses_by_chance, not_worse, tango_z
 
 
 def pairs(won: int, lost: int, rows: int, **more: object) -> Pairs:
@@ -55,13 +54,6 @@ def test_as_bad_as_the_margin_is_never_shown() -> None:
     found = not_worse_by("all", pairs(0, 10, 200), 0.05, 0.05)
     assert not found.holds
     assert (found.won, found.lost, found.n, found.difference) == (0, 10, 200, -0.05)
-
-
-@pytest.mark.parametrize(("apart", "margin"), [(0.1, 0.05), (0.2, 0.1), (0.05, 0.05)])
-def test_the_rows_that_are_wanted_give_eight_in_ten(apart: float, margin: float) -> None:
-    wanted = rows_wanted(apart, margin, 0.05)
-    assert wanted >= rows_for_margin(apart, margin, 0.05)
-    assert 0.8 <= chance_to_show(wanted, apart, margin, 0.05) < 0.87
 
 
 def test_the_chance_to_pass_is_that_of_the_test_itself() -> None:

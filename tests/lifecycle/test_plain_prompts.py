@@ -36,6 +36,9 @@ def test_answers_that_people_would_take() -> None:
     by_name = {prompt.name: prompt for prompt in PROMPTS}
     assert by_name["counting 1"].is_right("A dog has four legs.")
     assert not by_name["counting 1"].is_right("14")
+    assert by_name["counting 3"].is_right("2 + 3 = 5")
+    assert by_name["nonsense 1"].is_right("The postal code of the number nine is UNKNOWN.")
+    assert not by_name["nonsense 7"].is_right("UNKNOWN")
     assert by_name["yes/no 2"].is_right("No, it is hot.")
     assert not by_name["yes/no 2"].is_right("Nobody knows")
     assert by_name["format 4"].is_right('```json\n{"city": "Rome"}\n```')

@@ -8,7 +8,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from conftest import Said
+from conftest import ROOT, Said
 from lifecycle.two_systems import (
     KINDS,
     LABELS,
@@ -20,6 +20,7 @@ from lifecycle.two_systems import (
     two_systems,
     write_task,
 )
+from test_docs import assert_ran, run_pages
 
 from ladder.errors import DataError, EndpointDownError, NoVerdictError, StateError, TaskError
 from ladder.evidence import ReleaseRecord
@@ -227,3 +228,15 @@ def test_the_command_says_it_to_people_and_to_ci(
         assert json.loads(ran.out)["passed"]
         assert summary.read_text().count("## Release check") == 2
         assert ladder("release", "check", two.candidate, "--against", tmp_path / "none").code == 2
+
+
+@pytest.mark.slow
+def test_the_commands_of_the_page_and_of_the_runbook_run(tmp_path: Path) -> None:
+    with two_systems(tmp_path, knows, runs=("runs", "runs"), name="my-task"):
+        rows = [json.dumps(row(number)) for number in range(1_000, 1_300)]
+        (tmp_path / "fresh.jsonl").write_text("\n".join(rows))
+        pages = [ROOT / "docs/release.md", ROOT / "runbooks/release.md"]
+        assert_ran(run_pages(pages, tmp_path))
+    [record] = tmp_path.glob(f"runs/my-task/*/{RECORD}")
+    assert [json.loads(line)["passed"] for line in record.open()] == [True] * 4
+    assert (tmp_path / "release.xml").is_file()

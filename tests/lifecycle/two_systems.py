@@ -79,7 +79,12 @@ def plan_of(task: Path, model: str, runs: str) -> Path:
 
 @contextmanager
 def two_systems(
-    folder: Path, new: Speak, old: Speak = knows, rows: int = 300, **task: Any
+    folder: Path,
+    new: Speak,
+    old: Speak = knows,
+    rows: int = 300,
+    runs: tuple[str, str] = ("old", "new"),
+    **task: Any,
 ) -> Iterator[Two]:
     """Serve two models and write the plan of each, certified on the same rows."""
 
@@ -90,6 +95,6 @@ def two_systems(
     with saying(speak) as server:
         path = write_task(folder, server.url, rows, **task)
         named = load_task(path).models
-        champion = plan_of(path, str(named.base), "old")
-        candidate = plan_of(path, str(named.student), "new")
+        champion = plan_of(path, str(named.base), runs[0])
+        candidate = plan_of(path, str(named.student), runs[1])
         yield Two(champion, candidate)
