@@ -41,9 +41,9 @@ SETTING_UP = ("pip ", "make ")
 """They fetch packages or run everything, so they are compared with what they name instead."""
 RUN_BELOW = {
     "README.md", "trust.md", "training.md", "artefacts.md", "drift.md", "probe.md", "release.md",
-    "quickstart.md",
+    "schedules.md", "quickstart.md",
 }  # fmt: skip
-"""Pages whose bash blocks a test runs, here or (drift, probe, release) in `lifecycle`."""
+"""Pages of README and docs whose bash blocks a test runs: here, or beside what they are about."""
 ORDER = [
     "Install", "Quickstart", "Your task", "How it decides", "Verbs", "Results", "Limits", "More",
 ]  # fmt: skip

@@ -435,7 +435,7 @@ def test_the_workflow_is_one_for_github_and_safe(name: str, make: Any, tmp_path:
     [
         ("timezone:", "time_zone:", "check-jsonschema"),
         ("@08c6903cd8c0fde910a37f88322edcfb5dd907a8", "@v5", "zizmor"),
-        ("persist-credentials: false", "persist-credentials: true", "zizmor"),
+        ('"ladder revalidate', '"echo ${{ github.head_ref }}; ladder revalidate', "zizmor"),
     ],
 )
 def test_a_mistake_in_the_workflow_would_be_seen(
