@@ -102,7 +102,7 @@ def revalidate(path: Path, watch: Watch, granted: Granted = "trusted") -> Revali
     plan = load_plan(path)
     task = task_of(path, plan, granted)
     plan = with_secrets(plan, path, task)
-    _refuse_other_endpoint(path, plan, task)
+    refuse_other_endpoint(path, plan, task)
     stamp = datetime.now(UTC)
     with _own_folder(path.parent / CHECKS, stamp) as folder:
         bench = open_bench(task, folder, watch, cache=folder / COMPLETIONS)
@@ -116,7 +116,7 @@ def revalidate(path: Path, watch: Watch, granted: Granted = "trusted") -> Revali
     return result
 
 
-def _refuse_other_endpoint(path: Path, plan: RevalidationPlan, task: Task) -> None:
+def refuse_other_endpoint(path: Path, plan: RevalidationPlan, task: Task) -> None:
     """Refuse an endpoint that stands in the plan alone: the task says where its rows may go."""
     model = plan.candidate.model if plan.candidate else ""
     if model and is_served(model) and model not in task.models.model_dump().values():
