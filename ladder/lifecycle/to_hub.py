@@ -149,7 +149,6 @@ def _results(found: Certified) -> list[Any]:
             metric_name=f"{task.scorer}, mean of {score.n} (95 % interval {score.low:.4f} to "
             f"{score.high:.4f})",
             metric_value=score.mean,
-            source_name="ladder",
         )
         for split, score in named.items()
         if score is not None
