@@ -326,17 +326,26 @@ def append_line(path: Path, line: str) -> None:
     A line that an earlier process left half written keeps a line of its own.
     """
     with clear_disk_errors(path), alone_in(path.parent):
-        handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            size = os.fstat(handle).st_size
-            torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
-            content = f"{chr(10) if torn else ''}{line}\n".encode()
-            if os.write(handle, content) < len(content):  # the device is full
-                os.ftruncate(handle, size)
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        add_line(path, line)
+
+
+def add_line(path: Path, line: str) -> None:
+    """Add a line to a file whose folder the caller holds alone (`append_line`).
+
+    Raises:
+        OSError: it cannot be written; the file is as it was.
+    """
+    handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        size = os.fstat(handle).st_size
+        torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
+        content = f"{chr(10) if torn else ''}{line}\n".encode()
+        if os.write(handle, content) < len(content):  # the device is full
+            os.ftruncate(handle, size)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def write_json_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:

@@ -16,7 +16,16 @@ from typing import Annotated, Any, TextIO
 
 import typer
 
-from ladder.cli import deciding, keeping, probing, releasing, showing, training, watching
+from ladder.cli import (
+    deciding,
+    keeping,
+    probing,
+    promoting,
+    releasing,
+    showing,
+    training,
+    watching,
+)
 from ladder.ending import end_on_signals, flush, has_ended, open_streams
 from ladder.exit_codes import INTERRUPTED, PIPE_CLOSED, SIGNALLED, code_of, say
 from ladder.redaction import hide_from_output
@@ -24,7 +33,7 @@ from ladder.wording import MOST_SAID, harmless
 
 STOPPED = "Stopped. What was measured is kept: run the same command to go on."
 STOPS: dict[str, str] = {
-    **dict.fromkeys(("assess", "train", "synth", "revalidate", "release"), STOPPED),
+    **dict.fromkeys(("assess", "train", "synth", "revalidate", "release", "deprecate"), STOPPED),
     "view": "Ended: the runs are no longer shown.",
 }
 """What is said of a verb that is told to end; other verbs keep nothing that could go on."""
@@ -49,6 +58,10 @@ VERBS: dict[str, Callable[..., Any] | typer.Typer] = {
     "schedule": keeping.schedule,
     "release": releasing.release,
     "status": watching.status,
+    "promote": promoting.promote,
+    "rollback": promoting.rollback,
+    "models": promoting.models,
+    "deprecate": promoting.deprecate,
     "doctor": showing.doctor,
 }
 """To add a verb: a function, or a `typer.Typer` of several, and a line here."""

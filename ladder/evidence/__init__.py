@@ -63,6 +63,15 @@ from ladder.evidence.measurement import (
 )
 from ladder.evidence.plan import Baseline, RevalidationPlan
 from ladder.evidence.probe import Observed, ProbeLook, ProbeName, ProbeReference, Samples
+from ladder.evidence.registry import (
+    Announced,
+    Promoted,
+    RegistryEntry,
+    Rehearsed,
+    RolledBack,
+    StepName,
+    Stepped,
+)
 from ladder.evidence.release import (
     Forgetting,
     LostPrompt,
@@ -91,6 +100,7 @@ __all__ = [
     "Advice",
     "AgainstTeacher",
     "AlarmName",
+    "Announced",
     "Asked",
     "Assessment",
     "Attempt",
@@ -142,16 +152,20 @@ __all__ = [
     "ProbeLook",
     "ProbeName",
     "ProbeReference",
+    "Promoted",
     "Purpose",
     "RaceLine",
     "Recommendation",
     "Record",
+    "RegistryEntry",
     "Regression",
+    "Rehearsed",
     "ReleaseRecord",
     "Reliability",
     "Retrieval",
     "RetrievalHealth",
     "RevalidationPlan",
+    "RolledBack",
     "Rotation",
     "Samples",
     "ScoreWatch",
@@ -160,6 +174,8 @@ __all__ = [
     "Sign",
     "Standing",
     "Status",
+    "StepName",
+    "Stepped",
     "SyntheticCounts",
     "SyntheticRecord",
     "System",

@@ -1,0 +1,115 @@
+"""The registry: one append-only file of records, each with the digest of the line before it.
+
+A line that was changed, moved or taken out of the middle breaks the chain. Lines cut off the end do
+not: keep the digest of the last line elsewhere (`ladder models` prints it).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import TypeAdapter
+
+from ladder.errors import Problem, StateError
+from ladder.evidence import (
+    Announced,
+    Promoted,
+    RegistryEntry,
+    Rehearsed,
+    RolledBack,
+    Stepped,
+)
+from ladder.files import add_line, alone_in, clear_disk_errors, private_folder, read_text
+
+REGISTRY = "registry.jsonl"
+_ENTRY: TypeAdapter[RegistryEntry] = TypeAdapter(RegistryEntry)
+E = TypeVar("E", Promoted, RolledBack, Rehearsed, Announced, Stepped)
+
+
+@dataclass(frozen=True)
+class Registry:
+    """What the file holds."""
+
+    path: Path
+    entries: tuple[RegistryEntry, ...] = ()
+    head: str = ""
+    """sha256 of the last line."""
+
+
+def registry_of(run: Path) -> Path:
+    """Return the registry beside all runs: RUNS/registry.jsonl of RUNS/TASK/STAMP."""
+    return run.resolve().parent.parent / REGISTRY
+
+
+def read_registry(path: Path) -> Registry:
+    """Read a registry; one that is not there yet is empty.
+
+    Raises:
+        StateError: a line cannot be read, or does not follow the line before it.
+    """
+    if not path.exists():
+        return Registry(path)
+    text = read_text(path, "the registry of models", _no_registry)
+    entries: list[RegistryEntry] = []
+    head = ""
+    *lines, last = text.split("\n")
+    for number, line in enumerate([*lines, last] if last else lines, start=1):
+        entry = _entry(f"{path}:{number}", line)
+        if entry.chain != head:
+            fix = "Put the file back from a copy; nothing is read from a broken chain."
+            said = "does not follow the line before it: one was changed, moved or taken out"
+            raise StateError(f"{path}:{number}: {said}. {fix}")
+        entries.append(entry)
+        head = hashlib.sha256(line.encode()).hexdigest()
+    return Registry(path, tuple(entries), head)
+
+
+def record(path: Path, decide: Callable[[Registry], E]) -> E:
+    """Decide on what the registry holds, and add the record, alone: nobody writes in between.
+
+    Args:
+        path: the registry.
+        decide: returns the record; raises where there is none to add.
+
+    Raises:
+        StateError: the file is broken, or cannot be written; it is as it was.
+    """
+    with clear_disk_errors(path), alone_in(private_folder(path.parent)):
+        registry = read_registry(path)
+        entry = decide(registry).but(chain=registry.head)
+        add_line(path, entry.model_dump_json())
+    return entry
+
+
+def now() -> str:
+    """Return the time of a record."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def clock_note(registry: Registry) -> str:
+    """Say that the clock stands before the last record; empty: it does not."""
+    last = registry.entries[-1].at if registry.entries else ""
+    if now() >= last:
+        return ""
+    return (
+        f"The clock stands before the last record ({last}): it went back, or was ahead then. "
+        "The order of the lines decides, not the time."
+    )
+
+
+def _entry(where: str, line: str) -> RegistryEntry:
+    try:
+        return _ENTRY.validate_json(line)
+    except ValueError as error:
+        why = str(error).replace("\n", " ")[:100]
+        fix = "Take it out if it is the last line; else put the file back from a copy."
+        raise StateError(f"{where}: no record of the registry ({why}). {fix}") from None
+
+
+def _no_registry(problems: Sequence[Problem]) -> StateError:
+    return StateError(f"{problems[0].where}: not the registry ({problems[0].got}).")
