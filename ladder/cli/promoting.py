@@ -192,12 +192,10 @@ def _say_clock(note: str) -> None:
 
 
 def _refuse_strange_rung(fallback: str) -> None:
-    from typing import get_args
-
     from ladder.evidence import CONTROL
-    from ladder.task import RungName
+    from ladder.rungs import LADDER
 
-    known = (*get_args(RungName), CONTROL)
+    known = (*(rung.NAME for rung in LADDER), CONTROL)
     if fallback and fallback not in known:
         raise typer.BadParameter(
             f"{fallback}: rungs are {', '.join(known)}", param_hint="--fallback"

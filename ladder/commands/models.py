@@ -113,7 +113,7 @@ def _values(
         "fallback": champion.fallback,
         "notice": {"class": notice.name, "days": notice.days, "source": notice.source},
         "pinned": not alias_fault(champion.model),
-        "ends": found.end.ends if found.end else None,
+        "ends": found.end.ends.isoformat() if found.end else None,
         "days_left": days_left(found.end, today),
     }
 
@@ -159,7 +159,7 @@ def rehearsed_lines(entry: Rehearsed) -> Iterator[str]:
 def announced_lines(entry: Announced, today: date) -> Iterator[str]:
     """Say what an announcement means."""
     left = days_left(entry, today)
-    told = (date.fromisoformat(entry.ends) - date.fromisoformat(entry.told)).days
+    told = (entry.ends - entry.told).days
     yield f"{entry.name}: {entry.model} ends {entry.ends}, in {left} days; told {told} days before"
     if note := base_note(entry.model):
         yield note

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -78,10 +79,9 @@ class Announced(_Entry):
     kind: Literal["announced"] = "announced"
     model: str
     """The reference that ends."""
-    ends: str
-    """Date of the end, ISO 8601."""
-    told: str
-    """Date of the announcement: the two make the notice that was observed."""
+    ends: date
+    told: date
+    """Of the announcement: the two make the notice that was observed."""
 
 
 class Stepped(_Entry):

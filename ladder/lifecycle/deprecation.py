@@ -18,11 +18,12 @@ from ladder.evidence import Announced, Promoted, StepName, Stepped
 from ladder.files import file_digest
 from ladder.lifecycle.alpha_spending import LIFE_DAYS
 from ladder.lifecycle.plan import PLAN
-from ladder.lifecycle.production import Production, in_production
+from ladder.lifecycle.production import Production, cited, in_production
 from ladder.lifecycle.promotion import (
     Certified,
     NotPromotedError,
     Wish,
+    check_command,
     production_of,
     promote,
 )
@@ -93,7 +94,8 @@ def announce(path: Path, name: str, ends: str, told: str, by: str = "") -> Annou
         model = production_of(registry, name).champion.model
         if not model:
             raise StateError(f"{name} needs no language model: none of it can be taken away")
-        return Announced(name=name, at=now(), by=by, model=model, ends=ends, told=told)
+        days = {"ends": date.fromisoformat(ends), "told": date.fromisoformat(told)}
+        return Announced(name=name, at=now(), by=by, model=model, **days)
 
     return record(path, decide)
 
@@ -201,7 +203,17 @@ def _sides(old: Rehearsal, new: Rehearsal) -> dict[str, str | float | int]:
 
 
 def _non_inferior(move: Move) -> Done:
-    return Done({"release": move.check(move.new.run, move.old_run)})
+    """Take the release check of the two; one that an earlier promotion cites counts no more."""
+    release = move.check(move.new.run, move.old_run)
+    registry = read_registry(move.path)
+    champion = production_of(registry, move.old.name).champion
+    if release in cited(registry.entries) and champion.system.plan != move.new.system.plan:
+        command = check_command(move.new.run, move.old_run)
+        raise NotPromotedError(
+            f"{move.new.run}: its release check was used up by a promotion that was rolled back. "
+            f"Run it anew: {command}"
+        )
+    return Done({"release": release})
 
 
 def _cut_over(move: Move) -> Done:

@@ -32,6 +32,7 @@ class Production:
     rehearsals: tuple[Rehearsed, ...] = ()
     announced: tuple[Announced, ...] = ()
     steps: tuple[Stepped, ...] = ()
+    """Since the last rollback: what was rolled back has to be replaced anew."""
 
     @property
     def champion(self) -> Promoted:
@@ -72,7 +73,7 @@ def _after(before: Production, entry: RegistryEntry, line: int) -> Production:
             return replace(before, stack=(*before.stack, entry), line=line, record=entry)
         case RolledBack():
             kept = before.stack[: place_of(before, entry.system) + 1]
-            return replace(before, stack=kept, line=line, record=entry)
+            return replace(before, stack=kept, line=line, record=entry, steps=())
         case Rehearsed():
             return replace(before, rehearsals=(*before.rehearsals, entry))
         case Announced():
@@ -96,7 +97,7 @@ def cited(entries: Iterable[RegistryEntry]) -> frozenset[str]:
 
 def days_left(announced: Announced | None, today: date) -> int | None:
     """Return the days until an announced end; negative: it is over."""
-    return None if announced is None else (date.fromisoformat(announced.ends) - today).days
+    return None if announced is None else (announced.ends - today).days
 
 
 def observed(entries: Iterable[RegistryEntry]) -> dict[str, int]:
@@ -104,7 +105,7 @@ def observed(entries: Iterable[RegistryEntry]) -> dict[str, int]:
     found: dict[str, int] = {}
     for entry in entries:
         if isinstance(entry, Announced):
-            days = (date.fromisoformat(entry.ends) - date.fromisoformat(entry.told)).days
+            days = (entry.ends - entry.told).days
             found[entry.model] = min(days, found.get(entry.model, days))
     return found
 

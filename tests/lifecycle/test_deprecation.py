@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 from runs_made import checked, made_run
 
+from ladder.cli.promoting import passed_release
 from ladder.errors import StateError, TaskError
 from ladder.evidence import Stepped
 from ladder.files import digest_of, file_digest
 from ladder.lifecycle import deprecation
 from ladder.lifecycle.deprecation import STEPS, Move, announce, begin, carry_out
 from ladder.lifecycle.production import in_production
-from ladder.lifecycle.promotion import NotPromotedError, Wish, promote, read_certified
+from ladder.lifecycle.promotion import NotPromotedError, Wish, promote, read_certified, roll_back
 from ladder.lifecycle.registry import read_registry
 from ladder.lifecycle.rehearsal import Rehearsal
 from ladder.progress import Quiet
@@ -146,6 +147,18 @@ def test_nothing_kept_of_the_old_one(runs: Path, asked) -> None:
         list(carry_out(move(runs)))
 
 
+def test_a_replacement_that_was_rolled_back_begins_anew(runs: Path, asked) -> None:
+    checked(runs / "shop/new", runs / "shop/old")
+    list(carry_out(move(runs, passed_release)))
+    roll_back(runs / "registry.jsonl", "shop")
+    with pytest.raises(NotPromotedError, match="used up"):
+        list(carry_out(move(runs, passed_release)))
+    assert steps(runs) == [*STEPS, "freeze", "dual run"]
+    checked(runs / "shop/new", runs / "shop/old", at="2026-11-01T00:00:00+00:00")
+    going = carry_out(move(runs, passed_release))
+    assert [new for *_, new in going] == [False, False, True, True, True]
+
+
 def test_a_replacement_by_itself(runs: Path) -> None:
     with pytest.raises(StateError, match="in production already"):
         begin(runs / "registry.jsonl", "shop", read_certified(runs / "shop/old"))
@@ -154,7 +167,7 @@ def test_a_replacement_by_itself(runs: Path) -> None:
 def test_an_end_is_noted(runs: Path, ladder) -> None:
     path = runs / "registry.jsonl"
     found = announce(path, "shop", "2027-01-15", "2026-10-14", "Ada")
-    assert (found.model, found.ends, found.by) == (DATED, "2027-01-15", "Ada")
+    assert (found.model, str(found.ends), found.by) == (DATED, "2027-01-15", "Ada")
     for ends, told in (("soon", ""), ("2027-01-15", "then"), ("2026-01-01", "2026-10-14")):
         with pytest.raises(TaskError, match=r"--ends|--told"):
             announce(path, "shop", ends, told)

@@ -37,12 +37,21 @@ def test_the_first_needs_a_test_set_that_confirms_it(runs: Path, ladder) -> None
         assert "ladder assess" in said.errors
         assert len(said.errors.splitlines()) == 1
     assert not (runs / "registry.jsonl").exists()
-    said = ladder("promote", made_run(runs, "good"), "--owner", "the bakers", "--by", "Ada")
+    said = ladder(
+        "promote",
+        made_run(runs, "good"),
+        "--owner",
+        "the bakers",
+        "--by",
+        "Ada",
+        "--fallback",
+        "rag",
+    )
     assert said.code == 0, said.errors
     assert "shop: shop/good is in production by Ada" in said.out
     [entry] = read_registry(runs / "registry.jsonl").entries
-    assert (entry.release, entry.previous, entry.by, entry.owner) == (
-        None, None, "Ada", "the bakers",
+    assert (entry.release, entry.previous, entry.by, entry.owner, entry.fallback) == (
+        None, None, "Ada", "the bakers", "rag",
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import pytest
 from assessments import assessment, estimate, record
 from runs_made import checked
 
-from ladder.climb.kept import SAMPLES, keep_outcomes
+from ladder.climb.kept import keep_outcomes
 from ladder.climb.opening import open_bench
 from ladder.evaluation.measure import measure
 from ladder.evidence import Attempt, Candidate, Rehearsed
@@ -100,14 +100,16 @@ def test_promoted_rehearsed_and_rolled_back(runs: Path, ladder) -> None:
 
     checked(second, first, at="2026-11-01T00:00:00+00:00")
     promote(second, Wish())
-    worse(first / "prompt" / SAMPLES)
+    relabelled(runs.parent / "test.jsonl")
     said = ladder("rollback", "bread", "--rehearse", *registry)
     assert said.code == 1
     assert "answers score less than they did" in said.out
     assert "Do not rely on it." in said.out
 
 
-def worse(path: Path) -> None:
-    """Have a run say that all its answers were right: what it answers now is worse."""
+def relabelled(path: Path) -> None:
+    """Swap the labels of all rows: what is answered now is wrong where it was right."""
+    other = {"bread": "cake", "cake": "bread"}
     rows = [json.loads(line) for line in path.read_text().splitlines()]
-    path.write_text("".join(json.dumps({**row, "score": 1.0}) + "\n" for row in rows))
+    swapped = [{**row, "target": other[row["target"]]} for row in rows]
+    path.write_text("".join(json.dumps(row) + "\n" for row in swapped))
