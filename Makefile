@@ -53,6 +53,7 @@ clean:  ## Remove .venv and the caches of the tools; runs/ stays.
 # Works without ensurepip (Debian's python3-venv): pip installs into the environment from outside.
 .venv/bin/python:
 	$(PYTHON) -m venv --without-pip .venv
+	$(PIP) pip
 
 # torch is pinned first, so that nothing after it can pull another build.
 .venv/train: .venv/bin/python pyproject.toml constraints.txt

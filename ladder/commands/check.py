@@ -80,6 +80,7 @@ def check_task(path: Path, data_root: Path | None, greet: Greet = "none") -> lis
         *(words for _, _, words in answers),
         *(how_named(named, task.consent) for named in code),
         *(f"set aside, like an earlier row: {pair}" for pair in report.set_aside[:5]),
+        *([f"… and {more} more"] if (more := report.duplicates - 5) > 0 else []),
         *(f"repeats a training example: {pair}" for pair in report.contaminated[:5]),
         *([f"… and {more} more"] if (more := len(report.contaminated) - 5) > 0 else []),
         *(f"contradicts an earlier row: {pair}" for pair in report.contradictions[:5]),

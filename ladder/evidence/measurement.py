@@ -28,6 +28,8 @@ class CostBasis(Record):
     """The volume that they are paid for."""
     priced: str = ""
     """The day of the price (ISO 8601); empty: not said."""
+    assumed: tuple[Literal["volume", "price"], ...] = ()
+    """Of a machine: what the task does not say, so that a default stands for it."""
 
 
 class Measurement(Record):

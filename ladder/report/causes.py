@@ -71,6 +71,9 @@ def cause_blocks(attempt: Attempt) -> Iterator[Block]:
         yield say(f"Could not tell {UNRESOLVED[code]}.")
 
 
+TEST_UNSEEN = "Answers to test examples are not shown: that set stays held out."
+
+
 def miss_blocks(attempt: Attempt) -> Iterator[Block]:
     """Say which answers of a rung were wrong all the same, where nothing asked for their causes."""
     m, found = attempt.measurement, attempt.misses
@@ -79,9 +82,12 @@ def miss_blocks(attempt: Attempt) -> Iterator[Block]:
             yield say((Missed("Its misses", attempt.rung), " are not diagnosed: it passed."))
         return
     which, told = Missed(miss_words(found), attempt.rung), _undiagnosed(attempt)
+    unseen = f" {TEST_UNSEEN}" if attempt.status == "passed" else ""
     if set(found.signs) <= {"none"}:
-        yield say((which, told, *_first(found.signs.get("none", ())), "."))
+        yield say((which, told, *_first(found.signs.get("none", ())), f".{unseen}"))
         return
+    if unseen:
+        yield say(unseen.strip())
     yield say((which, f"{told}. What is seen without asking more, a sign and no proven cause:"))
     yield Bullets(tuple(_sign(attempt, sign, ids) for sign, ids in found.signs.items()))
 

@@ -33,7 +33,8 @@ def month_sum(a: Assessment) -> str:
     basis = chosen.measurement.cost_basis if chosen and chosen.measurement else None
     if basis and basis.machines and basis.usd_per_hour is not None:
         whole = "1 machine" if basis.machines == 1 else f"{basis.machines:,} machines"
-        return f"{whole} × {HOURS_PER_MONTH} h × {basis.usd_per_hour:g} USD an hour"
+        assumed = f", {' and '.join(basis.assumed)} assumed" if basis.assumed else ""
+        return f"{whole} × {HOURS_PER_MONTH} h × {basis.usd_per_hour:g} USD an hour{assumed}"
     thousands = (cost["requests_per_month"] or 0) / 1000
     return f"{thousands:,g} × {usd(cost['usd_per_1k'] or 0)} USD per 1,000"
 

@@ -127,6 +127,14 @@ def usd(amount: float) -> str:
     return f"{amount:,.2f}" if amount >= 1 else f"{amount:.4f}"
 
 
+def assumed_words(found: CostBasis) -> str:
+    """Say which parts of a machine's cost are defaults, and where the task would name them."""
+    names = " and ".join(found.assumed)
+    keys = {"volume": "use.requests_per_month", "price": "hardware.usd_per_hour"}
+    said = ", ".join(keys[name] for name in found.assumed)
+    return f", {names} assumed (the task does not name {said})" if names else ""
+
+
 def price_words(found: CostBasis) -> str:
     """Say what a cost per request rests on."""
     if found.kind == "no prices":
@@ -137,7 +145,7 @@ def price_words(found: CostBasis) -> str:
     if found.kind != "machine":
         return "no answers"
     hourly, busy = found.usd_per_hour or 0.0, found.utilisation or 0.0
-    at = f"at {hourly:g} USD an hour{day}"
+    at = f"at {hourly:g} USD an hour{assumed_words(found) or day}"
     if found.machines is None:
         return f"seconds of a machine that works for {busy:.0%} of its time, {at}"
     whole = "1 machine" if found.machines == 1 else f"{found.machines:,} machines"

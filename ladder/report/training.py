@@ -88,14 +88,19 @@ def _lora(way: TrainingMethod, attempt: Attempt | None, attempts: Sequence[Attem
     if way.ground is None:
         return UNKNOWN
     if attempt is None or attempt.measurement is None:
-        why = "not in the task's rungs, or not climbed to"
-        return f"not measured ({attempt_reason(attempt, attempts) if attempt else why}){needs}"
+        why = attempt_reason(attempt, attempts) if attempt else _not_climbed(attempts)
+        return f"not measured ({why}){needs}"
     build = attempt.measurement.build
     took = f"{build.seconds / 60:.1f} min and {build.peak_memory_mb / 1024:.1f} GB"
     said: str = attempt.status
     if attempt.status == "failed":
         said += f" ({attempt_reason(attempt, attempts)})"
     return f"measured: {score_of(attempt)}, {said}; its training took {took}{needs}"
+
+
+def _not_climbed(attempts: Sequence[Attempt]) -> str:
+    passed = next((attempt.rung for attempt in attempts if attempt.status == "passed"), None)
+    return f"not needed: {passed} passes" if passed else "not climbed to"
 
 
 def _qlora(way: TrainingMethod) -> str:

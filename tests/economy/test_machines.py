@@ -60,3 +60,14 @@ def test_a_limit_below_the_rent_of_one_machine_is_told() -> None:
     assert not rent_above_gate(changed(gate=gate, hardware={"shared": True}))
     assert not rent_above_gate(changed(gate=gate, use={"requests_per_month": 365_000}))
     assert not rent_above_gate(TASK)
+
+
+def test_what_the_task_does_not_say_is_called_assumed():
+    def assumed(hardware: Hardware, use: Use) -> tuple[str, ...]:
+        return machine_cost(0.09, hardware, use)[2].assumed
+
+    assert assumed(Hardware(), Use()) == ("volume", "price")
+    assert assumed(Hardware(), Use(requests_per_month=100_000)) == ("price",)
+    assert assumed(Hardware(usd_per_hour=0.2), Use(months=3)) == ("volume",)
+    assert assumed(Hardware(usd_per_hour=0.2), Use(requests_per_month=5)) == ()
+    assert assumed(Hardware(shared=True), Use()) == ("price",), "seconds are paid at any volume"
