@@ -13,14 +13,15 @@ import numpy as np
 
 from ladder.climb.opening import COMPLETIONS, make_bench
 from ladder.engines.embedding import embed, open_embedder
-from ladder.errors import DataError, Problem, StateError, TaskError
+from ladder.errors import DataError, Problem, TaskError
 from ladder.evaluation.control import scores_of_way
 from ladder.evidence import DriftLook, RevalidationPlan, ScoreWatch, Shift
-from ladder.files import append_line, digest_of, folder_digests, private_folder, read_text
+from ladder.files import append_line, digest_of, folder_digests, private_folder
 from ladder.gate.e_values import e_value_below
 from ladder.inference.answer import answer
 from ladder.lifecycle.alpha_spending import BUDGET, error_of_look
 from ladder.lifecycle.plan import day_of, load_plan, task_of, with_secrets
+from ladder.lifecycle.records import records_in
 from ladder.lifecycle.shift import Side, newness, shifts
 from ladder.models.cache import Cache
 from ladder.progress import Watch
@@ -121,24 +122,8 @@ def looks_so_far(path: Path) -> list[DriftLook]:
     Raises:
         StateError: a line of it cannot be read.
     """
-    record = path.parent / RECORD
-    if not record.exists():
-        return []
-    found = []
-    text = read_text(record, "the record of looks", _no_record)
-    for number, line in enumerate(text.splitlines(), start=1):
-        try:
-            found.append(DriftLook.model_validate_json(line))
-            day_of(found[-1].at)
-        except ValueError as error:
-            why = str(error).replace("\n", " ")[:100]
-            fix = "Fix the line or take it out; what it had spent of the error budget is then free."
-            raise StateError(f"{record}:{number}: no look at drift ({why}). {fix}") from None
-    return found
-
-
-def _no_record(problems: Sequence[Problem]) -> StateError:
-    return StateError(f"{problems[0].where}: not the record of looks ({problems[0].got}).")
+    fix = "Fix the line or take it out; what it had spent of the error budget is then free."
+    return records_in(path.parent / RECORD, DriftLook, "a look at drift", fix)
 
 
 def _spent(before: Sequence[DriftLook]) -> list[tuple[date, float]]:

@@ -25,7 +25,6 @@ from ladder.files import (
     clear_disk_errors,
     private_folder,
     read_record,
-    read_text,
     write_whole,
 )
 from ladder.inference.prompts import request_for
@@ -39,6 +38,7 @@ from ladder.lifecycle.probe_endpoint import (
     take_reference,
 )
 from ladder.lifecycle.probe_local import probe_local
+from ladder.lifecycle.records import records_in
 from ladder.models.cache import Cache
 from ladder.models.models import Models, may_be_asked, must_stay
 from ladder.progress import Watch
@@ -133,20 +133,8 @@ def probes_so_far(path: Path) -> list[ProbeLook]:
     Raises:
         StateError: a line of it cannot be read.
     """
-    record = path.parent / RECORD
-    if not record.exists():
-        return []
-    found = []
-    text = read_text(record, "the record of probes", _no_record)
-    for number, line in enumerate(text.splitlines(), start=1):
-        try:
-            found.append(ProbeLook.model_validate_json(line))
-            day_of(found[-1].at)
-        except ValueError as error:
-            why = str(error).replace("\n", " ")[:100]
-            fix = "Fix the line or take it out; what it had spent of the error budget is then free."
-            raise StateError(f"{record}:{number}: no look at a model ({why}). {fix}") from None
-    return found
+    fix = "Fix the line or take it out; what it had spent of the error budget is then free."
+    return records_in(path.parent / RECORD, ProbeLook, "a look at a model", fix)
 
 
 def reference_of(path: Path, before: Sequence[ProbeLook]) -> ProbeReference | None:

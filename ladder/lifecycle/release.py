@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ladder.climb.opening import COMPLETIONS
-from ladder.errors import DataError, Problem, StateError, TaskError
+from ladder.errors import DataError, Problem, TaskError
 from ladder.evidence import Forgetting, ReleaseRecord
-from ladder.files import append_line, digest_of, private_folder, read_text
+from ladder.files import append_line, digest_of, private_folder
 from ladder.gate.non_inferiority import least_units
 from ladder.lifecycle.answering import (
     LIMITS,
@@ -24,7 +24,7 @@ from ladder.lifecycle.answering import (
 )
 from ladder.lifecycle.forgetting import FORGETTING_MARGIN, forgotten
 from ladder.lifecycle.other_tasks import others_not_worse
-from ladder.lifecycle.plan import day_of
+from ladder.lifecycle.records import records_in
 from ladder.lifecycle.release_findings import compared, regressions, sides, unmeasured
 from ladder.models.cache import Cache
 from ladder.progress import Watch
@@ -98,23 +98,8 @@ def releases_so_far(path: Path) -> list[ReleaseRecord]:
     Raises:
         StateError: a line of the record cannot be read.
     """
-    record, found = path.parent / RECORD, []
-    if not record.exists():
-        return []
-    text = read_text(record, "the record of release checks", _no_record)
-    for number, line in enumerate(text.splitlines(), start=1):
-        try:
-            found.append(ReleaseRecord.model_validate_json(line))
-            day_of(found[-1].at)
-        except ValueError as error:
-            why = str(error).replace("\n", " ")[:100]
-            fix = "Fix the line or take it out; what it says of a candidate is checked anew."
-            raise StateError(f"{record}:{number}: no release check ({why}). {fix}") from None
-    return found
-
-
-def _no_record(problems: Sequence[Problem]) -> StateError:
-    return StateError(f"{problems[0].where}: not the record of releases ({problems[0].got}).")
+    fix = "Fix the line or take it out; what it says of a candidate is checked anew."
+    return records_in(path.parent / RECORD, ReleaseRecord, "a release check", fix)
 
 
 def _refuse_other_task(new: Certified, old: Certified) -> None:

@@ -27,6 +27,7 @@ from ladder.files import (
     write_json_lines,
 )
 from ladder.lifecycle.checks import checks_so_far
+from ladder.lifecycle.records import records_in
 from ladder.progress import Watch
 from ladder.rungs.protocol import Bench
 from ladder.samples.data import Data
@@ -62,19 +63,8 @@ def rotations_so_far(path: Path) -> list[Rotation]:
     Raises:
         StateError: a line of the record cannot be read.
     """
-    record = path.parent / RECORD
-    if not record.exists():
-        return []
-    found = []
-    text = read_text(record, "the record of rotations", _no_record)
-    for number, line in enumerate(text.splitlines(), start=1):
-        try:
-            found.append(Rotation.model_validate_json(line))
-        except ValueError as error:
-            why = str(error).replace("\n", " ")[:100]
-            fix = "Fix the line: without it, examples that went out would be read again."
-            raise StateError(f"{record}:{number}: no rotation ({why}). {fix}") from None
-    return found
+    fix = "Fix the line: without it, examples that went out would be read again."
+    return records_in(path.parent / RECORD, Rotation, "a rotation", fix)
 
 
 def rotated(path: Path, certified: Sequence[Sample]) -> Rotated:

@@ -168,7 +168,7 @@ def test_a_broken_record_or_a_changed_copy_is_named(plan_path, tmp_path):
     copy.write_text(whole)
     record = plan_path.parent / ROTATIONS
     record.write_text(record.read_text() + "half a li\n")
-    with pytest.raises(StateError, match=r"rotations\.jsonl:2: no rotation"):
+    with pytest.raises(StateError, match=r"rotations\.jsonl:2: not a rotation"):
         revalidate(plan_path, Quiet())
 
 

@@ -104,7 +104,7 @@ def test_a_broken_record_is_named_by_its_line(plan_path: Path, tmp_path: Path) -
     look_for_drift(plan_path, recent, Quiet(), answering=False)
     with (plan_path.parent / RECORD).open("a") as file:
         file.write('{"at": "yesterday"}\n')
-    with pytest.raises(StateError, match=rf"{RECORD}:2: no look at drift"):
+    with pytest.raises(StateError, match=rf"{RECORD}:2: not a look at drift"):
         look_for_drift(plan_path, recent, Quiet())
 
 

@@ -145,7 +145,7 @@ def test_a_reference_that_is_none_is_named(plan):
 def test_a_broken_line_is_named_and_nothing_is_added(plan):
     record = plan.parent / RECORD
     record.write_text(record.read_text() + "half a li")
-    with pytest.raises(StateError, match=r"probes\.jsonl:2: no look at a model"):
+    with pytest.raises(StateError, match=r"probes\.jsonl:2: not a look at a model"):
         probe(plan, Quiet())
     assert record.read_text().endswith("half a li")
 

@@ -193,7 +193,7 @@ def test_what_is_wrong_is_said_before_anything_is_asked(tmp_path: Path) -> None:
         assert not (two.candidate.parent / RECORD).exists()
         two.candidate.write_text(moved.replace("other.yaml", "task.yaml"))
         (two.candidate.parent / RECORD).write_text('{"at": "yesterday"}\n')
-        with pytest.raises(StateError, match=rf"{RECORD}:1: no release check"):
+        with pytest.raises(StateError, match=rf"{RECORD}:1: not a release check"):
             checked(two.candidate, two.champion)
 
 
