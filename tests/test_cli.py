@@ -241,7 +241,10 @@ def rows_kept(path: Path) -> int:
 
 @pytest.mark.parametrize(
     ("typed", "wanted"),
-    [("ladder re", {"report", "revalidate", "recipes"}), ("ladder assess --un", {"--until"})],
+    [
+        ("ladder re", {"report", "revalidate", "recipes", "release"}),
+        ("ladder assess --un", {"--until"}),
+    ],
 )
 def test_a_shell_completes_verbs_and_options(typed: str, wanted: set[str]) -> None:
     """As the script of `ladder --show-completion` asks for them."""
