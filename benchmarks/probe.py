@@ -263,6 +263,9 @@ def served(file: Path, template: str = "") -> Iterator[str]:
                 urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2).close()
                 break
             time.sleep(0.2)
+        else:
+            process.kill()
+            raise RuntimeError(f"no server on port {port} after two minutes")
         try:
             yield f"http://127.0.0.1:{port}"
         finally:

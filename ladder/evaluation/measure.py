@@ -52,10 +52,7 @@ def measure(
     """
     gate = evaluator.task.gate
     counts = (len(rows),) if all_rows else looks(len(rows))
-    if error is None:
-        budget = budget_of(gate, evaluator.data.systems(evaluator.task), failed_clearly)
-    else:
-        budget = budget_of_check(gate, error)
+    budget = _budget(evaluator, failed_clearly, error)
     started = time.perf_counter()
     asking = evaluator.models.asking
     with asking("measuring"):
@@ -91,6 +88,13 @@ def measure(
         negotiated=evaluator.engine(candidate).abilities.negotiated,
     )
     return measurement, combine(limits), outcomes
+
+
+def _budget(evaluator: Evaluator, failed_clearly: int, error: float | None) -> Budget:
+    gate = evaluator.task.gate
+    if error is not None:
+        return budget_of_check(gate, error)
+    return budget_of(gate, evaluator.data.systems(evaluator.task), failed_clearly)
 
 
 def _in_looks(

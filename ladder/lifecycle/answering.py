@@ -14,7 +14,6 @@ from ladder.evaluation.cost import cost_of
 from ladder.evaluation.latency import judged_latency, rows_to_time
 from ladder.evaluation.reliability import reliability
 from ladder.evidence import Candidate, LimitVerdict, Reliability, RevalidationPlan, System
-from ladder.files import file_digest
 from ladder.gate.verdict import judge_cost, judge_errors
 from ladder.inference.answer import answer
 from ladder.inference.evaluator import Evaluator
@@ -22,7 +21,14 @@ from ladder.inference.failures import require_conclusive
 from ladder.inference.judge import score_all
 from ladder.inference.outcome import Outcome
 from ladder.lifecycle.forgetting import plain_answers
-from ladder.lifecycle.plan import find_plan, load_plan, refuse_other_endpoint, task_of, with_secrets
+from ladder.lifecycle.plan import (
+    find_plan,
+    load_plan,
+    refuse_other_endpoint,
+    system_of,
+    task_of,
+    with_secrets,
+)
 from ladder.models.cache import Cache
 from ladder.progress import Watch
 from ladder.samples.data import Data
@@ -46,12 +52,7 @@ class Certified:
     @property
     def system(self) -> System:
         """What a record says of it."""
-        return System(
-            task=self.task.name,
-            plan=file_digest(self.path),
-            folder=self.path.resolve().parent.name,
-            created=self.plan.created,
-        )
+        return system_of(self.path, self.plan, self.task.name)
 
 
 def open_certified(path: Path, granted: Granted) -> Certified:

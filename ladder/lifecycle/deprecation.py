@@ -20,7 +20,7 @@ from ladder.lifecycle.alpha_spending import LIFE_DAYS
 from ladder.lifecycle.plan import PLAN
 from ladder.lifecycle.production import Production, cited, in_production
 from ladder.lifecycle.promotion import (
-    Certified,
+    CertifiedRun,
     NotPromotedError,
     Wish,
     check_command,
@@ -49,7 +49,7 @@ class Move:
     path: Path
     """Of the registry."""
     old: Promoted
-    new: Certified
+    new: CertifiedRun
     check: Check
     watch: Watch
     wish: Wish
@@ -108,7 +108,7 @@ def _no_date(where: str, text: str) -> Problem | None:
     return None
 
 
-def begin(path: Path, name: str, new: Certified) -> tuple[Promoted, Production]:
+def begin(path: Path, name: str, new: CertifiedRun) -> tuple[Promoted, Production]:
     """Return what a replacement replaces, and what is in production.
 
     After the cut-over that is no longer the champion: the first step's record says what it was.

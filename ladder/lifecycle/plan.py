@@ -19,6 +19,7 @@ from ladder.evidence import (
     ControlLine,
     Estimate,
     RevalidationPlan,
+    System,
 )
 from ladder.files import file_digest, read_text
 from ladder.hardware import hardware, versions
@@ -172,6 +173,18 @@ def load_plan(path: Path) -> RevalidationPlan:
     if odd:
         raise TaskError([Problem(f"{path}: {'.'.join(at)}", got, wanted) for at, got in odd[:5]])
     return plan
+
+
+def system_of(path: Path, plan: RevalidationPlan, task: str) -> System:
+    """Return what records say of a certified answer.
+
+    Args:
+        path: of its plan, whose bytes identify it.
+        plan: what it says.
+        task: name of its task.
+    """
+    folder = path.resolve().parent.name
+    return System(task=task, plan=file_digest(path), folder=folder, created=plan.created)
 
 
 def task_of(

@@ -20,7 +20,7 @@ from ladder.errors import LadderError, Problem, StateError, TaskError
 from ladder.evidence import CONTROL, Assessment, Promoted, RevalidationPlan, RolledBack, System
 from ladder.files import digest_of, file_digest, read_text
 from ladder.lifecycle.notices import alias_fault
-from ladder.lifecycle.plan import find_plan, load_plan
+from ladder.lifecycle.plan import find_plan, load_plan, system_of
 from ladder.lifecycle.production import Production, cited, in_production, place_of
 from ladder.lifecycle.registry import Registry, now, record, registry_of
 from ladder.report.reading import FILE, read_assessment
@@ -36,7 +36,7 @@ class NotPromotedError(LadderError):
 
 
 @dataclass(frozen=True)
-class Certified:
+class CertifiedRun:
     """A run with its plan, as it is on disk."""
 
     path: Path
@@ -52,12 +52,7 @@ class Certified:
     @property
     def system(self) -> System:
         """What a record says of it."""
-        return System(
-            task=self.assessment.task.name,
-            plan=file_digest(self.path),
-            folder=self.run.name,
-            created=self.plan.created,
-        )
+        return system_of(self.path, self.plan, self.assessment.task.name)
 
     @property
     def model(self) -> str:
@@ -65,7 +60,7 @@ class Certified:
         return str(self.plan.candidate.model) if self.plan.candidate else ""
 
 
-def read_certified(run: Path) -> Certified:
+def read_certified(run: Path) -> CertifiedRun:
     """Read a run that left a plan.
 
     Raises:
@@ -74,7 +69,7 @@ def read_certified(run: Path) -> Certified:
     """
     path = find_plan(run)
     plan = load_plan(path)
-    return Certified(path, plan, read_assessment(path.parent / FILE)[0])
+    return CertifiedRun(path, plan, read_assessment(path.parent / FILE)[0])
 
 
 @dataclass(frozen=True)
@@ -140,7 +135,7 @@ def _refuse_strange_name(name: str) -> None:
         raise TaskError([Problem("--name", f"`{name}`", wanted)])
 
 
-def _refuse_unconfirmed(found: Certified) -> None:
+def _refuse_unconfirmed(found: CertifiedRun) -> None:
     said = found.assessment.recommendation
     words = {
         None: "was not read",
@@ -157,12 +152,12 @@ def _refuse_unconfirmed(found: Certified) -> None:
         raise NotPromotedError(f"{where}. {fix}: ladder assess {_task_file(found)}")
 
 
-def _task_file(found: Certified) -> str:
+def _task_file(found: CertifiedRun) -> str:
     return shlex.quote(os.path.normpath(found.run / found.plan.task))
 
 
 def _release(
-    registry: Registry, found: Certified, champion: Promoted, path: Path
+    registry: Registry, found: CertifiedRun, champion: Promoted, path: Path
 ) -> tuple[str, int]:
     """Return the digest of the release record to cite, and how many checks of the pair there are.
 

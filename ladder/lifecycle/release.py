@@ -137,12 +137,10 @@ def _checked(
         slices_from=terms.slices_from,
     )
     made = {
-        "candidate": calibration(desk, new, outcomes["candidate"]),
-        "champion": calibration(desk, old, outcomes["champion"]),
+        name: calibration(desk, one, outcomes[name])
+        for name, one in (("candidate", new), ("champion", old))
     }
     checks += others_not_worse(desk, others, two, terms.margin)
-    forgot = _forgotten(answers["champion"], answers["candidate"], terms)
-    lost = regressions(outcomes)
     record = ReleaseRecord(
         at=now.isoformat(timespec="seconds"),
         candidate=new.system,
@@ -156,8 +154,8 @@ def _checked(
         checks=tuple(checks),
         sides=sides(answers, outcomes, old.task),
         limits=answers["candidate"].limits,
-        regressions=tuple(lost),
-        forgetting=forgot,
+        regressions=tuple(regressions(outcomes)),
+        forgetting=_forgotten(answers["champion"], answers["candidate"], terms),
         calibration={name: found for name, found in made.items() if found},
         unmeasured=tuple(unmeasured(answers, made, checks, known)),
     )

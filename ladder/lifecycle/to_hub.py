@@ -20,7 +20,7 @@ from ladder.evidence import Passport, Promoted
 from ladder.files import private_folder, refuse_unwritable, write_whole
 from ladder.lifecycle.plan import PLAN
 from ladder.lifecycle.production import in_production
-from ladder.lifecycle.promotion import Certified, read_certified, refuse_changed
+from ladder.lifecycle.promotion import CertifiedRun, read_certified, refuse_changed
 from ladder.lifecycle.registry import Registry
 from ladder.task import ModelRef
 from ladder.wording import code, in_markdown, span
@@ -66,7 +66,7 @@ def hand_to_hub(registry: Registry, out: Path) -> Iterator[str]:
     yield "Nothing was sent. Look at it first, then: huggingface-cli upload"
 
 
-def _copy(found: Certified, folder: Path) -> Passport | None:
+def _copy(found: CertifiedRun, folder: Path) -> Passport | None:
     """Copy what a system consists of; return the passport of what was trained for it."""
     candidate = found.plan.candidate
     if candidate is None:
@@ -87,7 +87,7 @@ def _copy(found: Certified, folder: Path) -> Passport | None:
     return passport
 
 
-def card_of(entry: Promoted, found: Certified, passport: Passport | None) -> str:
+def card_of(entry: Promoted, found: CertifiedRun, passport: Passport | None) -> str:
     """Return the card of what is in production: YAML as the hub reads it, then Markdown."""
     from huggingface_hub import ModelCard, ModelCardData
 
@@ -122,7 +122,7 @@ def card_of(entry: Promoted, found: Certified, passport: Passport | None) -> str
     return str(card.content)
 
 
-def _scores(found: Certified) -> Iterator[str]:
+def _scores(found: CertifiedRun) -> Iterator[str]:
     task, baseline = found.assessment.task, found.plan.baseline
     of_eval = f"{span(baseline.gate_rows)} on {baseline.gate_rows.n} eval examples"
     yield in_markdown(f"- {task.scorer} {of_eval} (mean, 95 % interval)").removeprefix("\\")
@@ -131,7 +131,7 @@ def _scores(found: Certified) -> Iterator[str]:
         yield f"- {in_markdown(f'{span(sealed)} on {sealed.n} held-out test examples, read once')}"
 
 
-def _results(found: Certified) -> list[Any]:
+def _results(found: CertifiedRun) -> list[Any]:
     """Return the scores as the hub's index has them; it has no field for an interval."""
     from huggingface_hub import EvalResult
 
