@@ -60,9 +60,8 @@ def _no_alarm(look: DriftLook) -> str:
     large = ", ".join(shift.name for shift in look.shifts if shift.effect >= shift.least)
     if not large:
         return "No alarm: whatever differs is small."
-    return (
-        f"No alarm: {large}: large, but chance does as much (an alarm needs p ≤ {look.error:.5f})."
-    )
+    limit = f"an alarm needs a p of {look.error:.5f} or less"
+    return f"No alarm: large effects ({large}), but none beyond chance: {limit}."
 
 
 def _mark(alarms: bool) -> str:

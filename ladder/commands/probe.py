@@ -39,7 +39,11 @@ def lines(found: Probed) -> Iterator[str]:
 
 def _reference(taken: ProbeReference, certified: date) -> Iterator[str]:
     days = (day_of(taken.at) - certified).days
-    yield f"reference taken: {taken.probe}, {len(taken.samples or taken.parts)} of them"
+    if taken.samples:
+        yield f"reference taken: {taken.probe} of {len(taken.samples)} prompts"
+    else:
+        canaries = f"{len(taken.canaries.prompts)} canaries and " if taken.canaries else ""
+        yield f"reference taken: {canaries}the digests of {len(taken.parts)} parts of the model"
     if days > 0 and taken.samples:
         yield f"{days} days after the certification: what changed in between is not seen"
 
