@@ -1,6 +1,7 @@
 """What context costs this model on this task: how much to read, and what lies beside the answer.
 
-The curve reads nested contexts: each larger one is a smaller one with further texts. The split
+The curve reads nested contexts: each larger one is a smaller one with further texts. It ends where
+two larger ones in a row brought nothing: the largest cost most of all. The split
 puts the right document alone, beside as many words that say nothing, and beside what the search
 really brings, each with the evidence first, in the middle and last. What filler takes away is the
 cost of length, what real texts take away beyond that is distraction, and what the worst place
@@ -11,7 +12,7 @@ lose elsewhere).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 from statistics import fmean, stdev
 
@@ -25,6 +26,9 @@ from ladder.inference.outcome import scores_of
 from ladder.samples.rows import Sample
 
 BUDGETS = (1, 2, 4, 8, 16)
+IN_VAIN = 2
+"""Larger budgets in a row that do no better than a smaller one, after which no larger one is read.
+One may do so by chance, where the search finds more and more; texts are added by doubling."""
 MOST_ROWS = 40
 LEAST_BESIDE = 3
 """Texts in all, where the split would otherwise have nothing beside the evidence."""
@@ -54,8 +58,7 @@ def context_costs(
         return scores_of(outcomes)
 
     there = [k for k in BUDGETS if k <= len(evaluator.data.documents)]
-    tried = {k: scores(retrieval.but(k=k)) for k in there}
-    curve = {k: found for k, found in tried.items() if found}  # too long for the model: no answer
+    curve = rising(there, lambda k: scores(retrieval.but(k=k)))
     count = max(LEAST_BESIDE, retrieval.k)
     gold = Retrieval(source="gold", method=retrieval.method, k=count)
     alone = scores(gold)
@@ -84,6 +87,28 @@ def context_costs(
         position=moved,
         places=places,
     )
+
+
+def rising(budgets: Sequence[int], scores: Callable[[int], Scores]) -> dict[int, Scores]:
+    """Return the scores at each budget, from the smallest, until larger ones bring nothing.
+
+    Args:
+        budgets: texts in context, rising.
+        scores: answers the rows with so many texts; empty: too many for the model.
+    """
+    curve: dict[int, Scores] = {}
+    best, in_vain = -math.inf, 0
+    for k in budgets:
+        found = scores(k)
+        if not found:
+            break
+        curve[k] = found
+        mean = fmean(found.values())
+        in_vain = in_vain + 1 if mean <= best else 0
+        best = max(best, mean)
+        if in_vain == IN_VAIN:
+            break
+    return curve
 
 
 def knee(curve: Mapping[int, Scores]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ladder.diagnosis.context_costs import knee, position
+from ladder.diagnosis.context_costs import knee, position, rising
 
 FIRST, MIDDLE, LAST = "best first", "best in the middle", "best last"
 
@@ -39,3 +39,24 @@ def test_the_knee_is_the_smallest_that_cannot_be_told_from_the_best():
     assert knee({1: scores(10), 2: scores(30), 4: scores(30), 8: scores(31)}) == 2
     assert knee({1: scores(30), 2: scores(30)}) == 1
     assert knee({1: scores(5), 16: scores(39)}) == 16
+
+
+def test_the_curve_ends_where_two_larger_contexts_brought_nothing() -> None:
+    asked: list[int] = []
+
+    def at(right: dict[int, int]):
+        def found(k: int) -> dict[str, float]:
+            asked.append(k)
+            return {str(row): float(row < right[k]) for row in range(40) if right[k] >= 0}
+
+        return found
+
+    assert list(rising((1, 2, 4, 8, 16), at({1: 9, 2: 9, 4: 8, 8: 40, 16: 40}))) == [1, 2, 4]
+    assert asked == [1, 2, 4]
+    rise = {1: 9, 2: 9, 4: 12, 8: 12, 16: 13}
+    assert list(rising((1, 2, 4, 8, 16), at(rise))) == [1, 2, 4, 8, 16]
+    assert list(rising((1, 2, 4), at({1: 3, 2: -1, 4: 40}))) == [1]  # too long for the model
+
+
+def test_a_score_of_nothing_at_all_is_not_a_rise() -> None:
+    assert list(rising((1, 2, 4, 8), lambda k: scores(0, 0, 0))) == [1, 2, 4]
