@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -24,7 +24,10 @@ from ladder.climb.attempt import attempt_rung
 from ladder.climb.opening import open_bench
 from ladder.climb.preflight import gate_warnings
 from ladder.climb.stand_ins import stand_in
-from ladder.economy.cost import machine_usd, since
+from ladder.diagnosis.ablations import ENOUGH_MISSES, run_ablations
+from ladder.diagnosis.context_costs import MOST_ROWS as CURVE_ROWS
+from ladder.diagnosis.context_costs import context_costs
+from ladder.economy.cost import machine_usd, since, together
 from ladder.engines.base import Completion, Request
 from ladder.engines.context import Counts
 from ladder.engines.fields import Form, Kind
@@ -33,6 +36,7 @@ from ladder.evaluation.confirm import confirm
 from ladder.evaluation.control import measure_control
 from ladder.evaluation.people import judge_agreement
 from ladder.evidence import Asked, Build, Candidate, Memory
+from ladder.inference.answer import answer
 from ladder.inference.evaluator import Evaluator, Scorers
 from ladder.models.cache import Cache, CachedEngine
 from ladder.models.models import Models
@@ -67,11 +71,13 @@ PATIENCE = 10.0
 """Seconds after which no further rehearsal begins: a forecast is to be had at once."""
 FORESIGHT = 5.0
 """Seconds of its own thread, after which a climb begins without a forecast."""
+DIAGNOSED_ROWS = 8
+"""Rows of a rehearsed diagnosis; a real one reads more, of which each costs the same."""
 MESSAGE_TOKENS = 4
 """What a chat template adds to a message."""
 DRAWN_LABEL_TOKENS = 3
 REHEARSED = "rehearsed"
-SEALED, JUDGE = "sealed", "judge"
+SEALED, JUDGE, DIAGNOSIS = "sealed", "judge", "diagnosis"
 
 
 class RehearsedEngine:
@@ -266,8 +272,9 @@ def rehearse(
 ) -> tuple[list[str], dict[str, Asked | str]]:
     """Return what the examples can tell, and what each rung would take (or why it is not tried).
 
-    Every rung is taken as measured on the whole eval set; the last one is confirmed on the test
-    set. A judge is asked about the answers that people graded, and about the control's.
+    Every rung is taken as measured on the whole eval set, and diagnosed as if it had failed; the
+    last one is confirmed on the test set. A judge is asked about the answers that people graded,
+    and about the control's.
     """
     bench = open_bench(task, runs, watch, scorers=())  # it runs none of the task's code
     report = describe_data(task, bench.data)
@@ -327,7 +334,8 @@ def foresee(bench: Bench, until: str | None) -> Forecast | None:
     except Exception:  # whatever it is: that nothing can be foreseen is no reason to end a climb
         return None
     known = {name: asked for name, asked in found.items() if isinstance(asked, Asked)}
-    rungs = {name: asked for name, asked in known.items() if name not in (JUDGE, SEALED)}
+    apart = (JUDGE, SEALED, DIAGNOSIS)
+    rungs = {name: asked for name, asked in known.items() if name not in apart}
     return Forecast(
         rungs={name: asked.seconds for name, asked in rungs.items()},
         tokens={n: asked.tokens for n, asked in rungs.items() if trains().get(n) == "nothing"},
@@ -338,7 +346,7 @@ def foresee(bench: Bench, until: str | None) -> Forecast | None:
 def _play(play: Bench, until: str | None) -> dict[str, Asked | str]:
     """Return what each part of one rehearsed climb takes."""
     found: dict[str, Asked | str] = {}
-    models = play.evaluator.models
+    models, diagnoses = play.evaluator.models, Asked()
     if judge_agreement(play.evaluator):
         measure_control(play.evaluator)
         found[JUDGE] = _since(Asked(), models)
@@ -350,14 +358,48 @@ def _play(play: Bench, until: str | None) -> dict[str, Asked | str]:
         if reason is None:
             play.history.add(*attempt_rung(play, rung, every=True))
         found[rung.NAME] = reason or _since(before, models)
+        if reason is None:
+            diagnoses = together(diagnoses, _diagnosed(play))
         if until == rung.NAME:
             break
+    if diagnoses.calls:
+        found[DIAGNOSIS] = diagnoses
     last = play.history.attempts[-1].candidate if play.history.attempts else None
     if last is not None:
         before = models.asked
         confirm(play.evaluator, last)
         found[SEALED] = _since(before, models)
     return found
+
+
+def _diagnosed(play: Bench) -> Asked:
+    """Return what the diagnosis of the last rung takes, if every second answer is wrong.
+
+    Luck lets a rung pass that nobody has measured; one that fails often costs more to diagnose
+    than to measure. A few rows stand for all: the same is asked of each.
+    """
+    evaluator, candidate = play.evaluator, play.history.attempts[-1].candidate
+    if candidate is None:
+        return Asked()
+    rows, models = play.data.gate, evaluator.models
+    few = rows[:DIAGNOSED_ROWS]
+    answered = answer(evaluator, candidate, few, "measured already")
+    outcomes = [replace(one, score=float(at % 2)) for at, one in enumerate(answered)]
+    before = models.asked
+    run_ablations(evaluator, candidate, outcomes)
+    ablations, before = _since(before, models), models.asked
+    context_costs(evaluator, candidate, few)
+    share = min(len(rows), 2 * ENOUGH_MISSES) / len(few), min(len(rows), CURVE_ROWS) / len(few)
+    return together(_times(ablations, share[0]), _times(_since(before, models), share[1]))
+
+
+def _times(asked: Asked, factor: float) -> Asked:
+    return Asked(
+        calls=round(factor * asked.calls),
+        tokens=round(factor * asked.tokens),
+        seconds=factor * asked.seconds,
+        usd=factor * asked.usd,
+    )
 
 
 def _mean(found: Sequence[Asked | str]) -> Asked | str:

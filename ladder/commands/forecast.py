@@ -33,8 +33,8 @@ def forecast(task: Task, runs: Path, watch: Watch, *, until: RungName | None) ->
             f"That is more than rules.max_spend_usd ({limit:g}): the run would stop there."
         )
     lines.append(
-        "Estimated, with every rung measured in full. The climb stops at the first rung that "
-        "passes, usually well before this."
+        "Estimated, with every rung measured in full and diagnosed as if half of its answers were "
+        "wrong. The climb stops at the first rung that passes, usually well before this."
     )
     return "\n".join(lines)
 

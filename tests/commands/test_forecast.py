@@ -41,7 +41,7 @@ def absent(tmp_path, monkeypatch) -> Path:
 
 def test_every_rung_has_its_figures_and_nothing_is_made(absent):
     _, found = rehearse(task_in(absent), absent / "runs", Quiet())
-    assert list(found) == ["prompt", "rag", "lora", "distill", "sealed"]
+    assert list(found) == ["prompt", "rag", "lora", "distill", "diagnosis", "sealed"]
     for spent in found.values():
         assert isinstance(spent, Asked)
         assert spent.calls >= 100
@@ -56,17 +56,20 @@ def test_the_same_rehearsal_gives_the_same_figures(absent):
     task = task_in(absent)
     first, again = (rehearse(task, absent / "runs", Quiet(), until="rag")[1] for _ in range(2))
     assert first == again
-    assert list(first) == ["prompt", "rag", "sealed"]
+    assert list(first) == ["prompt", "rag", "diagnosis", "sealed"]
 
 
 def test_the_total_is_the_sum_of_its_lines(absent):
     text = forecast(task_in(absent, rungs=["prompt"]), absent / "runs", Quiet(), until=None)
+    named = ("prompt", "diagnosis", "sealed", "all")
     calls = {
         words[0]: int(words[1].replace(",", ""))
         for line in text.splitlines()[2:]
-        if (words := line.replace("in all", "all").split())[0] in ("prompt", "sealed", "all")
+        if (words := line.replace("in all", "all").split())[0] in named
     }
-    assert calls["all"] == calls["prompt"] + calls["sealed"] > calls["sealed"] > 0
+    parts = calls["prompt"], calls["diagnosis"], calls["sealed"]
+    assert calls["all"] == sum(parts)
+    assert min(parts) > 0
 
 
 def test_candidates_differ_so_a_race_drops_some_early(absent, monkeypatch):
