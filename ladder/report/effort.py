@@ -86,12 +86,11 @@ def _plan_blocks(effort: Effort) -> Iterator[Block]:
     dearer = _dearer(effort)
     if dearer:
         yield say(
-            "Other plans for the same decision take more, at least (a rung that was not climbed "
-            "counts",
+            "Other plans for the same decision take more (a rung that was not climbed counts",
             "nothing, and what hangs on a verdict is left out):",
         )
-        plans = ((PLANS[name], *map(_or_more, _figures(effort.plans[name]))) for name in dearer)
-        yield tabled(("plan", "calls", "tokens"), *plans)
+        plans = ((PLANS[name], *_figures(effort.plans[name])) for name in dearer)
+        yield tabled(("plan", "calls, at least", "tokens, at least"), *plans)
     others = [
         f"{PLANS[name]} ({asked.tokens:,} tokens or more)"
         for name, asked in effort.plans.items()
@@ -104,10 +103,6 @@ def _plan_blocks(effort: Effort) -> Iterator[Block]:
 def in_all_of(effort: Effort) -> Asked:
     """Return all that was asked, whatever for."""
     return reduce(together, effort.by_purpose.values(), Asked())
-
-
-def _or_more(figure: str) -> str:
-    return f"{figure} or more"
 
 
 def _figures(asked: Asked) -> tuple[str, str]:
