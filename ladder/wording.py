@@ -177,6 +177,14 @@ def gap(found: Differing) -> str:
     return f"{found.difference:+.2f} ({found.low:+.2f} to {found.high:+.2f}, n = {found.n})"
 
 
+def apart(difference: float, digits: int = 2) -> str:
+    """Say how much a score is above or below the one it is compared with: `0.05 lower`."""
+    words = f"{abs(difference):.{digits}f}"
+    if float(words) == 0:
+        return f"{words} apart"
+    return f"{words} {'higher' if difference > 0 else 'lower'}"
+
+
 def duration(seconds: float) -> str:
     """Return seconds as a short text."""
     if seconds < 1:

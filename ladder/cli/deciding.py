@@ -33,6 +33,14 @@ if TYPE_CHECKING:
     from ladder.trust.code import Granted
 
 NO_VERDICT = 2
+Until = Annotated[
+    str | None,
+    typer.Option(help="Climb no higher than this rung: prompt, rag, lora or distill."),
+]
+Anyway = Annotated[
+    bool,
+    typer.Option("--climb", help="Measure the rungs though no language model is needed."),
+]
 
 
 def init(  # noqa: PLR0913 - each is an option of the command line
@@ -128,13 +136,19 @@ def check(
             help="Greet every endpoint, or none; default: those here and those you have a key for.",
         ),
     ] = None,
+    until: Until = None,
+    anyway: Anyway = False,
 ) -> None:
     """Read a task and its rows; report every mistake, and what rows and endpoints can tell."""
     from ladder.commands.check import check_task
     from ladder.commands.endpoints import Greet
+    from ladder.task import load_task
 
     greet: Greet = "known" if connect is None else "all" if connect else "none"
-    for line in check_task(task, data, greet):
+    climbs = until is not None or anyway
+    if until is not None:
+        _refuse_strange_rung(until, load_task(task, data).rungs)
+    for line in check_task(task, data, greet, climbs=climbs):
         tell(line)
 
 
@@ -161,19 +175,13 @@ def assess(  # noqa: PLR0913 - each is an option of the command line
     data: DataFolder = None,
     runs: RunsFolder = Path("runs"),
     every: Annotated[bool, typer.Option("--all", help="Measure every rung.")] = False,
-    until: Annotated[
-        str | None,
-        typer.Option(help="Climb no higher than this rung: prompt, rag, lora or distill."),
-    ] = None,
+    until: Until = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what it would take, and stop.")
     ] = False,
     json: EventsAsJson = False,
     allow_code: AllowCode = False,
-    anyway: Annotated[
-        bool,
-        typer.Option("--climb", help="Measure the rungs though no language model is needed."),
-    ] = False,
+    anyway: Anyway = False,
     report_to: Annotated[
         list[str] | None,
         typer.Option(help="Report it to mlflow, wandb or trackio too, or to none."),
@@ -218,7 +226,7 @@ def _to_climb(
     task = load_task(path, data, granted)
     _refuse_strange_rung(until, task.rungs)
     if anyway or until is not None:
-        task = task.with_gate(when_control_passes="climb")
+        task = task.climbing()
     if report_to:
         task = task.reporting_to([name for one in report_to for name in one.split(",")])
     return task

@@ -283,7 +283,7 @@ def rehearse(
         speed = bench.evaluator.models.speed()
         advance(1)
     played, started = list[dict[str, Asked | str]](), time.monotonic()
-    with watch.step("rehearsing the climb", PLAYS) as advance:
+    with watch.step(f"rehearsing the climb, {PATIENCE:g} s or somewhat more", PLAYS) as advance:
         for deal in range(PLAYS):
             if played and time.monotonic() - started > PATIENCE:
                 break

@@ -165,6 +165,7 @@ def _assessment(
             scorer=task.score[0].name,
             gate=task.gate.model_dump(),
             seed=task.seed,
+            rungs=tuple(task.rungs),
         ),
         data=report,
         control=found.control,

@@ -46,18 +46,22 @@ FOREIGN = 0.3
 English embedder has 1 % in English, 11 % in German, 67 to 95 % in Chinese, Arabic and Thai."""
 
 
-def check_task(path: Path, data_root: Path | None, greet: Greet = "none") -> list[str]:
+def check_task(
+    path: Path, data_root: Path | None, greet: Greet = "none", *, climbs: bool = False
+) -> list[str]:
     """Return what is known about a task, line by line.
 
     Args:
         path: of task.yaml.
         data_root: folder that data files are looked up in, where it is not the task's.
         greet: which endpoints are sent a greeting, to see what answers there.
+        climbs: as `assess --until` and `--climb` do: no control ends the climb.
 
     Raises:
         TaskError, DataError: with every mistake found.
     """
     task = load_task(path, data_root)
+    task = task.climbing() if climbs else task
     problems = preflight(task)
     if problems:
         raise TaskError(problems)
@@ -74,6 +78,7 @@ def check_task(path: Path, data_root: Path | None, greet: Greet = "none") -> lis
         f"{train_rows(report)} · {report.dev} dev · {report.gate} eval · {report.sealed} test · "
         f"{report.reserve} in reserve · {documents(report)}",
         headline(task, report),
+        *_fewer_rows_do(task, data),
         *gate_warnings(task, data),
         *(f"warning: report_to: {missing}" for missing in missing_extras(task)),
         *key_lines(task),
@@ -101,6 +106,15 @@ def check_task(path: Path, data_root: Path | None, greet: Greet = "none") -> lis
         *_shape(task, data),
         *length_warnings(task, data, next(iter(told), None)),
     ]
+
+
+def _fewer_rows_do(task: Task, data: Data) -> Iterator[str]:
+    """Say which verbs count otherwise, where the control has a share of the gate's error."""
+    if data.systems(task) > len(task.rungs):
+        yield (
+            "the rows are counted for a control that may end the climb: `assess --until` and "
+            "`--climb` leave it out and need fewer; `check --climb` counts as they do"
+        )
 
 
 def _shown_samples(data: Data) -> Iterator[str]:

@@ -11,6 +11,10 @@ from ladder.engines.base import Engine, Request
 from ladder.hardware import precision
 
 PROMPT_WORDS, PROMPTS, ANSWER_TOKENS = 150, 12, 24
+LOADING_SECONDS = 5.0
+"""Importing torch, and reading the weights of a 135M model."""
+SMALL_MODEL_MB = 269
+"""Weights of a 135M model, as files in bfloat16."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,18 @@ TWO_PLAIN_CORES = Speed(read=950, write=155, read_alone=750, write_alone=27)
 def two_cores() -> Speed:
     """Return the speed of a 135M model on two cores of this kind, for where nothing is probed."""
     return TWO_CORES if precision() == "bfloat16" else TWO_PLAIN_CORES
+
+
+def probing_seconds(weights_mb: float) -> float:
+    """Return about how long `probe` takes on two cores of this kind, with nothing beside it.
+
+    Args:
+        weights_mb: of the model's files; a small one's, where they are not known (0).
+    """
+    speed = two_cores()
+    batches = PROMPTS * (2 * PROMPT_WORDS / speed.read + ANSWER_TOKENS / speed.write)
+    alone = 2 * PROMPT_WORDS / speed.read_alone + ANSWER_TOKENS / speed.write_alone
+    return (LOADING_SECONDS + batches + alone) * (weights_mb or SMALL_MODEL_MB) / SMALL_MODEL_MB
 
 
 def probe(engine: Engine) -> Speed:

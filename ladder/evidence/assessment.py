@@ -269,6 +269,8 @@ class TaskRecord(Record):
     scorer: str
     gate: dict[str, float | str | None]
     seed: int
+    rungs: tuple[RungName, ...] = ()
+    """That it climbs; none in files written before they were kept."""
 
 
 class Assessment(Record):

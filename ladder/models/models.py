@@ -7,14 +7,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from functools import cached_property, partial
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Protocol, cast
 
 from ladder.economy.cost import together
 from ladder.economy.prices import listed_prices
-from ladder.engines import is_served, kind_of, open_engine
+from ladder.engines import is_served, kind_of, model_folder, open_engine
 from ladder.engines.base import Abilities, Completion, Engine, Learning, Served, Templated
 from ladder.engines.bundled import first_use
-from ladder.engines.speed import Speed, probe, two_cores
+from ladder.engines.speed import Speed, probe, probing_seconds, two_cores
 from ladder.errors import EngineError, MissingExtraError, Problem, TaskError
 from ladder.evidence import Asked, Build, Purpose
 from ladder.hardware import hardware
@@ -23,6 +24,7 @@ from ladder.models.own_code import may_run
 from ladder.models.spending import Meter, Spending
 from ladder.progress import Spent, Watch
 from ladder.task import ModelRef, Prices, ScorerChoice, Task
+from ladder.wording import duration
 
 ENGINES_KEPT = 2
 """Engines held in memory at once: a base and one built on it."""
@@ -234,11 +236,24 @@ class Models:
         engine = self.engine(base)
         try:
             about = [engine.identity, hardware()]
-            return Speed(
-                **self.cache.remember("speed", about, lambda: asdict(probe(engine.engine)))
-            )
+            return Speed(**self.cache.remember("speed", about, partial(self._probed, engine)))
         except MissingExtraError:
             return two_cores()
+
+    def _probed(self, engine: CachedEngine) -> dict[str, float]:
+        """Measure an engine's speed; say before how long that takes."""
+        base = self.task.models.base
+        seconds = probing_seconds(_weights_mb(model_folder(base, self.task.folder)))
+        self.watch.say(
+            f"measuring the speed of {base.label} here, once: for about {duration(seconds)} on a "
+            "machine with no other work"
+        )
+        return asdict(probe(engine.engine))
+
+
+def _weights_mb(folder: Path) -> float:
+    """Return the size of a model's weights; 0 where they are in other files."""
+    return sum(file.stat().st_size for file in folder.glob("*.safetensors")) / 1e6
 
 
 def _asks(choice: ScorerChoice) -> bool:

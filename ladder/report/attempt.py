@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ladder.evidence import AgainstTeacher, Attempt, Comparison, Measurement, RaceLine
+from ladder.evidence import AgainstTeacher, Attempt, Comparison, LimitVerdict, Measurement
 from ladder.language.stems import in_words
-from ladder.report.blocks import Block, Folded, Heading, Strong, Table, say, tabled
+from ladder.report.blocks import Block, Heading, Strong, Table, say, tabled
 from ladder.report.causes import cause_blocks, context_blocks, fix_blocks, miss_blocks
 from ladder.report.people import human_blocks
+from ladder.report.race import meaning, race_blocks
 from ladder.report.reasons import attempt_reason
 from ladder.report.training import build_blocks
-from ladder.wording import counted, span
-
-RACE = ("candidate", "score", "rows", "without a score")
+from ladder.wording import apart, counted, span
 
 SUSPECT_TAIL = 5
 """A p95 of so many times the p50 is worth a word."""
@@ -42,7 +41,10 @@ def result_blocks(attempt: Attempt, attempts: Sequence[Attempt]) -> Iterator[Blo
         yield say(reason)
         yield from _failed_blocks(attempt)
         return
-    yield say(f"Winner: {attempt.candidate.description}. {reason}.")
+    described = attempt.candidate.description
+    yield say(f"Best candidate: {described}. {reason}.")
+    if meant := meaning([described]):
+        yield say(f"In words: {meant}")
     yield _limit_table(attempt)
     yield from _measured_blocks(attempt, m)
 
@@ -55,14 +57,8 @@ def why_blocks(attempt: Attempt) -> Iterator[Block]:
         yield from context_blocks(attempt)
 
 
-def race_blocks(attempt: Attempt) -> Iterator[Block]:
-    """Yield the race of a rung's candidates."""
-    if attempt.measurement and attempt.candidate and attempt.race:
-        yield Folded("The race on dev examples", (tabled(RACE, *map(_race_row, attempt.race)),))
-
-
 def _measured_blocks(attempt: Attempt, m: Measurement) -> Iterator[Block]:
-    """Say what was measured of the winner, and what it is compared with."""
+    """Say what was measured of the best candidate, and what it is compared with."""
     if m.tokens.thoughts_mean:
         yield say(
             f"Of {m.tokens.output_mean:.0f} tokens of an answer {m.tokens.thoughts_mean:.0f} are "
@@ -83,13 +79,6 @@ def _measured_blocks(attempt: Attempt, m: Measurement) -> Iterator[Block]:
     yield from _comparison_blocks(attempt)
     yield from _teacher_blocks(attempt)
     yield from build_blocks(m.build)
-
-
-def _race_row(line: RaceLine) -> tuple[str, ...]:
-    mark = "" if line.dropped else " ← won"
-    score = f"{line.score:.2f}" if line.n else "–"
-    lost = f"{line.errors}: neither won nor lost" if line.unheard else str(line.errors)
-    return (f"{line.description}{mark}", score, str(line.n), lost)
 
 
 def _failed_blocks(attempt: Attempt) -> Iterator[Block]:
@@ -180,13 +169,13 @@ def _comparison_blocks(attempt: Attempt) -> Iterator[Block]:
         seen, unseen = chose.score, attempt.measurement.score.mean
         yield say(
             f"On the {chose.n} dev examples that chose it: {seen:.2f}; on the eval examples: "
-            f"{unseen:.2f} ({unseen - seen:+.2f})."
+            f"{unseen:.2f} ({apart(unseen - seen)})."
         )
     of = len(attempt.comparisons)
     corrected = f" (of {of} comparisons, Holm)" if of > 1 else ""
     for c in attempt.comparisons:
         against = (
-            f"Against {c.other}, on the {c.n} rows that both answered: {c.difference:+.2f} "
+            f"Against {c.other}, on the {c.n} rows that both answered: {apart(c.difference)} "
             f"({c.low:+.2f} to {c.high:+.2f}), p = {c.p_value:.2g}{corrected}: "
         )
         yield say((against, Strong(c.claim), "."))
@@ -233,7 +222,7 @@ def _teacher_unproven(found: AgainstTeacher, own: Comparison | None) -> Iterator
         needless = own is None or own.claim != "better"
         yield say(
             f"The teacher, {found.teacher}, is not proven better than the control "
-            f"({over.difference:+.2f}, {over.low:+.2f} to {over.high:+.2f}, on {over.n} rows)"
+            f"({apart(over.difference)}, {over.low:+.2f} to {over.high:+.2f}, on {over.n} rows)"
             + (", so no student of it is needed." if needless else "; the student itself is.")
         )
 
@@ -242,8 +231,18 @@ def _limit_table(attempt: Attempt) -> Table:
     lines: list[tuple[str, ...]] = []
     for limit in attempt.verdict.limits if attempt.verdict else ():
         got = "?" if limit.got is None else f"{limit.got:.4g}"
-        distance = "?" if limit.distance is None else f"{limit.distance:+.4g}"
         rows = limit.more_rows
         more = f", about {rows:,} more rows would settle it" if rows else ""
-        lines.append((limit.limit, f"{limit.wanted:g}", got, distance, f"{limit.verdict}{more}"))
+        verdict = f"{limit.verdict}{more}"
+        lines.append((limit.limit, f"{limit.wanted:g}", got, _distance(limit), verdict))
     return tabled(("limit", "wanted", "measured", "distance", "verdict"), *lines)
+
+
+def _distance(limit: LimitVerdict) -> str:
+    """Say on which side of a limit what was measured lies, and how far."""
+    if limit.got is None or limit.distance is None:
+        return "?"
+    words = f"{abs(limit.distance):.4g}"
+    if float(words) == 0:
+        return "at the limit"
+    return f"{words} {'above' if limit.got > limit.wanted else 'below'}"

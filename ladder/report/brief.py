@@ -23,6 +23,7 @@ from ladder.report.summary import answer_sentence
 from ladder.report.texts import each_text
 from ladder.report.training import method_reason
 from ladder.rungs import trains
+from ladder.samples.describe import provable
 from ladder.task import RungName
 from ladder.wording import MOST_SAID, duration, harmless, in_markdown, span
 
@@ -139,11 +140,10 @@ def work(a: Assessment, check: NextCheck | None) -> Iterator[Work]:
 
 def _gate_step(a: Assessment) -> Work:
     name, asked = "1 task and gate", f"a score of {a.task.gate['min_score'] or 0:g}"
-    best = a.data.detectable
     rows = f"{a.data.gate:,} eval examples"
-    if best is None:
+    if a.data.detectable is None:
         return Work(name, "left", f"{asked}; {rows} cannot prove it: label more")
-    told = f"{asked}; {rows} can prove it to a system with a true score of {best:.2f}"
+    told = f"{asked}; {rows} can prove it to a system with a true score of {provable(a.data)}"
     return Work(name, "done", told)
 
 

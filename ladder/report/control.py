@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ladder.evidence import Assessment, Attempt, Comparison, Control, ControlLine
+from ladder.wording import apart
 
 
 def best_line(control: Control) -> ControlLine:
@@ -43,8 +44,8 @@ def control_instead(chosen: Attempt, control: Control | None, min_score: float) 
     best = best_line(control)
     against = (
         f"{chosen.rung} is not proven better than {best.name}, which needs no language model: "
-        f"{found.difference:+.3f} ({found.low:+.3f} to {found.high:+.3f}, p {found.p_value:.2f}) "
-        f"on {found.n} rows."
+        f"{apart(found.difference, 3)} ({found.low:+.3f} to {found.high:+.3f}, "
+        f"p {found.p_value:.2f}) on {found.n} rows."
     )
     if best.score.mean >= min_score:
         return f"{against} Take {best.name} instead: {best.score.mean:.2f} holds the gate too."

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from ladder.evidence import Assessment, DataReport, WordOverlap
 from ladder.report.blocks import Block, Heading, Said, say
-from ladder.samples.describe import contradicted
+from ladder.samples.describe import contradicted, provable
 from ladder.wording import span
 
 MOST_NAMED = 5
@@ -35,10 +35,11 @@ def _split_lines(d: DataReport) -> Iterator[Said]:
     if d.detectable is None:
         yield "These eval examples cannot prove this gate even without a mistake: add rows."
     else:
-        yield f"These eval examples can prove a true score of {d.detectable:.3f} or more."
+        yield f"These eval examples can prove a true score of {provable(d)} or more."
     needed = [f"{rows:,} if it is {score}" for score, rows in d.rows_needed.items() if rows]
     if needed:
-        yield f"Gate rows that prove the gate, by the true score: {', '.join(needed)}."
+        shared = f", where {d.systems} systems share its error" if d.systems > 1 else ""
+        yield f"Eval examples that prove the gate, by the true score{shared}: {', '.join(needed)}."
 
 
 def _leak_blocks(d: DataReport) -> Iterator[Block]:

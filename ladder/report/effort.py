@@ -34,8 +34,21 @@ def effort_in_short(effort: Effort, seconds: float) -> Iterator[str]:
         f"{duration(seconds)}{kept_words(effort)}: " + ", ".join(parts)
     )
     if effort.plans:
-        others = [f"{name} {asked.tokens:,}" for name, asked in effort.plans.items()]
-        yield f"lower bounds for other plans, in tokens: {', '.join(others)}"
+        yield f"other plans, in tokens: {_others_in_short(effort)}"
+
+
+def _others_in_short(effort: Effort) -> str:
+    """Name the plans that take more than was taken, and those of which that is not known."""
+    dearer, others = _dearer(effort), [name for name in effort.plans if name not in _dearer(effort)]
+    said = [f"{name} {effort.plans[name].tokens:,} or more" for name in dearer]
+    said += [f"not known to take more: {', '.join(others)}"] if others else []
+    return "; ".join(said)
+
+
+def _dearer(effort: Effort) -> list[PlanName]:
+    """Return the plans whose lower bound is above what was taken: beside them it was saved."""
+    taken = in_all_of(effort).tokens
+    return [name for name, asked in effort.plans.items() if asked.tokens > taken]
 
 
 def kept_words(effort: Effort) -> str:
@@ -60,18 +73,31 @@ def effort_blocks(effort: Effort) -> Iterator[Block]:
         rows: list[tuple[Said, ...]] = [(purpose, *_figures(asked)) for purpose, asked in most]
         in_all = ((Strong("in all"),), *_figures(in_all_of(effort)))
         yield tabled(("for", "calls", "tokens"), *rows, in_all)
-    if effort.plans:
-        yield say(
-            "Other plans for the same decision take at least (a rung that was not climbed counts",
-            "nothing, and what hangs on a verdict is left out):",
-        )
-        plans = ((PLANS[name], *_figures(asked)) for name, asked in effort.plans.items())
-        yield tabled(("plan", "calls", "tokens"), *plans)
+    yield from _plan_blocks(effort)
     avoided = effort.training_avoided
     yield say(
         f"Trained rungs: {effort.trainings_made}"
         + (f"; not trained: {', '.join(avoided)}." if avoided else ".")
     )
+
+
+def _plan_blocks(effort: Effort) -> Iterator[Block]:
+    """Yield what other plans take at least; one that may take less is named, and saves nothing."""
+    dearer = _dearer(effort)
+    if dearer:
+        yield say(
+            "Other plans for the same decision take more (a rung that was not climbed counts",
+            "nothing, and what hangs on a verdict is left out):",
+        )
+        plans = ((PLANS[name], *_figures(effort.plans[name])) for name in dearer)
+        yield tabled(("plan", "calls, at least", "tokens, at least"), *plans)
+    others = [
+        f"{PLANS[name]} ({asked.tokens:,} tokens or more)"
+        for name, asked in effort.plans.items()
+        if name not in dearer
+    ]
+    if others:
+        yield say(f"Not known to take more than was taken: {'; '.join(others)}.")
 
 
 def in_all_of(effort: Effort) -> Asked:

@@ -227,6 +227,8 @@ def _short(note: str) -> str:
 
 def _why_left(a: Assessment, rung: RungName) -> str:
     found = a.recommendation
+    if a.task.rungs and rung not in a.task.rungs:
+        return "left out by `rungs:`"
     if a.stopped:
         return "the run ended before it"
     if rung in found.not_measured:

@@ -21,7 +21,7 @@ from markupsafe import Markup, escape
 from ladder import __version__
 from ladder.evidence import Assessment, Happening
 from ladder.figures import NARROW, WIDE, in_page
-from ladder.report.attempt import race_blocks, result_blocks, why_blocks
+from ladder.report.attempt import result_blocks, why_blocks
 from ladder.report.blocks import Block, Bullets, Figure, Heading, Said, Table, say, tabled
 from ladder.report.cost import cost_blocks
 from ladder.report.data import data_blocks
@@ -37,6 +37,7 @@ from ladder.report.headline import (
 )
 from ladder.report.outlook import changes_of_mind
 from ladder.report.pictures import scores_figure, slices_figure, trade_figure
+from ladder.report.race import race_blocks
 from ladder.report.reasons import answer_reasons
 from ladder.report.samples import SIBLING, Embedded, Samples, embedded, plain_rows
 from ladder.report.sections import evidence_blocks, measured_blocks

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 from ladder.evidence import Forgetting, LimitVerdict, NotWorse, ReleaseRecord, Unmeasured
 from ladder.report.exports import NOT_XML, XML_HEAD
 from ladder.report.limits import limit_reason
-from ladder.wording import harmless, in_markdown, span
+from ladder.wording import apart, harmless, in_markdown, span
 
 MOST_SHOWN = 10
 """Rows and prompts that are named on a screen; the record has more."""
@@ -55,7 +55,7 @@ def check_words(check: NotWorse) -> str:
         return f"too few rows to say: {units}, and not even equal answers would show it"
     sure = "" if check.p_value is None else f", p {check.p_value:.4f}"
     said = (
-        f"{check.verdict}: {check.difference:+.3f}, at least {check.low:+.3f}{sure}; "
+        f"{check.verdict}: {apart(check.difference, 3)}, at worst {apart(check.low, 3)}{sure}; "
         f"{check.won} won, {check.lost} lost, {units}"
     )
     if check.shows is not None and check.shows > check.margin:

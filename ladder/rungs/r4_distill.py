@@ -28,6 +28,7 @@ from ladder.training.rows import (
     unseen_labels,
 )
 from ladder.training.teacher import teacher_of
+from ladder.wording import apart
 
 NAME: RungName = "distill"
 TRAINS: Trains = "student"
@@ -88,7 +89,7 @@ def teacher_doubt(bench: Bench, best: Attempt | None) -> str:
         return ""
     return (
         f"{best.rung}, which may teach it, is not proven better than the control "
-        f"({over.difference:+.2f}, {over.low:+.2f} to {over.high:+.2f}, on {over.n} rows)"
+        f"({apart(over.difference)}, {over.low:+.2f} to {over.high:+.2f}, on {over.n} rows)"
     )
 
 

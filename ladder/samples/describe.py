@@ -26,6 +26,7 @@ def describe_data(task: Task, splits: Data) -> DataReport:
     leaks, alikes = leaks_and_look_alikes(splits)
     units = len({sample.unit for sample in splits.gate})
     systems = splits.systems(task)
+    detectable = detectable_score(units, task.gate, systems, looked_at=len(splits.gate))
     return DataReport(
         train=len(splits.train),
         synthetic=len(splits.synthetic),
@@ -48,14 +49,26 @@ def describe_data(task: Task, splits: Data) -> DataReport:
         overlap=overlap_with_known(splits),
         units=units,
         systems=systems,
-        detectable=detectable_score(units, task.gate, systems, looked_at=len(splits.gate)),
-        rows_needed={
-            f"{score:.2f}": rows_needed(score, task.gate, systems)
-            for score in plausible_scores(task.gate.min_score)
-        },
+        detectable=detectable,
+        rows_needed=_rows_needed(task, units, systems, detectable),
         shared_groups=shared_groups(splits),
         digests=dict(splits.digests),
     )
+
+
+def _rows_needed(
+    task: Task, units: int, systems: int, detectable: float | None
+) -> dict[str, int | None]:
+    """Return true score -> eval examples that prove the gate: no more than do, where they do."""
+    needed = {
+        score: rows_needed(score, task.gate, systems)
+        for score in plausible_scores(task.gate.min_score)
+    }
+    proven = {score for score in needed if detectable is not None and score >= detectable}
+    return {
+        f"{score:.4g}": min(rows, units) if rows and score in proven else rows
+        for score, rows in needed.items()
+    }
 
 
 def refuse_untestable(task: Task, report: DataReport) -> None:
@@ -78,13 +91,13 @@ def refuse_untestable(task: Task, report: DataReport) -> None:
 
 def headline(task: Task, report: DataReport) -> str:
     """Say in one line what the rows can tell of the gate."""
-    rows = f"{_rows(report)}, gate at {task.gate.min_score:g}"
+    rows = f"{_rows(report)}, gate at {task.gate.min_score:g} for {_systems(task, report)}"
     if report.detectable is None:
-        able = f"{rows} cannot prove it, even without a mistake"
+        able = f"{rows}: they cannot prove it, even without a mistake"
     else:
-        able = f"{rows}: a true score of {report.detectable:.2f} should pass"
+        able = f"{rows}: a true score of {provable(report)} should pass"
         close, wanted = next(iter(report.rows_needed.items()), ("", None))
-        short = wanted is not None and wanted > report.units
+        short = wanted is not None and wanted > _n(report)
         able += f", {close} needs {wanted:,} rows" if short else ""
     said = [able]
     if report.shared_groups:
@@ -98,6 +111,24 @@ def headline(task: Task, report: DataReport) -> str:
     if report.look_alikes:
         said.append(f"{len(report.look_alikes)} held-out examples look like training examples")
     return " · ".join(said)
+
+
+def provable(report: DataReport) -> str:
+    """Return the smallest true score that the rows prove, with as many digits as it takes.
+
+    Two, or more where those would be a score that is said to need more rows, or lie below one:
+    0.901 is no 0.90.
+    """
+    least = report.detectable or 0.0
+    short = [float(score) for score, rows in report.rows_needed.items() if (rows or 0) > _n(report)]
+    said = (f"{least:.{digits}f}" for digits in (2, 3, 4))
+    most = max(short, default=0.0)
+    return next((words for words in said if float(words) > most), f"{least:.5f}")
+
+
+def _n(report: DataReport) -> int:
+    """Return the independent eval examples; in files written before they were counted, all."""
+    return report.units or report.gate
 
 
 def example_line(sample: Sample) -> str:
@@ -146,6 +177,12 @@ def _contradiction(pair: tuple[Sample, Sample]) -> str:
     row, earlier = pair
     answers = " / ".join(" ".join(one.target.split())[:MOST_SHOWN] for one in pair)
     return f"{row.id} ~ {earlier.id}: {answers}"
+
+
+def _systems(task: Task, report: DataReport) -> str:
+    """Name the systems that share the error of the gate: the more, the more rows a proof takes."""
+    rungs = f"{len(task.rungs)} rung{'s' if len(task.rungs) > 1 else ''}"
+    return f"the control and {rungs}" if report.systems > len(task.rungs) else rungs
 
 
 def _rows(report: DataReport) -> str:

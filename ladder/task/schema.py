@@ -331,6 +331,13 @@ class Task(_Section):
         """Return the task with some limits of the gate changed, checked like new ones."""
         return self.model_copy(update={"gate": _changed(self.gate, changes)})
 
+    def climbing(self) -> Task:
+        """Return the task as `--until` and `--climb` change it: no control ends the climb.
+
+        A control that may not end it has no share of the gate's error, so fewer rows do.
+        """
+        return self.with_gate(when_control_passes="climb")
+
     def with_data(self, **changes: Any) -> Task:
         """Return the task with some of its files changed, checked like new ones."""
         return self.model_copy(update={"data": _changed(self.data, changes)})

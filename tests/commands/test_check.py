@@ -131,6 +131,20 @@ def test_a_task_without_a_rung_to_try_is_warned_of(tmp_path):
     assert "no rung" not in said
 
 
+def test_check_counts_the_rows_as_the_climb_that_is_meant_does(tmp_path, ladder):
+    """A control that may end the climb has a share of the gate's error: more rows are needed."""
+    path = labelled(tmp_path, 60)
+    whole, until, climb = (
+        ladder("check", path, *more).out for more in ((), ("--until", "prompt"), ("--climb",))
+    )
+    assert "gate at 0.5 for the control and 4 rungs" in whole
+    assert "`assess --until` and `--climb` leave it out" in whole
+    assert until == climb
+    assert "gate at 0.5 for 4 rungs" in until
+    assert "leave it out" not in until
+    ladder("check", path, "--until", "lorax").refused("lorax: this task's rungs are prompt, rag")
+
+
 def test_code_may_only_be_allowed_to_a_model_of_the_task(tmp_path):
     path = task_in(tmp_path)
     values = yaml.safe_load(path.read_text())

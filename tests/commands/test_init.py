@@ -170,6 +170,7 @@ def test_every_layout_becomes_a_task_of_labels_that_runs(form: str, tmp_path: Pa
     read = samples_of(task)
     assert [sample.target for sample in read] == [answer for _, answer in PAIRS]
     assert all(asked in sample.input for sample, (asked, _) in zip(read, PAIRS, strict=True))
+    assert check_task(task.source, None)[0].endswith("no mistake found")
 
 
 PLAIN = [{"ticket": asked, "category": answer} for asked, answer in PAIRS]
@@ -198,6 +199,7 @@ def test_every_kind_of_file_becomes_a_task_and_is_copied_as_it_is(
     assert task.data.columns == {"input": "ticket", "target": "category"}
     assert [(sample.input, sample.target) for sample in samples_of(task)] == PAIRS
     assert task.goal == "Name the category of the ticket."
+    assert check_task(task.source, None)[0].endswith("no mistake found")
 
 
 def test_parquet_with_the_names_of_its_classes(tmp_path: Path) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from engines.faulty_server import FaultyServer
 from small_tasks import write_task
 
 from ladder.commands.assess import assess
 from ladder.engines.local.engine import LocalEngine
+from ladder.engines.speed import SMALL_MODEL_MB, probing_seconds
 from ladder.evidence import Assessment
 from ladder.files import digest_of
 from ladder.models.cache import Cache
@@ -20,6 +22,26 @@ from ladder.task import load_task
 def row(split: str, number: int) -> dict[str, str]:
     word = digest_of([split, number])[:40]
     return {"input": " ".join(word[at : at + 5] for at in range(0, 40, 5)), "target": word}
+
+
+@pytest.mark.slow  # measures the speed of a model
+def test_what_is_measured_is_said_before_with_its_seconds_and_measured_once(
+    tmp_path: Path, tiny: Path
+) -> None:
+    base = f"hf:{tiny}"
+    task = load_task(write_task(tmp_path, row, 20, 20, score="contains", models={"base": base}))
+    said: list[str] = []
+
+    class Heard(Quiet):
+        def say(self, text: str) -> None:
+            said.append(text)
+
+    cache = Cache(tmp_path / "completions.sqlite")
+    speeds = [Models(task, cache, Heard()).speed() for _ in range(2)]
+    assert speeds[0] == speeds[1]
+    [line] = said
+    assert line.startswith(f"measuring the speed of {base} here, once: for about ")
+    assert 0 < probing_seconds(1) < probing_seconds(0) == probing_seconds(SMALL_MODEL_MB) < 60
 
 
 def test_all_that_a_server_is_asked_is_counted_and_again_where_it_is_kept(tmp_path: Path) -> None:

@@ -250,6 +250,17 @@ def test_the_ladder_shows_where_the_climb_stopped_and_why() -> None:
     assert drawn["lora"].of == "eval set, n = 200"
 
 
+def test_a_run_that_ended_blames_no_rung_on_its_end_that_the_task_leaves_out() -> None:
+    ended = assessment().but(
+        stopped="no answers",
+        task=record(rungs=("prompt", "rag")),
+        attempts=(attempt("prompt", "fail"),),
+    )
+    notes = {step.name: step.note for step in steps(ended)}
+    assert notes["rag"] == "the run ended before it"
+    assert notes["lora"] == notes["distill"] == "left out by `rungs:`"
+
+
 def test_a_step_shows_its_whole_reason_and_of_an_endless_one_where_the_whole_stands() -> None:
     whole = "The reason of a rung in as many words as a diagnosis takes. " * 5
     for reason, more in ((whole.strip(), False), ("word " * 100, True)):

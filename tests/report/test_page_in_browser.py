@@ -14,6 +14,7 @@ from harmful import HOSTILE
 
 from ladder.evidence import Assessment, Comparison
 from ladder.evidence.compared import Change, RungsCompared, RunsCompared, Side
+from ladder.report.brief import as_brief_page
 from ladder.report.compared import compared_page
 from ladder.report.headline import NextCheck
 from ladder.report.page import as_page
@@ -126,6 +127,20 @@ def test_axe_finds_nothing(opened: Any, tmp_path: Path, scheme: str, width: int)
     assert violations(both) == []
     for shown in (listed, both):
         assert shown.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("width", [320, 390])
+def test_the_tables_of_the_brief_fit_a_telephone(opened: Any, tmp_path: Path, width: int) -> None:
+    (tmp_path / "brief.html").write_text(
+        as_brief_page(full_assessment(), NextCheck("2027-02-27", 91))
+    )
+    page = opened(tmp_path / "brief.html", viewport={"width": width, "height": 800})
+    tables = page.locator(".scroll").all()
+    assert tables
+    for table in tables:
+        assert table.evaluate("each => each.scrollWidth <= each.clientWidth")
+    for value in page.locator("td:nth-child(2)").all():
+        assert value.evaluate("each => each.getClientRects()[0].width") >= 96, "a figure is cut up"
 
 
 def two_runs() -> RunsCompared:

@@ -55,8 +55,17 @@ def test_short_texts_are_compared_as_a_whole():
 
 def test_the_same_few_for_every_query():
     assert inequality([[0], [1], [2], [3]], 4) == pytest.approx(0)
-    assert inequality([[7]] * 50, 100) == pytest.approx(0.99)
+    assert inequality([[7]] * 50, 100) == pytest.approx(0.98)
+    assert inequality([[7]] * 100, 50) == pytest.approx(0.98)
     assert inequality([], 3) == 0
+
+
+@given(st.integers(1, 40), st.integers(1, 200))
+def test_hits_that_are_as_even_as_they_can_be_are_not_concentrated(hits, texts):
+    even = inequality([[hit % texts] for hit in range(hits)], texts)
+    if hits <= texts or hits % texts == 0:
+        assert even == pytest.approx(0)
+    assert even <= inequality([[0]] * hits, texts) + 1e-9
 
 
 @given(st.lists(st.lists(st.integers(0, 7), max_size=6), max_size=12))

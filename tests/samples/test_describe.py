@@ -10,7 +10,7 @@ from benches import bench_over, chat, task_with
 from ladder.errors import DataError
 from ladder.evaluation.confirm import score_with_leaks
 from ladder.samples.data import Data
-from ladder.samples.describe import describe_data, headline, refuse_untestable
+from ladder.samples.describe import describe_data, headline, provable, refuse_untestable
 from ladder.samples.rows import Sample
 
 
@@ -31,10 +31,38 @@ def test_groups_are_the_witnesses_that_prove_a_gate():
     alone = describe_data(task, Data((), (), gate_rows(250, 250), ()))
     said = headline(task, many)
     assert said.startswith(
-        "500 eval examples, 250 of them independent, gate at 0.9: a true score of"
+        "500 eval examples, 250 of them independent, gate at 0.9 for 4 rungs: a true score of"
     )
     # The same units; but looks are taken over 500 rows, and each look has its price.
     assert alone.detectable <= many.detectable < alone.detectable + 0.01
+
+
+@pytest.mark.parametrize("rows", [60, 96, 153, 154, 155, 156, 300, 690, 700, 704])
+@pytest.mark.parametrize("min_score", [0.8, 0.65])
+def test_what_the_rows_prove_is_no_score_that_needs_more_rows(rows: int, min_score: float) -> None:
+    """With 153 rows 0.901 is proven, and 0.90 takes 156: rounded, one figure would be both."""
+    task = task_with(gate={"min_score": min_score})
+    report = describe_data(task, Data((), (), gate_rows(rows, rows), ()))
+    for score, needed in report.rows_needed.items():
+        if needed is not None and needed > rows:
+            assert report.detectable is not None
+            assert float(provable(report)) > float(score), (score, needed)
+            assert f"a true score of {provable(report)} should pass" in headline(task, report)
+
+
+def test_the_headline_names_who_shares_the_error_of_the_gate() -> None:
+    """With a control that may end the climb more rows are needed; `--until` leaves it out."""
+    rows = gate_rows(153, 153)
+    task = task_with(answer={"type": "label", "labels": ["yes", "no"]}, gate={"min_score": 0.8})
+    told = {}
+    for climbs in (False, True):
+        asked = task.climbing() if climbs else task
+        report = describe_data(asked, Data(rows[:9], (), rows, ()))
+        told[climbs] = headline(asked, report)
+    assert "gate at 0.8 for the control and 4 rungs: " in told[False]
+    assert "0.85 needs 704 rows" in told[False]
+    assert "gate at 0.8 for 4 rungs: " in told[True]
+    assert "0.85 needs 680 rows" in told[True]
 
 
 def test_leaked_rows_of_an_unknown_kind_are_left_out(tmp_path):
