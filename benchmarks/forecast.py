@@ -1,4 +1,4 @@
-"""Is `--dry-run` right? The rehearsal of a climb beside the climb itself, rung by rung.
+"""Is `--dry-run` right? The dry run of a climb beside the climb itself, rung by rung.
 
     python benchmarks/forecast.py evalsets/r1_guest_feedback/task.yaml [more] [--data FOLDER]
 
@@ -13,7 +13,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from ladder.climb.rehearsal import rehearse
+from ladder.climb.dry_run import dry_run
 from ladder.commands.assess import assess
 from ladder.economy.cost import together
 from ladder.evidence import Asked, Attempt
@@ -68,7 +68,7 @@ def main() -> None:
         task = load_task(path, given.data)
         with tempfile.TemporaryDirectory() as folder:
             runs = Path(folder)
-            _, estimated = rehearse(task, runs, Quiet(), until=given.until)
+            _, estimated = dry_run(task, runs, Quiet(), until=given.until)
             found, _ = assess(task, runs, Quiet(), until=given.until, every=True)
         all_foreseen, all_real = Asked(), Asked()
         for attempt in found.attempts:

@@ -31,7 +31,7 @@ class RunStarted:
 
 @dataclass(frozen=True)
 class Forecast:
-    """What a rehearsal foresees, every example read: seconds at most, as far as it can tell."""
+    """What a dry run foresees, every example read: seconds at most, as far as it can tell."""
 
     rungs: Mapping[str, float] = field(default_factory=dict)
     """Rung -> seconds; without those that are not climbed."""

@@ -68,7 +68,7 @@ def _merged(engine: LocalEngine, passport: Passport, canaries: Canaries, made: P
             shutil.copyfile(engine.folder / name, made / name)
     if (engine.adapter / RECORD).is_file():
         shutil.copyfile(engine.adapter / RECORD, made / RECORD)
-    drift = check_canaries(LocalEngine(made), canaries)
+    drift = check_canaries(LocalEngine(made), canaries, exported=True)
     _refuse_moved(drift)
     whole = passport.but(kind="model", parts=parts_of(made))
     write_whole(made / PASSPORT, in_json(whole.model_dump_json(indent=2)) + "\n")
@@ -87,7 +87,7 @@ def _gguf(engine: LocalEngine, passport: Passport, canaries: Canaries, made: Pat
     write_gguf(engine.model, engine.tokenizer, engine.folder, made, name)
     read = LocalEngine(engine.folder)
     read.model = load_gguf(made)  # the prompts are cut by the same tokenizer as before
-    drift = check_canaries(read, canaries)
+    drift = check_canaries(read, canaries, exported=True)
     _refuse_moved(drift)
     serve = f"serve it: llama-server -m {made}"
     if passport.prompt == "chat":

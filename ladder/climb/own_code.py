@@ -52,7 +52,7 @@ def named_code(task: Task, *, fetch: bool = False) -> list[Named]:
 def refuse_untrusted(task: Task) -> None:
     """Refuse a task that names code without a person's consent to it.
 
-    Where nothing may run (a rehearsal), nothing is refused: nothing is run.
+    Where nothing may run (a dry run), nothing is refused: nothing is run.
 
     Raises:
         TaskError: with each such name, and the commands that give consent.

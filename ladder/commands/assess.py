@@ -16,10 +16,10 @@ from ladder.advice.recommend import (
 )
 from ladder.advice.training_methods import training_methods
 from ladder.artefacts.card import write_card
+from ladder.climb.dry_run import foresee
 from ladder.climb.loop import Climbed, climb_task
 from ladder.climb.opening import open_bench
 from ladder.climb.preflight import gate_warnings
-from ladder.climb.rehearsal import foresee
 from ladder.commands.page import write_page
 from ladder.economy.bills import economics
 from ladder.evidence import (
@@ -69,7 +69,7 @@ def assess(
         watch: sees progress.
         until: the last rung to climb.
         every: measure every rung on every eval example, for comparison.
-        forecast: rehearse the climb first, so that whoever watches knows how long it may take.
+        forecast: make a dry run first, so that whoever watches knows how long it may take.
 
     Returns:
         the assessment, and the folder that holds it.

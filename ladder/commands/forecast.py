@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ladder.climb.rehearsal import rehearse
+from ladder.climb.dry_run import dry_run
 from ladder.economy.cost import together
 from ladder.engines import is_served
 from ladder.evidence import Asked
@@ -17,7 +17,7 @@ HEADS = ("calls", "tokens", "time", "USD")
 
 def forecast(task: Task, runs: Path, watch: Watch, *, until: RungName | None) -> str:
     """Return what a climb would take, rung by rung, if no rung passed."""
-    lines, found = rehearse(task, runs, watch, until=until)
+    lines, found = dry_run(task, runs, watch, until=until)
     lines = [*(harmless(line, MOST_SAID) for line in lines), "", _row("rung", *HEADS)]
     total = Asked()
     for name, asked in found.items():

@@ -194,7 +194,7 @@ def _at_endpoint(
     """
     cached, clients = evaluator.engine(candidate), evaluator.task.use.concurrency
     engine = cached.engine
-    if not hasattr(engine, "streaming"):  # a rehearsal counts
+    if not hasattr(engine, "streaming"):  # a dry run counts
         return _on_this_machine(evaluator, candidate, samples)
 
     requests = [request_for(evaluator, candidate, sample, cached) for sample in samples]

@@ -28,6 +28,11 @@ class Canaries(Record):
     """What it may move by later, nats: a multiple of the noise."""
     precision: str
     device: str
+    conditions: str = ""
+    """Digest of what the arithmetic hangs on beside the model: processor, threads, libraries;
+    empty: not known."""
+    repeated: float = 0.0
+    """The most that a log-probability moved when the same batch was asked again, nats."""
 
 
 class Passport(Record):

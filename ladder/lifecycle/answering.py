@@ -23,6 +23,7 @@ from ladder.inference.outcome import Outcome
 from ladder.lifecycle.forgetting import plain_answers
 from ladder.lifecycle.plan import (
     find_plan,
+    learn_abilities,
     load_plan,
     refuse_other_endpoint,
     system_of,
@@ -94,11 +95,11 @@ class Desk:
     folder: Path
     watch: Watch
 
-    def evaluator(self, task: Task, data: Data) -> Evaluator:
-        """Return what a task's rows are answered with; abilities of endpoints are known."""
+    def evaluator(self, certified: Certified, data: Data) -> Evaluator:
+        """Return what rows are answered with; abilities of endpoints that are asked are known."""
         artefacts = self.folder / "artefacts"
-        bench = make_bench(task, data, self.cache, self.folder, artefacts, self.watch)
-        bench.evaluator.models.learn_abilities()
+        bench = make_bench(certified.task, data, self.cache, self.folder, artefacts, self.watch)
+        learn_abilities(bench, certified.plan)
         return bench.evaluator
 
     def data(self, task: Task) -> Data:
@@ -123,7 +124,7 @@ def asked(
     """
     task = certified.task.with_gate(**gate)
     data = replace(desk.data(task), gate=tuple(rows))
-    evaluator = desk.evaluator(task, data)
+    evaluator = desk.evaluator(replace(certified, task=task), data)
     candidate = certified.plan.candidate
     if candidate is None:
         return _by_way(evaluator, certified.plan.control, rows)
@@ -200,5 +201,5 @@ def calibration(
     candidate = certified.plan.candidate
     if candidate is None or not any(o.completion.choice_logprobs for o in outcomes):
         return None
-    evaluator = desk.evaluator(certified.task, desk.data(certified.task))
+    evaluator = desk.evaluator(certified, desk.data(certified.task))
     return reliability(evaluator, candidate, outcomes)

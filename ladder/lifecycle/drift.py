@@ -20,7 +20,7 @@ from ladder.files import append_line, digest_of, folder_digests, private_folder
 from ladder.gate.e_values import e_value_below
 from ladder.inference.answer import answer
 from ladder.lifecycle.alpha_spending import BUDGET, error_of_look
-from ladder.lifecycle.plan import day_of, load_plan, task_of, with_secrets
+from ladder.lifecycle.plan import day_of, learn_abilities, load_plan, task_of, with_secrets
 from ladder.lifecycle.records import records_in
 from ladder.lifecycle.shift import Side, newness, shifts
 from ladder.models.cache import Cache
@@ -202,11 +202,11 @@ class _Kept:
         folder, rows = self.path.parent / KEPT, list(new.values())
         artefacts = folder / "artefacts"
         bench = make_bench(self.task, self._data, self.cache, folder, artefacts, self.watch)
+        learn_abilities(bench, self.plan)
         candidate = with_secrets(self.plan, self.path, self.task).candidate
         if candidate is None:
             found = scores_of_way(bench.evaluator, self.plan.control, rows)
         else:
-            bench.evaluator.models.learn_abilities()
             outcomes = answer(bench.evaluator, candidate, rows, "answering labelled rows")
             found = [outcome.score for outcome in outcomes]
         pairs = zip(new, found, strict=True)

@@ -27,6 +27,7 @@ from ladder.inference.judge import judge_pins
 from ladder.json_values import odd_values
 from ladder.redaction import HIDDEN, redact_in, stands_for
 from ladder.rungs.protocol import Bench
+from ladder.scorers import MODEL_SCORERS
 from ladder.task import Task, load_task, read_yaml
 from ladder.trust.code import Granted
 from ladder.wording import acts, harmless
@@ -263,6 +264,12 @@ def refuse_other_endpoint(path: Path, plan: RevalidationPlan, task: Task) -> Non
     if model and is_served(model) and model not in task.models.model_dump().values():
         got, wanted = f"`{harmless(model, 120)}`", f"an endpoint that {task.source} names"
         raise TaskError([Problem(f"{path}: candidate.model", got, wanted)])
+
+
+def learn_abilities(bench: Bench, plan: RevalidationPlan) -> None:
+    """Have served models asked what they can do, where the answer or its scorers ask a model."""
+    if plan.candidate or any(choice.name in MODEL_SCORERS for choice in bench.task.score):
+        bench.evaluator.models.learn_abilities()
 
 
 def _relative(path: Path, folder: Path) -> str:

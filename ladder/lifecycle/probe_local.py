@@ -55,8 +55,8 @@ def probe_local(
         found |= _effect(engine, candidate, canaries)
     except (NoEffectError, PassportError) as error:
         return {"probe": "canaries", "verdict": "block", "refused": str(error)}, None, {}
-    out = bool(found.get("moved") or found.get("refused"))
-    verdict = "block" if out else "revalidate" if changed else "same"
+    out = bool(found.pop("far", 0) or found.get("refused"))
+    verdict = "block" if out else "revalidate" if changed or found.get("moved") else "same"
     return {**found, "verdict": verdict}, taken, parts
 
 
@@ -108,6 +108,7 @@ def _asked(engine: LocalEngine, canaries: Canaries) -> dict[str, Any]:
         "probe": "canaries",
         "canaries": drift.asked,
         "moved": drift.moved,
+        "far": drift.far,
         "largest": round(drift.largest, 5),
         "tolerance": round(drift.tolerance, 5),
         "calls": drift.asked,

@@ -24,7 +24,13 @@ from ladder.files import private_folder
 from ladder.gate.paired import mcnemar
 from ladder.inference.answer import answer
 from ladder.inference.outcome import Outcome
-from ladder.lifecycle.plan import load_plan, refuse_other_endpoint, task_of, with_secrets
+from ladder.lifecycle.plan import (
+    learn_abilities,
+    load_plan,
+    refuse_other_endpoint,
+    task_of,
+    with_secrets,
+)
 from ladder.models.cache import Cache
 from ladder.progress import Watch
 from ladder.report.kept import ANSWERED, SAMPLES, kept_rows
@@ -76,7 +82,7 @@ def rehearse(path: Path, watch: Watch, granted: Granted = "trusted", rows: int =
         try:
             data = load_data(task, cache, watch)
             bench = make_bench(task, data, cache, folder, folder / "artefacts", watch)
-            bench.evaluator.models.learn_abilities()
+            learn_abilities(bench, plan)
             if plan.candidate is None:
                 return _by_way(bench, plan)
             kept = _kept(path.parent / plan.candidate.rung / SAMPLES)

@@ -127,7 +127,7 @@ def _checked(
         "candidate": asked(desk, new, rows, "candidate", _tighter(new, old)),
         "champion": asked(desk, old, rows, "champion", {}),
     }
-    judge = desk.evaluator(old.task, champion_data)
+    judge = desk.evaluator(old, champion_data)
     outcomes = {name: scored(judge, found.outcomes) for name, found in answers.items()}
     checks = compared(
         outcomes,

@@ -25,6 +25,7 @@ from ladder.lifecycle.checks import RECORD as RECORD
 from ladder.lifecycle.checks import Check, checks_so_far
 from ladder.lifecycle.plan import (
     day_of,
+    learn_abilities,
     load_plan,
     pins,
     refuse_other_endpoint,
@@ -121,7 +122,7 @@ def revalidate(
         done = rotate(path, bench, rotate_in, stamp) if rotate_in else None
         bench = _with_rotated(bench, path)
         try:
-            bench.evaluator.models.learn_abilities()
+            learn_abilities(bench, plan)
             result = _measured_again(bench, plan, error)
             read = 2 + sum(check.measured for check in before)
             result = replace(result, error=error, openings=read, fresh=_unread(path, before))

@@ -45,11 +45,11 @@ class Models:
             task: names the models, their prices, and the rules.
             cache: keeps completions.
             watch: is told of what takes long.
-            opener: opens an engine; default: the engine itself. A rehearsal's only counts.
+            opener: opens an engine; default: the engine itself. A dry run's only counts.
         """
         self.task, self.cache, self.watch = task, cache, watch
         self._open = opener or self._opened
-        self._rehearses = opener is not None
+        self._is_dry = opener is not None
         self._engines: dict[tuple[ModelRef, str | None], CachedEngine] = {}
         self.asked = Asked()
         """What models were asked in this run; cached completions are not in it."""
@@ -71,7 +71,7 @@ class Models:
             opened = self._open(model, adapter)
             self._know_template(opened)
             keep_here(self.task, model, opened)
-            if opened.abilities.served and not self._rehearses:
+            if opened.abilities.served and not self._is_dry:
                 self._limit(model, cast(Served, opened))
             self._make_room()
             self._engines[key] = CachedEngine(opened, self.cache, partial(self._tell, model))
@@ -85,7 +85,7 @@ class Models:
         """
         model = ModelRef(model)
         opened = self._open(model, adapter)
-        if opened.abilities.served and not self._rehearses:
+        if opened.abilities.served and not self._is_dry:
             self._limit(model, cast(Served, opened))
         return opened
 
@@ -150,7 +150,7 @@ class Models:
         call = self._call(model, completion)
         self._need(call)
         self.asked = together(self.asked, call)
-        if not self._rehearses:  # nothing is paid
+        if not self._is_dry:  # nothing is paid
             try:
                 self.spending.add(call.usd)
             finally:
@@ -188,7 +188,7 @@ class Models:
         return Asked(calls=1, tokens=tokens, seconds=completion.seconds, usd=usd, errors=errors)
 
     def foresee(self, training: Asked) -> None:
-        """Count a training that a rehearsal foresees."""
+        """Count a training that a dry run foresees."""
         with self.asking("training"):
             self._need(training)
         self.asked = together(self.asked, training)

@@ -42,7 +42,7 @@ Rows = Sequence[Mapping[str, Any]]
 
 
 class Trainer(Protocol):
-    """Trains what a rung asks for. A rehearsal's only counts."""
+    """Trains what a rung asks for. A dry run's only counts."""
 
     def base(self) -> Path:
         """Return the folder of the base model's weights."""

@@ -12,7 +12,14 @@ import yaml
 from assessments import assessment, attempt
 from trained import ROWS, issued, make_adapter, perturb
 
-from ladder.artefacts.canaries import PROMPTS, check_canaries, choose_prompts
+from ladder.artefacts.canaries import (
+    LEAST_REPEATED,
+    PROMPTS,
+    check_canaries,
+    choose_prompts,
+    conditions_of,
+    take_canaries,
+)
 from ladder.artefacts.card import write_card
 from ladder.artefacts.inspection import inspect
 from ladder.artefacts.issue import form_of
@@ -23,6 +30,7 @@ from ladder.engines.passport import PASSPORT, PICKLES, parts_of, read_passport
 from ladder.errors import EngineError, PassportError, TaskError
 from ladder.files import write_json_lines
 from ladder.hardware import precision
+from ladder.lifecycle.probe_prompts import chats
 from ladder.progress import Quiet
 from ladder.task import load_task
 from ladder.training.launch import train
@@ -87,6 +95,52 @@ def test_a_change_within_the_noise_holds(student):
     perturb(student / "model.safetensors", "lm_head", 1e-7)
     (student / PASSPORT).rename(student / "away.json")
     assert check_canaries(LocalEngine(student), recorded).holds
+
+
+def test_a_small_change_is_found_where_nothing_else_has_changed(student):
+    """Elsewhere another processor, library or number of threads could have moved as much."""
+    recorded = read_passport(student).canaries
+    assert recorded.repeated == 0
+    perturb(student / "model.safetensors", "lm_head", 3e-4)
+    (student / PASSPORT).rename(student / "away.json")
+    engine = LocalEngine(student)
+    drift = check_canaries(engine, recorded)
+    assert LEAST_REPEATED == drift.tolerance < drift.largest < recorded.tolerance
+    assert drift.moved > drift.far == 0
+    assert check_canaries(engine, recorded, exported=True).holds
+    assert check_canaries(engine, recorded.but(conditions="")).holds  # written by an older ladder
+
+
+def test_other_threads_are_other_conditions(student):
+    import torch
+
+    engine, threads = LocalEngine(student), torch.get_num_threads()
+    here = conditions_of(engine)
+    torch.set_num_threads(threads + 1)
+    try:
+        assert conditions_of(engine) != here
+    finally:
+        torch.set_num_threads(threads)
+    assert conditions_of(engine) == here == read_passport(student).canaries.conditions
+
+
+@pytest.mark.slow
+def test_one_tensor_of_a_real_model_moved_by_a_hundredth_is_found(smollm, tmp_path):
+    """By 1 % of its spread, in the first layer: less than other batches may move elsewhere."""
+    from safetensors import safe_open
+
+    base = shutil.copytree(smollm, tmp_path / "base")
+    prompts = [*chats(system=True)]
+    recorded = take_canaries(LocalEngine(base), prompts)
+    assert check_canaries(LocalEngine(base), recorded).largest < 1e-4  # rounded in the record
+    name = "model.layers.0.self_attn.q_proj.weight"
+    with safe_open(base / "model.safetensors", "pt") as file:
+        spread = float(file.get_tensor(name).float().std())
+    perturb(base / "model.safetensors", name, 0.01 * spread)
+    drift = check_canaries(LocalEngine(base), recorded)
+    assert drift.moved > 0
+    assert drift.far == 0
+    assert check_canaries(LocalEngine(base), recorded.but(conditions="")).holds
 
 
 @pytest.mark.parametrize(

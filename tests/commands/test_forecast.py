@@ -1,4 +1,4 @@
-"""The rehearsal: it counts what a climb asks, and asks and trains nothing."""
+"""The dry run: it counts what a climb asks, and asks and trains nothing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from ladder.climb.rehearsal import EFFICIENCY, RehearsedEngine, RehearsedTrainer, rehearse
+from ladder.climb.dry_run import EFFICIENCY, DryEngine, DryTrainer, dry_run
 from ladder.commands.forecast import forecast
 from ladder.engines.base import Abilities, Completion, Request
 from ladder.engines.speed import Speed
@@ -40,7 +40,7 @@ def absent(tmp_path, monkeypatch) -> Path:
 
 
 def test_every_rung_has_its_figures_and_nothing_is_made(absent):
-    _, found = rehearse(task_in(absent), absent / "runs", Quiet())
+    _, found = dry_run(task_in(absent), absent / "runs", Quiet())
     assert list(found) == ["prompt", "rag", "lora", "distill", "diagnosis", "sealed"]
     for spent in found.values():
         assert isinstance(spent, Asked)
@@ -52,9 +52,9 @@ def test_every_rung_has_its_figures_and_nothing_is_made(absent):
     assert not list((absent / "runs").glob("artefacts/*"))
 
 
-def test_the_same_rehearsal_gives_the_same_figures(absent):
+def test_the_same_dry_run_gives_the_same_figures(absent):
     task = task_in(absent)
-    first, again = (rehearse(task, absent / "runs", Quiet(), until="rag")[1] for _ in range(2))
+    first, again = (dry_run(task, absent / "runs", Quiet(), until="rag")[1] for _ in range(2))
     assert first == again
     assert list(first) == ["prompt", "rag", "diagnosis", "sealed"]
 
@@ -75,9 +75,9 @@ def test_the_total_is_the_sum_of_its_lines(absent):
 def test_candidates_differ_so_a_race_drops_some_early(absent, monkeypatch):
     """All as good as each other, they would all be asked about every row of each round."""
     task = task_in(absent, rungs=["prompt"])
-    _, differing = rehearse(task, absent / "runs", Quiet())
+    _, differing = dry_run(task, absent / "runs", Quiet())
     monkeypatch.setattr("ladder.selection.race.CLEARLY_BEHIND", 1e9)
-    _, kept = rehearse(task, absent / "runs", Quiet())
+    _, kept = dry_run(task, absent / "runs", Quiet())
     assert isinstance(differing["prompt"], Asked)
     assert isinstance(kept["prompt"], Asked)
     assert differing["prompt"].calls < kept["prompt"].calls
@@ -98,14 +98,14 @@ def test_an_encoder_that_would_be_trained_is_counted(absent, monkeypatch):
         rungs=["prompt", "distill"],
     )
     trained: list[str] = []
-    train = RehearsedTrainer.train
+    train = DryTrainer.train
 
     def spy(self, recipe, *rest):
         trained.append(recipe.name)
         return train(self, recipe, *rest)
 
-    monkeypatch.setattr(RehearsedTrainer, "train", spy)
-    rehearse(task, absent / "runs", Quiet())
+    monkeypatch.setattr(DryTrainer, "train", spy)
+    dry_run(task, absent / "runs", Quiet())
     assert "student_encoder" in trained
 
 
@@ -116,12 +116,12 @@ def test_an_endpoint_is_priced_and_not_asked(absent):
         prices={"input_usd_per_1m": 1.0, "output_usd_per_1m": 1.0},
         rules={"data_may_leave": True},
     )
-    _, found = rehearse(task, absent / "runs", Quiet())
+    _, found = dry_run(task, absent / "runs", Quiet())
     prompt = found["prompt"]
     assert isinstance(prompt, Asked)
     assert prompt.usd == pytest.approx(prompt.tokens / 1e6, abs=1e-6)  # tokens are rounded
     dearer = task.model_copy(update={"prices": Prices(input_usd_per_1m=1, output_usd_per_1m=5)})
-    again = rehearse(dearer, absent / "runs", Quiet())[1]["prompt"]
+    again = dry_run(dearer, absent / "runs", Quiet())[1]["prompt"]
     assert isinstance(again, Asked)
     assert again.usd > 1.1 * prompt.usd
     assert "endpoint" in str(found["lora"])
@@ -130,7 +130,7 @@ def test_an_endpoint_is_priced_and_not_asked(absent):
 def test_rows_that_may_not_leave_are_not_even_reckoned_with(absent):
     task = task_in(absent, models={"base": "openai:any@https://example.invalid/v1"})
     with pytest.raises(TaskError, match="data_may_leave"):
-        rehearse(task, absent / "runs", Quiet())
+        dry_run(task, absent / "runs", Quiet())
 
 
 def test_a_judge_is_asked_about_graded_answers_and_the_control(absent):
@@ -141,18 +141,18 @@ def test_a_judge_is_asked_about_graded_answers_and_the_control(absent):
     (absent / "graded.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     data = {"train": "train.jsonl", "test": "test.jsonl", "graded": "graded.jsonl"}
     task = task_in(absent, data=data, score={"judge": {"rubric": "right"}}, rungs=["prompt"])
-    _, found = rehearse(task, absent / "runs", Quiet())
+    _, found = dry_run(task, absent / "runs", Quiet())
     assert list(found) == ["judge", "prompt", "sealed"]
     assert isinstance(found["judge"], Asked)
     assert found["judge"].calls > 100
 
 
-def test_votes_and_rewrites_are_rehearsed_at_their_most(absent, monkeypatch):
+def test_votes_and_rewrites_are_counted_at_their_most(absent, monkeypatch):
     """Drawn answers differ, so a vote takes all it may."""
     task = task_in(absent, answer={"type": "json"}, score="json_fields", rungs=["prompt"])
-    _, both = rehearse(task, absent / "runs", Quiet())
+    _, both = dry_run(task, absent / "runs", Quiet())
     monkeypatch.setattr(r1_prompt, "CHALLENGERS", ())
-    _, plain = rehearse(task, absent / "runs", Quiet())
+    _, plain = dry_run(task, absent / "runs", Quiet())
     assert isinstance(plain["prompt"], Asked)
     assert isinstance(both["prompt"], Asked)
     assert both["prompt"].calls > plain["prompt"].calls + 4 * 16
@@ -162,9 +162,9 @@ def test_votes_and_rewrites_are_rehearsed_at_their_most(absent, monkeypatch):
 def test_a_gate_that_the_rows_cannot_prove_is_refused(absent):
     gate = {"min_score": 0.99}
     with pytest.raises(DataError, match=r"too few to prove 0\.99"):
-        rehearse(task_in(absent, gate=gate), absent / "runs", Quiet())
+        dry_run(task_in(absent, gate=gate), absent / "runs", Quiet())
     undecided = task_in(absent, gate={**gate, "when_undecided": "stop"})
-    _, found = rehearse(undecided, absent / "runs", Quiet(), until="prompt")
+    _, found = dry_run(undecided, absent / "runs", Quiet(), until="prompt")
     assert "prompt" in found
 
 
@@ -178,7 +178,7 @@ class Words:
 
 
 def test_a_shared_prefix_is_read_once():
-    engine = RehearsedEngine("w", Words(), SPEED, ["yes"])
+    engine = DryEngine("w", Words(), SPEED, ["yes"])
     requests = [Request(text=f"{'same ' * 90}{word}", max_tokens=10) for word in ("a", "b", "c")]
     answers: list[Completion] = [completion for _, completion in engine.complete(requests)]
     assert [answer.tokens_in for answer in answers] == [91, 91, 91]

@@ -104,7 +104,7 @@ def test_the_command_runs_nothing_in_that_folder(name: str, tmp_path: Path) -> N
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(CASES))
-def test_a_rehearsal_runs_nothing(name: str, tmp_path: Path) -> None:
+def test_a_dry_run_runs_nothing(name: str, tmp_path: Path) -> None:
     world = build(tmp_path / "home", name)
     before = snapshot(world.home)
     code, said = run(world, "assess", "task.yaml", "--dry-run")
@@ -123,7 +123,7 @@ def test_without_consent_an_assessment_does_not_begin(name: str, tmp_path: Path)
     unharmed(world, before, said)
 
 
-def test_a_rehearsal_runs_no_code_that_is_trusted_either(tmp_path: Path) -> None:
+def test_a_dry_run_runs_no_code_that_is_trusted_either(tmp_path: Path) -> None:
     world = build(tmp_path / "home", "own_module")
     assert run(world, "trust", "task.yaml", "--yes")[0] == 0
     code, said = run(world, "assess", "task.yaml", "--dry-run")

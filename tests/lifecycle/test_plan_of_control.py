@@ -14,7 +14,8 @@ from ladder.files import digest_of
 from ladder.lifecycle.drift import look_for_drift, looks_so_far
 from ladder.lifecycle.needs import Needs, needs_of
 from ladder.lifecycle.plan import load_plan, task_of
-from ladder.lifecycle.revalidate import revalidate
+from ladder.lifecycle.revalidate import Revalidation, revalidate
+from ladder.lifecycle.rotation import rotations_so_far
 from ladder.progress import Quiet
 from ladder.task import load_task
 
@@ -61,6 +62,29 @@ def test_other_training_examples_are_found_out(plan: Path) -> None:
     assert "min_score is missed" in said
     assert "the score fell from 1.000" in said
     assert "data: train" in found.changed_pins
+
+
+def test_a_part_of_its_eval_examples_is_rotated(plan: Path, tmp_path: Path) -> None:
+    n, new = load_plan(plan).baseline.gate_rows.n, tmp_path / "new.jsonl"
+
+    def rotate_in(number: int, turned: int) -> Revalidation:
+        rows = [order("fresh", 1000 * number + at) for at in range(90)]
+        wrong = [
+            {**row, "target": LABELS[(LABELS.index(row["target"]) + turned) % 3]} for row in rows
+        ]
+        new.write_text("".join(json.dumps(row) + "\n" for row in wrong))
+        found = revalidate(plan, Quiet(), rotate_in=new)
+        assert found.measurement is not None
+        assert found.rotation is not None
+        assert found.measurement.score.n == n
+        assert found.rotation.fresh == found.fresh == len(found.rotation.out) == round(n / 4)
+        assert found.changed_pins == ()
+        return found
+
+    assert rotate_in(1, turned=0).findings == ()
+    found = rotate_in(2, turned=1)
+    assert any("the score fell from 1.000" in finding for finding in found.findings)
+    assert [rotation.fresh for rotation in rotations_so_far(plan)] == [round(n / 4)] * 2
 
 
 @pytest.mark.parametrize(

@@ -272,8 +272,9 @@ def test_the_cron_block_ticks_weekly_and_is_marked(tmp_path: Path) -> None:
     fields, command = line_of(block)
     assert croniter.is_valid(" ".join(fields), strict=True)
     assert command.endswith("--if-due")
-    assert block.startswith("# BEGIN ladder revalidation.yaml\n")
-    assert block.endswith("# END ladder revalidation.yaml\n")
+    title = whole_job(tmp_path / "revalidation.yaml").title
+    assert block.startswith(f"# BEGIN {title}\n")
+    assert block.endswith(f"# END {title}\n")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -14,8 +14,8 @@ from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ladder.climb.dry_run import DryEngine, DryEvaluator, dry_bench, dry_run
 from ladder.climb.opening import open_bench
-from ladder.climb.rehearsal import RehearsedEngine, RehearsedEvaluator, rehearse, rehearsed
 from ladder.engines.base import Request
 from ladder.engines.speed import TWO_CORES
 from ladder.evidence import Asked, Candidate
@@ -63,7 +63,7 @@ def two_kinds(start: int, end: int) -> tuple[Sample, ...]:
 
 @pytest.fixture
 def bench_of(tmp_path: Path) -> Iterator[Made]:
-    """Open a rehearsed bench: the product's own engine that counts and answers by a draw."""
+    """Open the bench of a dry run: the product's own engine that counts and answers by a draw."""
     made: list[Bench] = []
 
     def make(train: Sequence[Sample], labels: Sequence[str] = LABELS, **more: Any) -> Bench:
@@ -76,7 +76,7 @@ def bench_of(tmp_path: Path) -> Iterator[Made]:
         dev, gate, sealed = two_kinds(1000, 1080), two_kinds(2000, 2080), two_kinds(3000, 3080)
         data = Data(tuple(train), dev, gate, sealed, labels=tuple(labels))
         folder = tmp_path / str(len(made))
-        made.append(rehearsed(bench_over(task_with(**values), data, folder), TWO_CORES, 0, folder))
+        made.append(dry_bench(bench_over(task_with(**values), data, folder), TWO_CORES, 0, folder))
         return made[-1]
 
     yield make
@@ -98,7 +98,7 @@ def leader(**more: Any) -> Candidate:
 def leader_of_skill(bench: Bench, skill: float, **form: Any) -> Candidate:
     """Return a leader that was drawn to get about such a share of its answers right."""
     evaluator = bench.evaluator
-    assert isinstance(evaluator, RehearsedEvaluator)
+    assert isinstance(evaluator, DryEvaluator)
 
     def off(candidate: Candidate) -> float:
         evaluator.engine(candidate)
@@ -124,13 +124,13 @@ def searched(bench: Bench, **form: Any) -> tuple[list[Candidate], int]:
 def recorded(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
     """Every request that reaches an engine."""
     seen: list[Request] = []
-    complete = RehearsedEngine.complete
+    complete = DryEngine.complete
 
     def recording(self, requests):
         seen.extend(requests)
         return complete(self, requests)
 
-    monkeypatch.setattr(RehearsedEngine, "complete", recording)
+    monkeypatch.setattr(DryEngine, "complete", recording)
     return seen
 
 
@@ -398,7 +398,7 @@ def test_nobody_writes_instructions_where_there_is_one_model(bench_of):
 
 
 @pytest.mark.slow
-def test_the_rehearsal_counts_the_search(tmp_path):
+def test_the_dry_run_counts_the_search(tmp_path):
     source = ROOT / "evalsets/r1_guest_feedback"
     values = yaml.safe_load((source / "task.yaml").read_text())
     figures = []
@@ -409,7 +409,7 @@ def test_the_rehearsal_counts_the_search(tmp_path):
         }
         (tmp_path / "task.yaml").write_text(yaml.safe_dump({**values, "rungs": ["prompt"]}))
         task = load_task(tmp_path / "task.yaml", source)
-        figures.append(rehearse(task, tmp_path / "runs", Quiet(), until="prompt")[1]["prompt"])
+        figures.append(dry_run(task, tmp_path / "runs", Quiet(), until="prompt")[1]["prompt"])
     without, with_search = figures
     assert isinstance(without, Asked)
     assert isinstance(with_search, Asked)

@@ -29,12 +29,12 @@ def as_cron(job: Job) -> Files:
     refuse_breaks(command)
     command = command.replace("%", "\\%")  # cron reads a bare % as a new line
     block = (
-        f"# BEGIN ladder {plan.name}\n"
+        f"# BEGIN {job.title}\n"
         f"# Weekly tick; measures only when the plan says it is due. Exit 1: something changed.\n"
         f"{_said_zone(job.zone)}"
         f"{''.join(said_needs(job.needs, KEYS))}"
         f"{WEEKLY} {command}\n"
-        f"# END ladder {plan.name}\n"
+        f"# END {job.title}\n"
     )
     return {"crontab": block}
 

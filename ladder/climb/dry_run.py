@@ -1,6 +1,6 @@
-"""A rehearsal of the climb: the climb's own code over the task's own rows, asking nobody.
+"""A dry run of the climb: the climb's own code over the task's own rows, asking nobody.
 
-Its engine counts what it is asked and answers by a draw, so the rehearsal knows every candidate,
+Its engine counts what it is asked and answers by a draw, so the dry run knows every candidate,
 round, look and ablation. What it has to assume is how long free answers get, and how far apart the
 candidates are: those that fall behind early are asked less.
 """
@@ -66,21 +66,21 @@ ENCODER_SLOWDOWN = 1.8
 EFFICIENCY = 0.85
 """Rows of mixed lengths, a few at a time, reach so much of the probed speed."""
 PLAYS = 3
-"""Rehearsals whose mean is the forecast, at most: who stands out in a race is chance."""
+"""Dry runs whose mean is the forecast, at most: who stands out in a race is chance."""
 PATIENCE = 10.0
-"""Seconds after which no further rehearsal begins: a forecast is to be had at once."""
+"""Seconds after which no further dry run begins: a forecast is to be had at once."""
 FORESIGHT = 5.0
 """Seconds of its own thread, after which a climb begins without a forecast."""
 DIAGNOSED_ROWS = 8
-"""Rows of a rehearsed diagnosis; a real one reads more, of which each costs the same."""
+"""Rows of a diagnosis; a real one reads more, of which each costs the same."""
 MESSAGE_TOKENS = 4
 """What a chat template adds to a message."""
 DRAWN_LABEL_TOKENS = 3
-REHEARSED = "rehearsed"
+DRY = "dry-run"
 SEALED, JUDGE, DIAGNOSIS = "sealed", "judge", "diagnosis"
 
 
-class RehearsedEngine:
+class DryEngine:
     """Counts what it is asked and answers by a draw."""
 
     def __init__(
@@ -101,7 +101,7 @@ class RehearsedEngine:
 
     def fingerprint(self) -> dict[str, str]:
         """Return a name of its own: its answers are nobody's."""
-        return {"rehearsal": self.name}
+        return {"dry run": self.name}
 
     def complete(self, requests: Sequence[Request]) -> Iterator[tuple[int, Completion]]:
         """Yield drawn answers with the tokens and seconds that real ones would take."""
@@ -151,7 +151,7 @@ class Luck:
 
 
 @dataclass(frozen=True)
-class RehearsedEvaluator(Evaluator):
+class DryEvaluator(Evaluator):
     """Knows whose turn it is: each candidate draws its own luck."""
 
     luck: Luck = field(default_factory=partial(Luck, 0))
@@ -162,7 +162,7 @@ class RehearsedEvaluator(Evaluator):
         return super().engine(candidate)
 
 
-class RehearsedTrainer:
+class DryTrainer:
     """Counts what a training would read; the shapes of models are not read."""
 
     def __init__(
@@ -213,7 +213,7 @@ class RehearsedTrainer:
         """Count what the recipe would read."""
         if recipe.rows == "labels" and not recipe.about.fills_fields:  # a linear classifier
             self.models.foresee(Asked(seconds=HEAD_SECONDS))
-            return Build(seconds=HEAD_SECONDS, folder=REHEARSED)
+            return Build(seconds=HEAD_SECONDS, folder=DRY)
         depth = KEPT_SHARE if start and start.name == "student" else 1.0
         settings = yaml.safe_load(recipe.path.read_text(encoding="utf-8"))
         engine = self.models.engine(self.models.task.models.base)
@@ -222,7 +222,7 @@ class RehearsedTrainer:
         times = ENCODER_SLOWDOWN if recipe.about.fills_fields else depth * slowdown(settings)
         seconds = START_SECONDS + times * tokens / self.speed.read
         self.models.foresee(Asked(tokens=tokens, seconds=seconds))
-        return Build(seconds=seconds, train_tokens=tokens, folder=REHEARSED)
+        return Build(seconds=seconds, train_tokens=tokens, folder=DRY)
 
 
 def _scorers(task: Task, luck: Luck) -> Scorers:
@@ -234,7 +234,7 @@ def _scorers(task: Task, luck: Luck) -> Scorers:
     return tuple(found)
 
 
-def rehearsed(
+def dry_bench(
     bench: Bench, speed: Speed, deal: int, folder: Path, watch: Watch | None = None
 ) -> Bench:
     """Return the bench with parts that count: engines, scorers, search in memory, a trainer.
@@ -244,30 +244,28 @@ def rehearsed(
         speed: of the base on this machine.
         deal: draws which candidates are good.
         folder: for what is written, and thrown away.
-        watch: sees the rehearsal's own steps; default: nobody.
+        watch: sees the dry run's own steps; default: nobody.
     """
     task, data, watch = bench.task, bench.data, watch or Quiet()
     texts = [sample.target for sample in data.train[:200]]
     counts: dict[ModelRef, Counts] = {}
 
-    def opener(model: ModelRef, adapter: str | None) -> RehearsedEngine:
-        counted = task.models.base if model.name == REHEARSED else model  # a trained one like it
+    def opener(model: ModelRef, adapter: str | None) -> DryEngine:
+        counted = task.models.base if model.name == DRY else model  # a trained one like it
         if counted not in counts:  # a tokenizer is read once
             counts[counted] = stand_in(task, counted)
         engine = counts[counted]
-        return RehearsedEngine(f"{model} {adapter}", engine, speed, texts)
+        return DryEngine(f"{model} {adapter}", engine, speed, texts)
 
-    cache = Cache(folder / "rehearsal.sqlite")
+    cache = Cache(folder / "dry_run.sqlite")
     models = Models(task, cache, watch, opener)
     retriever = Retriever(task, data, cache, watch, stored=False)  # it writes to no store
     luck = Luck(deal)
-    evaluator = RehearsedEvaluator(
-        task, data, models, retriever, _scorers(task, luck), watch, luck=luck
-    )
-    return Bench(evaluator, RehearsedTrainer(bench.trainer, data.train, models, speed), folder)
+    evaluator = DryEvaluator(task, data, models, retriever, _scorers(task, luck), watch, luck=luck)
+    return Bench(evaluator, DryTrainer(bench.trainer, data.train, models, speed), folder)
 
 
-def rehearse(
+def dry_run(
     task: Task, runs: Path, watch: Watch, *, until: str | None = None
 ) -> tuple[list[str], dict[str, Asked | str]]:
     """Return what the examples can tell, and what each rung would take (or why it is not tried).
@@ -283,12 +281,12 @@ def rehearse(
         speed = bench.evaluator.models.speed()
         advance(1)
     played, started = list[dict[str, Asked | str]](), time.monotonic()
-    with watch.step(f"rehearsing the climb, {PATIENCE:g} s or somewhat more", PLAYS) as advance:
+    with watch.step(f"dry run of the climb, {PATIENCE:g} s or somewhat more", PLAYS) as advance:
         for deal in range(PLAYS):
             if played and time.monotonic() - started > PATIENCE:
                 break
             with tempfile.TemporaryDirectory() as scratch:
-                play = rehearsed(bench, speed, deal, Path(scratch))
+                play = dry_bench(bench, speed, deal, Path(scratch))
                 played.append(_play(play, until))
                 play.evaluator.models.cache.close()
             advance(deal + 1)
@@ -298,7 +296,7 @@ def rehearse(
 
 
 class _Impatient(Quiet):
-    """Ends a rehearsal that takes long; what it loads first, the climb would load itself."""
+    """Ends a dry run that takes long; what it loads first, the climb would load itself."""
 
     def __init__(self) -> None:
         self._since: float | None = None
@@ -319,7 +317,7 @@ class _Impatient(Quiet):
 def foresee(bench: Bench, until: str | None) -> Forecast | None:
     """Return what each rung may take, for whoever watches a climb; None where it takes long to say.
 
-    One rehearsal, at the speed of a small model: how fast this machine and this model really are,
+    One dry run, at the speed of a small model: how fast this machine and this model really are,
     the first answers tell. Nothing of it is a part of the climb.
 
     Args:
@@ -328,7 +326,7 @@ def foresee(bench: Bench, until: str | None) -> Forecast | None:
     """
     try:
         with tempfile.TemporaryDirectory() as scratch:
-            play = rehearsed(bench, two_cores(), 0, Path(scratch), _Impatient())
+            play = dry_bench(bench, two_cores(), 0, Path(scratch), _Impatient())
             found = _play(play, until)
             play.evaluator.models.cache.close()
     except Exception:  # whatever it is: that nothing can be foreseen is no reason to end a climb
@@ -344,7 +342,7 @@ def foresee(bench: Bench, until: str | None) -> Forecast | None:
 
 
 def _play(play: Bench, until: str | None) -> dict[str, Asked | str]:
-    """Return what each part of one rehearsed climb takes."""
+    """Return what each part of one dry run takes."""
     found: dict[str, Asked | str] = {}
     models, diagnoses = play.evaluator.models, Asked()
     if judge_agreement(play.evaluator):
