@@ -26,6 +26,7 @@ from ladder.inference.answer import answer
 from ladder.inference.outcome import Outcome
 from ladder.lifecycle.plan import load_plan, refuse_other_endpoint, task_of, with_secrets
 from ladder.models.cache import Cache
+from ladder.models.staying import stay_here
 from ladder.progress import Watch
 from ladder.report.kept import ANSWERED, SAMPLES, kept_rows
 from ladder.rungs.protocol import Bench
@@ -70,6 +71,7 @@ def rehearse(path: Path, watch: Watch, granted: Granted = "trusted", rows: int =
     plan = with_secrets(plan, path, task)
     refuse_other_endpoint(path, plan, task)
     refuse_at_once(task)
+    stay_here(task)
     with tempfile.TemporaryDirectory(prefix=".rehearsal-", dir=path.parent) as made:
         folder = private_folder(Path(made))
         cache = Cache(folder / COMPLETIONS)

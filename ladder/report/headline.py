@@ -16,6 +16,7 @@ from ladder.report.causes import diagnosis_sentence
 from ladder.report.control import best_line, take_control
 from ladder.report.cost import month_sum
 from ladder.report.effort import in_all_of
+from ladder.report.isolation import isolation_line
 from ladder.report.reasons import advice_lines, attempt_reason, why_withheld
 from ladder.report.summary import answer_sentence, usd
 from ladder.task import RUNGS, RungName
@@ -125,6 +126,9 @@ def facts(a: Assessment, check: NextCheck | None) -> Iterator[Fact]:
     yield from _costs(a)
     if stands(a):
         yield from _saved(a)
+    if a.isolation:
+        head, _, rest = isolation_line(a.isolation).partition(": ")
+        yield Fact("Isolated", rest.partition(" (")[0] or head, head)
     if check:
         yield Fact("Next check", check.day, f"and every {check.every_days} days")
 

@@ -12,10 +12,14 @@ import sys
 from typing import Any, TextIO
 
 from ladder.tracking.base import Begun, Ended, Rung, Tracker
+from ladder.trust.egress import follow
+from ladder.trust.quiet import be_quiet
 
 
 def main() -> None:
     """Take what stands on the lines of the input until it ends."""
+    be_quiet()
+    follow()
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # a library's own words go to the log
     tracker: Tracker | None = None
