@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -120,9 +120,11 @@ def test_loopback_passes(family: socket.AddressFamily, kept: None) -> None:
     with socket.create_server((host, 0), family=family) as server:
         with socket.create_connection(server.getsockname()[:2], 5):
             pass
-        with socket.create_connection(("localhost", server.getsockname()[1]), 5) if (
-            family == socket.AF_INET
-        ) else socket.socket():
+        with (
+            socket.create_connection(("localhost", server.getsockname()[1]), 5)
+            if (family == socket.AF_INET)
+            else socket.socket()
+        ):
             pass
 
 
@@ -147,16 +149,16 @@ def test_a_socket_to_the_host_of_a_virtual_machine_does_not(kept: None) -> None:
 
 
 def test_a_fetch_that_the_user_named_passes_and_nothing_after_it(kept: None) -> None:
-    with egress.fetching(), pytest.raises(OSError), socket.socket() as made:  # noqa: PT011
-        made.settimeout(0.01)
-        made.connect((ELSEWHERE, 443))
+    with egress.fetching(), socket.socket() as made:
+        made.setblocking(False)
+        assert made.connect_ex((ELSEWHERE, 443))  # whatever the network says: it was asked
     with pytest.raises(EgressError):
         tcp(ELSEWHERE)
 
 
 def small(folder: Path, **fields: object) -> Path:
     return write_task(
-        folder, lambda part, n: {"input": f"{part} {n}", "target": "ab"[n % 2]}, 4, 4,
+        folder, lambda part, n: {"input": f"{part} {n}", "target": "ab"[n % 2]}, 30, 30,
         score="exact_match", **fields,
     )  # fmt: skip
 
@@ -171,9 +173,8 @@ def test_a_task_keeps_its_data_here_unless_it_says_otherwise(tmp_path: Path) -> 
 
 
 @pytest.fixture
-def without_the_variable(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def without_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    yield
 
 
 def test_the_hub_is_off_unless_the_task_names_something_of_it(
