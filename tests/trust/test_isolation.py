@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from conftest import ROOT
 from small_tasks import write_task
+from test_docs import assert_ran, run_pages
 
 from ladder.evidence import Assessment, Isolation
 from ladder.trust import isolation
@@ -300,6 +301,16 @@ def test_a_planted_c_program_is_counted_and_python_is_listed(
     assert said in done.stdout
     assert "3 attempted connections, none could leave" in (folder / "report.md").read_text()
     assert "3 attempted connections" in (folder / "report.html").read_text()
+
+
+@pytest.mark.slow
+@needs_namespaces
+def test_the_commands_about_isolation_run(tmp_path: Path) -> None:
+    small(tmp_path)
+    done = run_pages([ROOT / "docs/isolation.md"], tmp_path)
+    assert_ran(done)
+    assert "MLFLOW_DISABLE_TELEMETRY=true" in done.stdout
+    assert "No route to anywhere: 0 attempted connections" in done.stdout
 
 
 def test_a_server_cannot_be_had_there(tmp_path: Path) -> None:
