@@ -41,6 +41,7 @@ from ladder.redaction import without_keys
 from ladder.training.estimate import START_SECONDS
 from ladder.training.recipes import Recipe
 from ladder.trust.egress import keeps_here
+from ladder.trust.guarded import guarded
 from ladder.trust.quiet import HUB_OFFLINE, quieted
 
 ESTIMATED, PICTURE = "foreseen.json", "loss.svg"
@@ -269,9 +270,9 @@ def _run(
 
 
 def _command(recipe: Recipe, folder: Path, fields: Mapping[str, str]) -> list[str]:
-    guard = ("-P", "-m", "ladder.trust.guarded") if keeps_here() else ()
+    program = guarded(recipe.program) if keeps_here() else [str(recipe.program)]
     command = [
-        *(sys.executable, *guard, str(recipe.program), "--config", str(recipe.path)),
+        *(sys.executable, *program, "--config", str(recipe.path)),
         *("--train_file", str(folder / "rows.jsonl"), "--output_dir", str(folder)),
     ]
     for name, value in fields.items():

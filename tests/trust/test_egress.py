@@ -19,6 +19,7 @@ from ladder.errors import EgressError
 from ladder.models.staying import from_hub, stay_here
 from ladder.task import load_task
 from ladder.trust import egress
+from ladder.trust.guarded import guarded
 
 ELSEWHERE = "192.0.2.7"
 """An address that is nobody's (RFC 5737): were one connect let through, nobody would get it."""
@@ -210,7 +211,7 @@ def test_a_program_that_is_started_has_the_same_guard(kept: None, tmp_path: Path
     (tmp_path / "program.py").write_text(PROGRAM)
     log = tmp_path / "log"
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "ladder.trust.guarded", str(tmp_path / "program.py"), "--x"],
+        [sys.executable, *guarded(tmp_path / "program.py"), "--x"],
         capture_output=True, text=True, check=False, env={**os.environ, egress.LOG: str(log)},
     )  # fmt: skip
     assert done.stdout == "['--x'] __main__\nfound beside it\n"
