@@ -127,8 +127,9 @@ def facts(a: Assessment, check: NextCheck | None) -> Iterator[Fact]:
     if stands(a):
         yield from _saved(a)
     if a.isolation:
-        head, _, rest = isolation_line(a.isolation).partition(": ")
-        yield Fact("Isolated", rest.partition(" (")[0] or head, head)
+        held, line = a.isolation.had_no_route, isolation_line(a.isolation)
+        said = line.partition(": ")[2].partition(" (")[0] if held else line
+        yield Fact("Network", "no route" if held else "a way out", said)
     if check:
         yield Fact("Next check", check.day, f"and every {check.every_days} days")
 
