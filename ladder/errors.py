@@ -10,6 +10,8 @@ LadderError
 │   ├── NoEffectError      an adapter leaves its base's answers as they are
 │   ├── EndpointDownError  an endpoint fails again and again: nothing more is sent there
 │   └── NoVerdictError     too many requests failed to choose, to compare or to explain
+├── EgressError        a connection to another machine, where a task keeps its data here
+├── IsolationError     a run without a way out cannot be had on this machine
 ├── TrainingError      a recipe's program failed; names its log
 ├── SpendLimitError    rules.max_spend_usd is reached
 └── StateError         a run folder or the cache cannot be read or written
@@ -102,6 +104,14 @@ class EndpointDownError(EngineError):
 
 class NoVerdictError(EngineError):
     """Too many requests failed to choose, to compare or to explain: there is no verdict."""
+
+
+class EgressError(LadderError):
+    """A connection to another machine was refused: the task keeps its data here."""
+
+
+class IsolationError(LadderError):
+    """A network namespace without a route cannot be made here."""
 
 
 class TrainingError(LadderError):

@@ -22,6 +22,8 @@ import pytest
 
 from ladder import cli
 from ladder.ending import SIGNALS
+from ladder.trust import egress
+from ladder.trust.quiet import HUB_OFFLINE
 
 # A busy machine is no reason to fail: nothing here is timed.
 hypothesis.settings.register_profile("untimed", deadline=None)
@@ -44,6 +46,17 @@ def settings_at(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
 def no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     """What one test's URLs hold is no secret in the next."""
     monkeypatch.setattr("ladder.redaction._SECRETS", set())
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept_here() -> Iterator[None]:
+    """What one test's task keeps on this machine, the next may send."""
+    offline = os.environ.get(HUB_OFFLINE)
+    yield
+    egress.let_go()
+    os.environ.pop(HUB_OFFLINE, None)
+    if offline is not None:
+        os.environ[HUB_OFFLINE] = offline
 
 
 def ladder(

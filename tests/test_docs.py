@@ -33,7 +33,7 @@ README = ROOT / "README.md"
 DOCS = sorted((ROOT / "docs").glob("*.md"))
 RUNBOOKS = sorted((ROOT / "runbooks").glob("*.md"))
 PAGES = (
-    README, ROOT / "CONTRIBUTING.md", *DOCS, *RUNBOOKS,
+    README, ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *DOCS, *RUNBOOKS,
     *(ROOT / folder / "README.md" for folder in ("benchmarks", "evalsets", "recipes", "examples")),
     *sorted((ROOT / "examples").glob("*/README.md")),
 )  # fmt: skip
@@ -41,10 +41,10 @@ SETTING_UP = ("pip ", "make ")
 """They fetch packages or run everything, so they are compared with what they name instead."""
 RUN_BELOW = {
     "README.md", "trust.md", "training.md", "artefacts.md", "drift.md", "probe.md", "release.md",
-    "schedules.md", "quickstart.md",
+    "schedules.md", "quickstart.md", "isolation.md",
 }  # fmt: skip
 """Pages of README and docs whose bash blocks a test runs: here, or beside what they are about."""
-GROUPED = [["release", "check"], ["recipes", "copy"]]
+GROUPED = [["release", "check"], ["recipes", "copy"], ["audit", "quiet"]]
 """Verbs of two words."""
 ORDER = [
     "Install", "Quickstart", "Your task", "How it decides", "Verbs", "Results", "Limits", "More",

@@ -17,6 +17,7 @@ from typing import Annotated, Any, TextIO
 import typer
 
 from ladder.cli import (
+    auditing,
     deciding,
     keeping,
     probing,
@@ -29,6 +30,8 @@ from ladder.cli import (
 from ladder.ending import end_on_signals, flush, has_ended, open_streams
 from ladder.exit_codes import INTERRUPTED, PIPE_CLOSED, SIGNALLED, code_of, say
 from ladder.redaction import hide_from_output
+from ladder.trust.egress import let_go, refused
+from ladder.trust.quiet import be_quiet
 from ladder.wording import MOST_SAID, harmless
 
 STOPPED = "Stopped. What was measured is kept: run the same command to go on."
@@ -58,6 +61,7 @@ VERBS: dict[str, Callable[..., Any] | typer.Typer] = {
     "schedule": keeping.schedule,
     "release": releasing.release,
     "status": watching.status,
+    "audit": auditing.audit,
     "promote": promoting.promote,
     "rollback": promoting.rollback,
     "models": promoting.models,
@@ -105,12 +109,15 @@ def main() -> None:
     """Run the program and turn every ending into its exit code."""
     open_streams()
     hide_from_output()
+    be_quiet()
     warnings.showwarning = _note
     received = end_on_signals()
     try:
         try:
             code = app(standalone_mode=False) or 0  # an Exit's code comes back as the value
         finally:
+            _say_refused()
+            let_go()
             has_ended(received)
     except BaseException as error:
         code = INTERRUPTED if received[0] else code_of(error)
@@ -122,6 +129,13 @@ def main() -> None:
     if lost is not None and code < SIGNALLED:
         code = code_of(lost)
     sys.exit(code)
+
+
+def _say_refused() -> None:
+    """Say which connections were refused: who wanted one may have kept the error to itself."""
+    for found, times in refused().items():
+        often = f", {times} times" if times > 1 else ""
+        say(f"refused: {found.by} wanted to connect to {found.host}:{found.port or '?'}{often}")
 
 
 def _note(

@@ -186,11 +186,17 @@ def assess(  # noqa: PLR0913 - each is an option of the command line
         list[str] | None,
         typer.Option(help="Report it to mlflow, wandb or trackio too, or to none."),
     ] = None,
+    isolated: Annotated[
+        bool,
+        typer.Option("--isolated", help="Climb without a network, and certify that nothing left."),
+    ] = False,
 ) -> None:
     """Climb until a rung passes; leave a recommendation and a revalidation plan."""
     from ladder.files import whole_path
     from ladder.report.events import answered, watching
+    from ladder.trust.isolation import enter
 
+    inside = enter() if isolated else None
     if dry_run and json:
         raise typer.BadParameter("the forecast is a table: leave --json out", param_hint="--json")
     if dry_run:
@@ -199,13 +205,21 @@ def assess(  # noqa: PLR0913 - each is an option of the command line
         return
     with watching(json) as watch:
         from ladder.commands.assess import assess as climb
+        from ladder.commands.isolated import certifying
         from ladder.report.terminal import show
 
         loaded = _to_climb(task, data, until, granted(allow_code), anyway, report_to)
         watch.say(f"{loaded.name} · {loaded.models.base}")
-        found, folder = climb(
-            loaded, whole_path(runs), watch, until=until, every=every, forecast=watch.looks_ahead
-        )
+        with certifying(inside, loaded, watch) as certify:
+            found, folder = climb(
+                loaded,
+                whole_path(runs),
+                watch,
+                until=until,
+                every=every,
+                forecast=watch.looks_ahead,
+                certify=certify,
+            )
         code = _exit_code(found.recommendation)
         answered(watch, code, folder, lambda: found.model_dump(mode="json"))
     show(found, folder, watch.console)

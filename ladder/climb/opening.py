@@ -10,6 +10,7 @@ from ladder.files import refuse_unwritable
 from ladder.inference.evaluator import Evaluator, Scorers, scorers_of
 from ladder.models.cache import Cache
 from ladder.models.models import Models
+from ladder.models.staying import stay_here
 from ladder.progress import Watch
 from ladder.retrieval.retriever import Retriever
 from ladder.rungs.protocol import Bench
@@ -42,6 +43,7 @@ def open_bench(
         DataError: with everything that is wrong with its data.
     """
     refuse_at_once(task)
+    stay_here(task)
     refuse_unwritable(runs)
     kept = Cache(cache or runs / COMPLETIONS)
     data = load_data(task, kept, watch)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from ladder.economy.bills import economics
 from ladder.evidence import (
     Assessment,
     DataReport,
+    Isolation,
     TaskRecord,
 )
 from ladder.figures import costs_svg
@@ -57,6 +59,7 @@ def assess(
     until: RungName | None = None,
     every: bool = False,
     forecast: bool = False,
+    certify: Callable[[], Isolation] | None = None,
 ) -> tuple[Assessment, Path]:
     """Assess a task: climb, recommend, confirm, plan, and write it all down.
 
@@ -70,6 +73,7 @@ def assess(
         until: the last rung to climb.
         every: measure every rung on every eval example, for comparison.
         forecast: make a dry run first, so that whoever watches knows how long it may take.
+        certify: says at the end what of a run without a way out tried to leave (`--isolated`).
 
     Returns:
         the assessment, and the folder that holds it.
@@ -95,7 +99,7 @@ def assess(
         plan = _plan(bench, found)
         seconds = round(time.perf_counter() - started, 2)
         assessment = _assessment(bench, report, found, seconds, every=every).but(
-            plan=PLAN if plan else None
+            plan=PLAN if plan else None, isolation=certify() if certify is not None else None
         )
         # What is shown and kept names no password or key that a model's address may hold.
         assessment = Assessment.model_validate(redact_in(assessment.model_dump(mode="json")))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,9 @@ from ladder.errors import MissingExtraError, Problem, TaskError
 from ladder.samples.parts import PARTS, part_of
 from ladder.samples.saved import is_hub_id, revision_of
 from ladder.task import DATASETS_PREFIX
+from ladder.trust.quiet import HUB_OFFLINE, without_hub
 from ladder.wording import harmless
 
-OFFLINE = "HF_HUB_OFFLINE"
 GOT_SHOWN = 200
 
 
@@ -52,7 +51,7 @@ def hub_sources(place: Path, *, download: bool, tell: Callable[[str], None]) -> 
         fix = "Name the id of a data set, e.g. datasets:owner/name, or a file of rows."
         raise TaskError([Problem(str(place), "a path, or no id", "the id of a data set", fix)])
     if not download:
-        os.environ[OFFLINE] = "1"  # before the library is imported: it looks then
+        without_hub()  # before the library is imported: it looks then
     try:
         import datasets
     except ImportError:
@@ -61,7 +60,7 @@ def hub_sources(place: Path, *, download: bool, tell: Callable[[str], None]) -> 
     if download:
         revision = _newest(name, revision)
     elif not datasets.config.HF_HUB_OFFLINE:
-        raise TaskError([_not_here(name, f"a process without {OFFLINE}")])
+        raise TaskError([_not_here(name, f"a process without {HUB_OFFLINE}")])
     try:
         splits = datasets.load_dataset(name, revision=revision or None)
     except Exception as error:  # the library raises many kinds; all mean: no rows from there

@@ -15,6 +15,7 @@ from ladder.engines.base import Abilities, Completion, Engine, Request
 from ladder.engines.bundled import MODELS, bundled_folder
 from ladder.errors import EngineError, MissingExtraError
 from ladder.task import ModelRef, is_url
+from ladder.trust.egress import fetching
 
 __all__ = [
     "ENGINES",
@@ -220,7 +221,8 @@ def hf_folder(name: str, revision: str | None, beside: Path, own_code: bool = Fa
     try:
         patterns = ["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt", "README.md"]
         patterns += ["*.py"] if own_code else []
-        return Path(snapshot_download(name, revision=revision, allow_patterns=patterns))
+        with fetching():
+            return Path(snapshot_download(name, revision=revision, allow_patterns=patterns))
     except Exception as error:  # the hub raises many kinds; all mean: no such model to be had
         raise EngineError(
             f"hf:{name}: no such folder, and the hub gave none ({type(error).__name__})"

@@ -43,6 +43,7 @@ from ladder.evidence.diagnosis import (
 )
 from ladder.evidence.drift import DriftLook, ScoreWatch, Shift
 from ladder.evidence.history import AlarmName, Happening, HappeningKind, PlanStanding, Standing
+from ladder.evidence.isolation import Isolation, Refused
 from ladder.evidence.measurement import (
     CONTROL,
     AgainstTeacher,
@@ -134,6 +135,7 @@ __all__ = [
     "Ground",
     "Happening",
     "HappeningKind",
+    "Isolation",
     "JudgeAgreement",
     "Latency",
     "LimitName",
@@ -157,6 +159,7 @@ __all__ = [
     "RaceLine",
     "Recommendation",
     "Record",
+    "Refused",
     "RegistryEntry",
     "Regression",
     "Rehearsed",

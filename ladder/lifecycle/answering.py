@@ -31,6 +31,7 @@ from ladder.lifecycle.plan import (
     with_secrets,
 )
 from ladder.models.cache import Cache
+from ladder.models.staying import stay_here
 from ladder.progress import Watch
 from ladder.samples.data import Data
 from ladder.samples.loading import load_data
@@ -68,6 +69,7 @@ def open_certified(path: Path, granted: Granted) -> Certified:
     plan = with_secrets(plan, path, task)
     refuse_other_endpoint(path, plan, task)
     refuse_at_once(task)
+    stay_here(task)
     return Certified(path, plan, task)
 
 

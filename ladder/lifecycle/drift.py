@@ -24,6 +24,7 @@ from ladder.lifecycle.plan import day_of, learn_abilities, load_plan, task_of, w
 from ladder.lifecycle.records import records_in
 from ladder.lifecycle.shift import Side, newness, shifts
 from ladder.models.cache import Cache
+from ladder.models.staying import stay_here
 from ladder.progress import Watch
 from ladder.samples.data import Data
 from ladder.samples.loading import load_data
@@ -83,6 +84,7 @@ def look_for_drift(
     """
     plan = load_plan(path)
     task = task_of(path, plan, granted, task_file)
+    stay_here(task)
     before = looks_so_far(path)
     rows = read_recent(task, recent)
     cache = Cache(private_folder(path.parent / KEPT) / COMPLETIONS)

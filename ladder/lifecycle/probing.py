@@ -41,6 +41,7 @@ from ladder.lifecycle.probe_local import probe_local
 from ladder.lifecycle.records import records_in
 from ladder.models.cache import Cache
 from ladder.models.models import Models, may_be_asked, must_stay
+from ladder.models.staying import stay_here
 from ladder.progress import Watch
 from ladder.samples.loading import load_data
 from ladder.task import Task
@@ -103,6 +104,7 @@ def probe(path: Path, watch: Watch, granted: Granted = "trusted") -> Probed:
     task = task_of(path, plan, granted)
     plan = with_secrets(plan, path, task)
     refuse_other_endpoint(path, plan, task)
+    stay_here(task)
     candidate = plan.candidate
     if candidate is None:
         got, wanted = f"the control, {plan.control}", "a plan whose answer is a model's"

@@ -32,6 +32,7 @@ from ladder.lifecycle.plan import (
     with_secrets,
 )
 from ladder.models.cache import Cache
+from ladder.models.staying import stay_here
 from ladder.progress import Watch
 from ladder.report.kept import ANSWERED, SAMPLES, kept_rows
 from ladder.rungs.protocol import Bench
@@ -76,6 +77,7 @@ def rehearse(path: Path, watch: Watch, granted: Granted = "trusted", rows: int =
     plan = with_secrets(plan, path, task)
     refuse_other_endpoint(path, plan, task)
     refuse_at_once(task)
+    stay_here(task)
     with tempfile.TemporaryDirectory(prefix=".rehearsal-", dir=path.parent) as made:
         folder = private_folder(Path(made))
         cache = Cache(folder / COMPLETIONS)

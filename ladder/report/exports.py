@@ -24,8 +24,8 @@ from ladder.report.limits import limit_reason
 from ladder.report.summary import answer_line
 from ladder.wording import harmless, harmless_lines, in_json
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes for the beginning of a formula."""
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What a spreadsheet takes for the beginning of a formula; the last four are full-width signs."""
 NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 XML_HEAD = '<?xml version="1.0" encoding="UTF-8"?>'
 RESULTS_VERSION = 3
@@ -191,7 +191,8 @@ def _samples(answers: Answers) -> list[Answered]:
 
 def _cell(text: str) -> str:
     shown = harmless_lines(text)
-    return f"'{shown}" if text.startswith(FORMULA) or shown.startswith(FORMULA) else shown
+    begins = text.startswith(FORMULA) or shown.lstrip().startswith(FORMULA)
+    return f"'{shown}" if begins else shown
 
 
 # JSON and promptfoo.

@@ -16,6 +16,7 @@ from ladder.report.causes import diagnosis_sentence
 from ladder.report.control import best_line, take_control
 from ladder.report.cost import month_sum
 from ladder.report.effort import in_all_of
+from ladder.report.isolation import isolation_line
 from ladder.report.reasons import advice_lines, attempt_reason, why_withheld
 from ladder.report.summary import answer_sentence, usd
 from ladder.task import RUNGS, RungName
@@ -125,6 +126,10 @@ def facts(a: Assessment, check: NextCheck | None) -> Iterator[Fact]:
     yield from _costs(a)
     if stands(a):
         yield from _saved(a)
+    if a.isolation:
+        held, line = a.isolation.had_no_route, isolation_line(a.isolation)
+        said = line.partition(": ")[2].partition(" (")[0] if held else line
+        yield Fact("Network", "no route" if held else "a way out", said)
     if check:
         yield Fact("Next check", check.day, f"and every {check.every_days} days")
 

@@ -35,6 +35,7 @@ from ladder.report.headline import (
     steps,
     verdict_words,
 )
+from ladder.report.isolation import isolation_facts
 from ladder.report.outlook import changes_of_mind
 from ladder.report.pictures import scores_figure, slices_figure, trade_figure
 from ladder.report.race import race_blocks
@@ -209,6 +210,7 @@ def _provenance(a: Assessment) -> Iterator[Block]:
         **{f"machine: {k}": v for k, v in a.hardware.items()},
         **{f"version: {k}": v for k, v in a.versions.items()},
         **prices,
+        **(dict(isolation_facts(a.isolation)) if a.isolation else {}),
     }
     yield tabled(("what", "value"), *((name, str(value)) for name, value in rows.items()))
 

@@ -8,6 +8,7 @@ from ladder.evidence import Assessment
 from ladder.report.blocks import Block, Bullets, Code, Heading, Quote, Strong, Table, say, tabled
 from ladder.report.control import control_sentence, take_control
 from ladder.report.effort import kept_words
+from ladder.report.isolation import isolation_line
 from ladder.report.people import judge_sentence
 from ladder.report.reasons import answer_reasons
 from ladder.report.summary import answer_line, assumed, table_rows
@@ -67,6 +68,7 @@ def evidence_blocks(a: Assessment, plan: str | None) -> Iterator[Block]:
         f"Versions: {', '.join(f'{k} {v}' for k, v in a.versions.items())}.",
         f"Task {_short(a.task.digest)}; data "
         + ", ".join(f"{role} {_short(digest)}" for role, digest in a.data.digests.items()),
+        *((f"{isolation_line(a.isolation)}.",) if a.isolation else ()),
     )
     if plan:
         again, job = Code(f"ladder revalidate {plan}"), Code(f"ladder schedule {plan}")

@@ -15,6 +15,7 @@ from ladder.report.brief import BRIEF
 from ladder.report.causes import miss_sentence
 from ladder.report.control import control_sentence, take_control
 from ladder.report.effort import effort_in_short
+from ladder.report.isolation import isolation_line
 from ladder.report.page import PAGE
 from ladder.report.reasons import answer_reasons, openings_sentence
 from ladder.report.since import since_lines
@@ -45,6 +46,8 @@ def show(
         console.print(Text(line))
     for line in effort_in_short(assessment.effort, assessment.seconds):
         console.print(Text(line))
+    if assessment.isolation:
+        console.print(Text(isolation_line(assessment.isolation)))
     failed = sum((Counter(a.asked.errors) for a in assessment.attempts), Counter())
     if failed:
         told = "left out, none counts as wrong"

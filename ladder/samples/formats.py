@@ -17,6 +17,7 @@ from ladder.samples.lines import LONGEST_LINE_BYTES, text_lines
 from ladder.samples.saved import is_hub_id, outside, revision_of, texts_alone
 from ladder.samples.values import class_names, with_names
 from ladder.task import DATASETS_PREFIX, Task, kind_of_data
+from ladder.trust.egress import fetching
 from ladder.wording import harmless
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
@@ -371,7 +372,8 @@ def _from_datasets(
             loaded = datasets.load_from_disk(str(folder))
             table = loaded[split] if isinstance(loaded, datasets.DatasetDict) else loaded
         else:
-            table = datasets.load_dataset(name, revision=revision or None, split=split)
+            with fetching():
+                table = datasets.load_dataset(name, revision=revision or None, split=split)
             _refuse_other_revision(role, name, revision, revision_of(table))
     except DataError:
         raise

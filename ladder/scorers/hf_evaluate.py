@@ -5,6 +5,7 @@ from __future__ import annotations
 from ladder.errors import MissingExtraError, Problem, TaskError
 from ladder.scorers.base import Score, Scorer
 from ladder.trust.code import Code, Consent, read_code
+from ladder.trust.egress import fetching
 from ladder.wording import harmless
 
 
@@ -40,7 +41,11 @@ def hf_evaluate(
     except ImportError:
         raise MissingExtraError("evaluate", 'pip install "escalation-ladder[evaluate]"') from None
     try:
-        loaded = evaluate.load(str(code.place.resolve()) if code else metric)
+        if code:
+            loaded = evaluate.load(str(code.place.resolve()))
+        else:
+            with fetching():
+                loaded = evaluate.load(metric)
     except Exception as error:  # the library raises many kinds; all mean: no such metric
         got = f"{type(error).__name__}: {harmless(str(error), 120)}"
         fix = "Name a folder that holds the metric's script, or be online for a name."

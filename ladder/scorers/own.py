@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
-from ladder.errors import LadderError, Problem, TaskError
+from ladder.errors import EgressError, LadderError, Problem, TaskError
 from ladder.scorers.base import ModelScorer, Score, Scorer
 from ladder.trust.code import Code, Consent, load_module, read_code
 from ladder.trust.settings import read_settings, settings_file, shown
@@ -141,6 +141,8 @@ def _checked(scorer: Callable[..., object], name: str, where: str) -> Scorer:
     def score(answer: str, target: str) -> Score:
         try:
             found = scorer(answer, target)
+        except EgressError:  # says by itself what it wanted, and how to allow it
+            raise
         except Exception as error:  # code of one's own may raise anything
             wanted = "a score for every answer and target"
             raise TaskError([_problem(where, name, error, wanted, "")]) from error

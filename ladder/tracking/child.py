@@ -11,13 +11,20 @@ import os
 import sys
 from typing import Any, TextIO
 
+from ladder.redaction import hide_from_output, keep_secrets_in
 from ladder.tracking.base import Begun, Ended, Rung, Tracker
+from ladder.trust.egress import follow
+from ladder.trust.quiet import be_quiet
 
 
 def main() -> None:
     """Take what stands on the lines of the input until it ends."""
+    be_quiet()
+    follow()
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # a library's own words go to the log
+    keep_secrets_in(dict(os.environ))  # an address may hold a password, and an error the address
+    hide_from_output()
     tracker: Tracker | None = None
     for line in sys.stdin:
         try:

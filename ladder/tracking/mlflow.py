@@ -17,12 +17,11 @@ EXTRA = "mlflow"
 KEYS: tuple[str, ...] = ("MLFLOW_", "DATABRICKS_", "AWS_", "AZURE_", "GOOGLE_")
 VARIABLE = "MLFLOW_TRACKING_URI"
 DATABASE, FILES = "mlflow.db", "mlartifacts"
-QUIET = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "DO_NOT_TRACK": "true",
+USUAL = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "15",
     "GIT_PYTHON_REFRESH": "quiet",
 }
-USUAL = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "15"}
 """A server that is gone is told in a minute; what the user sets goes before it."""
 HERE = ("", "file", "sqlite")
 LONGEST = 500
@@ -48,7 +47,6 @@ def shown_by(folder: str) -> str:
 
 def open_tracker(run: Begun) -> _Run:
     """Begin a run in the experiment of the task, or in that of MLFLOW_EXPERIMENT_NAME."""
-    os.environ.update(QUIET)
     for name, value in USUAL.items():
         os.environ.setdefault(name, value)
     from mlflow.entities import Param, RunTag

@@ -11,7 +11,8 @@ import os
 import sys
 from typing import Any
 
-from ladder.tracking.mlflow import DATABASE, QUIET
+from ladder.tracking.mlflow import DATABASE, USUAL
+from ladder.trust.quiet import be_quiet
 
 ALIAS = "champion"
 RECORD = "ladder.record"
@@ -22,7 +23,8 @@ def main() -> None:
     """Take the models on the input, and say on the output what was made of them."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # a library's own words go to the log
-    os.environ.update(QUIET)
+    be_quiet()
+    os.environ.update(USUAL)
     os.chdir(sys.argv[1])
     found = register(json.load(sys.stdin), f"sqlite:///{DATABASE}")
     json.dump(found, answers)

@@ -10,16 +10,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ladder.tracking.base import Begun, Ended, Rung, is_here
+from ladder.trust.quiet import without_hub
 
 LIBRARIES: tuple[str, ...] = ("trackio",)
 EXTRA = "trackio"
 KEYS: tuple[str, ...] = ("TRACKIO_", "HF_")
 SPACE, SERVER, STORE = "TRACKIO_SPACE_ID", "TRACKIO_SERVER_URL", "TRACKIO_DIR"
-QUIET = {
-    "HF_HUB_DISABLE_TELEMETRY": "1",
-    "DO_NOT_TRACK": "1",
-    "GRADIO_ANALYTICS_ENABLED": "False",
-}
 
 
 def goes_to(environment: Mapping[str, str]) -> str:
@@ -39,9 +35,8 @@ def shown_by(folder: str) -> str:
 
 def open_tracker(run: Begun) -> _Run:
     """Begin a run in the project of the task."""
-    os.environ.update(QUIET)
     if not run.leaves:
-        os.environ["HF_HUB_OFFLINE"] = "1"  # else the hub is asked who the user is
+        without_hub()  # else the hub is asked who the user is
     os.environ.setdefault(STORE, str(Path(run.folder) / "trackio"))
     import trackio
 

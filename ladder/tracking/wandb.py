@@ -16,7 +16,6 @@ EXTRA = "wandb"
 KEYS: tuple[str, ...] = ("WANDB_",)
 OFFLINE = ("", "offline", "dryrun", "disabled")
 CLOUD = "https://api.wandb.ai"
-QUIET = {"WANDB_ERROR_REPORTING": "false", "DO_NOT_TRACK": "true", "WANDB_SILENT": "true"}
 INIT_S = 60.0
 
 
@@ -38,7 +37,7 @@ def shown_by(folder: str) -> str:
 
 def open_tracker(run: Begun) -> _Run:
     """Begin a run in the project of the task, or in that of WANDB_PROJECT."""
-    os.environ.update(QUIET)
+    os.environ["WANDB_SILENT"] = "true"
     import wandb
 
     settings = wandb.Settings(

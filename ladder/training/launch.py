@@ -40,6 +40,9 @@ from ladder.progress import Watch, Work, Worked
 from ladder.redaction import without_keys
 from ladder.training.estimate import START_SECONDS
 from ladder.training.recipes import Recipe
+from ladder.trust.egress import keeps_here
+from ladder.trust.guarded import guarded
+from ladder.trust.quiet import HUB_OFFLINE, quieted
 
 ESTIMATED, PICTURE = "foreseen.json", "loss.svg"
 TEACHER = "teacher_model_name_or_path"
@@ -243,13 +246,13 @@ def _run(
         TrainingError: it failed, or was killed.
     """
     log = folder / "train.log"
-    quiet = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "PYTHONWARNINGS": "ignore"}
+    usual = {HUB_OFFLINE: "1", "TOKENIZERS_PARALLELISM": "false", "PYTHONWARNINGS": "ignore"}
     with os.fdopen(os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a") as out:
         process = subprocess.Popen(
             _command(recipe, folder, fields),
             stdout=out,
             stderr=subprocess.STDOUT,
-            env={**without_keys(os.environ), **quiet},
+            env={**quieted(without_keys(os.environ)), **usual},
             pass_fds=(lock.fileno(),),
             umask=0o077,  # what it writes holds rows
         )
@@ -267,8 +270,9 @@ def _run(
 
 
 def _command(recipe: Recipe, folder: Path, fields: Mapping[str, str]) -> list[str]:
+    program = guarded(recipe.program) if keeps_here() else [str(recipe.program)]
     command = [
-        *(sys.executable, str(recipe.program), "--config", str(recipe.path)),
+        *(sys.executable, *program, "--config", str(recipe.path)),
         *("--train_file", str(folder / "rows.jsonl"), "--output_dir", str(folder)),
     ]
     for name, value in fields.items():

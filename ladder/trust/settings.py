@@ -186,10 +186,19 @@ def _read(path: Path) -> str | None:
             fix = f"Type: chmod go-w {shown(path)}"
             got, wanted = "a file that others may write", "one that only you may write"
             raise SettingsError([Problem(shown(path), got, wanted, fix)])
+        _refuse_open_folder(path.parent)
         try:
             return file.read().decode("utf-8")
         except UnicodeDecodeError:
             raise SettingsError([Problem(shown(path), "other bytes", "UTF-8 text")]) from None
+
+
+def _refuse_open_folder(folder: Path) -> None:
+    """Refuse a folder in which anybody may put another file in the place of this one."""
+    mode = folder.stat().st_mode
+    if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+        fix, wanted = f"Type: chmod o-w {shown(folder)}", "one that only you may write"
+        raise SettingsError([Problem(shown(folder), "a folder that all may write", wanted, fix)])
 
 
 def _twice(node: yaml.Node | None) -> Iterator[str]:

@@ -117,6 +117,15 @@ def test_there_is_a_printer_for_each_scheduler() -> None:
     assert set(TARGETS) == {"cron", "systemd", "kubernetes", "github", "gitlab", "airflow"}
 
 
+def test_a_folder_named_like_an_expression_is_none_to_github(tmp_path: Path) -> None:
+    plan = tmp_path / "${{ secrets.TEAM_KEY }}" / "revalidation.yaml"
+    [text] = TARGETS["github"](bare_job(plan)).values()
+    steps = yaml.safe_load(text)["jobs"]["revalidate"]["steps"]
+    [run] = [step["run"] for step in steps if "ladder revalidate" in step.get("run", "")]
+    expressions = re.findall(r"\$\{\{ *(.*?) *\}\}", run)
+    assert expressions == ["'${{'"]  # which GitHub puts the sign itself in the place of
+
+
 @pytest.mark.parametrize("sign", ["\n", "\r", "\t", "\x1b", "\x7f", "\x85", "\u2028", "\udcff"])
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_name_that_would_begin_another_line_is_refused(

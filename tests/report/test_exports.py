@@ -144,6 +144,17 @@ def test_no_cell_is_a_formula_and_nothing_in_it_acts(tmp_path):
     checked(as_junit(found.but(task=found.task.but(name="mail", goal="\x1b]0;x\x07")), {}))
 
 
+@pytest.mark.parametrize(
+    "text", ["=1+1", " =1+1", "\n=1+1", "\uff1d1+1", "\uff0b1", "\uff0d1", "\uff20A1", "\u00a0=1"]
+)
+def test_a_formula_is_none_however_it_begins(text, tmp_path):
+    found = assessment(attempts=(attempt("prompt", "fail"),))
+    samples(tmp_path, "prompt", [row("a", text, input=text)])
+    [_, cells] = csv.reader(io.StringIO(as_csv(found, answered(tmp_path, found)), newline=""))
+    assert cells[1].startswith("'")
+    assert cells[3].startswith("'")
+
+
 def test_the_results_of_promptfoo_have_the_fields_that_its_import_asks_for(tmp_path):
     found = assessment(attempts=(attempt("prompt", "fail"), attempt("rag", "pass")))
     rows = [row("a", "t"), row("b", "x", 0.0), row("c", "", None, error="503")]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -250,6 +252,20 @@ def test_a_folder_that_cannot_be_made_is_told_and_no_more(
     said = ladder("assess", task, "--runs", runs)
     assert said.code == 0, said.errors
     assert "warning: ledger takes no more of this run" in " ".join(said.out.split())
+
+
+def test_the_log_of_a_tracker_holds_no_password_of_an_address(tmp_path: Path) -> None:
+    """Its library may quote the address of its server in an error."""
+    address = {"MLFLOW_TRACKING_URI": "http://me:hush-hush-4711@127.0.0.1:9/x"}
+    begun = {"task": "t", "name": "n", "folder": str(tmp_path), "params": {}}
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "ladder.tracking.child", "no_hush-hush-4711"],
+        input=json.dumps({"begun": begun}) + "\n", capture_output=True, text=True, check=False,
+        env={**os.environ, **address},
+    )  # fmt: skip
+    assert "ModuleNotFoundError" in done.stderr
+    assert "hush-hush" not in done.stderr
+    assert "[secret]" in done.stderr
 
 
 def test_a_run_that_breaks_off_is_told_as_failed(tmp_path: Path) -> None:

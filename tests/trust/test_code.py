@@ -208,6 +208,20 @@ def test_a_file_that_others_may_write_is_refused(settings_at: Path) -> None:
         read_settings()
 
 
+def test_a_folder_in_which_anybody_may_replace_it_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "open"
+    folder.mkdir()
+    monkeypatch.setenv("LADDER_CONFIG", str(folder / "config.yaml"))
+    says(folder / "config.yaml", "endpoints: {}\n")
+    folder.chmod(0o777)
+    with pytest.raises(SettingsError, match="chmod o-w"):
+        read_settings()
+    folder.chmod(0o1777)  # as /tmp: only its owner may replace a file there
+    assert not read_settings().endpoints
+
+
 def test_it_is_never_looked_for_in_the_folder_one_is_in(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -108,7 +108,8 @@ def said_untrusted(needs: Needs) -> str:
 
 
 def _quoted(command: str) -> str:
-    return json.dumps(command, ensure_ascii=False)
+    """Return a command as YAML, in which no name of a folder is an expression of GitHub's."""
+    return json.dumps(command.replace("${{", "${{ '${{' }}"), ensure_ascii=False)
 
 
 def _secrets(needs: Needs) -> str:
