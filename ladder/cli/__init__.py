@@ -17,6 +17,7 @@ from typing import Annotated, Any, TextIO
 import typer
 
 from ladder.cli import (
+    auditing,
     deciding,
     keeping,
     probing,
@@ -62,6 +63,7 @@ VERBS: dict[str, Callable[..., Any] | typer.Typer] = {
     "rollback": promoting.rollback,
     "models": promoting.models,
     "deprecate": promoting.deprecate,
+    "audit": auditing.audit,
     "doctor": showing.doctor,
 }
 """To add a verb: a function, or a `typer.Typer` of several, and a line here."""
