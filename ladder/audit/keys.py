@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -143,3 +144,17 @@ def _private_content(path: Path, wanted: str) -> bytes:
         got, fix = f"mode {mode:04o}: others may use it", f"Type: chmod 600 {shown(path)}"
         raise SettingsError([Problem(shown(path), got, "0600", fix)])
     return content
+
+
+def public_keys(files: Iterable[Path]) -> list[SSlibKey]:
+    """Return the keys to check with: those of the files, else one's own.
+
+    Raises:
+        SettingsError: a file is no public key, or none is given and one has none.
+    """
+    given = [load_public(path) for path in files]
+    own = [path for role in ROLES if (path := public_file(private_file(role))).exists()]
+    if not given and not own:
+        fix = "Name the public key of the machine that wrote the ledger: --public-key FILE"
+        raise SettingsError([Problem("--public-key", "nothing", "a public key", fix)])
+    return given or [load_public(path) for path in own]

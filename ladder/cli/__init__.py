@@ -44,6 +44,7 @@ VERBS: dict[str, Callable[..., Any] | typer.Typer] = {
     "import": deciding.import_,
     "check": deciding.check,
     "trust": deciding.trust,
+    "freeze": auditing.freeze,
     "assess": deciding.assess,
     "report": showing.report,
     "compare": showing.compare,

@@ -1,12 +1,13 @@
-"""Verbs for whoever does not trust the team: audit."""
+"""Verbs for whoever does not trust the team: freeze, audit."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ladder.cli.options import tell
+from ladder.cli.options import DataFolder, RunsFolder, TaskFile, tell
 
 audit = typer.Typer(
     no_args_is_help=True, help="Show what was promised, and that nothing was changed since."
@@ -37,3 +38,76 @@ def keys(
         return
     tell(f"{known} key {key.keyid[:12]}: {shown(path)} (private: it stays here)")
     tell(f"public key, for whoever checks: {shown(public_file(path))}")
+
+
+@audit.command()
+def init(runs: RunsFolder = Path("runs")) -> None:
+    """Begin the ledger of a folder of runs: from now on what is done there is written into it."""
+    from ladder.audit.ledger import begin
+
+    tell(f"ledger: {begin(runs)}")
+
+
+@audit.command()
+def verify(
+    runs: Annotated[Path, typer.Argument(help="The folder of all runs.")] = Path("runs"),
+    public_key: Annotated[
+        list[Path] | None,
+        typer.Option(help="Of the machine, and of who signed; default: your own keys."),
+    ] = None,
+    head: Annotated[
+        Path | None, typer.Option(help="A head that was kept elsewhere (ladder audit anchor).")
+    ] = None,
+) -> None:
+    """Check the ledger and the files of all runs, offline; exit 1 where something does not hold."""
+    from ladder.audit.keys import public_keys
+    from ladder.audit.verify import verify as check
+    from ladder.commands.audit import verified_lines
+
+    found = check(runs, public_keys(public_key or ()), head)
+    for line in verified_lines(found):
+        tell(line)
+    raise typer.Exit(1 if found.faults else 0)
+
+
+@audit.command()
+def anchor(
+    runs: Annotated[Path, typer.Argument(help="The folder of all runs.")] = Path("runs"),
+    out: Annotated[Path, typer.Option(help="The file to keep elsewhere.")] = Path("head.json"),
+) -> None:
+    """Write the signed head into a file, for somebody else to keep: it shows a tail that is cut."""
+    from ladder.audit.keys import public_keys
+    from ladder.audit.ledger import LEDGER, head_of, read_ledger
+    from ladder.files import write_whole
+
+    keys = public_keys(())
+    newest = read_ledger(runs.resolve() / LEDGER, keys).heads[-1]
+    said = head_of(newest, keys)
+    write_whole(out, newest.decode() + "\n")
+    tell(f"head of {said.size} records, {said.root[:16]}…, {said.at}: {out}")
+    tell(f"give it to somebody else; later: ladder audit verify {runs} --head {out}")
+
+
+@audit.command()
+def sign(
+    run: Annotated[Path, typer.Argument(help="A run's folder.")],
+    name: Annotated[str, typer.Option(help="Who signs; it stays in the run's folder.")],
+    key: Annotated[
+        Path | None, typer.Option(help="Your private key; default: that of ladder audit keys.")
+    ] = None,
+    role: Annotated[str, typer.Option(help="As what, e.g. product owner.")] = "",
+) -> None:
+    """Sign a run as the person who answers for it."""
+    from ladder.audit.signature import sign_run
+
+    file, record = sign_run(run, name, role, key)
+    tell(f"signed by {name}: {file} (record {record.number})")
+
+
+def freeze(task: TaskFile, data: DataFolder = None, runs: RunsFolder = Path("runs")) -> None:
+    """Sign what a task promises before anything is measured: gate, metric, data, rungs, seed."""
+    from ladder.commands.audit import freeze_task, frozen_words
+    from ladder.files import whole_path
+
+    for line in frozen_words(*freeze_task(task, data, whole_path(runs))):
+        tell(line)

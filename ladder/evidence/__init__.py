@@ -43,6 +43,14 @@ from ladder.evidence.diagnosis import (
 )
 from ladder.evidence.drift import DriftLook, ScoreWatch, Shift
 from ladder.evidence.history import AlarmName, Happening, HappeningKind, PlanStanding, Standing
+from ladder.evidence.ledger import (
+    CitedFreeze,
+    FrozenChange,
+    FrozenCriteria,
+    LedgerKind,
+    LedgerRecord,
+    TreeHead,
+)
 from ladder.evidence.measurement import (
     CONTROL,
     AgainstTeacher,
@@ -113,6 +121,7 @@ __all__ = [
     "Candidate",
     "Cause",
     "CauseName",
+    "CitedFreeze",
     "Comparison",
     "Confirmation",
     "ContextCosts",
@@ -130,12 +139,16 @@ __all__ = [
     "Failures",
     "Fix",
     "Forgetting",
+    "FrozenChange",
+    "FrozenCriteria",
     "Gap",
     "Ground",
     "Happening",
     "HappeningKind",
     "JudgeAgreement",
     "Latency",
+    "LedgerKind",
+    "LedgerRecord",
     "LimitName",
     "LimitVerdict",
     "LostPrompt",
@@ -184,6 +197,7 @@ __all__ = [
     "TrainingEstimate",
     "TrainingMethod",
     "TrainingMethodName",
+    "TreeHead",
     "Unmeasured",
     "Unresolved",
     "Verdict",
