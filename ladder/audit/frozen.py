@@ -139,7 +139,7 @@ def cited(task: Task, data: Mapping[str, str], eval_set: str, runs: Path) -> Cit
         fix = "Put it back from a copy, or freeze the task anew."
         raise StateError(f"{file}: not the freeze that record {newest.number} names. {fix}")
     found = FrozenCriteria.model_validate(payload_of(file.read_bytes(), FREEZE, keys))
-    looked = sum(each.digests.get("eval set") == eval_set for each in records[: newest.number])
+    looked = sum(_looked(each, eval_set) for each in records[: newest.number])
     return CitedFreeze(
         frozen=True,
         at=found.at,
@@ -148,6 +148,12 @@ def cited(task: Task, data: Mapping[str, str], eval_set: str, runs: Path) -> Cit
         looks_before=looked,
         changes=tuple(changes(found.fields, criteria(task, data))),
     )
+
+
+def _looked(record: LedgerRecord, eval_set: str) -> bool:
+    """Tell whether a record is of a look at eval examples, or of a run that needed none."""
+    once = record.kind == "assess" and not any(name.startswith("looks") for name in record.facts)
+    return (record.kind == "look" or once) and record.digests.get("eval set") == eval_set
 
 
 def changes(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[FrozenChange]:

@@ -11,8 +11,9 @@ file, so that one that was cut short is ended by the next, and never signed twic
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from ladder.audit.canonical import decoded, encoded
+from ladder.audit.folders import digests_in
 from ladder.audit.keys import load_signer, private_file
 from ladder.audit.merkle import leaf_hash, root
 from ladder.audit.signing import HEAD, payload_of, signed
@@ -101,6 +103,47 @@ def note(run: Path, kind: LedgerKind, **fields: Any) -> None:
     if is_kept(path):
         place = os.path.relpath(run.resolve(), path.parent)
         add(path, kind, **{"task": run.resolve().parent.name, "place": place, **fields})
+
+
+def note_lines(
+    run: Path,
+    kind: LedgerKind,
+    names: Sequence[str],
+    folders: Sequence[str] = (),
+    facts: Mapping[str, str | int] | None = None,
+) -> None:
+    """Add a record about lines that were added to files of a run, where a ledger is kept.
+
+    Args:
+        run: the run's folder, or its plan's.
+        kind: what was done.
+        names: files that a line was added to; what stood in them before is told too.
+        folders: below the run: all files in them.
+        facts: figures to keep with it.
+    """
+    if not is_kept(ledger_of(run)):
+        return
+    before, files = {}, {}
+    for name in names:
+        content = _bytes_of(run / name)
+        earlier = content[: content.rstrip(b"\n").rfind(b"\n") + 1]
+        files[name] = hashlib.sha256(content).hexdigest()
+        if earlier:
+            before[f"before: {name}"] = hashlib.sha256(earlier).hexdigest()
+    for folder in folders:
+        found = digests_in(run / folder)
+        files.update({f"{folder}/{name}": digest for name, digest in found.items()})
+    note(run, kind, files=files, digests=before, facts=dict(facts or {}))
+
+
+def refuse_unready(run: Path) -> None:
+    """Refuse to begin work that could not be written into the ledger beside all runs.
+
+    Raises:
+        SettingsError: there is a ledger, and no machine key.
+    """
+    if is_kept(ledger_of(run)):
+        load_signer(private_file("machine"))
 
 
 def _add(

@@ -9,6 +9,7 @@ from pydantic import ValidationInfo, field_validator
 from ladder.evidence.candidate import Candidate
 from ladder.evidence.data import DataReport
 from ladder.evidence.diagnosis import ContextCosts, Diagnosis, Fix, Misses
+from ladder.evidence.ledger import CitedFreeze
 from ladder.evidence.measurement import (
     CONTROL,
     AgainstTeacher,
@@ -296,6 +297,9 @@ class Assessment(Record):
     """Why the run ended before its answer: an endpoint that is down, or the spending limit."""
     every_rung: bool = False
     """Whether all rungs were measured on all eval examples (--all)."""
+    criteria: CitedFreeze | None = None
+    """What was frozen before the run; None: no ledger is kept beside the runs, or the file was
+    written before."""
     plan: str | None
     """The revalidation plan beside this file; none where nothing is recommended."""
 
