@@ -25,7 +25,7 @@ from ladder.audit.canonical import decoded, encoded
 from ladder.audit.folders import digests_in
 from ladder.audit.keys import load_signer, private_file
 from ladder.audit.merkle import leaf_hash, root
-from ladder.audit.signing import HEAD, payload_of, signed
+from ladder.audit.signing import HEAD, payload_of, signed, signer_of
 from ladder.errors import StateError
 from ladder.evidence import LedgerKind, LedgerRecord, TreeHead
 from ladder.files import add_line, alone_in, clear_disk_errors, open_file, private_folder
@@ -252,7 +252,7 @@ def _bytes_of(path: Path, missing: bytes | None = None) -> bytes:
 
 
 def read_ledger(path: Path, keys: Sequence[SSlibKey]) -> Ledger:
-    """Read a ledger and hold it against its last head (`verify` holds it against every one).
+    """Read a ledger and hold it against its last head.
 
     Args:
         path: the ledger.
@@ -261,9 +261,24 @@ def read_ledger(path: Path, keys: Sequence[SSlibKey]) -> Ledger:
     Raises:
         BrokenLedgerError: a line or the last head does not hold.
     """
+    found = parsed(path, keys)
+    _hold(found, keys)
+    return found
+
+
+def parsed(path: Path, keys: Sequence[SSlibKey]) -> Ledger:
+    """Read a ledger, and hold it against no head yet (`verify` holds it against every one).
+
+    Args:
+        path: the ledger.
+        keys: whose ledgers are taken.
+
+    Raises:
+        BrokenLedgerError: a line is none, or the ledger is another key's.
+    """
     records, heads = contents(path, keys)
     found = Ledger(path, *_records(path, records), _lines(path.with_name(HEADS), heads))
-    _hold(found, keys)
+    refuse_another_key(found, keys)
     return found
 
 
@@ -312,10 +327,9 @@ def head_of(content: bytes, keys: Sequence[SSlibKey]) -> TreeHead:
 
 
 def _hold(ledger: Ledger, keys: Sequence[SSlibKey]) -> None:
-    """Refuse lines that the last head does not cover, and a ledger that another key has signed."""
+    """Refuse lines that the last head does not cover."""
     heads = ledger.path.with_name(HEADS)
     where = f"{heads}:{len(ledger.heads)}"
-    refuse_another_key(ledger, keys)
     try:
         head = head_of(ledger.heads[-1], keys)
     except ValueError as error:
@@ -327,13 +341,20 @@ def _hold(ledger: Ledger, keys: Sequence[SSlibKey]) -> None:
 
 
 def refuse_another_key(ledger: Ledger, keys: Sequence[SSlibKey]) -> None:
-    """Refuse a ledger that was begun with another machine key."""
-    begun = ledger.records[0].digests.get(MACHINE_KEY, "")
-    if begun not in {key.keyid for key in keys}:
-        ours = ", ".join(key.keyid[:12] for key in keys)
+    """Refuse a ledger of which no head is signed with one of the keys."""
+    ours, theirs = {key.keyid for key in keys}, {_named(head) for head in ledger.heads}
+    if not ours & theirs:
+        mine, named = (", ".join(sorted(each[:12] for each in ids)) for ids in (ours, theirs))
         fix = "Give that key's public half to check it; to add to it, put its private file back."
-        said = f"its heads are signed with machine key {begun[:12]}, and this is {ours}"
-        raise BrokenLedgerError(f"{ledger.path}: {said}. {fix}")
+        said = f"signed with machine key {named}, and this is {mine}"
+        raise BrokenLedgerError(f"{ledger.path.with_name(HEADS)}: {said}. {fix}")
+
+
+def _named(head: bytes) -> str:
+    try:
+        return signer_of(head, HEAD)
+    except ValueError:
+        return "that cannot be read"
 
 
 def refuse_unsigned(ledger: Ledger) -> None:

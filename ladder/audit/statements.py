@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ladder.audit.canonical import digest
 from ladder.audit.signing import STATEMENT, signed
-from ladder.evidence import Attempt, Passport
+from ladder.evidence import CONTROL, Attempt, Control, Passport, Verdict
 from ladder.files import clear_disk_errors
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ RESULTS = {"pass": "PASSED", "undecided": "WARNED", "fail": "FAILED"}
 TESTS = {"pass": "passedTests", "undecided": "warnedTests", "fail": "failedTests"}
 
 
-def gate_result(
+def of_rung(
     attempt: Attempt, subject: Mapping[str, str], configuration: Mapping[str, str]
 ) -> dict[str, Any] | None:
     """Return the statement on a rung at the gate; None where there is no verdict.
@@ -41,8 +41,37 @@ def gate_result(
         subject: part of the system (base, adapter, prompt, index) -> what identifies it.
         configuration: what it was judged by (freeze, eval set, task) -> digest.
     """
-    verdict, measured = attempt.verdict, attempt.measurement
-    if verdict is None or measured is None or verdict.status not in RESULTS:
+    measured = attempt.measurement
+    if measured is None:
+        return None
+    figures = {
+        "score": measured.score.model_dump(),
+        "costUsdPer1k": measured.cost_usd_per_1k,
+        "latencyMs": measured.latency_ms.model_dump() if measured.latency_ms else None,
+        "looks": list(measured.looks),
+    }
+    return _gate_result(attempt.rung, attempt.verdict, figures, subject, configuration)
+
+
+def of_control(
+    control: Control, subject: Mapping[str, str], configuration: Mapping[str, str]
+) -> dict[str, Any] | None:
+    """Return the statement on what answers without a model; None where no gate judged it."""
+    line = next((line for line in control.lines if line.name == control.judged), None)
+    if line is None:
+        return None
+    figures = {"way": line.name, "score": line.score.model_dump()}
+    return _gate_result(CONTROL, control.verdict, figures, subject, configuration)
+
+
+def _gate_result(
+    name: str,
+    verdict: Verdict | None,
+    figures: Mapping[str, Any],
+    subject: Mapping[str, str],
+    configuration: Mapping[str, str],
+) -> dict[str, Any] | None:
+    if verdict is None or verdict.status not in RESULTS:
         return None
     tests: dict[str, list[str]] = {name: [] for name in TESTS.values()}
     for limit in verdict.limits:
@@ -52,14 +81,9 @@ def gate_result(
         "result": RESULTS[verdict.status],
         "configuration": described(configuration),
         **tests,
-        f"{OWN}rung": attempt.rung,
-        f"{OWN}measured": {
-            "score": measured.score.model_dump(),
-            "limits": [limit.model_dump() for limit in verdict.limits],
-            "costUsdPer1k": measured.cost_usd_per_1k,
-            "latencyMs": measured.latency_ms.model_dump() if measured.latency_ms else None,
-            "looks": list(measured.looks),
-        },
+        f"{OWN}rung": name,
+        f"{OWN}limits": [limit.model_dump() for limit in verdict.limits],
+        f"{OWN}measured": dict(figures),
     }
     return _statement(TEST_RESULT, described(subject), predicate)
 

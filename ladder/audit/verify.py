@@ -17,11 +17,13 @@ from ladder.audit.frozen import changes, criteria_in
 from ladder.audit.ledger import (
     HEADS,
     LEDGER,
+    MACHINE_KEY,
     BrokenLedgerError,
     Ledger,
     head_of,
     is_kept,
-    read_ledger,
+    parsed,
+    refuse_unsigned,
 )
 from ladder.audit.merkle import consistency_proof, is_consistent, leaf_hash, roots
 from ladder.audit.signing import FREEZE, STATEMENT, payload_of
@@ -32,7 +34,8 @@ if TYPE_CHECKING:
     from securesystemslib.signer import SSlibKey
 
 RUN = "assessment.json"
-SIGNED = {".dsse.json": STATEMENT}
+SIGNED = ".dsse.json"
+"""Ending of a signed statement's file."""
 LOOSER = {"min_score": -1, "confidence": -1, "max_cost_usd_per_1k": 1, "max_p95_ms": 1}
 """Limit of the gate -> the direction in which it asks for less."""
 
@@ -66,7 +69,7 @@ def verify(runs: Path, keys: Sequence[SSlibKey], kept: Path | None = None) -> Ve
     if not is_kept(path):
         raise StateError(f"{path}: there is no ledger. Begin one: ladder audit init")
     try:
-        ledger = read_ledger(path, keys)
+        ledger = parsed(path, keys)
         _hold_every_head(ledger, keys)
     except BrokenLedgerError as error:
         cut = tuple(_against(path, keys, kept)) if kept else ()
@@ -81,7 +84,7 @@ def verify(runs: Path, keys: Sequence[SSlibKey], kept: Path | None = None) -> Ve
     ]
     return Verified(
         tuple(faults),
-        (*_conduct(ledger.records), *_clock(ledger)),
+        (*_conduct(ledger.records), *_persons(ledger.records, keys), *_clock(ledger)),
         len(ledger.records),
         len(latest),
         len(ledger.heads),
@@ -93,7 +96,7 @@ def _hold_every_head(ledger: Ledger, keys: Sequence[SSlibKey]) -> None:
     """Hold each head against the lines that it says: the first that differs names the record."""
     heads = ledger.path.with_name(HEADS)
     trees = roots(leaf_hash(line) for line in ledger.lines)
-    for number, (content, tree) in enumerate(zip(ledger.heads, trees, strict=True), start=1):
+    for number, (content, tree) in enumerate(zip(ledger.heads, trees, strict=False), start=1):
         try:
             head = head_of(content, keys)
         except ValueError as error:
@@ -105,6 +108,7 @@ def _hold_every_head(ledger: Ledger, keys: Sequence[SSlibKey]) -> None:
         if head.root != tree.hex():
             said = "is the first record that is not what its head signed"
             raise BrokenLedgerError(f"{ledger.path}:{number}: this {said}.")
+    refuse_unsigned(ledger)
 
 
 def _head_kept(ledger: Ledger, keys: Sequence[SSlibKey], kept: Path) -> Iterator[str]:
@@ -196,19 +200,34 @@ def _appended(records: Sequence[LedgerRecord]) -> Iterator[str]:
 
 def _signatures(root: Path, latest: Mapping[str, _Left], keys: Sequence[SSlibKey]) -> Iterator[str]:
     """Check the envelopes among the files that are as they were left."""
+    known = {key.keyid for key in keys}
     for place, left in latest.items():
-        kind = FREEZE if left.by.kind == "freeze" else SIGNED.get(place[place.find(".dsse") :], "")
-        path = root / place
-        if not kind or digest_of_file(path) != left.digest:
+        path, record = root / place, left.by
+        kind = FREEZE if record.kind == "freeze" else STATEMENT
+        is_signed = kind == FREEZE or place.endswith(SIGNED)
+        if not is_signed or digest_of_file(path) != left.digest:
             continue
-        if left.by.kind == "signature" and left.by.digests.get("key") not in {
-            key.keyid for key in keys
-        }:
+        if record.kind == "signature" and record.digests.get("key") not in known:
             continue  # told as a note: this person's public key was not given
         try:
             payload_of(path.read_bytes(), kind, keys)
         except ValueError as error:
             yield f"{path}: {error}"
+
+
+def _persons(records: Sequence[LedgerRecord], keys: Sequence[SSlibKey]) -> Iterator[str]:
+    """Say which signatures could not be checked, and which are no person's."""
+    machine = records[0].digests.get(MACHINE_KEY)
+    known = {key.keyid for key in keys}
+    for record in records:
+        key = record.digests.get("key", "")
+        if record.kind != "signature":
+            continue
+        what = f"the signature of record {record.number} ({record.place})"
+        if key == machine:
+            yield f"{what} was signed with the machine's key, not a person's"
+        elif key not in known:
+            yield f"{what} is not checked: give the public key {key[:12]} of who signed"
 
 
 def _strangers(

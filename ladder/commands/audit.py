@@ -9,11 +9,11 @@ from ladder.audit.folders import digests_in
 from ladder.audit.frozen import cited, criteria, facts_of, freeze
 from ladder.audit.keys import load_signer, private_file
 from ladder.audit.ledger import note
-from ladder.audit.statements import gate_result, write_statement
+from ladder.audit.statements import of_control, of_rung, write_statement
 from ladder.audit.verify import Verified
 from ladder.climb.opening import open_bench
 from ladder.evaluation.recorded import digest_of_rows
-from ladder.evidence import Assessment, Attempt, CitedFreeze, LedgerRecord
+from ladder.evidence import CONTROL, Assessment, Attempt, CitedFreeze, LedgerRecord
 from ladder.files import digest_of
 from ladder.progress import Quiet
 from ladder.rungs.protocol import Bench
@@ -85,9 +85,13 @@ def note_assessment(bench: Bench, found: Assessment) -> None:
         "task": found.task.digest,
         **({"freeze": found.criteria.digest} if found.criteria.frozen else {}),
     }
-    for attempt in found.attempts:
-        if statement := gate_result(attempt, _subject(bench, attempt), judged):
-            write_statement(folder / STATEMENTS / f"{attempt.rung}.dsse.json", statement, signer)
+    said = {x.rung: of_rung(x, _subject(bench, x), judged) for x in found.attempts}
+    if found.control:
+        rows = {name: x for name, x in bench.data.digests if name in ("train", "examples")}
+        said[CONTROL] = of_control(found.control, rows, judged)
+    for name, statement in said.items():
+        if statement is not None:
+            write_statement(folder / STATEMENTS / f"{name}.dsse.json", statement, signer)
     answer = found.recommendation
     decision = "control" if answer.control else answer.rung or "none"
     facts = {

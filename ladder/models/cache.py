@@ -26,8 +26,8 @@ from ladder.engines.thoughts import split_thoughts
 from ladder.errors import StateError
 from ladder.files import alone_in, clear_disk_errors, digest_of, kind_of_file, private_folder
 from ladder.language.tokens import most_tokens
-from ladder.models.claims import TABLE, Claims
 from ladder.models.accounts import Accounts
+from ladder.models.claims import TABLE, Claims
 from ladder.redaction import redact
 
 WAIT_FOR_LOCK_SECONDS = 60
