@@ -40,11 +40,13 @@ Change = Callable[[bytes, Random], bytes | None]
 
 
 def flip(content: bytes, draw: Random) -> bytes:
+    """Flip one bit."""
     at = draw.randrange(len(content))
     return content[:at] + bytes([content[at] ^ (1 << draw.randrange(8))]) + content[at + 1 :]
 
 
 def delete(content: bytes, draw: Random) -> bytes | None:
+    """Take some bytes out; one time in ten the whole file."""
     if draw.random() < 0.1:
         return None
     at = draw.randrange(len(content))
@@ -62,6 +64,7 @@ def swap(content: bytes, draw: Random) -> bytes:
 
 
 def truncate(content: bytes, draw: Random) -> bytes:
+    """Cut the end off."""
     return content[: draw.randrange(len(content))]
 
 
@@ -89,10 +92,12 @@ def ladder(*words: object, codes: Sequence[int] = (0,)) -> None:
 
 
 def colour_of(question: str) -> str:
+    """Return the right answer."""
     return COLOURS[sum(map(ord, question)) % len(COLOURS)]
 
 
 def row(name: str, number: int) -> dict[str, str]:
+    """Return a row whose words no other row has."""
     draw = Random(f"{name} {number}")
     text = " ".join("".join(draw.choices("bdfgklmnprstvaeiou", k=9)) for _ in range(4))
     return {"id": f"{name}-{number}", "input": text, "target": colour_of(text)}
@@ -152,6 +157,7 @@ def tampered(runs: Path, path: Path, changed: bytes | None) -> tuple[str, ...]:
 
 
 def tally(runs: Path, changes: Iterator[tuple[str, Path, bytes | None]]) -> Tally:
+    """Make each change, check, undo it; count what was found."""
     found = Tally(Counter(), [])
     for name, path, changed in changes:
         found.tried[name] += 1
@@ -162,6 +168,7 @@ def tally(runs: Path, changes: Iterator[tuple[str, Path, bytes | None]]) -> Tall
 
 
 def every_byte(runs: Path) -> Iterator[tuple[str, Path, bytes]]:
+    """Yield the two files with each byte flipped once, in one bit."""
     for name in (LEDGER, HEADS):
         content = (runs / name).read_bytes()
         for at in range(len(content)):
@@ -170,6 +177,7 @@ def every_byte(runs: Path) -> Iterator[tuple[str, Path, bytes]]:
 
 
 def at_random(runs: Path, count: int, seed: int) -> Iterator[tuple[str, Path, bytes | None]]:
+    """Yield random changes to the files of a run and beside it."""
     draw = Random(seed)
     files = [
         path for path in sorted(runs.rglob("*"))
@@ -181,6 +189,7 @@ def at_random(runs: Path, count: int, seed: int) -> Iterator[tuple[str, Path, by
 
 
 def said(what: str, found: Tally) -> str:
+    """Say how many changes were found, n of n."""
     parts = ", ".join(f"{name} {count:,}" for name, count in found.tried.items())
     every = sum(found.tried.values())
     return (

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 RUN = "assessment.json"
 SIGNED = ".dsse.json"
 """Ending of a signed statement's file."""
+ERASED = "erased"
+"""In place of the digest of a file that was taken away on purpose."""
 LOOSER = {"min_score": -1, "confidence": -1, "max_cost_usd_per_1k": 1, "max_p95_ms": 1}
 """Limit of the gate -> the direction in which it asks for less."""
 
@@ -74,7 +76,7 @@ def verify(runs: Path, keys: Sequence[SSlibKey], kept: Path | None = None) -> Ve
     except BrokenLedgerError as error:
         cut = tuple(_against(path, keys, kept)) if kept else ()
         return Verified((str(error), *cut))
-    latest = _latest(ledger.records)
+    latest = left_by(ledger.records)
     faults = [
         *(_head_kept(ledger, keys, kept) if kept else ()),
         *_files(path.parent, latest),
@@ -145,24 +147,24 @@ def _against(path: Path, keys: Sequence[SSlibKey], kept: Path) -> Iterator[str]:
 
 
 @dataclass(frozen=True)
-class _Left:
+class Left:
     """A file as a record left it."""
 
     digest: str
     by: LedgerRecord
 
 
-def _latest(records: Sequence[LedgerRecord]) -> dict[str, _Left]:
+def left_by(records: Sequence[LedgerRecord]) -> dict[str, Left]:
     """Return path below the folder of runs -> how the last record that names it left it."""
-    found: dict[str, _Left] = {}
+    found: dict[str, Left] = {}
     for record in records:
         for name, digest in record.files.items():
             place = f"{record.place}/{name}" if record.place not in ("", ".") else name
-            found[place] = _Left(digest, record)
+            found[place] = Left(digest, record)
     return found
 
 
-def _files(root: Path, latest: Mapping[str, _Left]) -> Iterator[str]:
+def _files(root: Path, latest: Mapping[str, Left]) -> Iterator[str]:
     for place, left in latest.items():
         now = digest_of_file(root / place)
         if left.digest == ERASED:
@@ -171,9 +173,6 @@ def _files(root: Path, latest: Mapping[str, _Left]) -> Iterator[str]:
         elif now != left.digest:
             since = f"since record {left.by.number} ({left.by.kind} of {left.by.at})"
             yield f"{root / place}: {_how(root / place, now)} {since}"
-
-
-ERASED = "erased"
 
 
 def _how(path: Path, now: str) -> str:
@@ -198,7 +197,7 @@ def _appended(records: Sequence[LedgerRecord]) -> Iterator[str]:
             known[place] = digest
 
 
-def _signatures(root: Path, latest: Mapping[str, _Left], keys: Sequence[SSlibKey]) -> Iterator[str]:
+def _signatures(root: Path, latest: Mapping[str, Left], keys: Sequence[SSlibKey]) -> Iterator[str]:
     """Check the envelopes among the files that are as they were left."""
     known = {key.keyid for key in keys}
     for place, left in latest.items():
@@ -231,7 +230,7 @@ def _persons(records: Sequence[LedgerRecord], keys: Sequence[SSlibKey]) -> Itera
 
 
 def _strangers(
-    root: Path, records: Sequence[LedgerRecord], latest: Mapping[str, _Left]
+    root: Path, records: Sequence[LedgerRecord], latest: Mapping[str, Left]
 ) -> Iterator[str]:
     """Say which files and runs no record names."""
     runs = {record.place for record in records if record.kind == "assess"}

@@ -104,6 +104,20 @@ def sign(
     tell(f"signed by {name}: {file} (record {record.number})")
 
 
+@audit.command()
+def erase(
+    file: Annotated[Path, typer.Argument(help="A file of a run that holds personal data.")],
+    runs: RunsFolder = Path("runs"),
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Take a file of a run away for good; the ledger says that it was erased, and still holds."""
+    from ladder.audit.erasure import erase as take_away
+
+    if not yes and not typer.confirm(f"Erase {file} for good?"):
+        raise typer.Exit(1)
+    tell(f"erased: {file} (record {take_away(file, runs).number})")
+
+
 def freeze(task: TaskFile, data: DataFolder = None, runs: RunsFolder = Path("runs")) -> None:
     """Sign what a task promises before anything is measured: gate, metric, data, rungs, seed."""
     from ladder.commands.audit import freeze_task, frozen_words

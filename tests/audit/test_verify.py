@@ -9,12 +9,13 @@ import pytest
 from runs_made import checked, made_run
 
 from ladder.audit import ledger as module
+from ladder.audit.erasure import erase
 from ladder.audit.folders import digests_in
 from ladder.audit.keys import load_signer, make_keys, private_file, public_file, public_keys
 from ladder.audit.ledger import HEADS, LEDGER, add, begin, note, note_lines
 from ladder.audit.signature import sign_run
 from ladder.audit.verify import verify
-from ladder.errors import StateError
+from ladder.errors import StateError, TaskError
 from ladder.lifecycle.promotion import RELEASES, Wish, promote, roll_back
 from ladder.lifecycle.registry import REGISTRY
 
@@ -229,3 +230,16 @@ def test_without_a_ledger_nothing_is_written(tmp_path):
     note_lines(run, "drift", ("drift.jsonl",))
     module.refuse_unready(run)
     assert digests_in(tmp_path) == before
+
+
+def test_a_file_that_was_erased_is_missed_by_nobody(runs):
+    make_keys("person")
+    file, _ = sign_run(newest(runs), "Grace Hopper", "", None)
+    erase(file, runs)
+    assert not file.exists()
+    assert faults(runs) == ()
+    assert "Hopper" not in "".join(p.read_text() for p in runs.rglob("*") if p.is_file())
+    file.write_text("{}")
+    assert "was erased (record 4) and is there again" in faults(runs)[0]
+    with pytest.raises(TaskError, match="no record names"):
+        erase(runs / "shop" / "other.json", runs)
