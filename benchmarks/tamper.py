@@ -151,7 +151,7 @@ def tampered(runs: Path, path: Path, changed: bytes | None) -> tuple[str, ...]:
     before = path.read_bytes()
     try:
         path.write_bytes(changed) if changed is not None else path.unlink()
-        return verify(runs, public_keys(())).faults
+        return verify(runs, public_keys(()), None, public_keys((), "person")).faults
     finally:
         path.write_bytes(before)
 

@@ -146,15 +146,17 @@ def _private_content(path: Path, wanted: str) -> bytes:
     return content
 
 
-def public_keys(files: Iterable[Path]) -> list[SSlibKey]:
-    """Return the keys to check with: those of the files, else one's own.
+def public_keys(files: Iterable[Path], role: Role = "machine") -> list[SSlibKey]:
+    """Return the keys to check with: those of the files, else one's own of a role.
 
     Raises:
-        SettingsError: a file is no public key, or none is given and one has none.
+        SettingsError: a file is no public key, or no key of a machine is known.
     """
     given = [load_public(path) for path in files]
-    own = [path for role in ROLES if (path := public_file(private_file(role))).exists()]
-    if not given and not own:
+    own = public_file(private_file(role))
+    if given or (role == "person" and not own.exists()):
+        return given
+    if not own.exists():
         fix = "Name the public key of the machine that wrote the ledger: --public-key FILE"
         raise SettingsError([Problem("--public-key", "nothing", "a public key", fix)])
-    return given or [load_public(path) for path in own]
+    return [load_public(own)]

@@ -56,13 +56,19 @@ class Verified:
     head: TreeHead | None = None
 
 
-def verify(runs: Path, keys: Sequence[SSlibKey], kept: Path | None = None) -> Verified:
+def verify(
+    runs: Path,
+    keys: Sequence[SSlibKey],
+    kept: Path | None = None,
+    persons: Sequence[SSlibKey] = (),
+) -> Verified:
     """Check the ledger of a folder of runs, and the files that its records name.
 
     Args:
         runs: the folder of all runs.
-        keys: public ones: of the machine, and of persons whose signatures are to be checked.
+        keys: public ones of the machine: no other key may sign a head.
         kept: a head that was kept elsewhere (`ladder audit anchor`).
+        persons: public keys of those whose signatures under runs are to be checked.
 
     Raises:
         StateError: no ledger is kept there.
@@ -81,12 +87,12 @@ def verify(runs: Path, keys: Sequence[SSlibKey], kept: Path | None = None) -> Ve
         *(_head_kept(ledger, keys, kept) if kept else ()),
         *_files(path.parent, latest),
         *_appended(ledger.records),
-        *_signatures(path.parent, latest, keys),
+        *_signatures(path.parent, latest, keys, persons),
         *_strangers(path.parent, ledger.records, latest),
     ]
     return Verified(
         tuple(faults),
-        (*_conduct(ledger.records), *_persons(ledger.records, keys), *_clock(ledger)),
+        (*_conduct(ledger.records), *_persons(ledger.records, persons), *_clock(ledger)),
         len(ledger.records),
         len(latest),
         len(ledger.heads),
@@ -197,9 +203,14 @@ def _appended(records: Sequence[LedgerRecord]) -> Iterator[str]:
             known[place] = digest
 
 
-def _signatures(root: Path, latest: Mapping[str, Left], keys: Sequence[SSlibKey]) -> Iterator[str]:
+def _signatures(
+    root: Path,
+    latest: Mapping[str, Left],
+    keys: Sequence[SSlibKey],
+    persons: Sequence[SSlibKey],
+) -> Iterator[str]:
     """Check the envelopes among the files that are as they were left."""
-    known = {key.keyid for key in keys}
+    known = {key.keyid for key in persons}
     for place, left in latest.items():
         path, record = root / place, left.by
         kind = FREEZE if record.kind == "freeze" else STATEMENT
@@ -209,15 +220,15 @@ def _signatures(root: Path, latest: Mapping[str, Left], keys: Sequence[SSlibKey]
         if record.kind == "signature" and record.digests.get("key") not in known:
             continue  # told as a note: this person's public key was not given
         try:
-            payload_of(path.read_bytes(), kind, keys)
+            payload_of(path.read_bytes(), kind, persons if record.kind == "signature" else keys)
         except ValueError as error:
             yield f"{path}: {error}"
 
 
-def _persons(records: Sequence[LedgerRecord], keys: Sequence[SSlibKey]) -> Iterator[str]:
+def _persons(records: Sequence[LedgerRecord], persons: Sequence[SSlibKey]) -> Iterator[str]:
     """Say which signatures could not be checked, and which are no person's."""
     machine = records[0].digests.get(MACHINE_KEY)
-    known = {key.keyid for key in keys}
+    known = {key.keyid for key in persons}
     for record in records:
         key = record.digests.get("key", "")
         if record.kind != "signature":

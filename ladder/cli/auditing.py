@@ -53,7 +53,10 @@ def verify(
     runs: Annotated[Path, typer.Argument(help="The folder of all runs.")] = Path("runs"),
     public_key: Annotated[
         list[Path] | None,
-        typer.Option(help="Of the machine, and of who signed; default: your own keys."),
+        typer.Option(help="Of the machine that wrote the ledger; default: this one's."),
+    ] = None,
+    person_key: Annotated[
+        list[Path] | None, typer.Option(help="Public, of who signed a run; default: your own.")
     ] = None,
     head: Annotated[
         Path | None, typer.Option(help="A head that was kept elsewhere (ladder audit anchor).")
@@ -64,7 +67,8 @@ def verify(
     from ladder.audit.verify import verify as check
     from ladder.commands.audit import verified_lines
 
-    found = check(runs, public_keys(public_key or ()), head)
+    persons = public_keys(person_key or (), "person")
+    found = check(runs, public_keys(public_key or ()), head, persons)
     for line in verified_lines(found):
         tell(line)
     raise typer.Exit(1 if found.faults else 0)

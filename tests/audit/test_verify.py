@@ -11,9 +11,10 @@ from runs_made import checked, made_run
 from ladder.audit import ledger as module
 from ladder.audit.erasure import erase
 from ladder.audit.folders import digests_in
-from ladder.audit.keys import load_signer, make_keys, private_file, public_file, public_keys
+from ladder.audit.keys import load_signer, make_keys, private_file, public_keys
 from ladder.audit.ledger import HEADS, LEDGER, add, begin, note, note_lines
 from ladder.audit.signature import sign_run
+from ladder.audit.signing import HEAD, payload_of, signed
 from ladder.audit.verify import verify
 from ladder.errors import StateError, TaskError
 from ladder.lifecycle.promotion import RELEASES, Wish, promote, roll_back
@@ -38,7 +39,7 @@ def newest(runs: Path) -> Path:
 
 
 def faults(runs: Path, kept: Path | None = None) -> tuple[str, ...]:
-    return verify(runs, public_keys(()), kept).faults
+    return verify(runs, public_keys(()), kept, public_keys((), "person")).faults
 
 
 def anchored(runs: Path, file: Path) -> Path:
@@ -187,8 +188,7 @@ def test_a_person_signs_and_the_name_stays_out_of_the_ledger(runs):
     assert "Hopper" not in (runs / LEDGER).read_text()
     assert "Hopper" not in (runs / HEADS).read_text()
     assert faults(runs) == ()
-    machine = [public_file(private_file("machine"))]
-    found = verify(runs, public_keys(machine))
+    found = verify(runs, public_keys(()))
     assert found.faults == ()
     assert "not checked" in found.notes[0]
     file.write_bytes(file.read_bytes()[:-2] + b"!}")
@@ -205,9 +205,23 @@ def test_a_signature_by_a_key_that_is_not_the_person_s_does_not_hold(runs, monke
         file, record = sign_run(newest(runs), "Grace Hopper", "", None)
     assert record.digests["key"] != person
     assert record.digests["key"] == machine.public_key.keyid
-    found = verify(runs, public_keys(()))
+    found = verify(runs, public_keys(()), None, public_keys((), "person"))
     assert "signed with the machine's key, not a person's" in found.notes[0]
     assert file.is_file()
+
+
+def test_a_person_s_key_signs_no_head(runs):
+    """Else whoever signs runs could write the whole ledger anew."""
+    make_keys("person")
+    person = load_signer(private_file("person"))
+    path = runs / HEADS
+    path.write_bytes(
+        b"".join(
+            signed(payload_of(line, HEAD, public_keys(())), HEAD, person) + b"\n"
+            for line in path.read_bytes().splitlines()
+        )
+    )
+    assert "signed with machine key" in faults(runs)[0]
 
 
 def test_another_public_key_does_not_check_it(runs, tmp_path, monkeypatch):
