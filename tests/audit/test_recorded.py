@@ -11,8 +11,7 @@ from ladder.audit.keys import make_keys, public_keys
 from ladder.audit.ledger import LEDGER, begin, read_ledger
 from ladder.audit.signing import STATEMENT, payload_of
 from ladder.audit.statements import PROVENANCE
-from ladder.audit.training import STATEMENT as FILE
-from ladder.audit.training import note_training
+from ladder.audit.training import note_training, statement_of
 from ladder.audit.verify import verify
 from ladder.evaluation.confirm import confirm
 from ladder.evaluation.measure import measure
@@ -75,9 +74,11 @@ def test_a_training_leaves_its_provenance_once(tmp_path):
     for _ in range(2):
         note_training(folder)
     [record] = records(path.parent, "training")
-    assert record.place == "artefacts/lora-12ab"
-    assert sorted(record.files) == ["adapter.safetensors", "passport.json", FILE]
-    content = (folder / FILE).read_bytes()
+    assert record.place == "artefacts"
+    names = ["lora-12ab.dsse.json", "lora-12ab/adapter.safetensors", "lora-12ab/passport.json"]
+    assert sorted(record.files) == names
+    assert len(list(folder.iterdir())) == 3, "what an engine is known by stays as it was"
+    content = statement_of(folder).read_bytes()
     told = payload_of(content, STATEMENT, public_keys(()))
     assert told["predicateType"] == PROVENANCE
     assert told["subject"] == [{"name": "weights", "digest": {"sha256": "ab" * 32}}]
