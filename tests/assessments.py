@@ -9,6 +9,7 @@ from ladder.evidence import (
     Build,
     Candidate,
     Cause,
+    CitedFreeze,
     Comparison,
     Control,
     ControlLine,
@@ -19,6 +20,7 @@ from ladder.evidence import (
     Effort,
     Estimate,
     Fix,
+    FrozenChange,
     Latency,
     LimitVerdict,
     Measurement,
@@ -224,7 +226,10 @@ def full_assessment() -> Assessment:
         TrainingMethod(name="preference", chosen=True, ground="preferences given", file="pairs"),
     )
     answer = base.recommendation.but(training_methods=ways)
+    change = FrozenChange(field="min_score", frozen="0.9", now="0.8")
+    frozen = {"at": "2025-12-31T00:00:00+00:00", "digest": "4f2a91bc" * 8, "record": 3}
     return base.but(
+        criteria=CitedFreeze(frozen=True, **frozen, looks_before=2, changes=(change,)),
         attempts=(prompt, base.attempts[1], lora),
         data=base.data.but(**more),
         economics=bills,

@@ -44,7 +44,10 @@ RUN_BELOW = {
     "schedules.md", "quickstart.md", "isolation.md",
 }  # fmt: skip
 """Pages of README and docs whose bash blocks a test runs: here, or beside what they are about."""
-GROUPED = [["release", "check"], ["recipes", "copy"], ["audit", "quiet"]]
+GROUPED = [
+    ["release", "check"], ["recipes", "copy"],
+    *(["audit", verb] for verb in ("keys", "init", "sign", "anchor", "verify", "erase", "quiet")),
+]  # fmt: skip
 """Verbs of two words."""
 ORDER = [
     "Install", "Quickstart", "Your task", "How it decides", "Verbs", "Results", "Limits", "More",

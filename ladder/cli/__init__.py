@@ -46,6 +46,7 @@ VERBS: dict[str, Callable[..., Any] | typer.Typer] = {
     "import": deciding.import_,
     "check": deciding.check,
     "trust": deciding.trust,
+    "freeze": auditing.freeze,
     "assess": deciding.assess,
     "report": showing.report,
     "compare": showing.compare,
@@ -61,11 +62,11 @@ VERBS: dict[str, Callable[..., Any] | typer.Typer] = {
     "schedule": keeping.schedule,
     "release": releasing.release,
     "status": watching.status,
-    "audit": auditing.audit,
     "promote": promoting.promote,
     "rollback": promoting.rollback,
     "models": promoting.models,
     "deprecate": promoting.deprecate,
+    "audit": auditing.audit,
     "doctor": showing.doctor,
 }
 """To add a verb: a function, or a `typer.Typer` of several, and a line here."""

@@ -1,17 +1,125 @@
-"""The verb audit: what somebody who does not trust the team can look at."""
+"""Verbs for whoever does not trust the team: freeze, audit."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
+from ladder.cli.options import DataFolder, RunsFolder, TaskFile, tell
+
 audit = typer.Typer(
-    no_args_is_help=True, help="What somebody who does not trust the team can look at."
+    no_args_is_help=True, help="Show what was promised, and that nothing was changed since."
 )
 
 
 @audit.callback()
-def _group() -> None:
-    """Keep `audit` a group while it has one command."""
+def audits() -> None:
+    """Show what was promised, and that nothing was changed since."""
+
+
+@audit.command()
+def keys(
+    role: Annotated[str, typer.Option(help="Whose: machine or person.")] = "machine",
+    public: Annotated[bool, typer.Option("--public", help="Print the public key alone.")] = False,
+) -> None:
+    """Make a pair of Ed25519 keys in your own configuration, or name the one that is there."""
+    from ladder.audit.keys import ROLES, load_signer, make_keys, public_file, public_pem
+    from ladder.trust.settings import shown
+
+    known = next((each for each in ROLES if each == role), None)
+    if known is None:
+        raise typer.BadParameter(f"{role}: there are {', '.join(ROLES)}", param_hint="--role")
+    path = make_keys(known)
+    key = load_signer(path).public_key
+    if public:
+        typer.echo(public_pem(key).decode(), nl=False)
+        return
+    tell(f"{known} key {key.keyid[:12]}: {shown(path)} (private: it stays here)")
+    tell(f"public key, for whoever checks: {shown(public_file(path))}")
+
+
+@audit.command()
+def init(runs: RunsFolder = Path("runs")) -> None:
+    """Begin the ledger of a folder of runs: from now on what is done there is written into it."""
+    from ladder.audit.ledger import begin
+
+    tell(f"ledger: {begin(runs)}")
+
+
+@audit.command()
+def verify(
+    runs: Annotated[Path, typer.Argument(help="The folder of all runs.")] = Path("runs"),
+    public_key: Annotated[
+        list[Path] | None,
+        typer.Option(help="Of the machine that wrote the ledger; default: this one's."),
+    ] = None,
+    person_key: Annotated[
+        list[Path] | None, typer.Option(help="Public, of who signed a run; default: your own.")
+    ] = None,
+    head: Annotated[
+        Path | None, typer.Option(help="A head that was kept elsewhere (ladder audit anchor).")
+    ] = None,
+) -> None:
+    """Check the ledger and the files of all runs, offline; exit 1 where something does not hold."""
+    from ladder.audit.keys import public_keys
+    from ladder.audit.verify import verify as check
+    from ladder.commands.audit import verified_lines
+
+    persons = public_keys(person_key or (), "person")
+    found = check(runs, public_keys(public_key or ()), head, persons)
+    for line in verified_lines(found):
+        tell(line)
+    raise typer.Exit(1 if found.faults else 0)
+
+
+@audit.command()
+def anchor(
+    runs: Annotated[Path, typer.Argument(help="The folder of all runs.")] = Path("runs"),
+    out: Annotated[Path, typer.Option(help="The file to keep elsewhere.")] = Path("head.json"),
+) -> None:
+    """Write the signed head into a file, for somebody else to keep: it shows a tail that is cut."""
+    from ladder.audit.keys import public_keys
+    from ladder.audit.ledger import LEDGER, head_of, read_ledger
+    from ladder.files import write_whole
+
+    keys = public_keys(())
+    newest = read_ledger(runs.resolve() / LEDGER, keys).heads[-1]
+    said = head_of(newest, keys)
+    write_whole(out, newest.decode() + "\n")
+    tell(f"head of {said.size} records, {said.root[:16]}…, {said.at}: {out}")
+    tell(f"give it to somebody else; later: ladder audit verify {runs} --head {out}")
+
+
+@audit.command()
+def sign(
+    run: Annotated[Path, typer.Argument(help="A run's folder.")],
+    name: Annotated[str, typer.Option(help="Who signs; it stays in the run's folder.")],
+    key: Annotated[
+        Path | None, typer.Option(help="Your private key; default: that of ladder audit keys.")
+    ] = None,
+    role: Annotated[str, typer.Option(help="As what, e.g. product owner.")] = "",
+) -> None:
+    """Sign a run as the person who answers for it."""
+    from ladder.audit.signature import sign_run
+
+    file, record = sign_run(run, name, role, key)
+    tell(f"signed by {name}: {file} (record {record.number})")
+
+
+@audit.command()
+def erase(
+    file: Annotated[Path, typer.Argument(help="A file of a run that holds personal data.")],
+    runs: RunsFolder = Path("runs"),
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Take a file of a run away for good; the ledger says that it was erased, and still holds."""
+    from ladder.audit.erasure import erase as take_away
+
+    if not yes and not typer.confirm(f"Erase {file} for good?"):
+        raise typer.Exit(1)
+    tell(f"erased: {file} (record {take_away(file, runs).number})")
 
 
 @audit.command()
@@ -21,3 +129,12 @@ def quiet() -> None:
 
     for line in quiet_lines():
         typer.echo(line)
+
+
+def freeze(task: TaskFile, data: DataFolder = None, runs: RunsFolder = Path("runs")) -> None:
+    """Sign what a task promises before anything is measured: gate, metric, data, rungs, seed."""
+    from ladder.commands.audit import freeze_task, frozen_words
+    from ladder.files import whole_path
+
+    for line in frozen_words(*freeze_task(task, data, whole_path(runs))):
+        tell(line)

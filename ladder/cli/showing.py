@@ -26,7 +26,7 @@ def report(
     """Show a finished run again, and write its page, report.html, anew."""
     from rich.console import Console
 
-    from ladder.commands.page import happened_since, write_page
+    from ladder.commands.page import happened_since, write_page_anew
     from ladder.report.markdown import as_markdown
     from ladder.report.reading import read_assessment, whole_record
     from ladder.report.terminal import show
@@ -43,7 +43,7 @@ def report(
             typer.echo(as_markdown(found))
         else:
             try:
-                write_page(folder, found)
+                write_page_anew(folder, found)
             except (LadderError, OSError) as error:  # the run is shown all the same
                 say(f"The page is not written anew: {error}")
             show(found, folder, Console(), happened_since(folder))

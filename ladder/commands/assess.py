@@ -21,6 +21,7 @@ from ladder.climb.dry_run import foresee
 from ladder.climb.loop import Climbed, climb_task
 from ladder.climb.opening import open_bench
 from ladder.climb.preflight import gate_warnings
+from ladder.commands.audit import cited_by, note_assessment
 from ladder.commands.page import write_page
 from ladder.economy.bills import economics
 from ladder.evidence import (
@@ -82,6 +83,7 @@ def assess(
     for missing in missing_extras(task):
         raise missing
     bench = open_bench(task, runs, watch)
+    criteria = cited_by(bench)
     report = describe_data(task, bench.data)
     for line in (headline(task, report), *gate_warnings(task, bench.data)):
         watch.say(line)
@@ -99,11 +101,14 @@ def assess(
         plan = _plan(bench, found)
         seconds = round(time.perf_counter() - started, 2)
         assessment = _assessment(bench, report, found, seconds, every=every).but(
-            plan=PLAN if plan else None, isolation=certify() if certify is not None else None
+            plan=PLAN if plan else None,
+            isolation=certify() if certify is not None else None,
+            criteria=criteria,
         )
         # What is shown and kept names no password or key that a model's address may hold.
         assessment = Assessment.model_validate(redact_in(assessment.model_dump(mode="json")))
         _write(bench, assessment, plan)
+        note_assessment(bench, assessment)
         files = (bench.folder / name for name in REPORTED)
         trackers.end(as_ended(assessment, answer_line(assessment), files))
     bench.evaluator.models.cache.close()

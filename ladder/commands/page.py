@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ladder.audit.folders import digests_in
+from ladder.audit.ledger import note, refuse_unready
 from ladder.errors import LadderError
 from ladder.evidence import Assessment, Happening
 from ladder.files import write_whole
@@ -42,6 +44,23 @@ def write_page(folder: Path, assessment: Assessment) -> Path:
     write_whole(folder / BRIEF, as_brief_page(assessment, check))
     write_whole((folder / BRIEF).with_suffix(".md"), as_brief(assessment, check))
     return path
+
+
+def write_page_anew(folder: Path, assessment: Assessment) -> None:
+    """Write the page of a run that ended; where a ledger is kept, it says that the page changed.
+
+    Raises:
+        DataError: the examples of the run are damaged.
+        OSError: the folder cannot be written to.
+        SettingsError: there is a ledger and no machine key: the page stays as it is.
+    """
+    refuse_unready(folder)
+    before = digests_in(folder)
+    write_page(folder, assessment)
+    now = digests_in(folder)
+    changed = {name: digest for name, digest in now.items() if before.get(name) != digest}
+    if changed:
+        note(folder, "page", files=changed)
 
 
 def happened_since(folder: Path) -> tuple[Happening, ...]:

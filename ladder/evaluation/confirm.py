@@ -41,10 +41,13 @@ def score_with_leaks(
 
 
 def confirm(evaluator: Evaluator, candidate: Candidate) -> Confirmation:
-    """Answer the held-out test examples once, and count for how many systems that was done.
+    """Count for how many systems the held-out test examples were read, and answer them once.
 
     The verdict is `none` where too many requests failed: then nothing is confirmed.
     """
+    identity = evaluator.engine(candidate).identity
+    fixed = candidate.model_dump(mode="json", exclude={"build", "description"})
+    opened = openings(evaluator, [identity, fixed, evaluator.task.goal])
     outcomes = answer(
         evaluator, candidate, evaluator.data.sealed, "confirming on the held-out test examples"
     )
@@ -55,12 +58,10 @@ def confirm(evaluator: Evaluator, candidate: Candidate) -> Confirmation:
     lost = failed and (
         not units.scores or too_many_failed(failed, len(outcomes), gate.max_error_rate)
     )
-    identity = evaluator.engine(candidate).identity
-    fixed = candidate.model_dump(mode="json", exclude={"build", "description"})
     return Confirmation(
         score=units.estimate(gate.confidence),
         verdict=verdict.but(verdict="none") if lost else verdict,
         rows=len(outcomes),
         failures=failures(outcomes) if lost else None,
-        openings=openings(evaluator, [identity, fixed, evaluator.task.goal]),
+        openings=opened,
     )

@@ -89,6 +89,7 @@ def answers_of_way(evaluator: Evaluator, name: str, samples: Sequence[Sample]) -
 def confirm_control(evaluator: Evaluator, name: str) -> Confirmation:
     """Answer the held-out test set once, the way of a name."""
     sealed = evaluator.data.sealed
+    opened = openings(evaluator, ["control", name, evaluator.data.digests])
     answers = _ways(evaluator)[name](evaluator.data.train)([sample.input for sample in sealed])
     scores = gated_scores(evaluator, list(zip(sealed, answers, strict=True)))
     units = as_units(_known(sealed, scores), evaluator.task.use.strata)
@@ -97,7 +98,7 @@ def confirm_control(evaluator: Evaluator, name: str) -> Confirmation:
         score=units.estimate(gate.confidence),
         verdict=judge_score(units.scores, gate.min_score, 1 - gate.confidence, units.weights),
         rows=len(sealed),
-        openings=openings(evaluator, ["control", name, evaluator.data.digests]),
+        openings=opened,
     )
 
 

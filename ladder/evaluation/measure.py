@@ -11,6 +11,7 @@ from typing import Any
 from ladder.evaluation.cost import cost_of, throughput, token_use
 from ladder.evaluation.latency import judged_latency, rows_to_time
 from ladder.evaluation.people import human_score
+from ladder.evaluation.recorded import note_look
 from ladder.evaluation.units import Units, as_units
 from ladder.evidence import Candidate, LimitVerdict, Measurement
 from ladder.evidence import Verdict as VerdictRecord
@@ -135,6 +136,7 @@ def _in_looks(
             return found.scores, found.weights
 
         def looked(count: int, verdict: LimitVerdict) -> None:
+            note_look(evaluator, candidate, count, verdict.verdict)
             watch.tell(_look(evaluator, candidate, outcomes, counts, verdict.verdict))
 
         verdict, seen = judge_in_looks(

@@ -7,6 +7,7 @@ The reusable holdout).
 
 from __future__ import annotations
 
+from ladder.evaluation.recorded import note_opening
 from ladder.files import digest_of
 from ladder.inference.evaluator import Evaluator
 
@@ -14,8 +15,9 @@ from ladder.inference.evaluator import Evaluator
 def openings(evaluator: Evaluator, system: object) -> int:
     """Count a system among those that these test examples were read for; return how many there are.
 
-    It is kept with the completions, in the folder of runs. The same system counts once, however
-    often it is run again.
+    It is kept with the completions, in the folder of runs, and in the ledger where one is kept
+    there, which counts over the files of several tasks and survives without the completions. The
+    same system counts once, however often it is run again.
 
     Args:
         evaluator: the task and its data.
@@ -23,10 +25,11 @@ def openings(evaluator: Evaluator, system: object) -> int:
     """
     rows = sorted(digest_of([row.input, list(row.targets)]) for row in evaluator.data.sealed)
     key, own = digest_of(["held-out test set, read for", rows]), digest_of(system)
+    known = note_opening(evaluator, own)
     cache = evaluator.models.cache
     with cache.claimed([key]):
         before = list(cache.get([key]).get(key, []))
-        if own not in before:
-            before.append(own)
-            cache.put(key, before)
-    return len(before)
+        after = list(dict.fromkeys([*before, *known, own]))
+        if after != before:
+            cache.put(key, after)
+    return len(after)

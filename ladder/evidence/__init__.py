@@ -44,6 +44,14 @@ from ladder.evidence.diagnosis import (
 from ladder.evidence.drift import DriftLook, ScoreWatch, Shift
 from ladder.evidence.history import AlarmName, Happening, HappeningKind, PlanStanding, Standing
 from ladder.evidence.isolation import Isolation, Refused
+from ladder.evidence.ledger import (
+    CitedFreeze,
+    FrozenChange,
+    FrozenCriteria,
+    LedgerKind,
+    LedgerRecord,
+    TreeHead,
+)
 from ladder.evidence.measurement import (
     CONTROL,
     AgainstTeacher,
@@ -114,6 +122,7 @@ __all__ = [
     "Candidate",
     "Cause",
     "CauseName",
+    "CitedFreeze",
     "Comparison",
     "Confirmation",
     "ContextCosts",
@@ -131,6 +140,8 @@ __all__ = [
     "Failures",
     "Fix",
     "Forgetting",
+    "FrozenChange",
+    "FrozenCriteria",
     "Gap",
     "Ground",
     "Happening",
@@ -138,6 +149,8 @@ __all__ = [
     "Isolation",
     "JudgeAgreement",
     "Latency",
+    "LedgerKind",
+    "LedgerRecord",
     "LimitName",
     "LimitVerdict",
     "LostPrompt",
@@ -187,6 +200,7 @@ __all__ = [
     "TrainingEstimate",
     "TrainingMethod",
     "TrainingMethodName",
+    "TreeHead",
     "Unmeasured",
     "Unresolved",
     "Verdict",

@@ -10,6 +10,7 @@ from ladder.evidence.candidate import Candidate
 from ladder.evidence.data import DataReport
 from ladder.evidence.diagnosis import ContextCosts, Diagnosis, Fix, Misses
 from ladder.evidence.isolation import Isolation
+from ladder.evidence.ledger import CitedFreeze
 from ladder.evidence.measurement import (
     CONTROL,
     AgainstTeacher,
@@ -301,6 +302,9 @@ class Assessment(Record):
     """Whether all rungs were measured on all eval examples (--all)."""
     isolation: Isolation | None = None
     """That nothing left the machine; None: not asked for (`--isolated`), or written before."""
+    criteria: CitedFreeze | None = None
+    """What was frozen before the run; None: no ledger is kept beside the runs, or the file was
+    written before."""
     plan: str | None
     """The revalidation plan beside this file; none where nothing is recommended."""
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ladder.audit.ledger import note_lines, refuse_unready
 from ladder.climb.opening import COMPLETIONS, make_bench
 from ladder.engines.embedding import embed, open_embedder
 from ladder.errors import DataError, Problem, TaskError
@@ -82,6 +83,7 @@ def look_for_drift(
         DataError: rows are wrong, or too few.
         StateError: the record of looks cannot be read.
     """
+    refuse_unready(path.parent)
     plan = load_plan(path)
     task = task_of(path, plan, granted, task_file)
     stay_here(task)
@@ -115,6 +117,7 @@ def look_for_drift(
         score=_watched(plan, every),
     )
     append_line(path.parent / RECORD, look.model_dump_json())
+    note_lines(path.parent, "drift", (RECORD,), (KEPT,), {"alarms": len(look.alarms)})
     return Drift(look, _newest(sides, rows), len(new) - len(scores))
 
 

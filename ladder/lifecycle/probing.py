@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ladder.audit.ledger import note_lines, refuse_unready
 from ladder.climb.opening import COMPLETIONS, make_bench
 from ladder.engines import is_served
 from ladder.engines.base import Request
@@ -100,6 +101,7 @@ def probe(path: Path, watch: Watch, granted: Granted = "trusted") -> Probed:
         NoVerdictError: too many requests failed to tell; nothing is recorded.
         StateError: the record or the reference cannot be read.
     """
+    refuse_unready(path.parent)
     plan = load_plan(path)
     task = task_of(path, plan, granted)
     plan = with_secrets(plan, path, task)
@@ -126,6 +128,7 @@ def probe(path: Path, watch: Watch, granted: Granted = "trusted") -> Probed:
             text = in_json(taken.model_dump_json(indent=1))
             write_whole(folder / REFERENCE, text + "\n")
         append_line(path.parent / RECORD, in_json(found.model_dump_json()))
+        note_lines(path.parent, "probe", (RECORD,), (KEPT,), {"verdict": found.verdict})
     return Probed(found, taken, day_of(plan.created))
 
 

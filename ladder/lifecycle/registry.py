@@ -15,9 +15,12 @@ from typing import TypeVar
 
 from pydantic import TypeAdapter
 
+from ladder.audit.folders import digest_of_file
+from ladder.audit.ledger import LEDGER, add, is_kept
 from ladder.errors import Problem, StateError
 from ladder.evidence import (
     Announced,
+    LedgerKind,
     Promoted,
     RegistryEntry,
     Rehearsed,
@@ -28,6 +31,14 @@ from ladder.files import add_line, alone_in, clear_disk_errors, private_folder, 
 
 REGISTRY = "registry.jsonl"
 _ENTRY: TypeAdapter[RegistryEntry] = TypeAdapter(RegistryEntry)
+KINDS: dict[str, LedgerKind] = {
+    "promoted": "promotion",
+    "rolled back": "rollback",
+    "rehearsed": "rehearsal",
+    "announced": "deprecation",
+    "deprecation step": "deprecation",
+}
+"""Kind of entry -> what the ledger calls it."""
 E = TypeVar("E", Promoted, RolledBack, Rehearsed, Announced, Stepped)
 
 
@@ -82,8 +93,26 @@ def record(path: Path, decide: Callable[[Registry], E]) -> E:
     with clear_disk_errors(path), alone_in(private_folder(path.parent)):
         registry = read_registry(path)
         entry = decide(registry).but(chain=registry.head)
-        add_line(path, entry.model_dump_json())
+        line = entry.model_dump_json()
+        add_line(path, line)
+    _note(path, entry, line)
     return entry
+
+
+def _note(path: Path, entry: RegistryEntry, line: str) -> None:
+    """Write what was done into the ledger beside the registry, where one is kept."""
+    ledger = path.resolve().parent / LEDGER
+    if is_kept(ledger):
+        whole = path.read_bytes()
+        before = hashlib.sha256(whole[: whole.rfind(line.encode())]).hexdigest()
+        add(
+            ledger,
+            KINDS[entry.kind],
+            place=".",
+            facts={"name": entry.name},
+            digests={f"before: {path.name}": before} if entry.chain else {},
+            files={path.name: digest_of_file(path)},
+        )
 
 
 def now() -> str:

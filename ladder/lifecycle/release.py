@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ladder.audit.ledger import note_lines, refuse_unready
 from ladder.climb.opening import COMPLETIONS
 from ladder.errors import DataError, Problem, TaskError
 from ladder.evidence import Forgetting, ReleaseRecord
@@ -78,6 +79,7 @@ def check_release(
     """
     new, old = open_certified(candidate, granted), open_certified(champion, granted)
     _refuse_other_task(new, old)
+    refuse_unready(new.path.parent)
     others = tuple(open_certified(path, granted) for path in terms.also)
     releases_so_far(new.path)
     now = datetime.now(UTC)
@@ -89,6 +91,8 @@ def check_release(
         cache.close()
     record = ReleaseRecord.model_validate(redact_in(record.model_dump(mode="json")))
     append_line(new.path.parent / RECORD, record.model_dump_json())
+    facts = {"passed": "yes" if record.passed else "no"}
+    note_lines(new.path.parent, "release check", (RECORD,), (KEPT,), facts)
     return record
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ladder.artefacts.inspection import canary_finding
+from ladder.audit.ledger import note_lines, refuse_unready
 from ladder.climb.opening import COMPLETIONS, open_bench
 from ladder.engines.local import LocalEngine
 from ladder.errors import GO_ON, NoVerdictError, PassportError
@@ -32,6 +33,8 @@ from ladder.lifecycle.plan import (
     task_of,
     with_secrets,
 )
+from ladder.lifecycle.rotation import FOLDER as ROTATED
+from ladder.lifecycle.rotation import RECORD as ROTATIONS
 from ladder.lifecycle.rotation import rotate, rotated, rotations_so_far
 from ladder.progress import Watch
 from ladder.report.limits import limit_reason
@@ -109,6 +112,7 @@ def revalidate(
         DataError: the fresh rows are wrong, or none of them is fresh.
         TaskError: the plan or its task is wrong, or the plan asks a model that the task does not.
     """
+    refuse_unready(path.parent)
     plan = load_plan(path)
     task = task_of(path, plan, granted, task_file)
     plan = with_secrets(plan, path, task)
@@ -251,3 +255,7 @@ def as_record(result: Revalidation, at: datetime) -> dict[str, Any]:
 
 def _record(path: Path, result: Revalidation, at: datetime) -> None:
     append_line(path.parent / RECORD, json.dumps(as_record(result, at)))
+    rotation = [ROTATIONS] if result.rotation else []
+    folders = (CHECKS, *([ROTATED] if result.rotation else []))
+    facts = {"findings": len(result.findings), "openings": result.openings}
+    note_lines(path.parent, "revalidation", (RECORD, *rotation), folders, facts)

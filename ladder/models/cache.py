@@ -26,8 +26,8 @@ from ladder.engines.thoughts import split_thoughts
 from ladder.errors import StateError
 from ladder.files import alone_in, clear_disk_errors, digest_of, kind_of_file, private_folder
 from ladder.language.tokens import most_tokens
+from ladder.models.accounts import Accounts
 from ladder.models.claims import TABLE, Claims
-from ladder.models.ledger import Ledger
 from ladder.redaction import redact
 
 WAIT_FOR_LOCK_SECONDS = 60
@@ -125,9 +125,9 @@ class Cache:
         return kept[key]
 
     @cached_property
-    def ledger(self) -> Ledger:
+    def accounts(self) -> Accounts:
         """What tasks have paid, in the same file."""
-        return Ledger(self.path, self._claims)
+        return Accounts(self.path, self._claims)
 
     @contextmanager
     def claimed(self, keys: Sequence[str]) -> Iterator[set[str]]:
@@ -140,8 +140,8 @@ class Cache:
 
     def close(self) -> None:
         """Close the file."""
-        if "ledger" in self.__dict__:
-            self.ledger.close()
+        if "accounts" in self.__dict__:
+            self.accounts.close()
         self._claims.leave()
         self._base.close()
 

@@ -27,12 +27,12 @@ class Spending:
             task: its name.
             limit_usd: `rules.max_spend_usd`.
         """
-        self._ledger, self._key, self.limit_usd = store.ledger, f"spent, USD: {task}", limit_usd
+        self._accounts, self._key, self.limit_usd = store.accounts, f"spent, USD: {task}", limit_usd
         self._lock = threading.Lock()  # a request is sent on the endpoint's own thread
         self._here = 0.0
         self._settled = 0.0
         """Of requests that have ended, and whose answer the caller has not been given yet."""
-        self._account = self._ledger.open(self._key)
+        self._account = self._accounts.open(self._key)
         self._estimated_before = self._account.estimated
 
     @property
@@ -58,7 +58,7 @@ class Spending:
             self._settled -= known
             if usd - known > ROUNDING * usd:
                 self._here += usd - known
-                self._account = self._ledger.add(self._key, usd - known)
+                self._account = self._accounts.add(self._key, usd - known)
             if self._account.spent > self.limit_usd:
                 raise self._reached("")
 
@@ -69,7 +69,7 @@ class Spending:
             SpendLimitError: the limit does not allow it.
         """
         with self._lock:
-            allowed, self._account = self._ledger.reserve(self._key, number, usd, self.limit_usd)
+            allowed, self._account = self._accounts.reserve(self._key, number, usd, self.limit_usd)
             if not allowed:
                 raise self._reached(f"; the next request may cost {usd:.2g} USD")
 
@@ -82,7 +82,7 @@ class Spending:
         """
         with self._lock:
             before = self._account.estimated
-            self._account = self._ledger.settle(self._key, number, usd)
+            self._account = self._accounts.settle(self._key, number, usd)
             if usd is not None:
                 self._settled += usd
             self._here += self._account.estimated - before if usd is None else usd

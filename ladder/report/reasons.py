@@ -11,6 +11,7 @@ from ladder.evidence import Assessment, Attempt, Control, Recommendation
 from ladder.inference.failures import in_words
 from ladder.report.causes import change_of, diagnosis_sentence
 from ladder.report.control import control_sentence
+from ladder.report.frozen import frozen_lines
 from ladder.report.limits import limit_reason
 from ladder.wording import counted
 
@@ -60,6 +61,7 @@ def answer_reasons(a: Assessment) -> list[str]:
     return [
         *rung_lines(found, a.attempts),
         *([read] if read else []),
+        *frozen_lines(a.criteria),
         *advice_lines(found, a.attempts, a.control),
         *control,
     ]

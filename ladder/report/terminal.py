@@ -15,6 +15,7 @@ from ladder.report.brief import BRIEF
 from ladder.report.causes import miss_sentence
 from ladder.report.control import control_sentence, take_control
 from ladder.report.effort import effort_in_short
+from ladder.report.frozen import frozen_lines
 from ladder.report.isolation import isolation_line
 from ladder.report.page import PAGE
 from ladder.report.reasons import answer_reasons, openings_sentence
@@ -83,3 +84,4 @@ def _notes(a: Assessment) -> Iterator[str]:
         yield f"Note: {missed}"
     if read := openings_sentence(found):
         yield f"Note: {read}"
+    yield from frozen_lines(a.criteria)

@@ -275,6 +275,8 @@ class Task(_Section):
     data: DataFiles
     answer: AnswerForm = AnswerForm()
     score: Annotated[tuple[ScorerChoice, ...], BeforeValidator(_scorer_choices)]
+    metric_rationale: str = ""
+    """Why the first score is what a user of the answers cares for; `ladder freeze` wants it."""
     gate: GateLimits
     models: ModelNames = ModelNames()
     use: Use = Use()

@@ -22,6 +22,7 @@ from typing import Any, TextIO
 from ladder.artefacts.card import RECORD as RECORD
 from ladder.artefacts.card import read_training, write_card
 from ladder.artefacts.issue import issue
+from ladder.audit.training import note_training
 from ladder.engines.passport import PASSPORT
 from ladder.errors import DataError, MissingExtraError, TrainingError
 from ladder.evidence import Build, TrainingEstimate
@@ -114,6 +115,7 @@ def train(
                 issue(folder, base, recipe.name, recipe.files, rows, fields)
                 write_card(folder)
                 advance(1)
+        note_training(folder)
     return read_build(folder)
 
 

@@ -145,7 +145,7 @@ def test_a_try_whose_answer_never_came_is_charged_what_it_may_have_cost(tmp_path
     spending = bench.evaluator.models.spending
     assert 3 * 64 / 1e6 < spending.estimated_here <= 3 * MOST
     assert bench.evaluator.models.asked.usd == pytest.approx(5 * PAID), "what was told"
-    account = Cache(tmp_path / "kept.sqlite").ledger.open("spent, USD: asked")
+    account = Cache(tmp_path / "kept.sqlite").accounts.open("spent, USD: asked")
     assert account.spent == pytest.approx(5 * PAID + spending.estimated_here)
     assert (account.estimated, account.under_way) == (spending.estimated_here, 0)
     with pytest.raises(SpendLimitError, match="estimated"):
@@ -158,7 +158,7 @@ def test_a_server_that_refuses_or_is_not_there_costs_nothing(tmp_path):
         answers(bench, candidate, ROWS[:5])
         assert server.seen
     assert bench.evaluator.models.spending.estimated_here == 0
-    assert Cache(tmp_path / "kept.sqlite").ledger.open("spent, USD: asked").spent == 0
+    assert Cache(tmp_path / "kept.sqlite").accounts.open("spent, USD: asked").spent == 0
 
 
 RUN = """

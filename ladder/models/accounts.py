@@ -48,7 +48,7 @@ class Account:
     under_way: int
 
 
-class Ledger:
+class Accounts:
     """The accounts in one file. Used by the threads of all endpoints."""
 
     def __init__(self, path: Path, claims: Claims) -> None:
