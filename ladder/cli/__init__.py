@@ -48,6 +48,7 @@ VERBS: dict[str, Callable[..., Any] | typer.Typer] = {
     "report": showing.report,
     "compare": showing.compare,
     "view": showing.view,
+    "card": showing.card,
     "recipes": training.recipes,
     "train": training.train,
     "synth": training.synth,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -37,3 +38,32 @@ def keys(
         return
     tell(f"{known} key {key.keyid[:12]}: {shown(path)} (private: it stays here)")
     tell(f"public key, for whoever checks: {shown(public_file(path))}")
+
+
+@audit.command()
+def export(
+    run: Annotated[Path, typer.Argument(help="A run's folder, or its assessment.json.")],
+    ai_act: Annotated[
+        Path, typer.Option("--ai-act", help="Write an evidence pack for Annex IV into this folder.")
+    ],
+    with_examples: Annotated[
+        bool,
+        typer.Option("--with-examples", help="With the test logs: they hold rows and answers."),
+    ] = False,
+) -> None:
+    """Write what a notified body is handed: evidence by point, and what is left for a human."""
+    from ladder.audit.pack.certified import declared
+    from ladder.commands.evidence_pack import export_pack
+
+    pack = export_pack(run, ai_act, with_examples=with_examples)
+    shares = [one.share for one in pack.annex_iv]
+    tell(f"wrote {ai_act}: {len(pack.files):,} files, index.html lists them")
+    tell(
+        f"Annex IV, {len(shares)} points: evidence for {len(shares) - shares.count('for a human')} "
+        f"(in part), {shares.count('for a human')} for a human alone"
+    )
+    if pack.certified is None:
+        tell("certified lower bound: none, so no accuracy may be declared")
+    else:
+        tell(f"certified lower bound: {declared(pack.certified):g}; declare no more")
+    tell(f"{len(pack.questions)} questions that a reader would still ask are in it")

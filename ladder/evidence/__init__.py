@@ -61,6 +61,7 @@ from ladder.evidence.measurement import (
     Verdict,
     VerdictWord,
 )
+from ladder.evidence.pack import ActDate, EvidencePack, Kept, MappedPoint
 from ladder.evidence.plan import Baseline, RevalidationPlan
 from ladder.evidence.probe import Observed, ProbeLook, ProbeName, ProbeReference, Samples
 from ladder.evidence.registry import (
@@ -97,6 +98,7 @@ from ladder.evidence.values import (
 __all__ = [
     "CONTROL",
     "Ablation",
+    "ActDate",
     "Advice",
     "AgainstTeacher",
     "AlarmName",
@@ -127,6 +129,7 @@ __all__ = [
     "Economics",
     "Effort",
     "Estimate",
+    "EvidencePack",
     "Failures",
     "Fix",
     "Forgetting",
@@ -135,10 +138,12 @@ __all__ = [
     "Happening",
     "HappeningKind",
     "JudgeAgreement",
+    "Kept",
     "Latency",
     "LimitName",
     "LimitVerdict",
     "LostPrompt",
+    "MappedPoint",
     "Measurement",
     "Memory",
     "Misses",
