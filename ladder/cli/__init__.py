@@ -18,6 +18,7 @@ import typer
 
 from ladder.cli import (
     auditing,
+    bundling,
     deciding,
     keeping,
     probing,
@@ -65,6 +66,7 @@ VERBS: dict[str, Callable[..., Any] | typer.Typer] = {
     "models": promoting.models,
     "deprecate": promoting.deprecate,
     "audit": auditing.audit,
+    "bundle": bundling.bundle,
     "doctor": showing.doctor,
 }
 """To add a verb: a function, or a `typer.Typer` of several, and a line here."""

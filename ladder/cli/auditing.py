@@ -56,12 +56,10 @@ def export(
     from ladder.commands.evidence_pack import export_pack
 
     pack = export_pack(run, ai_act, with_examples=with_examples)
-    shares = [one.share for one in pack.annex_iv]
+    alone = sum(not one.files for one in pack.annex_iv)
     tell(f"wrote {ai_act}: {len(pack.files):,} files, index.html lists them")
-    tell(
-        f"Annex IV, {len(shares)} points: evidence for {len(shares) - shares.count('for a human')} "
-        f"(in part), {shares.count('for a human')} for a human alone"
-    )
+    points = len(pack.annex_iv)
+    tell(f"Annex IV, {points} points: evidence for a part of {points - alone}, {alone} for a human")
     if pack.certified is None:
         tell("certified lower bound: none, so no accuracy may be declared")
     else:

@@ -18,6 +18,7 @@ from ladder.evidence.assessment import (
     TrainingMethod,
     TrainingMethodName,
 )
+from ladder.evidence.bundle import Bundle, BundledFile
 from ladder.evidence.candidate import (
     Build,
     Candidate,
@@ -110,6 +111,8 @@ __all__ = [
     "Bill",
     "BreakEven",
     "Build",
+    "Bundle",
+    "BundledFile",
     "Canaries",
     "Canary",
     "Candidate",

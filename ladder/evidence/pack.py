@@ -6,7 +6,7 @@ from typing import Literal
 
 from ladder.evidence.values import Record
 
-Share = Literal["evidence here", "in part", "for a human"]
+Share = Literal["in part", "for a human"]
 """How much of a point the pack holds evidence for; never that a requirement is met."""
 
 
@@ -19,14 +19,12 @@ class MappedPoint(Record):
     files: tuple[str, ...]
     """Of the pack."""
     human: str
-    """What a person has to write or to do; empty: nothing that is known of."""
+    """What a person has to write or to do."""
 
     @property
     def share(self) -> Share:
         """How much there is."""
-        if not self.files:
-            return "for a human"
-        return "in part" if self.human else "evidence here"
+        return "in part" if self.files else "for a human"
 
 
 class Kept(Record):

@@ -5,7 +5,7 @@ From an `EvidencePack` and the record of its run. Nothing here says that a requi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 from ladder.audit.pack.certified import certified, declared, level, slices
@@ -32,6 +32,8 @@ from ladder.report.summary import answer_sentence
 from ladder.report.texts import each_text
 from ladder.wording import MOST_SAID, harmless, in_markdown, span
 
+DIGITS = 12
+"""Of a digest in the map; the whole one stands in the table of files."""
 WHAT = (
     "Evidence for a technical documentation under Regulation (EU) 2024/1689 (AI Act): what one "
     "assessment measured, by the points of Annex IV. It is no statement that any requirement is "
@@ -67,9 +69,9 @@ def pack_blocks(p: EvidencePack, a: Assessment, raw: EvidencePack) -> Iterator[B
     yield Heading(2, "What a reader would still ask")
     yield Bullets(p.questions)
     yield Heading(2, "Annex IV: technical documentation")
-    yield _map_table(p.annex_iv, raw.annex_iv)
+    yield _map_table(p.annex_iv, raw.annex_iv, raw.files)
     yield Heading(2, "Articles that the pack bears on")
-    yield _map_table(p.articles, raw.articles)
+    yield _map_table(p.articles, raw.articles, raw.files)
     if slices(a.chosen):
         yield Heading(2, "Accuracy by kind of row")
         yield _slice_table(a)
@@ -97,25 +99,29 @@ def _facts(p: EvidencePack, a: Assessment) -> Iterator[tuple[Said, ...]]:
     shares = [one.share for one in p.annex_iv]
     yield (
         "points of Annex IV",
-        f"{shares.count('evidence here')} with evidence here, {shares.count('in part')} in part, "
-        f"{shares.count('for a human')} for a human",
+        f"{len(shares)}: evidence for a part of {shares.count('in part')}, "
+        f"{shares.count('for a human')} for a human alone",
     )
     yield "assessment", (f"{p.run}, sha256 ", Code(p.assessment))
     yield "check the files", (Code("sha256sum -c SHA256SUMS"), ", in this folder")
 
 
-def _map_table(shown: Sequence[MappedPoint], raw: Sequence[MappedPoint]) -> Table:
+def _map_table(
+    shown: Sequence[MappedPoint], raw: Sequence[MappedPoint], files: Mapping[str, str]
+) -> Table:
     rows = (
-        (one.point, one.words, _links(names.files), one.human)
+        (one.point, one.words, _links(names.files, files), one.human)
         for one, names in zip(shown, raw, strict=True)
     )
     return tabled(("point", "the Act's words", "evidence for it", "for a human"), *rows)
 
 
-def _links(files: Sequence[str]) -> Said:
+def _links(names: Sequence[str], files: Mapping[str, str]) -> Said:
+    """Return the files of a point with the beginnings of their digests."""
     parts: list[Part] = []
-    for name in files:
-        parts += [", ", Link(name)] if parts else [Link(name)]
+    for name in names:
+        parts += [", "] if parts else []
+        parts += [Link(name), " ", Code(files[name][:DIGITS])]
     return tuple(parts) or "none"
 
 
