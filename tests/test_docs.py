@@ -41,10 +41,12 @@ SETTING_UP = ("pip ", "make ")
 """They fetch packages or run everything, so they are compared with what they name instead."""
 RUN_BELOW = {
     "README.md", "trust.md", "training.md", "artefacts.md", "drift.md", "probe.md", "release.md",
-    "schedules.md", "quickstart.md",
+    "schedules.md", "quickstart.md", "evidence-pack.md",
 }  # fmt: skip
 """Pages of README and docs whose bash blocks a test runs: here, or beside what they are about."""
-GROUPED = [["release", "check"], ["recipes", "copy"]]
+GROUPED = [
+    ["release", "check"], ["recipes", "copy"], ["audit", "export"], ["bundle", "verify"],
+]  # fmt: skip
 """Verbs of two words."""
 ORDER = [
     "Install", "Quickstart", "Your task", "How it decides", "Verbs", "Results", "Limits", "More",

@@ -139,9 +139,10 @@ def _fetch(lacking: Mapping[str, str], into: Path) -> str:
     wanted, said = [f"{name}=={version}" for name, version in lacking.items()], ""
     for start in range(0, len(wanted), TOGETHER):
         some = wanted[start : start + TOGETHER]
-        if not _ask_pip(some, into):
+        if not (why := _ask_pip(some, into)):
             continue
-        failed = [why for one in some if (why := _ask_pip([one], into))]
+        alone = [_ask_pip([one], into) for one in some] if len(some) > 1 else [why]
+        failed = [each for each in alone if each]
         said = failed[-1] if failed else said
         if len(failed) == len(some):  # nobody answers: the others would wait for nothing
             break

@@ -149,7 +149,7 @@ def _readme(bundle: Bundle, wheels: Mapping[tuple[str, str], Path]) -> str:
     wheel = wheels.get((INSTALLER, version))
     installer = f".venv/bin/python {WHEELS}/{wheel.name}/pip" if wheel else ".venv/bin/pip"
     bare = "--without-pip " if wheel else ""
-    options = f"--no-index --no-deps --require-hashes --find-links {WHEELS}"
+    options = f"--quiet --no-index --no-deps --require-hashes --find-links {WHEELS}"
     kept = f"mkdir -p runs && cp {CACHE} runs/ && " if CACHE in bundle.files else ""
     lacks = "; ".join(bundle.missing) or "nothing that is known of"
     return (

@@ -23,6 +23,12 @@ class _WriteByDefault(TyperGroup):
             args = [WRITE, *args]
         return super().parse_args(ctx, args)
 
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Show the options of what is done by default beside the verbs."""
+        super().format_help(ctx, formatter)
+        write = self.commands[WRITE]
+        write.format_help(click.Context(write, ctx.parent, info_name=ctx.info_name), formatter)
+
 
 bundle = typer.Typer(
     cls=_WriteByDefault,

@@ -134,9 +134,12 @@ def _copy_records(run: Run, into: Path) -> None:
 
 
 def _freeze_before(run: Run) -> Path | None:
-    """Return the last freeze of the task that was made before the run began."""
+    """Return the freeze that the run cites, or the last one of the task from before it began."""
     stamp = run.folder.resolve().name
-    made = run.folder.resolve().parent.glob("freeze-*.json")
+    made = sorted(run.folder.resolve().parent.glob("freeze-*.json"))
+    wanted = getattr(getattr(run.a, "criteria", None), "digest", "")
+    if wanted:
+        return next((path for path in made if file_digest(path) == wanted), None)
     return max((path for path in made if path.stem.removeprefix("freeze-") <= stamp), default=None)
 
 

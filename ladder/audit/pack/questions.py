@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from typing import Any
 
 from ladder.audit.pack.certified import certified, slices
 from ladder.audit.pack.mapping import FREEZE, HEADS, ISOLATION, LEDGER
@@ -62,6 +63,7 @@ def _of_trust(a: Assessment, present: Collection[str]) -> Iterator[str]:
             "Were metric and thresholds defined before the test (Art. 9(8))? No freeze is in this "
             "pack: that they stand in task.yaml does not say since when."
         )
+    yield from _of_criteria(getattr(a, "criteria", None))
     if LEDGER not in present or HEADS not in present:
         yield (
             "Was anything changed since? No signed ledger is in this pack: SHA256SUMS shows that "
@@ -71,6 +73,23 @@ def _of_trust(a: Assessment, present: Collection[str]) -> Iterator[str]:
         yield (
             "Did rows leave the machine? The run was not isolated, so nothing was measured of it."
         )
+    elif tried := getattr(getattr(a, "isolation", None), "attempts", 0):
+        yield f"What attempted {tried:,} connections during the isolated run? None could leave."
+
+
+def _of_criteria(cited: Any) -> Iterator[str]:
+    """Ask about a freeze: what was changed after it, and what was looked at before.
+
+    Args:
+        cited: what the run says of its freeze (`evidence.CitedFreeze`); None: nothing.
+    """
+    for change in getattr(cited, "changes", ()):
+        yield (
+            f"Why was {change.field} changed after it was frozen, from {change.frozen} to "
+            f"{change.now}?"
+        )
+    if looks := getattr(cited, "looks_before", 0):
+        yield f"Why was the eval set looked at {looks:,} times before the criteria were frozen?"
 
 
 def _of_data(a: Assessment) -> Iterator[str]:
