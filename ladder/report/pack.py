@@ -167,7 +167,10 @@ def _test_blocks(a: Assessment, digests: dict[str, str]) -> Iterator[Block]:
     yield tabled(("file", "sha256"), *(((Link(k),), (Code(v),)) for k, v in digests.items()))
     yield Heading(2, "Signature of a responsible person (Annex IV 2(g))")
     yield tabled(("", ""), *((name, "") for name in ("Name", "Function", "Date", "Signature")))
-    yield say("By signing I state that I have read this report and the files above.")
+    yield say(
+        "By signing I state that I have read this report and the files above.",
+        "Sign a copy, or a print: this file is listed in SHA256SUMS as it is.",
+    )
 
 
 def _limit_rows(a: Assessment) -> Iterator[tuple[str, ...]]:
@@ -216,11 +219,11 @@ def _monitoring_blocks(plan: RevalidationPlan) -> Iterator[Block]:
         )
     )
     yield Heading(2, "When")
-    yield say(f"Every {plan.every_days} days, first on {', '.join(plan.due)}; and at once when:")
+    yield say(f"Every {plan.every_days} days, next on {', '.join(plan.due)}; and at once when:")
     yield Bullets(plan.triggers)
     yield Heading(2, "What")
     limits = ((k, str(v)) for k, v in plan.gate.items() if v is not None)
-    yield tabled(("limit", "value"), *limits)
+    yield tabled(("criterion", "value"), *limits)
     yield say(("Command: ", Code(plan.command), ". A finding ends it with exit code 1."))
     yield Heading(2, "What the answer depends on")
     yield tabled(("pinned", "digest or version"), *plan.pinned.items())

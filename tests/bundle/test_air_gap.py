@@ -46,7 +46,7 @@ def run_the_runbook(tmp_path: Path, task: Path, until: str = "") -> tuple[str, s
     here.mkdir()
     shutil.copytree(task.parent, here / "my-task")
     page = ROOT / "runbooks/air-gap.md"
-    first, *others = bash_lines(page)
+    first, *others = [line.strip() for line in bash_lines(page) if line.strip()]
     assert first.split() == ["ladder", "bundle", "my-task/task.yaml", "carried"]
     done = ladder("bundle", here / "my-task/task.yaml", here / "carried")
     if (lacking := done.stdout.count("missing: no wheel of")) > FEW:

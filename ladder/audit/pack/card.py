@@ -98,9 +98,10 @@ def _declared(a: Assessment, found: Certified | None) -> Iterator[str]:
         return
     name = in_markdown(a.task.scorer)
     yield f"{name}: at least {declared(found.bound):g}, the certified lower bound"
+    often = a.recommendation.openings
     yield (
         f"measured {span(found.score)} ({level(a)} interval) on {found.score.n:,} held-out test "
-        f"examples, read for {max(a.recommendation.openings, 1)} system(s) so far"
+        f"examples" + (f"; systems measured on them so far: {often:,}" if often else "")
     )
     if found.verdict != "pass":
         yield (

@@ -116,6 +116,7 @@ def _of_limits(a: Assessment) -> Iterator[str]:
     for limit in chosen.verdict.limits if chosen.verdict else ():
         if limit.verdict == "undecided":
             yield f"Is {limit.limit} {limit.wanted:g} held? The measurement does not decide it."
+    yield "What was the base model trained on, by whom, and under which licence is it used?"
     m = chosen.measurement
     if m is not None and m.errors:
         yield f"What became of {m.errors:,} requests of {m.requests:,} that failed?"
