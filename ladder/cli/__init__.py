@@ -37,6 +37,7 @@ STOPPED = "Stopped. What was measured is kept: run the same command to go on."
 STOPS: dict[str, str] = {
     **dict.fromkeys(("assess", "train", "synth", "revalidate", "release", "deprecate"), STOPPED),
     "view": "Ended: the runs are no longer shown.",
+    "bundle": "Stopped. What is whole is kept: run the same command to go on.",
 }
 """What is said of a verb that is told to end; other verbs keep nothing that could go on."""
 

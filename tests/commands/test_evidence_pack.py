@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
+from harmful import HOSTILE, acting, live, tokens
 from runs_made import made_run
 from test_docs import assert_ran, run_pages
 
@@ -103,6 +104,28 @@ def test_a_link_in_a_run_is_not_followed(run, tmp_path):
     pack = export_pack(run, tmp_path / "out", with_examples=True)
     assert "hidden away" not in texts(tmp_path / "out")
     assert "run/costs.svg" not in pack.files
+
+
+def test_nothing_of_a_hostile_run_acts(run, tmp_path):
+    text = HOSTILE.replace("\ud800", "")
+    path = run / "assessment.json"
+    values = json.loads(path.read_text())
+    values["task"] |= {"goal": text, "scorer": text, "base": text}
+    values["attempts"][-1]["measurement"]["slices"] = {
+        text: {"mean": 0.5, "low": 0.4, "high": 0.6, "n": 9}
+    }
+    path.write_text(json.dumps(values))
+    pack = export_pack(run, tmp_path / "out")
+    for name in ("index.md", "index.html", "test-report.md", "model-card.md", "slices.csv"):
+        assert not acting((tmp_path / "out" / name).read_text()), name
+    for name in ("index.md", "test-report.md", "model-card.md"):
+        body = (tmp_path / "out" / name).read_text().rpartition("\n---\n\n")[2]
+        links = {token.attrs["href"] for token in tokens(body) if token.type == "link_open"}
+        assert links <= pack.files.keys()
+        assert {one for one in live(body) if not one.startswith("link_open")} == set()
+    page = (tmp_path / "out/index.html").read_text()
+    assert "<script>alert" not in page
+    assert "onerror=alert(2)>" not in page
 
 
 def test_the_verbs_say_what_was_written(run, tmp_path, ladder):
