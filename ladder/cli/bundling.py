@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-import click
 import typer
 from typer.core import TyperGroup
 
@@ -17,17 +16,17 @@ WRITE = "write"
 class _WriteByDefault(TyperGroup):
     """`ladder bundle TASK OUT` is `ladder bundle write TASK OUT`."""
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Name the verb where a task stands in its place."""
         if args and args[0] not in self.commands and args[0] != "--help":
             args = [WRITE, *args]
         return super().parse_args(ctx, args)
 
-    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_help(self, ctx: Any, formatter: Any) -> None:
         """Show the options of what is done by default beside the verbs."""
         super().format_help(ctx, formatter)
         write = self.commands[WRITE]
-        write.format_help(click.Context(write, ctx.parent, info_name=ctx.info_name), formatter)
+        write.format_help(type(ctx)(write, ctx.parent, info_name=ctx.info_name), formatter)
 
 
 bundle = typer.Typer(

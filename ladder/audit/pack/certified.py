@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from ladder.evidence import Assessment, Attempt, Estimate
 
-DECIMALS = 3
-"""Of a declared accuracy; it is cut off, never rounded up."""
+PARTS = 1000
+"""A declared accuracy is a whole number of them, cut off and never rounded up."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def certified(a: Assessment) -> Certified | None:
 
 def declared(bound: float) -> float:
     """Return what may be declared of a bound: cut off, so that it is never above it."""
-    return math.floor(bound * 10**DECIMALS) / 10**DECIMALS
+    return min(math.floor(bound * PARTS) / PARTS, bound)  # the product may be rounded up
 
 
 def bounds(a: Assessment) -> Mapping[str, float]:
