@@ -34,7 +34,7 @@ def without_a_route(script: str, folder: Path) -> subprocess.CompletedProcess[st
     return subprocess.run(
         ["unshare", "--user", "--map-root-user", "--net", "bash", "-c", script],
         cwd=folder, capture_output=True, text=True, timeout=3500, check=False,
-        env={**kept, "HOME": str(folder / "home"), "OMP_NUM_THREADS": "1"},
+        env={**kept, "HOME": str(folder.with_name("home")), "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
 
 
