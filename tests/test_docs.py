@@ -41,12 +41,13 @@ SETTING_UP = ("pip ", "make ")
 """They fetch packages or run everything, so they are compared with what they name instead."""
 RUN_BELOW = {
     "README.md", "trust.md", "training.md", "artefacts.md", "drift.md", "probe.md", "release.md",
-    "schedules.md", "quickstart.md", "isolation.md",
+    "schedules.md", "quickstart.md", "isolation.md", "evidence-pack.md",
 }  # fmt: skip
 """Pages of README and docs whose bash blocks a test runs: here, or beside what they are about."""
+AUDITS = ("keys", "init", "sign", "anchor", "verify", "erase", "quiet", "export")
 GROUPED = [
-    ["release", "check"], ["recipes", "copy"],
-    *(["audit", verb] for verb in ("keys", "init", "sign", "anchor", "verify", "erase", "quiet")),
+    ["release", "check"], ["recipes", "copy"], ["bundle", "verify"],
+    *(["audit", verb] for verb in AUDITS),
 ]  # fmt: skip
 """Verbs of two words."""
 ORDER = [

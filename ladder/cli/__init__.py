@@ -18,6 +18,7 @@ import typer
 
 from ladder.cli import (
     auditing,
+    bundling,
     deciding,
     keeping,
     probing,
@@ -38,6 +39,7 @@ STOPPED = "Stopped. What was measured is kept: run the same command to go on."
 STOPS: dict[str, str] = {
     **dict.fromkeys(("assess", "train", "synth", "revalidate", "release", "deprecate"), STOPPED),
     "view": "Ended: the runs are no longer shown.",
+    "bundle": "Stopped. What is whole is kept: run the same command to go on.",
 }
 """What is said of a verb that is told to end; other verbs keep nothing that could go on."""
 
@@ -51,6 +53,7 @@ VERBS: dict[str, Callable[..., Any] | typer.Typer] = {
     "report": showing.report,
     "compare": showing.compare,
     "view": showing.view,
+    "card": showing.card,
     "recipes": training.recipes,
     "train": training.train,
     "synth": training.synth,
@@ -67,6 +70,7 @@ VERBS: dict[str, Callable[..., Any] | typer.Typer] = {
     "models": promoting.models,
     "deprecate": promoting.deprecate,
     "audit": auditing.audit,
+    "bundle": bundling.bundle,
     "doctor": showing.doctor,
 }
 """To add a verb: a function, or a `typer.Typer` of several, and a line here."""

@@ -131,6 +131,33 @@ def quiet() -> None:
         typer.echo(line)
 
 
+@audit.command()
+def export(
+    run: Annotated[Path, typer.Argument(help="A run's folder, or its assessment.json.")],
+    ai_act: Annotated[
+        Path, typer.Option("--ai-act", help="Write an evidence pack for Annex IV into this folder.")
+    ],
+    with_examples: Annotated[
+        bool,
+        typer.Option("--with-examples", help="With the test logs: they hold rows and answers."),
+    ] = False,
+) -> None:
+    """Write what a notified body is handed: evidence by point, and what is left for a human."""
+    from ladder.audit.pack.certified import declared
+    from ladder.commands.evidence_pack import export_pack
+
+    pack = export_pack(run, ai_act, with_examples=with_examples)
+    alone = sum(not one.files for one in pack.annex_iv)
+    tell(f"wrote {ai_act}: {len(pack.files):,} files, index.html lists them")
+    points = len(pack.annex_iv)
+    tell(f"Annex IV, {points} points: evidence for a part of {points - alone}, {alone} for a human")
+    if pack.certified is None:
+        tell("certified lower bound: none, so no accuracy may be declared")
+    else:
+        tell(f"certified lower bound: {declared(pack.certified):g}; declare no more")
+    tell(f"{len(pack.questions)} questions that a reader would still ask are in it")
+
+
 def freeze(task: TaskFile, data: DataFolder = None, runs: RunsFolder = Path("runs")) -> None:
     """Sign what a task promises before anything is measured: gate, metric, data, rungs, seed."""
     from ladder.commands.audit import freeze_task, frozen_words

@@ -117,3 +117,30 @@ def doctor(runs: RunsFolder = Path("runs"), as_json: AsJson = False) -> None:
         return
     for line in lines(found):
         tell(line)
+
+
+def card(
+    run: Annotated[Path, typer.Argument(help="A run's folder, or its assessment.json.")],
+    check: Annotated[
+        Path | None, typer.Option("--check", help="A model card: refuse what it declares too high.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the card into this file.")] = None,
+) -> None:
+    """Write a run's model card, or check one: declared never above the certified lower bound."""
+    from ladder.commands.card import card_of, check_card
+    from ladder.files import write_whole
+
+    if check is not None:
+        if out is not None:
+            raise typer.BadParameter("--check writes nothing: leave one of the two out")
+        found = check_card(check, run)
+        for each in found:
+            tell(f"{check}: {each}")
+        tell(f"Refused: {len(found)} above what the run shows." if found else "Nothing is above.")
+        raise typer.Exit(1 if found else 0)
+    text = card_of(run)
+    if out is None:
+        typer.echo(text, nl=False)
+        return
+    write_whole(out, text)
+    tell(f"wrote {out}")

@@ -18,6 +18,7 @@ from ladder.evidence.assessment import (
     TrainingMethod,
     TrainingMethodName,
 )
+from ladder.evidence.bundle import Bundle, BundledFile
 from ladder.evidence.candidate import (
     Build,
     Candidate,
@@ -70,6 +71,7 @@ from ladder.evidence.measurement import (
     Verdict,
     VerdictWord,
 )
+from ladder.evidence.pack import ActDate, EvidencePack, Kept, MappedPoint
 from ladder.evidence.plan import Baseline, RevalidationPlan
 from ladder.evidence.probe import Observed, ProbeLook, ProbeName, ProbeReference, Samples
 from ladder.evidence.registry import (
@@ -106,6 +108,7 @@ from ladder.evidence.values import (
 __all__ = [
     "CONTROL",
     "Ablation",
+    "ActDate",
     "Advice",
     "AgainstTeacher",
     "AlarmName",
@@ -117,6 +120,8 @@ __all__ = [
     "Bill",
     "BreakEven",
     "Build",
+    "Bundle",
+    "BundledFile",
     "Canaries",
     "Canary",
     "Candidate",
@@ -137,6 +142,7 @@ __all__ = [
     "Economics",
     "Effort",
     "Estimate",
+    "EvidencePack",
     "Failures",
     "Fix",
     "Forgetting",
@@ -148,12 +154,14 @@ __all__ = [
     "HappeningKind",
     "Isolation",
     "JudgeAgreement",
+    "Kept",
     "Latency",
     "LedgerKind",
     "LedgerRecord",
     "LimitName",
     "LimitVerdict",
     "LostPrompt",
+    "MappedPoint",
     "Measurement",
     "Memory",
     "Misses",

@@ -42,7 +42,14 @@ class Missed:
     """The cause, or the sign, that they have in common; empty: all that are wrong."""
 
 
-Part = str | Strong | Code | Example | Missed
+@dataclass(frozen=True)
+class Link:
+    """A file beside the page, by its name there."""
+
+    file: str
+
+
+Part = str | Strong | Code | Example | Missed | Link
 Said = str | tuple[Part, ...]
 """A sentence, or the parts of one."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from urllib.parse import quote
 
 from ladder.evidence import Assessment
 from ladder.report.attempt import attempt_blocks
@@ -14,6 +15,7 @@ from ladder.report.blocks import (
     Figure,
     Folded,
     Heading,
+    Link,
     Missed,
     Paragraph,
     Part,
@@ -98,4 +100,6 @@ def _part(part: Part) -> str:
         return part.id
     if isinstance(part, Missed):
         return f"**{part.text}**" if part.cause else part.text
+    if isinstance(part, Link):
+        return f"[{in_markdown(part.file)}]({quote(part.file)})"
     return code(part.text) if isinstance(part, Code) else part

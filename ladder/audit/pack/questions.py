@@ -1,0 +1,128 @@
+"""What a reader with Annex IV in hand would still ask of a run: read off its record."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from ladder.audit.pack.certified import certified, slices
+from ladder.audit.pack.mapping import FREEZE, HEADS, ISOLATION, LEDGER
+from ladder.evidence import Assessment
+
+FEW = 59
+"""Rows of a slice below which even no miss at all leaves a true score of 0.95 unshown (95 %)."""
+ALWAYS = (
+    "Is the system high-risk, and under which point of Annex III or which act of Annex I? The "
+    "record knows a task, not its use.",
+    "Are the rows a fair sample of what the system will meet? They were taken as they were given.",
+    "How does it answer to misuse, to other languages and to broken input? The run measured "
+    "accuracy, latency and cost on one set of rows, not robustness.",
+    "Who is responsible, who has signed test-report.md, and when?",
+)
+
+
+def questions(a: Assessment, present: Collection[str]) -> tuple[str, ...]:
+    """Return the questions, those of this run first.
+
+    Args:
+        a: the run.
+        present: names of the files that the pack holds.
+    """
+    return (*_of_answer(a), *_of_trust(a, present), *_of_data(a), *_of_limits(a), *ALWAYS)
+
+
+def _of_answer(a: Assessment) -> Iterator[str]:
+    found = certified(a)
+    if found is None:
+        yield "Which system is it? This run certifies none, so there is no accuracy to declare."
+        return
+    if found.verdict != "pass":
+        yield (
+            f"Is the gate held? {found.score.n:,} held-out test examples neither prove nor refute "
+            "it: label more."
+        )
+    if a.recommendation.openings > 1:
+        yield (
+            f"How often was the test set looked at? {a.recommendation.openings:,} systems were "
+            "measured on it by now, and the best of several looks better than it is."
+        )
+    groups = slices(a.chosen)
+    if not groups:
+        yield (
+            "How accurate is it for which group (Annex IV 3)? The rows carry no kind: add a column "
+            "`stratum` and assess again."
+        )
+    few = [name for name, one in groups.items() if one.n < FEW]
+    if few:
+        yield f"What holds for {', '.join(few)}? Each has fewer than {FEW} eval examples."
+
+
+def _of_trust(a: Assessment, present: Collection[str]) -> Iterator[str]:
+    if FREEZE not in present:
+        yield (
+            "Were metric and thresholds defined before the test (Art. 9(8))? No freeze is in this "
+            "pack: that they stand in task.yaml does not say since when."
+        )
+    yield from _of_criteria(getattr(a, "criteria", None))
+    if LEDGER not in present or HEADS not in present:
+        yield (
+            "Was anything changed since? No signed ledger is in this pack: SHA256SUMS shows that "
+            "its files are those that were packed, not who packed them."
+        )
+    if ISOLATION not in present:
+        yield (
+            "Did rows leave the machine? The run was not isolated, so nothing was measured of it."
+        )
+    elif tried := getattr(getattr(a, "isolation", None), "attempts", 0):
+        yield f"What attempted {tried:,} connections during the isolated run? None could leave."
+
+
+def _of_criteria(cited: Any) -> Iterator[str]:
+    """Ask about a freeze: what was changed after it, and what was looked at before.
+
+    Args:
+        cited: what the run says of its freeze (`evidence.CitedFreeze`); None: nothing.
+    """
+    for change in getattr(cited, "changes", ()):
+        yield (
+            f"Why was {change.field} changed after it was frozen, from {change.frozen} to "
+            f"{change.now}?"
+        )
+    if looks := getattr(cited, "looks_before", 0):
+        yield f"Why was the eval set looked at {looks:,} times before the criteria were frozen?"
+
+
+def _of_data(a: Assessment) -> Iterator[str]:
+    d = a.data
+    yield "Where do the rows come from, who labelled them, and under which licence are they?"
+    if d.contaminated:
+        yield (
+            f"How did {len(d.contaminated):,} held-out examples come to repeat training examples? "
+            "They are not counted."
+        )
+    if d.contradicting:
+        yield f"Who is right where {d.contradicting:,} rows contradict an earlier one?"
+    if d.synthetic:
+        yield (
+            f"{d.synthetic:,} training examples are a model's: which, under which terms, and who "
+            "has read them?"
+        )
+
+
+def _of_limits(a: Assessment) -> Iterator[str]:
+    chosen = a.chosen
+    if chosen is None:
+        return
+    for limit in chosen.verdict.limits if chosen.verdict else ():
+        if limit.verdict == "undecided":
+            yield f"Is {limit.limit} {limit.wanted:g} held? The measurement does not decide it."
+    yield "What was the base model trained on, by whom, and under which licence is it used?"
+    m = chosen.measurement
+    if m is not None and m.errors:
+        yield f"What became of {m.errors:,} requests of {m.requests:,} that failed?"
+    if m is not None and m.human_labels is not None:
+        yield "Does the judge's opinion stand for a person's? It is calibrated on people's labels."
+    yield (
+        "Is the machine in production the one that was measured? Latency and cost are of the "
+        "machine that run/assessment.json names."
+    )

@@ -1,0 +1,35 @@
+"""`ladder card`: the model card of a run, and whether a card declares more than the run shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ladder.audit.pack.card import run_card
+from ladder.audit.pack.declaring import Overstated, overstated
+from ladder.files import read_text
+from ladder.report.reading import read_assessment, whole_record
+
+MOST_BYTES = 4_000_000
+
+
+def card_of(run: Path) -> str:
+    """Return the model card of a run.
+
+    Raises:
+        DataError: the run is damaged, or not there.
+    """
+    a, folder = read_assessment(run)
+    with whole_record(folder):
+        return run_card(a)
+
+
+def check_card(card: Path, run: Path) -> list[Overstated]:
+    """Return what a card declares above the certified lower bound of a run.
+
+    Raises:
+        DataError: the run is damaged, or the card cannot be read.
+    """
+    a, folder = read_assessment(run)
+    text = read_text(card, "a model card", most=MOST_BYTES)
+    with whole_record(folder):
+        return overstated(text, a, str(card))

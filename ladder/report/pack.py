@@ -1,0 +1,229 @@
+"""index.html and index.md of an evidence pack, and the two pages that a person works with.
+
+From an `EvidencePack` and the record of its run. Nothing here says that a requirement is met.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+
+from ladder.audit.pack.certified import certified, declared, level, slices
+from ladder.evidence import Assessment, Estimate, EvidencePack, MappedPoint, RevalidationPlan
+from ladder.report.blocks import (
+    Block,
+    Bullets,
+    Code,
+    Heading,
+    Link,
+    Part,
+    Quote,
+    Said,
+    Strong,
+    Table,
+    say,
+    tabled,
+)
+from ladder.report.limits import limit_reason
+from ladder.report.markdown import markdown
+from ladder.report.page import NO_SAMPLES, made_from
+from ladder.report.sections import gate_words
+from ladder.report.summary import answer_sentence
+from ladder.report.texts import each_text
+from ladder.wording import MOST_SAID, harmless, in_markdown, span
+
+DIGITS = 12
+"""Of a digest in the map; the whole one stands in the table of files."""
+WHAT = (
+    "Evidence for a technical documentation under Regulation (EU) 2024/1689 (AI Act): what one "
+    "assessment measured, by the points of Annex IV. It is no statement that any requirement is "
+    "met, and no legal advice. What a person has to write stands beside each point."
+)
+
+
+def pack_markdown(pack: EvidencePack, a: Assessment) -> str:
+    """Return index.md."""
+    return markdown(pack_blocks(each_text(pack, in_markdown), each_text(a, in_markdown), pack))
+
+
+def pack_page(pack: EvidencePack, a: Assessment) -> str:
+    """Return index.html, which needs no network; its template escapes every text."""
+    shown = partial(harmless, most=MOST_SAID)
+    p = each_text(pack, shown)
+    blocks = tuple(pack_blocks(p, each_text(a, shown), pack))
+    return made_from("pack.html", pack=p, blocks=blocks, samples=NO_SAMPLES)
+
+
+def pack_blocks(p: EvidencePack, a: Assessment, raw: EvidencePack) -> Iterator[Block]:
+    """Yield the index.
+
+    Args:
+        p: the pack, its texts escaped.
+        a: the assessment, likewise.
+        raw: the pack as it is: names of files are links.
+    """
+    yield Heading(1, f"Evidence pack: {p.task}")
+    yield Quote(a.task.goal)
+    yield say(WHAT)
+    yield tabled(("what", "value"), *_facts(p, a))
+    yield Heading(2, "What a reader would still ask")
+    yield Bullets(p.questions)
+    yield Heading(2, "Annex IV: technical documentation")
+    yield _map_table(p.annex_iv, raw.annex_iv, raw.files)
+    yield Heading(2, "Articles that the pack bears on")
+    yield _map_table(p.articles, raw.articles, raw.files)
+    if slices(a.chosen):
+        yield Heading(2, "Accuracy by kind of row")
+        yield _slice_table(a)
+    yield Heading(2, "How long to keep it")
+    keep = ((k.what, k.at_least, k.until, k.source) for k in p.keep)
+    yield tabled(("what", "at least", "not before, counted from the measurement", "source"), *keep)
+    yield Heading(2, "Dates of the Act, as amended")
+    yield tabled(("day", "what", "source"), *((d.day, d.what, d.source) for d in p.dates))
+    yield say(p.to_verify)
+    yield from _file_blocks(p, raw)
+
+
+def _facts(p: EvidencePack, a: Assessment) -> Iterator[tuple[Said, ...]]:
+    found = certified(a)
+    yield "answer", answer_sentence(a)
+    if found is None or p.certified is None:
+        yield "certified lower bound", "none: no accuracy may be declared"
+    else:
+        yield (
+            "certified lower bound",
+            f"{a.task.scorer} {declared(p.certified):g}: declare no more. Measured "
+            f"{span(found.score)}, {level(a)} interval, {found.score.n:,} held-out test examples",
+        )
+    yield "gate", gate_words(a)
+    shares = [one.share for one in p.annex_iv]
+    yield (
+        "points of Annex IV",
+        f"{len(shares)}: evidence for a part of {shares.count('in part')}, "
+        f"{shares.count('for a human')} for a human alone",
+    )
+    yield "assessment", (f"{p.run}, sha256 ", Code(p.assessment))
+    yield "check the files", (Code("sha256sum -c SHA256SUMS"), ", in this folder")
+
+
+def _map_table(
+    shown: Sequence[MappedPoint], raw: Sequence[MappedPoint], files: Mapping[str, str]
+) -> Table:
+    rows = (
+        (one.point, one.words, _links(names.files, files), one.human)
+        for one, names in zip(shown, raw, strict=True)
+    )
+    return tabled(("point", "the Act's words", "evidence for it", "for a human"), *rows)
+
+
+def _links(names: Sequence[str], files: Mapping[str, str]) -> Said:
+    """Return the files of a point with the beginnings of their digests."""
+    parts: list[Part] = []
+    for name in names:
+        parts += [", "] if parts else []
+        parts += [Link(name), " ", Code(files[name][:DIGITS])]
+    return tuple(parts) or "none"
+
+
+def _slice_table(a: Assessment) -> Table:
+    rows = ((name, span(one), f"{one.n:,}") for name, one in slices(a.chosen).items())
+    return tabled(("kind of row", f"{a.task.scorer} ({level(a)})", "eval examples"), *rows)
+
+
+def _file_blocks(p: EvidencePack, raw: EvidencePack) -> Iterator[Block]:
+    yield Heading(2, "Files")
+    yield tabled(("file", "sha256"), *(((Link(k),), (Code(v),)) for k, v in raw.files.items()))
+    if p.left_out:
+        yield say(
+            "Left out, since they hold rows and answers: the test logs of the run. With "
+            "`--with-examples` they are in the pack. Their digests, to compare with the run:"
+        )
+        yield tabled(
+            ("file of the run", "sha256"), *((k, (Code(v),)) for k, v in p.left_out.items())
+        )
+
+
+def test_report(assessment: Assessment, digests: dict[str, str]) -> str:
+    """Return test-report.md: what was tested, how, with what result, for a person to sign.
+
+    Args:
+        assessment: as it was read.
+        digests: what the signature stands under: name -> sha256.
+    """
+    return markdown(_test_blocks(each_text(assessment, in_markdown), digests))
+
+
+def _test_blocks(a: Assessment, digests: dict[str, str]) -> Iterator[Block]:
+    yield Heading(1, f"Test report: {a.task.name}")
+    yield Quote(a.task.goal)
+    yield say(f"Tested {a.created} by ladder {a.ladder_version}, seed {a.task.seed}.")
+    yield say((Strong("Result: "), answer_sentence(a)))
+    yield Heading(2, "Criteria")
+    yield say(f"Metric {a.task.scorer}; {gate_words(a)}.")
+    yield Heading(2, "Results")
+    yield tabled(("system", "limit", "wanted", "measured", "verdict", "why"), *_limit_rows(a))
+    yield tabled(("set", "score", "examples"), *_score_rows(a))
+    yield Heading(2, "What is signed")
+    yield tabled(("file", "sha256"), *(((Link(k),), (Code(v),)) for k, v in digests.items()))
+    yield Heading(2, "Signature of a responsible person (Annex IV 2(g))")
+    yield tabled(("", ""), *((name, "") for name in ("Name", "Function", "Date", "Signature")))
+    yield say(
+        "By signing I state that I have read this report and the files above.",
+        "Sign a copy, or a print: this file is listed in SHA256SUMS as it is.",
+    )
+
+
+def _limit_rows(a: Assessment) -> Iterator[tuple[str, ...]]:
+    for attempt in a.attempts:
+        for one in attempt.verdict.limits if attempt.verdict else ():
+            got = "nothing" if one.got is None else f"{one.got:.4g}"
+            why = limit_reason(one)
+            yield attempt.rung, one.limit, f"{one.wanted:g}", got, one.verdict, why
+    if a.control and a.control.verdict:
+        for one in a.control.verdict.limits:
+            got = "nothing" if one.got is None else f"{one.got:.4g}"
+            yield "control", one.limit, f"{one.wanted:g}", got, one.verdict, limit_reason(one)
+
+
+def _score_rows(a: Assessment) -> Iterator[tuple[str, ...]]:
+    def row(name: str, one: Estimate) -> tuple[str, ...]:
+        return name, f"{span(one)}, {level(a)} interval", f"{one.n:,}"
+
+    for attempt in a.attempts:
+        if m := attempt.measurement:
+            yield row(f"{attempt.rung}, eval set", m.score)
+            for name, one in m.slices.items():
+                yield row(f"{attempt.rung}, eval set, {name}", one)
+    if a.recommendation.confirmed:
+        verdict = a.recommendation.confirmed_verdict
+        yield row(f"answer, held-out test set ({verdict})", a.recommendation.confirmed)
+
+
+def monitoring_plan(plan: RevalidationPlan) -> str:
+    """Return monitoring-plan.md: the revalidation plan in words."""
+    return markdown(_monitoring_blocks(each_text(plan, in_markdown)))
+
+
+def _monitoring_blocks(plan: RevalidationPlan) -> Iterator[Block]:
+    yield Heading(1, "Monitoring plan: its core for accuracy")
+    yield say(
+        "What is measured again after the system is in use (Art. 72(3), Annex IV 9). Incidents, "
+        "complaints, and the duties of deployers are for a human to add."
+    )
+    yield say(
+        f"Certified {plan.created}: {span(plan.baseline.gate_rows)} on the eval set"
+        + (
+            f", {span(plan.baseline.sealed_rows)} on the held-out test set."
+            if plan.baseline.sealed_rows
+            else "."
+        )
+    )
+    yield Heading(2, "When")
+    yield say(f"Every {plan.every_days} days, next on {', '.join(plan.due)}; and at once when:")
+    yield Bullets(plan.triggers)
+    yield Heading(2, "What")
+    limits = ((k, str(v)) for k, v in plan.gate.items() if v is not None)
+    yield tabled(("criterion", "value"), *limits)
+    yield say(("Command: ", Code(plan.command), ". A finding ends it with exit code 1."))
+    yield Heading(2, "What the answer depends on")
+    yield tabled(("pinned", "digest or version"), *plan.pinned.items())

@@ -1,0 +1,146 @@
+"""Bill of materials, data card, map and questions: valid, from the record, and claiming no more."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import date
+
+import pytest
+from artefacts.test_card import passport
+from assessments import assessment, full_assessment
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+from harmful import HOSTILE, acting
+
+from ladder.audit.pack.act import ANNEX_IV, ARTICLES, months_after, years_after
+from ladder.audit.pack.card import run_card
+from ladder.audit.pack.data_card import CONFORMS, CONTEXT, data_card
+from ladder.audit.pack.mapping import (
+    FREEZE,
+    HEADS,
+    ISOLATION,
+    LEDGER,
+    OF_ANNEX_IV,
+    OF_ARTICLES,
+    map_points,
+    retention,
+)
+from ladder.audit.pack.ml_bom import ml_bom
+from ladder.audit.pack.questions import questions
+from ladder.audit.pack.slice_table import slice_table
+from ladder.evidence import Assessment, Estimate
+from ladder.report.texts import each_text
+
+
+def hostile() -> Assessment:
+    """Return a run whose every text acts where it is shown as it is."""
+    text = HOSTILE.replace("\ud800", "")
+    a = full_assessment()
+    task = a.task.but(name=text, goal=text, base=text, scorer=text, digest=text)
+    data = a.data.but(digests={text: text})
+    return a.but(task=task, data=data, hardware={text: text}, versions={text: text})
+
+
+@pytest.mark.parametrize(
+    "a", [assessment(), full_assessment(), hostile()], ids=["a", "full", "bad"]
+)
+@pytest.mark.parametrize("trained", [None, "adapter", "head"])
+def test_the_bill_of_materials_is_valid_cyclonedx(a, trained):
+    made = ml_bom(a, passport(trained, "x") if trained else None, {"python": "PSF-2.0"})
+    validator = JsonStrictValidator(SchemaVersion.V1_6)
+    assert validator.validate_str(json.dumps(made)) is None
+    assert made == ml_bom(a, passport(trained, "x") if trained else None, {"python": "PSF-2.0"})
+
+
+def test_the_bill_of_materials_holds_what_the_record_holds():
+    a = full_assessment()
+    made = ml_bom(a, passport("adapter", "x"), {})
+    [whole, *_, part] = made["metadata"]["component"]["modelCard"]["quantitativeAnalysis"][
+        "performanceMetrics"
+    ]
+    assert whole["value"] == "0.8400"
+    assert whole["confidenceInterval"] == {"lowerBound": "0.7900", "upperBound": "0.8900"}
+    assert part["slice"] == "kind"
+    [trained] = [one for one in made["components"] if one["bom-ref"] == "trained"]
+    assert trained["pedigree"]["ancestors"][0]["name"] == a.task.base
+
+
+def test_the_data_card_has_the_form_of_croissant_and_no_row():
+    a = assessment()
+    digest = "ab" * 32
+    a = a.but(data=a.data.but(digests={"train": digest, "test": digest}))
+    made = data_card(a, {"train": "rows.jsonl"})
+    assert made["conformsTo"] == CONFORMS
+    assert made["@context"] == CONTEXT
+    assert [one["@id"] for one in made["distribution"]] == ["train", "test"]
+    first = made["distribution"][0]
+    assert (first["contentUrl"], first["sha256"]) == ("rows.jsonl", digest)
+    assert first["encodingFormat"] == "application/jsonlines"
+    assert "900 training examples" in made["description"]
+    assert set(made) - set(CONTEXT) == {
+        "@context", "@type", "version", "dateModified", "distribution",
+        "rai:dataPreprocessingProtocol", "rai:dataLimitations",
+    } - {"version"}  # fmt: skip
+
+
+def test_every_point_of_the_annex_is_mapped_once_and_in_order():
+    assert [one.number for one in ANNEX_IV] == [
+        *(f"1({c})" for c in "abcdefgh"), *(f"2({c})" for c in "abcdefgh"), *"3456789",
+    ]  # fmt: skip
+    assert OF_ANNEX_IV.keys() == {one.number for one in ANNEX_IV}
+    assert OF_ARTICLES.keys() == {one.number for one in ARTICLES}
+    for mapped in map_points(()):
+        assert all(one.human and not one.files and one.share == "for a human" for one in mapped)
+
+
+def test_only_files_that_are_there_are_named_and_none_says_that_a_point_is_met():
+    annex, articles = map_points({"model-card.md", "run/examples/prompt/samples.jsonl"})
+    by_point = {one.point: one for one in (*annex, *articles)}
+    assert by_point["2(g)"].files == ("run/examples/prompt/samples.jsonl",)
+    assert by_point["Art. 15(3)"].files == ("model-card.md",)
+    assert by_point["8"].share == "for a human"
+    said = " ".join(one.human for one in by_point.values())
+    assert not re.search(r"compliant|fulfil|satisf", said, re.IGNORECASE)
+
+
+def test_questions_are_those_that_the_record_leaves_open():
+    everything = {FREEZE, LEDGER, HEADS, ISOLATION}
+    bare, kept = (" ".join(questions(assessment(), there)) for there in ((), everything))
+    for words in ("No freeze", "No signed ledger", "not isolated"):
+        assert words in bare
+        assert words not in kept
+    assert "1 held-out examples" in kept
+    assert "carry no kind" in kept
+    few = " ".join(questions(full_assessment(), everything))
+    assert "What holds for kind?" in few
+    a = assessment()
+    often = a.but(recommendation=a.recommendation.but(openings=3, confirmed_verdict="undecided"))
+    said = " ".join(questions(often, everything))
+    assert "3 systems were measured on it" in said
+    assert "neither prove nor refute" in said
+
+
+def test_the_slice_table_has_intervals_and_no_formula():
+    a = full_assessment()
+    m = a.attempts[2].measurement
+    slices = {"=1+1": Estimate(mean=0.5, low=0.4, high=0.6, n=9)}
+    lora = a.attempts[2].but(measurement=m.but(slices=slices))
+    lines = slice_table(a.but(attempts=(*a.attempts[:2], lora))).splitlines()
+    assert "lora,'=1+1,9,0.5000,0.4000,0.6000,90 %,eval" in lines
+    assert lines[-1].startswith("lora,all,150,0.8400,0.7900,0.8900,90 %,held-out test")
+
+
+def test_nothing_in_a_card_acts():
+    assert not acting(run_card(hostile()))
+    assert not acting(slice_table(hostile()))
+
+
+def test_days_of_retention():
+    assert [one.until for one in retention(date(2026, 8, 31))] == ["2036-08-31", "2027-02-28"]
+    assert years_after(date(2028, 2, 29), 10) == date(2038, 2, 28)
+    assert months_after(date(2026, 12, 31), 6) == date(2027, 6, 30)
+
+
+def test_texts_are_shown_through_one_door():
+    assert each_text(map_points(())[0], str.upper)[0].human.isupper()

@@ -1,0 +1,150 @@
+"""An evidence pack on the disk: whole, checkable with sha256sum, without rows, without a claim."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+from harmful import HOSTILE, acting, live, tokens
+from runs_made import made_run
+from test_docs import assert_ran, run_pages
+
+from ladder.commands.evidence_pack import export_pack
+from ladder.errors import StateError
+from ladder.files import file_digest
+
+STAMP = "2026-10-01T080000.000000Z"
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A run with a sample of its test logs."""
+    made = made_run(tmp_path / "runs", STAMP)
+    (made / "prompt").mkdir()
+    (made / "prompt/samples.jsonl").write_text('{"id": "1", "input": "a private row"}\n')
+    return made
+
+
+def texts(folder: Path) -> str:
+    return "\n".join(path.read_text() for path in folder.rglob("*") if path.is_file())
+
+
+def test_a_pack_lists_its_files_with_their_digests(run, tmp_path):
+    pack = export_pack(run, tmp_path / "out")
+    done = subprocess.run(
+        ["sha256sum", "-c", "--quiet", "SHA256SUMS"], cwd=tmp_path / "out", check=False
+    )
+    assert done.returncode == 0
+    kept = json.loads((tmp_path / "out/pack.json").read_text())
+    assert kept["files"] == pack.files
+    for name, digest in pack.files.items():
+        assert file_digest(tmp_path / "out" / name) == digest
+    named = {name for one in (*pack.annex_iv, *pack.articles) for name in one.files}
+    assert named <= pack.files.keys()
+    page = (tmp_path / "out/index.html").read_text()
+    for name in pack.files:
+        assert f'href="{name}"' in page
+    listed = {
+        line.split("  ")[1] for line in (tmp_path / "out/SHA256SUMS").read_text().splitlines()
+    }
+    there = {p.relative_to(tmp_path / "out").as_posix() for p in (tmp_path / "out").rglob("*.*")}
+    assert listed == there
+
+
+def test_no_row_is_in_it_unless_it_is_asked_for(run, tmp_path):
+    pack = export_pack(run, tmp_path / "out")
+    assert pack.left_out == {"prompt/samples.jsonl": file_digest(run / "prompt/samples.jsonl")}
+    assert "a private row" not in texts(tmp_path / "out")
+    pack = export_pack(run, tmp_path / "whole", with_examples=True)
+    assert not pack.left_out
+    assert "run/examples/prompt/samples.jsonl" in pack.files
+
+
+def test_nothing_says_that_a_requirement_is_met(run, tmp_path):
+    export_pack(run, tmp_path / "out")
+    said = texts(tmp_path / "out").lower()
+    assert "compliant" not in said
+    for path in (ROOT / "ladder").rglob("*.py"):
+        if "audit" in path.parts or path.name in ("pack.py", "evidence_pack.py"):
+            assert "compliant" not in path.read_text().lower(), path
+
+
+def test_ledger_freeze_and_task_are_taken_along(run, tmp_path):
+    (tmp_path / "runs/ledger.jsonl").write_text("{}\n")
+    (tmp_path / "runs/ledger.heads.jsonl").write_text("{}\n")
+    folder = run.parent
+    for stamp in ("2026-09-01T080000.000000Z", "2026-09-30T080000.000000Z"):
+        (folder / f"freeze-{stamp}.json").write_text(stamp)
+    (folder / "freeze-2026-10-02T080000.000000Z.json").write_text("too late")
+    pack = export_pack(run, tmp_path / "out")
+    assert (tmp_path / "out/ledger/freeze.json").read_text().startswith("2026-09-30")
+    points = {one.point: one.files for one in (*pack.annex_iv, *pack.articles)}
+    assert "ledger/freeze.json" in points["Art. 9(8)"]
+    assert points["6"] == ("ledger/ledger.jsonl",)
+
+
+def test_a_folder_that_is_there_is_refused_and_left_alone(run, tmp_path, ladder):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/mine.txt").write_text("mine")
+    with pytest.raises(StateError, match="something that is there"):
+        export_pack(run, tmp_path / "out")
+    ladder("audit", "export", run, "--ai-act", tmp_path / "out").refused("something that is there")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine.txt"]
+    assert not list(tmp_path.glob(".out.*"))
+
+
+def test_a_link_in_a_run_is_not_followed(run, tmp_path):
+    secret = tmp_path / "secret.txt"
+    secret.write_text("hidden away")
+    (run / "costs.svg").symlink_to(secret)
+    (run / "prompt/link.jsonl").symlink_to(secret)
+    pack = export_pack(run, tmp_path / "out", with_examples=True)
+    assert "hidden away" not in texts(tmp_path / "out")
+    assert "run/costs.svg" not in pack.files
+
+
+def test_nothing_of_a_hostile_run_acts(run, tmp_path):
+    text = HOSTILE.replace("\ud800", "")
+    path = run / "assessment.json"
+    values = json.loads(path.read_text())
+    values["task"] |= {"goal": text, "scorer": text, "base": text}
+    values["attempts"][-1]["measurement"]["slices"] = {
+        text: {"mean": 0.5, "low": 0.4, "high": 0.6, "n": 9}
+    }
+    path.write_text(json.dumps(values))
+    pack = export_pack(run, tmp_path / "out")
+    for name in ("index.md", "index.html", "test-report.md", "model-card.md", "slices.csv"):
+        assert not acting((tmp_path / "out" / name).read_text()), name
+    for name in ("index.md", "test-report.md", "model-card.md"):
+        body = (tmp_path / "out" / name).read_text().rpartition("\n---\n\n")[2]
+        links = {token.attrs["href"] for token in tokens(body) if token.type == "link_open"}
+        assert links <= pack.files.keys()
+        assert {one for one in live(body) if not one.startswith("link_open")} == set()
+    page = (tmp_path / "out/index.html").read_text()
+    assert "<script>alert" not in page
+    assert "onerror=alert(2)>" not in page
+
+
+def test_the_verbs_say_what_was_written(run, tmp_path, ladder):
+    said = ladder("audit", "export", run, "--ai-act", tmp_path / "out")
+    assert said.code == 0
+    assert "certified lower bound: 0.789; declare no more" in said.out
+    card = tmp_path / "card.md"
+    assert ladder("card", run, "--out", card).code == 0
+    assert ladder("card", run).out == card.read_text()
+    assert ladder("card", run, "--check", card).code == 0
+    card.write_text(card.read_text() + "\nIts accuracy is 99 %.\n")
+    refused = ladder("card", run, "--check", card)
+    assert refused.code == 1
+    assert f"line {len(card.read_text().splitlines())}: exact_match 99 %" in refused.out
+    assert "0.79" in refused.out
+
+
+def test_the_commands_of_the_page_run(tmp_path, run):
+    (tmp_path / "made").mkdir()
+    run.parent.parent.rename(tmp_path / "made/runs")
+    assert_ran(run_pages([ROOT / "docs/evidence-pack.md"], tmp_path / "made"))
+    assert (tmp_path / "made/evidence/index.html").is_file()
