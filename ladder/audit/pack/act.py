@@ -1,7 +1,7 @@
 """Regulation (EU) 2024/1689: the points that a run bears on, in the words of the Act, and dates.
 
-The words are those of the Official Journal, as public mirrors give them; nobody has compared them
-with EUR-Lex for this file, and the pack says so.
+The words are meant to be those of the Official Journal; nobody has compared them with EUR-Lex for
+this file, some were compared with public mirrors, and the pack says which.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ ACT = "Regulation (EU) 2024/1689"
 AMENDED = "Regulation (EU) 2026/1744 (Digital Omnibus on AI)"
 READ_ON = "2026-11-28"
 TO_VERIFY = (
-    f"Words and dates were read on public mirrors on {READ_ON}. Verify them on EUR-Lex, in the "
-    "consolidated text: https://eur-lex.europa.eu/eli/reg/2024/1689/oj"
+    f"Words and dates were compared with public mirrors on {READ_ON}, those of Art. 13(3)(b)(ii), "
+    "19(1) and 26(6) with none. Verify all of them on EUR-Lex, in the consolidated text: https://eur-lex.europa.eu/eli/reg/2024/1689/oj"
 )
 DATES = (
     Date(date(2024, 8, 1), "the Act enters into force", f"{ACT}, Art. 113"),
