@@ -34,7 +34,8 @@ AMENDED = "Regulation (EU) 2026/1744 (Digital Omnibus on AI)"
 READ_ON = "2026-11-28"
 TO_VERIFY = (
     f"Words and dates were compared with public mirrors on {READ_ON}, those of Art. 13(3)(b)(ii), "
-    "19(1) and 26(6) with none. Verify all of them on EUR-Lex, in the consolidated text: https://eur-lex.europa.eu/eli/reg/2024/1689/oj"
+    "19(1) and 26(6) with none. Verify all of them on EUR-Lex, in the consolidated text: "
+    "https://eur-lex.europa.eu/eli/reg/2024/1689/oj"
 )
 DATES = (
     Date(date(2024, 8, 1), "the Act enters into force", f"{ACT}, Art. 113"),
