@@ -107,6 +107,11 @@ def enter() -> Inside:
     Raises:
         IsolationError: the kernel, or this machine, does not allow it.
     """
+    if sys.platform != "linux":
+        raise IsolationError(
+            "--isolated needs Linux: it rests on its network namespaces. Run it in a Linux "
+            "container without a network (--network none)"
+        )
     if os.environ.get(TOOL):
         return _begin(os.environ[TOOL])
     tried = []
