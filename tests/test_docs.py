@@ -44,7 +44,7 @@ RUN_BELOW = {
     "schedules.md", "quickstart.md", "isolation.md", "evidence-pack.md",
 }  # fmt: skip
 """Pages of README and docs whose bash blocks a test runs: here, or beside what they are about."""
-AUDITS = ("keys", "init", "sign", "anchor", "verify", "erase", "quiet", "export")
+AUDITS = ("keys", "init", "sign", "anchor", "verify", "erase", "quiet", "export", "weights")
 GROUPED = [
     ["release", "check"], ["recipes", "copy"], ["bundle", "verify"],
     *(["audit", verb] for verb in AUDITS),

@@ -51,14 +51,14 @@ def make_keys(role: Role) -> Path:
         signer = CryptoSigner.generate_ed25519()
         with clear_disk_errors(path):
             private_folder(path.parent)
-            _write_new(path, signer.private_bytes)
+            write_new(path, signer.private_bytes)
     if not public_file(path).exists():
         with clear_disk_errors(path):
             public_file(path).write_bytes(public_pem(signer.public_key))
     return path
 
 
-def _write_new(path: Path, content: bytes) -> None:
+def write_new(path: Path, content: bytes) -> None:
     """Write a file that nobody else may read, and never over another one."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE)
     with os.fdopen(handle, "wb") as file:
@@ -77,7 +77,7 @@ def load_signer(path: Path) -> CryptoSigner:
     from securesystemslib.signer import CryptoSigner
 
     wanted = "an Ed25519 private key (PKCS8, PEM)"
-    content = _private_content(path, wanted)
+    content = read_private(path, wanted)
     try:
         signer = CryptoSigner(load_pem_private_key(content, None))
     except (ValueError, TypeError) as error:
@@ -127,7 +127,7 @@ def _refuse_other_kinds(path: Path, key: SSlibKey, wanted: str) -> None:
         raise SettingsError([Problem(shown(path), f"a key of {key.keytype}", wanted)])
 
 
-def _private_content(path: Path, wanted: str) -> bytes:
+def read_private(path: Path, wanted: str) -> bytes:
     """Return the bytes of a private key's file; refuse one that others may read."""
     try:
         with open_file(path) as file:

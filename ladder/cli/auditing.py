@@ -109,6 +109,19 @@ def sign(
 
 
 @audit.command()
+def weights(
+    folder: Annotated[Path, typer.Argument(help="Of a model or an adapter.")],
+) -> None:
+    """Sign the weights of a model or an adapter (OpenSSF); checked whenever they are loaded."""
+    from ladder.audit.keys import public_file
+    from ladder.audit.weights import sign_weights, weights_key
+    from ladder.trust.settings import shown
+
+    tell(f"signed: {sign_weights(folder)}")
+    tell(f"public key, for whoever loads them: {shown(public_file(weights_key()))}")
+
+
+@audit.command()
 def erase(
     file: Annotated[Path, typer.Argument(help="A file of a run that holds personal data.")],
     runs: RunsFolder = Path("runs"),

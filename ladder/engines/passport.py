@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ladder.audit.weights import refuse_badly_signed
 from ladder.errors import EngineError, PassportError, Problem
 from ladder.evidence import Passport
 from ladder.files import digest_of, folder_digests, read_record, read_text
@@ -95,18 +96,22 @@ def differences(wanted: Mapping[str, str], found: Mapping[str, str]) -> list[str
 
 
 def refuse_changed(folder: Path, adapter: Path | None) -> None:
-    """Refuse an artefact that is not what its passport says, before any weights are loaded.
+    """Refuse an artefact that is not what passport and signature say, before weights are loaded.
 
-    A folder without a passport passes: it was not made here, or before there were passports.
+    A folder without a passport passes: it was not made here, or before there were passports. So
+    does one without a signature.
 
     Args:
         folder: of the model.
         adapter: of the adapter to put on it, if there is one.
 
     Raises:
+        MissingExtraError: there is a signature, and no library to check it with.
         PassportError: with the parts that differ, and how to fix it.
     """
     for artefact in (folder, adapter):
+        if artefact:
+            refuse_badly_signed(artefact)
         passport = read_passport(artefact) if artefact else None
         if artefact and passport:
             _refuse_own(artefact, passport)
