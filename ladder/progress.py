@@ -38,6 +38,8 @@ class Forecast:
     tokens: Mapping[str, float] = field(default_factory=dict)
     """Rung that trains nothing -> tokens, by which seconds are corrected once some are read."""
     confirmation: float = 0.0
+    diagnosis: float = 0.0
+    """Of one rung that fails, on the average."""
 
 
 @dataclass(frozen=True)

@@ -338,6 +338,7 @@ def foresee(bench: Bench, until: str | None) -> Forecast | None:
         rungs={name: asked.seconds for name, asked in rungs.items()},
         tokens={n: asked.tokens for n, asked in rungs.items() if trains().get(n) == "nothing"},
         confirmation=known[SEALED].seconds if SEALED in known else 0.0,
+        diagnosis=known[DIAGNOSIS].seconds / len(rungs) if DIAGNOSIS in known else 0.0,
     )
 
 

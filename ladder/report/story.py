@@ -111,5 +111,6 @@ class Story:
         ]  # fmt: skip
         last = slower * self.forecast.confirmation
         passed = "passed" in self.ended.values()
-        rest = 0.0 if passed else slower * sum(above)
+        failing = (len(above) + bool(here)) * self.forecast.diagnosis
+        rest = 0.0 if passed else slower * (sum(above) + failing)
         return here + rest + last, here + last

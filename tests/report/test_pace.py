@@ -198,6 +198,21 @@ def test_the_whole_climb_is_told_by_its_forecast_and_the_speed_so_far(clock):
     assert story.left(None) == pytest.approx((20, 20))
 
 
+def test_at_most_every_rung_fails_and_is_diagnosed(clock):
+    story = Story(clock)
+    story.hear(RUN)
+    foreseen = {"prompt": 40.0, "rag": 60.0, "lora": 300.0}
+    story.hear(Forecast(foreseen, {"prompt": 40_000, "rag": 60_000}, 10.0, 100.0))
+    story.hear(RungStarted("prompt", 1, 3))
+    clock.now += 20
+    story.hear(spent(20_000))  # as foreseen
+    most, passed = story.left(None)
+    assert most == pytest.approx(20 + 360 + 3 * 100 + 10)
+    assert passed == pytest.approx(20 + 10)
+    story.hear(RungEnded("prompt", "failed", "", 0.1, 0.0, 0.2, 25, 40.0))
+    assert story.left(None)[0] == pytest.approx(360 + 2 * 100 + 10)
+
+
 def test_a_rung_goes_on_at_least_as_long_as_its_step(clock):
     story = Story(clock)
     story.hear(RUN)
