@@ -25,6 +25,8 @@ class Check(NamedTuple):
     error: float | None
     """What it spent of the plan's error budget; None: in files written before."""
     measured: bool
+    fresh: int
+    """Eval examples that were read for the first time."""
 
 
 def checks_so_far(path: Path) -> list[Check]:
@@ -47,11 +49,12 @@ def _checks(path: Path) -> Iterator[Check]:
             said = json.loads(line)
             day, error = day_of(said["at"]), said.get("error")
             spent = None if error is None else float(error)
+            fresh = int(said.get("fresh") or 0)
         except (ValueError, KeyError, TypeError, RecursionError) as wrong:
             fix = "Fix the line or take it out; or move the file away: the check is due then."
             why = f"{where}: not the record of checks ({str(wrong)[:100]}). {fix}"
             raise StateError(why) from None
-        yield Check(str(said["at"]), day, where, spent, bool(said.get("score")))
+        yield Check(str(said["at"]), day, where, spent, bool(said.get("score")), fresh)
 
 
 def _no_record(problems: Sequence[Problem]) -> StateError:

@@ -147,9 +147,9 @@ def _with_rotated(bench: Bench, path: Path) -> Bench:
 
 
 def _unread(path: Path, before: Sequence[Check]) -> int:
-    """Return how many eval examples came in since the last check."""
-    last = max((check.at for check in before if check.measured), default="")
-    return sum(each.fresh for each in rotations_so_far(path) if each.at > last)
+    """Return how many eval examples came in that no check has read yet."""
+    came_in = sum(each.fresh for each in rotations_so_far(path))
+    return came_in - sum(check.fresh for check in before if check.measured)
 
 
 @contextmanager

@@ -63,7 +63,7 @@ def test_a_model_that_is_not_installed_names_its_command(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("free_mb", "said"),
-    [(500.0, "no training fits"), (3_000.0, ""), (200_000.0, "")],
+    [(500.0, "no training fits"), (6_000.0, ""), (200_000.0, "")],
 )
 def test_memory_says_what_fits(free_mb, said):
     found = doctor._memory(free_mb)
