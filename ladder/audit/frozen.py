@@ -111,13 +111,15 @@ def freeze(task: Task, data: Mapping[str, str], runs: Path) -> tuple[Path, Ledge
     return file, record
 
 
-def cited(task: Task, data: Mapping[str, str], eval_set: str, runs: Path) -> CitedFreeze | None:
+def cited(
+    task: Task, data: Mapping[str, str], sets: tuple[str, str], runs: Path
+) -> CitedFreeze | None:
     """Return the newest freeze of a task, and what is another one now; None without a ledger.
 
     Args:
         task: as it is to be assessed.
         data: file of the task -> digest of its rows.
-        eval_set: digest of the eval examples.
+        sets: digests of the eval examples and of the held-out test examples.
         runs: the folder of all runs.
 
     Raises:
@@ -139,13 +141,15 @@ def cited(task: Task, data: Mapping[str, str], eval_set: str, runs: Path) -> Cit
         fix = "Put it back from a copy, or freeze the task anew."
         raise StateError(f"{file}: not the freeze that record {newest.number} names. {fix}")
     found = FrozenCriteria.model_validate(payload_of(file.read_bytes(), FREEZE, keys))
-    looked = sum(_looked(each, eval_set) for each in records[: newest.number])
+    before, (eval_set, test_set) = records[: newest.number], sets
+    opened = [each for each in before if each.kind == "test set opened"]
     return CitedFreeze(
         frozen=True,
         at=found.at,
         digest=wanted,
         record=newest.number,
-        looks_before=looked,
+        looks_before=sum(_looked(each, eval_set) for each in before),
+        openings_before=sum(each.digests.get("test set") == test_set for each in opened),
         changes=tuple(changes(found.fields, criteria(task, data))),
     )
 

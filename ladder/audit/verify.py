@@ -61,6 +61,8 @@ def verify(
     keys: Sequence[SSlibKey],
     kept: Path | None = None,
     persons: Sequence[SSlibKey] = (),
+    *,
+    alone: bool = False,
 ) -> Verified:
     """Check the ledger of a folder of runs, and the files that its records name.
 
@@ -69,26 +71,32 @@ def verify(
         keys: public ones of the machine: no other key may sign a head.
         kept: a head that was kept elsewhere (`ladder audit anchor`).
         persons: public keys of those whose signatures under runs are to be checked.
+        alone: check records and heads; the files lie elsewhere, as in an evidence pack.
 
     Raises:
         StateError: no ledger is kept there.
     """
     path = runs.resolve() / LEDGER
+    if not path.parent.is_dir():
+        raise StateError(f"{runs}: got no such folder, wanted that of all runs, with its ledger")
     if not is_kept(path):
-        raise StateError(f"{path}: there is no ledger. Begin one: ladder audit init")
+        raise StateError(
+            f"{path}: there is no ledger here, so nothing can be checked. If one was kept, it was "
+            "taken away: ask for it. A new one begins with: ladder audit init"
+        )
     try:
         ledger = parsed(path, keys)
         _hold_every_head(ledger, keys)
     except BrokenLedgerError as error:
         cut = tuple(_against(path, keys, kept)) if kept else ()
         return Verified((str(error), *cut))
-    latest = left_by(ledger.records)
+    latest = {} if alone else left_by(ledger.records)
     faults = [
         *(_head_kept(ledger, keys, kept) if kept else ()),
         *_files(path.parent, latest),
         *_appended(ledger.records),
         *_signatures(path.parent, latest, keys, persons),
-        *_strangers(path.parent, ledger.records, latest),
+        *(() if alone else _strangers(path.parent, ledger.records, latest)),
     ]
     return Verified(
         tuple(faults),
@@ -130,7 +138,7 @@ def _head_kept(ledger: Ledger, keys: Sequence[SSlibKey], kept: Path) -> Iterator
     if head.size > len(leaves):
         yield (
             f"{ledger.path}: the head kept at {head.at} says {head.size} records and there are "
-            f"{len(leaves)}: the tail was cut, and what is left was signed anew"
+            f"{len(leaves)}: the tail was cut"
         )
         return
     now = head_of(ledger.heads[-1], keys)
@@ -149,7 +157,10 @@ def _against(path: Path, keys: Sequence[SSlibKey], kept: Path) -> Iterator[str]:
         head = head_of(kept.read_bytes().rstrip(b"\n"), keys)
     except (OSError, ValueError):
         return
-    yield f"{path}: the head kept at {head.at} says {head.size} records: restore these first"
+    yield (
+        f"{path}: the head kept at {head.at} covers {head.size} records: put both files back from "
+        "a copy of that time or later"
+    )
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ MESSAGE_TOKENS = 4
 """What a chat template adds to a message."""
 DRAWN_LABEL_TOKENS = 3
 DRY = "dry-run"
-SEALED, JUDGE, DIAGNOSIS = "sealed", "judge", "diagnosis"
+SEALED, JUDGE, DIAGNOSIS = "test set", "judge", "diagnosis"
 
 
 class DryEngine:

@@ -66,8 +66,8 @@ def cited_by(bench: Bench) -> CitedFreeze | None:
         SettingsError: there is a ledger and no machine key.
         StateError: the ledger, or the freeze, is not what was written.
     """
-    rows = digest_of_rows(bench.data.gate)
-    return cited(bench.task, dict(bench.data.digests), rows, bench.folder.parent.parent)
+    sets = digest_of_rows(bench.data.gate), digest_of_rows(bench.data.sealed)
+    return cited(bench.task, dict(bench.data.digests), sets, bench.folder.parent.parent)
 
 
 def note_assessment(bench: Bench, found: Assessment) -> None:

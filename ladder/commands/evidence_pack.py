@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ladder.audit.keys import private_file, public_file
+from ladder.audit.ledger import is_kept
 from ladder.audit.pack import mapping as names
 from ladder.audit.pack.act import DATES, TO_VERIFY
 from ladder.audit.pack.card import run_card
@@ -46,7 +48,17 @@ COPIED = (FILE, PLAN, "costs.svg", *RECORDS)
 """Files of a run that hold no row and no answer."""
 MADE_ANEW = (PAGE, BRIEF, "brief.md", "report.md", SIBLING)
 """The run's own hold examples, or are written again from its record."""
-SIGNED = (names.RECORD, names.REPORT, names.CARD, names.DATA, names.SLICES, names.FREEZE)
+SIGNED = (
+    names.RECORD,
+    names.REPORT,
+    names.CARD,
+    names.DATA,
+    names.SLICES,
+    names.FREEZE,
+    names.LEDGER,
+    names.HEADS,
+    names.BOM,
+)
 """What the signature under the test report stands under, as far as it is there."""
 
 
@@ -124,6 +136,8 @@ def _copy_records(run: Run, into: Path) -> None:
         names.LEDGER: run.runs / Path(names.LEDGER).name,
         names.HEADS: run.runs / Path(names.HEADS).name,
     }
+    if is_kept(found[names.LEDGER]):
+        found[names.KEY] = public_file(private_file("machine"))
     if (freeze := _freeze_before(run)) is not None:
         found[names.FREEZE] = freeze
     if (task := _task_file(run)) is not None:

@@ -90,4 +90,6 @@ class CitedFreeze(Record):
     """Its number in the ledger."""
     looks_before: int = 0
     """Looks at these eval examples that stand in the ledger before the freeze."""
+    openings_before: int = 0
+    """Readings of this held-out test set that stand there before it."""
     changes: tuple[FrozenChange, ...] = ()

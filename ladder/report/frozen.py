@@ -19,11 +19,14 @@ def frozen_lines(found: CitedFreeze | None) -> Iterator[str]:
         return
     yield (
         f"Criteria: they existed no later than {found.at}, signed in record {found.record} of the "
-        f"ledger ({found.digest[:16]})."
+        f"ledger (sha256 of the freeze {found.digest[:16]})."
     )
     if found.looks_before:
         times = "once" if found.looks_before == 1 else f"{found.looks_before} times"
         yield f"The eval set had been looked at {times} before that."
+    if found.openings_before:
+        times = "once" if found.openings_before == 1 else f"{found.openings_before} times"
+        yield f"The held-out test set had been read {times} before that."
     yield from map(change_line, found.changes)
 
 

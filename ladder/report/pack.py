@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 from ladder.audit.pack.certified import certified, declared, level, slices
+from ladder.audit.pack.mapping import KEY, LEDGER
 from ladder.evidence import Assessment, Estimate, EvidencePack, MappedPoint, RevalidationPlan
 from ladder.report.blocks import (
     Block,
@@ -24,6 +25,7 @@ from ladder.report.blocks import (
     say,
     tabled,
 )
+from ladder.report.frozen import frozen_lines
 from ladder.report.limits import limit_reason
 from ladder.report.markdown import markdown
 from ladder.report.page import NO_SAMPLES, made_from
@@ -104,6 +106,13 @@ def _facts(p: EvidencePack, a: Assessment) -> Iterator[tuple[Said, ...]]:
     )
     yield "assessment", (f"{p.run}, sha256 ", Code(p.assessment))
     yield "check the files", (Code("sha256sum -c SHA256SUMS"), ", in this folder")
+    if LEDGER in p.files and KEY in p.files:
+        command = f"ladder audit verify ledger --ledger-only --public-key {KEY}"
+        said = (
+            "; whoever made this pack put the key in it: compare it with the one that the team "
+            "gave you before"
+        )
+        yield "check the ledger", (Code(command), said)
 
 
 def _map_table(
@@ -157,9 +166,9 @@ def _test_blocks(a: Assessment, digests: dict[str, str]) -> Iterator[Block]:
     yield Heading(1, f"Test report: {a.task.name}")
     yield Quote(a.task.goal)
     yield say(f"Tested {a.created} by ladder {a.ladder_version}, seed {a.task.seed}.")
-    yield say((Strong("Result: "), answer_sentence(a)))
+    yield say((Strong("Result:"), " ", answer_sentence(a)))
     yield Heading(2, "Criteria")
-    yield say(f"Metric {a.task.scorer}; {gate_words(a)}.")
+    yield say(f"Metric {a.task.scorer}; {gate_words(a)}.", *frozen_lines(a.criteria))
     yield Heading(2, "Results")
     yield tabled(("system", "limit", "wanted", "measured", "verdict", "why"), *_limit_rows(a))
     yield tabled(("set", "score", "examples"), *_score_rows(a))

@@ -55,7 +55,7 @@ def answer_reasons(a: Assessment) -> list[str]:
     """Say what speaks for the answer: the rungs, what to do where none passes, the control."""
     found = a.recommendation
     control = []
-    if a.control:
+    if a.control and not found.control:
         control = [control_sentence(a.control, float(a.task.gate["min_score"] or 0))]
     read = openings_sentence(found)
     return [

@@ -38,7 +38,7 @@ def measured_blocks(a: Assessment, raw: Assessment) -> Iterator[Block]:
     yield say(assumed(a))
     if a.judge:
         yield say(judge_sentence(a.judge))
-    if a.control:
+    if a.control and not a.recommendation.control:
         yield say(control_sentence(a.control, float(a.task.gate["min_score"] or 0)))
 
 

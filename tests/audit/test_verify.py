@@ -231,6 +231,25 @@ def test_another_public_key_does_not_check_it(runs, tmp_path, monkeypatch):
     assert "signed with machine key" in said
 
 
+def test_a_ledger_that_was_handed_over_alone_can_be_checked(runs, tmp_path):
+    """As an evidence pack holds it: records and heads, without the files of the runs."""
+    alone = tmp_path / "ledger"
+    alone.mkdir()
+    for name in (LEDGER, HEADS):
+        (alone / name).write_bytes((runs / name).read_bytes())
+    keys = public_keys(())
+    assert verify(alone, keys).faults
+    assert verify(alone, keys, alone=True).faults == ()
+    content = (alone / LEDGER).read_bytes()
+    (alone / LEDGER).write_bytes(content[:-9] + b"x" + content[-8:])
+    assert verify(alone, keys, alone=True).faults
+
+
+def test_a_folder_that_is_not_there_is_told_apart_from_one_without_a_ledger(tmp_path):
+    with pytest.raises(StateError, match="got no such folder"):
+        verify(tmp_path / "nowhere", ())
+
+
 def test_where_no_ledger_is_kept_it_is_said(tmp_path):
     make_keys("machine")
     with pytest.raises(StateError, match="ladder audit init"):

@@ -86,6 +86,17 @@ def test_ledger_freeze_and_task_are_taken_along(run, tmp_path):
     assert points["6"] == ("ledger/ledger.jsonl",)
 
 
+def test_the_ledger_of_a_pack_can_be_checked_with_what_lies_in_it(run, tmp_path, ladder):
+    ladder("audit", "keys")
+    ladder("audit", "init", "--runs", run.parent.parent)
+    export_pack(run, tmp_path / "pack")
+    index = (tmp_path / "pack" / "index.md").read_text()
+    command = "audit verify ledger --ledger-only --public-key ledger/machine.pub.pem"
+    assert f"`ladder {command}`" in index
+    words = [str(tmp_path / "pack" / w) if w.startswith("ledger") else w for w in command.split()]
+    assert ladder(*words).code == 0
+
+
 def test_a_folder_that_is_there_is_refused_and_left_alone(run, tmp_path, ladder):
     (tmp_path / "out").mkdir()
     (tmp_path / "out/mine.txt").write_text("mine")
@@ -136,6 +147,11 @@ def test_the_verbs_say_what_was_written(run, tmp_path, ladder):
     assert ladder("card", run, "--out", card).code == 0
     assert ladder("card", run).out == card.read_text()
     assert ladder("card", run, "--check", card).code == 0
+    other = tmp_path / "rows.csv"
+    other.write_text("text,label\nhello,a\n")
+    wrong_file = ladder("card", run, "--check", other)
+    assert wrong_file.code == 2
+    assert "no score that it declares" in wrong_file.errors
     card.write_text(card.read_text() + "\nIts accuracy is 99 %.\n")
     refused = ladder("card", run, "--check", card)
     assert refused.code == 1

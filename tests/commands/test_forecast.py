@@ -41,7 +41,7 @@ def absent(tmp_path, monkeypatch) -> Path:
 
 def test_every_rung_has_its_figures_and_nothing_is_made(absent):
     _, found = dry_run(task_in(absent), absent / "runs", Quiet())
-    assert list(found) == ["prompt", "rag", "lora", "distill", "diagnosis", "sealed"]
+    assert list(found) == ["prompt", "rag", "lora", "distill", "diagnosis", "test set"]
     for spent in found.values():
         assert isinstance(spent, Asked)
         assert spent.calls >= 100
@@ -56,18 +56,19 @@ def test_the_same_dry_run_gives_the_same_figures(absent):
     task = task_in(absent)
     first, again = (dry_run(task, absent / "runs", Quiet(), until="rag")[1] for _ in range(2))
     assert first == again
-    assert list(first) == ["prompt", "rag", "diagnosis", "sealed"]
+    assert list(first) == ["prompt", "rag", "diagnosis", "test set"]
 
 
 def test_the_total_is_the_sum_of_its_lines(absent):
     text = forecast(task_in(absent, rungs=["prompt"]), absent / "runs", Quiet(), until=None)
-    named = ("prompt", "diagnosis", "sealed", "all")
+    named = ("prompt", "diagnosis", "test-set", "all")
     calls = {
         words[0]: int(words[1].replace(",", ""))
         for line in text.splitlines()[2:]
-        if (words := line.replace("in all", "all").split())[0] in named
+        if (words := line.replace("in all", "all").replace("test set", "test-set").split())[0]
+        in named
     }
-    parts = calls["prompt"], calls["diagnosis"], calls["sealed"]
+    parts = calls["prompt"], calls["diagnosis"], calls["test-set"]
     assert calls["all"] == sum(parts)
     assert min(parts) > 0
 
@@ -142,7 +143,7 @@ def test_a_judge_is_asked_about_graded_answers_and_the_control(absent):
     data = {"train": "train.jsonl", "test": "test.jsonl", "graded": "graded.jsonl"}
     task = task_in(absent, data=data, score={"judge": {"rubric": "right"}}, rungs=["prompt"])
     _, found = dry_run(task, absent / "runs", Quiet())
-    assert list(found) == ["judge", "prompt", "sealed"]
+    assert list(found) == ["judge", "prompt", "test set"]
     assert isinstance(found["judge"], Asked)
     assert found["judge"].calls > 100
 

@@ -48,7 +48,7 @@ def run_card(a: Assessment) -> str:
 def _metadata(a: Assessment, found: Certified | None) -> dict[str, Any]:
     rung = a.recommendation.rung
     values: dict[str, Any] = {"tags": ["escalation-ladder", *([rung] if rung else [])]}
-    if hub := _hub_id(a.task.base):
+    if (hub := _hub_id(a.task.base)) and rung:
         values["base_model"] = hub
     if found is not None:
         values["model-index"] = [{"name": a.task.name, "results": [_result(a, found)]}]
@@ -86,7 +86,10 @@ def _result(a: Assessment, found: Certified) -> dict[str, Any]:
 
 
 def _system(a: Assessment, found: Certified | None) -> Iterator[str]:
-    yield f"base model {code(a.task.base)}"
+    if a.recommendation.control and not a.recommendation.rung:
+        yield "no language model is part of it"
+    else:
+        yield f"base model {code(a.task.base)}"
     yield in_markdown(found.system) if found else "no system is recommended"
     yield f"task {code(a.task.name)}, sha256 {code(a.task.digest)}"
     yield f"assessed on {in_markdown(a.created)} by ladder {in_markdown(a.ladder_version)}"

@@ -40,8 +40,8 @@ ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
-class Overstated:
-    """A number that is declared and not shown."""
+class Declared:
+    """A number that a card declares."""
 
     line: int
     """Of the card, from 1."""
@@ -50,6 +50,13 @@ class Overstated:
     metric: str
     bound: float | None
     """The least value that the run shows; None: it shows none of this metric."""
+    value: float
+    """Of `declared`, in 0..1."""
+
+    @property
+    def is_overstated(self) -> bool:
+        """Whether the run does not show it."""
+        return self.bound is None or self.value > self.bound + ROUNDING
 
     def __str__(self) -> str:
         if self.bound is None:
@@ -59,8 +66,13 @@ class Overstated:
         return f"line {self.line}: {self.metric} {self.declared}: {said}"
 
 
-def overstated(text: str, a: Assessment, where: str) -> list[Overstated]:
-    """Return what a card declares above what a run shows, in the order of its lines.
+def overstated(text: str, a: Assessment, where: str) -> list[Declared]:
+    """Return what a card declares above what a run shows, as `declarations` does all of it."""
+    return [one for one in declarations(text, a, where) if one.is_overstated]
+
+
+def declarations(text: str, a: Assessment, where: str) -> list[Declared]:
+    """Return what a card declares, with what a run shows of it, in the order of its lines.
 
     Args:
         text: of the card.
@@ -81,7 +93,7 @@ def overstated(text: str, a: Assessment, where: str) -> list[Overstated]:
 
 def _of_index(
     head: str, known: Mapping[str, float], a: Assessment, where: str
-) -> Iterator[Overstated]:
+) -> Iterator[Declared]:
     try:
         root, values = read_yaml(head)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -95,8 +107,7 @@ def _of_index(
         line = lines.get((*at, "value"), 1) + 1  # the metadata begins on the second line
         bound = known.get(a.task.scorer if _is_gated(name, a) else name)
         for number, said in _numbers_in(metric.get("value")):
-            if bound is None or number > bound + ROUNDING:
-                yield Overstated(line, said, name, bound)
+            yield Declared(line, said, name, bound, number)
 
 
 def _metrics(index: Any, where: str) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
@@ -138,7 +149,7 @@ def _is_gated(name: str, a: Assessment) -> bool:
 
 def _of_text(
     lines: Sequence[str], start: int, known: Mapping[str, float], a: Assessment
-) -> Iterator[Overstated]:
+) -> Iterator[Declared]:
     """Yield what the text declares; the lowest bound of the metrics that a line names counts."""
     quoted = {span(one) for one in _estimates(a)}
     names = {name.replace("_", " ").lower(): name for name in (a.task.scorer, *known)}
@@ -153,8 +164,7 @@ def _of_text(
         metric = mentioned[0] if mentioned else a.task.scorer
         bound = min((known[m] for m in mentioned if m in known), default=known.get(a.task.scorer))
         for share, said in _declared(line, quoted):
-            if bound is None or share > bound + ROUNDING:
-                yield Overstated(number, said, metric, bound)
+            yield Declared(number, said, metric, bound, share)
 
 
 def _declared(line: str, quoted: set[str]) -> Iterator[tuple[float, str]]:

@@ -109,6 +109,8 @@ def _metric(name: str, one: Estimate) -> dict[str, Any]:
 
 def _models(a: Assessment, passport: Passport | None) -> Iterator[dict[str, Any]]:
     chosen = a.chosen
+    if chosen is None and a.recommendation.control:  # no language model is part of it
+        return
     prints = chosen.measurement.fingerprint if chosen and chosen.measurement else {}
     parts = passport.base_parts if passport else {}
     base = {

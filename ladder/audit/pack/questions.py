@@ -89,7 +89,11 @@ def _of_criteria(cited: Any) -> Iterator[str]:
             f"{change.now}?"
         )
     if looks := getattr(cited, "looks_before", 0):
-        yield f"Why was the eval set looked at {looks:,} times before the criteria were frozen?"
+        times = "once" if looks == 1 else f"{looks:,} times"
+        yield f"Why was the eval set looked at {times} before the criteria were frozen?"
+    if opened := getattr(cited, "openings_before", 0):
+        times = "once" if opened == 1 else f"{opened:,} times"
+        yield f"Why was the held-out test set read {times} before the criteria were frozen?"
 
 
 def _of_data(a: Assessment) -> Iterator[str]:
