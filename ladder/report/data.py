@@ -30,7 +30,7 @@ def _split_lines(d: DataReport) -> Iterator[Said]:
         f"{d.sealed} test (they confirmed), {d.reserve} in reserve; "
         f"{documents(d)}, {d.unlabeled} unlabelled. "
         f"{d.duplicates} near-duplicates were set aside"
-        + (f": {_first(', ', d.set_aside)}." if d.set_aside else ".")
+        + (f": {_first(', ', d.set_aside, d.duplicates)}." if d.set_aside else ".")
     )
     if d.detectable is None:
         yield "These eval examples cannot prove this gate even without a mistake: add rows."
@@ -80,8 +80,9 @@ def documents(d: DataReport) -> str:
 
 def _first(mark: str, texts: Sequence[str], count: int | None = None) -> str:
     """Return the first texts, and how many more there are; `count` where not all are listed."""
-    rest = (len(texts) if count is None else count) - MOST_NAMED
-    return mark.join(texts[:MOST_NAMED]) + (f" and {rest} more" if rest > 0 else "")
+    named = texts[:MOST_NAMED]
+    rest = (len(texts) if count is None else count) - len(named)
+    return mark.join(named) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _overlap_blocks(found: WordOverlap | None) -> Iterator[Block]:

@@ -22,9 +22,9 @@ from ladder.task import lines_of, read_yaml
 from ladder.wording import span
 
 HEAD = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*\r?$\n?", re.DOTALL | re.MULTILINE)
-WORDS = (
-    "accuracy", "score", "exact match", "correct", "precision", "recall", "f1", "hit rate",
-)  # fmt: skip
+OTHERS = ("precision", "recall", "f1", "hit rate")
+"""Metrics that are not meant by the name of another one."""
+WORDS = ("accuracy", "score", "exact match", "correct", *OTHERS)
 """What a score is called in a text."""
 MEASURED = re.compile(
     r"\d+(?:[.,]\d+)?\s*(?:%|percent)?\s*(?:confidence|credible|interval|CI\b)"
@@ -161,8 +161,10 @@ def _of_text(
         mentioned = [name for word, name in names.items() if word in context]
         if not mentioned and not any(word in context for word in WORDS):
             continue
-        metric = mentioned[0] if mentioned else a.task.scorer
-        bound = min((known[m] for m in mentioned if m in known), default=known.get(a.task.scorer))
+        other = next((word for word in OTHERS if word in context), "")
+        metric = mentioned[0] if mentioned else other or a.task.scorer
+        unnamed = None if other else known.get(a.task.scorer)
+        bound = min((known[m] for m in mentioned if m in known), default=unnamed)
         for share, said in _declared(line, quoted):
             yield Declared(number, said, metric, bound, share)
 
