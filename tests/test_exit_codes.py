@@ -385,7 +385,9 @@ def test_a_working_folder_that_is_gone(task, tmp_path):
 
 def test_a_bug_whose_log_cannot_be_written_is_printed(ladder, monkeypatch, task):
     monkeypatch.setenv("LADDER_CACHE", "/dev/null/cache")
-    monkeypatch.setattr("ladder.commands.check.check_task", lambda *_: 1 / 0)  # a bug is forced
+    monkeypatch.setattr(
+        "ladder.commands.check.check_task", lambda *_, **__: 1 / 0
+    )  # a bug is forced
     said = ladder("check", task)
     assert said.code == 3
     assert "ZeroDivisionError" in said.errors
@@ -395,7 +397,7 @@ def test_a_bug_whose_log_cannot_be_written_is_printed(ladder, monkeypatch, task)
 def test_no_memory_and_too_many_files_are_the_machine_s(ladder, monkeypatch, task):
     for error, words in ((MemoryError(), "memory"), (OSError(24, "Too many open files"), "ulimit")):
 
-        def fail(*_: object, error: BaseException = error) -> None:
+        def fail(*_: object, error: BaseException = error, **__: object) -> None:
             raise error
 
         monkeypatch.setattr(
