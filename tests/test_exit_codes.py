@@ -385,6 +385,7 @@ def test_a_working_folder_that_is_gone(task, tmp_path):
 
 def test_a_bug_whose_log_cannot_be_written_is_printed(ladder, monkeypatch, task):
     monkeypatch.setenv("LADDER_CACHE", "/dev/null/cache")
+    # a bug is forced
     monkeypatch.setattr(
         "ladder.commands.check.check_task", lambda *_, **__: 1 / 0
     )  # a bug is forced
