@@ -292,6 +292,8 @@ def dry_run(
             advance(deal + 1)
     bench.evaluator.models.cache.close()
     found = {name: _mean([play[name] for play in played]) for name in played[0]}
+    if found[DIAGNOSIS] == Asked():
+        del found[DIAGNOSIS]  # nothing is asked anew to tell causes apart
     return [headline(task, report), *gate_warnings(task, bench.data)], found
 
 
@@ -361,8 +363,7 @@ def _play(play: Bench, until: str | None) -> dict[str, Asked | str]:
             diagnoses = together(diagnoses, _diagnosed(play))
         if until == rung.NAME:
             break
-    if diagnoses.calls:
-        found[DIAGNOSIS] = diagnoses
+    found[DIAGNOSIS] = diagnoses
     last = play.history.attempts[-1].candidate if play.history.attempts else None
     if last is not None:
         before = models.asked
