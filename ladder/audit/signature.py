@@ -14,10 +14,10 @@ from ladder.audit.ledger import add, begin
 from ladder.audit.signing import STATEMENT, signed
 from ladder.audit.statements import signature
 from ladder.errors import Problem, TaskError
-from ladder.evidence import LedgerRecord
+from ladder.evidence import ASSESSMENT, LedgerRecord
 from ladder.files import clear_disk_errors
 
-SIGNED_FILES = ("assessment.json", "report.md", "revalidation.yaml")
+SIGNED_FILES = (ASSESSMENT, "report.md", "revalidation.yaml")
 """What a person reads and signs; each by its digest, those that are there."""
 
 

@@ -11,30 +11,26 @@ from ladder.audit.folders import digest_of_file, digests_in
 from ladder.audit.keys import load_signer, private_file
 from ladder.audit.ledger import is_kept, ledger_of, note
 from ladder.audit.statements import provenance, write_statement
-from ladder.errors import DataError
 from ladder.evidence import Passport
-from ladder.files import read_record
 
-PASSPORT = "passport.json"
 CHANGES = ("README.md",)
 """The card: each assessment writes what it measured onto it."""
 
 
-def note_training(folder: Path) -> None:
+def note_training(folder: Path, passport: Passport) -> None:
     """Write a training into the ledger beside the runs, once, where one is kept.
 
     Args:
-        folder: the artefact's, with its passport.
+        folder: the artefact's.
+        passport: of it.
 
     Raises:
-        DataError: the passport cannot be read.
         SettingsError: there is no machine key.
         StateError: the ledger is broken, or cannot be written.
     """
     ledger, statement = ledger_of(folder), statement_of(folder)
     if not is_kept(ledger) or statement.exists():
         return
-    passport = read_record(folder / PASSPORT, Passport, "a passport", DataError)
     signer = load_signer(private_file("machine"))
     write_statement(statement, provenance(passport), signer)
     left = digests_in(folder)

@@ -28,12 +28,11 @@ from ladder.audit.ledger import (
 from ladder.audit.merkle import consistency_proof, is_consistent, leaf_hash, roots
 from ladder.audit.signing import FREEZE, STATEMENT, payload_of
 from ladder.errors import StateError
-from ladder.evidence import LedgerRecord, TreeHead
+from ladder.evidence import ASSESSMENT, LedgerRecord, TreeHead
 
 if TYPE_CHECKING:
     from securesystemslib.signer import SSlibKey
 
-RUN = "assessment.json"
 SIGNED = ".dsse.json"
 """Ending of a signed statement's file."""
 ERASED = "erased"
@@ -261,7 +260,7 @@ def _strangers(
             if f"{place}/{name}" not in latest:
                 yield f"{root / place / name}: no record names this file: it was added"
     begun = records[0].at.replace(":", "")
-    for path in sorted(root.glob(f"*/*/{RUN}")):
+    for path in sorted(root.glob(f"*/*/{ASSESSMENT}")):
         place = path.parent.relative_to(root).as_posix()
         if place not in runs and path.parent.name > begun:
             yield f"{path.parent}: no record names this run: it was added, or the ledger was cut"

@@ -28,9 +28,12 @@ from ladder.wording import harmless
 
 if TYPE_CHECKING:
     from ladder.commands.proposal import Talk
-    from ladder.evidence import Recommendation
+    from ladder.evidence import Assessment, Recommendation
+    from ladder.report.events import Events
+    from ladder.report.live import Live
     from ladder.task import Task
     from ladder.trust.code import Granted
+    from ladder.trust.isolation import Inside
 
 NO_VERDICT = 2
 Until = Annotated[
@@ -204,26 +207,33 @@ def assess(  # noqa: PLR0913 - each is an option of the command line
         _forecast(loaded, whole_path(runs), until)
         return
     with watching(json) as watch:
-        from ladder.commands.assess import assess as climb
-        from ladder.commands.isolated import certifying
         from ladder.report.terminal import show
 
         loaded = _to_climb(task, data, until, granted(allow_code), anyway, report_to)
         watch.say(f"{loaded.name} · {loaded.models.base}")
-        with certifying(inside, loaded, watch) as certify:
-            found, folder = climb(
-                loaded,
-                whole_path(runs),
-                watch,
-                until=until,
-                every=every,
-                forecast=watch.looks_ahead,
-                certify=certify,
-            )
+        found, folder = _climbed(loaded, whole_path(runs), watch, inside, until=until, every=every)
         code = _exit_code(found.recommendation)
         answered(watch, code, folder, lambda: found.model_dump(mode="json"))
     show(found, folder, watch.console)
     raise typer.Exit(code)
+
+
+def _climbed(
+    task: Task,
+    runs: Path,
+    watch: Live | Events,
+    inside: Inside | None,
+    *,
+    until: str | None,
+    every: bool,
+) -> tuple[Assessment, Path]:
+    """Climb, and certify what of a run without a network tried to leave."""
+    from ladder.commands.assess import assess as climb
+    from ladder.commands.isolated import certifying
+
+    ahead = watch.looks_ahead
+    with certifying(inside, task, watch) as certify:
+        return climb(task, runs, watch, until=until, every=every, forecast=ahead, certify=certify)
 
 
 def _to_climb(

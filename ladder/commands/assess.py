@@ -25,6 +25,7 @@ from ladder.commands.audit import cited_by, note_assessment
 from ladder.commands.page import write_page
 from ladder.economy.bills import economics
 from ladder.evidence import (
+    ASSESSMENT,
     Assessment,
     DataReport,
     Isolation,
@@ -48,7 +49,7 @@ from ladder.tracking.reporting import missing_extras, reporting
 from ladder.tracking.values import as_ended
 from ladder.wording import in_json
 
-REPORTED = ("assessment.json", "report.md", PAGE, BRIEF)
+REPORTED = (ASSESSMENT, "report.md", PAGE, BRIEF)
 """Files of a run that a tracker is given."""
 
 
@@ -198,7 +199,7 @@ def _write(bench: Bench, assessment: Assessment, plan: str | None) -> None:
     """Write the record, the report, its page, the plan and the cards of artefacts."""
     folder = bench.folder
     record = in_json(assessment.model_dump_json(indent=2))
-    write_whole(folder / "assessment.json", f"{record}\n")
+    write_whole(folder / ASSESSMENT, f"{record}\n")
     write_whole(folder / "report.md", as_markdown(assessment))
     if assessment.economics and assessment.economics.bills:
         write_whole(folder / "costs.svg", costs_svg(assessment.economics))

@@ -30,7 +30,7 @@ from ladder.audit.pack.slice_table import slice_table
 from ladder.commands.page import happened_since, next_check
 from ladder.engines.passport import read_passport
 from ladder.errors import LadderError, Problem, StateError
-from ladder.evidence import ActDate, Assessment, EvidencePack, Passport
+from ladder.evidence import ASSESSMENT, ActDate, Assessment, EvidencePack, Passport
 from ladder.files import clear_disk_errors, file_digest, open_file, write_whole
 from ladder.lifecycle.history import RECORDS
 from ladder.lifecycle.plan import PLAN, day_of, load_plan
@@ -38,13 +38,13 @@ from ladder.report.brief import BRIEF, as_brief_page
 from ladder.report.markdown import as_markdown
 from ladder.report.pack import monitoring_plan, pack_markdown, pack_page, test_report
 from ladder.report.page import NO_SAMPLES, PAGE, as_page
-from ladder.report.reading import FILE, read_assessment, whole_record
+from ladder.report.reading import read_assessment, whole_record
 from ladder.report.samples import SIBLING
 from ladder.task import read_yaml
 from ladder.wording import in_json
 
 INDEX, SUMS = "pack.json", "SHA256SUMS"
-COPIED = (FILE, PLAN, "costs.svg", *RECORDS)
+COPIED = (ASSESSMENT, PLAN, "costs.svg", *RECORDS)
 """Files of a run that hold no row and no answer."""
 MADE_ANEW = (PAGE, BRIEF, "brief.md", "report.md", SIBLING)
 """The run's own hold examples, or are written again from its record."""

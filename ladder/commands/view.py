@@ -17,11 +17,11 @@ from urllib.parse import SplitResult, parse_qs, quote, unquote, urlsplit
 from ladder.commands.compare import compare_runs
 from ladder.commands.page import happened_since, next_check, records_read
 from ladder.errors import LadderError, StateError
-from ladder.evidence import Assessment
+from ladder.evidence import ASSESSMENT, Assessment
 from ladder.redaction import redact
 from ladder.report.compared import compared_page
 from ladder.report.page import Page, as_page, policy
-from ladder.report.reading import FILE, read_assessment, whole_record
+from ladder.report.reading import read_assessment, whole_record
 from ladder.report.runs import RunLine, broken_line, run_line, runs_page
 from ladder.report.samples import SIBLING, read_samples
 
@@ -55,7 +55,7 @@ class Shelf:
         """Return the runs in the folder by the name they have in an address."""
         found: dict[str, Path] = {}
         for level in range(LEVELS):
-            for path in self.folder.glob("/".join([*["*"] * level, FILE])):
+            for path in self.folder.glob("/".join([*["*"] * level, ASSESSMENT])):
                 run = path.resolve().parent
                 if run.is_relative_to(self.folder):  # no link leads out of it
                     found[run.relative_to(self.folder).as_posix()] = run
@@ -80,7 +80,11 @@ class Shelf:
         Raises:
             LadderError: its record or its examples are damaged.
         """
-        key: tuple[str | int, ...] = (str(run), (run / FILE).stat().st_mtime_ns, *records_read(run))
+        key: tuple[str | int, ...] = (
+            str(run),
+            (run / ASSESSMENT).stat().st_mtime_ns,
+            *records_read(run),
+        )
         with self.lock:
             if key not in self.pages:
                 found = _read(run)
@@ -107,7 +111,7 @@ class Shelf:
 
 
 def _read(run: Path) -> Assessment:
-    return read_assessment(run / FILE)[0]
+    return read_assessment(run / ASSESSMENT)[0]
 
 
 def _age(line: RunLine) -> str:

@@ -2,6 +2,7 @@
 
 from ladder.evidence.artefact import Canaries, Canary, Passport
 from ladder.evidence.assessment import (
+    ASSESSMENT,
     Advice,
     Assessment,
     Attempt,
@@ -106,6 +107,7 @@ from ladder.evidence.values import (
 )
 
 __all__ = [
+    "ASSESSMENT",
     "CONTROL",
     "Ablation",
     "ActDate",

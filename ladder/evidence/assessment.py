@@ -275,6 +275,10 @@ class TaskRecord(Record):
     """That it climbs; none in files written before they were kept."""
 
 
+ASSESSMENT = "assessment.json"
+"""The file of a finished run, in its folder."""
+
+
 class Assessment(Record):
     """The whole climb: what is saved as assessment.json."""
 

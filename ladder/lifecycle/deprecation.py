@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from ladder.errors import Problem, StateError, TaskError
-from ladder.evidence import Announced, Promoted, StepName, Stepped
+from ladder.evidence import ASSESSMENT, Announced, Promoted, StepName, Stepped
 from ladder.files import file_digest
 from ladder.lifecycle.alpha_spending import LIFE_DAYS
 from ladder.lifecycle.plan import PLAN
@@ -31,7 +31,6 @@ from ladder.lifecycle.registry import Registry, now, read_registry, record
 from ladder.lifecycle.rehearsal import Rehearsal, rehearse
 from ladder.progress import Watch
 from ladder.report.kept import SAMPLES
-from ladder.report.reading import FILE
 from ladder.trust.code import Granted
 
 DUAL_ROWS = 50
@@ -174,7 +173,7 @@ def _freeze(move: Move) -> Done:
 
 def _files_of(run: Path) -> dict[str, str]:
     """Return name -> digest of the run's records: plan, assessment, kept answers, checks."""
-    named = [run / PLAN, run / FILE, *run.glob("*.jsonl"), *run.glob(f"*/{SAMPLES}")]
+    named = [run / PLAN, run / ASSESSMENT, *run.glob("*.jsonl"), *run.glob(f"*/{SAMPLES}")]
     return {str(path.relative_to(run)): file_digest(path) for path in named if path.is_file()}
 
 

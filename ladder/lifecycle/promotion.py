@@ -17,13 +17,21 @@ from pathlib import Path
 from typing import Any
 
 from ladder.errors import LadderError, Problem, StateError, TaskError
-from ladder.evidence import CONTROL, Assessment, Promoted, RevalidationPlan, RolledBack, System
+from ladder.evidence import (
+    ASSESSMENT,
+    CONTROL,
+    Assessment,
+    Promoted,
+    RevalidationPlan,
+    RolledBack,
+    System,
+)
 from ladder.files import digest_of, file_digest, read_text
 from ladder.lifecycle.notices import alias_fault
 from ladder.lifecycle.plan import find_plan, load_plan, system_of
 from ladder.lifecycle.production import Production, cited, in_production, place_of
 from ladder.lifecycle.registry import Registry, now, record, registry_of
-from ladder.report.reading import FILE, read_assessment
+from ladder.report.reading import read_assessment
 
 RELEASES = "releases.jsonl"
 """Beside the candidate's plan; `ladder release check` writes it."""
@@ -69,7 +77,7 @@ def read_certified(run: Path) -> CertifiedRun:
     """
     path = find_plan(run)
     plan = load_plan(path)
-    return CertifiedRun(path, plan, read_assessment(path.parent / FILE)[0])
+    return CertifiedRun(path, plan, read_assessment(path.parent / ASSESSMENT)[0])
 
 
 @dataclass(frozen=True)
@@ -148,7 +156,7 @@ def _refuse_unconfirmed(found: CertifiedRun) -> None:
         raise NotPromotedError(f"{found.run}: the test set {why}. {fix}")
     if found.plan.baseline.sealed_rows != said.confirmed:
         fix = "One of the two was changed: put the original back, or assess anew"
-        where = f"{found.path} and {FILE} give other scores of the test set"
+        where = f"{found.path} and {ASSESSMENT} give other scores of the test set"
         raise NotPromotedError(f"{where}. {fix}: ladder assess {_task_file(found)}")
 
 

@@ -25,6 +25,7 @@ from ladder.lifecycle.answering import (
 )
 from ladder.lifecycle.forgetting import FORGETTING_MARGIN, forgotten
 from ladder.lifecycle.other_tasks import others_not_worse
+from ladder.lifecycle.promotion import RELEASES
 from ladder.lifecycle.records import records_in
 from ladder.lifecycle.release_findings import compared, regressions, sides, unmeasured
 from ladder.models.cache import Cache
@@ -36,7 +37,6 @@ from ladder.samples.reading import read_recent
 from ladder.samples.rows import Sample
 from ladder.trust.code import Granted
 
-RECORD = "releases.jsonl"
 KEPT = "releases"
 """Folder beside the candidate's plan: what both answered, by day."""
 MARGIN = 0.05
@@ -90,9 +90,9 @@ def check_release(
     finally:
         cache.close()
     record = ReleaseRecord.model_validate(redact_in(record.model_dump(mode="json")))
-    append_line(new.path.parent / RECORD, record.model_dump_json())
+    append_line(new.path.parent / RELEASES, record.model_dump_json())
     facts = {"passed": "yes" if record.passed else "no"}
-    note_lines(new.path.parent, "release check", (RECORD,), (KEPT,), facts)
+    note_lines(new.path.parent, "release check", (RELEASES,), (KEPT,), facts)
     return record
 
 
@@ -103,7 +103,7 @@ def releases_so_far(path: Path) -> list[ReleaseRecord]:
         StateError: a line of the record cannot be read.
     """
     fix = "Fix the line or take it out; what it says of a candidate is checked anew."
-    return records_in(path.parent / RECORD, ReleaseRecord, "a release check", fix)
+    return records_in(path.parent / RELEASES, ReleaseRecord, "a release check", fix)
 
 
 def _refuse_other_task(new: Certified, old: Certified) -> None:

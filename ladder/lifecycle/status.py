@@ -17,9 +17,9 @@ from ladder.evidence import AlarmName, Happening, PlanStanding, RevalidationPlan
 from ladder.files import file_digest, read_text
 from ladder.lifecycle.history import History, history_of, moment_of
 from ladder.lifecycle.plan import PLAN, find_plan, load_plan
+from ladder.lifecycle.registry import REGISTRY
 from ladder.wording import harmless
 
-REGISTRY = "registry.jsonl"
 IN_PRODUCTION = ("promoted", "rolled back")
 LEVELS = 3
 """Folders below the one that is named in which a run may lie: runs/<task>/<time>."""

@@ -7,10 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ladder.errors import DataError, Problem
-from ladder.evidence import Assessment
+from ladder.evidence import ASSESSMENT, Assessment
 from ladder.files import read_record
 
-FILE = "assessment.json"
 COST = ("usd_per_1k", "usd_per_month", "build_usd", "requests_per_month")
 
 
@@ -26,7 +25,7 @@ def whole_record(folder: Path) -> Iterator[None]:
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         got = f"figures that do not fit together ({type(error).__name__}: {error})"
         fix = "It was changed by hand, or by another version: put the original back."
-        raise DataError([Problem(str(folder / FILE), got, "an assessment", fix)]) from error
+        raise DataError([Problem(str(folder / ASSESSMENT), got, "an assessment", fix)]) from error
 
 
 def read_assessment(run: Path) -> tuple[Assessment, Path]:
@@ -38,9 +37,9 @@ def read_assessment(run: Path) -> tuple[Assessment, Path]:
     Raises:
         DataError: there is no assessment, or it was written by another version.
     """
-    path = run if run.name == FILE else run / FILE
+    path = run if run.name == ASSESSMENT else run / ASSESSMENT
     if not path.is_file() and run.is_dir():
-        path = max(run.rglob(FILE), key=lambda found: found.parent.name, default=path)
+        path = max(run.rglob(ASSESSMENT), key=lambda found: found.parent.name, default=path)
     if not path.exists():
         fix = "Name a run's folder: runs/<task>/<time>"
         raise DataError([Problem(str(path), "no such file", "a finished run", fix)])

@@ -23,7 +23,7 @@ from ladder.artefacts.card import RECORD as RECORD
 from ladder.artefacts.card import read_training, write_card
 from ladder.artefacts.issue import issue
 from ladder.audit.training import note_training
-from ladder.engines.passport import PASSPORT
+from ladder.engines.passport import PASSPORT, read_passport
 from ladder.errors import DataError, MissingExtraError, TrainingError
 from ladder.evidence import Build, TrainingEstimate
 from ladder.figures import loss_svg
@@ -115,7 +115,8 @@ def train(
                 issue(folder, base, recipe.name, recipe.files, rows, fields)
                 write_card(folder)
                 advance(1)
-        note_training(folder)
+        if passport := read_passport(folder):
+            note_training(folder, passport)
     return read_build(folder)
 
 

@@ -72,7 +72,7 @@ def test_a_training_leaves_its_provenance_once(tmp_path):
     )  # fmt: skip
     (folder / "passport.json").write_text(passport.model_dump_json())
     for _ in range(2):
-        note_training(folder)
+        note_training(folder, passport)
     [record] = records(path.parent, "training")
     assert record.place == "artefacts"
     names = ["lora-12ab.dsse.json", "lora-12ab/adapter.safetensors", "lora-12ab/passport.json"]

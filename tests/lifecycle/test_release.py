@@ -25,7 +25,8 @@ from test_docs import assert_ran, run_pages
 from ladder.errors import DataError, EndpointDownError, NoVerdictError, StateError, TaskError
 from ladder.evidence import ReleaseRecord
 from ladder.files import digest_of, file_digest
-from ladder.lifecycle.release import RECORD, Terms, check_release, releases_so_far
+from ladder.lifecycle.promotion import RELEASES
+from ladder.lifecycle.release import Terms, check_release, releases_so_far
 from ladder.lifecycle.release_findings import MOST_REGRESSIONS
 from ladder.progress import Quiet
 
@@ -190,10 +191,10 @@ def test_what_is_wrong_is_said_before_anything_is_asked(tmp_path: Path) -> None:
             TaskError, match=r"a plan of the task till, .* one of the champion's, shop"
         ):
             checked(two.candidate, two.champion)
-        assert not (two.candidate.parent / RECORD).exists()
+        assert not (two.candidate.parent / RELEASES).exists()
         two.candidate.write_text(moved.replace("other.yaml", "task.yaml"))
-        (two.candidate.parent / RECORD).write_text('{"at": "yesterday"}\n')
-        with pytest.raises(StateError, match=rf"{RECORD}:1: not a release check"):
+        (two.candidate.parent / RELEASES).write_text('{"at": "yesterday"}\n')
+        with pytest.raises(StateError, match=rf"{RELEASES}:1: not a release check"):
             checked(two.candidate, two.champion)
 
 
@@ -202,7 +203,7 @@ def test_a_server_that_is_gone_leaves_no_verdict_and_no_record(tmp_path: Path) -
         pass
     with pytest.raises((NoVerdictError, EndpointDownError)):
         checked(two.candidate, two.champion)
-    assert not (two.candidate.parent / RECORD).exists()
+    assert not (two.candidate.parent / RELEASES).exists()
 
 
 def test_the_command_says_it_to_people_and_to_ci(
@@ -237,6 +238,6 @@ def test_the_commands_of_the_page_and_of_the_runbook_run(tmp_path: Path) -> None
         (tmp_path / "fresh.jsonl").write_text("\n".join(rows))
         pages = [ROOT / "docs/release.md", ROOT / "runbooks/release.md"]
         assert_ran(run_pages(pages, tmp_path))
-    [record] = tmp_path.glob(f"runs/my-task/*/{RECORD}")
+    [record] = tmp_path.glob(f"runs/my-task/*/{RELEASES}")
     assert [json.loads(line)["passed"] for line in record.open()] == [True] * 4
     assert (tmp_path / "release.xml").is_file()
