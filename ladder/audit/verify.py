@@ -61,7 +61,7 @@ def verify(
     kept: Path | None = None,
     persons: Sequence[SSlibKey] = (),
     *,
-    alone: bool = False,
+    ledger_only: bool = False,
 ) -> Verified:
     """Check the ledger of a folder of runs, and the files that its records name.
 
@@ -70,7 +70,7 @@ def verify(
         keys: public ones of the machine: no other key may sign a head.
         kept: a head that was kept elsewhere (`ladder audit anchor`).
         persons: public keys of those whose signatures under runs are to be checked.
-        alone: check records and heads; the files lie elsewhere, as in an evidence pack.
+        ledger_only: check records and heads; the files lie elsewhere, as in an evidence pack.
 
     Raises:
         StateError: no ledger is kept there.
@@ -89,13 +89,13 @@ def verify(
     except BrokenLedgerError as error:
         cut = tuple(_against(path, keys, kept)) if kept else ()
         return Verified((str(error), *cut))
-    latest = {} if alone else left_by(ledger.records)
+    latest = {} if ledger_only else left_by(ledger.records)
     faults = [
         *(_head_kept(ledger, keys, kept) if kept else ()),
         *_files(path.parent, latest),
         *_appended(ledger.records),
         *_signatures(path.parent, latest, keys, persons),
-        *(() if alone else _strangers(path.parent, ledger.records, latest)),
+        *(() if ledger_only else _strangers(path.parent, ledger.records, latest)),
     ]
     return Verified(
         tuple(faults),

@@ -61,7 +61,7 @@ def verify(
     head: Annotated[
         Path | None, typer.Option(help="A head that was kept elsewhere (ladder audit anchor).")
     ] = None,
-    alone: Annotated[
+    ledger_only: Annotated[
         bool, typer.Option("--ledger-only", help="Without the files of runs, as in a pack.")
     ] = False,
 ) -> None:
@@ -71,7 +71,7 @@ def verify(
     from ladder.commands.audit import verified_lines
 
     persons = public_keys(person_key or (), "person")
-    found = check(runs, public_keys(public_key or ()), head, persons, alone=alone)
+    found = check(runs, public_keys(public_key or ()), head, persons, ledger_only=ledger_only)
     for line in verified_lines(found):
         tell(line)
     raise typer.Exit(1 if found.faults else 0)

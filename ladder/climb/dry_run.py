@@ -375,8 +375,8 @@ def _play(play: Bench, until: str | None) -> dict[str, Asked | str]:
 def _diagnosed(play: Bench) -> Asked:
     """Return what the diagnosis of the last rung takes, if every second answer is wrong.
 
-    Luck lets a rung pass that nobody has measured; one that fails often costs more to diagnose
-    than to measure. A few rows stand for all: the same is asked of each.
+    In a dry run most rungs pass by the luck of the draw; a real one that fails often costs more to
+    diagnose than to measure. A few eval examples stand for all: of each the same is asked.
     """
     evaluator, candidate = play.evaluator, play.history.attempts[-1].candidate
     if candidate is None:

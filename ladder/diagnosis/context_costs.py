@@ -26,7 +26,7 @@ from ladder.inference.outcome import scores_of
 from ladder.samples.rows import Sample
 
 BUDGETS = (1, 2, 4, 8, 16)
-IN_VAIN = 2
+FLAT_AFTER = 2
 """Larger budgets in a row that do no better than a smaller one, after which no larger one is read.
 One may do so by chance, where the search finds more and more; texts are added by doubling."""
 MOST_ROWS = 40
@@ -58,7 +58,7 @@ def context_costs(
         return scores_of(outcomes)
 
     there = [k for k in BUDGETS if k <= len(evaluator.data.documents)]
-    curve = rising(there, lambda k: scores(retrieval.but(k=k)))
+    curve = curve_until_flat(there, lambda k: scores(retrieval.but(k=k)))
     count = max(LEAST_BESIDE, retrieval.k)
     gold = Retrieval(source="gold", method=retrieval.method, k=count)
     alone = scores(gold)
@@ -89,7 +89,7 @@ def context_costs(
     )
 
 
-def rising(budgets: Sequence[int], scores: Callable[[int], Scores]) -> dict[int, Scores]:
+def curve_until_flat(budgets: Sequence[int], scores: Callable[[int], Scores]) -> dict[int, Scores]:
     """Return the scores at each budget, from the smallest, until larger ones bring nothing.
 
     Args:
@@ -97,16 +97,16 @@ def rising(budgets: Sequence[int], scores: Callable[[int], Scores]) -> dict[int,
         scores: answers the rows with so many texts; empty: too many for the model.
     """
     curve: dict[int, Scores] = {}
-    best, in_vain = -math.inf, 0
+    best, no_better = -math.inf, 0
     for k in budgets:
         found = scores(k)
         if not found:
             break
         curve[k] = found
         mean = fmean(found.values())
-        in_vain = in_vain + 1 if mean <= best else 0
+        no_better = no_better + 1 if mean <= best else 0
         best = max(best, mean)
-        if in_vain == IN_VAIN:
+        if no_better == FLAT_AFTER:
             break
     return curve
 

@@ -239,10 +239,10 @@ def test_a_ledger_that_was_handed_over_alone_can_be_checked(runs, tmp_path):
         (alone / name).write_bytes((runs / name).read_bytes())
     keys = public_keys(())
     assert verify(alone, keys).faults
-    assert verify(alone, keys, alone=True).faults == ()
+    assert verify(alone, keys, ledger_only=True).faults == ()
     content = (alone / LEDGER).read_bytes()
     (alone / LEDGER).write_bytes(content[:-9] + b"x" + content[-8:])
-    assert verify(alone, keys, alone=True).faults
+    assert verify(alone, keys, ledger_only=True).faults
 
 
 def test_a_folder_that_is_not_there_is_told_apart_from_one_without_a_ledger(tmp_path):
