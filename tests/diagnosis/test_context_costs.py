@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ladder.diagnosis.context_costs import curve_until_flat, knee, position
+from ladder.diagnosis.context_costs import BUDGETS, curve_until_flat, knee, position
 
 FIRST, MIDDLE, LAST = "best first", "best in the middle", "best last"
 
@@ -51,15 +51,12 @@ def test_the_curve_ends_where_two_larger_contexts_brought_nothing() -> None:
 
         return found
 
-    assert list(curve_until_flat(BUDGETS, at({1: 9, 2: 9, 4: 8, 8: 40, 16: 40}))) == [
-        1,
-        2,
-        4,
-    ]
+    flat = at({1: 9, 2: 9, 4: 8, 8: 40, 16: 40})
+    assert list(curve_until_flat(BUDGETS, flat)) == [1, 2, 4]
     assert asked == [1, 2, 4]
-    rise = {1: 9, 2: 9, 4: 12, 8: 12, 16: 13}
-    assert list(curve_until_flat(BUDGETS, at(rise))) == [1, 2, 4, 8, 16]
-    assert list(curve_until_flat((1, 2, 4), at({1: 3, 2: -1, 4: 40}))) == [1]
+    assert list(curve_until_flat(BUDGETS, at({1: 9, 2: 9, 4: 12, 8: 12, 16: 13}))) == list(BUDGETS)
+    too_long = at({1: 3, 2: -1, 4: 40})
+    assert list(curve_until_flat((1, 2, 4), too_long)) == [1]
 
 
 def test_a_score_of_nothing_at_all_is_not_a_rise() -> None:
