@@ -24,6 +24,7 @@ from ladder.cli import (
     probing,
     promoting,
     releasing,
+    serving,
     showing,
     training,
     watching,
@@ -39,6 +40,7 @@ STOPPED = "Stopped. What was measured is kept: run the same command to go on."
 STOPS: dict[str, str] = {
     **dict.fromkeys(("assess", "train", "synth", "revalidate", "release", "deprecate"), STOPPED),
     "view": "Ended: the runs are no longer shown.",
+    "serve": "Ended: nothing is answered any more.",
     "bundle": "Stopped. What is whole is kept: run the same command to go on.",
 }
 """What is said of a verb that is told to end; other verbs keep nothing that could go on."""
@@ -59,6 +61,7 @@ VERBS: dict[str, Callable[..., Any] | typer.Typer] = {
     "synth": training.synth,
     "export": training.export,
     "passport": training.passport,
+    "serve": serving.serve,
     "revalidate": keeping.revalidate,
     "drift": keeping.drift,
     "probe": probing.probe,

@@ -151,6 +151,13 @@ def _model_problems(task: Task, where: str, reference: str) -> Iterator[Problem]
         yield Problem(where, f"`{reference}`{found}", wanted)
     elif is_served(reference) and not may_be_asked(task, open_engine(reference)):
         yield must_stay(where, reference)
+    elif ENGINES[ref.kind].decides and (not where.endswith("models.base") or _has_text(task)):
+        wanted = "a model that writes text; typed decisions are for `models.base` of label tasks"
+        yield Problem(where, f"`{reference}`, which only chooses among options", wanted)
+
+
+def _has_text(task: Task) -> bool:
+    return task.answer.type != "label"
 
 
 def check_rungs(task: Task) -> None:

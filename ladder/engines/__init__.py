@@ -54,6 +54,8 @@ class Kind:
     open: Opener
     served: bool = False
     """Answered by a server (`Abilities.served`): opening one sends nothing."""
+    decides: bool = False
+    """Answers typed questions alone (`Abilities.decides`): it writes no text."""
     trainable: bool = False
     """Its weights are on this machine, to start a training from."""
     fault: Callable[[str, str | None, Path], Fault | None] = lambda name, place, beside: None
@@ -91,6 +93,33 @@ def _greet_openai(name: str, place: str, seconds: float) -> Greeted:
 
     found = probe(name, place, seconds)
     return Greeted(found.there, said(found, name), found.context)
+
+
+def _decisions(form: str) -> Opener:
+    """Return what opens an endpoint of typed decisions: `systemone`, or OpenAI's `decisions`."""
+
+    def opened(
+        name: str, place: str | None, adapter: Path | None, beside: Path, own_code: bool
+    ) -> Engine:
+        from ladder.engines.decisions import WIRES, DecisionEngine
+
+        if place is None or not is_url(place):
+            raise EngineError(f"{form}:{name} names no endpoint: write {form}:{name}@https://…/v1")
+        return DecisionEngine(name, place, wire=WIRES[form])
+
+    return opened
+
+
+def _greet_decisions(form: str) -> Callable[[str, str, float], Greeted]:
+    def greeted(name: str, place: str, seconds: float) -> Greeted:
+        from ladder.engines.decisions import WIRES
+        from ladder.engines.decisions.engine import CHECK
+        from ladder.engines.endpoint.probing import probe, said
+
+        found = probe(name, place, seconds, wire=WIRES[form], greeting=CHECK)
+        return Greeted(found.there, said(found, name), found.context)
+
+    return greeted
 
 
 def _replay(
@@ -131,19 +160,32 @@ def _no_folder(name: str, place: str | None, beside: Path) -> Fault | None:
     return ("", "a folder that is there") if name.startswith((".", "/")) and not there else None
 
 
-def _no_address(name: str, place: str | None, beside: Path) -> Fault | None:
-    if is_url(place or ""):
-        return None
-    found = (
-        ", whose address has no http:// or https:// and host" if place else ", without an address"
-    )
-    return found, "openai:MODEL@https://HOST/v1"
+def _no_address(kind: str) -> Callable[[str, str | None, Path], Fault | None]:
+    def fault(name: str, place: str | None, beside: Path) -> Fault | None:
+        if is_url(place or ""):
+            return None
+        found = ", without an address"
+        if place:
+            found = ", whose address has no http:// or https:// and host"
+        return found, f"{kind}:MODEL@https://HOST/v1"
+
+    return fault
 
 
 ENGINES: dict[str, Kind] = {
     "bundled": Kind(_bundled, trainable=True, fault=_no_bundled),
     "hf": Kind(_hf, trainable=True, fault=_no_folder),
-    "openai": Kind(_openai, served=True, fault=_no_address, greet=_greet_openai),
+    "openai": Kind(_openai, served=True, fault=_no_address("openai"), greet=_greet_openai),
+    **{
+        form: Kind(
+            _decisions(form),
+            served=True,
+            decides=True,
+            fault=_no_address(form),
+            greet=_greet_decisions(form),
+        )
+        for form in ("systemone", "decisions")
+    },
     "replay": Kind(_replay),
     "head": Kind(_head),
     "encoder": Kind(_encoder),

@@ -8,8 +8,13 @@ from typing import Any, Protocol, runtime_checkable
 
 CUT_BEFORE_TEXT = "cut before any text"
 """The kind of error of an answer that reached its limit of tokens before it began."""
+NO_ANSWER = "no answer"
+"""The kind of error where a model says that it cannot decide: it is not scored as wrong."""
+CHANCE_LEVEL = "chance level"
+"""The kind of error where a server gives all options one probability: it has read nothing."""
 OWN_KINDS = frozenset(
     {
+        NO_ANSWER,
         "too long",
         "empty",
         CUT_BEFORE_TEXT,
@@ -114,6 +119,8 @@ class Abilities:
     thinks: bool = False
     """Writes thoughts before its answer, which takes tokens of the answer's limit."""
     scores_choices: bool = False
+    decides: bool = False
+    """Answers typed questions with one of their options, and writes no text."""
     json_schema: bool = False
     """Holds an answer to a JSON Schema, or asks the endpoint to."""
     context: int = 4096

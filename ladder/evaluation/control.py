@@ -82,8 +82,17 @@ def answers_of_way(evaluator: Evaluator, name: str, samples: Sequence[Sample]) -
     Raises:
         TaskError: the task's data allow no such way any more.
     """
+    return fitted_way(evaluator, name)([sample.input for sample in samples])
+
+
+def fitted_way(evaluator: Evaluator, name: str) -> Predictor:
+    """Return a way, fitted to the training examples.
+
+    Raises:
+        TaskError: the task's data allow no such way any more.
+    """
     _refuse_other_way(evaluator, name)
-    return _ways(evaluator)[name](evaluator.data.train)([sample.input for sample in samples])
+    return _ways(evaluator)[name](evaluator.data.train)
 
 
 def confirm_control(evaluator: Evaluator, name: str) -> Confirmation:

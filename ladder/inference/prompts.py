@@ -29,8 +29,11 @@ def request_for(
     if not engine.abilities.instructed:
         return Request(text=sample.input)
     choices: tuple[str, ...] = ()
-    if candidate.decoding in ("scored", "constrained"):
+    decides = engine.abilities.decides
+    if decides or candidate.decoding in ("scored", "constrained"):
         choices = _choices(evaluator, candidate.retrieval, sample)
+    if decides and candidate.no_op:
+        choices = choices[::-1]  # the order of the options is to mean nothing
     held = candidate.decoding == "json" and evaluator.answer_schema
     schema = json.dumps(evaluator.answer_schema, ensure_ascii=False) if held else ""
     limit = answer_tokens(evaluator, candidate, engine)
@@ -42,7 +45,9 @@ def request_for(
     room = engine.abilities.context - limit - sum(map(engine.most_tokens, beside))
     examples, documents = _retrieved(evaluator, candidate.retrieval, sample, engine, room)
     if candidate.form == "chat":
-        messages = _chat(evaluator, candidate, sample, [*shots, *examples], documents)
+        shown = [*shots, *examples]
+        # Labels that are options of a question are not repeated in it.
+        messages = _chat(evaluator, candidate, sample, shown, documents, listed=not decides)
         return Request(messages=messages, choices=choices, max_tokens=limit, schema=schema)
     text = _plain(evaluator, candidate, sample, [*shots, *examples], documents)
     return Request(text=text, choices=choices, max_tokens=limit, stop=("\n",), schema=schema)
@@ -105,9 +110,12 @@ def _chat(
     sample: Sample,
     shots: Sequence[Sample],
     documents: Sequence[Document],
+    *,
+    listed: bool,
 ) -> tuple[tuple[str, str], ...]:
+    """Return the turns of a chat; few labels are `listed` after the instruction."""
     instruction = candidate.instruction or evaluator.task.goal
-    labels = evaluator.data.labels
+    labels = evaluator.data.labels if listed else ()
     if labels and len(labels) <= MANY_LABELS:
         instruction += f"\n{one_of(labels)}"
     turns = [("system", f"{instruction}\n" if candidate.no_op else instruction)]

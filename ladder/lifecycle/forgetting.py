@@ -22,12 +22,12 @@ ANSWER_TOKENS = 32
 
 
 def plain_answers(evaluator: Evaluator, engine: CachedEngine, title: str) -> list[str] | None:
-    """Return what a model says to the fixed prompts; None where it reads no instructions.
+    """Return what a model says to the fixed prompts; None where it follows no instructions.
 
     Raises:
         NoVerdictError: too many requests failed.
     """
-    if not engine.abilities.instructed:
+    if not engine.abilities.instructed or engine.abilities.decides:
         return None
     requests = [_request(engine, prompt) for prompt in PROMPTS]
     found: dict[int, Completion] = {}

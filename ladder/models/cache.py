@@ -197,6 +197,18 @@ class Forgetful(Cache):
         """Close nothing."""
 
 
+class Reading(Forgetful):
+    """Gives what another cache keeps, and keeps nothing that is new."""
+
+    def __init__(self, kept: Cache) -> None:
+        """Take the cache that is read."""
+        self._kept = kept
+
+    def get(self, keys: Sequence[str]) -> dict[str, Any]:
+        """Return the values of the keys that are kept."""
+        return self._kept.get(keys)
+
+
 class CachedEngine:
     """An engine that asks the store first."""
 

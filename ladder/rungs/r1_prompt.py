@@ -56,7 +56,7 @@ def first_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
         ]
     if not (bench.data.labels and can.scores_choices):
         return named(asked)
-    found = [chat] if can.chat else []
+    found = [chat] if can.chat and not can.decides else []
     for candidate in asked:
         found += scored(candidate)
     return named(found)

@@ -77,7 +77,9 @@ def address_of(model: str, base_url: str) -> Address:
     base = checked_url(model, base_url)
     path, mark, query = base.raw_path.partition(b"?")
     # Many a manual gives the whole URL, and it is taken as well.
-    path = path.rstrip(b"/").removesuffix(b"/chat/completions")
+    path = path.rstrip(b"/")
+    for end in (b"/chat/completions", b"/systemone", b"/decisions"):
+        path = path.removesuffix(end)
     # The password leaves the URL, which httpx logs, and is sent in the header all the same.
     bare = base.copy_with(userinfo=b"", fragment=None)
     return Address(

@@ -12,7 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ladder.engines.base import CUT_BEFORE_TEXT, Request
+import httpx
+
+from ladder.engines.base import CUT_BEFORE_TEXT, Completion, Request
+from ladder.engines.endpoint.access import Address
 from ladder.engines.endpoint.failure import (
     IN_REPLY,
     NO_QUOTA,
@@ -24,6 +27,8 @@ from ladder.engines.endpoint.failure import (
 )
 from ladder.engines.endpoint.usage import Usage, usage_of
 from ladder.engines.thoughts import split_thoughts
+from ladder.language.tokens import likely_tokens
+from ladder.redaction import redact
 
 STOPS_SENT = 4
 """Endpoints refuse more stop strings than this; the rest are applied here."""
@@ -216,7 +221,7 @@ def _choice(data: Any) -> Mapping[str, Any]:
     if isinstance(data, list) and len(data) == 1:  # Google's errors
         data = data[0]
     if isinstance(data, dict) and data.get("error"):
-        raise _told(data["error"])
+        raise error_told(data["error"])
     choices = data.get("choices") if isinstance(data, dict) else None
     if not isinstance(choices, list) or not choices:
         raise _without_choices(data)
@@ -224,7 +229,7 @@ def _choice(data: Any) -> Mapping[str, Any]:
     first = [choice for choice in known if choice.get("index") == 0] or known or [{}]
     choice = first[0]
     if choice.get("error"):
-        raise _told(choice["error"])
+        raise error_told(choice["error"])
     # vLLM's `stop_reason` is the string that ended the answer, and may be any word: it is no error.
     finish = str(choice.get("finish_reason") or choice.get("native_finish_reason") or "")
     if FILTER_REASON.search(finish):
@@ -239,7 +244,7 @@ def _without_choices(data: Any) -> TryError:
     """Say what a response holds that is no chat completion."""
     words = words_in(data) if isinstance(data, dict) else None
     if words is not None and _status(data):
-        return _told(data)
+        return error_told(data)
     if words is None and isinstance(data, dict):
         words = f"no chat completion: {data}"
     failure = TryError("no choices", excerpt(data if words is None else words))
@@ -301,7 +306,7 @@ def _no_answer(message: Mapping[str, Any], text: str | None, thought: bool, cut:
     return TryError("empty", "a response whose text is empty")
 
 
-def _told(error: Any) -> TryError:
+def error_told(error: Any) -> TryError:
     """Return an error that stands in a body: it goes by the status it names, else by its type."""
     named = error if isinstance(error, dict) else {"message": error}
     words = words_in(named) or json.dumps(named)
@@ -322,3 +327,57 @@ def _status(named: Mapping[str, Any]) -> int:
     """Return the HTTP status that an error names; 0: it names none."""
     code = str(named.get("code") or named.get("status") or "")
     return int(code) if code.isascii() and code.isdigit() and len(code) == 3 else 0
+
+
+class ChatWire:
+    """`chat/completions` for turns, `completions` for a text to be continued."""
+
+    def payload(self, model: str, request: Request, stream: bool) -> dict[str, Any]:
+        """Return the JSON of a request."""
+        return payload(model, request, stream)
+
+    def url(self, address: Address, sent: Mapping[str, Any]) -> httpx.URL:
+        """Return where a request is sent."""
+        return address.url if "messages" in sent else address.beside("completions")
+
+    def completion(
+        self, request: Request, sent: Mapping[str, Any], data: Any
+    ) -> tuple[Completion, bool]:
+        """Read the answer, up to the first string that ends one.
+
+        Raises:
+            TryError: there is none.
+        """
+        reply = reply_of(data, request.max_tokens, top_logprobs=request.top_logprobs)
+        counted = bool(reply.usage.prompt and reply.usage.answer)
+        paid = reply.usage.paid if counted else _likely_paid(sent, reply)
+        return _completion(request, reply, paid), counted
+
+
+def _likely_paid(sent: Mapping[str, Any], reply: Reply) -> tuple[int, int]:
+    """Return estimates of the tokens of prompt and answer."""
+    asked = [turn["content"] for turn in sent.get("messages", ())] or [sent["prompt"]]
+    tokens_in = sum(map(likely_tokens, asked))
+    return tokens_in, likely_tokens(reply.thought) + likely_tokens(reply.text)
+
+
+def _completion(request: Request, reply: Reply, paid: tuple[int, int]) -> Completion:
+    tokens_in, tokens_out = paid
+    whole = text = reply.text.strip()
+    for stop in filter(None, request.stop):
+        text = text.split(stop, 1)[0]
+    if is_blank(text) and not reply.first_logprobs:
+        failure = TryError("empty", "nothing stands before the string that ends an answer")
+        failure.tokens = paid
+        raise failure
+    thoughts = reply.usage.thoughts
+    if thoughts is None:
+        thoughts = min(likely_tokens(reply.thought.strip()), tokens_out)
+    return Completion(
+        text=redact(text.strip()),
+        tokens_in=tokens_in,
+        tokens_out=tokens_out,
+        cut=reply.cut and text == whole,
+        thought_tokens=thoughts,
+        first_logprobs=reply.first_logprobs,
+    )

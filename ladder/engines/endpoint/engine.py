@@ -16,11 +16,13 @@ from ladder.engines.base import CUT_BEFORE_TEXT, OWN_KINDS, Abilities, Completio
 from ladder.engines.endpoint.access import address_of, open_client
 from ladder.engines.endpoint.breaker import Breaker, Patience
 from ladder.engines.endpoint.call import Call
+from ladder.engines.endpoint.chat_completions import ChatWire
 from ladder.engines.endpoint.failure import NO_CONNECTION, NOT_SECURE, THOUGHTS_ONLY, TIME_OUT
 from ladder.engines.endpoint.loop import Loop, Put
 from ladder.engines.endpoint.pacing import START_CONCURRENCY, Pace
 from ladder.engines.endpoint.permits import Ahead, Ended, Permits
 from ladder.engines.endpoint.sending import Sender, Support
+from ladder.engines.endpoint.wire import Wire
 from ladder.errors import EngineError
 from ladder.language.tokens import likely_tokens
 from ladder.redaction import hide_from_logs, keep_url_secrets
@@ -48,6 +50,7 @@ class EndpointEngine:
         timeout_s: float = 45.0,
         attempts: int = 5,
         patience: Patience | None = None,
+        wire: Wire | None = None,
     ) -> None:
         """Take the endpoint's address; nothing is sent yet.
 
@@ -59,6 +62,7 @@ class EndpointEngine:
             timeout_s: seconds that one try may take, from connecting to the last byte.
             attempts: tries for one request before it is given up.
             patience: how long failures are waited out.
+            wire: the form of requests and answers; default: OpenAI's chats.
 
         Raises:
             EngineError: the URL is not one of an endpoint.
@@ -66,6 +70,7 @@ class EndpointEngine:
         if concurrency < 1 or attempts < 1:
             raise ValueError("concurrency and attempts start at 1")
         self.model = model
+        self.wire = wire or ChatWire()
         self.concurrency = concurrency
         self.timed = False
         """The clock of a request runs from its first try to its answer, waits included."""
@@ -87,7 +92,7 @@ class EndpointEngine:
         """What `learn` has found, now or before."""
 
     def __repr__(self) -> str:
-        return f"EndpointEngine(model={self.model!r}, base_url={self._address.shown!r})"
+        return f"{type(self).__name__}(model={self.model!r}, base_url={self._address.shown!r})"
 
     def streaming(self, concurrency: int) -> EndpointEngine:
         """Return an engine to be timed: answers come token by token, and the first is noted.
@@ -219,7 +224,9 @@ class EndpointEngine:
         pace = Pace(self.concurrency, self.concurrency if self.timed else START_CONCURRENCY)
         client = open_client(self._address, headers, self.timeout_s, self.concurrency)
         async with client:
-            sender = Sender(client, self.model, self._address, permits, self.breaker, self._support)
+            sender = Sender(
+                client, self.model, self._address, permits, self.breaker, self._support, self.wire
+            )
             call = Call(sender, self.breaker, pace, self.timeout_s, self.attempts, self.timed)
             await call.answer_all(requests, self.concurrency, put)
         if permits.stopped:

@@ -10,10 +10,11 @@ from typing import Any
 
 import httpx
 
-from ladder.engines.base import CUT_BEFORE_TEXT, Completion
+from ladder.engines.base import CUT_BEFORE_TEXT, Completion, Request
 from ladder.engines.endpoint.access import address_of, client_options
 from ladder.engines.endpoint.engine import GREETING, EndpointEngine
 from ladder.engines.endpoint.listing import entries_of, got, names_of
+from ladder.engines.endpoint.wire import Wire
 from ladder.errors import EngineError
 from ladder.wording import harmless
 
@@ -49,7 +50,14 @@ class Probe:
         return self.answer.error is None or self.answer.kind == CUT_BEFORE_TEXT
 
 
-def probe(model: str, base_url: str, timeout_s: float) -> Probe:
+def probe(
+    model: str,
+    base_url: str,
+    timeout_s: float,
+    *,
+    wire: Wire | None = None,
+    greeting: Request = GREETING,
+) -> Probe:
     """Greet a model, and ask its server what it lists.
 
     The greeting costs some 40 tokens. A server that lists nothing, or is not there, is no error.
@@ -58,14 +66,18 @@ def probe(model: str, base_url: str, timeout_s: float) -> Probe:
         model: the name that the endpoint knows the model by.
         base_url: of the endpoint.
         timeout_s: of each request.
+        wire: the form of requests and answers; default: OpenAI's chats.
+        greeting: what is asked.
 
     Raises:
         EngineError: the URL is not one of an endpoint, or its key cannot be sent.
     """
-    engine = EndpointEngine(model, base_url, concurrency=1, timeout_s=timeout_s, attempts=1)
+    engine = EndpointEngine(
+        model, base_url, concurrency=1, timeout_s=timeout_s, attempts=1, wire=wire
+    )
     address = address_of(model, base_url)
     options = client_options(address, address.headers(), timeout_s, 1)
-    answer = _greeted(engine)
+    answer = _greeted(engine, greeting)
     if answer.kind == "no connection":
         return Probe(answer)
     with httpx.Client(**options) as client:
@@ -88,6 +100,9 @@ def said(found: Probe, model: str) -> str:
         parts.append(f"answered a greeting in {answer.seconds:.1f} s ({tokens})")
         if answer.kind == CUT_BEFORE_TEXT:
             parts.append("it thinks first: all of these were used before its answer began")
+        elif answer.greedy_choice is not None:
+            known = "a" if answer.choice_logprobs else "no"
+            parts.append(f"it tells {known} probability for each option")
         elif answer.thought_tokens:
             parts.append(f"it thinks first ({answer.thought_tokens} of these)")
     else:
@@ -98,11 +113,11 @@ def said(found: Probe, model: str) -> str:
     return "; ".join([*parts, *found.negotiated])
 
 
-def _greeted(engine: EndpointEngine) -> Completion:
+def _greeted(engine: EndpointEngine, greeting: Request) -> Completion:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what they say is in the probe
         try:
-            [(_, answer)] = engine.complete([GREETING])
+            [(_, answer)] = engine.complete([greeting])
         except EngineError as error:
             return Completion(error=str(error), kind="refused")
     return answer

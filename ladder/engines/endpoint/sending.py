@@ -12,7 +12,6 @@ import httpx
 from ladder.engines.base import OWN_KINDS, Completion, Request
 from ladder.engines.endpoint.access import Address
 from ladder.engines.endpoint.breaker import Breaker
-from ladder.engines.endpoint.chat_completions import Reply, is_blank, payload, reply_of
 from ladder.engines.endpoint.failure import (
     BROKE_OFF,
     NO_CONNECTION,
@@ -24,7 +23,7 @@ from ladder.engines.endpoint.failure import (
 from ladder.engines.endpoint.negotiation import Form, Payload
 from ladder.engines.endpoint.permits import Permits
 from ladder.engines.endpoint.responses import read
-from ladder.language.tokens import likely_tokens
+from ladder.engines.endpoint.wire import Wire
 from ladder.redaction import redact
 from ladder.wording import harmless
 
@@ -61,6 +60,7 @@ class Sender:
     permits: Permits
     breaker: Breaker
     support: Support
+    wire: Wire
 
     async def send(self, request: Request, limit_s: float, *, stream: bool) -> Completion:
         """Send a request, whole where it is refused as a stream.
@@ -85,7 +85,7 @@ class Sender:
 
         A form is kept once it was answered in: what a server says may name a field by chance.
         """
-        plain = payload(self.model, request, stream)
+        plain = self.wire.payload(self.model, request, stream)
         form, lost = self.support.form, (0, 0)
         while True:
             try:
@@ -126,16 +126,15 @@ class Sender:
         finally:
             self.permits.end(request, cost)
 
-    def _url(self, sent: Payload) -> httpx.URL:
-        return self.address.url if "messages" in sent else self.address.beside("completions")
-
     async def _post(self, request: Request, limit_s: float, sent: Payload) -> Completion:
         start = time.perf_counter()
         body = json.dumps(sent).encode()
         try:
             async with (
                 asyncio.timeout(limit_s),
-                self.client.stream("POST", self._url(sent), content=body) as response,
+                self.client.stream(
+                    "POST", self.wire.url(self.address, sent), content=body
+                ) as response,
             ):
                 self.breaker.heard = True
                 data, first_at = await read(response)
@@ -149,46 +148,9 @@ class Sender:
             raise TryError(BROKE_OFF, type(error).__name__, passing=True) from None
         seconds = time.perf_counter() - start
         first_s = first_at - start if first_at else None
-        reply = reply_of(data, request.max_tokens, top_logprobs=request.top_logprobs)
-        paid = self._paid(sent, reply)
-        answer = _answer(request, reply, paid)
+        answer, counted = self.wire.completion(request, sent, data)
+        self.support.estimates |= not counted
         return replace(answer, seconds=seconds, first_s=first_s)
-
-    def _paid(self, sent: Payload, reply: Reply) -> tuple[int, int]:
-        """Return the tokens of prompt and answer; estimates where they are not counted."""
-        if reply.usage.prompt and reply.usage.answer:
-            return reply.usage.paid
-        self.support.estimates = True
-        asked = [turn["content"] for turn in sent.get("messages", ())] or [sent["prompt"]]
-        tokens_in = sum(map(likely_tokens, asked))
-        return tokens_in, likely_tokens(reply.thought) + likely_tokens(reply.text)
-
-
-def _answer(request: Request, reply: Reply, paid: tuple[int, int]) -> Completion:
-    """Return the answer of a reply, up to the first string that ends one.
-
-    Raises:
-        TryError: nothing stands before that.
-    """
-    tokens_in, tokens_out = paid
-    whole = text = reply.text.strip()
-    for stop in filter(None, request.stop):
-        text = text.split(stop, 1)[0]
-    if is_blank(text) and not reply.first_logprobs:
-        failure = TryError("empty", "nothing stands before the string that ends an answer")
-        failure.tokens = paid
-        raise failure
-    thoughts = reply.usage.thoughts
-    if thoughts is None:
-        thoughts = min(likely_tokens(reply.thought.strip()), tokens_out)
-    return Completion(
-        text=redact(text.strip()),
-        tokens_in=tokens_in,
-        tokens_out=tokens_out,
-        cut=reply.cut and text == whole,
-        thought_tokens=thoughts,
-        first_logprobs=reply.first_logprobs,
-    )
 
 
 def add(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:

@@ -1,0 +1,146 @@
+"""A certified system that decides: what `ladder serve` answers from."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ladder.climb.opening import COMPLETIONS, make_bench
+from ladder.engines.base import NO_ANSWER, OWN_KINDS
+from ladder.errors import Problem, StateError, TaskError
+from ladder.evaluation.control import fitted_way
+from ladder.evidence import Candidate
+from ladder.inference.answer import answer, prior_of, probabilities
+from ladder.inference.evaluator import Evaluator
+from ladder.inference.outcome import Outcome
+from ladder.inference.prompts import request_for
+from ladder.lifecycle.answering import open_certified
+from ladder.lifecycle.plan import learn_abilities
+from ladder.lifecycle.revalidate import changed_pins
+from ladder.models.cache import Cache, Reading
+from ladder.progress import Quiet, Watch
+from ladder.samples.loading import load_data
+from ladder.samples.rows import Sample
+from ladder.scorers.base import fold
+from ladder.trust.code import Granted
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What a system answers to one input."""
+
+    label: str = ""
+    probabilities: Mapping[str, float] = field(default_factory=dict)
+    """Of every label; empty: the system tells none."""
+    tokens: int = 0
+    """That the model read."""
+    error: str = ""
+    """Why there is no label."""
+    kind: str = ""
+    """What errors of one kind share (`Completion.kind`)."""
+
+    @property
+    def is_no_answer(self) -> bool:
+        """Whether the system could not answer this input, while nothing is out of order."""
+        return self.kind in OWN_KINDS
+
+
+@dataclass(frozen=True)
+class Deciding:
+    """A system of one task of labels."""
+
+    task: str
+    labels: tuple[str, ...]
+    what: str
+    """Which system it is, in words."""
+    changed: tuple[str, ...]
+    """What differs from what was certified, by the names of the pins."""
+    decide: Callable[[Sequence[str]], list[Decided]]
+    """Inputs -> what is answered to each; to be called by one thread."""
+
+
+@contextmanager
+def deciding(path: Path, watch: Watch, granted: Granted = "trusted") -> Iterator[Deciding]:
+    """Open the system that a run chose; what it is asked is not kept.
+
+    Args:
+        path: the run's folder, or its plan.
+        watch: sees what opening takes.
+        granted: what of the code that the task names may run.
+
+    Raises:
+        TaskError: there is no plan, its task is wrong, or its answers are no labels.
+    """
+    certified = open_certified(path, granted)
+    task, plan = certified.task, certified.plan
+    if task.answer.type != "label":
+        fix = "Serve a run whose answer.type is label; systems of text are served by their engine."
+        got = f"the task {task.name}, whose answers are of type {task.answer.type}"
+        raise TaskError([Problem(str(path), got, "a task of labels", fix)])
+    with tempfile.TemporaryDirectory(prefix="ladder-serve-") as made:
+        folder = Path(made)
+        cache = Cache(folder / COMPLETIONS)
+        try:
+            data = load_data(task, cache, watch)
+            watch.say(f"opening the system of {task.name}")
+            bench = make_bench(task, data, cache, folder, folder, Quiet())
+            learn_abilities(bench, plan)
+            evaluator, candidate = bench.evaluator, plan.candidate
+            if candidate is None:
+                decide, what = _by_way(evaluator, plan.control), f"the control, {plan.control}"
+            else:
+                decide, what = _by_candidate(evaluator, candidate), candidate.description
+            yield Deciding(task.name, data.labels, what, changed_pins(bench, plan), decide)
+        finally:
+            cache.close()
+
+
+def _by_way(evaluator: Evaluator, name: str) -> Callable[[Sequence[str]], list[Decided]]:
+    predict = fitted_way(evaluator, name)
+    return lambda inputs: [Decided(label) for label in predict(inputs)]
+
+
+def _by_candidate(
+    evaluator: Evaluator, candidate: Candidate
+) -> Callable[[Sequence[str]], list[Decided]]:
+    """Return what answers inputs as the candidate does; the model is loaded before.
+
+    Raises:
+        StateError: it does not answer a training example.
+    """
+    prior = prior_of(evaluator, candidate)
+    shown = evaluator.data.train[:1] or evaluator.data.dev[:1]
+    [first] = answer(evaluator, candidate, shown, scored=False)
+    if first.completion.error is not None and not first.completion.is_own_fault:
+        raise StateError(f"the system does not answer: {first.completion.error}")
+    engine = evaluator.engine(candidate)
+    engine.store = Reading(engine.store)
+
+    def decide(inputs: Sequence[str]) -> list[Decided]:
+        samples = [Sample(id=str(at), input=text, target="") for at, text in enumerate(inputs)]
+        outcomes = answer(evaluator, candidate, samples, scored=False)
+        return [_decided(evaluator, candidate, outcome, prior) for outcome in outcomes]
+
+    return decide
+
+
+def _decided(
+    evaluator: Evaluator, candidate: Candidate, outcome: Outcome, prior: Sequence[float]
+) -> Decided:
+    completion, labels = outcome.completion, evaluator.data.labels
+    tokens = completion.tokens_in
+    if completion.error is not None:
+        return Decided(tokens=tokens, error=completion.error, kind=completion.kind or "error")
+    said = fold(outcome.text, lowercase=True)
+    label = next((each for each in labels if fold(each, lowercase=True) == said), None)
+    if label is None:
+        return Decided(tokens=tokens, error="it answered none of the labels", kind=NO_ANSWER)
+    choices = labels
+    if candidate.retrieval is not None and candidate.retrieval.narrow:
+        asked = request_for(evaluator, candidate, outcome.sample, evaluator.engine(candidate))
+        choices = asked.choices
+    found = probabilities(candidate, choices, completion, prior)
+    return Decided(label, {each: found.get(each, 0.0) for each in labels} if found else {}, tokens)
