@@ -43,11 +43,19 @@ class Probe:
     """Tokens that fit into prompt and answer together, as the server tells."""
     negotiated: tuple[str, ...] = ()
     """What it refuses of how requests are put, and what is sent instead."""
+    typed: bool = False
+    """It was greeted with a typed question."""
 
     @property
     def there(self) -> bool:
         """Whether the model answers, if only with thoughts for which the greeting has no room."""
-        return self.answer.error is None or self.answer.kind == CUT_BEFORE_TEXT
+        cut = self.answer.kind == CUT_BEFORE_TEXT
+        return self.answer.error is None or cut or self.has_own_labels
+
+    @property
+    def has_own_labels(self) -> bool:
+        """Whether it refuses a typed question for its options: it was made for others."""
+        return self.typed and self.answer.kind == "HTTP 422"
 
 
 def probe(
@@ -89,13 +97,16 @@ def probe(
             loaded = entries_of(got(client, address.at_root("/api/ps")), "models")
             running = [each for each in loaded if model in names_of(each)]
             context = _context(running[0]) if running else None
-    return Probe(answer, tuple(listed), context, tuple(engine.negotiated.values()))
+    negotiated = tuple(engine.negotiated.values())
+    return Probe(answer, tuple(listed), context, negotiated, typed=bool(greeting.choices))
 
 
 def said(found: Probe, model: str) -> str:
     """Say on one line what a probe has found."""
     answer, parts = found.answer, []
-    if found.there:
+    if found.has_own_labels:
+        parts.append(f"it is there, and knows labels of its own alone: {answer.error}")
+    elif found.there:
         tokens = f"{answer.tokens_in} + {answer.tokens_out} tokens"
         parts.append(f"answered a greeting in {answer.seconds:.1f} s ({tokens})")
         if answer.kind == CUT_BEFORE_TEXT:

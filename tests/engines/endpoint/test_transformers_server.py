@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from engines.endpoint.llama_server import free_port
 from engines.endpoint.transformers_server import transformers_server
 
 from ladder.engines.base import Request
+from ladder.engines.decisions import WIRES, DecisionEngine
 from ladder.engines.endpoint import EndpointEngine
 from ladder.engines.endpoint.breaker import Patience
 from ladder.engines.endpoint.probing import probe
@@ -35,3 +37,22 @@ def test_all_are_answered_and_one_is_cut(smollm: Path, tmp_path: Path) -> None:
     assert [answers[at].error for at in range(20)] == [None] * 20
     assert engine.counts, "requests under way were lost with the first server, and asked again"
     assert any(answer.cut for answer in answers.values())
+
+
+@pytest.mark.slow
+def test_its_typed_decisions_are_read(smollm: Path, tmp_path: Path) -> None:
+    """A form that was not written here: its server, its prompt, its answers."""
+    labels = ("green", "red", "yellow")
+    asked = [
+        Request(messages=(("system", "Which colour?"), ("user", f"It is {name}.")), choices=labels)
+        for name in labels
+    ]
+    with transformers_server(free_port(), tmp_path / "log", smollm) as url:
+        engine = DecisionEngine(str(smollm), url, wire=WIRES["systemone"])
+        assert engine.learn() is not None
+        answers = dict(engine.complete(asked))
+    for answer in answers.values():
+        assert answer.error is None
+        assert answer.text in labels
+        assert sum(map(math.exp, answer.choice_logprobs)) == pytest.approx(1, abs=0.01)
+        assert answer.tokens_in > 10
