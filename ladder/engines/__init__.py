@@ -122,6 +122,14 @@ def _greet_decisions(form: str) -> Callable[[str, str, float], Greeted]:
     return greeted
 
 
+def _gguf(
+    name: str, place: str | None, adapter: Path | None, beside: Path, own_code: bool
+) -> Engine:
+    from ladder.engines.gguf import GgufEngine
+
+    return GgufEngine(beside / _file(name, place))
+
+
 def _replay(
     name: str, place: str | None, adapter: Path | None, beside: Path, own_code: bool
 ) -> Engine:
@@ -160,6 +168,11 @@ def _no_folder(name: str, place: str | None, beside: Path) -> Fault | None:
     return ("", "a folder that is there") if name.startswith((".", "/")) and not there else None
 
 
+def _no_file(name: str, place: str | None, beside: Path) -> Fault | None:
+    path = beside / _file(name, place)
+    return None if path.is_file() else ("", f"a GGUF file that is there ({path.name} is not)")
+
+
 def _no_address(kind: str) -> Callable[[str, str | None, Path], Fault | None]:
     def fault(name: str, place: str | None, beside: Path) -> Fault | None:
         if is_url(place or ""):
@@ -186,6 +199,7 @@ ENGINES: dict[str, Kind] = {
         )
         for form in ("systemone", "decisions")
     },
+    "gguf": Kind(_gguf, fault=_no_file),
     "replay": Kind(_replay),
     "head": Kind(_head),
     "encoder": Kind(_encoder),
