@@ -7,6 +7,7 @@ other waits for.
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -158,6 +159,8 @@ class Cache:
             try:
                 return list(self._base.execute(sql, tuple(values)))
             except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode == sqlite3.SQLITE_FULL:  # told as any full disk is
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from None
                 busy = error.sqlite_errorcode in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
                 if not busy or time.monotonic() > give_up:
                     raise

@@ -254,3 +254,15 @@ def test_no_value_is_a_fact_too_and_a_failure_is_none(tmp_path):
     with pytest.raises(ZeroDivisionError):
         cache.remember("failed", 1, lambda: 1 / 0)
     assert cache.remember("failed", 1, lambda: 5) == 5
+
+
+def test_a_full_disk_is_told_as_such_and_the_cache_goes_on_after_it(tmp_path):
+    """SQLite's own limit of pages stands for the disk: the error is the one of a full disk."""
+    cache = Cache(tmp_path / "c.sqlite")
+    [(pages,)] = cache._run("PRAGMA page_count", ())
+    cache._run(f"PRAGMA max_page_count={pages}", ())
+    with pytest.raises(StateError, match="no space left on the device"):
+        cache._run("INSERT INTO kept VALUES ('a', ?)", ("x" * 100_000,))
+    cache._run("PRAGMA max_page_count=100000", ())
+    cache._run("INSERT INTO kept VALUES ('a', ?)", ("x" * 100_000,))
+    assert cache._run("SELECT length(value) FROM kept", ()) == [(100_000,)]
