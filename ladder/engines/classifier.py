@@ -100,9 +100,10 @@ class ClassifierEngine:
             values = featurize(texts) @ weights.T + intercepts
             seconds = (time.perf_counter() - started) / len(texts)
             for at, row in enumerate(values):
-                label = labels[int(np.argmax(row))]
+                best = int(np.argmax(row))
                 tokens = self.count_tokens(texts[at])
-                yield start + at, Completion(label, tokens, 1, seconds)
+                chance = float(1 / np.exp(row - row[best]).sum())
+                yield start + at, Completion(labels[best], tokens, 1, seconds, chance=chance)
 
 
 def _text(request: Request) -> str:
