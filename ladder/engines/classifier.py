@@ -102,7 +102,9 @@ class ClassifierEngine:
             for at, row in enumerate(values):
                 best = int(np.argmax(row))
                 tokens = self.count_tokens(texts[at])
-                chance = float(1 / np.exp(row - row[best]).sum())
+                # Of two labels one row of weights stands for both, with either sign.
+                scale = 0.5 if len(labels) == 2 else 1.0
+                chance = float(1 / np.exp(scale * (row - row[best])).sum())
                 yield start + at, Completion(labels[best], tokens, 1, seconds, chance=chance)
 
 
