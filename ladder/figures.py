@@ -288,7 +288,7 @@ def reliability_svg(
         )  # fmt: skip
     axes.set_xlim(-0.02, 1.02)
     axes.set_ylim(-0.04, 1.08)
-    axes.set_xlabel("chance that the answer is right")
+    axes.set_xlabel("probability of the answer")
     axes.set_ylabel("share that is right")
     axes.legend(frameon=False, loc="upper left", fontsize=9)
     return _as_svg(figure)

@@ -198,7 +198,7 @@ def calibration() -> Calibration:
             share=estimate(0.4),
             wrong=Estimate(mean=0.025, low=0.007, high=0.086, n=80),
             verdict="undecided",
-        ),  # fmt: skip
+        ),
     )
 
 

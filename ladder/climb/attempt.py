@@ -215,7 +215,8 @@ def _calibrated(
     A classifier that tells its chances answers the other dev examples too: it takes no time.
     """
     evaluator, dev = bench.evaluator, bench.data.dev
-    if not bench.data.labels:
+    told = any(o.completion.choice_logprobs or o.completion.chance is not None for o in outcomes)
+    if not told or not bench.data.labels:
         return None
     asks = {line.asks for line in lines if line.candidate == winner.digest}
     read = max((line.n + line.errors for line in lines if line.asks in asks), default=0)

@@ -33,7 +33,7 @@ def calibration_line(a: Assessment) -> str:
     found = attempt.calibration
     parts = f"ECE {_ece(found.before)}"
     parts += f", calibrated {_ece(found.after)}" if found.curve else ", not calibrated"
-    return f"chances of {attempt.rung}: {parts}; {abstention_words(found.abstention)}"
+    return f"probabilities of {attempt.rung}: {parts}; {abstention_words(found.abstention)}"
 
 
 def calibration_blocks(found: Calibration | None) -> Iterator[Block]:
@@ -41,11 +41,11 @@ def calibration_blocks(found: Calibration | None) -> Iterator[Block]:
     if found is None:
         return
     yield say(
-        f"Chances of the answers, {_method(found)}: {_figures(found.before)}"
+        f"Probabilities of the answers, {_method(found)}: {_figures(found.before)}"
         + (f" as given; {_figures(found.after)} calibrated." if found.curve else ".")
         + f" A perfectly calibrated system of n = {found.before.n} stays below ECE "
         + f"{found.after.ece_by_chance:.3f} in 95 of 100 cases."
-        + (f" {found.without} scored answers have no chance." if found.without else "")
+        + (f" {found.without} scored answers have none." if found.without else "")
     )
     words = abstention_words(found.abstention)
     yield say(f"{words[:1].upper()}{words[1:]}.")
@@ -61,16 +61,20 @@ def abstention_words(found: Abstention) -> str:
     share = f"{_percent(found.share)} of the inputs" if found.share else "no input"
     wrong = f": {_percent(found.wrong)} of those wrong (n = {found.wrong.n})" if found.wrong else ""
     return (
-        f"from a chance of {found.threshold:.2f} on, certified on {found.dev_rows} dev examples, "
-        f"{share} can be answered with at most {error} wrong; {JUDGED[found.verdict]}{wrong}"
+        f"from a probability of {found.threshold:.2f} on, certified on {found.dev_rows} dev "
+        f"examples, {share} can be answered with at most {error} wrong; "
+        f"{JUDGED[found.verdict]}{wrong}"
     )
 
 
 def _not_certified(found: Abstention, error: str) -> str:
-    said = f"no share of the inputs can be answered with at most {error} wrong, certified on "
+    said = (
+        f"{found.dev_rows} dev examples certify no threshold above which at most {error} of the "
+        "answers are wrong"
+    )
     if found.needed is None:
-        return f"{said}{found.dev_rows} dev examples: the surest answers are wrong too often"
-    return f"{said}{found.dev_rows} dev examples: it would take {found.needed:,} or more"
+        return f"{said}: the surest answers are wrong too often"
+    return f"{said}: it would take {found.needed:,} or more"
 
 
 def reliability_figure(found: Calibration) -> Figure:
@@ -79,9 +83,9 @@ def reliability_figure(found: Calibration) -> Figure:
     rows = [_row("as given", point, n) for point, n in before]
     rows += [_row("calibrated", point, n) for point, n in after]
     return Figure(
-        "How often answers are right over the chance that they were given: on the line they agree",
+        "How often answers are right over their probability: on the dashed line the two agree",
         lambda width: reliability_svg([p for p, _ in before], [p for p, _ in after], width),
-        tabled(("chances", "mean chance", "share right", "n"), *rows),
+        tabled(("probabilities", "mean", "share right", "n"), *rows),
     )
 
 
