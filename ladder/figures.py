@@ -262,6 +262,38 @@ def curve_svg(
     return _as_svg(figure)
 
 
+def reliability_svg(
+    before: Sequence[tuple[float, float, float, float]],
+    after: Sequence[tuple[float, float, float, float]],
+    width: float = WIDE,
+) -> str:
+    """Draw how often answers are right over the chance that they were given.
+
+    Args:
+        before: chance, share that is right, and the ends of its interval, by the system's own
+            chances.
+        after: the same once they are calibrated; empty: they are not.
+        width: in inches.
+    """
+    figure, axes = _figure((width, 3.4))
+    axes.plot([0, 1], [0, 1], color=FAINT, linewidth=1, linestyle="--")
+    lines = [(before, FAINT, "none", "as given")]
+    lines += [(after, CHOSEN, CHOSEN, "calibrated")] if after else []
+    for points, colour, face, label in lines:
+        for chance, _, low, high in points:
+            axes.plot([chance, chance], [low, high], color=colour, linewidth=1.5)
+        axes.plot(
+            [point[0] for point in points], [point[1] for point in points], "o-", color=colour,
+            markerfacecolor=face, markersize=7, linewidth=1.5, label=label,
+        )  # fmt: skip
+    axes.set_xlim(-0.02, 1.02)
+    axes.set_ylim(-0.04, 1.08)
+    axes.set_xlabel("probability of the answer")
+    axes.set_ylabel("share that is right")
+    axes.legend(frameon=False, loc="upper left", fontsize=9)
+    return _as_svg(figure)
+
+
 def _gate_line(axes: Any, least: float) -> None:
     axes.axhline(least, color=INK, linewidth=1)
     axes.annotate(

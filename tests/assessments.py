@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from ladder.evidence import (
+    Abstention,
     Asked,
     Assessment,
     Attempt,
     Build,
+    Calibration,
     Candidate,
     Cause,
     CitedFreeze,
@@ -26,6 +28,8 @@ from ladder.evidence import (
     Measurement,
     RaceLine,
     Recommendation,
+    Reliability,
+    ReliabilityBin,
     Retrieval,
     RetrievalHealth,
     TaskRecord,
@@ -172,6 +176,32 @@ def control(name: str = "nearest example") -> Control:
     return Control(lines=lines)
 
 
+def calibration() -> Calibration:
+    """Return chances that were too high, and what can be answered by them."""
+    share = Estimate(mean=0.9, low=0.8, high=0.95, n=150)
+    after = Reliability(
+        n=200, brier=estimate(0.12), ece=0.03, ece_low=0.01, ece_high=0.06, ece_by_chance=0.05,
+        bins=(ReliabilityBin(chance=0.55, right=estimate(0.5, 50)),
+              ReliabilityBin(chance=0.9, right=share)),
+    )  # fmt: skip
+    return Calibration(
+        method="platt",
+        dev_rows=150,
+        curve=((0.0, 0.0), (1.0, 0.9)),
+        before=after.but(ece=0.11, ece_low=0.08, ece_high=0.14, brier=estimate(0.15)),
+        after=after,
+        abstention=Abstention(
+            error=0.05,
+            confidence=0.95,
+            dev_rows=150,
+            threshold=0.87,
+            share=estimate(0.4),
+            wrong=Estimate(mean=0.025, low=0.007, high=0.086, n=80),
+            verdict="undecided",
+        ),
+    )
+
+
 def full_assessment() -> Assessment:
     """Return an assessment with something in every part of the report."""
     found = Comparison(
@@ -210,6 +240,7 @@ def full_assessment() -> Assessment:
             "teacher": "x", "kept": 0.9, "low": 0.8, "high": 1, "n": 9,
             "cheaper": 20, "faster": 8, "over_control": found,
         },
+        calibration=calibration(),
     )  # fmt: skip
     base = assessment()
     overlap = WordOverlap(words=8, rows=9, checkable=8, overlapping=1, top=("a ~ b: 0.9",))

@@ -14,12 +14,14 @@ from ladder.diagnosis.misses import misses
 from ladder.economy.cost import since
 from ladder.errors import NoVerdictError
 from ladder.evaluation.against_teacher import against_teacher
+from ladder.evaluation.calibration import calibration
 from ladder.evaluation.comparing import compare
 from ladder.evaluation.measure import measure
 from ladder.evaluation.retrieval_health import retrieval_health
 from ladder.evidence import (
     AgainstTeacher,
     Attempt,
+    Calibration,
     Candidate,
     ContextCosts,
     Diagnosis,
@@ -29,6 +31,7 @@ from ladder.evidence import (
     Status,
     Verdict,
 )
+from ladder.inference.answer import answer
 from ladder.inference.outcome import Outcome, Scores, scores_of
 from ladder.rungs import fixes
 from ladder.rungs.protocol import Bench, Rung, Stage
@@ -151,6 +154,7 @@ def _attempted(bench: Bench, rung: Rung, *, every: bool) -> tuple[Attempt, Score
             rung.NAME, scores, bench.history.scores, rows, bench.task.gate.confidence
         ),
         against_teacher=parts.taught,
+        calibration=_calibrated(bench, winner, lines, outcomes),
     )
     return attempt, scores
 
@@ -201,6 +205,28 @@ def _explained(
             rung.NAME,
         )
     return Parts(diagnosis, seen, context, taught)
+
+
+def _calibrated(
+    bench: Bench, winner: Candidate, lines: Sequence[RaceLine], outcomes: Sequence[Outcome]
+) -> Calibration | None:
+    """Say what a winner's chances are worth, by the dev answers that its race asked for.
+
+    A classifier that tells its chances answers the other dev examples too: it takes no time.
+    """
+    evaluator, dev = bench.evaluator, bench.data.dev
+    told = any(o.completion.choice_logprobs or o.completion.chance is not None for o in outcomes)
+    if not told or not bench.data.labels:
+        return None
+    asks = {line.asks for line in lines if line.candidate == winner.digest}
+    read = max((line.n + line.errors for line in lines if line.asks in asks), default=0)
+    if any(outcome.completion.chance is not None for outcome in outcomes):
+        read = len(dev)
+    try:
+        heard = answer(evaluator, winner, dev[:read], f"{winner.rung} on the dev examples")
+        return calibration(evaluator, winner, heard, outcomes)
+    except NoVerdictError:  # its prior could not be asked for again
+        return None
 
 
 def status_of(verdict: Verdict, lines: Sequence[RaceLine]) -> Status:

@@ -94,6 +94,8 @@ class Completion:
     first_logprobs: tuple[tuple[str, float], ...] = ()
     """The likeliest first tokens with their log-probabilities (nats), where an endpoint told them:
     then the text may be blank."""
+    chance: float | None = None
+    """Of the answer, 0..1, where the engine is a classifier that tells it with the answer."""
     cached: bool = False
 
     @property

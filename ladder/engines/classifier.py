@@ -100,9 +100,12 @@ class ClassifierEngine:
             values = featurize(texts) @ weights.T + intercepts
             seconds = (time.perf_counter() - started) / len(texts)
             for at, row in enumerate(values):
-                label = labels[int(np.argmax(row))]
+                best = int(np.argmax(row))
                 tokens = self.count_tokens(texts[at])
-                yield start + at, Completion(label, tokens, 1, seconds)
+                # Of two labels one row of weights stands for both, with either sign.
+                scale = 0.5 if len(labels) == 2 else 1.0
+                chance = float(1 / np.exp(scale * (row - row[best])).sum())
+                yield start + at, Completion(labels[best], tokens, 1, seconds, chance=chance)
 
 
 def _text(request: Request) -> str:

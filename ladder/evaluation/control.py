@@ -300,6 +300,18 @@ def _vote(train: Sequence[Sample]) -> Predictor:
 def linear(train: Sequence[Sample]) -> Predictor:
     """Fit a logistic regression on TF-IDF of terms and pairs of terms.
 
+    Args:
+        train: rows of at least two labels.
+    """
+    model = linear_model(train)
+    if model is None:
+        return _majority(train)
+    return lambda inputs: [str(label) for label in model.predict(inputs)]
+
+
+def linear_model(train: Sequence[Sample]) -> Any:
+    """Return scikit-learn's pipeline, fitted; None where no text has a single character.
+
     The terms are those of the search, as they are; of texts that have none, such as rows of
     punctuation, the characters.
 
@@ -313,13 +325,12 @@ def linear(train: Sequence[Sample]) -> Predictor:
     texts = [sample.input for sample in train]
     read: Callable[[str], list[str]] = search_terms if any(map(search_terms, texts)) else list
     if not any(map(read, texts)):
-        return _majority(train)
+        return None
     model = make_pipeline(
         TfidfVectorizer(analyzer=lambda text: _with_pairs(read(text)), sublinear_tf=True),
         LogisticRegression(C=10.0, max_iter=300),
     )
-    model.fit(texts, [sample.target for sample in train])
-    return lambda inputs: [str(label) for label in model.predict(inputs)]
+    return model.fit(texts, [sample.target for sample in train])
 
 
 def _with_pairs(terms: list[str]) -> list[str]:

@@ -20,6 +20,13 @@ from ladder.evidence.assessment import (
     TrainingMethodName,
 )
 from ladder.evidence.bundle import Bundle, BundledFile
+from ladder.evidence.calibration import (
+    Abstention,
+    Calibration,
+    CalibrationMethod,
+    Reliability,
+    ReliabilityBin,
+)
 from ladder.evidence.candidate import (
     Build,
     Candidate,
@@ -90,7 +97,6 @@ from ladder.evidence.release import (
     NotWorse,
     Regression,
     ReleaseRecord,
-    Reliability,
     System,
     Unmeasured,
 )
@@ -110,6 +116,7 @@ __all__ = [
     "ASSESSMENT",
     "CONTROL",
     "Ablation",
+    "Abstention",
     "ActDate",
     "Advice",
     "AgainstTeacher",
@@ -124,6 +131,8 @@ __all__ = [
     "Build",
     "Bundle",
     "BundledFile",
+    "Calibration",
+    "CalibrationMethod",
     "Canaries",
     "Canary",
     "Candidate",
@@ -188,6 +197,7 @@ __all__ = [
     "Rehearsed",
     "ReleaseRecord",
     "Reliability",
+    "ReliabilityBin",
     "Retrieval",
     "RetrievalHealth",
     "RevalidationPlan",

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationInfo, field_validator
 
+from ladder.evidence.calibration import Calibration
 from ladder.evidence.candidate import Candidate
 from ladder.evidence.data import DataReport
 from ladder.evidence.diagnosis import ContextCosts, Diagnosis, Fix, Misses
@@ -58,6 +59,8 @@ class Attempt(Record):
     comparisons: tuple[Comparison, ...] = ()
     against_teacher: AgainstTeacher | None = None
     """Of a student."""
+    calibration: Calibration | None = None
+    """Where each answer has a chance: a label's; None in files written before, too."""
     asked: Asked = Asked()
     """In this run, from the race to the diagnosis."""
     seconds: float = 0.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from ladder.evidence.calibration import Reliability
 from ladder.evidence.measurement import LimitVerdict
 from ladder.evidence.values import Estimate, Record
 
@@ -107,18 +108,6 @@ class Forgetting(Record):
     p_worse: float
     """One-sided exact McNemar: of losses as large from a model that forgot nothing."""
     lost: tuple[LostPrompt, ...] = ()
-
-
-class Reliability(Record):
-    """How far the chances that a system gives its labels are from how often it is right."""
-
-    n: int
-    brier: Estimate
-    """Mean squared distance of the chance of the answer given from 1 (right) or 0 (wrong)."""
-    ece: float
-    """Expected calibration error, ten bins of equal width."""
-    ece_by_chance: float
-    """What a perfectly calibrated system of so many rows stays below in 95 of 100 cases."""
 
 
 What = Literal["forgetting", "calibration", "latency", "cost", "rows known to a training", "slices"]

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from ladder.evidence import AgainstTeacher, Attempt, Comparison, LimitVerdict, Measurement
 from ladder.language.stems import in_words
 from ladder.report.blocks import Block, Heading, Strong, Table, say, tabled
+from ladder.report.calibrated import calibration_blocks
 from ladder.report.causes import cause_blocks, context_blocks, fix_blocks, miss_blocks
 from ladder.report.people import human_blocks
 from ladder.report.race import meaning, race_blocks
@@ -70,6 +71,7 @@ def _measured_blocks(attempt: Attempt, m: Measurement) -> Iterator[Block]:
     yield from fix_blocks(attempt.fixes)
     if m.macro_f1 is not None:
         yield say(f"Macro-F1 {m.macro_f1:.3f} beside a score of {m.score.mean:.3f}.")
+    yield from calibration_blocks(attempt.calibration)
     yield from _latency_blocks(m)
     for name, other in m.others.items():
         yield say(f"Also {name}: {span(other)}.")

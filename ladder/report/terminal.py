@@ -12,6 +12,7 @@ from rich.text import Text
 
 from ladder.evidence import Assessment, Happening
 from ladder.report.brief import BRIEF
+from ladder.report.calibrated import calibration_line
 from ladder.report.causes import miss_sentence
 from ladder.report.control import control_sentence, take_control
 from ladder.report.effort import effort_in_short
@@ -45,6 +46,8 @@ def show(
     console.print(Text(answer_line(assessment), style="bold"))
     for line in _notes(assessment):
         console.print(Text(line))
+    if certainty := calibration_line(assessment):
+        console.print(Text(certainty))
     for line in effort_in_short(assessment.effort, assessment.seconds):
         console.print(Text(line))
     if assessment.isolation:

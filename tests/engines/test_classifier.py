@@ -14,7 +14,7 @@ from conftest import train_head
 from ladder.engines import open_engine
 from ladder.engines.base import Request
 from ladder.engines.bundled import bundled_folder
-from ladder.engines.classifier import ClassifierEngine
+from ladder.engines.classifier import N_GRAMS, ClassifierEngine, n_grams
 from ladder.errors import EngineError
 from ladder.testing import check_engine
 
@@ -235,3 +235,20 @@ def test_a_damaged_student_is_named(
     (folder / name).write_bytes(content)
     with pytest.raises(EngineError, match=str(folder)):
         list(ClassifierEngine(folder).complete([Request(text="a loaf")]))
+
+
+@pytest.mark.parametrize("labels", [["bread", "cake"], list(SAID)])
+def test_it_tells_the_probability_that_its_regression_gave(
+    tmp_path: Path, labels: list[str]
+) -> None:
+    from sklearn.linear_model import LogisticRegression
+
+    engine = train(tmp_path / "student", labels)
+    pairs = [(text, label) for label in labels for text in SAID[label]]
+    features = n_grams(N_GRAMS)
+    model = LogisticRegression(C=30.0, max_iter=300, random_state=0)
+    model.fit(features([text for text, _ in pairs]), [label for _, label in pairs])
+    texts = [NEW[label] for label in labels]
+    wanted = model.predict_proba(features(texts)).max(axis=1)
+    told = dict(engine.complete([Request(text=text) for text in texts]))
+    assert [told[at].chance for at in range(len(texts))] == pytest.approx(wanted, abs=1e-4)

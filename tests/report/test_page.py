@@ -161,7 +161,7 @@ def test_the_page_loads_nothing_and_allows_nothing() -> None:
 def test_every_picture_is_named_and_has_its_figures_as_a_table() -> None:
     page = golden_page()
     figures = page.split("<figure>")[1:]
-    assert len(figures) == 5  # scores, latency, kinds of row, ablations, break-even
+    assert len(figures) == 6  # scores, latency, kinds of row, ablations, chances, break-even
     for figure in (part.split("</figure>")[0] for part in figures):
         caption = figure.split("<figcaption>")[1].split("</figcaption>")[0]
         assert figure.count(f'role="img" aria-label="{caption}"') == 2  # for a screen, a telephone
