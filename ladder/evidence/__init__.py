@@ -96,6 +96,7 @@ from ladder.evidence.release import (
 )
 from ladder.evidence.rotation import Rotation
 from ladder.evidence.values import (
+    BLOCK_TOKENS,
     Asked,
     Estimate,
     Failures,
@@ -108,6 +109,7 @@ from ladder.evidence.values import (
 
 __all__ = [
     "ASSESSMENT",
+    "BLOCK_TOKENS",
     "CONTROL",
     "Ablation",
     "ActDate",
