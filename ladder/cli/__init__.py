@@ -25,6 +25,7 @@ from ladder.cli import (
     promoting,
     releasing,
     showing,
+    sizing,
     training,
     watching,
 )
@@ -62,6 +63,7 @@ VERBS: dict[str, Callable[..., Any] | typer.Typer] = {
     "revalidate": keeping.revalidate,
     "drift": keeping.drift,
     "probe": probing.probe,
+    "size": sizing.size,
     "schedule": keeping.schedule,
     "release": releasing.release,
     "status": watching.status,

@@ -95,6 +95,7 @@ from ladder.evidence.release import (
     Unmeasured,
 )
 from ladder.evidence.rotation import Rotation
+from ladder.evidence.sizing import InFlight, ServingMemory, Sizing, TokenPrice
 from ladder.evidence.values import (
     BLOCK_TOKENS,
     Asked,
@@ -156,6 +157,7 @@ __all__ = [
     "Ground",
     "Happening",
     "HappeningKind",
+    "InFlight",
     "Isolation",
     "JudgeAgreement",
     "Kept",
@@ -197,9 +199,11 @@ __all__ = [
     "Rotation",
     "Samples",
     "ScoreWatch",
+    "ServingMemory",
     "Settled",
     "Shift",
     "Sign",
+    "Sizing",
     "Standing",
     "Status",
     "StepName",
@@ -208,6 +212,7 @@ __all__ = [
     "SyntheticRecord",
     "System",
     "TaskRecord",
+    "TokenPrice",
     "TokenUse",
     "TrainingEstimate",
     "TrainingMethod",
