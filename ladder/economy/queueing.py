@@ -85,7 +85,7 @@ def p95_interval(
         if rate * again.mean() >= machines:
             found.append(math.inf)
             continue
-        times = response_times(again.tolist(), rate, machines, seed=number, arrivals=ARRIVALS // 5)
+        times = response_times(again.tolist(), rate, machines, seed=number, arrivals=ARRIVALS // 10)
         found.append(float(np.quantile(times, SHARE_IN_TIME)))
     tail = (1 - confidence) / 2
     low, high = np.quantile(found, [tail, 1 - tail], method="closest_observation")

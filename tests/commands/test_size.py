@@ -10,6 +10,8 @@ import pytest
 import yaml
 from assessments import assessment, attempt, record
 from click.testing import Result
+from conftest import ROOT
+from test_docs import assert_ran, run_pages
 from typer.testing import CliRunner
 
 from ladder.cli import app
@@ -54,6 +56,15 @@ def made(model: str, service: tuple[float, ...] = (0.2, 0.3) * 50, **more: objec
 def written(found: Assessment, folder: Path) -> Path:
     (folder / "assessment.json").write_text(found.model_dump_json())
     return folder
+
+
+@pytest.mark.slow
+def test_the_commands_of_the_page_run(tmp_path: Path) -> None:
+    run = tmp_path / "work/runs/mail/2026-01-01T000000"
+    run.mkdir(parents=True)
+    written(made(f"hf:{weights(tmp_path / 'model')}"), run)
+    assert_ran(run_pages([ROOT / "docs/sizing.md"], tmp_path / "work"))
+    assert (tmp_path / "work/serve/compose.yaml").is_file()
 
 
 def call(*words: str | Path) -> Result:
