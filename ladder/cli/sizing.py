@@ -49,6 +49,9 @@ def size(  # noqa: PLR0913 - each is an option of the command line
     for given, known, hint in ((target, PLATFORMS, "--target"), (engine, ENGINES, "--engine")):
         if given and given not in known:
             raise typer.BadParameter(f"{given}: there are {', '.join(known)}", param_hint=hint)
+    for given, hint in ((engine, "--engine"), (region, "--region"), (image, "--image")):
+        if given and not (target or into):
+            raise typer.BadParameter("it is for files: --target or --into", param_hint=hint)
     found = size_run(run, Asked(requests_per_month, peak, p95, usd_per_hour, against))
     platforms = [target] if target else list(PLATFORMS) if into else []
     files = {
@@ -58,7 +61,8 @@ def size(  # noqa: PLR0913 - each is an option of the command line
     }
     if as_json:
         memory = found.memory and found.memory.model_dump(mode="json")
-        record = {"sizing": found.sizing.model_dump(mode="json"), "memory": memory}
+        sizing = found.sizing.model_dump(mode="json")
+        record = {"sizing": sizing, "memory": memory, "files": files}
         typer.echo(in_json(_json(record)))
     elif into is None and files:
         typer.echo(as_text(files), nl=False)

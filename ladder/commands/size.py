@@ -61,7 +61,8 @@ def size_run(run: Path, asked: Asked) -> Sized:
         asked: what the run does not say, or says otherwise.
 
     Raises:
-        DataError: the run recommends no model, asks an endpoint, or kept no times.
+        DataError: the run recommends no model, asks an endpoint, or kept no times; or what was
+            asked contradicts itself.
     """
     a, folder = read_assessment(run)
     where = str(folder / ASSESSMENT)
@@ -98,7 +99,7 @@ def _wanted(a: Assessment, attempt: Attempt, asked: Asked) -> Wanted:
     hourly = basis.usd_per_hour if basis else None
     limit = a.task.gate.get("max_p95_ms")
     volume = asked.requests_per_month or int(a.recommendation.cost["requests_per_month"] or 1)
-    return Wanted(
+    wanted = Wanted(
         requests_per_month=volume,
         usd_per_hour=asked.usd_per_hour if asked.usd_per_hour is not None else hourly or 0.0,
         peak_per_second=asked.peak,
@@ -106,6 +107,10 @@ def _wanted(a: Assessment, attempt: Attempt, asked: Asked) -> Wanted:
         worked=(basis.utilisation if basis else None) or 1.0,
         confidence=float(a.task.gate["confidence"] or 0.95),
     )
+    if wanted.peak < wanted.mean:
+        least = f"at least {wanted.mean:.4g} a second, the mean of {volume:,} requests a month"
+        raise DataError([Problem("--peak", f"{wanted.peak:g}", least, "Name the busiest hour's.")])
+    return wanted
 
 
 def _prices(a: Assessment, asked: Asked) -> Prices | None:
@@ -280,6 +285,7 @@ def serving_files(
         machines=sizing.machines,
         memory_mb=memory.weights_mb + context * memory.kv_bytes_per_token / MB,
         context=context,
+        scored=candidate.decoding == "scored",
         gpu=gpu,
         may_leave=_may_leave(a),
         region=region,

@@ -181,3 +181,15 @@ def test_a_run_without_a_chosen_rung_is_refused(tmp_path: Path) -> None:
     run = written(found.but(recommendation=none, task=record()), tmp_path)
     with pytest.raises(DataError, match="no rung that is recommended"):
         call(run)
+
+
+def test_a_peak_below_the_mean_is_none(run: Path) -> None:
+    with pytest.raises(DataError, match=r"--peak: got 0\.001, wanted at least 0\.3805"):
+        call(run, "--requests-per-month", "1000000", "--peak", "0.001")
+
+
+def test_options_of_files_want_files(run: Path) -> None:
+    assert "--target or --into" in call(run, "--region", "eu-west-3").output
+    assert "there are compose, kubernetes" in call(run, "--target", "nomad").output
+    found = json.loads(call(run, "--target", "compose", "--json").stdout)
+    assert found["files"].keys() == {"compose.yaml"}

@@ -107,6 +107,13 @@ def test_an_engine_serves_what_was_sized() -> None:
     assert "--ctx-size=256 --parallel=1" in " ".join(ENGINES["llama.cpp"](PLAIN).args)
 
 
+def test_labels_that_were_scored_are_told_of() -> None:
+    for scored in (True, False):
+        service = replace(PLAIN, scored=scored)
+        text = PLATFORMS["compose"](service, ENGINES["llama.cpp"](service))[FILE]
+        assert ("chosen by log-likelihood" in text) is scored
+
+
 def test_two_tasks_never_share_a_name() -> None:
     names = {replace(PLAIN, task=task).name for task in ("a b", "a-b", "A-b", "é" * 80, "ê" * 80)}
     assert len(names) == 5

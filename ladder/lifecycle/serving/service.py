@@ -36,6 +36,8 @@ class Service:
     """Tokens of prompt and answer that a request may have."""
     at_once: int = 1
     """Requests that a machine answers at once. It was measured with one."""
+    scored: bool = False
+    """Whether its answers are labels that were chosen by their log-likelihood."""
     gpu: bool = False
     may_leave: bool = False
     """Whether the task lets its data leave the machines."""
@@ -131,6 +133,9 @@ def _notes(service: Service, container: Container, command: str) -> Iterator[str
     yield f"- the memory: {service.limit_mb} MiB, of which {ENGINE_MB} for the engine are assumed"
     yield f"Machines: {service.machines}, each with {service.at_once} request at once, as measured."
     yield "The engine's own speed, batching, paging and prefix reuse were not measured."
+    if service.scored:
+        yield "Its answers were labels chosen by log-likelihood: ask for that of each label where the"
+        yield "server returns it for given texts, or constrain its answer, and assess that endpoint."
     if service.region:
         yield f"Region: {service.region}. Compose runs where you start it: start it there."
     if not service.may_leave:
