@@ -285,7 +285,7 @@ def serving_files(
         machines=sizing.machines,
         memory_mb=memory.weights_mb + context * memory.kv_bytes_per_token / MB,
         context=context,
-        scored=candidate.decoding == "scored",
+        decoding=candidate.decoding,
         gpu=gpu,
         may_leave=_may_leave(a),
         region=region,

@@ -7,10 +7,12 @@ import sys
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
 
+from ladder.evidence import Decoding
 from ladder.lifecycle.serving import PLATFORMS
 from ladder.lifecycle.serving.compose import FILE
 from ladder.lifecycle.serving.service import ENGINES, Service
@@ -107,11 +109,11 @@ def test_an_engine_serves_what_was_sized() -> None:
     assert "--ctx-size=256 --parallel=1" in " ".join(ENGINES["llama.cpp"](PLAIN).args)
 
 
-def test_labels_that_were_scored_are_told_of() -> None:
-    for scored in (True, False):
-        service = replace(PLAIN, scored=scored)
-        text = PLATFORMS["compose"](service, ENGINES["llama.cpp"](service))[FILE]
-        assert ("chosen by log-likelihood" in text) is scored
+@pytest.mark.parametrize("decoding", get_args(Decoding))
+def test_how_requests_must_be_put_is_told(decoding: Decoding) -> None:
+    service = replace(PLAIN, decoding=decoding)
+    text = PLATFORMS["compose"](service, ENGINES["llama.cpp"](service))[FILE]
+    assert ("assess it as an endpoint" in text) is (decoding != "free")
 
 
 def test_two_tasks_never_share_a_name() -> None:

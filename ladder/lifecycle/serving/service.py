@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from ladder.evidence import Decoding
 from ladder.files import digest_of
 from ladder.wording import harmless
 
@@ -17,6 +18,13 @@ MODELS = "/models"
 ENGINE_MB = 2048
 """Assumed for the engine itself, beside weights, keys and values: it is not measured."""
 LONGEST_SLUG = 40
+
+ASKED_LIKE: Mapping[Decoding, str] = {
+    "scored": "Labels were chosen by log-likelihood: ask for that of each label's text.",
+    "constrained": "Answers were constrained to the labels: send them as a choice or a grammar.",
+    "json": "Answers were constrained to a JSON Schema: send it with each request.",
+}
+"""How requests must be put so that answers are those that were measured."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +44,8 @@ class Service:
     """Tokens of prompt and answer that a request may have."""
     at_once: int = 1
     """Requests that a machine answers at once. It was measured with one."""
-    scored: bool = False
-    """Whether its answers are labels that were chosen by their log-likelihood."""
+    decoding: Decoding = "free"
+    """How its answers came about."""
     gpu: bool = False
     may_leave: bool = False
     """Whether the task lets its data leave the machines."""
@@ -133,9 +141,9 @@ def _notes(service: Service, container: Container, command: str) -> Iterator[str
     yield f"- the memory: {service.limit_mb} MiB, of which {ENGINE_MB} for the engine are assumed"
     yield f"Machines: {service.machines}, each with {service.at_once} request at once, as measured."
     yield "The engine's own speed, batching, paging and prefix reuse were not measured."
-    if service.scored:
-        yield "Its answers were labels chosen by log-likelihood: ask for that of each label where the"
-        yield "server returns it for given texts, or constrain its answer, and assess that endpoint."
+    if service.decoding in ASKED_LIKE:
+        yield ASKED_LIKE[service.decoding]
+        yield "The server's way of doing that was not measured: assess it as an endpoint."
     if service.region:
         yield f"Region: {service.region}. Compose runs where you start it: start it there."
     if not service.may_leave:
