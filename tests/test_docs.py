@@ -41,7 +41,7 @@ SETTING_UP = ("pip ", "make ")
 """They fetch packages or run everything, so they are compared with what they name instead."""
 RUN_BELOW = {
     "README.md", "trust.md", "training.md", "artefacts.md", "drift.md", "probe.md", "release.md",
-    "schedules.md", "quickstart.md", "isolation.md", "evidence-pack.md",
+    "schedules.md", "quickstart.md", "isolation.md", "evidence-pack.md", "sizing.md",
 }  # fmt: skip
 """Pages of README and docs whose bash blocks a test runs: here, or beside what they are about."""
 AUDITS = ("keys", "init", "sign", "anchor", "verify", "erase", "quiet", "export", "weights")

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ladder.economy.cost import usd_per_month
+from ladder.economy.sizing import Wanted, size
 from ladder.evidence import (
     Advice,
     Attempt,
@@ -15,6 +16,7 @@ from ladder.evidence import (
     ControlLine,
     Measurement,
     Recommendation,
+    Sizing,
     TrainingMethod,
 )
 from ladder.task import RungName, Task
@@ -72,6 +74,7 @@ def recommend(
         with_leaked_rows=confirmed.leaky if confirmed else None,
         cost=_cost(task, chosen.measurement),
         deployment=_deployment(task, chosen.candidate, chosen.measurement),
+        sizing=_sizing(task, chosen.measurement),
     )
 
 
@@ -123,7 +126,21 @@ def _deployment(task: Task, candidate: Candidate, measured: Measurement) -> dict
         "instruction": candidate.instruction or task.goal,
         "reads": candidate.retrieval and candidate.retrieval.model_dump(),
         "fingerprint": measured.fingerprint,
+        "data_may_leave": task.rules.data_may_leave,
+        "prices": task.prices and task.prices.model_dump(mode="json"),
     }
+
+
+def _sizing(task: Task, measured: Measurement) -> Sizing | None:
+    """Return the machines for the task's own volume; memory is looked up by `ladder size`."""
+    wanted = Wanted(
+        requests_per_month=task.use.requests_per_month,
+        usd_per_hour=task.hardware.usd_per_hour,
+        limit_ms=task.gate.max_p95_ms,
+        worked=task.hardware.utilisation,
+        confidence=task.gate.confidence,
+    )
+    return size(measured, wanted, prices=task.prices)
 
 
 def _withheld(

@@ -44,10 +44,11 @@ def of_rung(
     measured = attempt.measurement
     if measured is None:
         return None
+    latency = measured.latency_ms
     figures = {
         "score": measured.score.model_dump(),
         "costUsdPer1k": measured.cost_usd_per_1k,
-        "latencyMs": measured.latency_ms.model_dump() if measured.latency_ms else None,
+        "latencyMs": latency.model_dump(exclude={"service_s"}) if latency else None,
         "looks": list(measured.looks),
     }
     return _gate_result(attempt.rung, attempt.verdict, figures, subject, configuration)

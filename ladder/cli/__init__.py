@@ -26,6 +26,7 @@ from ladder.cli import (
     releasing,
     serving,
     showing,
+    sizing,
     training,
     watching,
 )
@@ -65,6 +66,7 @@ VERBS: dict[str, Callable[..., Any] | typer.Typer] = {
     "revalidate": keeping.revalidate,
     "drift": keeping.drift,
     "probe": probing.probe,
+    "size": sizing.size,
     "schedule": keeping.schedule,
     "release": releasing.release,
     "status": watching.status,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from statistics import fmean, stdev
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from ladder.economy.cost import machine_usd_per_1k, tokens_usd_per_1k
 from ladder.economy.machines import machine_cost
 from ladder.engines.base import Abilities
-from ladder.evidence import Candidate, CostBasis, Latency, TokenUse
+from ladder.evidence import BLOCK_TOKENS, Candidate, CostBasis, Latency, TokenUse
 from ladder.inference.evaluator import Evaluator
 from ladder.inference.outcome import Outcome
 
@@ -27,11 +28,13 @@ def token_use(answered: Sequence[Outcome]) -> TokenUse:
     """Return the mean tokens of requests that were answered."""
     if not answered:
         return TokenUse(input_mean=0.0, output_mean=0.0)
+    lengths = [o.completion.tokens_in + o.completion.tokens_out for o in answered]
     return TokenUse(
         input_mean=fmean(o.completion.tokens_in for o in answered),
         output_mean=fmean(o.completion.tokens_out for o in answered),
         thoughts_mean=fmean(o.completion.thought_tokens for o in answered),
-        least=min(o.completion.tokens_in + o.completion.tokens_out for o in answered),
+        least=min(lengths),
+        blocks=dict(sorted(Counter(-(-tokens // BLOCK_TOKENS) for tokens in lengths).items())),
     )
 
 

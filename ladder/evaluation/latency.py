@@ -149,6 +149,7 @@ def _summary(
         first_token_p50=percentile(first, 0.50) if first else None,
         first_token_p95=percentile(first, 0.95) if first else None,
         most_per_second=most or None,
+        service_s=tuple(round(seconds, 9) for seconds in taken) if alone else (),
     )
 
 

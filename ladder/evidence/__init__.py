@@ -101,7 +101,9 @@ from ladder.evidence.release import (
     Unmeasured,
 )
 from ladder.evidence.rotation import Rotation
+from ladder.evidence.sizing import InFlight, ServingMemory, Sizing, TokenPrice
 from ladder.evidence.values import (
+    BLOCK_TOKENS,
     Asked,
     Estimate,
     Failures,
@@ -114,6 +116,7 @@ from ladder.evidence.values import (
 
 __all__ = [
     "ASSESSMENT",
+    "BLOCK_TOKENS",
     "CONTROL",
     "Ablation",
     "Abstention",
@@ -163,6 +166,7 @@ __all__ = [
     "Ground",
     "Happening",
     "HappeningKind",
+    "InFlight",
     "Isolation",
     "JudgeAgreement",
     "Kept",
@@ -205,9 +209,11 @@ __all__ = [
     "Rotation",
     "Samples",
     "ScoreWatch",
+    "ServingMemory",
     "Settled",
     "Shift",
     "Sign",
+    "Sizing",
     "Standing",
     "Status",
     "StepName",
@@ -216,6 +222,7 @@ __all__ = [
     "SyntheticRecord",
     "System",
     "TaskRecord",
+    "TokenPrice",
     "TokenUse",
     "TrainingEstimate",
     "TrainingMethod",

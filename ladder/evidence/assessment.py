@@ -25,6 +25,7 @@ from ladder.evidence.measurement import (
     Verdict,
     VerdictWord,
 )
+from ladder.evidence.sizing import Sizing
 from ladder.evidence.values import Asked, Estimate, Failures, Purpose, Record
 from ladder.task import RungName
 
@@ -178,6 +179,9 @@ class Recommendation(Record):
     """Every way of training; one is chosen where there is an answer, and it may be `none`."""
     cost: dict[str, float | None] = {}
     deployment: dict[str, Any] = {}
+    sizing: Sizing | None = None
+    """Machines for the task's volume. None: an endpoint, nothing that is recommended, or a file
+    written before; of models without a time of single requests, too."""
 
     @field_validator("withheld", mode="before")
     @classmethod

@@ -65,10 +65,17 @@ class Latency(Record):
     most_per_second: float | None = None
     """Requests a second up to which 95 % of them are answered within the gate's limit by one
     machine (`economy.load.rate_in_time`); None: no limit, an endpoint, or at no rate."""
+    service_s: tuple[float, ...] = ()
+    """Seconds that each request took alone on this machine, in the order of asking: what replicas
+    are counted from. Empty: an endpoint, or a file written before."""
+
+
+BLOCK_TOKENS = 16
+"""Of a block in which engines hold keys and values (Kwon et al., 2023: PagedAttention)."""
 
 
 class TokenUse(Record):
-    """Mean tokens of a request."""
+    """Mean tokens of a request, and how long requests are."""
 
     input_mean: float
     output_mean: float
@@ -76,6 +83,9 @@ class TokenUse(Record):
     """Of `output_mean`: what the model thought before it answered."""
     least: int = 0
     """Prompt and answer of the shortest request that was answered; 0 in files written before."""
+    blocks: dict[int, int] = {}
+    """Blocks of `BLOCK_TOKENS` that prompt and answer fill -> how many requests. Empty in files
+    written before."""
 
 
 Purpose = Literal[

@@ -62,7 +62,7 @@ def make_plan(bench: Bench, chosen: Attempt, confirmed: Estimate | None) -> str:
         gate_rows=measured.score,
         sealed_rows=confirmed,
         cost_usd_per_1k=measured.cost_usd_per_1k,
-        latency_ms=measured.latency_ms,
+        latency_ms=measured.latency_ms and measured.latency_ms.but(service_s=()),
         hardware=hardware(),
     )
     return _text(_plan(bench, baseline, candidate))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ladder.economy.machines import HOURS_PER_MONTH
 from ladder.evidence import Assessment, Bill, BreakEven
 from ladder.figures import costs_svg
-from ladder.report.blocks import Block, Bullets, Figure, Heading, say, tabled
+from ladder.report.blocks import Block, Bullets, Code, Figure, Heading, say, tabled
 from ladder.report.summary import price_words, usd
 
 BILL = ("rung", "build", "labels", "revalidation a quarter", "machines", "per 1k", "a month")
@@ -24,6 +24,7 @@ def cost_blocks(a: Assessment) -> Iterator[Block]:
             f"{cost['build_usd']:.4f} USD."
         )
         yield from _machine_blocks(a)
+        yield from _sizing_blocks(a)
     yield from _bill_blocks(a)
 
 
@@ -56,6 +57,24 @@ def _machine_blocks(a: Assessment) -> Iterator[Block]:
             f"requests cost {usd(shared)} USD."
         )
     yield say(text)
+
+
+def _sizing_blocks(a: Assessment) -> Iterator[Block]:
+    """Say how many machines serve the task's volume, and how long requests take then."""
+    found = a.recommendation.sizing
+    if found is None:
+        return
+    load = f"at {found.peak_per_second:.4g} requests a second, the mean of the hours with work"
+    if found.machines is None:
+        text = f"No number of machines answers 95 % within {found.limit_ms:g} ms {load}."
+    else:
+        whole = "1 machine" if found.machines == 1 else f"{found.machines:,} machines"
+        text = (
+            f"To serve it: {whole}, busy for {found.utilisation or 0:.1%} of the time, p95 "
+            f"{found.p95_ms or 0:.4g} ms {load}, by queueing with the times of {found.timed} "
+            "requests."
+        )
+    yield say((text, " For another load: ", Code("ladder size RUN --peak …"), "."))
 
 
 def _bill_blocks(a: Assessment) -> Iterator[Block]:
