@@ -122,7 +122,7 @@ def main() -> None:
             for (one, sure), (other, _), row in zip(light(texts), heavy(texts), test, strict=True)
         ]
         half = len(routed) // 2
-        threshold = choose(routed[:half], prices, given.margin)
+        threshold = choose(routed[:half], prices, given.margin, ERROR)
         found = judge(routed[half:], prices, threshold, given.margin, ERROR)
         _print(name, routed[half:], prices, found)
 
@@ -142,15 +142,15 @@ def _print(name: str, rows: Sequence[Routed], prices: Prices, found: Cascade) ->
     )
     for what, score, cost in lines:
         print(f"  {what:<18} {score:.3f}   {cost / prices.heavy:.3f}")
+    print(f"  cascade {shown.mean:.3f} ({shown.low:.3f}-{shown.high:.3f})")
     print(
-        f"  cascade {shown.mean:.3f} ({shown.low:.3f}-{shown.high:.3f}), {found.point.escalated:.0%}"
-        f" escalated; {test.won} won, {test.lost} lost against heavy, at least {test.low:+.3f}:"
-        f" {test.verdict} by {test.margin:g}; above the mix by at least {found.above_mix:+.3f}"
+        f"  {found.point.escalated:.0%} escalated; {test.won} won, {test.lost} lost against heavy"
     )
+    print(f"  at least {test.low:+.3f} of heavy's score: {test.verdict} by {test.margin:g}")
+    print(f"  above the mix by at least {found.above_mix:+.3f}")
     print(f"  keeps {found.point.score / found.heavy.score:.1%} of the heavy score")
-    print(
-        f"  a request alone: light {prices.light * 1e3:.2f} ms, heavy {prices.heavy * 1e3:.2f} ms"
-    )
+    alone = f"light {prices.light * 1e3:.2f} ms, heavy {prices.heavy * 1e3:.2f} ms"
+    print(f"  a request alone: {alone}")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,9 @@ from ladder.evidence import NotWorse
 from ladder.gate.bounds import lower_bound
 from ladder.gate.non_inferiority import Pairs, not_worse_by
 
+STEPS = 20
+"""Shares of escalated rows that are tried, from nearly all down to none."""
+
 
 @dataclass(frozen=True)
 class Routed:
@@ -94,19 +97,33 @@ def _point(threshold: float, kept: int, score: float, count: int, prices: Prices
     return Point(threshold, escalated, score / count, cost)
 
 
-def choose(rows: Sequence[Routed], prices: Prices, margin: float) -> float:
-    """Return the threshold of the cheapest cascade that is within half a margin of the heavy.
+def choose(rows: Sequence[Routed], prices: Prices, margin: float, error: float) -> float:
+    """Return the threshold of the cheapest cascade that is shown not to be worse than the heavy.
 
-    Half of it is left for the rows that judge.
+    It is shown for half of the margin: what judges needs the other half to show it again.
+    Thresholds are tested in a fixed order, from nearly everything escalated down, and the first
+    that is not shown ends it: so the error is that of one test (fixed-sequence testing; Maurer et
+    al., 1995). Where not even the first is shown everything is escalated.
 
     Args:
         rows: that choose; they must not judge.
         prices: of both systems.
         margin: how much worse than the heavy system would be too much, 0..1.
+        error: one-sided, of the choice.
     """
     points = curve(rows, prices)
-    good = [point for point in points if point.score >= points[0].score - margin / 2]
-    return min(good, key=lambda point: point.cost).threshold
+    chosen = points[0]
+    for share in range(STEPS - 1, -1, -1):
+        point = next(each for each in points if each.escalated <= share / STEPS)
+        pairs = Pairs(_scores(rows, point.threshold), [row.heavy for row in rows])
+        if not_worse_by("choosing", pairs, margin / 2, error).verdict != "not worse":
+            break
+        chosen = point
+    return chosen.threshold
+
+
+def _scores(rows: Sequence[Routed], threshold: float) -> list[float]:
+    return [row.light if row.sure >= threshold else row.heavy for row in rows]
 
 
 def judge(
@@ -126,9 +143,9 @@ def judge(
         error: one-sided, of each of the two.
     """
     count = len(rows)
-    kept = [row.sure >= threshold for row in rows]
-    scores = [row.light if keeps else row.heavy for row, keeps in zip(rows, kept, strict=True)]
-    point = _point(threshold, sum(kept), math.fsum(scores), count, prices)
+    scores = _scores(rows, threshold)
+    kept = sum(row.sure >= threshold for row in rows)
+    point = _point(threshold, kept, math.fsum(scores), count, prices)
     light = Point(-math.inf, 0.0, math.fsum(row.light for row in rows) / count, prices.light)
     heavy = Point(math.inf, 1.0, math.fsum(row.heavy for row in rows) / count, prices.heavy)
     share = share_of_mix(point.cost, prices)

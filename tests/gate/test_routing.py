@@ -52,7 +52,7 @@ def test_a_point_of_the_curve_is_what_its_threshold_does(
 
 
 def test_a_light_system_that_knows_when_it_is_right_is_worth_it() -> None:
-    threshold = choose(drawn(2_000, 1), PRICES, 0.06)
+    threshold = choose(drawn(2_000, 1), PRICES, 0.06, 0.05)
     found = judge(drawn(2_000, 2), PRICES, threshold, 0.06, 0.05)
     assert found.verdict == "worth it"
     assert found.above_mix > 0
@@ -63,7 +63,7 @@ def test_a_light_system_that_knows_when_it_is_right_is_worth_it() -> None:
 def test_one_that_does_not_know_is_refused() -> None:
     verdicts = []
     for seed in range(40):
-        threshold = choose(drawn(400, seed, knows=False), PRICES, 0.04)
+        threshold = choose(drawn(400, seed, knows=False), PRICES, 0.04, 0.05)
         rows = drawn(400, 1_000 + seed, knows=False)
         verdicts.append(judge(rows, PRICES, threshold, 0.04, 0.05).verdict)
     assert verdicts.count("worth it") <= 5, "one in twenty by chance, and not two in twenty"
@@ -73,14 +73,14 @@ def test_one_that_does_not_know_is_refused() -> None:
 def test_where_both_cost_the_same_a_cascade_costs_more_than_it_brings() -> None:
     prices = Prices(light=1.0, heavy=1.0)
     rows = drawn(500, 3)
-    found = judge(rows, prices, choose(rows, prices, 0.04), 0.04, 0.05)
+    found = judge(rows, prices, choose(rows, prices, 0.04, 0.05), 0.04, 0.05)
     assert share_of_mix(found.point.cost, prices) == 1.0
     assert found.verdict != "worth it" or found.point.score > found.heavy.score
 
 
 def test_few_rows_show_nothing() -> None:
     rows = drawn(20, 4)
-    assert judge(rows, PRICES, choose(rows, PRICES, 0.04), 0.04, 0.05).verdict != "worth it"
+    assert judge(rows, PRICES, choose(rows, PRICES, 0.04, 0.05), 0.04, 0.05).verdict != "worth it"
 
 
 def test_a_cascade_that_never_escalates_is_the_light_system() -> None:
