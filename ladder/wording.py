@@ -192,6 +192,16 @@ def duration(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
+def latency(ms: float) -> str:
+    """Return milliseconds as a short text, in seconds from 1,000 on."""
+    if ms < 9.95:
+        return f"{ms:.1f} ms"
+    if ms < 999.5:
+        return f"{ms:.0f} ms"
+    seconds = ms / 1000
+    return f"{seconds:.2f} s" if seconds < 9.995 else f"{seconds:.1f} s"
+
+
 def counted(kinds: Mapping[str, int]) -> str:
     """Return how often each kind of error came, the commonest first: `12 x HTTP 503`."""
     first = sorted(kinds.items(), key=lambda pair: (-pair[1], pair[0]))

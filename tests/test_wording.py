@@ -19,6 +19,7 @@ from ladder.wording import (
     in_a_row,
     in_json,
     in_markdown,
+    latency,
     one_of,
 )  # fmt: skip
 
@@ -223,3 +224,12 @@ def test_labels_can_be_told_apart_where_they_are_listed(
 ) -> None:
     assert one_of(labels) == asked
     assert in_a_row(labels) == row
+
+
+@pytest.mark.parametrize(
+    ("ms", "words"),
+    [(0.34, "0.3 ms"), (9.96, "10 ms"), (802.4, "802 ms"), (999.6, "1.00 s"), (5644, "5.64 s"),
+     (12_345, "12.3 s"), (240_000, "240.0 s")],
+)  # fmt: skip
+def test_a_latency_is_told_in_seconds_from_a_second_on(ms, words):
+    assert latency(ms) == words

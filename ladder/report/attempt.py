@@ -13,7 +13,7 @@ from ladder.report.people import human_blocks
 from ladder.report.race import meaning, race_blocks
 from ladder.report.reasons import attempt_reason
 from ladder.report.training import build_blocks
-from ladder.wording import apart, counted, span
+from ladder.wording import apart, counted, latency, span
 
 SUSPECT_TAIL = 5
 """A p95 of so many times the p50 is worth a word."""
@@ -108,15 +108,15 @@ def _latency_blocks(m: Measurement) -> Iterator[Block]:
     for name, value in (("p50", found.p50), ("p95", found.p95), ("p99", found.p99)):
         low, high = found.intervals.get(name, (None, None))
         # So few requests may set no upper end: the slowest is yet to come.
-        ends = f"{low or 0:.0f} " + ("or more" if high is None else f"to {high:.0f}")
-        parts.append(f"{name} {value:.0f} ms ({ends})")
+        ends = f"{latency(low or 0)} " + ("or more" if high is None else f"to {latency(high)}")
+        parts.append(f"{name} {latency(value)} ({ends})")
     text = f"Latency over {found.n} requests, {found.clients} at once: {', '.join(parts)}"
     if found.queue_p95:
-        text += f"; waiting in line: p95 {found.queue_p95:.0f} ms"
+        text += f"; waiting in line: p95 {latency(found.queue_p95)}"
     if found.first_token_p50 is not None:
         text += (
-            f"; first token: p50 {found.first_token_p50:.0f} ms, "
-            f"p95 {found.first_token_p95 or 0:.0f} ms"
+            f"; first token: p50 {latency(found.first_token_p50)}, "
+            f"p95 {latency(found.first_token_p95 or 0)}"
         )
     if m.requests_per_second:
         text += f". Kept busy with full batches: {m.requests_per_second:.1f} requests a second"

@@ -15,7 +15,7 @@ from ladder.report.blocks import Block, Bullets, Figure, Folded, Heading, say, t
 from ladder.report.page import NO_SAMPLES, made_from
 from ladder.report.summary import usd
 from ladder.report.texts import each_text
-from ladder.wording import MOST_SAID, MOST_SHOWN, harmless, span
+from ladder.wording import MOST_SAID, MOST_SHOWN, harmless, latency, span
 
 MOST_NAMED = 10
 """Rows that are named where only one of the runs has them right."""
@@ -124,7 +124,7 @@ def _costs(rung: RungsCompared) -> Iterator[str]:
 
 
 def _ms(side: Side) -> str:
-    return "not timed" if side.p95_ms is None else f"{side.p95_ms:.0f} ms"
+    return "not timed" if side.p95_ms is None else latency(side.p95_ms)
 
 
 def _usd(side: Side) -> str:

@@ -9,6 +9,7 @@ from ladder.evidence import Assessment, Bill, BreakEven
 from ladder.figures import costs_svg
 from ladder.report.blocks import Block, Bullets, Code, Figure, Heading, say, tabled
 from ladder.report.summary import price_words, usd
+from ladder.wording import latency
 
 BILL = ("rung", "build", "labels", "revalidation a quarter", "machines", "per 1k", "a month")
 
@@ -71,7 +72,7 @@ def _sizing_blocks(a: Assessment) -> Iterator[Block]:
         whole = "1 machine" if found.machines == 1 else f"{found.machines:,} machines"
         text = (
             f"To serve it: {whole}, busy for {found.utilisation or 0:.1%} of the time, p95 "
-            f"{found.p95_ms or 0:.4g} ms {load}, by queueing with the times of {found.timed} "
+            f"{latency(found.p95_ms or 0)} {load}, by queueing with the times of {found.timed} "
             "requests."
         )
     yield say((text, " For another load: ", Code("ladder size RUN --peak …"), "."))

@@ -13,6 +13,7 @@ from ladder.report.control import best_line
 from ladder.report.cost import break_even_sentence
 from ladder.report.reasons import advice_lines
 from ladder.report.summary import usd
+from ladder.wording import latency
 
 
 def changes_of_mind(a: Assessment) -> Iterator[Said]:
@@ -22,7 +23,7 @@ def changes_of_mind(a: Assessment) -> Iterator[Said]:
         yield f"A gate above {found.confirmed.low:.2f}: the held-out test examples prove no more."
     if chosen and chosen.measurement and (timed := chosen.measurement.latency_ms):
         high = timed.intervals.get("p95", (None, None))[1]
-        least = f"{high:.0f} ms" if high is not None else f"{timed.p95:.0f} ms, or somewhat more"
+        least = latency(timed.p95) + ", or somewhat more" if high is None else latency(high)
         yield f"A limit on the p95 below {least}: {chosen.rung} is not shown to be faster."
     yield from _limits_missed(a)
     others = {x.rung for x in a.attempts if x.status == "passed"} - {found.rung}
@@ -54,7 +55,7 @@ def _limits_missed(a: Assessment) -> Iterator[str]:
             continue
         name, got = missed[0].limit, missed[0].got
         if name == "max_p95_ms":
-            yield f"A limit on the p95 above {got:.0f} ms: {attempt.rung} holds all the others."
+            yield f"A limit on the p95 above {latency(got)}: {attempt.rung} holds all the others."
         if name == "max_cost_usd_per_1k":
             yield f"A cost limit above {usd(got)} USD: {attempt.rung} holds all the others."
 

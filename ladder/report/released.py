@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 from ladder.evidence import Forgetting, LimitVerdict, NotWorse, ReleaseRecord, Unmeasured
 from ladder.report.exports import NOT_XML, XML_HEAD
 from ladder.report.limits import limit_reason
-from ladder.wording import apart, harmless, in_markdown, span
+from ladder.wording import apart, harmless, in_markdown, latency, span
 
 MOST_SHOWN = 10
 """Rows and prompts that are named on a screen; the record has more."""
@@ -23,7 +23,7 @@ def release_lines(found: ReleaseRecord) -> Iterator[str]:
         if side and side.score:
             system = found.champion if name == "champion" else found.candidate
             paid = "" if side.usd_per_1k is None else f", {side.usd_per_1k:.4f} USD per 1,000"
-            late = "" if side.p95_ms is None else f", p95 {side.p95_ms:.0f} ms"
+            late = "" if side.p95_ms is None else f", p95 {latency(side.p95_ms)}"
             yield f"{name} {system.folder}: score {span(side.score)}{late}{paid}"
     yield f"not worse by {found.margin:g} or more, at {100 * found.error:g} % error:"
     for check in found.checks:

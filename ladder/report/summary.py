@@ -10,7 +10,7 @@ from ladder.gate.quantiles import values_to_bound
 from ladder.report.causes import diagnosis_sentence
 from ladder.report.control import best_line
 from ladder.report.reasons import attempt_reason, why_withheld
-from ladder.wording import duration, span
+from ladder.wording import duration, latency, span
 
 P95_CONFIDENCE = 0.95
 """At which so many timed requests bound a 95th percentile from above, or do not."""
@@ -57,7 +57,7 @@ def table_rows(a: Assessment) -> Iterator[tuple[str, str, str, str, str, str]]:
         yield (
             "control",
             span(line.score),
-            f"{line.latency_ms:.1f} ms",
+            latency(line.latency_ms),
             cost_cell(line.cost_usd_per_1k, line.cost_busy_usd_per_1k),
             "–",
             f"{'pass' if passed else 'reference'} on {line.score.n} rows: {line.name}, no model",
@@ -90,7 +90,7 @@ def _row(attempt: Attempt, attempts: Sequence[Attempt]) -> tuple[str, str, str, 
     return (
         attempt.rung,
         span(m.score),
-        f"{m.latency_ms.p95:.0f} ms" if m.latency_ms else "–",
+        latency(m.latency_ms.p95) if m.latency_ms else "–",
         cost_cell(m.cost_usd_per_1k, m.cost_busy_usd_per_1k),
         duration(m.build.seconds),
         verdict,
