@@ -35,6 +35,9 @@ def same_answer(after: Assessment, before: Assessment) -> str:
     return f"ANOTHER ANSWER, before {answer_of(before)}"
 
 
+WITHOUT = "at least, without what follows a verdict (diagnosis, timing, confirmation)"
+
+
 def print_task(after: Assessment, before: Assessment | None) -> None:
     """Print one task's decision: the whole, the plans beside it, each purpose."""
     asked, then = in_all(after), in_all(before) if before else Asked()
@@ -46,7 +49,7 @@ def print_task(after: Assessment, before: Assessment | None) -> None:
     plans = after.effort.plans
     told = [f"{name} {plans[name].tokens:,}" for name in PLANS if name in plans]
     if told:
-        print(f"  lower bounds for other plans, in tokens: {', '.join(told)}")
+        print(f"  other plans, in tokens, {WITHOUT}: {', '.join(told)}")
     purposes = dict(after.effort.by_purpose)
     earlier = dict(before.effort.by_purpose) if before else {}
     for purpose in sorted({*purposes, *earlier}, key=lambda each: -_tokens(purposes, each)):

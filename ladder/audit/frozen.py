@@ -150,6 +150,7 @@ def cited(
         record=newest.number,
         looks_before=sum(_looked(each, eval_set) for each in before),
         openings_before=sum(each.digests.get("test set") == test_set for each in opened),
+        metric_rationale=found.metric_rationale,
         changes=tuple(changes(found.fields, criteria(task, data))),
     )
 

@@ -41,11 +41,16 @@ def keys(
 
 
 @audit.command()
-def init(runs: RunsFolder = Path("runs")) -> None:
+def init(
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="[RUNS]", help="The folder of all runs.")
+    ] = None,
+    runs: RunsFolder = Path("runs"),
+) -> None:
     """Begin the ledger of a folder of runs: from now on what is done there is written into it."""
     from ladder.audit.ledger import begin
 
-    tell(f"ledger: {begin(runs)}")
+    tell(f"ledger: {begin(folder or runs)}")
 
 
 @audit.command()

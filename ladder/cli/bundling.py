@@ -11,6 +11,8 @@ from typer.core import TyperGroup
 from ladder.cli.options import DataFolder, TaskFile, tell
 
 WRITE = "write"
+MISSING_SHOWN = 4
+"""Lines on what a bundle lacks; its list has them all."""
 
 
 class _WriteByDefault(TyperGroup):
@@ -81,8 +83,10 @@ def write(
     tell(f"wrote {out}: {len(found.files):,} files, {len(found.pins):,} packages, {size:,.0f} MB")
     tell(f"for Python {found.python} on {found.platform}; {out}/README.md says how to go on")
     tell(f"sha256 of its list: {file_digest(out / LIST)}")
-    for each in found.missing:
+    for each in found.missing[:MISSING_SHOWN]:
         tell(f"missing: {each}")
+    if more := found.missing[MISSING_SHOWN:]:
+        tell(f"missing: {len(more):,} more, which {out / LIST} names")
     raise typer.Exit(1 if found.missing else 0)
 
 

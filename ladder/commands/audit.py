@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ladder.audit.folders import digests_in
@@ -23,8 +23,10 @@ STATEMENTS = "statements"
 """In the run's folder: one on each rung that was judged."""
 
 
-def freeze_task(path: Path, data: Path | None, runs: Path) -> tuple[Path, LedgerRecord]:
-    """Freeze a task's criteria; return the signed file, and the ledger's record.
+def freeze_task(
+    path: Path, data: Path | None, runs: Path
+) -> tuple[Path, LedgerRecord, dict[str, str]]:
+    """Freeze a task's criteria; return the signed file, the ledger's record, and the criteria.
 
     Raises:
         TaskError: the task is wrong, or says no reason for its metric.
@@ -35,15 +37,16 @@ def freeze_task(path: Path, data: Path | None, runs: Path) -> tuple[Path, Ledger
     load_signer(private_file("machine"))
     bench = open_bench(load_task(path, data), runs, Quiet())
     try:
-        return freeze(bench.task, dict(bench.data.digests), runs)
+        digests = dict(bench.data.digests)
+        return *freeze(bench.task, digests, runs), criteria(bench.task, digests)
     finally:
         bench.evaluator.models.cache.close()
 
 
-def frozen_words(file: Path, record: LedgerRecord) -> Iterator[str]:
-    """Say what was frozen."""
+def frozen_words(file: Path, record: LedgerRecord, fields: Mapping[str, str]) -> Iterator[str]:
+    """Say what was frozen: in the words of the signed file, of which the ledger has digests."""
     yield f"frozen: {record.task}, {record.at} (record {record.number})"
-    yield from (f"  {name} {value}" for name, value in record.facts.items())
+    yield from (f"  {name} {value}" for name, value in fields.items())
     yield f"signed: {file}"
 
 

@@ -92,4 +92,6 @@ class CitedFreeze(Record):
     """Looks at these eval examples that stand in the ledger before the freeze."""
     openings_before: int = 0
     """Readings of this held-out test set that stand there before it."""
+    metric_rationale: str = ""
+    """Why this metric, as it was frozen."""
     changes: tuple[FrozenChange, ...] = ()

@@ -21,6 +21,8 @@ def frozen_lines(found: CitedFreeze | None) -> Iterator[str]:
         f"Criteria: they existed no later than {found.at}, signed in record {found.record} of the "
         f"ledger (sha256 of the freeze {found.digest[:16]})."
     )
+    if found.metric_rationale:
+        yield f"The metric was chosen because: {found.metric_rationale}"
     if found.looks_before:
         times = "once" if found.looks_before == 1 else f"{found.looks_before} times"
         yield f"The eval set had been looked at {times} before that."

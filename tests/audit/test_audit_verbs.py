@@ -60,10 +60,12 @@ def test_from_freezing_to_an_auditor_on_another_machine(ladder, task, tmp_path, 
     key.write_text(ladder("audit", "keys", "--public").out)
     frozen = ladder("freeze", task, "--runs", runs)
     assert (frozen.code, "gate.min_score 0.5" in frozen.out) == (0, True)
+    assert f"metric_rationale {WHY}" in " ".join(frozen.out.split()), "in words, not by its digest"
     assessed = ladder("assess", task, "--runs", runs)
     assert assessed.code == 0, assessed.errors
     said = " ".join(assessed.out.split())
     assert "they existed no later than" in said
+    assert f"The metric was chosen because: {WHY}" in said
     assert "was frozen at" not in said
     [told] = [each for each in records(runs) if each["kind"] == "assess"]
     assert told["facts"]["decision"] == "control"
