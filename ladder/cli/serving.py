@@ -19,6 +19,10 @@ def serve(
     decisions: Annotated[
         bool, typer.Option("--decisions", help="Answer POST /v1/decisions, as OpenAI's.")
     ] = False,
+    certified: Annotated[
+        bool,
+        typer.Option("--certified", help="Answer only above the threshold that the run certified."),
+    ] = False,
     host: Annotated[str, typer.Option(help="Where to listen; default: this machine alone.")] = (
         "127.0.0.1"
     ),
@@ -39,6 +43,6 @@ def serve(
     forms = [form for form, wanted in named.items() if wanted] or list(named)
     with (
         watching(False, on_the_side=True) as watch,
-        deciding(run, watch, granted(allow_code)) as system,
+        deciding(run, watch, granted(allow_code), certified_only=certified) as system,
     ):
         serve_on(system, forms, host, port, tell)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ladder.climb.opening import COMPLETIONS, make_bench
 from ladder.engines.base import NO_ANSWER, OWN_KINDS
 from ladder.errors import Problem, StateError, TaskError
+from ladder.evaluation.calibration import applied
 from ladder.evaluation.control import fitted_way
-from ladder.evidence import Candidate
+from ladder.evidence import ASSESSMENT, Calibration, Candidate
 from ladder.inference.answer import answer, prior_of, probabilities
 from ladder.inference.evaluator import Evaluator
 from ladder.inference.outcome import Outcome
@@ -22,6 +23,7 @@ from ladder.lifecycle.plan import learn_abilities
 from ladder.lifecycle.revalidate import changed_pins
 from ladder.models.cache import Cache, Reading
 from ladder.progress import Quiet, Watch
+from ladder.report.reading import read_assessment
 from ladder.samples.loading import load_data
 from ladder.samples.rows import Sample
 from ladder.scorers.base import fold
@@ -62,17 +64,52 @@ class Deciding:
     """Inputs -> what is answered to each; to be called by one thread."""
 
 
+@dataclass(frozen=True)
+class Told:
+    """How probabilities are told."""
+
+    worth: Calibration | None = None
+    """What the run found them to be worth; None: as they are."""
+    threshold: float | None = None
+    """Chance, as the system gives it, below which nothing is answered."""
+
+
+def as_told(decided: Decided, told: Told) -> Decided:
+    """Return an answer with its probability calibrated, or none below the threshold. Pure.
+
+    The other labels share what the answer's own leaves, in the proportions that they had.
+    """
+    given = decided.probabilities.get(decided.label)
+    if decided.error or given is None:
+        return decided
+    if told.threshold is not None and given < told.threshold:
+        said = f"its chance of {given:.3f} is below the certified {told.threshold:.3f}"
+        return Decided(tokens=decided.tokens, error=said, kind=NO_ANSWER)
+    if told.worth is None or not told.worth.curve:
+        return decided
+    [chance] = applied(told.worth.curve, [given])
+    rest = (1 - chance) / (1 - given) if given < 1 else 0.0
+    spread = {label: value * rest for label, value in decided.probabilities.items()}
+    return replace(decided, probabilities=spread | {decided.label: chance})
+
+
 @contextmanager
-def deciding(path: Path, watch: Watch, granted: Granted = "trusted") -> Iterator[Deciding]:
+def deciding(
+    path: Path, watch: Watch, granted: Granted = "trusted", *, certified_only: bool = False
+) -> Iterator[Deciding]:
     """Open the system that a run chose; what it is asked is not kept.
+
+    Its probabilities are calibrated as the run found them to be.
 
     Args:
         path: the run's folder, or its plan.
         watch: sees what opening takes.
         granted: what of the code that the task names may run.
+        certified_only: nothing is answered below the threshold that the run certified.
 
     Raises:
-        TaskError: there is no plan, its task is wrong, or its answers are no labels.
+        TaskError: there is no plan, its task is wrong, its answers are no labels, or nothing is
+            certified.
     """
     certified = open_certified(path, granted)
     task, plan = certified.task, certified.plan
@@ -80,6 +117,8 @@ def deciding(path: Path, watch: Watch, granted: Granted = "trusted") -> Iterator
         fix = "Serve a run whose answer.type is label; systems of text are served by their engine."
         got = f"the task {task.name}, whose answers are of type {task.answer.type}"
         raise TaskError([Problem(str(path), got, "a task of labels", fix)])
+    worth = _calibration_in(certified.path.parent)
+    limit = _threshold(path, worth) if certified_only else None
     with tempfile.TemporaryDirectory(prefix="ladder-serve-") as made:
         folder = Path(made)
         cache = Cache(folder / COMPLETIONS)
@@ -92,10 +131,36 @@ def deciding(path: Path, watch: Watch, granted: Granted = "trusted") -> Iterator
             if candidate is None:
                 decide, what = _by_way(evaluator, plan.control), f"the control, {plan.control}"
             else:
-                decide, what = _by_candidate(evaluator, candidate), candidate.description
+                decide = _by_candidate(evaluator, candidate, Told(worth, limit))
+                what = candidate.description
             yield Deciding(task.name, data.labels, what, changed_pins(bench, plan), decide)
         finally:
             cache.close()
+
+
+def _calibration_in(run: Path) -> Calibration | None:
+    """Return what a run found its answer's probabilities to be worth; None: it did not."""
+    if not (run / ASSESSMENT).is_file():
+        return None
+    chosen = read_assessment(run / ASSESSMENT)[0].chosen
+    return chosen.calibration if chosen else None
+
+
+def _threshold(path: Path, worth: Calibration | None) -> float:
+    """Return the chance from which a run may answer.
+
+    Raises:
+        TaskError: it certified none.
+    """
+    found = worth.abstention if worth else None
+    if found is not None and found.threshold is not None and found.verdict != "fail":
+        return found.threshold
+    needed = (
+        f"; it would take {found.needed:,} dev examples or more" if found and found.needed else ""
+    )
+    got = f"a run that certifies no threshold{needed}"
+    fix = "Serve all its answers, without --certified."
+    raise TaskError([Problem(str(path), got, "one that does", fix)])
 
 
 def _by_way(evaluator: Evaluator, name: str) -> Callable[[Sequence[str]], list[Decided]]:
@@ -104,7 +169,7 @@ def _by_way(evaluator: Evaluator, name: str) -> Callable[[Sequence[str]], list[D
 
 
 def _by_candidate(
-    evaluator: Evaluator, candidate: Candidate
+    evaluator: Evaluator, candidate: Candidate, told: Told
 ) -> Callable[[Sequence[str]], list[Decided]]:
     """Return what answers inputs as the candidate does; the model is loaded before.
 
@@ -122,7 +187,8 @@ def _by_candidate(
     def decide(inputs: Sequence[str]) -> list[Decided]:
         samples = [Sample(id=str(at), input=text, target="") for at, text in enumerate(inputs)]
         outcomes = answer(evaluator, candidate, samples, scored=False)
-        return [_decided(evaluator, candidate, outcome, prior) for outcome in outcomes]
+        decided = (_decided(evaluator, candidate, outcome, prior) for outcome in outcomes)
+        return [as_told(each, told) for each in decided]
 
     return decide
 

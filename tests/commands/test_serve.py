@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from assessments import estimate
 from lifecycle.test_release_control import plan_of_control, task_in
 from lifecycle.two_systems import KINDS, LABELS, row
 
@@ -20,7 +21,8 @@ from ladder.commands.typed_questions import FORMS
 from ladder.engines.base import Request
 from ladder.engines.decisions import WIRES, DecisionEngine
 from ladder.errors import EngineError, StateError, TaskError
-from ladder.lifecycle.served import Decided, Deciding, deciding
+from ladder.evidence import Abstention, Calibration, Reliability
+from ladder.lifecycle.served import Decided, Deciding, Told, as_told, deciding
 from ladder.progress import Quiet
 
 NOWHERE = "http://127.0.0.1:9/v1"
@@ -99,6 +101,42 @@ def plan_of_control_of_text(task: Path) -> Path:
     path.write_text(make_control_plan(bench, found.lines[0], found.lines[0].score))
     bench.evaluator.models.cache.close()
     return path
+
+
+WORTH = Calibration(
+    method="platt",
+    dev_rows=100,
+    curve=((0.0, 0.0), (0.5, 0.6), (1.0, 0.9)),
+    before=Reliability(n=1, brier=estimate(0.1, 9), ece=0.1, ece_by_chance=0.1),
+    after=Reliability(n=1, brier=estimate(0.1, 9), ece=0.1, ece_by_chance=0.1),
+    abstention=Abstention(error=0.05, confidence=0.95, dev_rows=100, threshold=0.7),
+)
+
+
+def test_probabilities_are_told_as_they_were_calibrated() -> None:
+    given = Decided("a", {"a": 0.75, "b": 0.2, "c": 0.05})
+    told = as_told(given, Told(WORTH)).probabilities
+    assert told == pytest.approx({"a": 0.75, "b": 0.2, "c": 0.05})  # 0.6 + half of 0.3
+    told = as_told(Decided("a", {"a": 0.5, "b": 0.4, "c": 0.1}), Told(WORTH)).probabilities
+    assert told == pytest.approx({"a": 0.6, "b": 0.32, "c": 0.08})
+    told = as_told(Decided("a", {"a": 1.0, "b": 0.0}), Told(WORTH)).probabilities
+    assert told == pytest.approx({"a": 0.9, "b": 0.0})
+    assert as_told(Decided("a"), Told(WORTH)) == Decided("a"), "there is nothing to tell"
+
+
+def test_below_the_certified_threshold_nothing_is_answered() -> None:
+    sure, unsure = Decided("a", {"a": 0.8, "b": 0.2}), Decided("a", {"a": 0.69, "b": 0.31})
+    told = Told(WORTH, threshold=0.7)
+    assert as_told(sure, told).label == "a"
+    found = as_told(unsure, told)
+    assert (found.label, found.is_no_answer) == ("", True)
+    assert "0.690 is below the certified 0.700" in found.error
+
+
+def test_a_run_that_certifies_nothing_is_not_served_so(control: Path) -> None:
+    refused = pytest.raises(TaskError, match="certifies no threshold")
+    with refused, deciding(control, Quiet(), certified_only=True):
+        pass
 
 
 def test_both_forms_a_list_of_models_and_a_health_check() -> None:
