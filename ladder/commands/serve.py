@@ -58,6 +58,7 @@ class Desk:
         try:
             return answer.result(ANSWER_S)
         except FutureTimeoutError:
+            answer.cancel()
             raise RefusedError("no answer in time", 504) from None
 
     def work(self) -> None:
@@ -66,13 +67,18 @@ class Desk:
             batch = [self._waiting.get()]
             while len(batch) < AT_ONCE and not self._waiting.empty():
                 batch.append(self._waiting.get_nowait())
-            self._answer(batch)
+            self._answer([each for each in batch if each[1].set_running_or_notify_cancel()])
 
     def _answer(self, batch: Sequence[Waiting]) -> None:
+        if not batch:  # nobody waits for it any more
+            return
         try:
             answers = self._decide([about for about, _ in batch])
         except LadderError as error:
             answers = [Decided(error=str(error), kind="error")] * len(batch)
+        except Exception as error:  # one strange input must not end the answers of all others
+            said = f"{type(error).__name__}: {error}"
+            answers = [Decided(error=said, kind="error")] * len(batch)
         for (_, future), answer in zip(batch, answers, strict=True):
             future.set_result(answer)
 

@@ -60,8 +60,9 @@ def body_of(content: bytes) -> Mapping[str, Any]:
     """
     try:
         body = json.loads(content)
+        json.dumps(body, ensure_ascii=False).encode()  # half a surrogate pair can be in no file
     except (ValueError, RecursionError):
-        raise RefusedError("the body is no JSON", 400) from None
+        raise RefusedError("the body is no JSON in UTF-8", 400) from None
     if not isinstance(body, dict):
         raise RefusedError("the body is no JSON object", 400)
     return body
@@ -147,20 +148,27 @@ def chances(question: Question, decided: Decided) -> dict[str, float]:
 def chosen(question: Question, decided: Decided) -> str | None:
     """Return the option that is chosen; None: the system could not answer.
 
-    Of options that do not hold the system's own label, the likeliest is chosen.
+    Of options that do not hold the system's own label, the likeliest is chosen, unless the label
+    stands alone: another one was never certified.
     """
     if decided.error:
         return None
     if decided.label in question.options:
         return decided.label
+    if decided.alone:
+        return None
     found = chances(question, decided)
     return max(found, key=found.__getitem__) if found else None
 
 
-def confidence(probabilities: Mapping[str, float]) -> float:
-    """Return how far the likeliest option is above an even split, 0 to 1."""
+def confidence(probabilities: Mapping[str, float], option: str) -> float:
+    """Return how far the chosen option is above an even split, 0 to 1.
+
+    The formats take the likeliest option, which is the chosen one unless the system decides
+    otherwise (a label written token by token); one that is below the split has none.
+    """
     count = len(probabilities)
-    return 1.0 if count < 2 else (count * max(probabilities.values()) - 1) / (count - 1)
+    return 1.0 if count < 2 else max(0.0, (count * probabilities[option] - 1) / (count - 1))
 
 
 def _put_systemone(asked: Asked, decided: Decided) -> dict[str, Any]:
@@ -171,7 +179,7 @@ def _put_systemone(asked: Asked, decided: Decided) -> dict[str, Any]:
             continue
         answers[question.name] = {"type": "choice", "choice": option}
         if found := chances(question, decided):
-            told = {"probabilities": found, "confidence": confidence(found)}
+            told = {"probabilities": found, "confidence": confidence(found, option)}
             answers[question.name] |= told
     return {"model": asked.model, "answers": answers, "usage": _usage(decided)}
 
@@ -186,7 +194,7 @@ def _put_decisions(asked: Asked, decided: Decided) -> dict[str, Any]:
         answer: dict[str, Any] = {"type": "choice", "name": question.name, "choice": option}
         if found := chances(question, decided):
             pairs = [{"value": each, "probability": value} for each, value in found.items()]
-            answer |= {"probabilities": pairs, "confidence": confidence(found)}
+            answer |= {"probabilities": pairs, "confidence": confidence(found, option)}
         answers.append(answer)
     return {"model": asked.model, "answers": answers, "usage": _usage(decided)}
 

@@ -43,6 +43,8 @@ class Decided:
     """Why there is no label."""
     kind: str = ""
     """What errors of one kind share (`Completion.kind`)."""
+    alone: bool = False
+    """The label is all that is answered: no other one may be put in its place."""
 
     @property
     def is_no_answer(self) -> bool:
@@ -77,20 +79,27 @@ class Told:
 def as_told(decided: Decided, told: Told) -> Decided:
     """Return an answer with its probability calibrated, or none below the threshold. Pure.
 
-    The other labels share what the answer's own leaves, in the proportions that they had.
+    The other labels share what the answer's own leaves, in the proportions that they had, or
+    evenly where they had none.
     """
     given = decided.probabilities.get(decided.label)
-    if decided.error or given is None:
+    if decided.error:
         return decided
-    if told.threshold is not None and given < told.threshold:
-        said = f"its chance of {given:.3f} is below the certified {told.threshold:.3f}"
+    if told.threshold is not None and (given is None or given < told.threshold):
+        found = "no chance" if given is None else f"a chance of {given:.3f}"
+        said = f"it has {found}, and {told.threshold:.3f} is certified"
         return Decided(tokens=decided.tokens, error=said, kind=NO_ANSWER)
-    if told.worth is None or not told.worth.curve:
+    decided = replace(decided, alone=told.threshold is not None)
+    if given is None or told.worth is None or not told.worth.curve:
         return decided
     [chance] = applied(told.worth.curve, [given])
-    rest = (1 - chance) / (1 - given) if given < 1 else 0.0
-    spread = {label: value * rest for label, value in decided.probabilities.items()}
-    return replace(decided, probabilities=spread | {decided.label: chance})
+    others = {each: p for each, p in decided.probabilities.items() if each != decided.label}
+    left = sum(others.values())
+    if left > 0:
+        spread = {each: p / left * (1 - chance) for each, p in others.items()}
+    else:  # rounded away
+        spread = {each: (1 - chance) / len(others) for each in others}
+    return replace(decided, probabilities={**spread, decided.label: chance})
 
 
 @contextmanager
@@ -133,7 +142,8 @@ def deciding(
             else:
                 decide = _by_candidate(evaluator, candidate, Told(worth, limit))
                 what = candidate.description
-            yield Deciding(task.name, data.labels, what, changed_pins(bench, plan), decide)
+            changed = changed_pins(bench, plan)
+            yield Deciding(task.name, data.labels, what, changed, decide)
         finally:
             cache.close()
 

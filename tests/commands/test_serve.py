@@ -17,7 +17,7 @@ from lifecycle.two_systems import KINDS, LABELS, row
 
 from ladder.commands import serve as serving
 from ladder.commands.serve import BODY_LIMIT_BYTES, Desk, open_server
-from ladder.commands.typed_questions import FORMS
+from ladder.commands.typed_questions import FORMS, Question, chosen
 from ladder.engines.base import Request
 from ladder.engines.decisions import WIRES, DecisionEngine
 from ladder.errors import EngineError, StateError, TaskError
@@ -119,8 +119,8 @@ def test_probabilities_are_told_as_they_were_calibrated() -> None:
     assert told == pytest.approx({"a": 0.75, "b": 0.2, "c": 0.05})  # 0.6 + half of 0.3
     told = as_told(Decided("a", {"a": 0.5, "b": 0.4, "c": 0.1}), Told(WORTH)).probabilities
     assert told == pytest.approx({"a": 0.6, "b": 0.32, "c": 0.08})
-    told = as_told(Decided("a", {"a": 1.0, "b": 0.0}), Told(WORTH)).probabilities
-    assert told == pytest.approx({"a": 0.9, "b": 0.0})
+    told = as_told(Decided("a", {"a": 1.0, "b": 0.0, "c": 0.0}), Told(WORTH)).probabilities
+    assert told == pytest.approx({"a": 0.9, "b": 0.05, "c": 0.05}), "rounding made it certain"
     assert as_told(Decided("a"), Told(WORTH)) == Decided("a"), "there is nothing to tell"
 
 
@@ -130,7 +130,11 @@ def test_below_the_certified_threshold_nothing_is_answered() -> None:
     assert as_told(sure, told).label == "a"
     found = as_told(unsure, told)
     assert (found.label, found.is_no_answer) == ("", True)
-    assert "0.690 is below the certified 0.700" in found.error
+    assert "a chance of 0.690, and 0.700 is certified" in found.error
+    assert as_told(Decided("a"), told).is_no_answer, "what tells no chance is above no threshold"
+    others = Question("q", ("b",))
+    assert chosen(others, as_told(sure, told)) is None, "no other label was certified"
+    assert chosen(others, sure) == "b"
 
 
 def test_a_run_that_certifies_nothing_is_not_served_so(control: Path) -> None:
@@ -177,6 +181,20 @@ def test_what_is_refused_has_its_status_and_words(
             return
     assert got.status_code == status
     assert got.json()["error"]["message"]
+
+
+def test_one_strange_input_does_not_end_the_others_answers() -> None:
+    def picky(inputs: Sequence[str]) -> list[Decided]:
+        if "odd" in inputs:
+            raise ZeroDivisionError("odd")
+        return certain(inputs)
+
+    with serving_by(picky) as url:
+        got = httpx.post(f"{url}/systemone", json=body("odd"))
+        assert (got.status_code, "ZeroDivisionError" in got.text) == (502, True)
+        assert httpx.post(f"{url}/systemone", json=body("even")).status_code == 200
+        half = json.dumps(body("\ud800")).encode()
+        assert httpx.post(f"{url}/systemone", content=half).status_code == 400
 
 
 def test_a_system_that_fails_is_an_error_and_one_that_cannot_answer_is_not() -> None:

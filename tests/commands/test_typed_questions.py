@@ -82,7 +82,8 @@ def test_of_fewer_options_the_probabilities_add_up_to_one() -> None:
     assert chances(question, CAKE) == {"bread": pytest.approx(2 / 3), "pie": pytest.approx(1 / 3)}
     assert chosen(question, CAKE) == "bread"
     assert chosen(question, Decided("cake")) is None, "nothing says which of the two"
-    assert (confidence({"a": 1.0}), confidence({"a": 0.5, "b": 0.5})) == (1.0, 0.0)
+    assert (confidence({"a": 1.0}, "a"), confidence({"a": 0.5, "b": 0.5}, "a")) == (1.0, 0.0)
+    assert confidence({"a": 0.4, "b": 0.6}, "a") == 0.0, "the choice's own, not the likeliest's"
 
 
 ABOUT = {
@@ -136,7 +137,9 @@ def test_what_cannot_be_asked_is_refused_in_words(form: str, body: Any, words: s
     assert refused.value.status == 422
 
 
-@pytest.mark.parametrize("content", [b"", b"x", b"[]", b"\xff", b"[" * 100_000, b"1"])
+@pytest.mark.parametrize(
+    "content", [b"", b"x", b"[]", b"\xff", b"[" * 100_000, b"1", b'{"a": "\\ud800"}']
+)
 def test_a_body_that_is_no_object_is_refused(content: bytes) -> None:
     with pytest.raises(RefusedError) as refused:
         body_of(content)

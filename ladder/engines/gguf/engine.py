@@ -47,7 +47,7 @@ class Header(NamedTuple):
 
 
 class GgufEngine:
-    """A GGUF file, asked one request at a time: its answers depend on nothing beside them."""
+    """A GGUF file, asked one request at a time: nothing is answered beside another answer."""
 
     def __init__(self, path: Path) -> None:
         """Take the file; it is loaded when it is first asked.
