@@ -166,6 +166,7 @@ def export(
     """Write what a notified body is handed: evidence by point, and what is left for a human."""
     from ladder.audit.pack.certified import declared
     from ladder.commands.evidence_pack import export_pack
+    from ladder.report.reading import read_assessment
 
     pack = export_pack(run, ai_act, with_examples=with_examples)
     alone = sum(not one.files for one in pack.annex_iv)
@@ -174,6 +175,8 @@ def export(
     tell(f"Annex IV, {points} points: evidence for a part of {points - alone}, {alone} for a human")
     if pack.certified is None:
         tell("certified lower bound: none, so no accuracy may be declared")
+        if read_assessment(run)[0].stopped:
+            tell("the run was stopped: run the same `ladder assess` again, then export that run")
     else:
         tell(f"certified lower bound: {declared(pack.certified):g}; declare no more")
     tell(f"{len(pack.questions)} questions that a reader would still ask are in it")

@@ -164,3 +164,12 @@ def test_the_commands_of_the_page_run(tmp_path, run):
     run.parent.parent.rename(tmp_path / "made/runs")
     assert_ran(run_pages([ROOT / "docs/evidence-pack.md"], tmp_path / "made"))
     assert (tmp_path / "made/evidence/index.html").is_file()
+
+
+def test_of_a_run_that_was_stopped_the_way_on_is_said(run, tmp_path, ladder):
+    found = json.loads((run / "assessment.json").read_text())
+    (run / "assessment.json").write_text(json.dumps({**found, "stopped": "by Ctrl-C"}))
+    said = ladder("audit", "export", run, "--ai-act", tmp_path / "out")
+    assert said.code == 0, said.errors
+    assert "no accuracy may be declared" in said.out
+    assert "run the same `ladder assess` again" in " ".join(said.out.split())
