@@ -139,7 +139,7 @@ def cited(
     file = path.parent / newest.place / name
     if digest_of_file(file) != wanted:
         fix = "Put it back from a copy, or freeze the task anew."
-        raise StateError(f"{file}: not the freeze that record {newest.number} names. {fix}")
+        raise StateError(f"{file}: not the freeze that record {newest.line} names. {fix}")
     found = FrozenCriteria.model_validate(payload_of(file.read_bytes(), FREEZE, keys))
     before, (eval_set, test_set) = records[: newest.number], sets
     opened = [each for each in before if each.kind == "test set opened"]

@@ -304,7 +304,7 @@ def _record(where: str, line: bytes, number: int) -> LedgerRecord:
             raise BrokenLedgerError(f"{where}: {said}. Install a newer ladder.")
         record = LedgerRecord.model_validate(value)
         if record.number != number:
-            raise ValueError(f"it says record {record.number} and stands at {number}")
+            raise ValueError(f"it says record {record.line} and stands at {number + 1}")
     except ValidationError as error:
         raise _broken(where, f"no record ({error.errors()[0]['msg']})") from None
     except ValueError as error:

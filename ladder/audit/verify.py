@@ -185,9 +185,9 @@ def _files(root: Path, latest: Mapping[str, Left]) -> Iterator[str]:
         now = digest_of_file(root / place)
         if left.digest == ERASED:
             if now != "missing":
-                yield f"{root / place}: it was erased (record {left.by.number}) and is there again"
+                yield f"{root / place}: it was erased (record {left.by.line}) and is there again"
         elif now != left.digest:
-            since = f"since record {left.by.number} ({left.by.kind} of {left.by.at})"
+            since = f"since record {left.by.line} ({left.by.kind} of {left.by.at})"
             yield f"{root / place}: {_how(root / place, now)} {since}"
 
 
@@ -209,7 +209,7 @@ def _appended(records: Sequence[LedgerRecord]) -> Iterator[str]:
             place = f"{record.place}/{name}"
             before = record.digests.get(f"before: {name}")
             if before is not None and known.get(place, before) != before:
-                yield f"{place}: its earlier lines were changed before record {record.number}"
+                yield f"{place}: its earlier lines were changed before record {record.line}"
             known[place] = digest
 
 
@@ -243,7 +243,7 @@ def _persons(records: Sequence[LedgerRecord], persons: Sequence[SSlibKey]) -> It
         key = record.digests.get("key", "")
         if record.kind != "signature":
             continue
-        what = f"the signature of record {record.number} ({record.place})"
+        what = f"the signature of record {record.line} ({record.place})"
         if key == machine:
             yield f"{what} was signed with the machine's key, not a person's"
         elif key not in known:
@@ -281,8 +281,8 @@ def _criteria_changed(records: Sequence[LedgerRecord]) -> Iterator[str]:
         for change in changes(criteria_in(last), criteria_in(record)) if last else ():
             verb = "loosened" if _is_looser(change.field, change.frozen, change.now) else "changed"
             after = "a run" if last and last.kind == "assess" else "freezing"
-            then = f"{change.frozen} in record {last.number if last else 0}"
-            now = f"{change.now} in record {record.number}"
+            then = f"{change.frozen} in record {last.line if last else 1}"
+            now = f"{change.now} in record {record.line}"
             yield f"{record.task}: {change.field} was {verb} after {after}: {then}, {now}"
         before[record.task] = record
 
@@ -306,7 +306,7 @@ def _opened_twice(records: Sequence[LedgerRecord]) -> Iterator[str]:
     for digest, found in opened.items():
         systems = {record.digests.get("system") for record in found}
         if len(systems) > 1:
-            where = ", ".join(f"{each.task} in record {each.number}" for each in found)
+            where = ", ".join(f"{each.task} in record {each.line}" for each in found)
             yield f"test set {digest[:12]} was opened for {len(systems)} systems: {where}"
 
 
@@ -314,6 +314,6 @@ def _clock(ledger: Ledger) -> Iterator[str]:
     for before, after in zip(ledger.records, ledger.records[1:], strict=False):
         if after.at < before.at:
             yield (
-                f"the clock went back between records {before.number} ({before.at}) and "
-                f"{after.number} ({after.at}): the order of the lines decides, not the time"
+                f"the clock went back between records {before.line} ({before.at}) and "
+                f"{after.line} ({after.at}): the order of the lines decides, not the time"
             )

@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from ladder.cli.options import DataFolder, RunsFolder, TaskFile, tell
+from ladder.cli.options import (
+    AllRuns,
+    AllRunsNamed,
+    DataFolder,
+    RunsFolder,
+    TaskFile,
+    all_runs,
+    tell,
+)
 
 audit = typer.Typer(
     no_args_is_help=True, help="Show what was promised, and that nothing was changed since."
@@ -41,21 +49,17 @@ def keys(
 
 
 @audit.command()
-def init(
-    folder: Annotated[
-        Path | None, typer.Argument(metavar="[RUNS]", help="The folder of all runs.")
-    ] = None,
-    runs: RunsFolder = Path("runs"),
-) -> None:
+def init(folder: AllRuns = None, runs: AllRunsNamed = None) -> None:
     """Begin the ledger of a folder of runs: from now on what is done there is written into it."""
     from ladder.audit.ledger import begin
 
-    tell(f"ledger: {begin(folder or runs)}")
+    tell(f"ledger: {begin(all_runs(folder, runs))}")
 
 
 @audit.command()
 def verify(
-    runs: Annotated[Path, typer.Argument(help="The folder of all runs.")] = Path("runs"),
+    folder: AllRuns = None,
+    runs: AllRunsNamed = None,
     public_key: Annotated[
         list[Path] | None,
         typer.Option(help="Of the machine that wrote the ledger; default: this one's."),
@@ -76,7 +80,8 @@ def verify(
     from ladder.commands.audit import verified_lines
 
     persons = public_keys(person_key or (), "person")
-    found = check(runs, public_keys(public_key or ()), head, persons, ledger_only=ledger_only)
+    place = all_runs(folder, runs)
+    found = check(place, public_keys(public_key or ()), head, persons, ledger_only=ledger_only)
     for line in verified_lines(found):
         tell(line)
     raise typer.Exit(1 if found.faults else 0)
@@ -84,7 +89,8 @@ def verify(
 
 @audit.command()
 def anchor(
-    runs: Annotated[Path, typer.Argument(help="The folder of all runs.")] = Path("runs"),
+    folder: AllRuns = None,
+    runs: AllRunsNamed = None,
     out: Annotated[Path, typer.Option(help="The file to keep elsewhere.")] = Path("head.json"),
 ) -> None:
     """Write the signed head into a file, for somebody else to keep: it shows a tail that is cut."""
@@ -92,12 +98,12 @@ def anchor(
     from ladder.audit.ledger import LEDGER, head_of, read_ledger
     from ladder.files import write_whole
 
-    keys = public_keys(())
-    newest = read_ledger(runs.resolve() / LEDGER, keys).heads[-1]
+    keys, place = public_keys(()), all_runs(folder, runs)
+    newest = read_ledger(place.resolve() / LEDGER, keys).heads[-1]
     said = head_of(newest, keys)
     write_whole(out, newest.decode() + "\n")
     tell(f"head of {said.size} records, {said.root[:16]}…, {said.at}: {out}")
-    tell(f"give it to somebody else; later: ladder audit verify {runs} --head {out}")
+    tell(f"give it to somebody else; later: ladder audit verify {place} --head {out}")
 
 
 @audit.command()
@@ -113,7 +119,7 @@ def sign(
     from ladder.audit.signature import sign_run
 
     file, record = sign_run(run, name, role, key)
-    tell(f"signed by {name}: {file} (record {record.number})")
+    tell(f"signed by {name}: {file} (record {record.line})")
 
 
 @audit.command()
@@ -140,7 +146,7 @@ def erase(
 
     if not yes and not typer.confirm(f"Erase {file} for good?"):
         raise typer.Exit(1)
-    tell(f"erased: {file} (record {take_away(file, runs).number})")
+    tell(f"erased: {file} (record {take_away(file, runs).line})")
 
 
 @audit.command()

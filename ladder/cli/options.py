@@ -20,6 +20,10 @@ DataFolder = Annotated[
     ),
 ]
 RunsFolder = Annotated[Path, typer.Option("--runs", help="Where runs are kept.")]
+AllRuns = Annotated[
+    Path | None, typer.Argument(metavar="[RUNS]", help="The folder of all runs; default: runs.")
+]
+AllRunsNamed = Annotated[Path | None, typer.Option("--runs", help="The same, by name.")]
 PlanFile = Annotated[
     Path, typer.Argument(help="A revalidation.yaml, or the folder of the run that wrote it.")
 ]
@@ -56,3 +60,14 @@ def granted(allow_code: bool) -> Granted:
 def tell(line: str) -> None:
     """Print one line, whatever is quoted in it."""
     typer.echo(indented(line, MOST_SAID))
+
+
+def all_runs(folder: Path | None, named: Path | None) -> Path:
+    """Return the folder of all runs, by its place or by its name.
+
+    Raises:
+        typer.BadParameter: two are named.
+    """
+    if folder is not None and named is not None and folder != named:
+        raise typer.BadParameter(f"{named}, and {folder} before: name one", param_hint="--runs")
+    return folder or named or Path("runs")

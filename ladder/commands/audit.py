@@ -44,9 +44,11 @@ def freeze_task(
 
 
 def frozen_words(file: Path, record: LedgerRecord, fields: Mapping[str, str]) -> Iterator[str]:
-    """Say what was frozen: in the words of the signed file, of which the ledger has digests."""
-    yield f"frozen: {record.task}, {record.at} (record {record.number})"
-    yield from (f"  {name} {value}" for name, value in fields.items())
+    """Say what was frozen: in the words of the signed file, beside a digest that the ledger has."""
+    yield f"frozen: {record.task}, {record.at} (record {record.line})"
+    for name, value in fields.items():
+        kept = record.facts.get(name, value)
+        yield f"  {name} {value}" + (f" (in the ledger: {kept})" if kept != value else "")
     yield f"signed: {file}"
 
 

@@ -32,7 +32,7 @@ class LedgerRecord(Record):
 
     version: Literal[1] = 1
     number: int = 0
-    """Of the line, from 0."""
+    """Of the leaf in the tree, from 0."""
     at: str = ""
     """UTC, ISO 8601. For people: the order of the lines decides."""
     kind: str
@@ -45,6 +45,11 @@ class LedgerRecord(Record):
     """What it is about -> sha256."""
     files: dict[str, str] = {}
     """File in `place` -> sha256, as it was left."""
+
+    @property
+    def line(self) -> int:
+        """Its line in the ledger, from 1: how messages count records."""
+        return self.number + 1
 
 
 class TreeHead(Record):
@@ -87,7 +92,7 @@ class CitedFreeze(Record):
     digest: str = ""
     """The sha256 of the freeze's file."""
     record: int = 0
-    """Its number in the ledger."""
+    """Its `number` in the ledger, from 0."""
     looks_before: int = 0
     """Looks at these eval examples that stand in the ledger before the freeze."""
     openings_before: int = 0

@@ -10,6 +10,11 @@ from ladder.errors import DataError, Problem
 from ladder.evidence import ASSESSMENT, Assessment
 from ladder.files import read_record
 
+NAME_IT = "Name a run's folder: runs/<task>/<time>"
+STOPPED = (
+    f"{NAME_IT}. If it is one, the run was stopped: run the same `ladder assess` again, which asks "
+    "only for what is missing and writes a new folder beside this one; then name that."
+)
 COST = ("usd_per_1k", "usd_per_month", "build_usd", "requests_per_month")
 
 
@@ -41,7 +46,7 @@ def read_assessment(run: Path) -> tuple[Assessment, Path]:
     if not path.is_file() and run.is_dir():
         path = max(run.rglob(ASSESSMENT), key=lambda found: found.parent.name, default=path)
     if not path.exists():
-        fix = "Name a run's folder: runs/<task>/<time>"
+        fix = STOPPED if path.parent.is_dir() else NAME_IT
         raise DataError([Problem(str(path), "no such file", "a finished run", fix)])
     found = read_record(path, Assessment, "an assessment of schema_version 1")
     if lacking := _lacking(found):

@@ -60,11 +60,11 @@ def test_from_freezing_to_an_auditor_on_another_machine(ladder, task, tmp_path, 
     key.write_text(ladder("audit", "keys", "--public").out)
     frozen = ladder("freeze", task, "--runs", runs)
     assert (frozen.code, "gate.min_score 0.5" in frozen.out) == (0, True)
-    assert f"metric_rationale {WHY}" in " ".join(frozen.out.split()), "in words, not by its digest"
     assessed = ladder("assess", task, "--runs", runs)
     assert assessed.code == 0, assessed.errors
     said = " ".join(assessed.out.split())
     assert "they existed no later than" in said
+    assert "signed in record 2 of the ledger" in said
     assert f"The metric was chosen because: {WHY}" in said
     assert "was frozen at" not in said
     [told] = [each for each in records(runs) if each["kind"] == "assess"]
@@ -141,4 +141,40 @@ def test_the_count_of_openings_survives_another_task_file_and_lost_completions(
     assert "has been used for 2 systems so far" in " ".join(said.out.split())
     said = ladder("audit", "verify", runs)
     assert said.code == 0
-    assert "was opened for 2 systems: small in record 1, other in record 3" in said.out
+    assert "was opened for 2 systems: small in record 2, other in record 4" in said.out
+
+
+def test_freezing_prints_the_criteria_in_words_beside_their_digests(ladder, task, tmp_path):
+    runs = tmp_path / "runs"
+    ladder("audit", "keys")
+    words = " ".join(ladder("freeze", task, "--runs", runs).out.split())
+    [kept] = [each["facts"] for each in records(runs) if each["kind"] == "freeze"]
+    assert f"metric_rationale {WHY} (in the ledger: {kept['metric_rationale']})" in words
+    assert "(record 2)" in words, "counted from 1, as lines are"
+    for said in ("gate.min_score 0.5", "gate.confidence 0.95", "rungs [", "seed 0", "exact_match"):
+        assert said in words
+
+
+def test_the_folder_of_runs_is_named_by_its_place_or_by_name(ladder, tmp_path):
+    placed, named, head = tmp_path / "placed", tmp_path / "named", tmp_path / "head.json"
+    ladder("audit", "keys")
+    assert ladder("audit", "init", placed).code == 0
+    assert ladder("audit", "init", "--runs", named).code == 0
+    for runs in (placed, named):
+        for way in ([runs], ["--runs", runs]):
+            assert ladder("audit", "verify", *way).code == 0
+            assert ladder("audit", "anchor", *way, "--out", head).code == 0
+    for verb in ("init", "verify", "anchor"):
+        both = ladder("audit", verb, placed, "--runs", named)
+        assert both.code == 2
+        assert "name one" in " ".join(both.errors.split())
+
+
+def test_a_changed_record_is_told_by_the_number_of_its_line(ladder, tmp_path):
+    runs = tmp_path / "runs"
+    ladder("audit", "keys")
+    ladder("audit", "init", runs)
+    line = (runs / LEDGER).read_text().splitlines()[0]
+    (runs / LEDGER).write_text(f"{line}\n{line}\n")
+    said = ladder("audit", "verify", runs)
+    assert f"{LEDGER}:2: it says record 1 and stands at 2" in said.out

@@ -199,7 +199,7 @@ def test_the_clock_that_went_back_is_noted(runs, monkeypatch):
     add(runs / LEDGER, "drift")
     found = verify(runs, public_keys(()))
     assert found.faults == ()
-    assert "the clock went back between records 0" in found.notes[0]
+    assert "the clock went back between records 1" in found.notes[0]
 
 
 def test_the_private_key_signs_and_the_public_one_is_no_private_one(runs):

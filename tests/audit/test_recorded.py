@@ -89,4 +89,4 @@ def test_a_training_leaves_its_provenance_once(tmp_path):
     assert verify(path.parent, public_keys(())).faults == ()
     (folder / "adapter.safetensors").write_bytes(b"other weights")
     [said] = verify(path.parent, public_keys(())).faults
-    assert "adapter.safetensors: the file was changed since record 1 (training of" in said
+    assert "adapter.safetensors: the file was changed since record 2 (training of" in said

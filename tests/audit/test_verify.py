@@ -58,8 +58,8 @@ def test_what_was_written_holds(runs):
     [
         (lambda path: path.write_bytes(path.read_bytes()[:-1]), "was changed"),
         (lambda path: path.write_bytes(path.read_bytes() + b" "), "was changed"),
-        (lambda path: path.unlink(), "is missing, since record 2"),
-        (lambda path: path.rename(path.with_name("other.json")), "is missing, since record 2"),
+        (lambda path: path.unlink(), "is missing, since record 3"),
+        (lambda path: path.rename(path.with_name("other.json")), "is missing, since record 3"),
         (lambda path: (path.unlink(), path.symlink_to("/dev/null")), "a link stands in its place"),
         (lambda path: shutil.rmtree(path.parent), "missing with its folder (moved?)"),
     ],
@@ -136,8 +136,8 @@ def test_a_gate_that_was_loosened_after_a_run_is_noted_in_one_line(runs):
     found = verify(runs, public_keys(()))
     assert found.faults == ()
     assert found.notes == (
-        "shop: min_score was loosened after a run: 0.8 in record 2, 0.7 in record 3",
-        "shop: seed was changed after a run: 0 in record 2, 1 in record 3",
+        "shop: min_score was loosened after a run: 0.8 in record 3, 0.7 in record 4",
+        "shop: seed was changed after a run: 0 in record 3, 1 in record 4",
     )
 
 
@@ -146,8 +146,8 @@ def test_a_test_set_that_was_opened_twice_is_noted_in_one_line(runs):
         digests = {"test set": "4f2a91bc4f2a91bc", "system": system}
         add(runs / LEDGER, "test set opened", task=task, digests=digests)
     [said] = verify(runs, public_keys(())).notes
-    assert said.startswith("test set 4f2a91bc4f2a was opened for 2 systems: shop in record 3,")
-    assert "mail in record 5" in said
+    assert said.startswith("test set 4f2a91bc4f2a was opened for 2 systems: shop in record 4,")
+    assert "mail in record 6" in said
 
 
 def test_lines_that_are_added_are_known_and_earlier_ones_are_held(runs):
@@ -161,7 +161,7 @@ def test_lines_that_are_added_are_known_and_earlier_ones_are_held(runs):
     (run / "drift.jsonl").write_text(text.replace("0", "7") + '{"at": 2}\n')
     note_lines(run, "drift", ("drift.jsonl",))
     [said] = faults(runs)
-    assert "drift.jsonl: its earlier lines were changed before record 5" in said
+    assert "drift.jsonl: its earlier lines were changed before record 6" in said
 
 
 def test_promotion_release_and_rollback_are_recorded_and_the_registry_is_held(runs):
@@ -178,7 +178,7 @@ def test_promotion_release_and_rollback_are_recorded_and_the_registry_is_held(ru
     assert faults(runs) == ()
     registry = runs / REGISTRY
     registry.write_text("".join(registry.read_text().splitlines(keepends=True)[:-1]))
-    assert f"{registry}: the file was changed since record 6" in faults(runs)[0]
+    assert f"{registry}: the file was changed since record 7" in faults(runs)[0]
 
 
 def test_a_person_signs_and_the_name_stays_out_of_the_ledger(runs):
@@ -273,6 +273,6 @@ def test_a_file_that_was_erased_is_missed_by_nobody(runs):
     assert faults(runs) == ()
     assert "Hopper" not in "".join(p.read_text() for p in runs.rglob("*") if p.is_file())
     file.write_text("{}")
-    assert "was erased (record 4) and is there again" in faults(runs)[0]
+    assert "was erased (record 5) and is there again" in faults(runs)[0]
     with pytest.raises(TaskError, match="no record names"):
         erase(runs / "shop" / "other.json", runs)
