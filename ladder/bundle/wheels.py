@@ -25,6 +25,8 @@ TOGETHER = 10
 """Wheels that pip is asked for at once: so many are fetched again after a kill at most."""
 PIP = ("wheel", "--no-deps", "--disable-pip-version-check", "--quiet", "--retries", "1")
 NO_SPACE = "No space left on device"
+NO_WHEEL = "no wheel of"
+"""Begins the sentence on one that is missing."""
 Say = Callable[[str], None]
 
 
@@ -78,7 +80,7 @@ def collect(
         said = _fetch(lacking, into)
         lacking = _lacking(pins, into)
     why = said or "no folder given with --wheels has it"
-    return [f"no wheel of {name} {version}: {why}" for name, version in lacking.items()]
+    return [f"{NO_WHEEL} {name} {version}: {why}" for name, version in lacking.items()]
 
 
 def wheels_in(folder: Path) -> dict[tuple[str, str], Path]:

@@ -7,13 +7,13 @@ import platform
 import shutil
 import sqlite3
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ladder import __version__
 from ladder.bundle.contents import Contents, contents_of
 from ladder.bundle.pins import INSTALLER, extras_of, pins_of
-from ladder.bundle.wheels import Say, collect, requirements, wheels_in
+from ladder.bundle.wheels import NO_WHEEL, Say, collect, requirements, wheels_in
 from ladder.climb.opening import COMPLETIONS
 from ladder.errors import Problem, StateError
 from ladder.evidence import Bundle, BundledFile
@@ -24,6 +24,8 @@ from ladder.wording import in_json
 LIST, README, SUMS = "bundle.json", "README.md", "SHA256SUMS"
 WHEELS, REQUIREMENTS = "wheels", "requirements.txt"
 CACHE = f"cache/{COMPLETIONS}"
+WHEELS_NAMED = 3
+"""Missing wheels that stand on a line of their own; the list has them all."""
 OURS = (LIST, README, SUMS, REQUIREMENTS, WHEELS, "cache", "project")
 """What stands in the folder of a bundle, and nothing else."""
 
@@ -81,6 +83,20 @@ def write_bundle(
         )
         _write_list(bundle, out)
     return bundle
+
+
+def missing_lines(bundle: Bundle, out: Path) -> Iterator[str]:
+    """Say what a bundle lacks: of many wheels how many, and the first by name.
+
+    Args:
+        bundle: as it was written.
+        out: its folder.
+    """
+    wheels = [each for each in bundle.missing if each.startswith(NO_WHEEL)]
+    yield from (f"missing: {each}" for each in bundle.missing if each not in wheels)
+    if len(wheels) > WHEELS_NAMED:
+        yield f"missing: {len(wheels):,} wheels, all named in {out / LIST}; the first of them:"
+    yield from (f"missing: {each}" for each in wheels[:WHEELS_NAMED])
 
 
 def _refuse_other_folder(out: Path) -> None:

@@ -11,8 +11,6 @@ from typer.core import TyperGroup
 from ladder.cli.options import DataFolder, TaskFile, tell
 
 WRITE = "write"
-MISSING_SHOWN = 4
-"""Lines on what a bundle lacks; its list has them all."""
 
 
 class _WriteByDefault(TyperGroup):
@@ -65,7 +63,7 @@ def write(
     ] = None,
 ) -> None:
     """Write a bundle: `ladder bundle TASK OUT`; exit 1 where something is missing."""
-    from ladder.bundle.writing import LIST, write_bundle
+    from ladder.bundle.writing import LIST, missing_lines, write_bundle
     from ladder.exit_codes import say
     from ladder.files import file_digest
     from ladder.task import load_task
@@ -83,10 +81,8 @@ def write(
     tell(f"wrote {out}: {len(found.files):,} files, {len(found.pins):,} packages, {size:,.0f} MB")
     tell(f"for Python {found.python} on {found.platform}; {out}/README.md says how to go on")
     tell(f"sha256 of its list: {file_digest(out / LIST)}")
-    for each in found.missing[:MISSING_SHOWN]:
-        tell(f"missing: {each}")
-    if more := found.missing[MISSING_SHOWN:]:
-        tell(f"missing: {len(more):,} more, which {out / LIST} names")
+    for line in missing_lines(found, out):
+        tell(line)
     raise typer.Exit(1 if found.missing else 0)
 
 

@@ -15,6 +15,7 @@ from conftest import EVALSETS, ROOT, ladder
 from small_tasks import write_task
 from test_docs import bash_lines
 
+from ladder.bundle.wheels import NO_WHEEL
 from ladder.bundle.writing import LIST
 from ladder.report.reading import read_assessment
 
@@ -52,7 +53,7 @@ def run_the_runbook(tmp_path: Path, task: Path, until: str = "") -> tuple[str, s
     assert first.split() == ["ladder", "bundle", "my-task/task.yaml", "carried"]
     done = ladder("bundle", here / "my-task/task.yaml", here / "carried")
     listed = json.loads((here / "carried" / LIST).read_text())["missing"]
-    if (lacking := sum(each.startswith("no wheel of") for each in listed)) > FEW:
+    if (lacking := sum(each.startswith(NO_WHEEL) for each in listed)) > FEW:
         pytest.skip(f"no registry is reachable: {lacking} wheels are missing")
     assert done.returncode == 0, done.stdout + done.stderr
     there.parent.mkdir()

@@ -17,7 +17,8 @@ from ladder.bundle.contents import contents_of
 from ladder.bundle.own_wheel import write_own_wheel
 from ladder.bundle.pins import extras_of, pins_of
 from ladder.bundle.verifying import verify_bundle
-from ladder.bundle.writing import write_bundle
+from ladder.bundle.wheels import NO_WHEEL
+from ladder.bundle.writing import LIST, write_bundle
 from ladder.errors import DataError, StateError, TaskError
 from ladder.files import file_digest
 from ladder.task import Task, load_task
@@ -222,6 +223,18 @@ def test_what_no_registry_gives_is_missing_by_name(tmp_path, monkeypatch, ladder
     for name in pins_of(task, ()).versions.keys() - some.keys():
         assert f"missing: no wheel of {name} " in found.out
     assert ladder("bundle", "verify", tmp_path / "out").code == 1
+
+
+def test_of_many_missing_wheels_the_first_are_named_and_the_rest_counted(tmp_path, ladder):
+    task = small(tmp_path / "here")
+    found = ladder("bundle", task.source, tmp_path / "out", "--no-fetch")
+    assert found.code == 1
+    missing = json.loads((tmp_path / "out" / LIST).read_text())["missing"]
+    wheels = [each for each in missing if each.startswith(NO_WHEEL)]
+    assert len(wheels) > 10
+    said = " ".join(found.out.split())
+    assert f"missing: {len(wheels)} wheels, all named in {tmp_path / 'out' / LIST}" in said
+    assert found.out.count(f"missing: {NO_WHEEL}") == 3
 
 
 def test_names_that_hold_on_one_machine_only_and_passwords_are_refused(tmp_path):
