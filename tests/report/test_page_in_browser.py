@@ -118,6 +118,8 @@ def test_axe_finds_nothing(opened: Any, tmp_path: Path, scheme: str, width: int)
     page.wait_for_selector(".one h3")
     assert violations(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    wider = "[...document.querySelectorAll('.scroll')].filter(e => e.scrollWidth > e.clientWidth)"
+    assert page.evaluate(f"{wider}.map(each => each.ariaLabel)") == []
     lines = [run_line(two_rungs(), "/mail/1/"), run_line(two_rungs(), "/mail/2/")]
     (tmp_path / "runs.html").write_text(runs_page("runs", lines))
     listed = opened(tmp_path / "runs.html", viewport=size, color_scheme=scheme, bypass_csp=True)
