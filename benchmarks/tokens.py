@@ -3,22 +3,25 @@
     python benchmarks/tokens.py RUNS [--before RUNS]
 
 Reads the newest decision on each task in a folder of runs, and in another one of the program before
-a change. Every call is counted, also where its answer was kept from an earlier run. The other plans
-are counted from below (`ladder.advice.effort`): of a rung that was not climbed nothing is certain.
+a change. Every call is counted, also where its answer was kept from an earlier run. Of the
+other plans only what is certain is counted (`ladder.advice.effort`): nothing of a rung that was not
+climbed, and of "every rung" and "fixed rows" nothing that hangs on a verdict. So a plan may stand
+below what the decision took: then nothing is known to have been saved beside it.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator, Mapping
 from functools import reduce
 from pathlib import Path
 
 from table import answer_of, newest
 
 from ladder.economy.cost import together
-from ladder.evidence import Asked, Assessment
+from ladder.evidence import Asked, Assessment, PlanName
 
-PLANS = ("every rung", "every candidate", "fixed rows")
+PLANS: tuple[PlanName, ...] = ("every rung", "every candidate", "fixed rows")
 
 
 def in_all(found: Assessment) -> Asked:
@@ -35,7 +38,20 @@ def same_answer(after: Assessment, before: Assessment) -> str:
     return f"ANOTHER ANSWER, before {answer_of(before)}"
 
 
-WITHOUT = "at least, without what follows a verdict (diagnosis, timing, confirmation)"
+def plan_lines(plans: Mapping[PlanName, Asked], taken: int) -> Iterator[str]:
+    """Say what other plans for a decision take for certain, and beside which nothing was saved.
+
+    Args:
+        plans: name -> what is certain of it.
+        taken: tokens of the decision.
+    """
+    sure = {name: f"{name} {asked.tokens:,} or more" for name, asked in plans.items()}
+    more = [words for name, words in sure.items() if plans[name].tokens > taken]
+    rest = [words for name, words in sure.items() if plans[name].tokens <= taken]
+    if more:
+        yield f"other plans take more tokens: {', '.join(more)}"
+    if rest:
+        yield f"not known to take more than the decision did: {', '.join(rest)}"
 
 
 def print_task(after: Assessment, before: Assessment | None) -> None:
@@ -47,9 +63,8 @@ def print_task(after: Assessment, before: Assessment | None) -> None:
         line += f"; {same_answer(after, before)}"
     print(line)
     plans = after.effort.plans
-    told = [f"{name} {plans[name].tokens:,}" for name in PLANS if name in plans]
-    if told:
-        print(f"  other plans, in tokens, {WITHOUT}: {', '.join(told)}")
+    for line in plan_lines({name: plans[name] for name in PLANS if name in plans}, asked.tokens):
+        print(f"  {line}")
     purposes = dict(after.effort.by_purpose)
     earlier = dict(before.effort.by_purpose) if before else {}
     for purpose in sorted({*purposes, *earlier}, key=lambda each: -_tokens(purposes, each)):
