@@ -98,6 +98,8 @@ def _facts(p: EvidencePack, a: Assessment) -> Iterator[tuple[Said, ...]]:
             f"{span(found.score)}, {level(a)} interval, {found.score.n:,} held-out test examples",
         )
     yield "gate", gate_words(a)
+    if a.criteria and a.criteria.metric_rationale:
+        yield "why this metric, as it was frozen", a.criteria.metric_rationale
     shares = [one.share for one in p.annex_iv]
     yield (
         "points of Annex IV",

@@ -14,6 +14,7 @@ from test_docs import assert_ran, run_pages
 
 from ladder.commands.evidence_pack import export_pack
 from ladder.errors import StateError
+from ladder.evidence import ASSESSMENT, CitedFreeze
 from ladder.files import file_digest
 
 STAMP = "2026-10-01T080000.000000Z"
@@ -105,6 +106,29 @@ def test_a_folder_that_is_there_is_refused_and_left_alone(run, tmp_path, ladder)
     ladder("audit", "export", run, "--ai-act", tmp_path / "out").refused("something that is there")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine.txt"]
     assert not list(tmp_path.glob(".out.*"))
+
+
+def test_a_run_without_a_record_says_how_to_go_on(run, tmp_path, ladder):
+    (run / ASSESSMENT).unlink()
+    told = ladder("audit", "export", run, "--ai-act", tmp_path / "out")
+    told.refused("a finished run", "run the same `ladder assess` again")
+    told = ladder("audit", "export", tmp_path / "nowhere", "--ai-act", tmp_path / "out")
+    told.refused("a finished run", "runs/<task>/<time>")
+    assert "again" not in told.errors
+    assert not (tmp_path / "out").exists()
+
+
+def test_why_the_metric_was_chosen_is_readable_in_a_pack(tmp_path):
+    frozen = CitedFreeze(frozen=True, metric_rationale="A wrong <b>label</b> is a lost letter.")
+    folder = made_run(tmp_path / "runs", STAMP)
+    record = folder / ASSESSMENT
+    found = json.loads(record.read_text()) | {"criteria": frozen.model_dump()}
+    record.write_text(json.dumps(found))
+    export_pack(folder, tmp_path / "out")
+    for name in ("index.html", "index.md", "test-report.md", "run/report.md", "run/report.html"):
+        said = (tmp_path / "out" / name).read_text()
+        assert "is a lost letter." in said, name
+        assert "<b>label" not in said, name
 
 
 def test_a_link_in_a_run_is_not_followed(run, tmp_path):

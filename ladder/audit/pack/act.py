@@ -1,7 +1,7 @@
 """Regulation (EU) 2024/1689: the points that a run bears on, in the words of the Act, and dates.
 
 The words are meant to be those of the Official Journal; nobody has compared them with EUR-Lex for
-this file, some were compared with public mirrors, and the pack says which.
+this file, all were compared with public copies, and the pack says with which.
 """
 
 from __future__ import annotations
@@ -34,7 +34,9 @@ AMENDED = "Regulation (EU) 2026/1744 (Digital Omnibus on AI)"
 READ_ON = "2026-11-28"
 TO_VERIFY = (
     f"Words and dates were compared with public mirrors on {READ_ON}, those of Art. 13(3)(b)(ii), "
-    "19(1) and 26(6) with none. Verify all of them on EUR-Lex, in the consolidated text: "
+    "19(1) and 26(6) with copies of the text of 2024 in public repositories on 2026-11-29; what "
+    "the amendment changed of these three was not compared. Verify all of them on EUR-Lex, in the "
+    "consolidated text: "
     "https://eur-lex.europa.eu/eli/reg/2024/1689/oj"
 )
 DATES = (
