@@ -20,7 +20,7 @@ from ladder.errors import DataError, TrainingError
 from ladder.evidence import Assessment, Attempt, Passport
 from ladder.files import read_text, write_whole
 from ladder.json_values import is_finite
-from ladder.wording import code, duration, fenced, in_markdown, span
+from ladder.wording import code, duration, fenced, in_markdown, latency, span
 
 CARD = "README.md"
 LIBRARIES = {
@@ -214,7 +214,7 @@ def _measured(assessment: Assessment, attempt: Attempt) -> list[str]:
         lines.append(f"without a language model: {span(best.score)} ({best.name})")
     if found.latency_ms is not None:
         timed = f"of {found.latency_ms.n:,} timed requests"
-        p95 = f"p95 {found.latency_ms.p95:,.0f} ms {timed}"
+        p95 = f"p95 {latency(found.latency_ms.p95)} {timed}"
         lines.append(f"{p95} on {assessment.hardware['processor']}")
     return lines
 

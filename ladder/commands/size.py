@@ -21,6 +21,7 @@ from ladder.report.reading import read_assessment
 from ladder.report.summary import usd
 from ladder.task import Prices
 from ladder.training.estimate import shape_of
+from ladder.wording import latency
 
 NOT_SERVED = ("head", "encoder")
 """Kinds of models that no engine below serves: a classifier answers in this program alone."""
@@ -182,7 +183,7 @@ def lines(found: Sized) -> Iterator[str]:
         f"peak {s.peak_per_second:.4g} a second ({peak})"
     )
     yield (
-        f"Service: mean {s.service_ms:.4g} ms, p95 {s.service_p95_ms:.4g} ms, "
+        f"Service: mean {latency(s.service_ms)}, p95 {latency(s.service_p95_ms)}, "
         f"{s.timed} requests timed one at a time on {a.hardware.get('processor', 'this machine')}"
     )
     yield from _machine_lines(s)
@@ -202,8 +203,8 @@ def _machine_lines(s: Sizing) -> Iterator[str]:
         return
     rule = f"p95 at most {s.limit_ms:g} ms" if s.limit_ms else f"no p95 named: {MOST_BUSY:.0%} busy"
     yield f"Machines: {s.machines} ({rule}), M/G/k over the measured times"
-    high = "no upper end: too few were timed" if s.p95_high is None else f"{s.p95_high:.4g} ms"
-    yield f"Predicted p95 at the peak: {s.p95_ms:.4g} ms ({s.p95_low:.4g} ms to {high})"
+    high = "no upper end: too few were timed" if s.p95_high is None else latency(s.p95_high)
+    yield f"Predicted p95 at the peak: {latency(s.p95_ms)} ({latency(s.p95_low)} to {high})"
     yield f"Busy: {s.utilisation:.1%} at the peak, {s.utilisation_mean:.1%} over the month"
 
 

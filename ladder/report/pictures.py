@@ -11,7 +11,7 @@ from ladder.report.blocks import Figure, tabled
 from ladder.report.control import best_line
 from ladder.report.headline import Step, mark_of, steps
 from ladder.report.summary import usd
-from ladder.wording import span
+from ladder.wording import latency, span
 
 MOST_BARS = 24
 """In the picture of kinds of row: those with most rows; the table has all."""
@@ -42,14 +42,14 @@ def trade_figure(a: Assessment) -> Figure | None:
     """Draw cost, latency and score of each system; None where fewer than two are known."""
     spots, rows = [], []
     for step, score in _measured(a):
-        latency, cost = _latency_and_cost(a, step)
-        if latency is None:
+        p95, cost = _latency_and_cost(a, step)
+        if p95 is None:
             continue
         price = f", {usd(cost)} USD" if cost is not None else ""
         label = f"{step.name}{price}"
-        spots.append(Spot(label, latency, score.mean, score.low, score.high, cost, mark_of(step)))
+        spots.append(Spot(label, p95, score.mean, score.low, score.high, cost, mark_of(step)))
         known = "?" if cost is None else usd(cost)
-        rows.append((step.name, span(score), f"{latency:,.1f} ms", known))
+        rows.append((step.name, span(score), latency(p95), known))
     if len(spots) < 2:
         return None
     most = a.task.gate.get("max_p95_ms")

@@ -13,7 +13,7 @@ import yaml
 from ladder.audit.pack.certified import Certified, certified, declared, level, slices
 from ladder.evidence import Assessment, Attempt
 from ladder.task import ModelRef
-from ladder.wording import code, harmless, in_markdown, span
+from ladder.wording import code, harmless, in_markdown, latency, span
 
 NOT_CERTIFIED = (
     "Nothing is certified: the run has no answer that its held-out test set does not refute. No "
@@ -129,7 +129,7 @@ def _measured(a: Assessment) -> Iterator[str]:
 def _figures(attempt: Attempt) -> Iterator[str]:
     m = attempt.measurement
     if m and (timed := m.latency_ms):
-        yield f"{attempt.rung}: p95 {timed.p95:,.0f} ms of {timed.n:,} timed requests"
+        yield f"{attempt.rung}: p95 {latency(timed.p95)} of {timed.n:,} timed requests"
     if m and m.errors:
         yield f"{attempt.rung}: {m.errors:,} of {m.requests:,} eval examples have no score"
 
