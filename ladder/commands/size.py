@@ -204,7 +204,8 @@ def _machine_lines(s: Sizing) -> Iterator[str]:
     rule = f"p95 at most {s.limit_ms:g} ms" if s.limit_ms else f"no p95 named: {MOST_BUSY:.0%} busy"
     yield f"Machines: {s.machines} ({rule}), M/G/k over the measured times"
     high = "no upper end: too few were timed" if s.p95_high is None else latency(s.p95_high)
-    yield f"Predicted p95 at the peak: {latency(s.p95_ms)} ({latency(s.p95_low)} to {high})"
+    p95, low = latency(s.p95_ms or 0), latency(s.p95_low or 0)
+    yield f"Predicted p95 at the peak: {p95} ({low} to {high})"
     yield f"Busy: {s.utilisation:.1%} at the peak, {s.utilisation_mean:.1%} over the month"
 
 
