@@ -24,9 +24,11 @@ from typing import Any
 from ladder.engines import open_engine
 from ladder.engines.base import Request
 from ladder.engines.bundled import bundled_folder
+from ladder.evaluation.control import linear_model
 from ladder.gate.bounds import estimate
 from ladder.gate.routing import Cascade, Prices, Routed, choose, judge
 from ladder.hardware import processor_flags
+from ladder.samples.rows import Sample
 
 ERROR = 0.05
 TIMED = 40
@@ -46,14 +48,9 @@ def rows_of(path: Path) -> list[dict[str, Any]]:
 
 
 def by_words(train: Rows) -> Answer:
-    """Return the control: TF-IDF of words and pairs, logistic regression."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-
-    words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
-    model = make_pipeline(words, LogisticRegression(C=10.0, max_iter=300))
-    model.fit([row["input"] for row in train], [row["target"] for row in train])
+    """Return the control: TF-IDF of terms and pairs, logistic regression."""
+    rows = [Sample(id=str(at), input=r["input"], target=r["target"]) for at, r in enumerate(train)]
+    model = linear_model(rows)
     return lambda texts: _surest(model.predict_proba(list(texts)), model.classes_)
 
 

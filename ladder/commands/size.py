@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ladder.economy.machines import HOURS_PER_MONTH
 from ladder.economy.prices import listed_prices
@@ -52,6 +53,11 @@ class Sized:
     memory: ServingMemory | None
     no_memory: str = ""
     """Why there is none."""
+
+    def as_record(self) -> dict[str, Any]:
+        """Return sizing and memory as JSON values."""
+        memory = self.memory and self.memory.model_dump(mode="json")
+        return {"sizing": self.sizing.model_dump(mode="json"), "memory": memory}
 
 
 def size_run(run: Path, asked: Asked) -> Sized:

@@ -35,7 +35,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Asked:
+class TypedRequest:
     """A request that can be answered: all its questions are about one input."""
 
     model: str
@@ -47,9 +47,9 @@ class Asked:
 class Form:
     """A wire format: how its body is read, and how answers are put."""
 
-    read: Callable[[Mapping[str, Any], Sequence[str]], Asked]
+    read: Callable[[Mapping[str, Any], Sequence[str]], TypedRequest]
     """(body, labels of the task) -> what is asked."""
-    put: Callable[[Asked, Decided], dict[str, Any]]
+    put: Callable[[TypedRequest, Decided], dict[str, Any]]
 
 
 def body_of(content: bytes) -> Mapping[str, Any]:
@@ -68,7 +68,7 @@ def body_of(content: bytes) -> Mapping[str, Any]:
     return body
 
 
-def _read_systemone(body: Mapping[str, Any], labels: Sequence[str]) -> Asked:
+def _read_systemone(body: Mapping[str, Any], labels: Sequence[str]) -> TypedRequest:
     questions = body.get("questions")
     if not isinstance(questions, dict):
         raise RefusedError("`questions` is no object of questions by name")
@@ -80,7 +80,7 @@ def _read_systemone(body: Mapping[str, Any], labels: Sequence[str]) -> Asked:
     return _asked(body, body.get("state"), "state", found)
 
 
-def _read_decisions(body: Mapping[str, Any], labels: Sequence[str]) -> Asked:
+def _read_decisions(body: Mapping[str, Any], labels: Sequence[str]) -> TypedRequest:
     questions = body.get("questions")
     if not isinstance(questions, list):
         raise RefusedError("`questions` is no list of questions")
@@ -113,14 +113,16 @@ def _question(name: str, question: Any, options: Any, labels: Sequence[str]) -> 
     return Question(name, tuple(dict.fromkeys(options)))
 
 
-def _asked(body: Mapping[str, Any], about: Any, field: str, questions: Sequence[Question]) -> Asked:
+def _asked(
+    body: Mapping[str, Any], about: Any, field: str, questions: Sequence[Question]
+) -> TypedRequest:
     if about is None or about in ("", [], {}):
         raise RefusedError(f"`{field}` is missing: it holds what the questions are about")
     if not 0 < len(questions) <= MOST_QUESTIONS:
         raise RefusedError(
             f"{len(questions)} questions: 1 to {MOST_QUESTIONS} can be asked at once"
         )
-    return Asked(str(body.get("model") or ""), _as_text(about), tuple(questions))
+    return TypedRequest(str(body.get("model") or ""), _as_text(about), tuple(questions))
 
 
 def _as_text(about: Any) -> str:
@@ -148,30 +150,29 @@ def chances(question: Question, decided: Decided) -> dict[str, float]:
 def chosen(question: Question, decided: Decided) -> str | None:
     """Return the option that is chosen; None: the system could not answer.
 
-    Of options that do not hold the system's own label, the likeliest is chosen, unless the label
-    stands alone: another one was never certified.
+    Of options that do not hold the system's own label, the likeliest is chosen, unless the
+    label is a certified one: another was never certified.
     """
     if decided.error:
         return None
     if decided.label in question.options:
         return decided.label
-    if decided.alone:
+    if decided.certified:
         return None
     found = chances(question, decided)
     return max(found, key=found.__getitem__) if found else None
 
 
-def confidence(probabilities: Mapping[str, float], option: str) -> float:
-    """Return how far the chosen option is above an even split, 0 to 1.
+def confidence(chance: float, options: int) -> float:
+    """Return how far the chosen option's probability is above an even split, 0 to 1.
 
     The formats take the likeliest option, which is the chosen one unless the system decides
     otherwise (a label written token by token); one that is below the split has none.
     """
-    count = len(probabilities)
-    return 1.0 if count < 2 else max(0.0, (count * probabilities[option] - 1) / (count - 1))
+    return 1.0 if options < 2 else max(0.0, (options * chance - 1) / (options - 1))
 
 
-def _put_systemone(asked: Asked, decided: Decided) -> dict[str, Any]:
+def _put_systemone(asked: TypedRequest, decided: Decided) -> dict[str, Any]:
     answers: dict[str, Any] = {}
     for question in asked.questions:
         option = chosen(question, decided)
@@ -179,12 +180,12 @@ def _put_systemone(asked: Asked, decided: Decided) -> dict[str, Any]:
             continue
         answers[question.name] = {"type": "choice", "choice": option}
         if found := chances(question, decided):
-            told = {"probabilities": found, "confidence": confidence(found, option)}
-            answers[question.name] |= told
+            sure = {"probabilities": found, "confidence": confidence(found[option], len(found))}
+            answers[question.name] |= sure
     return {"model": asked.model, "answers": answers, "usage": _usage(decided)}
 
 
-def _put_decisions(asked: Asked, decided: Decided) -> dict[str, Any]:
+def _put_decisions(asked: TypedRequest, decided: Decided) -> dict[str, Any]:
     answers: list[dict[str, Any]] = []
     for question in asked.questions:
         option = chosen(question, decided)
@@ -194,7 +195,7 @@ def _put_decisions(asked: Asked, decided: Decided) -> dict[str, Any]:
         answer: dict[str, Any] = {"type": "choice", "name": question.name, "choice": option}
         if found := chances(question, decided):
             pairs = [{"value": each, "probability": value} for each, value in found.items()]
-            answer |= {"probabilities": pairs, "confidence": confidence(found, option)}
+            answer |= {"probabilities": pairs, "confidence": confidence(found[option], len(found))}
         answers.append(answer)
     return {"model": asked.model, "answers": answers, "usage": _usage(decided)}
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import softmax
 
 from ladder.evidence import Candidate, Reliability, ReliabilityBin
 from ladder.gate.bounds import estimate
 from ladder.gate.judged import RIGHT_FROM
 from ladder.inference.answer import prior_of
+from ladder.inference.chances import chance
 from ladder.inference.evaluator import Evaluator
 from ladder.inference.outcome import Outcome
 from ladder.retrieval.health import BINS, calibration_error
@@ -62,22 +63,14 @@ def chances_of(
     right = [(outcome.score or 0.0) >= RIGHT_FROM for outcome in scored]
     told = candidate.votes <= 1 and not candidate.rewrite
     if not told or all(_is_mute(outcome) for outcome in scored):
-        return [float("nan")] * len(scored), right
-    prior = np.array(prior_of(evaluator, candidate) or 0.0)
-    return [_chance(candidate, outcome, prior) for outcome in scored], right
+        return [math.nan] * len(scored), right
+    prior = prior_of(evaluator, candidate)
+    chances = (chance(candidate, outcome.completion, prior) for outcome in scored)
+    return [math.nan if known is None else known for known in chances], right
 
 
 def _is_mute(outcome: Outcome) -> bool:
     return not outcome.completion.choice_logprobs and outcome.completion.chance is None
-
-
-def _chance(candidate: Candidate, outcome: Outcome, prior: NDArray[np.float64]) -> float:
-    found = outcome.completion
-    if not found.choice_logprobs:
-        return float("nan") if found.chance is None else found.chance
-    values = softmax(np.array(found.choice_logprobs) - prior)
-    by_token = candidate.decoding == "constrained" and found.greedy_choice is not None
-    return float(values[found.greedy_choice] if by_token else values.max())
 
 
 def measured(chances: Sequence[float], right: Sequence[bool], confidence: float) -> Reliability:

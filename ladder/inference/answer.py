@@ -6,10 +6,8 @@ string, and each is folded onto one line so that none can pass for the prompt's 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from functools import partial
-from operator import sub
 from statistics import fmean
 
 from ladder.engines.base import Completion, Request
@@ -122,26 +120,6 @@ def read(
     if prior:
         values = tuple(value - usual for value, usual in zip(values, prior, strict=True))
     return request.choices[max(range(len(values)), key=values.__getitem__)]
-
-
-def probabilities(
-    candidate: Candidate,
-    choices: Sequence[str],
-    completion: Completion,
-    prior: Sequence[float] = (),
-) -> dict[str, float]:
-    """Return the probability of each choice: the softmax of their log-likelihoods, less the prior.
-
-    Nothing where the engine tells none, or the answer was voted for or asked again.
-    """
-    values = completion.choice_logprobs
-    if not values or candidate.votes > 1 or candidate.rewrite:
-        return {}
-    values = tuple(map(sub, values, prior)) if prior else values
-    most = max(values)
-    weights = [math.exp(value - most) for value in values]
-    total = math.fsum(weights)
-    return {choice: weight / total for choice, weight in zip(choices, weights, strict=True)}
 
 
 def prior_of(

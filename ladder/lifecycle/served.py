@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from ladder.climb.opening import COMPLETIONS, make_bench
@@ -14,7 +15,8 @@ from ladder.errors import Problem, StateError, TaskError
 from ladder.evaluation.calibration import applied
 from ladder.evaluation.control import fitted_way
 from ladder.evidence import ASSESSMENT, Calibration, Candidate
-from ladder.inference.answer import answer, prior_of, probabilities
+from ladder.inference.answer import answer, prior_of
+from ladder.inference.chances import chance, probabilities
 from ladder.inference.evaluator import Evaluator
 from ladder.inference.outcome import Outcome
 from ladder.inference.prompts import request_for
@@ -35,16 +37,18 @@ class Decided:
     """What a system answers to one input."""
 
     label: str = ""
+    chance: float | None = None
+    """The probability of the label; None: the system tells none."""
     probabilities: Mapping[str, float] = field(default_factory=dict)
-    """Of every label; empty: the system tells none."""
+    """Of every label; empty: the system tells the answer's alone, or none."""
     tokens: int = 0
     """That the model read."""
     error: str = ""
     """Why there is no label."""
     kind: str = ""
     """What errors of one kind share (`Completion.kind`)."""
-    alone: bool = False
-    """The label is all that is answered: no other one may be put in its place."""
+    certified: bool = False
+    """The label is above the certified threshold: no other one may be put in its place."""
 
     @property
     def is_no_answer(self) -> bool:
@@ -66,40 +70,39 @@ class Deciding:
     """Inputs -> what is answered to each; to be called by one thread."""
 
 
-@dataclass(frozen=True)
-class Told:
-    """How probabilities are told."""
-
-    worth: Calibration | None = None
-    """What the run found them to be worth; None: as they are."""
-    threshold: float | None = None
-    """Chance, as the system gives it, below which nothing is answered."""
-
-
-def as_told(decided: Decided, told: Told) -> Decided:
+def as_calibrated(
+    decided: Decided, calibration: Calibration | None, threshold: float | None
+) -> Decided:
     """Return an answer with its probability calibrated, or none below the threshold. Pure.
 
     The other labels share what the answer's own leaves, in the proportions that they had, or
     evenly where they had none.
+
+    Args:
+        decided: what the system answers.
+        calibration: what the run found its probabilities to be worth; None: as they are.
+        threshold: probability, as the system gives it, below which nothing is answered.
     """
-    given = decided.probabilities.get(decided.label)
+    given = decided.chance
     if decided.error:
         return decided
-    if told.threshold is not None and (given is None or given < told.threshold):
-        found = "no chance" if given is None else f"a chance of {given:.3f}"
-        said = f"it has {found}, and {told.threshold:.3f} is certified"
+    if threshold is not None and (given is None or given < threshold):
+        found = "no probability" if given is None else f"a probability of {given:.3f}"
+        said = f"the answer has {found}, and {threshold:.3f} is certified"
         return Decided(tokens=decided.tokens, error=said, kind=NO_ANSWER)
-    decided = replace(decided, alone=told.threshold is not None)
-    if given is None or told.worth is None or not told.worth.curve:
+    decided = replace(decided, certified=threshold is not None)
+    if given is None or calibration is None or not calibration.curve:
         return decided
-    [chance] = applied(told.worth.curve, [given])
+    [corrected] = applied(calibration.curve, [given])
     others = {each: p for each, p in decided.probabilities.items() if each != decided.label}
     left = sum(others.values())
     if left > 0:
-        spread = {each: p / left * (1 - chance) for each, p in others.items()}
+        spread = {each: p / left * (1 - corrected) for each, p in others.items()}
     else:  # rounded away
-        spread = {each: (1 - chance) / len(others) for each in others}
-    return replace(decided, probabilities={**spread, decided.label: chance})
+        spread = {each: (1 - corrected) / len(others) for each in others}
+    if decided.probabilities:
+        spread[decided.label] = corrected
+    return replace(decided, chance=corrected, probabilities=spread)
 
 
 @contextmanager
@@ -126,8 +129,8 @@ def deciding(
         fix = "Serve a run whose answer.type is label; systems of text are served by their engine."
         got = f"the task {task.name}, whose answers are of type {task.answer.type}"
         raise TaskError([Problem(str(path), got, "a task of labels", fix)])
-    worth = _calibration_in(certified.path.parent)
-    limit = _threshold(path, worth) if certified_only else None
+    calibration = _calibration_in(certified.path.parent)
+    threshold = _threshold(path, calibration) if certified_only else None
     with tempfile.TemporaryDirectory(prefix="ladder-serve-") as made:
         folder = Path(made)
         cache = Cache(folder / COMPLETIONS)
@@ -140,8 +143,8 @@ def deciding(
             if candidate is None:
                 decide, what = _by_way(evaluator, plan.control), f"the control, {plan.control}"
             else:
-                decide = _by_candidate(evaluator, candidate, Told(worth, limit))
-                what = candidate.description
+                plain, what = _by_candidate(evaluator, candidate), candidate.description
+                decide = partial(_calibrated, plain, calibration, threshold)
             changed = changed_pins(bench, plan)
             yield Deciding(task.name, data.labels, what, changed, decide)
         finally:
@@ -156,13 +159,13 @@ def _calibration_in(run: Path) -> Calibration | None:
     return chosen.calibration if chosen else None
 
 
-def _threshold(path: Path, worth: Calibration | None) -> float:
+def _threshold(path: Path, calibration: Calibration | None) -> float:
     """Return the chance from which a run may answer.
 
     Raises:
         TaskError: it certified none.
     """
-    found = worth.abstention if worth else None
+    found = calibration.abstention if calibration else None
     if found is not None and found.threshold is not None and found.verdict != "fail":
         return found.threshold
     needed = (
@@ -179,7 +182,7 @@ def _by_way(evaluator: Evaluator, name: str) -> Callable[[Sequence[str]], list[D
 
 
 def _by_candidate(
-    evaluator: Evaluator, candidate: Candidate, told: Told
+    evaluator: Evaluator, candidate: Candidate
 ) -> Callable[[Sequence[str]], list[Decided]]:
     """Return what answers inputs as the candidate does; the model is loaded before.
 
@@ -197,10 +200,18 @@ def _by_candidate(
     def decide(inputs: Sequence[str]) -> list[Decided]:
         samples = [Sample(id=str(at), input=text, target="") for at, text in enumerate(inputs)]
         outcomes = answer(evaluator, candidate, samples, scored=False)
-        decided = (_decided(evaluator, candidate, outcome, prior) for outcome in outcomes)
-        return [as_told(each, told) for each in decided]
+        return [_decided(evaluator, candidate, outcome, prior) for outcome in outcomes]
 
     return decide
+
+
+def _calibrated(
+    decide: Callable[[Sequence[str]], list[Decided]],
+    calibration: Calibration | None,
+    threshold: float | None,
+    inputs: Sequence[str],
+) -> list[Decided]:
+    return [as_calibrated(each, calibration, threshold) for each in decide(inputs)]
 
 
 def _decided(
@@ -219,4 +230,9 @@ def _decided(
         asked = request_for(evaluator, candidate, outcome.sample, evaluator.engine(candidate))
         choices = asked.choices
     found = probabilities(candidate, choices, completion, prior)
-    return Decided(label, {each: found.get(each, 0.0) for each in labels} if found else {}, tokens)
+    return Decided(
+        label,
+        chance(candidate, completion, prior),
+        {each: found.get(each, 0.0) for each in labels} if found else {},
+        tokens,
+    )

@@ -22,7 +22,7 @@ from ladder.engines.base import Request
 from ladder.engines.decisions import WIRES, DecisionEngine
 from ladder.errors import EngineError, StateError, TaskError
 from ladder.evidence import Abstention, Calibration, Reliability
-from ladder.lifecycle.served import Decided, Deciding, Told, as_told, deciding
+from ladder.lifecycle.served import Decided, Deciding, as_calibrated, deciding
 from ladder.progress import Quiet
 
 NOWHERE = "http://127.0.0.1:9/v1"
@@ -45,7 +45,7 @@ def serving_by(
 
 
 def certain(inputs: Sequence[str]) -> list[Decided]:
-    return [Decided("a", {"a": 0.75, "b": 0.25}, tokens=4) for _ in inputs]
+    return [Decided("a", 0.75, {"a": 0.75, "b": 0.25}, tokens=4) for _ in inputs]
 
 
 def body(about: str = "hello") -> dict[str, Any]:
@@ -113,27 +113,31 @@ WORTH = Calibration(
 )
 
 
+def decided(**probabilities: float) -> Decided:
+    return Decided("a", probabilities["a"], probabilities)
+
+
 def test_probabilities_are_told_as_they_were_calibrated() -> None:
-    given = Decided("a", {"a": 0.75, "b": 0.2, "c": 0.05})
-    told = as_told(given, Told(WORTH)).probabilities
-    assert told == pytest.approx({"a": 0.75, "b": 0.2, "c": 0.05})  # 0.6 + half of 0.3
-    told = as_told(Decided("a", {"a": 0.5, "b": 0.4, "c": 0.1}), Told(WORTH)).probabilities
-    assert told == pytest.approx({"a": 0.6, "b": 0.32, "c": 0.08})
-    told = as_told(Decided("a", {"a": 1.0, "b": 0.0, "c": 0.0}), Told(WORTH)).probabilities
-    assert told == pytest.approx({"a": 0.9, "b": 0.05, "c": 0.05}), "rounding made it certain"
-    assert as_told(Decided("a"), Told(WORTH)) == Decided("a"), "there is nothing to tell"
+    told = as_calibrated(decided(a=0.75, b=0.2, c=0.05), WORTH, None)
+    assert told.probabilities == pytest.approx({"a": 0.75, "b": 0.2, "c": 0.05})
+    told = as_calibrated(decided(a=0.5, b=0.4, c=0.1), WORTH, None)
+    assert told.probabilities == pytest.approx({"a": 0.6, "b": 0.32, "c": 0.08})
+    told = as_calibrated(decided(a=1.0, b=0.0, c=0.0), WORTH, None)
+    assert told.probabilities == pytest.approx({"a": 0.9, "b": 0.05, "c": 0.05}), "it was rounded"
+    assert told.chance == pytest.approx(0.9)
+    assert as_calibrated(Decided("a"), WORTH, None) == Decided("a"), "there is nothing to tell"
 
 
 def test_below_the_certified_threshold_nothing_is_answered() -> None:
-    sure, unsure = Decided("a", {"a": 0.8, "b": 0.2}), Decided("a", {"a": 0.69, "b": 0.31})
-    told = Told(WORTH, threshold=0.7)
-    assert as_told(sure, told).label == "a"
-    found = as_told(unsure, told)
+    sure, unsure = decided(a=0.8, b=0.2), decided(a=0.69, b=0.31)
+    assert as_calibrated(sure, WORTH, 0.7).label == "a"
+    found = as_calibrated(unsure, WORTH, 0.7)
     assert (found.label, found.is_no_answer) == ("", True)
-    assert "a chance of 0.690, and 0.700 is certified" in found.error
-    assert as_told(Decided("a"), told).is_no_answer, "what tells no chance is above no threshold"
+    assert "a probability of 0.690, and 0.700 is certified" in found.error
+    assert as_calibrated(Decided("a"), WORTH, 0.7).is_no_answer, "no probability is above none"
+    assert as_calibrated(Decided("a", 0.8), WORTH, 0.7).label == "a", "a classifier tells its own"
     others = Question("q", ("b",))
-    assert chosen(others, as_told(sure, told)) is None, "no other label was certified"
+    assert chosen(others, as_calibrated(sure, WORTH, 0.7)) is None, "no other label was certified"
     assert chosen(others, sure) == "b"
 
 

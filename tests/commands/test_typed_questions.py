@@ -21,7 +21,7 @@ from ladder.lifecycle.served import Decided
 
 LABELS = ("bread", "cake", "pie")
 EACH = dict.fromkeys(LABELS)
-CAKE = Decided("cake", {"bread": 0.2, "cake": 0.7, "pie": 0.1}, tokens=9)
+CAKE = Decided("cake", 0.7, {"bread": 0.2, "cake": 0.7, "pie": 0.1}, tokens=9)
 
 
 def systemone(criteria: Any = EACH, **more: Any) -> dict[str, Any]:
@@ -82,8 +82,8 @@ def test_of_fewer_options_the_probabilities_add_up_to_one() -> None:
     assert chances(question, CAKE) == {"bread": pytest.approx(2 / 3), "pie": pytest.approx(1 / 3)}
     assert chosen(question, CAKE) == "bread"
     assert chosen(question, Decided("cake")) is None, "nothing says which of the two"
-    assert (confidence({"a": 1.0}, "a"), confidence({"a": 0.5, "b": 0.5}, "a")) == (1.0, 0.0)
-    assert confidence({"a": 0.4, "b": 0.6}, "a") == 0.0, "the choice's own, not the likeliest's"
+    assert (confidence(1.0, 1), confidence(0.5, 2), confidence(1.0, 3)) == (1.0, 0.0, 1.0)
+    assert confidence(0.4, 2) == 0.0, "the choice's own, not the likeliest's"
 
 
 ABOUT = {

@@ -56,8 +56,8 @@ class SystemOne:
         """
         answers = _answers(data, dict)
         answer = answers.get(NAME)
-        told = answer.get("probabilities") if isinstance(answer, dict) else None
-        return _completion(request, sent, data, answer, told)
+        by_option = answer.get("probabilities") if isinstance(answer, dict) else None
+        return _completion(request, sent, data, answer, by_option)
 
 
 class OpenAIDecisions:
@@ -89,11 +89,11 @@ class OpenAIDecisions:
         known = [each for each in _answers(data, list) if isinstance(each, dict)]
         answer = next((each for each in known if each.get("name", NAME) == NAME), None)
         pairs = answer.get("probabilities") if answer else None
-        told = None
+        by_option = None
         if isinstance(pairs, list):
-            found = [pair for pair in pairs if isinstance(pair, dict)]
-            told = {pair.get("value"): pair.get("probability") for pair in found}
-        return _completion(request, sent, data, answer, told)
+            known = [pair for pair in pairs if isinstance(pair, dict)]
+            by_option = {pair.get("value"): pair.get("probability") for pair in known}
+        return _completion(request, sent, data, answer, by_option)
 
 
 def _options(request: Request) -> tuple[str, ...]:
@@ -125,7 +125,7 @@ def _answers(data: Any, kind: type) -> Any:
 
 
 def _completion(
-    request: Request, sent: Mapping[str, Any], data: Any, answer: Any, told: object
+    request: Request, sent: Mapping[str, Any], data: Any, answer: Any, by_option: object
 ) -> tuple[Completion, bool]:
     """Return an answer with the log-probability of each option, where they are told.
 
@@ -137,7 +137,7 @@ def _completion(
     tokens_in = usage.prompt or sum(map(likely_tokens, _texts(sent)))
     tokens_out = usage.answer or 0
     try:
-        at, chances = _chosen(_options(request), answer, told)
+        at, chances = _chosen(_options(request), answer, by_option)
     except TryError as failure:
         failure.tokens = (tokens_in, tokens_out)
         raise
@@ -151,7 +151,9 @@ def _completion(
     return completion, usage.prompt is not None
 
 
-def _chosen(options: Sequence[str], answer: Any, told: object) -> tuple[int, tuple[float, ...]]:
+def _chosen(
+    options: Sequence[str], answer: Any, by_option: object
+) -> tuple[int, tuple[float, ...]]:
     """Return the position of the chosen option and the options' probabilities, if they are told.
 
     Raises:
@@ -164,18 +166,26 @@ def _chosen(options: Sequence[str], answer: Any, told: object) -> tuple[int, tup
     choice = answer.get("choice")
     if choice not in options:
         raise TryError("strange choice", f"{excerpt(choice)} is none of the {len(options)} options")
-    return options.index(choice), _chances(options, told)
+    return options.index(choice), _chances(options, by_option)
 
 
-def _chances(options: Sequence[str], told: object) -> tuple[float, ...]:
-    if told is None:
+def _chances(options: Sequence[str], by_option: object) -> tuple[float, ...]:
+    """Return the probability of each option; none where the server tells none.
+
+    Raises:
+        TryError: they are no probabilities of these options, or all the same.
+    """
+    if by_option is None:
         return ()
-    values = [told.get(option, 0.0) for option in options] if isinstance(told, dict) else []
+    known = by_option if isinstance(by_option, dict) else {}
+    values = [known.get(option, 0.0) for option in options]
     good = [
         type(value) in (int, float) and math.isfinite(value) and 0 <= value <= 1 for value in values
     ]
-    if not values or not all(good) or abs(math.fsum(values) - 1) > SUM_MAY_BE_OFF:
-        raise TryError("strange probabilities", f"they are none of the options': {excerpt(told)}")
+    if not all(good) or abs(math.fsum(values) - 1) > SUM_MAY_BE_OFF:
+        raise TryError(
+            "strange probabilities", f"they are none of the options': {excerpt(by_option)}"
+        )
     if len(values) > 1 and max(values) - min(values) < ALIKE:
         raise TryError(CHANCE_LEVEL, "every option has the same probability: nothing was read")
     return tuple(map(float, values))
