@@ -41,14 +41,14 @@ def size(  # noqa: PLR0913 - each is an option of the command line
 ) -> None:
     """Say how many machines, how much memory and money serving a run's answer takes."""
     from ladder.commands.schedule import write_files
-    from ladder.commands.size import Asked, lines, serving_files, size_run
+    from ladder.commands.size import SizeOptions, lines, serving_files, size_run
     from ladder.lifecycle.schedules.job import as_text
     from ladder.lifecycle.serving import PLATFORMS
 
     _refuse_unknown(target, engine)
     if not (target or into):
         _refuse_alone({"--engine": engine, "--region": region, "--image": image})
-    found = size_run(run, Asked(requests_per_month, peak, p95, usd_per_hour, against))
+    found = size_run(run, SizeOptions(requests_per_month, peak, p95, usd_per_hour, against))
     platforms = [target] if target else list(PLATFORMS) if into else []
     files = {
         name: text

@@ -18,12 +18,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ladder.commands.typed_questions import FORMS, Form, RefusedError, body_of
+from ladder.engines.endpoint import is_loopback
 from ladder.errors import LadderError, StateError
 from ladder.lifecycle.served import Decided, Deciding
 from ladder.redaction import redact
 from ladder.wording import harmless
 
-HOST = "127.0.0.1"
 BASE = "/v1/"
 BODY_LIMIT_BYTES = 2_000_000
 MOST_WAITING = 256
@@ -37,7 +37,7 @@ ANSWER_S = 600.0
 Waiting = tuple[str, "Future[Decided]"]
 
 
-class Desk:
+class Inbox:
     """Where requests wait until the model is asked. `work` runs on one thread."""
 
     def __init__(self, decide: Callable[[Sequence[str]], list[Decided]]) -> None:
@@ -84,16 +84,16 @@ class Desk:
 
 
 def open_server(
-    system: Deciding, desk: Desk, forms: Sequence[str], host: str, port: int
+    system: Deciding, inbox: Inbox, forms: Sequence[str], host: str, port: int
 ) -> ThreadingHTTPServer:
-    """Return a server that listens, and whose handlers ask a desk.
+    """Return a server that listens, and whose handlers put what is asked into an inbox.
 
     Raises:
         StateError: the port is taken, or there is no such address on this machine.
     """
     known = {BASE + name: FORMS[name] for name in forms}
     try:
-        server = ThreadingHTTPServer((host, port), _handler(system, desk, known))
+        server = ThreadingHTTPServer((host, port), _handler(system, inbox, known))
     except OSError as error:
         said = error.strerror or str(error)
         fix = "Name another --port (0: any that is free), or an address of this machine: --host"
@@ -106,8 +106,8 @@ def serve(
     system: Deciding, forms: Sequence[str], host: str, port: int, tell: Callable[[str], None]
 ) -> None:
     """Serve until Ctrl-C; the model is asked on this thread."""
-    desk = Desk(system.decide)
-    with open_server(system, desk, forms, host, port) as server:
+    inbox = Inbox(system.decide)
+    with open_server(system, inbox, forms, host, port) as server:
         address = f"http://{host}:{server.server_port}/v1"
         tell(f"{system.task}: {system.what}")
         tell(f"labels: {', '.join(system.labels)}")
@@ -116,14 +116,14 @@ def serve(
                 f"warning: {', '.join(system.changed)} changed since it was certified: "
                 "run `ladder revalidate`"
             )
-        if host != HOST:
+        if not is_loopback(host):
             tell(f"warning: whoever reaches {host} may ask; there is no key and no encryption")
         for form in forms:
             tell(f"POST {address}/{form} · as a model of a task: {form}:{system.task}@{address}")
         tell("Ctrl-C ends it.")
         Thread(target=server.serve_forever, daemon=True).start()
         try:
-            desk.work()
+            inbox.work()
         finally:
             server.shutdown()
 
@@ -132,7 +132,7 @@ class _Handler(BaseHTTPRequestHandler):
     """One connection. What it answers from is handed to its class (`_handler`)."""
 
     system: Deciding
-    desk: Desk
+    inbox: Inbox
     forms: Mapping[str, Form]
     timeout = IDLE_S
     protocol_version = "HTTP/1.1"
@@ -145,7 +145,7 @@ class _Handler(BaseHTTPRequestHandler):
             if form is None:
                 raise RefusedError(f"ask at {' or '.join(self.forms)}", 404)
             asked = form.read(body_of(self._content()), self.system.labels)
-            decided = self.desk.ask(asked.about)
+            decided = self.inbox.ask(asked.about)
             if decided.error and not decided.is_no_answer:
                 raise RefusedError(decided.error, 502)
             self._send(HTTPStatus.OK, form.put(asked, decided))
@@ -192,5 +192,5 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing: what is asked is nobody's business."""
 
 
-def _handler(system: Deciding, desk: Desk, forms: Mapping[str, Form]) -> type[_Handler]:
-    return type("Handler", (_Handler,), {"system": system, "desk": desk, "forms": forms})
+def _handler(system: Deciding, inbox: Inbox, forms: Mapping[str, Form]) -> type[_Handler]:
+    return type("Handler", (_Handler,), {"system": system, "inbox": inbox, "forms": forms})

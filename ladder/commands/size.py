@@ -32,7 +32,7 @@ LEAST_CONTEXT = 256
 
 
 @dataclass(frozen=True)
-class Asked:
+class SizeOptions:
     """What was named on the command line; None: as the run says."""
 
     requests_per_month: int | None = None
@@ -60,7 +60,7 @@ class Sized:
         return {"sizing": self.sizing.model_dump(mode="json"), "memory": memory}
 
 
-def size_run(run: Path, asked: Asked) -> Sized:
+def size_run(run: Path, asked: SizeOptions) -> Sized:
     """Return what serving a run's system takes.
 
     Args:
@@ -101,7 +101,7 @@ def _chosen(a: Assessment, where: str) -> Attempt:
     return attempt
 
 
-def _wanted(a: Assessment, attempt: Attempt, asked: Asked) -> Wanted:
+def _wanted(a: Assessment, attempt: Attempt, asked: SizeOptions) -> Wanted:
     basis = attempt.measurement.cost_basis if attempt.measurement else None
     hourly = basis.usd_per_hour if basis else None
     limit = a.task.gate.get("max_p95_ms")
@@ -120,7 +120,7 @@ def _wanted(a: Assessment, attempt: Attempt, asked: Asked) -> Wanted:
     return wanted
 
 
-def _prices(a: Assessment, asked: Asked) -> Prices | None:
+def _prices(a: Assessment, asked: SizeOptions) -> Prices | None:
     """Return the prices that owning is compared with; None: none were named."""
     if not asked.against:
         kept = a.recommendation.deployment.get("prices")

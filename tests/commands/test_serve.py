@@ -16,7 +16,7 @@ from lifecycle.test_release_control import plan_of_control, task_in
 from lifecycle.two_systems import KINDS, LABELS, row
 
 from ladder.commands import serve as serving
-from ladder.commands.serve import BODY_LIMIT_BYTES, Desk, open_server
+from ladder.commands.serve import BODY_LIMIT_BYTES, Inbox, open_server
 from ladder.commands.typed_questions import FORMS, Question, chosen
 from ladder.engines.base import Request
 from ladder.engines.decisions import WIRES, DecisionEngine
@@ -34,9 +34,9 @@ def serving_by(
 ) -> Iterator[str]:
     """Serve a system on a free port; yield the base URL."""
     system = Deciding("small", labels, "a system", (), decide)
-    desk = Desk(decide)
-    with open_server(system, desk, list(FORMS), "127.0.0.1", 0) as server:
-        Thread(target=desk.work, daemon=True).start()
+    inbox = Inbox(decide)
+    with open_server(system, inbox, list(FORMS), "127.0.0.1", 0) as server:
+        Thread(target=inbox.work, daemon=True).start()
         Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         try:
             yield f"http://127.0.0.1:{server.server_port}/v1"
@@ -249,7 +249,7 @@ def test_what_waits_is_asked_together_and_too_much_is_sent_away(
 
 def test_a_port_that_is_taken_is_said() -> None:
     system = Deciding("small", ("a",), "a system", (), certain)
-    with open_server(system, Desk(certain), ["systemone"], "127.0.0.1", 0) as server:
+    with open_server(system, Inbox(certain), ["systemone"], "127.0.0.1", 0) as server:
         taken = server.server_port
         with pytest.raises(StateError, match="--port"):
-            open_server(system, Desk(certain), ["systemone"], "127.0.0.1", taken)
+            open_server(system, Inbox(certain), ["systemone"], "127.0.0.1", taken)

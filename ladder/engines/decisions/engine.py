@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from copy import copy
 from dataclasses import replace
 
 from ladder.engines.base import Abilities, Completion, Request
-from ladder.engines.endpoint.breaker import Breaker
 from ladder.engines.endpoint.engine import EndpointEngine
-from ladder.errors import EngineError
 
 CHECK = Request(
     messages=(
@@ -18,8 +15,7 @@ CHECK = Request(
     ),
     choices=("green", "red", "yellow"),
 )
-"""A question that needs no knowledge, and holds nobody's data."""
-PROBABILITIES, SAME_REVERSED = "tells probabilities", "same answer in another order of options"
+"""What `ladder check` asks: it needs no knowledge, and holds nobody's data."""
 
 
 class DecisionEngine(EndpointEngine):
@@ -48,28 +44,9 @@ class DecisionEngine(EndpointEngine):
     def learn(
         self, *, greet: bool = True, tell: Callable[[Completion], None] = lambda completion: None
     ) -> dict[str, bool] | None:
-        """Ask an easy question twice, its options in both orders.
-
-        Args:
-            greet: of no matter here.
-            tell: is told of each answer, for it is paid like every other.
+        """Ask nothing: what a decision endpoint can do is in its kind.
 
         Returns:
-            whether probabilities are told, and whether the order of the options changes nothing;
-            None where nobody answers now.
+            that nothing was to be found.
         """
-        asking = copy(self)
-        asking.breaker, asking.attempts = Breaker(self.breaker.patience), 1
-        turned = replace(CHECK, choices=CHECK.choices[::-1])
-        try:
-            answers = dict(asking.complete([CHECK, turned]))
-        except EngineError:
-            return None
-        for answer in answers.values():
-            tell(answer)
-        if any(answer.error is not None for answer in answers.values()):
-            return None
-        return {
-            PROBABILITIES: all(answer.choice_logprobs for answer in answers.values()),
-            SAME_REVERSED: answers[0].text == answers[1].text,
-        }
+        return {}

@@ -1,7 +1,7 @@
 """Answers from a GGUF file, as llama.cpp gives them where the file is served.
 
 The file is another model than the one it was made of: it is quantised, and computed by other code.
-Its figures are its own, and `parity` says how far its answers are from the other's.
+Its figures are its own; `benchmarks/gguf_parity.py` says how far its answers are from the other's.
 """
 
 from __future__ import annotations
@@ -186,4 +186,5 @@ def _end(process: subprocess.Popen[str]) -> None:
 def _last_line(log: IO[bytes]) -> str:
     log.seek(0)
     lines = [line for line in log.read()[-4_000:].decode("utf-8", "replace").splitlines() if line]
-    return harmless(next((line for line in reversed(lines) if "error" in line), lines[-1]), 300)
+    last = lines[-1] if lines else "it ended without a word"
+    return harmless(next((line for line in reversed(lines) if "error" in line), last), 300)

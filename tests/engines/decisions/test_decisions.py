@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
 from typing import Any
@@ -15,9 +14,9 @@ from small_tasks import write_task
 from ladder.climb.preflight import preflight
 from ladder.commands.assess import assess
 from ladder.commands.endpoints import greeted
-from ladder.engines.base import CHANCE_LEVEL, NO_ANSWER, Completion, Request
+from ladder.engines.base import CHANCE_LEVEL, NO_ANSWER, Request
 from ladder.engines.decisions import WIRES, DecisionEngine
-from ladder.engines.decisions.engine import CHECK, PROBABILITIES, SAME_REVERSED
+from ladder.engines.decisions.engine import CHECK
 from ladder.engines.endpoint.breaker import Patience
 from ladder.errors import EndpointDownError
 from ladder.progress import Quiet
@@ -66,18 +65,10 @@ def test_examples_are_turns_of_what_the_question_is_about(form: str) -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_question_is_greeted_and_what_the_server_can_is_learnt(form: str) -> None:
+def test_there_is_nothing_to_learn_and_nothing_is_asked(form: str) -> None:
     with FaultyServer(specified) as server:
-        told: list[Completion] = []
-        learnt = engine_of(form, server.url).learn(tell=told.append)
-    assert learnt == {PROBABILITIES: True, SAME_REVERSED: True}
-    assert [one.text for one in told] == ["green", "green"]
-    one, other = (json.dumps(seen.payload) for seen in server.seen)
-    assert one != other, "the options come in both orders"
-
-
-def test_nobody_there_is_nothing_learnt() -> None:
-    assert engine_of("systemone", "http://127.0.0.1:9/v1").learn() is None
+        assert engine_of(form, server.url).learn() == {}
+    assert server.seen == []
 
 
 def of(answer: Any, usage: Any = None) -> Step:
