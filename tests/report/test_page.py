@@ -165,7 +165,7 @@ def test_every_picture_is_named_and_has_its_figures_as_a_table() -> None:
     for figure in (part.split("</figure>")[0] for part in figures):
         caption = figure.split("<figcaption>")[1].split("</figcaption>")[0]
         assert figure.count(f'role="img" aria-label="{caption}"') == 2  # for a screen, a telephone
-        assert "<table>" in figure
+        assert "<table" in figure
         assert "var(--ink" in figure
     ids = re.findall(r'\bid="([^"]+)"', page)
     assert len(ids) == len(set(ids))
