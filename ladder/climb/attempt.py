@@ -11,7 +11,7 @@ from ladder.diagnosis.ablations import explain
 from ladder.diagnosis.context_costs import context_costs
 from ladder.diagnosis.cut_answers import why_none_began
 from ladder.diagnosis.misses import misses
-from ladder.economy.cost import since
+from ladder.economy.cost import since, together
 from ladder.errors import NoVerdictError
 from ladder.evaluation.against_teacher import against_teacher
 from ladder.evaluation.calibration import calibration
@@ -23,7 +23,6 @@ from ladder.evidence import (
     Attempt,
     Calibration,
     Candidate,
-    ContextCosts,
     Diagnosis,
     Measurement,
     Misses,
@@ -148,7 +147,6 @@ def _attempted(bench: Bench, rung: Rung, *, every: bool) -> tuple[Attempt, Score
         diagnosis=parts.diagnosis,
         misses=parts.misses,
         fixes=fixed,
-        context=parts.context,
         retrieval=retrieval_health(bench.evaluator, winner.retrieval, [o.sample for o in outcomes]),
         comparisons=compare(
             rung.NAME, scores, bench.history.scores, rows, bench.task.gate.confidence
@@ -165,7 +163,6 @@ class Parts:
 
     diagnosis: Diagnosis | None = None
     misses: Misses | None = None
-    context: ContextCosts | None = None
     taught: AgainstTeacher | None = None
 
 
@@ -184,16 +181,12 @@ def _explained(
     """
     if verdict.status == "none":
         return Parts()
-    diagnosis, seen, context, taught = None, None, None, None
+    diagnosis, seen, taught = None, None, None
     asking = bench.evaluator.models.asking
     if verdict.status != "pass":
         with asking("diagnosis"):
             diagnosis = explain(bench.evaluator, winner, verdict, outcomes, fixes())
-    if diagnosis and diagnosis.ablations:  # they are run where the score is missed
-        rows = [outcome.sample for outcome in outcomes]
-        with asking("context curve"):
-            context = context_costs(bench.evaluator, winner, rows)
-    else:
+    if not (diagnosis and diagnosis.ablations):  # they are run where the score is missed
         seen = misses(bench.evaluator, winner, outcomes)
     if rung.TRAINS == "student":
         taught = against_teacher(
@@ -204,7 +197,34 @@ def _explained(
             bench.history.scores,
             rung.NAME,
         )
-    return Parts(diagnosis, seen, context, taught)
+    return Parts(diagnosis, seen, taught)
+
+
+def explain_context(bench: Bench) -> None:
+    """Measure what context costs at the last rung whose misses were diagnosed and which reads.
+
+    It decides nothing and may cost as much as all else: it is measured once, where no rung passed.
+    """
+    history = bench.history
+    for at, attempt in reversed(list(enumerate(history.attempts))):
+        if attempt.candidate is None or not (attempt.diagnosis and attempt.diagnosis.ablations):
+            continue
+        before, started = bench.evaluator.models.asked, time.perf_counter()
+        measured = history.scores[attempt.rung]
+        rows = [row for row in bench.data.gate if row.id in measured]
+        try:
+            with bench.evaluator.models.asking("context curve"):
+                found = context_costs(bench.evaluator, attempt.candidate, rows)
+        except NoVerdictError as error:  # what was measured stands without it
+            bench.evaluator.watch.say(f"  {error}")
+            return
+        if found is not None:
+            history.attempts[at] = attempt.but(
+                context=found,
+                asked=together(attempt.asked, since(before, bench.evaluator.models.asked)),
+                seconds=round(attempt.seconds + time.perf_counter() - started, 2),
+            )
+            return
 
 
 def _calibrated(

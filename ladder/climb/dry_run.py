@@ -363,7 +363,7 @@ def _play(play: Bench, until: str | None) -> dict[str, Asked | str]:
             diagnoses = together(diagnoses, _diagnosed(play))
         if until == rung.NAME:
             break
-    found[DIAGNOSIS] = diagnoses
+    found[DIAGNOSIS] = together(diagnoses, _context_curve(play))
     last = play.history.attempts[-1].candidate if play.history.attempts else None
     if last is not None:
         before = models.asked
@@ -387,10 +387,17 @@ def _diagnosed(play: Bench) -> Asked:
     outcomes = [replace(one, score=float(at % 2)) for at, one in enumerate(answered)]
     before = models.asked
     run_ablations(evaluator, candidate, outcomes)
-    ablations, before = _since(before, models), models.asked
-    context_costs(evaluator, candidate, few)
-    share = min(len(rows), 2 * ENOUGH_MISSES) / len(few), min(len(rows), CURVE_ROWS) / len(few)
-    return together(_times(ablations, share[0]), _times(_since(before, models), share[1]))
+    return _times(_since(before, models), min(len(rows), 2 * ENOUGH_MISSES) / len(few))
+
+
+def _context_curve(play: Bench) -> Asked:
+    """Return what the curve of what context costs takes: once, at the last rung that reads."""
+    rows, models = play.data.gate, play.evaluator.models
+    few, before = rows[:DIAGNOSED_ROWS], models.asked
+    for attempt in reversed(play.history.attempts):
+        if attempt.candidate and context_costs(play.evaluator, attempt.candidate, few):
+            break
+    return _times(_since(before, models), min(len(rows), CURVE_ROWS) / max(1, len(few)))
 
 
 def _times(asked: Asked, factor: float) -> Asked:

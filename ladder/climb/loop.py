@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ladder.advice.recommend import choose, judged_line
-from ladder.climb.attempt import NO_SCORES, attempt_rung, refused, skipped, without_verdict
+from ladder.climb.attempt import (
+    NO_SCORES,
+    attempt_rung,
+    explain_context,
+    refused,
+    skipped,
+    without_verdict,
+)
 from ladder.economy.cost import since, together
 from ladder.errors import EndpointDownError, NoVerdictError, SpendLimitError
 from ladder.evaluation.confirm import confirm, score_with_leaks
@@ -211,8 +218,10 @@ def climb_task(bench: Bench, *, until: RungName | None, every: bool) -> Climbed:
             found.at_control = True
             return found
         rungs = [rung for rung in LADDER if rung.NAME in bench.task.rungs]
-        climb_rungs(bench, rungs, until=until, every=every)
-        found.chosen = choose(bench.task, bench.history.attempts)
+        attempts = climb_rungs(bench, rungs, until=until, every=every)
+        found.chosen = choose(bench.task, attempts)
+        if found.chosen is None and all(one.status != "no verdict" for one in attempts):
+            explain_context(bench)
         if found.chosen and found.chosen.candidate:
             with bench.evaluator.models.asking("confirmation"):
                 found.confirmed = confirm(bench.evaluator, found.chosen.candidate)

@@ -55,7 +55,7 @@ class Attempt(Record):
     fixes: tuple[Fix, ...] = ()
     """What was changed before the rung was measured, in this order."""
     context: ContextCosts | None = None
-    """Where documents are read and the score is missed."""
+    """Of the last rung that reads documents, where no rung passed."""
     retrieval: tuple[RetrievalHealth, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
     against_teacher: AgainstTeacher | None = None

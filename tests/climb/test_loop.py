@@ -14,6 +14,7 @@ from benches import NO_DATA, bench_over, task_with
 from replayed import GivenRung, asking, of, replayed
 
 from ladder.advice.recommend import choose
+from ladder.climb.attempt import explain_context
 from ladder.climb.loop import climb_rungs
 from ladder.diagnosis.changes import changes, diagnostic_ablations
 from ladder.diagnosis.context_costs import BUDGETS, PLACES
@@ -163,6 +164,13 @@ def test_training_is_refused_where_the_right_documents_would_do(tmp_path):
     assert [attempt.status for attempt in found] == ["failed", "failed", "skipped", "skipped"]
     assert found[1].diagnosis.refuses == ("lora", "distill")
     assert [attempt.refused_after for attempt in found[2:]] == ["rag", "rag"]
+    before = bench.evaluator.models.asked
+    assert found[1].context is None
+    explain_context(bench)
+    _, rag, *_ = bench.history.attempts
+    assert (rag.context.rows, rag.context.alone.mean) == (40, 1.0)
+    assert rag.asked.calls - found[1].asked.calls == bench.evaluator.models.asked.calls - before.calls
+    assert [attempt.context for attempt in bench.history.attempts if attempt is not rag] == [None] * 3
 
 
 def test_where_the_cost_alone_fails_the_student_is_next(tmp_path):
