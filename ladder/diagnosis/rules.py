@@ -15,8 +15,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
-from scipy.stats import binom
-
 from ladder.evidence import (
     Ablation,
     Cause,
@@ -29,6 +27,7 @@ from ladder.evidence import (
     Verdict,
     Way,
 )
+from ladder.gate.binomial import at_least
 from ladder.gate.bounds import estimate
 from ladder.gate.paired import holm
 from ladder.gate.verdict import score_holds
@@ -214,7 +213,7 @@ def beyond_chance(
             if row in usual and (rows is None or row in rows)
         ]
         won, lost = changes.count(1), changes.count(-1)
-        p_values.append(float(binom.sf(won - 1, won + lost, 0.5)))
+        p_values.append(float(at_least(won, won + lost, 0.5)))
     adjusted = holm(p_values)
     proven = {
         ablation for ablation, p_value in zip(tested, adjusted, strict=True) if p_value <= error

@@ -20,7 +20,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import bdtr
+
+from ladder.gate.binomial import at_most
 
 SAFEST = 0.2
 """Share of the rows that the first threshold lets pass: of fewer a single wrong answer would end
@@ -71,7 +72,7 @@ def holds(wrong: int, answered: int, error: float, confidence: float) -> bool:
 
     The same as a Clopper-Pearson upper bound of at most `error`.
     """
-    return answered > 0 and bool(bdtr(wrong, answered, error) <= 1 - confidence)
+    return answered > 0 and bool(at_most(wrong, answered, error) <= 1 - confidence)
 
 
 def rows_needed(rate: float, error: float, confidence: float) -> int | None:

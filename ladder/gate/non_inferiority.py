@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
-from scipy.stats import binom
 
 from ladder.evidence import NotWorse
+from ladder.gate.binomial import at_least, exactly
 from ladder.gate.bounds import is_binary, lower_bound, weighted_mean
 from ladder.gate.paired import group_means, rows_for_margin, tango_interval
 
@@ -201,8 +201,8 @@ def _chances(least: NDArray[Any], rows: int, apart: Numbers, share: Numbers) -> 
         share: of those, the share that is won, [m].
     """
     counts = np.arange(rows + 1)
-    seen = binom.pmf(counts, rows, apart[:, None])
-    enough = binom.sf(least - 1, counts, share[:, None])
+    seen = exactly(counts, rows, apart[:, None])
+    enough = at_least(least, counts, share[:, None])
     return np.asarray((seen * enough).sum(axis=1))
 
 

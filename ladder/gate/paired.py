@@ -14,8 +14,8 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri
-from scipy.stats import binom, permutation_test
 
+from ladder.gate.binomial import at_least, at_most
 from ladder.gate.bounds import is_binary, lower_bound, upper_bound
 
 SIGN_FLIPS = 9_999
@@ -28,12 +28,12 @@ def mcnemar(won: int, lost: int) -> float:
         won: rows that only the first has right.
         lost: rows that only the second has right.
     """
-    return min(1.0, 2 * float(binom.cdf(min(won, lost), won + lost, 0.5)))
+    return min(1.0, 2 * float(at_most(min(won, lost), won + lost, 0.5)))
 
 
 def losses_by_chance(won: int, lost: int) -> float:
     """Return the exact one-sided p-value (McNemar) that so many rows are lost by chance alone."""
-    return float(binom.sf(lost - 1, won + lost, 0.5))
+    return float(at_least(lost, won + lost, 0.5))
 
 
 def tango_z(won: int, lost: int, rows: int, difference: float) -> float:
@@ -140,6 +140,8 @@ def _sign_flips(gaps: Sequence[float]) -> float:
     """Return the p-value of the mean gap when each gap's sign is a coin's (Fisher, 1935)."""
     if len(gaps) < 2 or not any(gaps):
         return 1.0
+    from scipy.stats import permutation_test  # slow to import
+
     result = permutation_test(
         (np.asarray(gaps),),
         np.mean,

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from scipy.stats import binom
+import numpy as np
+
+from ladder.gate.binomial import at_most
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -34,8 +36,9 @@ def quantile_interval(
     if not n:
         return None, None
     ordered = sorted(values)
-    below = int(binom.ppf(error, n, share))  # P(at most below - 1) < error
-    above = int(binom.ppf(1 - error, n, share)) + 1
+    chances = at_most(np.arange(n + 1), n, share)
+    below = int(np.searchsorted(chances, error))  # P(at most below - 1) < error
+    above = int(np.searchsorted(chances, 1 - error)) + 1
     low = ordered[below - 1] if below >= 1 else None
     high = ordered[above - 1] if above <= n else None
     return low, high

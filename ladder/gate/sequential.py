@@ -14,7 +14,8 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binom
+
+from ladder.gate.binomial import at_least, exactly
 
 LARGE = 4_000
 """Counts from which distributions are folded by Fourier transform: exact to 1e-12."""
@@ -71,7 +72,7 @@ def nominal_error(counts: tuple[int, ...], spent: tuple[float, ...], limit: floa
     rows = counts[-1]
     if boundary > rows:  # not even hits alone cross
         return min(spent[-1], limit**rows * (1 - ROUNDING))
-    error = float(binom.sf(boundary - 1, rows, limit)) * (1 + ROUNDING)
+    error = float(at_least(boundary, rows, limit)) * (1 + ROUNDING)
     return error or spent[-1]  # what cannot happen may be concluded from at any error
 
 
@@ -105,7 +106,7 @@ def _looked(
 
 def _folded(left: NDArray[np.float64], new: int, chance: float, count: int) -> NDArray[np.float64]:
     """Return hits -> chance after so many new rows; `count` rows in all."""
-    step = binom.pmf(np.arange(new + 1), new, chance)
+    step = exactly(np.arange(new + 1), new, chance)
     if count <= LARGE:
         folded = np.convolve(left, step)
     else:

@@ -168,9 +168,14 @@ def test_training_is_refused_where_the_right_documents_would_do(tmp_path):
     assert found[1].context is None
     explain_context(bench)
     _, rag, *_ = bench.history.attempts
-    assert (rag.context.rows, rag.context.alone.mean) == (40, 1.0)
-    assert rag.asked.calls - found[1].asked.calls == bench.evaluator.models.asked.calls - before.calls
-    assert [attempt.context for attempt in bench.history.attempts if attempt is not rag] == [None] * 3
+    measured = len(bench.history.scores["rag"])
+    assert (rag.context.rows, rag.context.alone.mean) == (measured, 1.0)
+    assert (
+        rag.asked.calls - found[1].asked.calls == bench.evaluator.models.asked.calls - before.calls
+    )
+    assert [attempt.context for attempt in bench.history.attempts if attempt is not rag] == [
+        None
+    ] * 3
 
 
 def test_where_the_cost_alone_fails_the_student_is_next(tmp_path):
