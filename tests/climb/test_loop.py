@@ -18,6 +18,7 @@ from ladder.climb.attempt import explain_context
 from ladder.climb.loop import climb_rungs
 from ladder.diagnosis.changes import changes, diagnostic_ablations
 from ladder.diagnosis.context_costs import BUDGETS, PLACES
+from ladder.economy.cost import since
 from ladder.evidence import Attempt, Candidate, Control, ControlLine, Estimate, Retrieval
 from ladder.gate.verdict import combine, judge_cost, judge_score
 from ladder.inference.evaluator import Evaluator
@@ -164,18 +165,14 @@ def test_training_is_refused_where_the_right_documents_would_do(tmp_path):
     assert [attempt.status for attempt in found] == ["failed", "failed", "skipped", "skipped"]
     assert found[1].diagnosis.refuses == ("lora", "distill")
     assert [attempt.refused_after for attempt in found[2:]] == ["rag", "rag"]
-    before = bench.evaluator.models.asked
-    assert found[1].context is None
+    before, asked = found[1], bench.evaluator.models.asked
+    assert before.context is None
     explain_context(bench)
-    _, rag, *_ = bench.history.attempts
+    rag, more = found[1], since(asked, bench.evaluator.models.asked)
     measured = len(bench.history.scores["rag"])
     assert (rag.context.rows, rag.context.alone.mean) == (measured, 1.0)
-    assert (
-        rag.asked.calls - found[1].asked.calls == bench.evaluator.models.asked.calls - before.calls
-    )
-    assert [attempt.context for attempt in bench.history.attempts if attempt is not rag] == [
-        None
-    ] * 3
+    assert rag.asked.calls == before.asked.calls + more.calls
+    assert [one.context for one in found if one is not rag] == [None] * 3
 
 
 def test_where_the_cost_alone_fails_the_student_is_next(tmp_path):
