@@ -195,9 +195,10 @@ def test_a_line_that_a_full_device_takes_only_in_part_is_taken_out(
     def full(handle: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    with monkeypatch.context() as patched, pytest.raises(StateError, match="no space left"):
+    with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", full)
-        append_line(path, '{"b": 2}')
+        with pytest.raises(StateError, match="no space left"):
+            append_line(path, '{"b": 2}')
     assert path.read_text() == '{"a": 1}\n'
 
 

@@ -283,7 +283,13 @@ def target_of(found: Production, path: Path, to: Path | None) -> Promoted:
                 f"there are: {below}. What was rolled back comes again by: ladder promote"
             )
     if target is None:
-        fix = "The rung to fall back to is the registry's owner's to name"
+        rung = found.champion.fallback
+        whose = (
+            f"Its fallback is the rung {rung}: promote a run of it"
+            if rung
+            else ("No fallback rung was named: promote another certified run")
+        )
+        fix = f"{whose} under another name: ladder promote RUN --name OTHER"
         raise StateError(f"{name}: nothing was in production before {found.champion.place}. {fix}")
     refuse_changed(target, path.parent / target.place)
     return target

@@ -114,9 +114,10 @@ def test_nothing_is_decided_that_the_ledger_cannot_hold(
     def full(path: Path, line: str) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    with monkeypatch.context() as patched, pytest.raises(StateError) as caught:
+    with monkeypatch.context() as patched:
         patched.setattr(ledger, "add_line", full)
-        promote(runs / "shop/three", Wish())
+        with pytest.raises(StateError) as caught:
+            promote(runs / "shop/three", Wish())
     said = "shop is promoted: that stands, and the ledger does not say so"
     assert said in str(caught.value)
     assert "no space left" in str(caught.value)
