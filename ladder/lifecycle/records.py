@@ -47,7 +47,8 @@ def records_in(file: Path, kind: type[R], one: str, fix: str) -> list[R]:
     if not file.exists():
         return []
     found = []
-    text = read_text(file, f"lines, each {one}", refused_as(f"lines, each {one}", fix))
+    what = f"a file of lines, each {one}"
+    text = read_text(file, what, refused_as(what, fix))
     for number, line in enumerate(text.splitlines(), start=1):
         try:
             found.append(kind.model_validate_json(line))

@@ -111,7 +111,7 @@ def test_a_broken_record_is_named_by_its_line(plan_path: Path, tmp_path: Path) -
 def test_a_record_that_cannot_be_read_says_how_to_mend_it(plan_path: Path, tmp_path: Path) -> None:
     recent = rows_in(tmp_path / "recent.jsonl", orders(60, SAME))
     (plan_path.parent / RECORD).mkdir()
-    with pytest.raises(StateError, match=rf"{RECORD}: not lines.*\. Name a file\."):
+    with pytest.raises(StateError, match=rf"{RECORD}: not a file of lines.*\. Name a file\."):
         look_for_drift(plan_path, recent, Quiet())
 
 
