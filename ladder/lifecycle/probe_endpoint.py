@@ -8,6 +8,7 @@ outputs on eval prompts (Model Equality Testing, arXiv 2410.20247).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -138,17 +139,18 @@ def _told(asking: Asking) -> list[Request]:
 
 
 def _borders(asking: Asking) -> list[Request]:
-    """Return the prompts whose one-token answer changes from time to time.
-
-    Those between two answers come first: where an endpoint draws every answer there are prompts of
-    many answers too, of which a few draws tell little.
-    """
+    """Return the prompts whose one-token answer changes most from time to time."""
     requests = list(one_token(SCANNED))
     answers = asking.ask(requests, SCANS, "looking for border inputs")
-    kinds = [len({_text(each) for each in said}) for said in answers]
-    order = sorted(range(len(requests)), key=lambda at: kinds[at])
-    found = [requests[at] for at in order if kinds[at] > 1][:MOST_BORDERS]
+    shares = [_commonest([_text(each) for each in said]) for said in answers]
+    order = sorted(range(len(requests)), key=lambda at: shares[at])
+    found = [requests[at] for at in order if shares[at] < 1][:MOST_BORDERS]
     return found if len(found) >= FEWEST_BORDERS else []
+
+
+def _commonest(texts: Sequence[str]) -> float:
+    """Return the share of the commonest answer."""
+    return max(Counter(texts).values(), default=1) / max(1, len(texts))
 
 
 def look_again(asking: Asking, reference: ProbeReference) -> Samples:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -17,7 +15,6 @@ from probed import plan_in
 
 from ladder.errors import EngineError, SpendLimitError, StateError, TaskError
 from ladder.evidence import ProbeLook, ProbeReference
-from ladder.lifecycle import probe_endpoint
 from ladder.lifecycle.alpha_spending import error_of_look
 from ladder.lifecycle.probe_endpoint import KINDS, compare
 from ladder.lifecycle.probing import KEPT, RECORD, REFERENCE, probe, probes_so_far
@@ -104,25 +101,6 @@ def test_a_server_that_refuses_log_probabilities_is_asked_for_border_inputs(tmp_
         server.script = refusing(drawing(random.Random(1), 0.1))
         found = probe(plan, Quiet()).look
     assert (found.verdict, found.calls) == ("revalidate", 8 * borders)
-
-
-def test_prompts_between_two_answers_come_before_those_of_many(tmp_path, monkeypatch):
-    """Of an endpoint that draws every answer, all prompts are on some border."""
-    monkeypatch.setattr(probe_endpoint, "SCANNED", 120)
-    monkeypatch.setattr(probe_endpoint, "MOST_BORDERS", 5)
-    monkeypatch.setitem(KINDS, "border inputs", replace(KINDS["border inputs"], for_reference=2))
-    asked_so_far: Counter[str] = Counter()
-
-    def script(seen: Seen) -> Step:
-        asked_so_far[seen.question] += 1
-        time = asked_so_far[seen.question]
-        return saying("ab"[time % 2] if "e" in seen.question else f"word {time}")
-
-    with FaultyServer(script) as server:
-        found = probe(plan_at(tmp_path, server.url), Quiet())
-    asked = [prompt["messages"][0][1] for prompt in found.taken.requests]
-    assert len(asked) == 5
-    assert all("e" in text for text in asked)
 
 
 def test_outputs_where_nothing_cheaper_is_to_be_had(tmp_path):
