@@ -44,6 +44,7 @@ def test_a_server_that_came_back_with_another_template(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_server_that_draws_its_answers_has_border_inputs(tmp_path, monkeypatch):
     """Fewer are asked, and less often, than the program does: the server is slow."""
     monkeypatch.setattr(probe_endpoint, "SCANNED", 40)
