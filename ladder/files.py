@@ -46,7 +46,7 @@ FIXES = {
     errno.EDQUOT: "Free some, or choose another folder.",
     errno.EACCES: "Give yourself the right to it, or name another one.",
     errno.EPERM: "Give yourself the right to it, or name another one.",
-    errno.EROFS: "Choose another folder.",
+    errno.EROFS: "Make it writable, or choose another folder.",
     errno.ENOENT: "Fix the name.",
     errno.ENOTDIR: "Fix the name: a part of it is a file.",
     errno.EISDIR: "Name a file.",
@@ -206,6 +206,31 @@ def read_text(
         raise raises([Problem(str(path), got, "UTF-8 text", fix)]) from None
 
 
+def refused_as(what: str, fix: str = "") -> Raises:
+    """Return how a file that cannot be read is told.
+
+    Args:
+        what: it should be.
+        fix: where the problem itself names none, as a missing right does.
+    """
+
+    def told(problems: Sequence[Problem]) -> StateError:
+        first = problems[0]
+        return StateError(f"{first.where}: not {what} ({first.got}). {first.fix or fix}")
+
+    return told
+
+
+def fault_of_record(error: ValueError) -> str:
+    """Say in a few words why a line is no record."""
+    from pydantic import ValidationError
+
+    if not isinstance(error, ValidationError):
+        return str(error).replace("\n", " ")[:100]
+    first = error.errors(include_url=False, include_input=False)[0]
+    return ": ".join(filter(None, (".".join(map(str, first["loc"])), str(first["msg"]))))[:100]
+
+
 def read_record(path: Path, model: type[R], wanted: str, raises: Raises = DataError) -> R:
     """Return the record in a JSON file."""
     from pydantic import ValidationError
@@ -246,7 +271,9 @@ def clear_disk_errors(path: Path) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             message = f"{path}: no space left on the device. Free some, or choose another folder."
             raise StateError(message) from error
-        message = f"{path}: cannot be written ({error.strerror}). Choose another folder."
+        may_not = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
+        fix = FIXES[errno.EROFS] if may_not else "Choose another folder."
+        message = f"{path}: cannot be written ({error.strerror}). {fix}"
         raise StateError(message) from error
 
 
@@ -340,10 +367,13 @@ def add_line(path: Path, line: str) -> None:
         size = os.fstat(handle).st_size
         torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
         content = f"{chr(10) if torn else ''}{line}\n".encode()
-        if os.write(handle, content) < len(content):  # the device is full
+        try:
+            if os.write(handle, content) < len(content):  # the device is full
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(handle)  # some devices are found to be full only now
+        except OSError:
             os.ftruncate(handle, size)
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        os.fsync(handle)
+            raise
     finally:
         os.close(handle)
 

@@ -80,7 +80,7 @@ def test_a_missing_right_is_told_with_its_folder(tmp_path: Path, code: int) -> N
     with pytest.raises(StateError) as caught, clear_disk_errors(tmp_path):
         raise OSError(code, os.strerror(code))
     assert str(caught.value).startswith(f"{tmp_path}: cannot be written")
-    assert "Choose another folder" in str(caught.value)
+    assert "Make it writable, or choose another folder." in str(caught.value)
 
 
 def test_a_path_that_is_a_folder_is_told(tmp_path: Path) -> None:
@@ -183,6 +183,23 @@ def test_a_line_left_half_written_stays_alone(tmp_path: Path) -> None:
     path.write_text('{"a": 1}\n{"half')
     append_line(path, '{"b": 2}')
     assert path.read_text().splitlines() == ['{"a": 1}', '{"half', '{"b": 2}']
+
+
+def test_a_line_that_a_full_device_takes_only_in_part_is_taken_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some file systems say so when what was written is to lie on the disk."""
+    path = tmp_path / "record.jsonl"
+    append_line(path, '{"a": 1}')
+
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(StateError, match="no space left"):
+            append_line(path, '{"b": 2}')
+    assert path.read_text() == '{"a": 1}\n'
 
 
 def test_folders_that_are_made_are_private_and_others_stay(tmp_path: Path) -> None:

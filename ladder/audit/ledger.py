@@ -141,9 +141,15 @@ def refuse_unready(run: Path) -> None:
 
     Raises:
         SettingsError: there is a ledger, and no machine key.
+        StateError: the ledger is broken, or another's.
     """
-    if is_kept(ledger_of(run)):
-        load_signer(private_file("machine"))
+    refuse_unready_ledger(ledger_of(run))
+
+
+def refuse_unready_ledger(path: Path) -> None:
+    """Refuse what `refuse_unready` does, by the ledger's own place."""
+    if is_kept(path):
+        read_ledger(path, [load_signer(private_file("machine")).public_key])
 
 
 def _add(

@@ -76,15 +76,22 @@ def drift(
     allow_code: AllowCode = False,
 ) -> None:
     """Compare recent rows with the certified ones; exit 1 when inputs or score have moved."""
+    from datetime import UTC, datetime
+
     from rich.console import Console
 
     from ladder.commands.drift import lines
-    from ladder.lifecycle.drift import look_for_drift
+    from ladder.lifecycle.drift import RECORD, look_for_drift, looks_so_far
     from ladder.lifecycle.plan import find_plan
+    from ladder.lifecycle.records import from_the_future
     from ladder.report.live import Live
 
+    plan = find_plan(plan)
+    so_far, today = looks_so_far(plan), datetime.now(UTC).date()
+    for line in from_the_future(plan.parent / RECORD, so_far, today):
+        say(line)
     found = look_for_drift(
-        find_plan(plan),
+        plan,
         data,
         Live(Console(stderr=True)),
         reference=reference,

@@ -17,12 +17,14 @@ def probe(plan: PlanFile, as_json: AsJson = False, allow_code: AllowCode = False
 
     from ladder.commands.probe import lines
     from ladder.lifecycle.plan import find_plan
-    from ladder.lifecycle.probing import from_the_future
+    from ladder.lifecycle.probing import RECORD, probes_so_far
     from ladder.lifecycle.probing import probe as look
+    from ladder.lifecycle.records import from_the_future
     from ladder.report.live import Live
 
     plan = find_plan(plan)
-    for line in from_the_future(plan, datetime.now(UTC).date()):
+    so_far, today = probes_so_far(plan), datetime.now(UTC).date()
+    for line in from_the_future(plan.parent / RECORD, so_far, today):
         say(line)
     found = look(plan, Live(Console(stderr=True)), granted(allow_code))
     if as_json:

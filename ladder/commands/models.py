@@ -29,7 +29,8 @@ def lines(registry: Registry, today: date) -> Iterator[str]:
     """Say what is in production, line by line."""
     known = in_production(registry.entries)
     if not known:
-        yield f"{registry.path}: nothing is in production. Put a run there: ladder promote RUN"
+        yet = "" if registry.path.exists() else "no such file yet, "
+        yield f"{registry.path}: {yet}nothing is in production. Put a run there: ladder promote RUN"
         return
     seen = observed(registry.entries)
     for name, found in known.items():

@@ -56,7 +56,8 @@ def _of_plan(plan: PlanStanding) -> Iterator[str]:
     used = ", in production" if plan.in_production else ""
     yield f"{mark} {harmless(plan.task)}{used}: {harmless(plan.plan)}"
     what = f"last {plan.last_kind}" if plan.last_kind != "certification" else "certified"
-    yield f"    {what} {plan.last[:10]}, {plan.age_days} days ago; due {plan.due}"
+    age = f"{plan.age_days} days ago" if plan.age_days >= 0 else "after today by this clock"
+    yield f"    {what} {plan.last[:10]}, {age}; due {plan.due}"
     if plan.ends is not None and plan.ends_in_days is not None:
         left = plan.ends_in_days
         when = f"in {left} days" if left >= 0 else f"{-left} days ago"

@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Counts = NDArray[np.int64]
 FIRST, AT_ONCE = 200, 2_000
 """Permutations drawn together, at first and from then on: most looks end with the first."""
 AS_LARGE = 20
@@ -37,12 +38,11 @@ class Distance(NamedTuple):
 
 
 class _Prompt(NamedTuple):
-    """A prompt's answers, those of before first."""
+    """A prompt's statistic, and how it is had of the same answers exchanged between the sides."""
 
-    before: int
-    now: int
-    statistic: Callable[[Floats], Floats]
-    """Weights (draws, answers) -> the statistic of each draw."""
+    observed: float
+    permuted: Callable[[np.random.Generator, int], Floats]
+    """So many permutations -> the statistic of each."""
 
 
 def logprob_distance(
@@ -67,8 +67,7 @@ def logprob_distance(
     prompts = []
     for old, new in zip(before, now, strict=True):
         if old and new:
-            values = _imputed([*old, *new])
-            prompts.append(_Prompt(len(old), len(new), _mean_gaps(values)))
+            prompts.append(_of_values(len(old), len(new), _imputed([*old, *new])))
     if not prompts:
         return Distance(0.0, 1.0)
     observed, p = _permuted(prompts, error, seed)
@@ -92,9 +91,11 @@ def text_distance(
     prompts, effects = [], []
     for old, new in zip(before, now, strict=True):
         if old and new:
-            kernel = _hamming([*old, *new])
-            effects.append(_unbiased(kernel, len(old)))
-            prompts.append(_Prompt(len(old), len(new), _quadratic(kernel)))
+            distinct = [*dict.fromkeys([*old, *new])]
+            kernel = np.array([[_alike(one, other) for other in distinct] for one in distinct])
+            counts = [np.array([side.count(text) for text in distinct]) for side in (old, new)]
+            effects.append(_unbiased(kernel, *counts))
+            prompts.append(_of_texts(kernel, *counts))
     if not prompts:
         return Distance(0.0, 1.0)
     _, p = _permuted(prompts, error, seed)
@@ -112,29 +113,36 @@ def _imputed(answers: Sequence[Mapping[str, float]]) -> Floats:
     return np.array(rows, dtype=float)
 
 
-def _mean_gaps(values: Floats) -> Callable[[Floats], Floats]:
-    def statistic(weights: Floats) -> Floats:
-        gaps: Floats = np.abs(weights @ values).mean(axis=1)
+def _of_values(before: int, now: int, values: Floats) -> _Prompt:
+    """Return the prompt whose answers are values: (answers, tokens), those of before first."""
+    weights = np.r_[np.full(before, -1 / before), np.full(now, 1 / now)]
+
+    def statistic(each: Floats) -> Floats:
+        gaps: Floats = np.abs(each @ values).mean(axis=1)
         return gaps
 
-    return statistic
+    def permuted(draw: np.random.Generator, count: int) -> Floats:
+        return statistic(draw.permuted(np.tile(weights, (count, 1)), axis=1))
+
+    return _Prompt(float(statistic(weights[None])[0]), permuted)
 
 
-def _quadratic(kernel: Floats) -> Callable[[Floats], Floats]:
-    def statistic(weights: Floats) -> Floats:
+def _of_texts(kernel: Floats, before: Counts, now: Counts) -> _Prompt:
+    """Return the prompt whose answers are so many of each text.
+
+    Which of two equal texts is on which side is all the same: their numbers are drawn, at once.
+    """
+    every, old, new = before + now, int(before.sum()), int(now.sum())
+
+    def statistic(each: Counts) -> Floats:
+        weights = each / new - (every - each) / old
         found: Floats = np.einsum("ij,ij->i", weights @ kernel, weights)
         return found
 
-    return statistic
+    def permuted(draw: np.random.Generator, count: int) -> Floats:
+        return statistic(draw.multivariate_hypergeometric(every, new, count, method="marginals"))
 
-
-def _hamming(texts: Sequence[str]) -> Floats:
-    """Return the kernel (texts, texts): the share of places with the same character."""
-    distinct = {text: number for number, text in enumerate(dict.fromkeys(texts))}
-    small = np.array([[_alike(one, other) for other in distinct] for one in distinct])
-    at = [distinct[text] for text in texts]
-    kernel: Floats = small[np.ix_(at, at)]
-    return kernel
+    return _Prompt(float(statistic(now[None])[0]), permuted)
 
 
 def _alike(one: str, other: str) -> float:
@@ -142,32 +150,28 @@ def _alike(one: str, other: str) -> float:
     return sum(a == b for a, b in zip(one, other, strict=False)) / longest if longest else 1.0
 
 
-def _unbiased(kernel: Floats, before: int) -> float:
+def _unbiased(kernel: Floats, before: Counts, now: Counts) -> float:
     """Return half the unbiased squared MMD; a side of one text is like itself."""
     within = [
-        (part.sum() - np.trace(part)) / (len(part) * (len(part) - 1)) if len(part) > 1 else 1.0
-        for part in (kernel[:before, :before], kernel[before:, before:])
+        (side @ kernel @ side - side.sum()) / (side.sum() * (side.sum() - 1))
+        if side.sum() > 1
+        else 1.0
+        for side in (before, now)
     ]
-    return float(sum(within) / 2 - kernel[:before, before:].mean())
+    return float(sum(within) / 2 - before @ kernel @ now / (before.sum() * now.sum()))
 
 
 def _permuted(prompts: Sequence[_Prompt], error: float, seed: int) -> tuple[float, float]:
     """Return the sum of the prompts' statistics, and its p-value."""
     draw = np.random.default_rng(seed)
-    weights = [np.r_[np.full(p.before, -1 / p.before), np.full(p.now, 1 / p.now)] for p in prompts]
-    observed = _total(prompts, [each[None] for each in weights])[0]
+    observed = math.fsum(prompt.observed for prompt in prompts)
     if observed <= ROUNDING:
         return 0.0, 1.0
     most = min(MOST_DRAWN, math.ceil(4 / max(error, 1e-12)))
     drawn = as_large = 0
     while drawn < most and as_large < AS_LARGE:
         count = AT_ONCE if drawn else FIRST
-        many = [draw.permuted(np.tile(each, (count, 1)), axis=1) for each in weights]
-        as_large += int((_total(prompts, many) >= observed * (1 - ROUNDING)).sum())
+        total = np.sum([prompt.permuted(draw, count) for prompt in prompts], axis=0)
+        as_large += int((total >= observed * (1 - ROUNDING)).sum())
         drawn += count
-    return float(observed), (1 + as_large) / (drawn + 1)
-
-
-def _total(prompts: Sequence[_Prompt], weights: Sequence[Any]) -> Floats:
-    total: Floats = np.sum([p.statistic(w) for p, w in zip(prompts, weights, strict=True)], axis=0)
-    return total
+    return observed, (1 + as_large) / (drawn + 1)

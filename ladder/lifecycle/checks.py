@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
-from ladder.errors import Problem, StateError
-from ladder.files import read_text
+from ladder.errors import StateError
+from ladder.files import read_text, refused_as
 from ladder.lifecycle.plan import day_of
 
 RECORD = "revalidations.jsonl"
@@ -42,7 +42,8 @@ def _checks(path: Path) -> Iterator[Check]:
     record = path.parent / RECORD
     if not record.exists():
         return
-    text = read_text(record, "the record of checks", _no_record)
+    fix = "Move it away: the check is due then."
+    text = read_text(record, "the record of checks", refused_as("the record of checks", fix))
     for number, line in enumerate(text.splitlines(), start=1):
         where = f"{record}:{number}"
         try:
@@ -55,8 +56,3 @@ def _checks(path: Path) -> Iterator[Check]:
             why = f"{where}: not the record of checks ({str(wrong)[:100]}). {fix}"
             raise StateError(why) from None
         yield Check(str(said["at"]), day, where, spent, bool(said.get("score")), fresh)
-
-
-def _no_record(problems: Sequence[Problem]) -> StateError:
-    fix = "Move it away: the check is due then."
-    return StateError(f"{problems[0].where}: not the record of checks ({problems[0].got}). {fix}")

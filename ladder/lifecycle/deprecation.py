@@ -89,6 +89,8 @@ def announce(path: Path, name: str, ends: str, told: str, by: str = "") -> Annou
     if wrong:
         raise TaskError(wrong)
 
+    production_of(read_registry(path), name)
+
     def decide(registry: Registry) -> Announced:
         model = production_of(registry, name).champion.model
         if not model:

@@ -17,7 +17,13 @@ from ladder.engines.embedding import embed, open_embedder
 from ladder.errors import DataError, Problem, TaskError
 from ladder.evaluation.control import scores_of_way
 from ladder.evidence import DriftLook, RevalidationPlan, ScoreWatch, Shift
-from ladder.files import append_line, digest_of, folder_digests, private_folder
+from ladder.files import (
+    append_line,
+    clear_disk_errors,
+    digest_of,
+    folder_digests,
+    private_folder,
+)
 from ladder.gate.e_values import e_value_below
 from ladder.inference.answer import answer
 from ladder.lifecycle.alpha_spending import BUDGET, error_of_look
@@ -89,7 +95,8 @@ def look_for_drift(
     stay_here(task)
     before = looks_so_far(path)
     rows = read_recent(task, recent)
-    cache = Cache(private_folder(path.parent / KEPT) / COMPLETIONS)
+    with clear_disk_errors(path.parent / KEPT):
+        cache = Cache(private_folder(path.parent / KEPT) / COMPLETIONS)
     try:
         kept = _Kept(path, plan, task, cache, watch)
         certified = read_recent(task, reference) if reference else kept.certified()

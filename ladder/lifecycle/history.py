@@ -32,6 +32,8 @@ class History:
     happenings: tuple[Happening, ...] = ()
     unreadable: tuple[str, ...] = ()
     """Places of lines that cannot be read, and why."""
+    last: tuple[Happening, ...] = ()
+    """The last line of each record, whatever its time."""
 
 
 def moment_of(text: str) -> datetime:
@@ -106,13 +108,16 @@ def history_of(folder: Path) -> History:
     """
     found: list[Happening] = []
     broken: list[str] = []
+    last: dict[str, Happening] = {}
     for name, read in RECORDS.items():
         for line in _lines(folder / name, read):
             if isinstance(line, Happening):
                 found.append(line)
+                last[name] = line
             else:
                 broken.append(line)
-    return History(tuple(sorted(found, key=lambda each: each.at)), tuple(broken))
+    in_order = tuple(sorted(found, key=lambda each: each.at))
+    return History(in_order, tuple(broken), tuple(last.values()))
 
 
 def _lines(

@@ -210,7 +210,10 @@ def task_of(
         got = (
             f"`{plan.task}`, and there is no {os.path.normpath(path.parent.absolute() / plan.task)}"
         )
-        fix = "The run was moved or copied: put it back, or name the task file: --task FILE"
+        fix = (
+            "The run was moved or copied: put it back, or name the task file to revalidate, "
+            "drift or schedule: --task FILE"
+        )
         raise TaskError([Problem(f"{path}: task", got, "the way from the plan to its task", fix)])
     return load_task(task, root, granted)
 

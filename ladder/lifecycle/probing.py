@@ -26,6 +26,7 @@ from ladder.files import (
     clear_disk_errors,
     private_folder,
     read_record,
+    refused_as,
     write_whole,
 )
 from ladder.inference.prompts import request_for
@@ -150,26 +151,12 @@ def reference_of(path: Path, before: Sequence[ProbeLook]) -> ProbeReference | No
     """
     file = path.parent / KEPT / REFERENCE
     if file.exists():
-        return read_record(file, ProbeReference, "the reference of probes", _no_record)
+        wanted = "the reference of probes"
+        return read_record(file, ProbeReference, wanted, refused_as(wanted, "Put it back."))
     if any(look.reference for look in before):
         fix = f"Put it back; or move {RECORD} away: the next probe takes a new reference then."
         raise StateError(f"{file}: the reference that looks were compared with is gone. {fix}")
     return None
-
-
-def from_the_future(path: Path, today: date) -> list[str]:
-    """Name the looks after today: the clock was wrong then, or is now."""
-    days = [(day_of(look.at), number) for number, look in enumerate(probes_so_far(path), start=1)]
-    return [
-        f"{path.parent / RECORD}:{number}: {day} lies in the future. Set the clock, or fix the "
-        "line: until that day a look spends no more than a day's share of the error budget."
-        for day, number in days
-        if day > today
-    ]
-
-
-def _no_record(problems: Sequence[Problem]) -> StateError:
-    return StateError(f"{problems[0].where}: not the record of probes ({problems[0].got}).")
 
 
 def _local(look: _Look) -> tuple[ProbeLook, ProbeReference | None]:

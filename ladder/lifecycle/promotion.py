@@ -11,7 +11,6 @@ import json
 import os
 import re
 import shlex
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,11 +25,11 @@ from ladder.evidence import (
     RolledBack,
     System,
 )
-from ladder.files import digest_of, file_digest, read_text
+from ladder.files import digest_of, file_digest, read_text, refused_as
 from ladder.lifecycle.notices import alias_fault
 from ladder.lifecycle.plan import find_plan, load_plan, system_of
 from ladder.lifecycle.production import Production, cited, in_production, place_of
-from ladder.lifecycle.registry import Registry, now, record, registry_of
+from ladder.lifecycle.registry import Registry, now, read_registry, record, registry_of
 from ladder.report.reading import read_assessment
 
 RELEASES = "releases.jsonl"
@@ -215,7 +214,8 @@ def releases_of(run: Path, candidate: str, champion: str) -> list[dict[str, Any]
     path = run / RELEASES
     if not path.exists():
         return []
-    text = read_text(path, "the record of release checks", _no_releases)
+    what, fix = "the record of release checks", "Move it away, and check the release anew."
+    text = read_text(path, what, refused_as(what, fix))
     found = []
     for number, line in enumerate(text.removesuffix("\n").split("\n"), start=1):
         try:
@@ -227,11 +227,6 @@ def releases_of(run: Path, candidate: str, champion: str) -> list[dict[str, Any]
         if pair == (candidate, champion):
             found.append(values)
     return found
-
-
-def _no_releases(problems: Sequence[Any]) -> StateError:
-    said = f"{problems[0].where}: not the record of release checks ({problems[0].got})."
-    return StateError(f"{said} Move it away, and check the release anew.")
 
 
 def refuse_changed(promoted: Promoted, place: Path) -> None:
@@ -258,7 +253,9 @@ def production_of(registry: Registry, name: str) -> Production:
     known = in_production(registry.entries)
     if name not in known:
         names = ", ".join(known) or "none"
-        raise StateError(f"{registry.path}: nothing is in production as {name}; there are: {names}")
+        no_file = "" if registry.path.exists() else " (there is no such file: --registry FILE)"
+        said = f"nothing is in production as {name}; there are: {names}"
+        raise StateError(f"{registry.path}: {said}{no_file}")
     return known[name]
 
 
@@ -286,7 +283,13 @@ def target_of(found: Production, path: Path, to: Path | None) -> Promoted:
                 f"there are: {below}. What was rolled back comes again by: ladder promote"
             )
     if target is None:
-        fix = "The rung to fall back to is the registry's owner's to name"
+        rung = found.champion.fallback
+        whose = (
+            f"Its fallback is the rung {rung}: promote a run of it"
+            if rung
+            else ("No fallback rung was named: promote another certified run")
+        )
+        fix = f"{whose} under another name: ladder promote RUN --name OTHER"
         raise StateError(f"{name}: nothing was in production before {found.champion.place}. {fix}")
     refuse_changed(target, path.parent / target.place)
     return target
@@ -298,6 +301,7 @@ def roll_back(path: Path, name: str, to: Path | None = None, by: str = "") -> Ro
     Raises:
         StateError: nothing was, it was changed, or the registry cannot be written.
     """
+    production_of(read_registry(path), name)  # no folder is made for a registry of a wrong name
 
     def decide(registry: Registry) -> RolledBack:
         found = production_of(registry, name)

@@ -7,7 +7,7 @@ not: keep the digest of the last line elsewhere (`ladder models` prints it).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,8 +16,8 @@ from typing import TypeVar
 from pydantic import TypeAdapter
 
 from ladder.audit.folders import digest_of_file
-from ladder.audit.ledger import LEDGER, add, is_kept
-from ladder.errors import Problem, StateError
+from ladder.audit.ledger import LEDGER, add, is_kept, refuse_unready_ledger
+from ladder.errors import LadderError, StateError
 from ladder.evidence import (
     Announced,
     LedgerKind,
@@ -27,7 +27,15 @@ from ladder.evidence import (
     RolledBack,
     Stepped,
 )
-from ladder.files import add_line, alone_in, clear_disk_errors, private_folder, read_text
+from ladder.files import (
+    add_line,
+    alone_in,
+    clear_disk_errors,
+    fault_of_record,
+    private_folder,
+    read_text,
+    refused_as,
+)
 
 REGISTRY = "registry.jsonl"
 _ENTRY: TypeAdapter[RegistryEntry] = TypeAdapter(RegistryEntry)
@@ -65,7 +73,8 @@ def read_registry(path: Path) -> Registry:
     """
     if not path.exists():
         return Registry(path)
-    text = read_text(path, "the registry of models", _no_registry)
+    fix = "Put the file back from a copy."
+    text = read_text(path, "the registry of models", refused_as("the registry", fix))
     entries: list[RegistryEntry] = []
     head = ""
     *lines, last = text.split("\n")
@@ -88,20 +97,31 @@ def record(path: Path, decide: Callable[[Registry], E]) -> E:
         decide: returns the record; raises where there is none to add.
 
     Raises:
-        StateError: the file is broken, or cannot be written; it is as it was.
+        StateError: the file is broken, or cannot be written, and is as it was; or the record is
+            there, and the ledger could not be told.
+        SettingsError: there is a ledger, and no machine key.
     """
+    refuse_unready_ledger(_ledger_beside(path))
     with clear_disk_errors(path), alone_in(private_folder(path.parent)):
         registry = read_registry(path)
         entry = decide(registry).but(chain=registry.head)
         line = entry.model_dump_json()
         add_line(path, line)
-    _note(path, entry, line)
+    try:
+        _note(path, entry, line)
+    except LadderError as error:
+        done = f"{path}: {entry.name} is {entry.kind}: that stands, and the ledger does not say so"
+        raise StateError(f"{done}. {error}") from None
     return entry
+
+
+def _ledger_beside(path: Path) -> Path:
+    return path.resolve().parent / LEDGER
 
 
 def _note(path: Path, entry: RegistryEntry, line: str) -> None:
     """Write what was done into the ledger beside the registry, where one is kept."""
-    ledger = path.resolve().parent / LEDGER
+    ledger = _ledger_beside(path)
     if is_kept(ledger):
         whole = path.read_bytes()
         before = hashlib.sha256(whole[: whole.rfind(line.encode())]).hexdigest()
@@ -135,10 +155,6 @@ def _entry(where: str, line: str) -> RegistryEntry:
     try:
         return _ENTRY.validate_json(line)
     except ValueError as error:
-        why = str(error).replace("\n", " ")[:100]
+        why = fault_of_record(error)
         fix = "Take it out if it is the last line; else put the file back from a copy."
         raise StateError(f"{where}: no record of the registry ({why}). {fix}") from None
-
-
-def _no_registry(problems: Sequence[Problem]) -> StateError:
-    return StateError(f"{problems[0].where}: not the registry ({problems[0].got}).")

@@ -11,7 +11,7 @@ from ladder.audit.ledger import note_lines, refuse_unready
 from ladder.climb.opening import COMPLETIONS
 from ladder.errors import DataError, Problem, TaskError
 from ladder.evidence import Forgetting, ReleaseRecord
-from ladder.files import append_line, digest_of, private_folder
+from ladder.files import append_line, clear_disk_errors, digest_of, private_folder
 from ladder.gate.non_inferiority import least_units
 from ladder.lifecycle.answering import (
     LIMITS,
@@ -83,8 +83,9 @@ def check_release(
     others = tuple(open_certified(path, granted) for path in terms.also)
     releases_so_far(new.path)
     now = datetime.now(UTC)
-    folder = private_folder(new.path.parent / KEPT / f"{now:%Y-%m-%d}")
-    cache = Cache(folder / COMPLETIONS)
+    folder = new.path.parent / KEPT / f"{now:%Y-%m-%d}"
+    with clear_disk_errors(folder):
+        cache = Cache(private_folder(folder) / COMPLETIONS)
     try:
         record = _checked(Desk(cache, folder, watch), (new, old), others, terms, now)
     finally:

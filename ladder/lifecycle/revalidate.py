@@ -133,8 +133,9 @@ def revalidate(
         except PassportError as refused:
             result = Revalidation(None, None, (), (f"the artefact is refused: {refused}",))
         bench.evaluator.models.cache.close()
-    result = replace(result, rotation=done)
-    _record(path, result, stamp)
+        result = replace(result, rotation=done)
+        append_line(path.parent / RECORD, json.dumps(as_record(result, stamp)))
+    _note(path, result)
     return result
 
 
@@ -157,7 +158,8 @@ def _own_folder(checks: Path, now: datetime) -> Iterator[Path]:
     """Hold a folder for one check: that of one which was stopped today, else a new one.
 
     A check takes no answer of another that ended. While it is under way, it holds `unfinished`
-    in its folder, which is gone once it has ended.
+    in its folder, which is gone once its line is written: of one that found the disk full in the
+    end, no answer is asked again.
     """
     with clear_disk_errors(checks), alone_in(private_folder(checks)):
         stopped = sorted(checks.glob(f"{now:%Y-%m-%d}T*/{UNFINISHED}"))
@@ -253,8 +255,7 @@ def as_record(result: Revalidation, at: datetime) -> dict[str, Any]:
     }
 
 
-def _record(path: Path, result: Revalidation, at: datetime) -> None:
-    append_line(path.parent / RECORD, json.dumps(as_record(result, at)))
+def _note(path: Path, result: Revalidation) -> None:
     rotation = [ROTATIONS] if result.rotation else []
     folders = (CHECKS, *([ROTATED] if result.rotation else []))
     facts = {"findings": len(result.findings), "openings": result.openings}

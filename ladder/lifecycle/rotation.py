@@ -24,6 +24,7 @@ from ladder.files import (
     file_digest,
     private_folder,
     read_text,
+    refused_as,
     write_json_lines,
 )
 from ladder.lifecycle.checks import checks_so_far
@@ -216,7 +217,8 @@ def _written(
 def _kept(path: Path, rotation: Rotation) -> list[Sample]:
     file = path.parent / FOLDER / Path(rotation.file).name
     fix = "Put the original file back: the plan's eval examples lie in it."
-    text = read_text(file, "eval examples that came in by a rotation", _no_record)
+    wanted = "eval examples that came in by a rotation"
+    text = read_text(file, wanted, refused_as(wanted, fix))
     if file_digest(file) != rotation.digest:
         raise StateError(f"{file}: not the rows that came in on {rotation.at[:10]}. {fix}")
     return [_sample(json.loads(line)) for line in text.splitlines()]
@@ -227,7 +229,3 @@ def _sample(row: dict[str, Any]) -> Sample:
         name: tuple(value) if isinstance(value, list) else value for name, value in row.items()
     }
     return Sample(**values)
-
-
-def _no_record(problems: Sequence[Problem]) -> StateError:
-    return StateError(f"{problems[0].where}: {problems[0].got}; wanted {problems[0].wanted}.")

@@ -27,8 +27,8 @@ from ladder.language.stems import nearest_language
 from ladder.language.words import comparable, count_words, search_terms
 
 Vectors = NDArray[np.floating]
-AT_ONCE = 2_000
-"""Permutations drawn together."""
+FIRST, AT_ONCE = 200, 2_000
+"""Permutations drawn together, at first and from then on: most tests end with the first."""
 AS_LARGE = 20
 """So many permuted statistics as large as the observed one end the drawing: it is no alarm."""
 MOST_ROWS = 1_000
@@ -64,6 +64,8 @@ class Side:
         has = np.ones(len(self.inputs), bool) if only is None else only
         units, values = self.units[has], values[has]
         counts = np.bincount(units, minlength=self.units.max() + 1)
+        if counts.max() == 1:  # no groups: units are numbered in the order of sight
+            return values.astype(float)
         sums = np.zeros((len(counts), *values.shape[1:]))
         np.add.at(sums, units, values)
         there = counts > 0
@@ -108,7 +110,7 @@ class Permutations:
         seen = float(statistic(weights[None])[0])
         drawn = larger = 0
         while drawn < self.most:
-            count = min(AT_ONCE, self.most - drawn)
+            count = min(AT_ONCE if drawn else FIRST, self.most - drawn)
             permuted = self.draw.permuted(np.tile(weights, (count, 1)), axis=1)
             at = np.flatnonzero(statistic(permuted) >= seen - 1e-12)[: AS_LARGE - larger]
             larger += len(at)

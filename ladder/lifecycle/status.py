@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ladder.errors import LadderError, StateError
 from ladder.evidence import AlarmName, Happening, PlanStanding, RevalidationPlan, Standing
-from ladder.files import file_digest, read_text
+from ladder.files import file_digest, problem_of, read_text
 from ladder.lifecycle.history import History, history_of, moment_of
 from ladder.lifecycle.plan import PLAN, find_plan, load_plan
 from ladder.lifecycle.registry import REGISTRY
@@ -84,13 +84,28 @@ def _found_in(path: Path, notes: list[str]) -> dict[Path, RevalidationPlan]:
         plan = find_plan(path)
         return {plan: load_plan(plan)}
     found = {}
-    for level in range(1, LEVELS):
-        for plan in sorted(path.glob("/".join([*["*"] * level, PLAN]))):
-            try:
-                found[plan] = load_plan(plan)
-            except LadderError as error:
-                notes.append(str(error))
+    for plan in _plans_below(path, notes):
+        try:
+            found[plan] = load_plan(plan)
+        except LadderError as error:
+            notes.append(str(error))
     return found
+
+
+def _plans_below(path: Path, notes: list[str]) -> Iterator[Path]:
+    """Yield the plans of runs in a folder; a folder that cannot be looked into is a note.
+
+    Its plans would count as none, and nobody would miss them.
+    """
+
+    def unlisted(error: OSError) -> None:
+        notes.append(str(problem_of(Path(error.filename), error, "a folder of runs to look into")))
+
+    for name, below, files in os.walk(path, onerror=unlisted, followlinks=True):
+        level = len(Path(name).relative_to(path).parts)
+        below[:] = sorted(below) if level < LEVELS - 1 else []
+        if level and PLAN in files:
+            yield Path(name) / PLAN
 
 
 def _newest(found: dict[Path, RevalidationPlan]) -> list[Path]:
@@ -137,7 +152,7 @@ def _status(
     due = max([*certified, *revalidated], default=created).date() + timedelta(plan.every_days)
     ends = next((each.ends for each in reversed(past) if each.ends), None)
     left = (date.fromisoformat(ends) - now.date()).days if ends else None
-    still = tuple(_still_open(checks))
+    still = (*_still_open(checks), *_open_ahead(history, now))
     alarms: list[tuple[AlarmName, bool]] = [
         ("silent", now - last > limits.max_age or last > now),
         ("overdue", (now.date() - due).days > GRACE_DAYS),
@@ -173,6 +188,16 @@ def _still_open(checks: Sequence[Happening]) -> Iterator[Happening]:
     answered = max(held, default="")
     for each in {each.kind: each for each in checks}.values():  # the last of each kind
         if not each.held and each.at > answered:
+            yield each
+
+
+def _open_ahead(history: History, now: datetime) -> Iterator[Happening]:
+    """Yield what found something by a clock that stood ahead, and no line came after.
+
+    Its date does not count, and what it found does.
+    """
+    for each in history.last:
+        if not each.held and each.kind != "release" and moment_of(each.at) > now:
             yield each
 
 

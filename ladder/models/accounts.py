@@ -9,6 +9,8 @@ A row survives the end of the process, however it ends, not a loss of power (as 
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 import threading
 import time
@@ -46,6 +48,16 @@ class Account:
     aside: float
     """Set aside for requests under way, of all runs."""
     under_way: int
+
+
+def refuse_full(error: sqlite3.OperationalError) -> None:
+    """Have SQLite's error of a full disk told as any full disk is.
+
+    Raises:
+        OSError: it is that error.
+    """
+    if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from None
 
 
 class Accounts:
@@ -172,6 +184,7 @@ class Accounts:
             try:
                 return list(self._base.execute(sql, values))
             except sqlite3.OperationalError as error:
+                refuse_full(error)
                 busy = error.sqlite_errorcode in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
                 if not busy or time.monotonic() > give_up:
                     raise

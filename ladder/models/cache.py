@@ -7,7 +7,6 @@ other waits for.
 
 from __future__ import annotations
 
-import errno
 import json
 import math
 import os
@@ -27,7 +26,7 @@ from ladder.engines.thoughts import split_thoughts
 from ladder.errors import StateError
 from ladder.files import alone_in, clear_disk_errors, digest_of, kind_of_file, private_folder
 from ladder.language.tokens import most_tokens
-from ladder.models.accounts import Accounts
+from ladder.models.accounts import Accounts, refuse_full
 from ladder.models.claims import TABLE, Claims
 from ladder.redaction import redact
 
@@ -159,8 +158,7 @@ class Cache:
             try:
                 return list(self._base.execute(sql, tuple(values)))
             except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode == sqlite3.SQLITE_FULL:  # told as any full disk is
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from None
+                refuse_full(error)
                 busy = error.sqlite_errorcode in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
                 if not busy or time.monotonic() > give_up:
                     raise

@@ -113,7 +113,7 @@ def _check_file(task: Task, where: str, value: str) -> Problem | None:
         return Problem(where, f"`{value}`, outside the task's folder", "a file inside it", fix)
     if not there:
         looked = " and ".join(str(root) for root in (task.folder, task.data_root) if root)
-        fix = "Fix the name, or give the folder of the data: --data FOLDER"
+        fix = "Fix the name, put the file back, or assess with its folder: --data FOLDER"
         if where.endswith("data.synthetic"):
             fix = "Take the key out, run `ladder synth`, and name the file that it accepts."
         return Problem(where, f"no file `{value}` (looked in {looked})", "a file that exists", fix)

@@ -126,21 +126,27 @@ def test_other_threads_are_other_conditions(student):
 
 @pytest.mark.slow
 def test_one_tensor_of_a_real_model_moved_by_a_hundredth_is_found(smollm, tmp_path):
-    """By 1 % of its spread, in the first layer: less than other batches may move elsewhere."""
+    """By 1 % of its spread, in the first layer.
+
+    In bfloat16 that is less than other batches may move elsewhere; in float32 it may be more.
+    """
     from safetensors import safe_open
 
     base = shutil.copytree(smollm, tmp_path / "base")
     prompts = [*chats(system=True)]
     recorded = take_canaries(LocalEngine(base), prompts)
-    assert check_canaries(LocalEngine(base), recorded).largest < 1e-4  # rounded in the record
+    same = check_canaries(LocalEngine(base), recorded)
+    assert same.largest < same.tolerance / 4
     name = "model.layers.0.self_attn.q_proj.weight"
     with safe_open(base / "model.safetensors", "pt") as file:
         spread = float(file.get_tensor(name).float().std())
     perturb(base / "model.safetensors", name, 0.01 * spread)
     drift = check_canaries(LocalEngine(base), recorded)
     assert drift.moved > 0
-    assert drift.far == 0
-    assert check_canaries(LocalEngine(base), recorded.but(conditions="")).holds
+    assert drift.largest > drift.tolerance
+    elsewhere = check_canaries(LocalEngine(base), recorded.but(conditions=""))
+    assert elsewhere.tolerance > 2 * drift.tolerance
+    assert elsewhere.holds == (elsewhere.largest <= elsewhere.tolerance) == (drift.far == 0)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import hypergeom
 
 from ladder.gate.repeats import logprob_distance, text_distance
 
@@ -80,3 +81,16 @@ def test_an_early_end_is_no_small_p():
     draw = np.random.default_rng(1)
     found = logprob_distance(told(draw, repeats=BEFORE), told(draw), 1e-5)
     assert found.p > 1e-3
+
+
+def test_the_p_of_texts_is_that_of_all_exchanges():
+    """Of two texts and one prompt it can be counted out: the numbers are hypergeometric."""
+    before, now = ["yes"] * 20 + ["no"] * 20, ["yes"] * 7 + ["no"]
+    at = np.arange(9)
+    apart = np.abs(at / 8 - (27 - at) / 40)
+    chances = hypergeom(48, 27, 8).pmf(at)
+    exact = chances[apart >= apart[7] - 1e-9].sum()
+    found = text_distance([before], [now], 1e-3)
+    assert found.p == pytest.approx(exact, rel=0.35)  # twenty as large end the drawing
+    many = [text_distance([before], [now], 1e-3, seed).p for seed in range(40)]
+    assert np.mean(many) == pytest.approx(exact, rel=0.1)

@@ -108,6 +108,25 @@ def test_a_broken_record_is_named_by_its_line(plan_path: Path, tmp_path: Path) -
         look_for_drift(plan_path, recent, Quiet())
 
 
+def test_a_record_that_cannot_be_read_says_how_to_mend_it(plan_path: Path, tmp_path: Path) -> None:
+    recent = rows_in(tmp_path / "recent.jsonl", orders(60, SAME))
+    (plan_path.parent / RECORD).mkdir()
+    with pytest.raises(StateError, match=rf"{RECORD}: not a file of lines.*\. Name a file\."):
+        look_for_drift(plan_path, recent, Quiet())
+
+
+def test_a_look_of_the_future_is_said(ladder: Ladder, plan_path: Path, tmp_path: Path) -> None:
+    recent = rows_in(tmp_path / "recent.jsonl", orders(60, SAME))
+    words = ("drift", plan_path, "--data", recent, "--inputs-only")
+    assert "future" not in ladder(*words).errors
+    record = plan_path.parent / RECORD
+    at = json.loads(record.read_text())["at"]
+    record.write_text(record.read_text().replace(at, "2999-01-01T00:00:00+00:00"))
+    ran = ladder(*words)
+    assert f"{RECORD}:1: 2999-01-01 lies in the future" in ran.errors
+    assert "0.007 %" in ran.out, "a day's share, as of any look"
+
+
 @pytest.mark.slow
 def test_the_command_says_what_it_found(ladder: Ladder, plan_path: Path, tmp_path: Path) -> None:
     same = rows_in(tmp_path / "same.jsonl", orders(60, SAME))

@@ -146,7 +146,7 @@ def test_a_rollback_is_one_more_record(runs: Path, ladder) -> None:
     assert (runs / "registry.jsonl").read_text().startswith(before)
     roll_back(runs / "registry.jsonl", "shop")
     assert stack(runs) == ["shop/one"]
-    with pytest.raises(StateError, match="nothing was in production before"):
+    with pytest.raises(StateError, match=r"shop/one\. Its fallback is the rung prompt: promote"):
         roll_back(runs / "registry.jsonl", "shop")
     champion = in_production(read_registry(runs / "registry.jsonl").entries)["shop"].champion
     assert (champion.owner, champion.fallback) == ("bakers", "prompt")

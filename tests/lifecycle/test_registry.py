@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import resource
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,7 +12,10 @@ from pathlib import Path
 import pytest
 from runs_made import checked, made_run
 
-from ladder.errors import LadderError, StateError
+from ladder.audit import ledger
+from ladder.audit.keys import make_keys, private_file
+from ladder.audit.ledger import begin
+from ladder.errors import LadderError, SettingsError, StateError
 from ladder.lifecycle import promotion
 from ladder.lifecycle.production import in_production
 from ladder.lifecycle.promotion import NotPromotedError, Wish, promote, roll_back
@@ -94,6 +99,39 @@ def test_a_full_disk_leaves_the_file_as_it_was(runs: Path, ladder) -> None:
     assert promote(runs / "shop/three", Wish()).place == "shop/three"
 
 
+def test_nothing_is_decided_that_the_ledger_cannot_hold(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_keys("machine")
+    begin(runs)
+    private_file("machine").rename(private_file("machine").with_name("away.pem"))
+    before = (runs / "registry.jsonl").read_bytes()
+    with pytest.raises(SettingsError, match="machine"):
+        promote(runs / "shop/three", Wish())
+    assert (runs / "registry.jsonl").read_bytes() == before
+    private_file("machine").with_name("away.pem").rename(private_file("machine"))
+
+    def full(path: Path, line: str) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ledger, "add_line", full)
+        with pytest.raises(StateError) as caught:
+            promote(runs / "shop/three", Wish())
+    said = "shop is promoted: that stands, and the ledger does not say so"
+    assert said in str(caught.value)
+    assert "no space left" in str(caught.value)
+    found = read_registry(runs / "registry.jsonl")
+    assert in_production(found.entries)["shop"].champion.place == "shop/three"
+
+
+def test_a_registry_of_a_wrong_name_is_told_and_not_made(tmp_path: Path, ladder) -> None:
+    path = tmp_path / "typo" / "registry.jsonl"
+    ladder("rollback", "shop", "--registry", path).refused("there is no such file")
+    ladder("deprecate", "shop", "--ends", "2099-01-01", "--registry", path).refused("no such file")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_of_two_promotions_at_once_one_wins(runs: Path) -> None:
     champion = runs / "shop/one"
     rivals = [made_run(runs, f"rival {number}") for number in range(6)]
@@ -143,5 +181,5 @@ def test_no_registry_is_an_empty_one(tmp_path: Path, ladder) -> None:
 
 def test_a_folder_in_its_place(tmp_path: Path) -> None:
     (tmp_path / "registry.jsonl").mkdir()
-    with pytest.raises(LadderError, match="not the registry"):
+    with pytest.raises(LadderError, match=r"not the registry \(.*\)\. Name a file\."):
         read_registry(tmp_path / "registry.jsonl")

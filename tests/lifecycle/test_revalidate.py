@@ -19,6 +19,7 @@ from ladder.evidence import (
     Verdict,
 )
 from ladder.gate.verdict import combine
+from ladder.lifecycle import revalidate as module
 from ladder.lifecycle.plan import load_plan
 from ladder.lifecycle.revalidate import RECORD, findings, is_due, revalidate
 from ladder.progress import Quiet
@@ -113,6 +114,23 @@ def test_a_check_that_finds_nothing_and_leaves_its_line(plan_path: Path) -> None
     plan = aged(plan_path, 91)
     assert not is_due(plan_path, plan, today + timedelta(days=90))
     assert is_due(plan_path, plan, today + timedelta(days=93))
+
+
+def test_a_check_whose_line_finds_no_room_goes_on_where_it_was(
+    plan_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, line: str) -> None:
+        raise StateError(f"{path}: no space left on the device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "append_line", full)
+        with pytest.raises(StateError, match="no space left"):
+            revalidate(plan_path, Quiet())
+    [stopped] = (plan_path.parent / "revalidations").glob("*/unfinished")
+    revalidate(plan_path, Quiet())
+    assert [each.name for each in stopped.parent.parent.glob("2*")] == [stopped.parent.name]
+    assert not stopped.exists()
+    assert len((plan_path.parent / RECORD).read_text().splitlines()) == 1
 
 
 def test_a_check_finds_a_student_that_got_worse(folder: Path, plan_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -206,6 +207,45 @@ def test_a_clock_that_went_back_is_said(runs: Path) -> None:
     later = one(runs)
     assert "silent" in later.alarms
     assert "created" in later.notes[-2]
+
+
+def test_what_was_found_by_a_clock_that_stood_ahead_is_open(runs: Path, ladder) -> None:
+    """Its date does not count. Silence about a score that fell would be the worse mistake."""
+    plan = make(runs / "mail/a", 10)
+    add(plan, "drift.jsonl", drifted(-30, "length"))
+    found = one(runs)
+    assert (found.alarms, [each.kind for each in found.open]) == (("found",), ["drift"])
+    add(plan, "drift.jsonl", drifted(1))
+    assert one(runs).alarms == (), "the line after it found nothing"
+    add(plan, "releases.jsonl", {"at": ago(-1), "champion": {"folder": "x"}, "passed": False})
+    assert one(runs).alarms == ()
+    plan.write_text(plan.read_text().replace(ago(10), "2999-01-01T00:00:00+00:00"))
+    said = ladder("status", plan)
+    assert "certified 2999-01-01, after today by this clock" in said.out
+
+
+def test_a_folder_that_cannot_be_looked_into_is_told(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever runs the test may be root, who may look into every folder."""
+    make(runs / "mail/a", 10)
+    make(runs / "news/a", 10)
+    list_folder = os.scandir
+
+    def refused(folder: str) -> Any:
+        if str(folder).endswith("news/a"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+        return list_folder(folder)
+
+    monkeypatch.setattr(os, "scandir", refused)
+    found = looked(runs)
+    assert [each.task for each in found.plans] == ["mail"]
+    [note] = found.notes
+    assert note == (
+        f"{runs}/news/a: got permission denied, wanted a folder of runs to look into. "
+        "Give yourself the right to it, or name another one."
+    )
+    assert found.alarms
 
 
 def test_no_plan_is_an_error(runs: Path, tmp_path: Path) -> None:

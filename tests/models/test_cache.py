@@ -266,3 +266,13 @@ def test_a_full_disk_is_told_as_such_and_the_cache_goes_on_after_it(tmp_path):
     cache._run("PRAGMA max_page_count=100000", ())
     cache._run("INSERT INTO kept VALUES ('a', ?)", ("x" * 100_000,))
     assert cache._run("SELECT length(value) FROM kept", ()) == [(100_000,)]
+
+
+def test_a_full_disk_is_told_as_such_by_the_accounts_too(tmp_path):
+    accounts = Cache(tmp_path / "c.sqlite").accounts
+    [(pages,)] = accounts._execute("PRAGMA page_count")
+    accounts._execute(f"PRAGMA max_page_count={pages}")
+    with pytest.raises(StateError, match=r"no space left on the device\. Free some"):
+        accounts.reserve("x" * 100_000, 1, 0.1, 1.0)
+    accounts._execute("PRAGMA max_page_count=100000")
+    assert accounts.reserve("x" * 100_000, 1, 0.1, 1.0)[0]
