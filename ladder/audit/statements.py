@@ -89,8 +89,13 @@ def _gate_result(
     return _statement(TEST_RESULT, described(subject), predicate)
 
 
-def provenance(passport: Passport) -> dict[str, Any]:
-    """Return the SLSA provenance of a trained artefact."""
+def provenance(passport: Passport, files: Mapping[str, str]) -> dict[str, Any]:
+    """Return the SLSA provenance of a trained artefact.
+
+    Args:
+        passport: of it.
+        files: those that the training left, by name -> sha256: by these others find the statement.
+    """
     made_of = {
         **{f"base: {name}": value for name, value in passport.base_parts.items()},
         "training examples": passport.data,
@@ -112,16 +117,21 @@ def provenance(passport: Passport) -> dict[str, Any]:
                 "id": BUILDER,
                 "version": {"ladder": passport.ladder_version, **passport.versions},
             },
-            "metadata": {"finishedOn": passport.created},
+            "metadata": {"finishedOn": timestamp(passport.created)},
         },
     }
-    return _statement(PROVENANCE, described(passport.parts), predicate)
+    return _statement(PROVENANCE, described({**passport.parts, **files}), predicate)
 
 
 def signature(files: Mapping[str, str], name: str, role: str, at: str) -> dict[str, Any]:
     """Return the statement that a person signs: who, as what, when, and which files."""
     predicate = {"name": name, "role": role, "at": at}
     return _statement(SIGNATURE, described(files), predicate)
+
+
+def timestamp(at: str) -> str:
+    """Return a time of ours, in UTC, as in-toto writes it: RFC 3339, and `Z` for the offset."""
+    return at.replace("+00:00", "Z")
 
 
 def described(parts: Mapping[str, str]) -> list[dict[str, Any]]:

@@ -27,6 +27,9 @@ from ladder.audit.pack.data_card import data_card
 from ladder.audit.pack.ml_bom import ml_bom
 from ladder.audit.pack.questions import questions
 from ladder.audit.pack.slice_table import slice_table
+from ladder.audit.training import statement_of
+from ladder.audit.verify import SIGNED as SIGNED_FILE
+from ladder.commands.audit import STATEMENTS
 from ladder.commands.page import happened_since, next_check
 from ladder.engines.passport import read_passport
 from ladder.errors import LadderError, Problem, StateError
@@ -58,6 +61,9 @@ SIGNED = (
     names.LEDGER,
     names.HEADS,
     names.BOM,
+    names.MONITORING,
+    names.ISOLATION,
+    names.PROVENANCE,
 )
 """What the signature under the test report stands under, as far as it is there."""
 
@@ -142,6 +148,9 @@ def _copy_records(run: Run, into: Path) -> None:
         found[names.FREEZE] = freeze
     if (task := _task_file(run)) is not None:
         found[names.TASK] = task
+    found |= {f"run/{name}": run.folder / name for name in _statements(run.folder)}
+    if (built := _built(run.a)) is not None:
+        found[names.PROVENANCE] = statement_of(built)
     for name, path in found.items():
         if path.is_file() and not path.is_symlink():
             _copy(path, into / name)
@@ -169,11 +178,21 @@ def _task_file(run: Run) -> Path | None:
     return None
 
 
+def _statements(folder: Path) -> tuple[str, ...]:
+    """Return the signed statements in a run's folder: on its rungs, and of who signed it."""
+    found = (
+        *folder.glob(f"{STATEMENTS}/*{SIGNED_FILE}"),
+        *folder.glob(f"signature-*{SIGNED_FILE}"),
+    )
+    return tuple(path.relative_to(folder).as_posix() for path in sorted(found))
+
+
 def _test_logs(folder: Path) -> Iterator[tuple[str, str]]:
     """Yield name and digest of the files of a run that hold rows or answers."""
+    without = {*COPIED, *MADE_ANEW, *_statements(folder)}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        if path.is_file() and not path.is_symlink() and name not in (*COPIED, *MADE_ANEW):
+        if path.is_file() and not path.is_symlink() and name not in without:
             yield name, file_digest(path)
 
 
@@ -213,11 +232,17 @@ def _data_files(task: Path) -> dict[str, str]:
     return {str(role): value for role, value in named if isinstance(value, str)}
 
 
+def _built(a: Assessment) -> Path | None:
+    """Return the folder of what was trained for the answer; None: nothing was."""
+    built = a.chosen.candidate.build.folder if a.chosen and a.chosen.candidate else None
+    return Path(built) if built else None
+
+
 def _passport(a: Assessment) -> Passport | None:
     """Return the passport of what was trained for the answer, where it is still there."""
-    built = a.chosen.candidate.build.folder if a.chosen and a.chosen.candidate else None
+    built = _built(a)
     try:
-        return read_passport(Path(built)) if built else None
+        return read_passport(built) if built else None
     except (LadderError, OSError):
         return None
 

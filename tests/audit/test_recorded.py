@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -81,7 +82,11 @@ def test_a_training_leaves_its_provenance_once(tmp_path):
     content = statement_of(folder).read_bytes()
     told = payload_of(content, STATEMENT, public_keys(()))
     assert told["predicateType"] == PROVENANCE
-    assert told["subject"] == [{"name": "weights", "digest": {"sha256": "ab" * 32}}]
+    subject = {each["name"]: each["digest"]["sha256"] for each in told["subject"]}
+    left = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in
+            ("adapter.safetensors", "passport.json")}  # fmt: skip
+    assert subject == {"weights": "ab" * 32, **left}, "others match a subject by a file's sha256"
+    assert told["predicate"]["runDetails"]["metadata"] == {"finishedOn": "2026-01-01T00:00:00Z"}
     made_of = told["predicate"]["buildDefinition"]["resolvedDependencies"]
     assert {"name": "training examples", "digest": {"sha256": "ef" * 32}} in made_of
     assert json.loads(content)["payloadType"] == "application/vnd.in-toto+json"

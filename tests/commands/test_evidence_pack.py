@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from harmful import HOSTILE, acting, live, tokens
 from runs_made import made_run
 from test_docs import assert_ran, run_pages
 
+from ladder.audit.keys import load_signer, private_file
+from ladder.audit.statements import TYPE, write_statement
+from ladder.audit.training import statement_of
 from ladder.commands.evidence_pack import export_pack
 from ladder.errors import StateError
 from ladder.evidence import ASSESSMENT, CitedFreeze
@@ -27,6 +31,17 @@ def run(tmp_path: Path) -> Path:
     (made / "prompt").mkdir()
     (made / "prompt/samples.jsonl").write_text('{"id": "1", "input": "a private row"}\n')
     return made
+
+
+def trained(run: Path, built: Path) -> None:
+    """Say in the record of a run that its answer was trained, in a folder that is made."""
+    built.mkdir(parents=True)
+    path = run / ASSESSMENT
+    values = json.loads(path.read_text())
+    rung = values["recommendation"]["rung"]
+    [chosen] = (each for each in values["attempts"] if each["rung"] == rung)
+    chosen["candidate"]["build"]["folder"] = str(built)
+    path.write_text(json.dumps(values))
 
 
 def texts(folder: Path) -> str:
@@ -96,6 +111,38 @@ def test_the_ledger_of_a_pack_can_be_checked_with_what_lies_in_it(run, tmp_path,
     assert f"`ladder {command}`" in index
     words = [str(tmp_path / "pack" / w) if w.startswith("ledger") else w for w in command.split()]
     assert ladder(*words).code == 0
+
+
+def test_signed_statements_go_along_and_can_be_read(run, tmp_path, ladder):
+    for role in ("machine", "person"):
+        ladder("audit", "keys", "--role", role)
+    signer = load_signer(private_file("machine"))
+    write_statement(run / "statements/prompt.dsse.json", {"_type": TYPE, "said": "PASSED"}, signer)
+    built = tmp_path / "runs/artefacts/lora-1"
+    trained(run, built)
+    write_statement(statement_of(built), {"_type": TYPE, "said": "provenance"}, signer)
+    assert ladder("audit", "sign", run, "--name", "Grace Hopper").code == 0
+    (run / "statements/link.dsse.json").symlink_to("/etc/hostname")
+    pack = export_pack(run, tmp_path / "out")
+    [signature] = (name for name in pack.files if name.startswith("run/signature-"))
+    assert set(pack.left_out) == {"prompt/samples.jsonl"}, "they hold no rows"
+    assert "run/statements/link.dsse.json" not in pack.files
+    points = {one.point: one.files for one in pack.annex_iv}
+    assert {"run/statements/prompt.dsse.json", signature} <= set(points["2(g)"])
+    assert "run/provenance.dsse.json" in points["2(a)"]
+    index = (tmp_path / "out/index.md").read_text()
+    for name, what in (("run/provenance.dsse.json", "SLSA provenance"), (signature, "by a person")):
+        assert re.search(rf"\[{re.escape(name)}\].* \| [^|]*{what}", index), name
+    [command] = re.findall(r"What a signed file says: `(.*?)`\.", index)
+    done = subprocess.run(command, shell=True, cwd=tmp_path / "out", capture_output=True, text=True)
+    assert json.loads(done.stdout) == {"_type": TYPE, "said": "provenance"}, done.stderr
+
+
+def test_every_file_of_a_pack_is_told(run, tmp_path):
+    pack = export_pack(run, tmp_path / "out", with_examples=True)
+    index = (tmp_path / "out/index.md").read_text()
+    rows = re.findall(r"^\| \[([^\]]*)\]\([^)]*\) \| ([^|]+) \| `[0-9a-f]{64}` \|$", index, re.M)
+    assert dict(rows).keys() == pack.files.keys()
 
 
 def test_a_folder_that_is_there_is_refused_and_left_alone(run, tmp_path, ladder):

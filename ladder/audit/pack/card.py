@@ -122,7 +122,9 @@ def _measured(a: Assessment) -> Iterator[str]:
             )
             yield from _figures(attempt)
     if a.control and a.control.lines:
-        best = max(a.control.lines, key=lambda line: line.score.mean)
+        lines = {line.name: line for line in a.control.lines}
+        most = max(a.control.lines, key=lambda line: line.score.mean)
+        best = lines.get(a.control.judged, most)
         yield f"without a language model: {span(best.score)} ({in_markdown(best.name)})"
 
 
@@ -149,8 +151,9 @@ def _data(a: Assessment) -> Iterator[str]:
         f"examples, {d.documents:,} documents; {d.synthetic:,} training examples are a model's"
     )
     yield (
-        f"{d.duplicates:,} near-duplicates set aside, {len(d.contaminated):,} held-out examples "
-        f"that repeat training ones not counted, {d.contradicting:,} contradictions set aside"
+        f"{d.duplicates:,} near-duplicates and {d.contradicting:,} contradictions set aside; not "
+        f"counted: {len(d.contaminated):,} held-out examples that repeat training ones, and "
+        f"{len(d.look_alikes):,} that differ from one in a number or a name only"
     )
     for role, digest in d.digests.items():
         yield f"{in_markdown(role)}: sha256 {code(digest)}"

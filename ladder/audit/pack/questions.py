@@ -6,7 +6,18 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from ladder.audit.pack.certified import certified, slices
-from ladder.audit.pack.mapping import FREEZE, HEADS, ISOLATION, LEDGER
+from ladder.audit.pack.mapping import (
+    EXAMPLES,
+    FREEZE,
+    HEADS,
+    ISOLATION,
+    LEDGER,
+    MONITORING,
+    PROVENANCE,
+    SIGNATURES,
+    TASK,
+    map_points,
+)
 from ladder.evidence import Assessment
 
 FEW = 59
@@ -17,7 +28,8 @@ ALWAYS = (
     "Are the rows a fair sample of what the system will meet? They were taken as they were given.",
     "How does it answer to misuse, to other languages and to broken input? The run measured "
     "accuracy, latency and cost on one set of rows, not robustness.",
-    "Who is responsible, who has signed test-report.md, and when?",
+    "How does a notified body get at the rows, and at the trained model (Annex VII 4.3 and 4.5)? "
+    "The pack has their digests alone.",
 )
 
 
@@ -28,7 +40,15 @@ def questions(a: Assessment, present: Collection[str]) -> tuple[str, ...]:
         a: the run.
         present: names of the files that the pack holds.
     """
-    return (*_of_answer(a), *_of_trust(a, present), *_of_data(a), *_of_limits(a), *ALWAYS)
+    return (
+        *_of_answer(a),
+        *_of_trust(a, present),
+        *_of_data(a),
+        *_of_limits(a),
+        *_of_files(a, present),
+        *ALWAYS,
+        *_of_persons(present),
+    )
 
 
 def _of_answer(a: Assessment) -> Iterator[str]:
@@ -75,6 +95,40 @@ def _of_trust(a: Assessment, present: Collection[str]) -> Iterator[str]:
         )
     elif tried := getattr(getattr(a, "isolation", None), "attempts", 0):
         yield f"What attempted {tried:,} connections during the isolated run? None could leave."
+
+
+def _of_files(a: Assessment, present: Collection[str]) -> Iterator[str]:
+    """Ask about what is not in the pack, and might have been."""
+    if TASK not in present:
+        yield (
+            "What did the task file say? It was changed or moved since the run: the pack has its "
+            f"digest alone, {a.task.digest}."
+        )
+    if not any(name.startswith(EXAMPLES) for name in present):
+        yield "Where are the test logs (Annex IV 2(g))? They hold rows and answers: left out here."
+    built = a.chosen.candidate.build.folder if a.chosen and a.chosen.candidate else None
+    if built and PROVENANCE not in present:
+        yield (
+            "What was the model trained from? No signed provenance of its training is in this pack."
+        )
+
+
+def _of_persons(present: Collection[str]) -> Iterator[str]:
+    """Ask what only a person can do: sign, act on a finding, and write what nothing here shows."""
+    if any(name.startswith(SIGNATURES) for name in present):
+        yield (
+            "Is the key under the run's signature that of the person whom it names? The pack does "
+            "not hold it: ask them for it."
+        )
+    else:
+        yield "Who is responsible, who has signed test-report.md, and when?"
+    if MONITORING in present:
+        yield (
+            "Who measures again on the days of the monitoring plan, who is told of a finding, and "
+            "what is done then?"
+        )
+    alone = [one.point for one in map_points(present)[0] if not one.files]
+    yield f"What is said of Annex IV {', '.join(alone)}? Nothing in this pack bears on them."
 
 
 def _of_criteria(cited: Any) -> Iterator[str]:
