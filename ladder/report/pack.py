@@ -143,8 +143,9 @@ def _facts(p: EvidencePack, a: Assessment) -> Iterator[tuple[Said, ...]]:
     yield "check the files", (Code("sha256sum -c SHA256SUMS"), ", in this folder")
     if names.LEDGER in p.files and names.KEY in p.files:
         command = f"ladder audit verify ledger --ledger-only --public-key {names.KEY}"
+        named = "; its record of this run names the sha256 above" if a.criteria else ""
         said = (
-            "; whoever made this pack put the key in it: compare it with the one that the team "
+            f"{named}; whoever made this pack put the key in it: compare it with the one that the team "
             "gave you before"
         )
         yield "check the ledger", (Code(command), said)

@@ -34,7 +34,7 @@ from ladder.audit.pack.mapping import (
 from ladder.audit.pack.ml_bom import ml_bom
 from ladder.audit.pack.questions import questions
 from ladder.audit.pack.slice_table import slice_table
-from ladder.evidence import Assessment, Build, Control, ControlLine, Estimate
+from ladder.evidence import Assessment, Build, CitedFreeze, Control, ControlLine, Estimate
 from ladder.report.texts import each_text
 
 
@@ -115,6 +115,9 @@ def test_questions_are_those_that_the_record_leaves_open():
     for words in ("No freeze", "No signed ledger", "not isolated"):
         assert words in bare
         assert words not in kept
+    assert "No record of it names this run" in kept
+    cited = assessment().but(criteria=CitedFreeze(frozen=False))
+    assert "No record of it names this run" not in " ".join(questions(cited, everything))
     assert "1 held-out examples" in kept
     assert "carry no kind" in kept
     few = " ".join(questions(full_assessment(), everything))

@@ -89,6 +89,8 @@ def _of_trust(a: Assessment, present: Collection[str]) -> Iterator[str]:
             "Was anything changed since? No signed ledger is in this pack: SHA256SUMS shows that "
             "its files are those that were packed, not who packed them."
         )
+    elif a.criteria is None:
+        yield "Was anything changed before the ledger began? No record of it names this run."
     if ISOLATION not in present:
         yield (
             "Did rows leave the machine? The run was not isolated, so nothing was measured of it."
