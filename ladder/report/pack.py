@@ -145,8 +145,8 @@ def _facts(p: EvidencePack, a: Assessment) -> Iterator[tuple[Said, ...]]:
         command = f"ladder audit verify ledger --ledger-only --public-key {names.KEY}"
         named = "; its record of this run names the sha256 above" if a.criteria else ""
         said = (
-            f"{named}; whoever made this pack put the key in it: compare it with the one that the team "
-            "gave you before"
+            f"{named}; whoever made this pack put the key in it: compare it with the one that the "
+            "team gave you before"
         )
         yield "check the ledger", (Code(command), said)
 
