@@ -44,7 +44,7 @@ FILES: Mapping[str, str] = {
     names.BOM: "bill of materials, CycloneDX 1.6: models, rows, libraries, scores",
     names.SLICES: "scores by kind of row, with intervals",
     names.TEST: "criteria, results, and the place for a signature",
-    names.MONITORING: "the plan below in words",
+    names.MONITORING: "the plan for measuring again, in words",
     names.ISOLATION: "certificate: no route to anywhere, and what was attempted",
     names.RECORD: "the record of the run: every figure of this pack is from it",
     names.REPORT: "the report, without examples",
@@ -52,7 +52,7 @@ FILES: Mapping[str, str] = {
     names.BRIEF: "the report on one page, for whoever decides",
     "run/costs.svg": "picture of the report: costs",
     names.TASK: "what was asked for: the task file, by its digest the one that was assessed",
-    names.PLAN: "plan for measuring again, read by `ladder revalidate`",
+    names.PLAN: "the same plan, as `ladder revalidate` reads it",
     names.RELEASES: "release checks of this run",
     names.PROVENANCE: "SLSA provenance v1 of the training: recipe, base, rows, signed",
     names.STATEMENTS: "in-toto test-result v0.1 on a rung, signed by the machine",
@@ -234,13 +234,14 @@ def _deciding(a: Assessment) -> Iterator[str]:
         "of the time: its looks at the eval set, its rungs and the control share that error."
     )
     yield (
-        "pass: the interval of the true value holds the limit; fail: it breaks it; undecided: "
-        "neither is shown, and `when_undecided` says what then (lean: the estimate decides, and "
-        "the answer says that it is unproven)."
+        "Of score and p95, pass: the true value is shown to hold the limit; fail: to break it; "
+        "undecided: neither, and `when_undecided` says what then (lean: the estimate decides, and "
+        "the answer says that it is unproven). Of failed requests and cost the figure decides."
     )
     yield (
         "Intervals of a score are Wilson's where each answer is right or wrong, else by betting "
-        "(no assumption on the distribution); they take the examples for a random sample of use."
+        "(no assumption on the distribution); they take the examples for a random sample of use. "
+        "The bound beside a verdict is wider: it pays for every look, rung and limit."
     )
 
 

@@ -154,7 +154,8 @@ def _of_criteria(cited: Any) -> Iterator[str]:
 
 def _of_data(a: Assessment) -> Iterator[str]:
     d = a.data
-    yield "Where do the rows come from, who labelled them, and under which licence are they?"
+    what = "rows and documents" if d.documents else "rows"
+    yield f"Where do the {what} come from, who labelled them, and under which licence are they?"
     if d.contaminated:
         yield (
             f"How did {len(d.contaminated):,} held-out examples come to repeat training examples? "
