@@ -27,6 +27,10 @@ OWN = "escalationLadder_"
 SIGNATURE = "urn:escalation-ladder:signature:v1"
 TRAINING = "urn:escalation-ladder:training:v1"
 BUILDER = "urn:escalation-ladder:ladder"
+ROWS = "rows.jsonl"
+"""What a training learnt from, as it lies in the artefact's folder."""
+BYPRODUCTS = ("foreseen.json", "loss.svg", "progress.jsonl", "train.log", "training.json")
+"""What tells of a training and is not loaded."""
 RESULTS = {"pass": "PASSED", "undecided": "WARNED", "fail": "FAILED"}
 TESTS = {"pass": "passedTests", "undecided": "warnedTests", "fail": "failedTests"}
 
@@ -94,11 +98,14 @@ def provenance(passport: Passport, files: Mapping[str, str]) -> dict[str, Any]:
 
     Args:
         passport: of it.
-        files: those that the training left, by name -> sha256: by these others find the statement.
+        files: those in its folder, by name -> sha256: by what is loaded others find the statement.
     """
+    made = {name: value for name, value in files.items() if name not in (ROWS, *BYPRODUCTS)}
+    beside = {name: value for name, value in files.items() if name in BYPRODUCTS}
     made_of = {
         **{f"base: {name}": value for name, value in passport.base_parts.items()},
         "training examples": passport.data,
+        **({f"training examples: {ROWS}": files[ROWS]} if ROWS in files else {}),
         **{f"recipe: {name}": value for name, value in passport.recipe_digests.items()},
     }
     predicate = {
@@ -118,9 +125,10 @@ def provenance(passport: Passport, files: Mapping[str, str]) -> dict[str, Any]:
                 "version": {"ladder": passport.ladder_version, **passport.versions},
             },
             "metadata": {"finishedOn": timestamp(passport.created)},
+            "byproducts": described(beside),
         },
     }
-    return _statement(PROVENANCE, described({**passport.parts, **files}), predicate)
+    return _statement(PROVENANCE, described({**passport.parts, **made}), predicate)
 
 
 def signature(files: Mapping[str, str], name: str, role: str, at: str) -> dict[str, Any]:
