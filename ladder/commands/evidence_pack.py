@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ladder.artefacts.card import RECORD
 from ladder.audit.keys import private_file, public_file
 from ladder.audit.ledger import is_kept
 from ladder.audit.pack import mapping as names
@@ -34,7 +35,7 @@ from ladder.commands.page import happened_since, next_check
 from ladder.engines.passport import read_passport
 from ladder.errors import LadderError, Problem, StateError
 from ladder.evidence import ASSESSMENT, ActDate, Assessment, EvidencePack, Passport
-from ladder.files import clear_disk_errors, file_digest, open_file, write_whole
+from ladder.files import clear_disk_errors, file_digest, open_file, shipped, write_whole
 from ladder.lifecycle.history import RECORDS
 from ladder.lifecycle.plan import PLAN, day_of, load_plan
 from ladder.report.brief import BRIEF, as_brief_page
@@ -149,8 +150,7 @@ def _copy_records(run: Run, into: Path) -> None:
     if (task := _task_file(run)) is not None:
         found[names.TASK] = task
     found |= {f"run/{name}": run.folder / name for name in _statements(run.folder)}
-    if (built := _built(run.a)) is not None:
-        found[names.PROVENANCE] = statement_of(built)
+    found |= _of_training(run.a)
     for name, path in found.items():
         if path.is_file() and not path.is_symlink():
             _copy(path, into / name)
@@ -176,6 +176,26 @@ def _task_file(run: Run) -> Path | None:
             if file_digest(path) == run.a.task.digest:
                 return path
     return None
+
+
+def _of_training(a: Assessment) -> dict[str, Path]:
+    """Return what tells how the answer's model was trained, and holds no row."""
+    built = _built(a)
+    if built is None:
+        return {}
+    found = {names.PROVENANCE: statement_of(built), names.TRAINING: built / RECORD}
+    passport = _passport(a)
+    for name, digest in passport.recipe_digests.items() if passport else ():
+        for folder in (shipped("recipes"), Path(a.task.source).parent):
+            with suppress(OSError, ValueError):
+                if _is_settings(name) and file_digest(folder / name) == digest:
+                    found[names.RECIPE] = folder / name
+    return found
+
+
+def _is_settings(name: str) -> bool:
+    """Tell whether a recipe's file is its settings: a name, and no way to another folder."""
+    return name == Path(name).name and name.endswith(".yaml")
 
 
 def _statements(folder: Path) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ from ladder.report.blocks import (
     say,
     tabled,
 )
+from ladder.report.control import take_control
 from ladder.report.frozen import frozen_lines
 from ladder.report.limits import limit_reason
 from ladder.report.markdown import markdown
@@ -55,6 +56,8 @@ FILES: Mapping[str, str] = {
     names.PLAN: "the same plan, as `ladder revalidate` reads it",
     names.RELEASES: "release checks of this run",
     names.PROVENANCE: "SLSA provenance v1 of the training: recipe, base, rows, signed",
+    names.RECIPE: "settings of the training: the recipe, by its digest the one that was run",
+    names.TRAINING: "what the training measured of itself: steps, loss, precision, time, memory",
     names.STATEMENTS: "in-toto test-result v0.1 on a rung, signed by the machine",
     names.SIGNATURES: "in-toto statement, signed by a person",
     names.EXAMPLES: "test log: rows and answers",
@@ -122,6 +125,8 @@ def pack_blocks(p: EvidencePack, a: Assessment, raw: EvidencePack) -> Iterator[B
 def _facts(p: EvidencePack, a: Assessment) -> Iterator[tuple[Said, ...]]:
     found = certified(a)
     yield "answer", answer_sentence(a)
+    if instead := take_control(a):
+        yield "against no language model", instead
     if found is None or p.certified is None:
         yield "certified lower bound", "none: no accuracy may be declared"
     else:
@@ -209,7 +214,8 @@ def _test_blocks(a: Assessment, digests: dict[str, str]) -> Iterator[Block]:
     yield Heading(1, f"Test report: {a.task.name}")
     yield Quote(a.task.goal)
     yield say(f"Tested {a.created} by ladder {a.ladder_version}, seed {a.task.seed}.")
-    yield say((Strong("Result:"), " ", answer_sentence(a)))
+    instead = take_control(a)
+    yield say((Strong("Result:"), " ", answer_sentence(a)), *((instead,) if instead else ()))
     yield Heading(2, "Criteria")
     yield say(f"Metric {a.task.scorer}; {gate_words(a)}.", *frozen_lines(a.criteria))
     yield say(*_deciding(a))
@@ -266,6 +272,8 @@ def _score_rows(a: Assessment) -> Iterator[tuple[str, ...]]:
             yield row(f"{attempt.rung}, eval set", m.score)
             for name, one in m.slices.items():
                 yield row(f"{attempt.rung}, eval set, {name}", one)
+            for name, one in m.others.items():
+                yield row(f"{attempt.rung}, eval set, {name} in place of {a.task.scorer}", one)
     if a.recommendation.confirmed:
         verdict = a.recommendation.confirmed_verdict
         yield row(f"answer, held-out test set ({verdict})", a.recommendation.confirmed)

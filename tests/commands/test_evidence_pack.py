@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from artefacts.test_card import passport
 from conftest import ROOT
 from harmful import HOSTILE, acting, live, tokens
 from runs_made import made_run
@@ -18,7 +19,7 @@ from ladder.audit.statements import TYPE, write_statement
 from ladder.audit.training import statement_of
 from ladder.commands.evidence_pack import export_pack
 from ladder.errors import StateError
-from ladder.evidence import ASSESSMENT, CitedFreeze
+from ladder.evidence import ASSESSMENT, Assessment, CitedFreeze, Comparison
 from ladder.files import file_digest
 
 STAMP = "2026-10-01T080000.000000Z"
@@ -136,6 +137,41 @@ def test_signed_statements_go_along_and_can_be_read(run, tmp_path, ladder):
     [command] = re.findall(r"What a signed file says: `(.*?)`\.", index)
     done = subprocess.run(command, shell=True, cwd=tmp_path / "out", capture_output=True, text=True)
     assert json.loads(done.stdout) == {"_type": TYPE, "said": "provenance"}, done.stderr
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_the_settings_of_a_training_go_along_as_long_as_they_are_the_same(run, tmp_path, changed):
+    built = tmp_path / "runs/artefacts/lora-1"
+    trained(run, built)
+    (built / "training.json").write_text('{"steps": 15}')
+    digest = "00" * 32 if changed else file_digest(ROOT / "recipes/lora.yaml")
+    recipe = {"lora.yaml": digest, "../secret.yaml": "11" * 32}
+    made = passport("adapter", "x").model_copy(update={"recipe_digests": recipe})
+    (built / "passport.json").write_text(made.model_dump_json())
+    pack = export_pack(run, tmp_path / "out")
+    points = {one.point: one.files for one in pack.annex_iv}
+    assert "run/training.json" in points["2(a)"]
+    assert ("run/recipe.yaml" in points["2(a)"]) is not changed
+    asked = any("With which settings" in each for each in pack.questions)
+    assert asked is changed
+
+
+def test_a_model_that_is_not_better_than_none_is_said_so(run, tmp_path):
+    path = run / ASSESSMENT
+    a = Assessment.model_validate_json(path.read_text())
+    over = Comparison(
+        other="control", difference=0.0, low=-0.1, high=0.1, n=9, p_value=0.5,
+        claim="no difference proven",
+    )  # fmt: skip
+    attempts = tuple(
+        each.but(comparisons=(over,)) if each.rung == a.recommendation.rung else each
+        for each in a.attempts
+    )
+    path.write_text(a.but(attempts=attempts).model_dump_json())
+    pack = export_pack(run, tmp_path / "out")
+    assert any(each.startswith("Why a language model?") for each in pack.questions)
+    for name in ("index.html", "index.md", "test-report.md"):
+        assert "is not proven better than" in (tmp_path / "out" / name).read_text(), name
 
 
 def test_every_file_of_a_pack_is_told(run, tmp_path):

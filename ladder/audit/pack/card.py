@@ -130,6 +130,8 @@ def _measured(a: Assessment) -> Iterator[str]:
 
 def _figures(attempt: Attempt) -> Iterator[str]:
     m = attempt.measurement
+    for name, other in m.others.items() if m else ():
+        yield f"{attempt.rung}: {in_markdown(name)} {span(other)} on {other.n:,} eval examples"
     if m and (timed := m.latency_ms):
         yield f"{attempt.rung}: p95 {latency(timed.p95)} of {timed.n:,} timed requests"
     if m and m.errors:

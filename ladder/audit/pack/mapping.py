@@ -30,6 +30,7 @@ EXAMPLES = "run/examples/"
 """Begins the names of test logs, where the pack holds them."""
 RELEASES = "run/releases.jsonl"
 PROVENANCE = "run/provenance.dsse.json"
+RECIPE, TRAINING = "run/recipe.yaml", "run/training.json"
 STATEMENTS, SIGNATURES = "run/statements/", "run/signature-"
 """Begin the names of signed statements: on each rung that was judged, and of persons."""
 BEGINNINGS = (EXAMPLES, STATEMENTS, SIGNATURES)
@@ -59,7 +60,7 @@ OF_ANNEX_IV: Mapping[str, _Row] = {
         "--check FILE`",
     ),
     "2(a)": (
-        (REPORT, BOM, PROVENANCE),
+        (REPORT, BOM, RECIPE, TRAINING, PROVENANCE),
         "steps that were made outside of the run; under which terms the pre-trained model is used",
     ),
     "2(b)": (
@@ -68,12 +69,12 @@ OF_ANNEX_IV: Mapping[str, _Row] = {
         "figures do not show",
     ),
     "2(c)": (
-        (BOM, REPORT),
+        (BOM, REPORT, TRAINING),
         "the architecture of the whole system around the model; resources of the base's own "
         "training",
     ),
     "2(d)": (
-        (DATA, PROVENANCE),
+        (DATA, RECIPE, PROVENANCE),
         "where the rows come from, how they were obtained, selected, labelled and cleaned before "
         "the run; their licence; whether they hold personal data",
     ),

@@ -14,6 +14,7 @@ from ladder.audit.pack.mapping import (
     LEDGER,
     MONITORING,
     PROVENANCE,
+    RECIPE,
     SIGNATURES,
     TASK,
     map_points,
@@ -66,6 +67,7 @@ def _of_answer(a: Assessment) -> Iterator[str]:
             f"How often was the test set looked at? {a.recommendation.openings:,} systems were "
             "measured on it by now, and the best of several looks better than it is."
         )
+    yield from _of_control(a)
     groups = slices(a.chosen)
     if not groups:
         yield (
@@ -75,6 +77,17 @@ def _of_answer(a: Assessment) -> Iterator[str]:
     few = [name for name, one in groups.items() if one.n < FEW]
     if few:
         yield f"What holds for {', '.join(few)}? Each has fewer than {FEW} eval examples."
+
+
+def _of_control(a: Assessment) -> Iterator[str]:
+    found = a.chosen.over_control if a.chosen else None
+    if found is None or found.claim == "better" or a.control is None:
+        return
+    best = max(a.control.lines, key=lambda line: line.score.mean)
+    yield (
+        f"Why a language model? {a.recommendation.rung} is not proven better than {best.name}, "
+        f"which needs none and scores {best.score.mean:.2f} (Annex IV 2(b))."
+    )
 
 
 def _of_trust(a: Assessment, present: Collection[str]) -> Iterator[str]:
@@ -112,6 +125,11 @@ def _of_files(a: Assessment, present: Collection[str]) -> Iterator[str]:
     if built and PROVENANCE not in present:
         yield (
             "What was the model trained from? No signed provenance of its training is in this pack."
+        )
+    if built and RECIPE not in present:
+        yield (
+            "With which settings was it trained (Annex IV 2(a))? The recipe was changed or moved "
+            "since: the record has its digest alone."
         )
 
 
