@@ -149,6 +149,17 @@ def test_what_only_persons_know_is_asked_by_what_the_pack_lacks():
     assert "5, 6, 7, 8? Nothing in this pack bears on them." in full
 
 
+def test_wrong_answers_of_a_rung_that_passed_are_asked_about():
+    a = assessment()
+    chosen = a.chosen
+    whole = chosen.measurement.but(score=Estimate(mean=1, low=0.9, high=1, n=99))
+    for measurement, asked in ((chosen.measurement, True), (whole, False)):
+        found = chosen.but(measurement=measurement, diagnosis=None)
+        attempts = tuple(found if x.rung == chosen.rung else x for x in a.attempts)
+        said = " ".join(questions(a.but(attempts=attempts), ()))
+        assert ("What have the wrong answers in common" in said) is asked
+
+
 def test_a_training_without_a_signed_provenance_is_asked_about():
     a = full_assessment()
     chosen = a.chosen

@@ -197,6 +197,11 @@ def _of_limits(a: Assessment) -> Iterator[str]:
             yield f"Is {limit.limit} {limit.wanted:g} held? The measurement does not decide it."
     yield "What was the base model trained on, by whom, and under which licence is it used?"
     m = chosen.measurement
+    if m is not None and m.score.mean < 1 and chosen.diagnosis is None:
+        yield (
+            "What have the wrong answers in common, and what harm do they do (Annex IV 3)? A rung "
+            "that passes is not diagnosed."
+        )
     if m is not None and m.errors:
         yield f"What became of {m.errors:,} requests of {m.requests:,} that failed?"
     if m is not None and m.human_labels is not None:
