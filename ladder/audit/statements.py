@@ -27,6 +27,10 @@ OWN = "escalationLadder_"
 SIGNATURE = "urn:escalation-ladder:signature:v1"
 TRAINING = "urn:escalation-ladder:training:v1"
 BUILDER = "urn:escalation-ladder:ladder"
+ROWS = "rows.jsonl"
+"""What a training learnt from, as it lies in the artefact's folder."""
+BYPRODUCTS = ("foreseen.json", "loss.svg", "progress.jsonl", "train.log", "training.json")
+"""What tells of a training and is not loaded."""
 RESULTS = {"pass": "PASSED", "undecided": "WARNED", "fail": "FAILED"}
 TESTS = {"pass": "passedTests", "undecided": "warnedTests", "fail": "failedTests"}
 
@@ -89,11 +93,19 @@ def _gate_result(
     return _statement(TEST_RESULT, described(subject), predicate)
 
 
-def provenance(passport: Passport) -> dict[str, Any]:
-    """Return the SLSA provenance of a trained artefact."""
+def provenance(passport: Passport, files: Mapping[str, str]) -> dict[str, Any]:
+    """Return the SLSA provenance of a trained artefact.
+
+    Args:
+        passport: of it.
+        files: those in its folder, by name -> sha256: by what is loaded others find the statement.
+    """
+    made = {name: value for name, value in files.items() if name not in (ROWS, *BYPRODUCTS)}
+    beside = {name: value for name, value in files.items() if name in BYPRODUCTS}
     made_of = {
         **{f"base: {name}": value for name, value in passport.base_parts.items()},
         "training examples": passport.data,
+        **({f"training examples: {ROWS}": files[ROWS]} if ROWS in files else {}),
         **{f"recipe: {name}": value for name, value in passport.recipe_digests.items()},
     }
     predicate = {
@@ -112,16 +124,22 @@ def provenance(passport: Passport) -> dict[str, Any]:
                 "id": BUILDER,
                 "version": {"ladder": passport.ladder_version, **passport.versions},
             },
-            "metadata": {"finishedOn": passport.created},
+            "metadata": {"finishedOn": timestamp(passport.created)},
+            "byproducts": described(beside),
         },
     }
-    return _statement(PROVENANCE, described(passport.parts), predicate)
+    return _statement(PROVENANCE, described({**passport.parts, **made}), predicate)
 
 
 def signature(files: Mapping[str, str], name: str, role: str, at: str) -> dict[str, Any]:
     """Return the statement that a person signs: who, as what, when, and which files."""
     predicate = {"name": name, "role": role, "at": at}
     return _statement(SIGNATURE, described(files), predicate)
+
+
+def timestamp(at: str) -> str:
+    """Return a time of ours, in UTC, as in-toto writes it: RFC 3339, and `Z` for the offset."""
+    return at.replace("+00:00", "Z")
 
 
 def described(parts: Mapping[str, str]) -> list[dict[str, Any]]:

@@ -32,9 +32,10 @@ def note_training(folder: Path, passport: Passport) -> None:
     if not is_kept(ledger) or statement.exists():
         return
     signer = load_signer(private_file("machine"))
-    write_statement(statement, provenance(passport), signer)
-    left = digests_in(folder)
-    files = {f"{folder.name}/{name}": left[name] for name in left if name not in CHANGES}
+    found = digests_in(folder)
+    left = {name: digest for name, digest in found.items() if name not in CHANGES}
+    write_statement(statement, provenance(passport, left), signer)
+    files = {f"{folder.name}/{name}": digest for name, digest in left.items()}
     note(
         folder,
         "training",

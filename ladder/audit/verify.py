@@ -299,15 +299,21 @@ def _is_looser(field: str, before: str, now: str) -> bool:
 
 def _opened_twice(records: Sequence[LedgerRecord]) -> Iterator[str]:
     """Say which test sets were read for more than one system."""
-    opened: dict[str, list[LedgerRecord]] = {}
+    opened: dict[str, dict[str, list[LedgerRecord]]] = {}
     for record in records:
         if record.kind == "test set opened":
-            opened.setdefault(record.digests.get("test set", ""), []).append(record)
-    for digest, found in opened.items():
-        systems = {record.digests.get("system") for record in found}
+            systems = opened.setdefault(record.digests.get("test set", ""), {})
+            systems.setdefault(record.digests.get("system", ""), []).append(record)
+    for digest, systems in opened.items():
         if len(systems) > 1:
-            where = ", ".join(f"{each.task} in record {each.line}" for each in found)
+            where = ", ".join(map(_places, systems.values()))
             yield f"test set {digest[:12]} was opened for {len(systems)} systems: {where}"
+
+
+def _places(found: Sequence[LedgerRecord]) -> str:
+    """Return where one system was put to a test set, each time: `shop in records 3 and 5`."""
+    lines = " and ".join(str(record.line) for record in found)
+    return f"{found[0].task} in {'record' if len(found) == 1 else 'records'} {lines}"
 
 
 def _clock(ledger: Ledger) -> Iterator[str]:

@@ -10,16 +10,18 @@ import hashlib
 import os
 import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from ladder.bundle.wheels import fits_here, named
-from ladder.bundle.writing import LIST, OURS, README, SUMS, WHEELS
+from ladder.bundle.wheels import NO_WHEEL, fits_here, named
+from ladder.bundle.writing import LIST, OURS, README, SUMS, WHEELS, WHEELS_NAMED
 from ladder.errors import DataError, Problem, StateError
 from ladder.evidence import Bundle
 from ladder.files import open_file, read_record
 
+MISSING = "missing since it was written"
+"""Begins the sentence on what the list itself says is not there."""
 IGNORED = ("runs",)
 """Made on the other side; so are virtual environments."""
 
@@ -50,6 +52,24 @@ def verify_bundle(folder: Path) -> Verified:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     faults = (*_files(folder, bundle), *_extra(folder, bundle), *_fit(bundle), *_lacking(bundle))
     return Verified(bundle, digest, faults)
+
+
+def fault_lines(faults: Sequence[str]) -> Iterator[str]:
+    """Say what is wrong: of many wheels with the same fault the first, and how many more."""
+    alike: dict[str, list[str]] = {}
+    for fault in faults:
+        alike.setdefault(_fault_of_wheels(fault) or fault, []).append(fault)
+    for fault, those in alike.items():
+        yield from those[:WHEELS_NAMED]
+        if (more := len(those) - WHEELS_NAMED) > 0:
+            yield f"… and {more:,} more wheels: {fault}"
+
+
+def _fault_of_wheels(fault: str) -> str:
+    """Return what is wrong with a wheel, without its name; empty: it is no wheel's fault."""
+    if fault.startswith(f"{WHEELS}/"):
+        return fault.partition(": ")[2]
+    return MISSING if fault.startswith((f"{MISSING}: {NO_WHEEL}", NO_WHEEL)) else ""
 
 
 def _files(folder: Path, bundle: Bundle) -> Iterator[str]:
@@ -119,8 +139,8 @@ def _fit(bundle: Bundle) -> Iterator[str]:
 def _lacking(bundle: Bundle) -> Iterator[str]:
     """Yield what was missing when it was written, and wheels that the list does not have."""
     there = {named(Path(name)) for name in bundle.files if name.startswith(f"{WHEELS}/")}
-    yield from (f"missing since it was written: {each}" for each in bundle.missing)
-    said = " ".join(bundle.missing)
+    yield from (f"{MISSING}: {each}" for each in bundle.missing)
+    said = {each.partition(":")[0] for each in bundle.missing}
     for name, version in bundle.pins.items():
-        if (name, version) not in there and f"{name} {version}" not in said:
-            yield f"no wheel of {name} {version}"
+        if (name, version) not in there and f"{NO_WHEEL} {name} {version}" not in said:
+            yield f"{NO_WHEEL} {name} {version}"

@@ -138,15 +138,17 @@ def weights(
 @audit.command()
 def erase(
     file: Annotated[Path, typer.Argument(help="A file of a run that holds personal data.")],
-    runs: RunsFolder = Path("runs"),
+    folder: AllRuns = None,
+    runs: AllRunsNamed = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Take a file of a run away for good; the ledger says that it was erased, and still holds."""
     from ladder.audit.erasure import erase as take_away
 
+    place = all_runs(folder, runs)
     if not yes and not typer.confirm(f"Erase {file} for good?"):
         raise typer.Exit(1)
-    tell(f"erased: {file} (record {take_away(file, runs).line})")
+    tell(f"erased: {file} (record {take_away(file, place).line})")
 
 
 @audit.command()

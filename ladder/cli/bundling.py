@@ -91,11 +91,11 @@ def verify(
     folder: Annotated[Path, typer.Argument(help="A bundle, where it has arrived.")],
 ) -> None:
     """Check a bundle: files, Python, platform, wheels; exit 1 where something is wrong."""
-    from ladder.bundle.verifying import verify_bundle
+    from ladder.bundle.verifying import fault_lines, verify_bundle
 
     found = verify_bundle(folder)
-    for fault in found.faults:
-        tell(fault)
+    for line in fault_lines(found.faults):
+        tell(line)
     held = found.bundle
     tell(f"{held.task}: {len(held.files):,} files, for Python {held.python} on {held.platform}")
     tell(f"sha256 of its list: {found.digest}")

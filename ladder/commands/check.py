@@ -88,6 +88,8 @@ def check_task(
         *([f"… and {more} more"] if (more := report.duplicates - 5) > 0 else []),
         *(f"repeats a training example: {pair}" for pair in report.contaminated[:5]),
         *([f"… and {more} more"] if (more := len(report.contaminated) - 5) > 0 else []),
+        *(f"like a training example: {pair}" for pair in report.look_alikes[:5]),
+        *([f"… and {more} more"] if (more := len(report.look_alikes) - 5) > 0 else []),
         *(f"contradicts an earlier row: {pair}" for pair in report.contradictions[:5]),
         *([f"… and {more} more"] if (more := report.contradicting - 5) > 0 else []),
         *(

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ladder.artefacts.card import RECORD
 from ladder.audit.keys import private_file, public_file
 from ladder.audit.ledger import is_kept
 from ladder.audit.pack import mapping as names
@@ -27,11 +28,14 @@ from ladder.audit.pack.data_card import data_card
 from ladder.audit.pack.ml_bom import ml_bom
 from ladder.audit.pack.questions import questions
 from ladder.audit.pack.slice_table import slice_table
+from ladder.audit.training import statement_of
+from ladder.audit.verify import SIGNED as SIGNED_FILE
+from ladder.commands.audit import STATEMENTS
 from ladder.commands.page import happened_since, next_check
 from ladder.engines.passport import read_passport
 from ladder.errors import LadderError, Problem, StateError
 from ladder.evidence import ASSESSMENT, ActDate, Assessment, EvidencePack, Passport
-from ladder.files import clear_disk_errors, file_digest, open_file, write_whole
+from ladder.files import clear_disk_errors, file_digest, open_file, shipped, write_whole
 from ladder.lifecycle.history import RECORDS
 from ladder.lifecycle.plan import PLAN, day_of, load_plan
 from ladder.report.brief import BRIEF, as_brief_page
@@ -58,6 +62,9 @@ SIGNED = (
     names.LEDGER,
     names.HEADS,
     names.BOM,
+    names.MONITORING,
+    names.ISOLATION,
+    names.PROVENANCE,
 )
 """What the signature under the test report stands under, as far as it is there."""
 
@@ -142,6 +149,8 @@ def _copy_records(run: Run, into: Path) -> None:
         found[names.FREEZE] = freeze
     if (task := _task_file(run)) is not None:
         found[names.TASK] = task
+    found |= {f"run/{name}": run.folder / name for name in _statements(run.folder)}
+    found |= _of_training(run.a)
     for name, path in found.items():
         if path.is_file() and not path.is_symlink():
             _copy(path, into / name)
@@ -169,11 +178,41 @@ def _task_file(run: Run) -> Path | None:
     return None
 
 
+def _of_training(a: Assessment) -> dict[str, Path]:
+    """Return what tells how the answer's model was trained, and holds no row."""
+    built = _built(a)
+    if built is None:
+        return {}
+    found = {names.PROVENANCE: statement_of(built), names.TRAINING: built / RECORD}
+    passport = _passport(a)
+    for name, digest in passport.recipe_digests.items() if passport else ():
+        for folder in (shipped("recipes"), Path(a.task.source).parent):
+            with suppress(OSError, ValueError):
+                if _is_settings(name) and file_digest(folder / name) == digest:
+                    found[names.RECIPE] = folder / name
+    return found
+
+
+def _is_settings(name: str) -> bool:
+    """Tell whether a recipe's file is its settings: a name, and no way to another folder."""
+    return name == Path(name).name and name.endswith(".yaml")
+
+
+def _statements(folder: Path) -> tuple[str, ...]:
+    """Return the signed statements in a run's folder: on its rungs, and of who signed it."""
+    found = (
+        *folder.glob(f"{STATEMENTS}/*{SIGNED_FILE}"),
+        *folder.glob(f"signature-*{SIGNED_FILE}"),
+    )
+    return tuple(path.relative_to(folder).as_posix() for path in sorted(found))
+
+
 def _test_logs(folder: Path) -> Iterator[tuple[str, str]]:
     """Yield name and digest of the files of a run that hold rows or answers."""
+    without = {*COPIED, *MADE_ANEW, *_statements(folder)}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        if path.is_file() and not path.is_symlink() and name not in (*COPIED, *MADE_ANEW):
+        if path.is_file() and not path.is_symlink() and name not in without:
             yield name, file_digest(path)
 
 
@@ -213,11 +252,17 @@ def _data_files(task: Path) -> dict[str, str]:
     return {str(role): value for role, value in named if isinstance(value, str)}
 
 
+def _built(a: Assessment) -> Path | None:
+    """Return the folder of what was trained for the answer; None: nothing was."""
+    built = a.chosen.candidate.build.folder if a.chosen and a.chosen.candidate else None
+    return Path(built) if built else None
+
+
 def _passport(a: Assessment) -> Passport | None:
     """Return the passport of what was trained for the answer, where it is still there."""
-    built = a.chosen.candidate.build.folder if a.chosen and a.chosen.candidate else None
+    built = _built(a)
     try:
-        return read_passport(Path(built)) if built else None
+        return read_passport(built) if built else None
     except (LadderError, OSError):
         return None
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
+from ladder.audit.pack import mapping as names
 from ladder.audit.pack.certified import certified, declared, level, slices
-from ladder.audit.pack.mapping import KEY, LEDGER
 from ladder.evidence import Assessment, Estimate, EvidencePack, MappedPoint, RevalidationPlan
 from ladder.report.blocks import (
     Block,
@@ -25,6 +25,7 @@ from ladder.report.blocks import (
     say,
     tabled,
 )
+from ladder.report.control import take_control
 from ladder.report.frozen import frozen_lines
 from ladder.report.limits import limit_reason
 from ladder.report.markdown import markdown
@@ -34,6 +35,38 @@ from ladder.report.summary import answer_sentence
 from ladder.report.texts import each_text
 from ladder.wording import MOST_SAID, harmless, in_markdown, span
 
+READ = (
+    'python3 -c "import base64, json; '
+    "print(base64.b64decode(json.load(open('{}')).get('payload')).decode())\""
+)
+FILES: Mapping[str, str] = {
+    names.CARD: "model card; its head is the model-index of the Hugging Face hub",
+    names.DATA: "data card, Croissant 1.1: rows by what they were for, without a row",
+    names.BOM: "bill of materials, CycloneDX 1.6: models, rows, libraries, scores",
+    names.SLICES: "scores by kind of row, with intervals",
+    names.TEST: "criteria, results, and the place for a signature",
+    names.MONITORING: "the plan for measuring again, in words",
+    names.ISOLATION: "certificate: no route to anywhere, and what was attempted",
+    names.RECORD: "the record of the run: every figure of this pack is from it",
+    names.REPORT: "the report, without examples",
+    "run/report.md": "the same as Markdown",
+    names.BRIEF: "the report on one page, for whoever decides",
+    "run/costs.svg": "picture of the report: costs",
+    names.TASK: "what was asked for: the task file, by its digest the one that was assessed",
+    names.PLAN: "the same plan, as `ladder revalidate` reads it",
+    names.RELEASES: "release checks of this run",
+    names.PROVENANCE: "SLSA provenance v1 of the training: recipe, base, rows, signed",
+    names.RECIPE: "settings of the training: the recipe, by its digest the one that was run",
+    names.TRAINING: "what the training measured of itself: steps, loss, precision, time, memory",
+    names.STATEMENTS: "in-toto test-result v0.1 on a rung, signed by the machine",
+    names.SIGNATURES: "in-toto statement, signed by a person",
+    names.EXAMPLES: "test log: rows and answers",
+    names.LEDGER: "records (RFC 8785), each a leaf of a Merkle tree (RFC 6962)",
+    names.HEADS: "signed tree heads (DSSE, Ed25519), one after each record",
+    names.FREEZE: "the criteria as they were signed (DSSE)",
+    names.KEY: "public key of the machine that signed",
+}
+"""File of a pack, or how the names of several begin -> what it is."""
 DIGITS = 12
 """Of a digest in the map; the whole one stands in the table of files."""
 WHAT = (
@@ -68,6 +101,9 @@ def pack_blocks(p: EvidencePack, a: Assessment, raw: EvidencePack) -> Iterator[B
     yield Quote(a.task.goal)
     yield say(WHAT)
     yield tabled(("what", "value"), *_facts(p, a))
+    if signed := next((name for name in (names.FREEZE, names.PROVENANCE) if name in raw.files), ""):
+        read = Code(READ.format(signed))
+        yield say(("What a signed file says: ", read, ". The ledger names its sha256."))
     yield Heading(2, "What a reader would still ask")
     yield Bullets(p.questions)
     yield Heading(2, "Annex IV: technical documentation")
@@ -89,6 +125,8 @@ def pack_blocks(p: EvidencePack, a: Assessment, raw: EvidencePack) -> Iterator[B
 def _facts(p: EvidencePack, a: Assessment) -> Iterator[tuple[Said, ...]]:
     found = certified(a)
     yield "answer", answer_sentence(a)
+    if instead := take_control(a):
+        yield "against no language model", instead
     if found is None or p.certified is None:
         yield "certified lower bound", "none: no accuracy may be declared"
     else:
@@ -108,11 +146,12 @@ def _facts(p: EvidencePack, a: Assessment) -> Iterator[tuple[Said, ...]]:
     )
     yield "assessment", (f"{p.run}, sha256 ", Code(p.assessment))
     yield "check the files", (Code("sha256sum -c SHA256SUMS"), ", in this folder")
-    if LEDGER in p.files and KEY in p.files:
-        command = f"ladder audit verify ledger --ledger-only --public-key {KEY}"
+    if names.LEDGER in p.files and names.KEY in p.files:
+        command = f"ladder audit verify ledger --ledger-only --public-key {names.KEY}"
+        named = "; its record of this run names the sha256 above" if a.criteria else ""
         said = (
-            "; whoever made this pack put the key in it: compare it with the one that the team "
-            "gave you before"
+            f"{named}; whoever made this pack put the key in it: compare it with the one that the "
+            "team gave you before"
         )
         yield "check the ledger", (Code(command), said)
 
@@ -121,16 +160,16 @@ def _map_table(
     shown: Sequence[MappedPoint], raw: Sequence[MappedPoint], files: Mapping[str, str]
 ) -> Table:
     rows = (
-        (one.point, one.words, _links(names.files, files), one.human)
-        for one, names in zip(shown, raw, strict=True)
+        (one.point, one.words, _links(known.files, files), one.human)
+        for one, known in zip(shown, raw, strict=True)
     )
     return tabled(("point", "the Act's words", "evidence for it", "for a human"), *rows)
 
 
-def _links(names: Sequence[str], files: Mapping[str, str]) -> Said:
+def _links(named: Sequence[str], files: Mapping[str, str]) -> Said:
     """Return the files of a point with the beginnings of their digests."""
     parts: list[Part] = []
-    for name in names:
+    for name in named:
         parts += [", "] if parts else []
         parts += [Link(name), " ", Code(files[name][:DIGITS])]
     return tuple(parts) or "none"
@@ -143,7 +182,8 @@ def _slice_table(a: Assessment) -> Table:
 
 def _file_blocks(p: EvidencePack, raw: EvidencePack) -> Iterator[Block]:
     yield Heading(2, "Files")
-    yield tabled(("file", "sha256"), *(((Link(k),), (Code(v),)) for k, v in raw.files.items()))
+    rows = (((Link(k),), _what(k), (Code(v),)) for k, v in raw.files.items())
+    yield tabled(("file", "what it is", "sha256"), *rows)
     if p.left_out:
         yield say(
             "Left out, since they hold rows and answers: the test logs of the run. With "
@@ -152,6 +192,12 @@ def _file_blocks(p: EvidencePack, raw: EvidencePack) -> Iterator[Block]:
         yield tabled(
             ("file of the run", "sha256"), *((k, (Code(v),)) for k, v in p.left_out.items())
         )
+
+
+def _what(name: str) -> str:
+    """Say what a file of a pack is; of one that is told by its name alone: a record of the run."""
+    begins = next((each for each in names.BEGINNINGS if name.startswith(each)), "")
+    return FILES.get(name) or FILES.get(begins) or "what happened since, a record a line"
 
 
 def test_report(assessment: Assessment, digests: dict[str, str]) -> str:
@@ -168,9 +214,11 @@ def _test_blocks(a: Assessment, digests: dict[str, str]) -> Iterator[Block]:
     yield Heading(1, f"Test report: {a.task.name}")
     yield Quote(a.task.goal)
     yield say(f"Tested {a.created} by ladder {a.ladder_version}, seed {a.task.seed}.")
-    yield say((Strong("Result:"), " ", answer_sentence(a)))
+    instead = take_control(a)
+    yield say((Strong("Result:"), " ", answer_sentence(a)), *((instead,) if instead else ()))
     yield Heading(2, "Criteria")
     yield say(f"Metric {a.task.scorer}; {gate_words(a)}.", *frozen_lines(a.criteria))
+    yield say(*_deciding(a))
     yield Heading(2, "Results")
     yield tabled(("system", "limit", "wanted", "measured", "verdict", "why"), *_limit_rows(a))
     yield tabled(("set", "score", "examples"), *_score_rows(a))
@@ -181,6 +229,25 @@ def _test_blocks(a: Assessment, digests: dict[str, str]) -> Iterator[Block]:
     yield say(
         "By signing I state that I have read this report and the files above.",
         "Sign a copy, or a print: this file is listed in SHA256SUMS as it is.",
+    )
+
+
+def _deciding(a: Assessment) -> Iterator[str]:
+    """Say how a verdict is reached, for a reader who has the figures alone."""
+    confidence = float(a.task.gate["confidence"] or 0)
+    yield (
+        f"A wrong pass or fail anywhere in the run happens at most {100 * (1 - confidence):.3g} % "
+        "of the time: its looks at the eval set, its rungs and the control share that error."
+    )
+    yield (
+        "Of score and p95, pass: the true value is shown to hold the limit; fail: to break it; "
+        "undecided: neither, and `when_undecided` says what then (lean: the estimate decides, and "
+        "the answer says that it is unproven). Of failed requests and cost the figure decides."
+    )
+    yield (
+        "Intervals of a score are Wilson's where each answer is right or wrong, else by betting "
+        "(no assumption on the distribution); they take the examples for a random sample of use. "
+        "The bound beside a verdict is wider: it pays for every look, rung and limit."
     )
 
 
@@ -205,6 +272,8 @@ def _score_rows(a: Assessment) -> Iterator[tuple[str, ...]]:
             yield row(f"{attempt.rung}, eval set", m.score)
             for name, one in m.slices.items():
                 yield row(f"{attempt.rung}, eval set, {name}", one)
+            for name, one in m.others.items():
+                yield row(f"{attempt.rung}, eval set, {name} in place of {a.task.scorer}", one)
     if a.recommendation.confirmed:
         verdict = a.recommendation.confirmed_verdict
         yield row(f"answer, held-out test set ({verdict})", a.recommendation.confirmed)

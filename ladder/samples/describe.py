@@ -103,14 +103,34 @@ def headline(task: Task, report: DataReport) -> str:
     if report.shared_groups:
         said.append(f"{report.shared_groups} groups stand in train and in held-out examples")
     said.append(f"{report.duplicates} near-duplicates set aside")
-    leaks = len(report.contaminated)
-    leaked = f"{leaks} held-out examples repeat training examples and are not counted"
-    said.append(leaked if leaks else "no leak found")
+    said += leaked(report)
     if report.contradicting:
         said.append(contradicted(report))
-    if report.look_alikes:
-        said.append(f"{len(report.look_alikes)} held-out examples look like training examples")
     return " · ".join(said)
+
+
+def leaked(report: DataReport) -> Iterator[str]:
+    """Say which held-out examples are not counted: they repeat a training one, or nearly do."""
+    leaks, alike = len(report.contaminated), len(report.look_alikes)
+    if leaks:
+        verb = "repeats a training example" if leaks == 1 else "repeat training examples"
+        yield f"{_held_out(leaks)} {verb} and {_are(leaks)} not counted"
+    if alike:
+        verb = "differs" if alike == 1 else "differ"
+        yield (
+            f"{_held_out(alike)} {verb} from a training example in a number or a name only and "
+            f"{_are(alike)} not counted"
+        )
+    if not leaks and not alike:
+        yield "no leak found"
+
+
+def _held_out(count: int) -> str:
+    return f"{count} held-out example{'' if count == 1 else 's'}"
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def provable(report: DataReport) -> str:

@@ -10,8 +10,9 @@ import pytest
 import yaml
 from small_tasks import write_task
 
+from ladder.audit.folders import digest_of_file
 from ladder.audit.keys import private_file, public_keys
-from ladder.audit.ledger import LEDGER
+from ladder.audit.ledger import LEDGER, add
 from ladder.audit.signing import STATEMENT, payload_of
 from ladder.report.reading import read_assessment
 
@@ -164,8 +165,17 @@ def test_the_folder_of_runs_is_named_by_its_place_or_by_name(ladder, tmp_path):
         for way in ([runs], ["--runs", runs]):
             assert ladder("audit", "verify", *way).code == 0
             assert ladder("audit", "anchor", *way, "--out", head).code == 0
-    for verb in ("init", "verify", "anchor"):
-        both = ladder("audit", verb, placed, "--runs", named)
+    for at, way in enumerate(([placed], ["--runs", placed])):
+        file = placed / "small" / f"{at}.jsonl"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("personal")
+        files = {file.name: digest_of_file(file)}
+        add(placed / LEDGER, "drift", task="small", place="small", files=files)
+        assert ladder("audit", "erase", file, *way, "--yes").code == 0
+        assert not file.exists()
+    assert ladder("audit", "verify", placed).code == 0
+    for verb in (["init"], ["verify"], ["anchor"], ["erase", file, "--yes"]):
+        both = ladder("audit", *verb, placed, "--runs", named)
         assert both.code == 2
         assert "name one" in " ".join(both.errors.split())
 

@@ -17,19 +17,24 @@ from ladder.audit.pack.act import ANNEX_IV, ARTICLES, months_after, years_after
 from ladder.audit.pack.card import run_card
 from ladder.audit.pack.data_card import CONFORMS, CONTEXT, data_card
 from ladder.audit.pack.mapping import (
+    EXAMPLES,
     FREEZE,
     HEADS,
     ISOLATION,
     LEDGER,
+    MONITORING,
     OF_ANNEX_IV,
     OF_ARTICLES,
+    PROVENANCE,
+    SIGNATURES,
+    TASK,
     map_points,
     retention,
 )
 from ladder.audit.pack.ml_bom import ml_bom
 from ladder.audit.pack.questions import questions
 from ladder.audit.pack.slice_table import slice_table
-from ladder.evidence import Assessment, Estimate
+from ladder.evidence import Assessment, Build, CitedFreeze, Control, ControlLine, Estimate
 from ladder.report.texts import each_text
 
 
@@ -110,6 +115,9 @@ def test_questions_are_those_that_the_record_leaves_open():
     for words in ("No freeze", "No signed ledger", "not isolated"):
         assert words in bare
         assert words not in kept
+    assert "No record of it names this run" in kept
+    cited = assessment().but(criteria=CitedFreeze(frozen=False))
+    assert "No record of it names this run" not in " ".join(questions(cited, everything))
     assert "1 held-out examples" in kept
     assert "carry no kind" in kept
     few = " ".join(questions(full_assessment(), everything))
@@ -119,6 +127,71 @@ def test_questions_are_those_that_the_record_leaves_open():
     said = " ".join(questions(often, everything))
     assert "3 systems were measured on it" in said
     assert "neither prove nor refute" in said
+
+
+def test_what_only_persons_know_is_asked_by_what_the_pack_lacks():
+    a = assessment()
+    bare = " ".join(questions(a, ()))
+    assert "What did the task file say?" in bare
+    assert f"digest alone, {a.task.digest}." in bare
+    for words in ("Where are the test logs", "who has signed test-report.md", "Annex VII 4.3"):
+        assert words in bare
+    assert "Who measures again" not in bare
+    alone = [one.number for one in ANNEX_IV]
+    assert f"What is said of Annex IV {', '.join(alone)}?" in bare
+    there = (TASK, MONITORING, f"{EXAMPLES}prompt/samples.jsonl", f"{SIGNATURES}1.dsse.json")
+    full = " ".join(questions(a, there))
+    for words in ("What did the task file", "Where are the test logs", "who has signed"):
+        assert words not in full
+    assert "Who measures again on the days of the monitoring plan" in full
+    assert "Is the key under the run's signature" in full
+    assert "What is said of Annex IV 1(b), 1(d), " in full
+    assert "5, 6, 7, 8? Nothing in this pack bears on them." in full
+
+
+def test_wrong_answers_of_a_rung_that_passed_are_asked_about():
+    a = assessment()
+    chosen = a.chosen
+    whole = chosen.measurement.but(score=Estimate(mean=1, low=0.9, high=1, n=99))
+    for measurement, asked in ((chosen.measurement, True), (whole, False)):
+        found = chosen.but(measurement=measurement, diagnosis=None)
+        attempts = tuple(found if x.rung == chosen.rung else x for x in a.attempts)
+        said = " ".join(questions(a.but(attempts=attempts), ()))
+        assert ("What have the wrong answers in common" in said) is asked
+
+
+def test_a_training_without_a_signed_provenance_is_asked_about():
+    a = full_assessment()
+    chosen = a.chosen
+    candidate = chosen.candidate.but(build=Build(folder="runs/artefacts/x"))
+    attempts = tuple(
+        each.but(candidate=candidate) if each.rung == chosen.rung else each for each in a.attempts
+    )
+    a = a.but(attempts=attempts)
+    assert "No signed provenance" in " ".join(questions(a, ()))
+    assert "No signed provenance" not in " ".join(questions(a, (PROVENANCE,)))
+
+
+def test_look_alikes_are_not_passed_over_in_the_cards():
+    a = assessment()
+    a = a.but(data=a.data.but(look_alikes=("a ~ b", "c ~ d"), contaminated=("e ~ f",)))
+    said = "1 held-out examples that repeat a training example, and 2 that differ from one in a"
+    assert said in data_card(a, {})["rai:dataPreprocessingProtocol"]
+    assert "and 2 that differ from one in a number or a name only" in run_card(a)
+
+
+def test_the_card_says_the_control_that_was_judged():
+    a = full_assessment()
+    line = ControlLine(
+        name="nearest",
+        score=Estimate(mean=1, low=0.9, high=1, n=9),
+        latency_ms=1,
+        cost_usd_per_1k=0.1,
+    )
+    judged = line.but(name="TF-IDF")
+    a = a.but(control=Control(lines=(line, judged), judged="TF-IDF"))
+    assert "(TF-IDF)" in run_card(a)
+    assert "(nearest)" in run_card(a.but(control=Control(lines=(line, judged))))
 
 
 def test_the_slice_table_has_intervals_and_no_formula():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -64,6 +65,8 @@ def test_a_training_leaves_its_provenance_once(tmp_path):
     folder.mkdir(parents=True)
     (folder / "adapter.safetensors").write_bytes(b"weights")
     (folder / "README.md").write_text("a card")
+    (folder / "rows.jsonl").write_text("{}")
+    (folder / "train.log").write_text("loss 1")
     passport = Passport(
         ladder_version="9.9", created="2026-01-01T00:00:00+00:00", kind="adapter",
         parts={"weights": "ab" * 32}, base="bundled:m", base_folder="m",
@@ -75,15 +78,22 @@ def test_a_training_leaves_its_provenance_once(tmp_path):
         note_training(folder, passport)
     [record] = records(path.parent, "training")
     assert record.place == "artefacts"
-    names = ["lora-12ab.dsse.json", "lora-12ab/adapter.safetensors", "lora-12ab/passport.json"]
-    assert sorted(record.files) == names
-    assert len(list(folder.iterdir())) == 3, "what an engine is known by stays as it was"
+    inside = ("adapter.safetensors", "passport.json", "rows.jsonl", "train.log")
+    assert sorted(record.files) == ["lora-12ab.dsse.json", *(f"lora-12ab/{n}" for n in inside)]
+    assert len(list(folder.iterdir())) == 5, "what an engine is known by stays as it was"
     content = statement_of(folder).read_bytes()
     told = payload_of(content, STATEMENT, public_keys(()))
     assert told["predicateType"] == PROVENANCE
-    assert told["subject"] == [{"name": "weights", "digest": {"sha256": "ab" * 32}}]
+    subject = {each["name"]: each["digest"]["sha256"] for each in told["subject"]}
+    left = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in inside}
+    rows, log = left.pop("rows.jsonl"), left.pop("train.log")
+    assert subject == {"weights": "ab" * 32, **left}, "others match a subject by a file's sha256"
+    run = told["predicate"]["runDetails"]
+    assert run["metadata"] == {"finishedOn": "2026-01-01T00:00:00Z"}
+    assert run["byproducts"] == [{"name": "train.log", "digest": {"sha256": log}}]
     made_of = told["predicate"]["buildDefinition"]["resolvedDependencies"]
     assert {"name": "training examples", "digest": {"sha256": "ef" * 32}} in made_of
+    assert {"name": "training examples: rows.jsonl", "digest": {"sha256": rows}} in made_of
     assert json.loads(content)["payloadType"] == "application/vnd.in-toto+json"
     (folder / "README.md").write_text("a card with figures")
     assert verify(path.parent, public_keys(())).faults == ()

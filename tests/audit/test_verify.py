@@ -146,8 +146,8 @@ def test_a_test_set_that_was_opened_twice_is_noted_in_one_line(runs):
         digests = {"test set": "4f2a91bc4f2a91bc", "system": system}
         add(runs / LEDGER, "test set opened", task=task, digests=digests)
     [said] = verify(runs, public_keys(())).notes
-    assert said.startswith("test set 4f2a91bc4f2a was opened for 2 systems: shop in record 4,")
-    assert "mail in record 6" in said
+    where = "shop in records 4 and 5, mail in record 6"
+    assert said == f"test set 4f2a91bc4f2a was opened for 2 systems: {where}"
 
 
 def test_lines_that_are_added_are_known_and_earlier_ones_are_held(runs):

@@ -148,9 +148,13 @@ def test_what_is_wrong_is_named(made, name, ladder):
     assert said in found.out
 
 
+def listed(made: Path) -> dict[str, dict[str, object]]:
+    found: dict[str, dict[str, object]] = json.loads((made / LIST).read_text())
+    return found
+
+
 def edited(made: Path, **changes: object) -> None:
-    path = made / "bundle.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    (made / LIST).write_text(json.dumps({**listed(made), **changes}))
 
 
 def test_another_python_another_platform_and_what_was_missing_are_named(made):
@@ -235,6 +239,36 @@ def test_of_many_missing_wheels_the_first_are_named_and_the_rest_counted(tmp_pat
     said = " ".join(found.out.split())
     assert f"missing: {len(wheels)} wheels, all named in {tmp_path / 'out' / LIST}" in said
     assert found.out.count(f"missing: {NO_WHEEL}") == 3
+    there = ladder("bundle", "verify", tmp_path / "out")
+    assert there.code == 1
+    assert there.out.count(NO_WHEEL) == 3
+    rest = f"… and {len(wheels) - 3:,} more wheels: missing since it was written"
+    assert there.out.splitlines()[3] == rest
+
+
+def test_many_wheels_with_the_same_fault_are_summed_up_and_other_files_are_not(made, ladder):
+    wheels = sorted((made / "wheels").iterdir())
+    assert len(wheels) > 10
+    cut, *gone = wheels
+    cut.write_bytes(b"")
+    for path in (*gone, *(made / "project").iterdir()):
+        path.unlink()
+    found = ladder("bundle", "verify", made)
+    assert found.code == 1
+    lines = found.out.splitlines()
+    assert f"wheels/{cut.name}: changed" in lines
+    assert sum(line.startswith("wheels/") for line in lines) == 1 + 3
+    assert f"… and {len(gone) - 3:,} more wheels: missing" in lines
+    files = {name for name in listed(made)["files"] if name.startswith("project/")}
+    assert len(files) > 3
+    assert {f"{name}: missing" for name in files} <= set(lines)
+    assert len(verify_bundle(made).faults) == len(wheels) + len(files)
+
+
+def test_a_missing_wheel_does_not_hide_another_whose_name_ends_its_own(made):
+    pins = {**listed(made)["pins"], "chrich": "1", "rich": "1"}
+    edited(made, pins=pins, missing=["no wheel of chrich 1: nobody had it"])
+    assert "no wheel of rich 1" in faults(made).splitlines()
 
 
 def test_names_that_hold_on_one_machine_only_and_passwords_are_refused(tmp_path):

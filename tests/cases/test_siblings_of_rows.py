@@ -592,6 +592,18 @@ def test_a_row_said_again_is_still_set_aside(tmp_path, change):
     assert "40 held-out examples repeat training examples" in said_of(tmp_path / "task.yaml")
 
 
+def test_rows_that_differ_in_a_number_are_listed_and_no_leak_is_denied(tmp_path):
+    checked(tmp_path)
+    timer = "please set the kitchen timer for {} minutes from now on"
+    for part, minutes in (("train", 3), ("test", 5)):
+        row = {"input": timer.format(minutes), "target": str(rows_of(part)[0]["target"])}
+        as_lines(tmp_path / f"{part}.jsonl", [*rows_of(part, 40), row])
+    said = said_of(tmp_path / "task.yaml")
+    assert "1 held-out example differs from a training example in a number or a name only" in said
+    assert "like a training example: " in said
+    assert "no leak found" not in said
+
+
 SAME_TEXT = "where is the café key for the door number 7 of my room"
 
 

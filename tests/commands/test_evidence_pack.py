@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
+from artefacts.test_card import passport
 from conftest import ROOT
 from harmful import HOSTILE, acting, live, tokens
 from runs_made import made_run
 from test_docs import assert_ran, run_pages
 
+from ladder.audit.keys import load_signer, private_file
+from ladder.audit.statements import TYPE, write_statement
+from ladder.audit.training import statement_of
 from ladder.commands.evidence_pack import export_pack
 from ladder.errors import StateError
-from ladder.evidence import ASSESSMENT, CitedFreeze
+from ladder.evidence import ASSESSMENT, Assessment, CitedFreeze, Comparison
 from ladder.files import file_digest
 
 STAMP = "2026-10-01T080000.000000Z"
@@ -27,6 +32,17 @@ def run(tmp_path: Path) -> Path:
     (made / "prompt").mkdir()
     (made / "prompt/samples.jsonl").write_text('{"id": "1", "input": "a private row"}\n')
     return made
+
+
+def trained(run: Path, built: Path) -> None:
+    """Say in the record of a run that its answer was trained, in a folder that is made."""
+    built.mkdir(parents=True)
+    path = run / ASSESSMENT
+    values = json.loads(path.read_text())
+    rung = values["recommendation"]["rung"]
+    [chosen] = (each for each in values["attempts"] if each["rung"] == rung)
+    chosen["candidate"]["build"]["folder"] = str(built)
+    path.write_text(json.dumps(values))
 
 
 def texts(folder: Path) -> str:
@@ -96,6 +112,73 @@ def test_the_ledger_of_a_pack_can_be_checked_with_what_lies_in_it(run, tmp_path,
     assert f"`ladder {command}`" in index
     words = [str(tmp_path / "pack" / w) if w.startswith("ledger") else w for w in command.split()]
     assert ladder(*words).code == 0
+
+
+def test_signed_statements_go_along_and_can_be_read(run, tmp_path, ladder):
+    for role in ("machine", "person"):
+        ladder("audit", "keys", "--role", role)
+    signer = load_signer(private_file("machine"))
+    write_statement(run / "statements/prompt.dsse.json", {"_type": TYPE, "said": "PASSED"}, signer)
+    built = tmp_path / "runs/artefacts/lora-1"
+    trained(run, built)
+    write_statement(statement_of(built), {"_type": TYPE, "said": "provenance"}, signer)
+    assert ladder("audit", "sign", run, "--name", "Grace Hopper").code == 0
+    (run / "statements/link.dsse.json").symlink_to("/etc/hostname")
+    pack = export_pack(run, tmp_path / "out")
+    [signature] = (name for name in pack.files if name.startswith("run/signature-"))
+    assert set(pack.left_out) == {"prompt/samples.jsonl"}, "they hold no rows"
+    assert "run/statements/link.dsse.json" not in pack.files
+    points = {one.point: one.files for one in pack.annex_iv}
+    assert {"run/statements/prompt.dsse.json", signature} <= set(points["2(g)"])
+    assert "run/provenance.dsse.json" in points["2(a)"]
+    index = (tmp_path / "out/index.md").read_text()
+    for name, what in (("run/provenance.dsse.json", "SLSA provenance"), (signature, "by a person")):
+        assert re.search(rf"\[{re.escape(name)}\].* \| [^|]*{what}", index), name
+    [command] = re.findall(r"What a signed file says: `(.*?)`\.", index)
+    done = subprocess.run(command, shell=True, cwd=tmp_path / "out", capture_output=True, text=True)
+    assert json.loads(done.stdout) == {"_type": TYPE, "said": "provenance"}, done.stderr
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_the_settings_of_a_training_go_along_as_long_as_they_are_the_same(run, tmp_path, changed):
+    built = tmp_path / "runs/artefacts/lora-1"
+    trained(run, built)
+    (built / "training.json").write_text('{"steps": 15}')
+    digest = "00" * 32 if changed else file_digest(ROOT / "recipes/lora.yaml")
+    recipe = {"lora.yaml": digest, "../secret.yaml": "11" * 32}
+    made = passport("adapter", "x").model_copy(update={"recipe_digests": recipe})
+    (built / "passport.json").write_text(made.model_dump_json())
+    pack = export_pack(run, tmp_path / "out")
+    points = {one.point: one.files for one in pack.annex_iv}
+    assert "run/training.json" in points["2(a)"]
+    assert ("run/recipe.yaml" in points["2(a)"]) is not changed
+    asked = any("With which settings" in each for each in pack.questions)
+    assert asked is changed
+
+
+def test_a_model_that_is_not_better_than_none_is_said_so(run, tmp_path):
+    path = run / ASSESSMENT
+    a = Assessment.model_validate_json(path.read_text())
+    over = Comparison(
+        other="control", difference=0.0, low=-0.1, high=0.1, n=9, p_value=0.5,
+        claim="no difference proven",
+    )  # fmt: skip
+    attempts = tuple(
+        each.but(comparisons=(over,)) if each.rung == a.recommendation.rung else each
+        for each in a.attempts
+    )
+    path.write_text(a.but(attempts=attempts).model_dump_json())
+    pack = export_pack(run, tmp_path / "out")
+    assert any(each.startswith("Why a language model?") for each in pack.questions)
+    for name in ("index.html", "index.md", "test-report.md"):
+        assert "is not proven better than" in (tmp_path / "out" / name).read_text(), name
+
+
+def test_every_file_of_a_pack_is_told(run, tmp_path):
+    pack = export_pack(run, tmp_path / "out", with_examples=True)
+    index = (tmp_path / "out/index.md").read_text()
+    rows = re.findall(r"^\| \[([^\]]*)\]\([^)]*\) \| ([^|]+) \| `[0-9a-f]{64}` \|$", index, re.M)
+    assert dict(rows).keys() == pack.files.keys()
 
 
 def test_a_folder_that_is_there_is_refused_and_left_alone(run, tmp_path, ladder):

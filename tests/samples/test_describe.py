@@ -10,7 +10,13 @@ from benches import bench_over, chat, task_with
 from ladder.errors import DataError
 from ladder.evaluation.confirm import score_with_leaks
 from ladder.samples.data import Data
-from ladder.samples.describe import describe_data, headline, provable, refuse_untestable
+from ladder.samples.describe import (
+    describe_data,
+    headline,
+    leaked,
+    provable,
+    refuse_untestable,
+)
 from ladder.samples.rows import Sample
 
 
@@ -63,6 +69,28 @@ def test_the_headline_names_who_shares_the_error_of_the_gate() -> None:
     assert "0.85 needs 704 rows" in told[False]
     assert "gate at 0.8 for 4 rungs: " in told[True]
     assert "0.85 needs 680 rows" in told[True]
+
+
+def test_no_leak_is_claimed_beside_look_alikes() -> None:
+    rows = gate_rows(150, 150)
+    report = describe_data(task_with(gate={"min_score": 0.8}), Data((), (), rows, ()))
+    template = ("a ~ b (template, 0.90)", "c ~ d (template, 0.90)")
+    said = {
+        (leaks, alikes): " · ".join(
+            leaked(report.model_copy(update={"contaminated": leaks, "look_alikes": alikes}))
+        )
+        for leaks in ((), ("e ~ f (equal, 1.00)",))
+        for alikes in ((), template[:1], template)
+    }
+    assert said[(), ()] == "no leak found"
+    assert said[(), template] == (
+        "2 held-out examples differ from a training example in a number or a name only and are "
+        "not counted"
+    )
+    assert said[(), template[:1]].startswith("1 held-out example differs from a training example")
+    both = said[("e ~ f (equal, 1.00)",), template]
+    assert both.startswith("1 held-out example repeats a training example and is not counted · 2 ")
+    assert [key for key, words in said.items() if "no leak" in words] == [((), ())]
 
 
 def test_leaked_rows_of_an_unknown_kind_are_left_out(tmp_path):

@@ -122,12 +122,16 @@ def _measured(a: Assessment) -> Iterator[str]:
             )
             yield from _figures(attempt)
     if a.control and a.control.lines:
-        best = max(a.control.lines, key=lambda line: line.score.mean)
+        lines = {line.name: line for line in a.control.lines}
+        most = max(a.control.lines, key=lambda line: line.score.mean)
+        best = lines.get(a.control.judged, most)
         yield f"without a language model: {span(best.score)} ({in_markdown(best.name)})"
 
 
 def _figures(attempt: Attempt) -> Iterator[str]:
     m = attempt.measurement
+    for name, other in m.others.items() if m else ():
+        yield f"{attempt.rung}: {in_markdown(name)} {span(other)} on {other.n:,} eval examples"
     if m and (timed := m.latency_ms):
         yield f"{attempt.rung}: p95 {latency(timed.p95)} of {timed.n:,} timed requests"
     if m and m.errors:
@@ -149,8 +153,9 @@ def _data(a: Assessment) -> Iterator[str]:
         f"examples, {d.documents:,} documents; {d.synthetic:,} training examples are a model's"
     )
     yield (
-        f"{d.duplicates:,} near-duplicates set aside, {len(d.contaminated):,} held-out examples "
-        f"that repeat training ones not counted, {d.contradicting:,} contradictions set aside"
+        f"{d.duplicates:,} near-duplicates and {d.contradicting:,} contradictions set aside; not "
+        f"counted: {len(d.contaminated):,} held-out examples that repeat training ones, and "
+        f"{len(d.look_alikes):,} that differ from one in a number or a name only"
     )
     for role, digest in d.digests.items():
         yield f"{in_markdown(role)}: sha256 {code(digest)}"

@@ -116,8 +116,9 @@ def preprocessing(d: DataReport) -> str:
     """Say what was done to the rows before anything was measured."""
     return (
         f"{d.duplicates:,} near-duplicates of rows in an earlier split set aside; "
-        f"{len(d.contaminated):,} held-out examples that repeat a training example found and not "
-        f"counted; {d.contradicting:,} rows that contradict an earlier one set aside. How the rows "
+        f"not counted: {len(d.contaminated):,} held-out examples that repeat a training example, "
+        f"and {len(d.look_alikes):,} that differ from one in a number or a name only; "
+        f"{d.contradicting:,} rows that contradict an earlier one set aside. How the rows "
         "were obtained, selected, labelled and cleaned before is not known to the run."
     )
 

@@ -29,17 +29,22 @@ KEY = "ledger/machine.pub.pem"
 EXAMPLES = "run/examples/"
 """Begins the names of test logs, where the pack holds them."""
 RELEASES = "run/releases.jsonl"
+PROVENANCE = "run/provenance.dsse.json"
+RECIPE, TRAINING = "run/recipe.yaml", "run/training.json"
+STATEMENTS, SIGNATURES = "run/statements/", "run/signature-"
+"""Begin the names of signed statements: on each rung that was judged, and of persons."""
+BEGINNINGS = (EXAMPLES, STATEMENTS, SIGNATURES)
 
 _Row = tuple[tuple[str, ...], str]
 OF_ANNEX_IV: Mapping[str, _Row] = {
     "1(a)": (
-        (TASK, CARD),
+        (TASK, CARD, RELEASES),
         "the provider's name; the intended purpose, in your words: for whom, on whom, where not; "
         "the version, and how it relates to the one before",
     ),
     "1(b)": ((), "what else it exchanges data with: systems, interfaces, other AI systems"),
     "1(c)": (
-        (BOM,),
+        (BOM, MONITORING),
         "versions of the software around the measured system; what an update requires",
     ),
     "1(d)": ((), "the forms in which it is placed on the market or put into service"),
@@ -55,7 +60,7 @@ OF_ANNEX_IV: Mapping[str, _Row] = {
         "--check FILE`",
     ),
     "2(a)": (
-        (REPORT, BOM),
+        (REPORT, BOM, RECIPE, TRAINING, PROVENANCE),
         "steps that were made outside of the run; under which terms the pre-trained model is used",
     ),
     "2(b)": (
@@ -64,12 +69,12 @@ OF_ANNEX_IV: Mapping[str, _Row] = {
         "figures do not show",
     ),
     "2(c)": (
-        (BOM, REPORT),
+        (BOM, REPORT, TRAINING),
         "the architecture of the whole system around the model; resources of the base's own "
         "training",
     ),
     "2(d)": (
-        (DATA,),
+        (DATA, RECIPE, PROVENANCE),
         "where the rows come from, how they were obtained, selected, labelled and cleaned before "
         "the run; their licence; whether they hold personal data",
     ),
@@ -80,7 +85,18 @@ OF_ANNEX_IV: Mapping[str, _Row] = {
         "which changes are allowed",
     ),
     "2(g)": (
-        (TEST, RECORD, REPORT, SLICES, DATA, FREEZE, EXAMPLES),
+        (
+            TEST,
+            RECORD,
+            REPORT,
+            SLICES,
+            DATA,
+            FREEZE,
+            ISOLATION,
+            STATEMENTS,
+            SIGNATURES,
+            EXAMPLES,
+        ),
         "date and signature under test-report.md; tests of robustness and of discriminatory "
         "impacts: the run made none",
     ),
@@ -94,7 +110,7 @@ OF_ANNEX_IV: Mapping[str, _Row] = {
         "risks; oversight; specifications of the input",
     ),
     "4": (
-        (FREEZE,),
+        (FREEZE, TEST),
         "why this metric fits the purpose (`metric_rationale`), and what it cannot see",
     ),
     "5": ((), "the risk management system (Article 9)"),
@@ -116,7 +132,7 @@ OF_ANNEX_IV: Mapping[str, _Row] = {
 }
 OF_ARTICLES: Mapping[str, _Row] = {
     "Art. 9(8)": (
-        (FREEZE, TASK, RECORD),
+        (FREEZE, TEST, TASK, RECORD),
         "why metric and thresholds are appropriate to the purpose; where there is no freeze, other "
         "proof that they were defined before the test",
     ),
@@ -166,7 +182,7 @@ def _mapped(
 
 
 def _is(name: str, wanted: str) -> bool:
-    return name == wanted or (wanted.endswith("/") and name.startswith(wanted))
+    return name == wanted or (wanted in BEGINNINGS and name.startswith(wanted))
 
 
 def retention(day: date) -> tuple[Kept, ...]:

@@ -6,7 +6,19 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from ladder.audit.pack.certified import certified, slices
-from ladder.audit.pack.mapping import FREEZE, HEADS, ISOLATION, LEDGER
+from ladder.audit.pack.mapping import (
+    EXAMPLES,
+    FREEZE,
+    HEADS,
+    ISOLATION,
+    LEDGER,
+    MONITORING,
+    PROVENANCE,
+    RECIPE,
+    SIGNATURES,
+    TASK,
+    map_points,
+)
 from ladder.evidence import Assessment
 
 FEW = 59
@@ -17,7 +29,8 @@ ALWAYS = (
     "Are the rows a fair sample of what the system will meet? They were taken as they were given.",
     "How does it answer to misuse, to other languages and to broken input? The run measured "
     "accuracy, latency and cost on one set of rows, not robustness.",
-    "Who is responsible, who has signed test-report.md, and when?",
+    "How does a notified body get at the rows, and at the trained model (Annex VII 4.3 and 4.5)? "
+    "The pack has their digests alone.",
 )
 
 
@@ -28,7 +41,15 @@ def questions(a: Assessment, present: Collection[str]) -> tuple[str, ...]:
         a: the run.
         present: names of the files that the pack holds.
     """
-    return (*_of_answer(a), *_of_trust(a, present), *_of_data(a), *_of_limits(a), *ALWAYS)
+    return (
+        *_of_answer(a),
+        *_of_trust(a, present),
+        *_of_data(a),
+        *_of_limits(a),
+        *_of_files(a, present),
+        *ALWAYS,
+        *_of_persons(present),
+    )
 
 
 def _of_answer(a: Assessment) -> Iterator[str]:
@@ -46,6 +67,7 @@ def _of_answer(a: Assessment) -> Iterator[str]:
             f"How often was the test set looked at? {a.recommendation.openings:,} systems were "
             "measured on it by now, and the best of several looks better than it is."
         )
+    yield from _of_control(a)
     groups = slices(a.chosen)
     if not groups:
         yield (
@@ -55,6 +77,17 @@ def _of_answer(a: Assessment) -> Iterator[str]:
     few = [name for name, one in groups.items() if one.n < FEW]
     if few:
         yield f"What holds for {', '.join(few)}? Each has fewer than {FEW} eval examples."
+
+
+def _of_control(a: Assessment) -> Iterator[str]:
+    found = a.chosen.over_control if a.chosen else None
+    if found is None or found.claim == "better" or a.control is None:
+        return
+    best = max(a.control.lines, key=lambda line: line.score.mean)
+    yield (
+        f"Why a language model? {a.recommendation.rung} is not proven better than {best.name}, "
+        f"which needs none and scores {best.score.mean:.2f} (Annex IV 2(b))."
+    )
 
 
 def _of_trust(a: Assessment, present: Collection[str]) -> Iterator[str]:
@@ -69,12 +102,53 @@ def _of_trust(a: Assessment, present: Collection[str]) -> Iterator[str]:
             "Was anything changed since? No signed ledger is in this pack: SHA256SUMS shows that "
             "its files are those that were packed, not who packed them."
         )
+    elif a.criteria is None:
+        yield "Was anything changed before the ledger began? No record of it names this run."
     if ISOLATION not in present:
         yield (
             "Did rows leave the machine? The run was not isolated, so nothing was measured of it."
         )
     elif tried := getattr(getattr(a, "isolation", None), "attempts", 0):
         yield f"What attempted {tried:,} connections during the isolated run? None could leave."
+
+
+def _of_files(a: Assessment, present: Collection[str]) -> Iterator[str]:
+    """Ask about what is not in the pack, and might have been."""
+    if TASK not in present:
+        yield (
+            "What did the task file say? It was changed or moved since the run: the pack has its "
+            f"digest alone, {a.task.digest}."
+        )
+    if not any(name.startswith(EXAMPLES) for name in present):
+        yield "Where are the test logs (Annex IV 2(g))? They hold rows and answers: left out here."
+    built = a.chosen.candidate.build.folder if a.chosen and a.chosen.candidate else None
+    if built and PROVENANCE not in present:
+        yield (
+            "What was the model trained from? No signed provenance of its training is in this pack."
+        )
+    if built and RECIPE not in present:
+        yield (
+            "With which settings was it trained (Annex IV 2(a))? The recipe was changed or moved "
+            "since: the record has its digest alone."
+        )
+
+
+def _of_persons(present: Collection[str]) -> Iterator[str]:
+    """Ask what only a person can do: sign, act on a finding, and write what nothing here shows."""
+    if any(name.startswith(SIGNATURES) for name in present):
+        yield (
+            "Is the key under the run's signature that of the person whom it names? The pack does "
+            "not hold it: ask them for it."
+        )
+    else:
+        yield "Who is responsible, who has signed test-report.md, and when?"
+    if MONITORING in present:
+        yield (
+            "Who measures again on the days of the monitoring plan, who is told of a finding, and "
+            "what is done then?"
+        )
+    alone = [one.point for one in map_points(present)[0] if not one.files]
+    yield f"What is said of Annex IV {', '.join(alone)}? Nothing in this pack bears on them."
 
 
 def _of_criteria(cited: Any) -> Iterator[str]:
@@ -98,7 +172,8 @@ def _of_criteria(cited: Any) -> Iterator[str]:
 
 def _of_data(a: Assessment) -> Iterator[str]:
     d = a.data
-    yield "Where do the rows come from, who labelled them, and under which licence are they?"
+    what = "rows and documents" if d.documents else "rows"
+    yield f"Where do the {what} come from, who labelled them, and under which licence are they?"
     if d.contaminated:
         yield (
             f"How did {len(d.contaminated):,} held-out examples come to repeat training examples? "
@@ -122,6 +197,11 @@ def _of_limits(a: Assessment) -> Iterator[str]:
             yield f"Is {limit.limit} {limit.wanted:g} held? The measurement does not decide it."
     yield "What was the base model trained on, by whom, and under which licence is it used?"
     m = chosen.measurement
+    if m is not None and m.score.mean < 1 and chosen.diagnosis is None:
+        yield (
+            "What have the wrong answers in common, and what harm do they do (Annex IV 3)? A rung "
+            "that passes is not diagnosed."
+        )
     if m is not None and m.errors:
         yield f"What became of {m.errors:,} requests of {m.requests:,} that failed?"
     if m is not None and m.human_labels is not None:
