@@ -139,6 +139,7 @@ def test_data_stays_on_the_machine_unless_the_task_says_so(small):
         assert "data_may_leave" in done.stderr
 
 
+@pytest.mark.slow
 def test_dry_run_asks_no_model(small, tmp_path, bare):
     done = ladder("assess", small / "task.yaml", "--dry-run", "--runs", tmp_path, PYTHONPATH=bare)
     assert done.returncode == 0, done.stderr

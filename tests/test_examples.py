@@ -39,6 +39,7 @@ def answer_in(text: str) -> str:
     return str(found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", examples.names())
 def test_init_and_check_print_what_the_page_shows(name: str, tmp_path: Path) -> None:
     folder = examples.copy_of(name, tmp_path)

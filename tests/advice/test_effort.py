@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+import pytest
 from advice.test_recommend import TRAININGS, attempt, skipped, task
 from engines.faulty_server import FaultyServer, Seen, Step, saying
 from hypothesis import given
@@ -207,6 +208,7 @@ def decided(folder: Path, *, every: bool) -> Effort:
     return found.effort
 
 
+@pytest.mark.slow
 def test_a_real_climb_bounds_what_all_of_it_takes(tmp_path: Path) -> None:
     few, everything = (decided(tmp_path / name, every=name == "all") for name in ("few", "all"))
     taken = [sum(each.tokens for each in found.by_purpose.values()) for found in (few, everything)]

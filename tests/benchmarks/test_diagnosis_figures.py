@@ -101,6 +101,7 @@ def test_few_pipelines_and_pipelines_that_differ_make_it_wide():
     assert high == 1.0
 
 
+@pytest.mark.slow
 def test_the_interval_over_rows_holds_the_rate_and_is_wider_where_rows_disagree():
     assert benchmark.over_rows(DELETED, "missing") == (1.0, 1.0)
     places = {row: NOT_THERE if at % 2 else 4 for at, row in enumerate(ROWS)}

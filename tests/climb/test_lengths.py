@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from small_tasks import write_task
 
 from ladder.commands.check import check_task
@@ -39,6 +40,7 @@ def test_without_a_limit_of_the_tasks_none_is_too_short(tmp_path):
     assert "targets have more tokens" not in said(tmp_path, "a long way down the road " * 20)
 
 
+@pytest.mark.slow
 def test_inputs_beyond_the_context_are_counted(tmp_path):
     lines = said(tmp_path, "yes", 1500)
     assert "80 of 80 inputs do not fit the model's context of" in lines

@@ -266,6 +266,7 @@ def test_the_verbs_say_what_was_written(run, tmp_path, ladder):
     assert "0.79" in refused.out
 
 
+@pytest.mark.slow
 def test_the_commands_of_the_page_run(tmp_path, run):
     (tmp_path / "made").mkdir()
     run.parent.parent.rename(tmp_path / "made/runs")

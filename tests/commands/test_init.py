@@ -682,6 +682,7 @@ def test_hostile_names_and_values_are_text(tmp_path: Path) -> None:
     assert check_task(tmp_path / "task" / "task.yaml", None)
 
 
+@pytest.mark.slow
 def test_the_command_line_writes_into_a_folder_named_after_the_file(tmp_path: Path) -> None:
     written(tmp_path, "my tickets.csv", in_csv(PLAIN, ";"))
     code = [sys.executable, "-m", "ladder", "init", "given/my tickets.csv"]

@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+import pytest
 import yaml
 from assessments import estimate
 from conftest import ROOT
@@ -71,6 +72,7 @@ def test_markdown_alone_writes_nothing(ladder, tmp_path):
     assert not (run / "report.html").exists()
 
 
+@pytest.mark.slow
 def test_a_file_of_samples_of_before_does_not_stay(tmp_path):
     run = old_run(tmp_path / "run")
     (run / "prompt").mkdir()

@@ -136,6 +136,7 @@ def test_one_run_is_a_list_of_one(tmp_path: Path) -> None:
         assert 'href="/runs/mail/1/"' not in get(port, "/")[2], "not so deep"
 
 
+@pytest.mark.slow
 def test_many_examples_are_served_beside_the_page(tmp_path: Path) -> None:
     run = write(tmp_path / "runs/mail/1")
     (run / "prompt").mkdir()

@@ -139,6 +139,7 @@ def test_the_same_rows_with_other_words_are_timed_anew(tmp_path):
     assert len(streamed(server)) == 2 * (LATENCY_REQUESTS + WARM_UP)
 
 
+@pytest.mark.slow
 def test_a_request_that_ran_out_of_time_is_late_and_not_asked_again(tmp_path):
     """Left out, or answered in a second try, it would make the slow system look fast."""
     slow = {f"question {at}" for at in range(3)}
@@ -195,6 +196,7 @@ def test_what_failed_is_timed_again_by_the_next_run(tmp_path):
     assert len(server.seen) - asked == LATENCY_REQUESTS + WARM_UP
 
 
+@pytest.mark.slow
 def test_waiting_for_a_busy_server_is_part_of_a_requests_time(tmp_path):
     tries: dict[str, int] = {}
 

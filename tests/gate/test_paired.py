@@ -37,6 +37,7 @@ def test_mcnemar_is_statsmodels(won, lost):
         assert mcnemar(won, lost) == pytest.approx(expected, abs=1e-12)
 
 
+@pytest.mark.slow
 def test_holm_is_statsmodels():
     draw = np.random.default_rng(0)
     for size in range(1, 13):

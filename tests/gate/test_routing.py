@@ -51,6 +51,7 @@ def test_a_point_of_the_curve_is_what_its_threshold_does(
         assert found.oracle.score >= found.point.score - 1e-12
 
 
+@pytest.mark.slow
 def test_a_light_system_that_knows_when_it_is_right_is_worth_it() -> None:
     threshold = choose(drawn(2_000, 1), PRICES, 0.06, 0.05)
     found = judge(drawn(2_000, 2), PRICES, threshold, 0.06, 0.05)

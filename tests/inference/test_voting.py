@@ -140,6 +140,7 @@ def test_a_row_without_any_answer_is_an_error(tmp_path):
     assert outcome.text == ""
 
 
+@pytest.mark.slow
 def test_latency_is_that_of_all_waves_one_after_the_other(tmp_path):
     """Four draws side by side, then two, then one: three delays, not seven and not one."""
 

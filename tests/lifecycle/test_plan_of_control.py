@@ -101,6 +101,7 @@ def test_a_plan_of_nothing_that_is_known_is_refused(
     assert got in error.value.problems[0].got
 
 
+@pytest.mark.slow
 def test_labelled_rows_are_scored_as_the_certified_way_answers_them(
     plan: Path, tmp_path: Path
 ) -> None:

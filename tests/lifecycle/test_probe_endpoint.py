@@ -84,6 +84,7 @@ def test_less_than_the_least_effect_is_no_alarm_however_sure(tmp_path):
     assert found.verdict == "same"
 
 
+@pytest.mark.slow
 def test_a_server_that_refuses_log_probabilities_is_asked_for_border_inputs(tmp_path):
     def refusing(script: Script) -> Script:
         refused = failing(400, "logprobs are not supported")

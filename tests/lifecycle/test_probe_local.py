@@ -150,6 +150,7 @@ def test_a_broken_line_is_named_and_nothing_is_added(plan):
     assert record.read_text().endswith("half a li")
 
 
+@pytest.mark.slow
 def test_exit_codes_and_what_is_said(plan, tiny, ladder):
     held = ladder("probe", plan.parent)
     assert (held.code, "The model is what it was." in held.out) == (0, True)

@@ -6,12 +6,14 @@ import json
 import shutil
 from pathlib import Path
 
+import pytest
 from conftest import ROOT
 from test_docs import assert_ran, run_pages
 
 from ladder.lifecycle.probing import probes_so_far
 
 
+@pytest.mark.slow
 def test_the_commands_of_the_pages_run(folder: Path, plan_path: Path) -> None:
     assert_ran(run_pages([ROOT / "docs/probe.md"], plan_path.parent))
     (folder / "runs/my-task").symlink_to(folder / "runs/shop")

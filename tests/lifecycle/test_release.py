@@ -101,6 +101,7 @@ def test_a_slice_of_few_rows_does_not_hold_and_may_be_told_only(tmp_path: Path) 
         assert [check.decides for check in eased.checks] == [True, False, False]
 
 
+@pytest.mark.slow
 def test_what_was_forgotten_refuses_and_names_the_prompts(tmp_path: Path) -> None:
     with two_systems(tmp_path, forgetful) as two:
         found = checked(two.candidate, two.champion)
@@ -112,6 +113,7 @@ def test_what_was_forgotten_refuses_and_names_the_prompts(tmp_path: Path) -> Non
         assert checked(two.candidate, two.champion, may_forget=True).passed
 
 
+@pytest.mark.slow
 def test_another_task_is_answered_with_both_models(tmp_path: Path) -> None:
     def harms(text: str) -> str:
         return knows(text) if number_of(text) >= 0 or text in WANTED else "nothing"
@@ -159,6 +161,7 @@ def test_the_tighter_limit_of_both_gates_binds_the_candidate(tmp_path: Path) -> 
         assert not [one for one in found.unmeasured if one.what == "cost"]
 
 
+@pytest.mark.slow
 def test_rows_that_a_training_has_seen_are_left_out(tmp_path: Path) -> None:
     with two_systems(tmp_path, knows) as two:
         fresh = [row(number) for number in range(1_000, 1_200)]
@@ -198,6 +201,7 @@ def test_what_is_wrong_is_said_before_anything_is_asked(tmp_path: Path) -> None:
             checked(two.candidate, two.champion)
 
 
+@pytest.mark.slow
 def test_a_server_that_is_gone_leaves_no_verdict_and_no_record(tmp_path: Path) -> None:
     with two_systems(tmp_path, knows) as two:
         pass
@@ -206,6 +210,7 @@ def test_a_server_that_is_gone_leaves_no_verdict_and_no_record(tmp_path: Path) -
     assert not (two.candidate.parent / RELEASES).exists()
 
 
+@pytest.mark.slow
 def test_the_command_says_it_to_people_and_to_ci(
     ladder: Ladder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -44,6 +44,7 @@ def test_what_is_measured_is_said_before_with_its_seconds_and_measured_once(
     assert 0 < probing_seconds(1) < probing_seconds(0) == probing_seconds(SMALL_MODEL_MB) < 60
 
 
+@pytest.mark.slow
 def test_all_that_a_server_is_asked_is_counted_and_again_where_it_is_kept(tmp_path: Path) -> None:
     found: list[Assessment] = []
     with FaultyServer() as server:

@@ -64,6 +64,7 @@ def ended(process: subprocess.Popen[bytes]) -> dict[str, object]:
     return assessed(said.decode())
 
 
+@pytest.mark.slow
 def test_two_climbs_at_once_ask_nothing_twice(server, tmp_path):
     task, runs = task_at(tmp_path / "task", server.url), tmp_path / "runs"
     first, second = climb(task, runs), climb(task, runs)
@@ -79,6 +80,7 @@ def test_two_climbs_at_once_ask_nothing_twice(server, tmp_path):
         assert base.execute("SELECT count(*) FROM claims").fetchone() == (0,)
 
 
+@pytest.mark.slow
 def test_what_a_killed_climb_was_asking_is_asked_by_the_other(server, tmp_path):
     task, runs = task_at(tmp_path / "task", server.url), tmp_path / "runs"
     first = climb(task, runs)

@@ -169,6 +169,7 @@ def test_assess_tells_its_story_in_order(ladder, server, tmp_path):
     assert "prompt" in said.errors
 
 
+@pytest.mark.slow
 def test_who_watches_changes_no_decision(ladder, server, tmp_path):
     """The same task with a program that listens, with a log alone, and with nobody."""
     task, records = task_at(tmp_path, server.url), []
@@ -199,6 +200,7 @@ def test_a_wrong_task_is_an_error_line_and_exit_2(ladder, tmp_path):
     assert "gaol" in said.errors
 
 
+@pytest.mark.slow
 def test_an_endpoint_that_is_down_is_an_answer_without_a_verdict(ladder, tmp_path):
     with FaultyServer([failing(500)]) as server:
         said = ladder("assess", task_at(tmp_path, server.url), "--runs", tmp_path / "r", "--json")

@@ -116,6 +116,7 @@ def many(folder: Path, count: int) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_what_is_too_much_for_a_page_lies_beside_it(tmp_path: Path) -> None:
     found = read_samples(many(tmp_path, 50_000), RUN)
     made = embedded(found)
@@ -142,6 +143,7 @@ def test_a_thousand_examples_stand_in_the_page_itself(tmp_path: Path) -> None:
     assert all(row.answers[0][1] is False for row in plain)
 
 
+@pytest.mark.slow
 def test_memory_grows_with_the_rows_and_no_faster(tmp_path: Path) -> None:
     """What is built of ten times as many rows takes ten times the memory, not a hundred times."""
     peaks = []

@@ -91,6 +91,7 @@ def test_the_terminal_has_the_last_of_them(run: Path) -> None:
 HOSTILE = "<script>alert(1)</script>\x1b[2J\u202e"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["revalidation", "drift", "probe", "release"])
 def test_no_text_of_a_record_acts(kind: HappeningKind) -> None:
     for held in (True, False):

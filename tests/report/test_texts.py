@@ -95,6 +95,7 @@ def test_nothing_on_the_terminal_acts_and_nothing_is_endless(hostile):
     assert "a" * 10**5 in as_markdown(long)
 
 
+@pytest.mark.slow
 def test_the_command_shows_such_a_run(hostile, tmp_path):
     folder = tmp_path / "run [red]\x1b[2J\u202e"
     folder.mkdir()

@@ -122,6 +122,7 @@ def test_no_pair_near_the_limit_is_missed(draw: random.Random, edits: int) -> No
     assert like_pairs(texts) == every_like_pair(texts)
 
 
+@pytest.mark.slow
 def test_the_pairs_of_real_commands_are_those_of_a_full_comparison(public_data: Path) -> None:
     folder = public_data / "nl2bash"
     texts = [*inputs_of(folder / "train.jsonl")[:900], *inputs_of(folder / "test.jsonl")]

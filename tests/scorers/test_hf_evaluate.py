@@ -81,6 +81,7 @@ def metric(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[list[li
     return folder, found, refusal
 
 
+@pytest.mark.slow
 def test_a_metric_of_the_evaluate_library_runs_from_a_local_folder(
     metric: tuple[Path, list[list[list[object]]], str],
 ) -> None:

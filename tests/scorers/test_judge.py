@@ -619,6 +619,7 @@ def assessed(folder: Path, server: FaultyServer, rows: list[dict[str, str]], gra
     return found, run, watch.lines
 
 
+@pytest.mark.slow
 def test_a_task_is_assessed_by_a_judge_with_people_beside_it(tmp_path: Path) -> None:
     rows = questions(340)
     with town_server(rows) as server:
@@ -707,6 +708,7 @@ def test_the_bundled_model_judges_by_its_labels(smollm: Path, tmp_path: Path) ->
     assert "the base model itself" in judge_sentence(agreement)
 
 
+@pytest.mark.slow
 def test_the_bundled_model_asked_for_a_number_answers_freely(smollm: Path, tmp_path: Path) -> None:
     score = {"judge": {"rubric": "Same meaning.", "grades": "number", "max_tokens": 4}}
     [found] = score_all(bench_with(tmp_path, score).evaluator, [(sample(1), "Bergen")])

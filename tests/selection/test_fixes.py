@@ -172,6 +172,7 @@ def test_documents_have_another_chance_where_examples_won(tmp_path):
     assert [each.cause for each in fixes] == ["redundancy"]
 
 
+@pytest.mark.slow
 def test_where_the_right_documents_fail_too_nothing_is_fixed(tmp_path):
     def share(prompt: Prompt) -> float:
         return 0.9 if prompt.unlike else 0.3 if len(prompt.documents) == 1 else 0.2

@@ -169,6 +169,7 @@ def test_a_plan_is_paid_for_by_its_calls_and_no_wider_one_is(calls, dev, spent, 
     assert plan.first >= plan.second >= FINALISTS
 
 
+@pytest.mark.slow
 def test_the_same_seed_finds_the_same_and_another_seed_looks_elsewhere(bench_of):
     first, again, other = (
         searched(bench_of(two_kinds(0, 240), seed=seed))[0] for seed in (0, 0, 1)
@@ -268,6 +269,7 @@ def test_special_tokens_in_a_shown_row_do_not_reach_the_model_as_such(bench_of, 
     assert ids.count(end) == 1 + 2 * len(shots) + 1
 
 
+@pytest.mark.slow
 def test_77_labels(bench_of):
     labels = [*LABELS, *(f"kind {at}" for at in range(75))]
     rows = [row(at, labels[at % 77], (f"word{at % 77}", "x", "y")) for at in range(400)]
@@ -373,6 +375,7 @@ def test_few_dev_rows_are_no_ground_for_a_choice(bench_of):
 REMOTE = "openai:strong@https://models.example/v1"
 
 
+@pytest.mark.slow
 def test_a_stronger_model_reads_failures_only_where_the_rows_may_go(bench_of, recorded):
     rows = two_kinds(0, 240)
     here = bench_of(rows, models={"teacher": REMOTE})

@@ -517,6 +517,7 @@ def test_a_file_that_is_not_there_yet_names_the_command_that_writes_it(tmp_path)
         using(tmp_path)
 
 
+@pytest.mark.slow
 def test_the_command_line_refuses_what_it_does_not_know(tmp_path):
     task_in(tmp_path)
     for words, said in ((("--measure", "guess"), "lora"), (("--out", "rows.csv"), ".jsonl")):

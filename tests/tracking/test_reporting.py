@@ -214,6 +214,7 @@ def test_the_option_goes_before_the_task(
     ladder("assess", task, "--report-to", "ledger,other").refused("`other`", "report_to")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "words"),
     [

@@ -104,6 +104,7 @@ def test_a_checkpoint_that_was_cut_is_passed_over(tmp_path: Path) -> None:
     assert running.last_whole_checkpoint(tmp_path) == str(tmp_path / "checkpoint-2")
 
 
+@pytest.mark.slow
 def test_an_unknown_key_names_the_nearest(tmp_path: Path) -> None:
     recipe = tmp_path / "mine.yaml"
     recipe.write_text("learning_rte: 1.0e-4\n")

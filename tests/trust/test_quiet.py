@@ -37,6 +37,7 @@ def test_the_table_is_printed_with_whose_value_it_is() -> None:
     assert "set by you" in lines["RAY_USAGE_STATS_ENABLED"]
 
 
+@pytest.mark.slow
 def test_libraries_read_them_as_off() -> None:
     """In the libraries' own words: what they have understood, in a process of their own."""
     pytest.importorskip("mlflow")

@@ -148,6 +148,7 @@ def test_an_outage_is_no_part_of_a_request_that_is_timed() -> None:
     assert max(completion.seconds for completion in answers.values()) < 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trouble", [failing(500, "boom"), failing(400, "too long"), HANGS])
 @pytest.mark.parametrize("warm", [0, 3])
 @pytest.mark.parametrize("bad", [1, 30])

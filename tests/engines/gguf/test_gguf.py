@@ -115,6 +115,7 @@ def is_gone(pid: int) -> bool:
     return False
 
 
+@pytest.mark.slow
 def test_what_the_file_says_of_itself(engine: GgufEngine) -> None:
     assert engine.header == ("llama", "Q4_1", 8192, True)
     assert engine.abilities.context == 8192

@@ -48,6 +48,7 @@ def answered(bench: Bench) -> int:
     return sum(any(documents[at].source in row.doc_ids for at in top) for row, top in pairs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["lancedb", "qdrant"])
 def test_documents_in_a_store_answer_about_as_many_questions_as_in_memory(
     tmp_path: Path, kind: str
