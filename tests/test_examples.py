@@ -94,11 +94,8 @@ def test_no_article_is_for_training_and_for_judging() -> None:
     assert train | test == {name for name, *_ in articles}
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=pytest.mark.slow if name == QUICKEST else pytest.mark.long)
-        for name in examples.names()
+@pytest.mark.long
+@pytest.mark.parametrize("name", examples.names())
     ],
 )
 def test_the_commands_of_an_example_end_as_its_page_says(

@@ -211,7 +211,7 @@ def test_what_a_row_is_called_does_nothing_to_the_page(tmp_path):
     assert not {"\x1b", "\u202e"} & set(page)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_real_runs(tmp_path, ladder, smollm):
     """The same task with another gate: the prompt rung read more rows, and answered alike."""
     source = ROOT / "evalsets/r1_guest_feedback"

@@ -24,7 +24,7 @@ from ladder.task import load_task
 
 pytestmark = pytest.mark.slow  # every test starts the program anew
 
-SECONDS = 60
+SECONDS = 300
 ACCEPTED = {
     "own_module", "own_package", "own_module_second", "a_metric_folder", "a_metric_elsewhere",
     "modules_beside_the_task", "a_matplotlibrc", "a_recipe_with_its_program",

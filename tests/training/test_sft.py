@@ -217,7 +217,7 @@ def test_the_same_seed_gives_the_same_curve_and_another_one_does_not(tiny, tmp_p
     assert record(tmp_path / "a")["not_deterministic"] == []
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_processes_train_what_one_does(tiny, tmp_path):
     """Under `accelerate launch`, gradients over gloo: half the batch each."""
     ended(start(tiny, tmp_path / "one"))
