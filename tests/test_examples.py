@@ -96,8 +96,6 @@ def test_no_article_is_for_training_and_for_judging() -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", examples.names())
-    ],
-)
 def test_the_commands_of_an_example_end_as_its_page_says(
     name: str, tmp_path: Path, smollm: Path
 ) -> None:
