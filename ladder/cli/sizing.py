@@ -49,12 +49,9 @@ def size(  # noqa: PLR0913 - each is an option of the command line
     if not (target or into):
         _refuse_alone({"--engine": engine, "--region": region, "--image": image})
     found = size_run(run, SizeOptions(requests_per_month, peak, p95, usd_per_hour, against))
-    platforms = [target] if target else list(PLATFORMS) if into else []
-    files = {
-        name: text
-        for platform in platforms
-        for name, text in serving_files(found, platform, engine, region, image).items()
-    }
+    files: dict[str, str] = {}
+    for platform in [target] if target else PLATFORMS if into else ():
+        files |= serving_files(found, platform, engine, region, image)
     if as_json:
         typer.echo(in_json(_json(found.as_record() | {"files": files})))
     elif into is None and files:

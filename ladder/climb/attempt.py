@@ -12,7 +12,7 @@ from ladder.diagnosis.context_costs import context_costs
 from ladder.diagnosis.cut_answers import why_none_began
 from ladder.diagnosis.misses import misses
 from ladder.economy.cost import since, together
-from ladder.errors import NoVerdictError
+from ladder.errors import EndpointDownError, NoVerdictError, SpendLimitError
 from ladder.evaluation.against_teacher import against_teacher
 from ladder.evaluation.calibration import calibration
 from ladder.evaluation.comparing import compare
@@ -201,9 +201,10 @@ def _explained(
 
 
 def explain_context(bench: Bench) -> None:
-    """Measure what context costs at the last rung whose misses were diagnosed and which reads.
+    """Measure what context costs, at the last rung that reads documents and was diagnosed.
 
-    It decides nothing and may cost as much as all else: it is measured once, where no rung passed.
+    It decides nothing and may cost as much as all else: it is measured once, where no rung passed,
+    and an outage or a limit on spending in the middle of it takes nothing from the answer.
     """
     history = bench.history
     for at, attempt in reversed(list(enumerate(history.attempts))):
@@ -215,7 +216,7 @@ def explain_context(bench: Bench) -> None:
         try:
             with bench.evaluator.models.asking("context curve"):
                 found = context_costs(bench.evaluator, attempt.candidate, rows)
-        except NoVerdictError as error:  # what was measured stands without it
+        except (NoVerdictError, EndpointDownError, SpendLimitError) as error:  # all else stands
             bench.evaluator.watch.say(f"  {error}")
             return
         if found is not None:

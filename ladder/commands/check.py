@@ -17,6 +17,7 @@ from ladder.commands.trust import how_named
 from ladder.engines import model_folder
 from ladder.engines.embedding import foreign_share
 from ladder.errors import EngineError, MissingExtraError, TaskError
+from ladder.evidence import DataReport
 from ladder.language.stems import in_words
 from ladder.language.words import has_no_spaces
 from ladder.progress import Quiet
@@ -38,7 +39,7 @@ from ladder.scorers import make_scorer, runs_code
 from ladder.task import Task, load_task
 from ladder.tracking.reporting import missing_extras
 
-SAMPLES_SHOWN = 3
+SAMPLES_SHOWN, PAIRS_SHOWN = 3, 5
 SEEN_TEXTS = 50
 """Texts that tell whether spaces part words, and whether an embedding model knows them."""
 FOREIGN = 0.3
@@ -84,18 +85,7 @@ def check_task(
         *key_lines(task),
         *(words for _, _, words in answers),
         *(how_named(named, task.consent) for named in code),
-        *(f"set aside, like an earlier row: {pair}" for pair in report.set_aside[:5]),
-        *([f"… and {more} more"] if (more := report.duplicates - 5) > 0 else []),
-        *(f"repeats a training example: {pair}" for pair in report.contaminated[:5]),
-        *([f"… and {more} more"] if (more := len(report.contaminated) - 5) > 0 else []),
-        *(f"like a training example: {pair}" for pair in report.look_alikes[:5]),
-        *([f"… and {more} more"] if (more := len(report.look_alikes) - 5) > 0 else []),
-        *(f"contradicts an earlier row: {pair}" for pair in report.contradictions[:5]),
-        *([f"… and {more} more"] if (more := report.contradicting - 5) > 0 else []),
-        *(
-            f"rewords a training example, with another answer: {pair}"
-            for pair in report.reworded[:3]
-        ),
+        *_pairs_of_rows(report),
         *column_lines(data.files),
         *_shown_samples(data),
         *odd_targets(task, data),
@@ -108,6 +98,22 @@ def check_task(
         *_shape(task, data),
         *length_warnings(task, data, next(iter(told), None)),
     ]
+
+
+def _pairs_of_rows(report: DataReport) -> Iterator[str]:
+    """Name the first pairs of rows of each kind that is not counted, or may mislead."""
+    known = (
+        ("set aside, like an earlier row", report.set_aside, report.duplicates),
+        ("repeats a training example", report.contaminated, len(report.contaminated)),
+        ("like a training example", report.look_alikes, len(report.look_alikes)),
+        ("contradicts an earlier row", report.contradictions, report.contradicting),
+    )
+    for what, pairs, count in known:
+        yield from (f"{what}: {pair}" for pair in pairs[:PAIRS_SHOWN])
+        if count > PAIRS_SHOWN:
+            yield f"… and {count - PAIRS_SHOWN} more"
+    for pair in report.reworded[:SAMPLES_SHOWN]:
+        yield f"rewords a training example, with another answer: {pair}"
 
 
 def _fewer_rows_do(task: Task, data: Data) -> Iterator[str]:

@@ -19,6 +19,7 @@ from ladder.climb.loop import climb_rungs
 from ladder.diagnosis.changes import changes, diagnostic_ablations
 from ladder.diagnosis.context_costs import BUDGETS, PLACES
 from ladder.economy.cost import since
+from ladder.errors import EndpointDownError
 from ladder.evidence import Attempt, Candidate, Control, ControlLine, Estimate, Retrieval
 from ladder.gate.verdict import combine, judge_cost, judge_score
 from ladder.inference.evaluator import Evaluator
@@ -173,6 +174,18 @@ def test_training_is_refused_where_the_right_documents_would_do(tmp_path):
     assert (rag.context.rows, rag.context.alone.mean) == (measured, 1.0)
     assert rag.asked.calls == before.asked.calls + more.calls
     assert [one.context for one in found if one is not rag] == [None] * 3
+
+
+def test_an_outage_while_context_is_explained_takes_nothing_from_the_answer(tmp_path, monkeypatch):
+    bench = bench_of(tmp_path)
+    before = list(climbed(bench, "bad", "bad", "bad", "good"))
+
+    def down(*_: object) -> None:
+        raise EndpointDownError("http://127.0.0.1:1 is down", {})
+
+    monkeypatch.setattr("ladder.climb.attempt.context_costs", down)
+    explain_context(bench)
+    assert bench.history.attempts == before
 
 
 def test_where_the_cost_alone_fails_the_student_is_next(tmp_path):
