@@ -18,8 +18,9 @@ def frozen_lines(found: CitedFreeze | None) -> Iterator[str]:
         yield "Criteria: not frozen before this run. `ladder freeze` signs them before the next."
         return
     yield (
-        f"Criteria: they existed no later than {found.at}, signed in record {found.record + 1} of "
-        f"the ledger (sha256 of the freeze {found.digest[:16]})."
+        f"Criteria: they existed no later than {found.at} by the signing machine's clock, "
+        f"signed in record {found.record + 1} of the ledger (sha256 of the freeze "
+        f"{found.digest[:16]})."
     )
     if found.metric_rationale:
         yield f"The metric was chosen because: {found.metric_rationale}"

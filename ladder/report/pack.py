@@ -46,7 +46,7 @@ FILES: Mapping[str, str] = {
     names.SLICES: "scores by kind of row, with intervals",
     names.TEST: "criteria, results, and the place for a signature",
     names.MONITORING: "the plan for measuring again, in words",
-    names.ISOLATION: "certificate: no route to anywhere, and what was attempted",
+    names.ISOLATION: "record of the run's isolation: no route to anywhere, and what was attempted",
     names.RECORD: "the record of the run: every figure of this pack is from it",
     names.REPORT: "the report, without examples",
     "run/report.md": "the same as Markdown",
@@ -59,14 +59,28 @@ FILES: Mapping[str, str] = {
     names.RECIPE: "settings of the training: the recipe, by its digest the one that was run",
     names.TRAINING: "what the training measured of itself: steps, loss, precision, time, memory",
     names.STATEMENTS: "in-toto test-result v0.1 on a rung, signed by the machine",
-    names.SIGNATURES: "in-toto statement, signed by a person",
+    names.SIGNATURES: "in-toto statement, its key said to be that of the person named",
     names.EXAMPLES: "test log: rows and answers",
-    names.LEDGER: "records (RFC 8785), each a leaf of a Merkle tree (RFC 6962)",
+    names.LEDGER: "records (RFC 8785; `number` is from 0), leaves of a Merkle tree (RFC 6962)",
     names.HEADS: "signed tree heads (DSSE, Ed25519), one after each record",
     names.FREEZE: "the criteria as they were signed (DSSE)",
     names.KEY: "public key of the machine that signed",
 }
 """File of a pack, or how the names of several begin -> what it is."""
+WORDS = (
+    ("rung", "a way to customise a model: prompt, rag, lora, distill, tried in this order"),
+    ("gate", "the limits in the task file that an answer has to hold"),
+    ("control", "the best answer without a language model, for comparison"),
+    ("eval set, look", "rows that judge; they are read in portions, each a look at the result"),
+    ("held-out test set", "rows that the answer alone is put to, after the climb"),
+    ("in reserve", "rows that nothing has read yet"),
+    (
+        "certified lower bound",
+        "the low end of the interval of the score on the held-out test set, if its rows are a "
+        "random sample of use; shown by the run alone, and no certificate in the Act's sense",
+    ),
+    ("digest", "of a file its sha256; of a model that over the digests of its files, by name"),
+)
 DIGITS = 12
 """Of a digest in the map; the whole one stands in the table of files."""
 WHAT = (
@@ -115,11 +129,21 @@ def pack_blocks(p: EvidencePack, a: Assessment, raw: EvidencePack) -> Iterator[B
         yield _slice_table(a)
     yield Heading(2, "How long to keep it")
     keep = ((k.what, k.at_least, k.until, k.source) for k in p.keep)
-    yield tabled(("what", "at least", "not before, counted from the measurement", "source"), *keep)
+    yield tabled(
+        (
+            "what",
+            "at least",
+            "not before, if it was placed on the market, or logged, on the day of the run",
+            "source",
+        ),
+        *keep,
+    )
     yield Heading(2, "Dates of the Act, as amended")
     yield tabled(("day", "what", "source"), *((d.day, d.what, d.source) for d in p.dates))
     yield say(p.to_verify)
     yield from _file_blocks(p, raw)
+    yield Heading(2, "Words")
+    yield tabled(("word", "meaning"), *WORDS)
 
 
 def _facts(p: EvidencePack, a: Assessment) -> Iterator[tuple[Said, ...]]:
@@ -222,12 +246,12 @@ def _test_blocks(a: Assessment, digests: dict[str, str]) -> Iterator[Block]:
     yield Heading(2, "Results")
     yield tabled(("system", "limit", "wanted", "measured", "verdict", "why"), *_limit_rows(a))
     yield tabled(("set", "score", "examples"), *_score_rows(a))
-    yield Heading(2, "What is signed")
+    yield Heading(2, "What you sign")
     yield tabled(("file", "sha256"), *(((Link(k),), (Code(v),)) for k, v in digests.items()))
     yield Heading(2, "Signature of a responsible person (Annex IV 2(g))")
     yield tabled(("", ""), *((name, "") for name in ("Name", "Function", "Date", "Signature")))
     yield say(
-        "By signing I state that I have read this report and the files above.",
+        "By signing I state that I have read this report and the files above, and answer for them.",
         "Sign a copy, or a print: this file is listed in SHA256SUMS as it is.",
     )
 
@@ -236,13 +260,16 @@ def _deciding(a: Assessment) -> Iterator[str]:
     """Say how a verdict is reached, for a reader who has the figures alone."""
     confidence = float(a.task.gate["confidence"] or 0)
     yield (
-        f"A wrong pass or fail anywhere in the run happens at most {100 * (1 - confidence):.3g} % "
-        "of the time: its looks at the eval set, its rungs and the control share that error."
+        f"A wrong pass or fail of score or p95 happens at most {100 * (1 - confidence):.3g} % of "
+        "the time anywhere in the run, if the examples are a random sample of use: its looks at "
+        "the eval set, its rungs and the control share that error."
     )
     yield (
         "Of score and p95, pass: the true value is shown to hold the limit; fail: to break it; "
         "undecided: neither, and `when_undecided` says what then (lean: the estimate decides, and "
-        "the answer says that it is unproven). Of failed requests and cost the figure decides."
+        "the answer says that it is unproven). Of cost and of failed "
+        "requests (max_error_rate: no answer came, which is not how many answers are wrong) the "
+        "figure decides, and no error is bounded."
     )
     yield (
         "Intervals of a score are Wilson's where each answer is right or wrong, else by betting "

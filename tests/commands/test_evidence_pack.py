@@ -132,7 +132,10 @@ def test_signed_statements_go_along_and_can_be_read(run, tmp_path, ladder):
     assert {"run/statements/prompt.dsse.json", signature} <= set(points["2(g)"])
     assert "run/provenance.dsse.json" in points["2(a)"]
     index = (tmp_path / "out/index.md").read_text()
-    for name, what in (("run/provenance.dsse.json", "SLSA provenance"), (signature, "by a person")):
+    for name, what in (
+        ("run/provenance.dsse.json", "SLSA provenance"),
+        (signature, "of the person"),
+    ):
         assert re.search(rf"\[{re.escape(name)}\].* \| [^|]*{what}", index), name
     [command] = re.findall(r"What a signed file says: `(.*?)`\.", index)
     done = subprocess.run(command, shell=True, cwd=tmp_path / "out", capture_output=True, text=True)

@@ -193,7 +193,7 @@ ARTICLES = (
         "[…] Testing shall be carried out against prior defined metrics and probabilistic "
         "thresholds that are appropriate to the intended purpose of the high-risk AI system.",
     ),
-    Point("Art. 10", "Data and data governance"),
+    Point("Art. 10", "Data and data governance (the title of the article)"),
     Point(
         "Art. 12(1)",
         "High-risk AI systems shall technically allow for the automatic recording of events (logs) "

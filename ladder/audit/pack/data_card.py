@@ -125,11 +125,16 @@ def preprocessing(d: DataReport) -> str:
 
 def limitations(d: DataReport) -> str:
     """Say what is wrong with the rows, as far as they tell it themselves."""
-    noise = (
-        f"At least {100 * d.label_noise:.1f} % of {d.labelled:,} targets are wrong, by rows that "
-        "contradict each other."
-        if d.labelled
-        else "Label noise was not looked for."
-    )
+    noise = "Label noise was not looked for."
+    if d.labelled and d.label_noise:
+        noise = (
+            f"At least {100 * d.label_noise:.1f} % of {d.labelled:,} targets are wrong, by rows "
+            "that contradict each other."
+        )
+    elif d.labelled:
+        noise = (
+            f"None of {d.labelled:,} targets contradicts another; whether they are right was not "
+            "measured otherwise."
+        )
     shared = f" {d.shared_groups:,} groups have rows in train and in held-out examples."
     return noise + (shared if d.shared_groups else "")

@@ -24,8 +24,11 @@ from ladder.evidence import Assessment
 FEW = 59
 """Rows of a slice below which even no miss at all leaves a true score of 0.95 unshown (95 %)."""
 ALWAYS = (
-    "Is the system high-risk, and under which point of Annex III or which act of Annex I? The "
-    "record knows a task, not its use.",
+    "Is the system high-risk, and under which point of Annex III or which act of Annex I? If it is "
+    "not, Annex IV does not bind it. The record knows a task, not its use.",
+    "What becomes of a wrong answer in use: who notices it, who may overrule it, and what is done?",
+    "Beyond Annex IV: who keeps the quality management system (Art. 17), how is "
+    "conformity assessed (Art. 43), and who is told that they deal with an AI system (Art. 50(1))?",
     "Are the rows a fair sample of what the system will meet? They were taken as they were given.",
     "How does it answer to misuse, to other languages and to broken input? The run measured "
     "accuracy, latency and cost on one set of rows, not robustness.",
@@ -104,6 +107,16 @@ def _of_trust(a: Assessment, present: Collection[str]) -> Iterator[str]:
         )
     elif a.criteria is None:
         yield "Was anything changed before the ledger began? No record of it names this run."
+    if LEDGER in present:
+        yield (
+            "Which clock outside the team backs the dates? Freeze, ledger and run bear those of "
+            "the machine that signed. A head that somebody else keeps (`ladder audit anchor`) does."
+        )
+        yield ("What was tried before the ledger began? It shows what came after its first record.")
+    yield (
+        "Who made this pack? SHA256SUMS is not signed: what is not named in a signed statement or "
+        "in the ledger was written from the record, and can be written from it again."
+    )
     if ISOLATION not in present:
         yield (
             "Did rows leave the machine? The run was not isolated, so nothing was measured of it."
@@ -126,6 +139,11 @@ def _of_files(a: Assessment, present: Collection[str]) -> Iterator[str]:
         yield (
             "What was the model trained from? No signed provenance of its training is in this pack."
         )
+    if built:
+        yield (
+            "Does another training of the same recipe do as well? One seed was trained, "
+            f"{a.task.seed}."
+        )
     if built and RECIPE not in present:
         yield (
             "With which settings was it trained (Annex IV 2(a))? The recipe was changed or moved "
@@ -146,6 +164,10 @@ def _of_persons(present: Collection[str]) -> Iterator[str]:
         yield (
             "Who measures again on the days of the monitoring plan, who is told of a finding, and "
             "what is done then?"
+        )
+        yield (
+            "What tells that the inputs have changed? The plan measures the same eval examples "
+            "again: it takes `ladder drift` on inputs of production, or new rows (`--rotate`)."
         )
     alone = [one.point for one in map_points(present)[0] if not one.files]
     yield f"What is said of Annex IV {', '.join(alone)}? Nothing in this pack bears on them."
@@ -174,6 +196,10 @@ def _of_data(a: Assessment) -> Iterator[str]:
     d = a.data
     what = "rows and documents" if d.documents else "rows"
     yield f"Where do the {what} come from, who labelled them, and under which licence are they?"
+    yield (
+        "How were the files of rows parted before the run: at random, by person, by time? It took "
+        "them as they were given."
+    )
     if d.contaminated:
         yield (
             f"How did {len(d.contaminated):,} held-out examples come to repeat training examples? "
