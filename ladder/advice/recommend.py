@@ -13,7 +13,6 @@ from ladder.evidence import (
     Candidate,
     Confirmation,
     Control,
-    ControlLine,
     Measurement,
     Recommendation,
     Sizing,
@@ -76,11 +75,6 @@ def recommend(
         deployment=_deployment(task, chosen.candidate, chosen.measurement),
         sizing=_sizing(task, chosen.measurement),
     )
-
-
-def judged_line(control: Control) -> ControlLine:
-    """Return the way to answer without a language model that the gate judged."""
-    return next(line for line in control.lines if line.name == control.judged)
 
 
 def at_control(control: Control, confirmed: Confirmation) -> Recommendation:

@@ -210,7 +210,7 @@ def _measured(assessment: Assessment, attempt: Attempt) -> list[str]:
             f"{span(chosen.confirmed)} on {chosen.confirmed.n} held-out test examples, read once"
         )
     if assessment.control is not None and assessment.control.lines:
-        best = max(assessment.control.lines, key=lambda line: line.score.mean)
+        best = assessment.control.best
         lines.append(f"without a language model: {span(best.score)} ({best.name})")
     if found.latency_ms is not None:
         timed = f"of {found.latency_ms.n:,} timed requests"

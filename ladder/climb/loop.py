@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ladder.advice.recommend import choose, judged_line
+from ladder.advice.recommend import choose
 from ladder.climb.attempt import (
     NO_SCORES,
     attempt_rung,
@@ -117,7 +117,7 @@ def control_passes(control: Control) -> bool:
 
 def control_line(control: Control) -> str:
     """Say in one line that no language model is needed, for whoever watches."""
-    judged = judged_line(control)
+    judged = control.judged_line
     return (
         f"control\n  passed, score {judged.score.mean:.2f} on {judged.score.n} rows: {judged.name} "
         "needs no language model; --climb measures the rungs all the same"

@@ -11,7 +11,6 @@ from ladder import __version__
 from ladder.advice.effort import effort
 from ladder.advice.recommend import (
     at_control,
-    judged_line,
     recommend,
     with_training_methods,
 )
@@ -148,7 +147,7 @@ def _plan(bench: Bench, found: Climbed) -> str | None:
     if found.chosen and found.certified:
         return make_plan(bench, found.chosen, found.confirmed.score)
     if found.at_control and found.control and found.confirmed.verdict.verdict != "fail":
-        return make_control_plan(bench, judged_line(found.control), found.confirmed.score)
+        return make_control_plan(bench, found.control.judged_line, found.confirmed.score)
     return None
 
 

@@ -276,3 +276,13 @@ class Control(Record):
     verdict: Verdict | None = None
     """On the whole eval set in one look, at a share of the climb's error; None where the control
     does not end a climb, and in files written before."""
+
+    @property
+    def best(self) -> ControlLine:
+        """The way that scores best on the eval set."""
+        return max(self.lines, key=lambda line: line.score.mean)
+
+    @property
+    def judged_line(self) -> ControlLine:
+        """The way that the gate judged; where it judged none, the best."""
+        return next((line for line in self.lines if line.name == self.judged), self.best)

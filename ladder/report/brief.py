@@ -13,7 +13,7 @@ from typing import Literal
 from ladder.evidence import Assessment
 from ladder.report.blocks import Block, Bullets, Code, Heading, Quote, Said, Strong, say, tabled
 from ladder.report.causes import miss_sentence
-from ladder.report.control import best_line, replaced_by_control, take_control
+from ladder.report.control import replaced_by_control, take_control
 from ladder.report.headline import NextCheck, facts, verdict_words
 from ladder.report.markdown import markdown
 from ladder.report.outlook import capital, changes_of_mind
@@ -165,8 +165,8 @@ def _data_step(a: Assessment) -> Work:
 
 def _baseline_step(a: Assessment) -> Work:
     said = []
-    if a.control and best_line(a.control).score.n:
-        said.append(f"without a model {best_line(a.control).score.mean:.2f}")
+    if a.control and a.control.best.score.n:
+        said.append(f"without a model {a.control.best.score.mean:.2f}")
     untrained = [x for x in a.attempts if not _trains(x.rung) and x.measurement]
     said += [f"{x.rung} {x.measurement.score.mean:.2f}" for x in untrained if x.measurement]
     enough = bool(untrained) or a.recommendation.control

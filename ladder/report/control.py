@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from ladder.evidence import Assessment, Attempt, Comparison, Control, ControlLine
+from ladder.evidence import Assessment, Attempt, Comparison, Control
 from ladder.wording import apart
-
-
-def best_line(control: Control) -> ControlLine:
-    """Return the way to answer without a language model that scores best."""
-    return max(control.lines, key=lambda line: line.score.mean)
 
 
 def control_sentence(control: Control, min_score: float) -> str:
@@ -18,7 +13,7 @@ def control_sentence(control: Control, min_score: float) -> str:
         control: at least one line.
         min_score: that the gate asks for.
     """
-    best = best_line(control)
+    best = control.best
     if best.score.n == 0:
         return "What answers without a language model score is unknown: the judge graded none."
     if best.score.mean >= min_score:
@@ -41,7 +36,7 @@ def control_instead(chosen: Attempt, control: Control | None, min_score: float) 
     found = _unproven(chosen)
     if control is None or found is None:
         return ""
-    best = best_line(control)
+    best = control.best
     against = (
         f"{chosen.rung} is not proven better than {best.name}, which needs no language model: "
         f"{apart(found.difference, 3)} ({found.low:+.3f} to {found.high:+.3f}, "
@@ -71,7 +66,7 @@ def replaced_by_control(a: Assessment) -> bool:
     chosen = a.chosen
     if chosen is None or a.control is None or _unproven(chosen) is None:
         return False
-    return best_line(a.control).score.mean >= _min_score(a)
+    return a.control.best.score.mean >= _min_score(a)
 
 
 def _min_score(a: Assessment) -> float:

@@ -9,11 +9,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ladder.advice.recommend import judged_line
 from ladder.evidence import Assessment, Attempt, Estimate, Recommendation
 from ladder.figures import Mark
 from ladder.report.causes import diagnosis_sentence
-from ladder.report.control import best_line, take_control
+from ladder.report.control import take_control
 from ladder.report.cost import month_sum
 from ladder.report.effort import in_all_of
 from ladder.report.isolation import isolation_line
@@ -156,7 +155,7 @@ def _on_eval_set(a: Assessment) -> str:
     """Say what was measured before the held-out test set was read: another set, another figure."""
     score = None
     if a.recommendation.control and a.control:
-        score = judged_line(a.control).score
+        score = a.control.judged_line.score
     tested = a.recommendation.tested or a.recommendation.rung
     for attempt in a.attempts:
         if attempt.rung == tested and attempt.measurement:
@@ -175,7 +174,7 @@ def _costs(a: Assessment) -> Iterator[Fact]:
         note = f"built once for {usd(built)} USD" if built else "nothing to build"
         yield Fact("Per 1,000", f"{usd(per_1k)} USD", note)
     elif a.recommendation.control and a.control:
-        line = judged_line(a.control)
+        line = a.control.judged_line
         yield Fact("Per 1,000", f"{usd(line.cost_usd_per_1k)} USD", "nothing to build")
 
 
@@ -196,7 +195,7 @@ def steps(a: Assessment) -> Iterator[Step]:
     """Yield the steps of the ladder, lowest first: the control, the rungs, what was left out."""
     found = a.recommendation
     if a.control:
-        line = judged_line(a.control) if found.control else best_line(a.control)
+        line = a.control.judged_line if found.control else a.control.best
         state: State = "passed" if found.control else "reference"
         word = "passes" if found.control else "reference"
         of = _eval_set(line.score)

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 
 from ladder.evidence import Assessment
 from ladder.report.blocks import Code, Said
-from ladder.report.control import best_line
 from ladder.report.cost import break_even_sentence
 from ladder.report.reasons import advice_lines
 from ladder.report.summary import usd
@@ -31,8 +30,8 @@ def changes_of_mind(a: Assessment) -> Iterator[Said]:
         both = {even.rung, even.against}
         if found.rung in both and both & others and even.requests_per_month is not None:
             yield capital(break_even_sentence(even))
-    if a.control and not found.control and best_line(a.control).score.n:
-        best = best_line(a.control)
+    if a.control and not found.control and a.control.best.score.n:
+        best = a.control.best
         yield (
             f"An answer without a language model that comes near the gate: {best.name} has "
             f"{best.score.mean:.2f} today."

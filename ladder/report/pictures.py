@@ -8,7 +8,6 @@ from dataclasses import replace
 from ladder.evidence import Assessment, Estimate
 from ladder.figures import NARROW, Bar, Rule, Spot, intervals_svg, trade_svg
 from ladder.report.blocks import Figure, tabled
-from ladder.report.control import best_line
 from ladder.report.headline import Step, mark_of, steps
 from ladder.report.summary import usd
 from ladder.wording import latency, span
@@ -93,13 +92,13 @@ def slices_figure(a: Assessment) -> Figure | None:
 def _measured(a: Assessment) -> Sequence[tuple[Step, Estimate]]:
     scores = {x.rung: x.measurement.score for x in a.attempts if x.measurement}
     if a.control:
-        scores["control"] = best_line(a.control).score
+        scores["control"] = a.control.best.score
     return [(step, score) for step in steps(a) if (score := scores.get(step.name)) and score.n]
 
 
 def _latency_and_cost(a: Assessment, step: Step) -> tuple[float | None, float | None]:
     if step.name == "control" and a.control:
-        line = best_line(a.control)
+        line = a.control.best
         return line.latency_ms, line.cost_usd_per_1k
     attempt = next(x for x in a.attempts if x.rung == step.name)
     m = attempt.measurement

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ladder.advice.recommend import judged_line
 from ladder.evidence import Assessment, Attempt, CostBasis
 from ladder.gate.quantiles import values_to_bound
 from ladder.report.causes import diagnosis_sentence
-from ladder.report.control import best_line
 from ladder.report.reasons import attempt_reason, why_withheld
 from ladder.wording import duration, latency, span
 
@@ -52,8 +50,8 @@ def answer_sentence(a: Assessment) -> str:
 def table_rows(a: Assessment) -> Iterator[tuple[str, str, str, str, str, str]]:
     """Yield the cells of the table of rungs, the control first."""
     if a.control:
-        passed = judged_line(a.control) if a.recommendation.control else None
-        line = passed or best_line(a.control)
+        passed = a.control.judged_line if a.recommendation.control else None
+        line = passed or a.control.best
         yield (
             "control",
             span(line.score),

@@ -78,8 +78,7 @@ def as_ended(assessment: Assessment, answer: str, files: Iterable[Path]) -> Ende
     if advice.confirmed is not None:
         found |= _scored("test/score", advice.confirmed)
     if control is not None and control.lines:
-        best = max(control.lines, key=lambda line: line.score.mean)
-        judged = next((each for each in control.lines if each.name == control.judged), best)
+        judged = control.judged_line
         found |= _scored("control/score", judged.score)
         found |= {"control/usd_per_1k": judged.cost_usd_per_1k}
     asked = assessment.effort.by_purpose.values() if assessment.effort else ()

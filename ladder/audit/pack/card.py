@@ -122,9 +122,7 @@ def _measured(a: Assessment) -> Iterator[str]:
             )
             yield from _figures(attempt)
     if a.control and a.control.lines:
-        lines = {line.name: line for line in a.control.lines}
-        most = max(a.control.lines, key=lambda line: line.score.mean)
-        best = lines.get(a.control.judged, most)
+        best = a.control.judged_line
         yield f"without a language model: {span(best.score)} ({in_markdown(best.name)})"
 
 

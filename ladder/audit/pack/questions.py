@@ -86,7 +86,7 @@ def _of_control(a: Assessment) -> Iterator[str]:
     found = a.chosen.over_control if a.chosen else None
     if found is None or found.claim == "better" or a.control is None:
         return
-    best = max(a.control.lines, key=lambda line: line.score.mean)
+    best = a.control.best
     yield (
         f"Why a language model? {a.recommendation.rung} is not proven better than {best.name}, "
         f"which needs none and scores {best.score.mean:.2f} (Annex IV 2(b))."
