@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 LOCK = ".ladder.lock"
+TEXT = "UTF-8 text"
+"""What is wanted of a file that holds other bytes."""
 R = TypeVar("R", bound="BaseModel")
 
 Raises = Callable[[Sequence[Problem]], LadderError]
@@ -203,7 +205,7 @@ def read_text(
     except UnicodeDecodeError as error:
         got = f"a byte that is not UTF-8 at offset {error.start} ({error.encoding}: {error.reason})"
         fix = "Save the file with UTF-8 encoding."
-        raise raises([Problem(str(path), got, "UTF-8 text", fix)]) from None
+        raise raises([Problem(str(path), got, TEXT, fix)]) from None
 
 
 def refused_as(what: str, fix: str = "") -> Raises:
@@ -211,12 +213,14 @@ def refused_as(what: str, fix: str = "") -> Raises:
 
     Args:
         what: it should be.
-        fix: where the problem itself names none, as a missing right does.
+        fix: of other content: nobody saves a record of the program in another encoding. What
+            keeps the file from being read, as a missing right does, names its own.
     """
 
     def told(problems: Sequence[Problem]) -> StateError:
         first = problems[0]
-        return StateError(f"{first.where}: not {what} ({first.got}). {first.fix or fix}")
+        advice = fix if first.wanted == TEXT else ""
+        return StateError(f"{first.where}: not {what} ({first.got}). {advice or first.fix or fix}")
 
     return told
 
