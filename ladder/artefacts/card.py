@@ -49,7 +49,9 @@ def write_card(
         return
     record = read_training(folder)
     measured = _measured(assessment, attempt) if assessment and attempt else []
-    text = model_card(folder.name, passport, record, _licence(Path(passport.base_folder)), measured)
+    text = model_card(
+        folder.name, passport, record, licence_of(Path(passport.base_folder)), measured
+    )
     write_whole(folder / CARD, text)
 
 
@@ -239,8 +241,8 @@ def _lines(lines: list[str]) -> str:
     return "".join(f"- {in_markdown(line)}\n" for line in lines)
 
 
-def _licence(base: Path) -> str | None:
-    """Return the licence that the base's package or its own card states, if one does."""
+def licence_of(base: Path) -> str | None:
+    """Return the licence that a model's package or its own card states, if one does."""
     if named := bundled_licence(base):
         return named
     card = base / CARD

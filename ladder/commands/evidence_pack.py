@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ladder.artefacts.card import RECORD
+from ladder.artefacts.card import RECORD, licence_of
 from ladder.audit.keys import private_file, public_file
 from ladder.audit.ledger import is_kept
 from ladder.audit.pack import mapping as names
@@ -268,8 +268,14 @@ def _passport(a: Assessment) -> Passport | None:
 
 
 def _licences(a: Assessment) -> dict[str, str]:
-    """Return what packages say of their licence, where the version is the measured one."""
+    """Return what packages say of their licence, where the version is the measured one.
+
+    So does the base, where what was trained on it says where it lay.
+    """
     found = {}
+    passport = _passport(a)
+    if passport and (of_base := licence_of(Path(passport.base_folder))):
+        found[a.task.base] = of_base
     for name, version in a.versions.items():
         try:
             about = importlib.metadata.metadata(name).json

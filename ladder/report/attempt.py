@@ -119,7 +119,7 @@ def _latency_blocks(m: Measurement) -> Iterator[Block]:
             f"p95 {latency(found.first_token_p95 or 0)}"
         )
     if m.requests_per_second:
-        text += f". Kept busy with full batches: {m.requests_per_second:.1f} requests a second"
+        text += f". In batches: its eval requests at {m.requests_per_second:.1f} a second"
     if m.untimed:
         text += f". {m.untimed} more timed requests got no answer"
     yield say(f"{text}.")

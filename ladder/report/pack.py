@@ -79,7 +79,12 @@ WORDS = (
         "the low end of the interval of the score on the held-out test set, if its rows are a "
         "random sample of use; shown by the run alone, and no certificate in the Act's sense",
     ),
-    ("digest", "of a file its sha256; of a model that over the digests of its files, by name"),
+    (
+        "digest",
+        "of a file its sha256; of a part of a model or an adapter that over the digests of its "
+        "files by name: `adapter` over settings and weights as they were loaded, `weights` over "
+        "the weights alone, `config` over the settings without paths",
+    ),
 )
 DIGITS = 12
 """Of a digest in the map; the whole one stands in the table of files."""
@@ -115,7 +120,10 @@ def pack_blocks(p: EvidencePack, a: Assessment, raw: EvidencePack) -> Iterator[B
     yield Quote(a.task.goal)
     yield say(WHAT)
     yield tabled(("what", "value"), *_facts(p, a))
-    if signed := next((name for name in (names.FREEZE, names.PROVENANCE) if name in raw.files), ""):
+    readable = (names.FREEZE, names.PROVENANCE, names.SIGNATURES)
+    if signed := next(
+        (each for name in readable for each in raw.files if each.startswith(name)), ""
+    ):
         read = Code(READ.format(signed))
         yield say(("What a signed file says: ", read, ". The ledger names its sha256."))
     yield Heading(2, "What a reader would still ask")
@@ -169,6 +177,9 @@ def _facts(p: EvidencePack, a: Assessment) -> Iterator[tuple[Said, ...]]:
         f"{shares.count('for a human')} for a human alone",
     )
     yield "assessment", (f"{p.run}, sha256 ", Code(p.assessment))
+    for name in (name for name in p.files if name.startswith(names.SIGNATURES)):
+        where = ": name and role stand in it alone, so that they can be erased; read it as below"
+        yield "signed by a person", (Link(name), where)
     yield "check the files", (Code("sha256sum -c SHA256SUMS"), ", in this folder")
     if names.LEDGER in p.files and names.KEY in p.files:
         command = f"ladder audit verify ledger --ledger-only --public-key {names.KEY}"
@@ -331,6 +342,10 @@ def _monitoring_blocks(plan: RevalidationPlan) -> Iterator[Block]:
     yield Heading(2, "What")
     limits = ((k, str(v)) for k, v in plan.gate.items() if v is not None)
     yield tabled(("criterion", "value"), *limits)
-    yield say(("Command: ", Code(plan.command), ". A finding ends it with exit code 1."))
+    yield say(
+        ("Command: ", Code(plan.command), ". A finding ends it with exit code 1."),
+        "It runs where the run lies: its plan names task, rows and model by their place there, and "
+        "none of them is in this pack.",
+    )
     yield Heading(2, "What the answer depends on")
     yield tabled(("pinned", "digest or version"), *plan.pinned.items())

@@ -119,7 +119,7 @@ def _dora(way: TrainingMethod, attempt: Attempt | None) -> str:
     if attempt is None or way.short is None:
         return "a stronger adapter at twice LoRA's time: to be tried where LoRA misses by a little"
     if way.short <= 0:
-        return f"LoRA holds the score ({score_of(attempt)}): twice its time buys nothing"
+        return f"not tried: LoRA holds the score ({score_of(attempt)}), and it takes twice the time"
     missed = f"LoRA misses by {way.short:.2f}"
     if way.short <= way.near:
         return f"{missed}: worth a try (training: {{recipe: dora}}), twice its time"

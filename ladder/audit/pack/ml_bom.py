@@ -19,6 +19,8 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 SPEC, SCHEMA = "1.6", "http://cyclonedx.org/schema/bom-1.6.schema.json"
 OURS = "ladder"
 """Of the names of properties."""
+OF_TRAINED = ("adapter",)
+"""Of what an engine is known by: not the base's, but what was trained on it."""
 
 
 def ml_bom(a: Assessment, passport: Passport | None, licences: Mapping[str, str]) -> dict[str, Any]:
@@ -27,9 +29,10 @@ def ml_bom(a: Assessment, passport: Passport | None, licences: Mapping[str, str]
     Args:
         a: the run.
         passport: of what was trained for it, if anything was.
-        licences: distribution -> what its package says of its licence; an unknown one is left out.
+        licences: distribution, or the base -> what it says of its licence; an unknown one is left
+            out.
     """
-    made = [*_models(a, passport), *_data(a), *_libraries(a, licences)]
+    made = [*_models(a, passport, licences), *_data(a), *_libraries(a, licences)]
     refs = [one["bom-ref"] for one in made]
     return {
         "$schema": SCHEMA,
@@ -107,21 +110,25 @@ def _metric(name: str, one: Estimate) -> dict[str, Any]:
     }
 
 
-def _models(a: Assessment, passport: Passport | None) -> Iterator[dict[str, Any]]:
+def _models(
+    a: Assessment, passport: Passport | None, licences: Mapping[str, str]
+) -> Iterator[dict[str, Any]]:
     chosen = a.chosen
     if chosen is None and a.recommendation.control:  # no language model is part of it
         return
-    prints = chosen.measurement.fingerprint if chosen and chosen.measurement else {}
+    prints = dict(chosen.measurement.fingerprint) if chosen and chosen.measurement else {}
+    of_trained = {name: prints.pop(name) for name in OF_TRAINED if passport and name in prints}
     parts = passport.base_parts if passport else {}
     base = {
         "type": "machine-learning-model",
         "name": a.task.base,
+        **_licensed(licences.get(a.task.base)),
         "properties": _properties({**prints, **{f"part {k}": v for k, v in parts.items()}}),
     }
     yield base | {"bom-ref": "base"}
     if passport is None:
         return
-    values = {f"part {name}": digest for name, digest in passport.parts.items()}
+    values = of_trained | {f"part {name}": digest for name, digest in passport.parts.items()}
     values |= {f"recipe {name}": digest for name, digest in passport.recipe_digests.items()}
     values |= {"training examples": passport.data, "precision": passport.precision or "not said"}
     yield {
@@ -152,7 +159,6 @@ def _data(a: Assessment) -> Iterator[dict[str, Any]]:
 
 def _libraries(a: Assessment, licences: Mapping[str, str]) -> Iterator[dict[str, Any]]:
     for name, version in a.versions.items():
-        said = licences.get(name, "")
         is_python = name == "python"
         made: dict[str, Any] = {
             "type": "platform" if is_python else "library",
@@ -162,9 +168,11 @@ def _libraries(a: Assessment, licences: Mapping[str, str]) -> Iterator[dict[str,
         }
         if not is_python:
             made["purl"] = f"pkg:pypi/{name.lower().replace('_', '-')}@{_quoted(version)}"
-        if said:
-            made["licenses"] = [{"license": {"name": said}}]
-        yield made
+        yield made | _licensed(licences.get(name))
+
+
+def _licensed(said: str | None) -> dict[str, Any]:
+    return {"licenses": [{"license": {"name": said}}]} if said else {}
 
 
 def _quoted(version: str) -> str:
