@@ -113,11 +113,12 @@ def _cost(task: Task, measured: Measurement) -> dict[str, float | None]:
 
 
 def _deployment(task: Task, candidate: Candidate, measured: Measurement) -> dict[str, Any]:
+    says_goal = candidate.with_goal or candidate.form == "chat"  # a chat begins with it
     return {
         "model": candidate.model,
         "adapter": candidate.adapter,
         "form": candidate.form,
-        "instruction": candidate.instruction or task.goal,
+        "instruction": (candidate.instruction or task.goal) if says_goal else "",
         "reads": candidate.retrieval and candidate.retrieval.model_dump(),
         "fingerprint": measured.fingerprint,
         "data_may_leave": task.rules.data_may_leave,

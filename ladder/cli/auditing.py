@@ -74,14 +74,22 @@ def verify(
         bool, typer.Option("--ledger-only", help="Without the files of runs, as in a pack.")
     ] = False,
 ) -> None:
-    """Check the ledger and the files of all runs, offline; exit 1 where something does not hold."""
+    """Check the ledger and the files of all runs, or an evidence pack, offline.
+
+    Exits with 1 where something does not hold.
+    """
     from ladder.audit.keys import public_keys
+    from ladder.audit.pack.verifying import is_pack, verify_pack
     from ladder.audit.verify import verify as check
     from ladder.commands.audit import verified_lines
 
     persons = public_keys(person_key or (), "person")
     place = all_runs(folder, runs)
-    found = check(place, public_keys(public_key or ()), head, persons, ledger_only=ledger_only)
+    keys = public_keys(public_key or ())
+    if is_pack(place) and not ledger_only:
+        found = verify_pack(place, keys, head, persons)
+    else:
+        found = check(place, keys, head, persons, ledger_only=ledger_only)
     for line in verified_lines(found):
         tell(line)
     raise typer.Exit(1 if found.faults else 0)

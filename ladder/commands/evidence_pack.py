@@ -28,6 +28,7 @@ from ladder.audit.pack.data_card import data_card
 from ladder.audit.pack.ml_bom import ml_bom
 from ladder.audit.pack.questions import questions
 from ladder.audit.pack.slice_table import slice_table
+from ladder.audit.pack.verifying import INDEX, SUMS
 from ladder.audit.training import statement_of
 from ladder.audit.verify import SIGNED as SIGNED_FILE
 from ladder.commands.audit import STATEMENTS
@@ -47,7 +48,6 @@ from ladder.report.samples import SIBLING
 from ladder.task import read_yaml
 from ladder.wording import in_json
 
-INDEX, SUMS = "pack.json", "SHA256SUMS"
 COPIED = (ASSESSMENT, PLAN, "costs.svg", *RECORDS)
 """Files of a run that hold no row and no answer."""
 MADE_ANEW = (PAGE, BRIEF, "brief.md", "report.md", SIBLING)
@@ -65,6 +65,11 @@ SIGNED = (
     names.MONITORING,
     names.ISOLATION,
     names.PROVENANCE,
+    names.TASK,
+    names.PLAN,
+    names.RECIPE,
+    names.TRAINING,
+    names.STATEMENTS,
 )
 """What the signature under the test report stands under, as far as it is there."""
 
@@ -125,7 +130,8 @@ def _write(run: Run, into: Path, with_examples: bool) -> EvidencePack:
     _write_cards(run, into)
     present = _digests(into)
     write_whole(
-        into / names.TEST, test_report(run.a, {k: v for k, v in present.items() if k in SIGNED})
+        into / names.TEST,
+        test_report(run.a, {k: v for k, v in present.items() if k.startswith(SIGNED)}),
     )
     pack = _index(run, _digests(into), {} if with_examples else logs)
     write_whole(into / INDEX, in_json(pack.model_dump_json(indent=2)) + "\n")

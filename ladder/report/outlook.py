@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ladder.audit.pack.certified import declared
 from ladder.evidence import Assessment
 from ladder.report.blocks import Code, Said
 from ladder.report.cost import break_even_sentence
@@ -19,7 +20,8 @@ def changes_of_mind(a: Assessment) -> Iterator[Said]:
     """Yield what would lead to another answer, as far as it was measured."""
     found, chosen = a.recommendation, a.chosen
     if found.confirmed and found.confirmed_verdict != "fail":
-        yield f"A gate above {found.confirmed.low:.2f}: the held-out test examples prove no more."
+        proven = declared(found.confirmed.low)
+        yield f"A gate above {proven:g}: the held-out test examples prove no more."
     if chosen and chosen.measurement and (timed := chosen.measurement.latency_ms):
         high = timed.intervals.get("p95", (None, None))[1]
         least = latency(timed.p95) + ", or somewhat more" if high is None else latency(high)

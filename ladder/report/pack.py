@@ -33,6 +33,7 @@ from ladder.report.page import NO_SAMPLES, made_from
 from ladder.report.sections import gate_words
 from ladder.report.summary import answer_sentence
 from ladder.report.texts import each_text
+from ladder.scorers import MODEL_SCORERS, SCORERS
 from ladder.wording import MOST_SAID, harmless, in_markdown, span
 
 READ = (
@@ -48,8 +49,8 @@ FILES: Mapping[str, str] = {
     names.MONITORING: "the plan for measuring again, in words",
     names.ISOLATION: "record of the run's isolation: no route to anywhere, and what was attempted",
     names.RECORD: "the record of the run: every figure of this pack is from it",
-    names.REPORT: "the report, without examples",
-    "run/report.md": "the same as Markdown",
+    names.REPORT: "the report, written anew without examples: not the file that was signed",
+    "run/report.md": "the same as Markdown, likewise",
     names.BRIEF: "the report on one page, for whoever decides",
     "run/costs.svg": "picture of the report: costs",
     names.TASK: "what was asked for: the task file, by its digest the one that was assessed",
@@ -86,6 +87,14 @@ WORDS = (
         "the weights alone, `config` over the settings without paths",
     ),
 )
+PARTS = (
+    "The rows of each file stand in an order that the seed and each row's id (or its group) alone "
+    "decide; near-duplicates are set aside first. From the rows to learn from, the first choose "
+    "between candidates (dev) and the others train; from the rows of the test file, where there is "
+    "one, the first judge (eval set), the next are the held-out test set, and the rest stays in "
+    "reserve. Rows of one group stand in one part."
+)
+"""How rows are parted (`ladder.samples.splits`)."""
 DIGITS = 12
 """Of a digest in the map; the whole one stands in the table of files."""
 WHAT = (
@@ -125,7 +134,7 @@ def pack_blocks(p: EvidencePack, a: Assessment, raw: EvidencePack) -> Iterator[B
         (each for name in readable for each in raw.files if each.startswith(name)), ""
     ):
         read = Code(READ.format(signed))
-        yield say(("What a signed file says: ", read, ". The ledger names its sha256."))
+        yield say(("What a signed file says: ", read, "; others by their name in its place."))
     yield Heading(2, "What a reader would still ask")
     yield Bullets(p.questions)
     yield Heading(2, "Annex IV: technical documentation")
@@ -182,13 +191,19 @@ def _facts(p: EvidencePack, a: Assessment) -> Iterator[tuple[Said, ...]]:
         yield "signed by a person", (Link(name), where)
     yield "check the files", (Code("sha256sum -c SHA256SUMS"), ", in this folder")
     if names.LEDGER in p.files and names.KEY in p.files:
-        command = f"ladder audit verify ledger --ledger-only --public-key {names.KEY}"
-        named = "; its record of this run names the sha256 above" if a.criteria else ""
+        where = "." if a.criteria else "ledger --ledger-only"
+        checked = (
+            "files, ledger and signatures"
+            if a.criteria
+            else "the ledger, which does not name this run"
+        )
+        command = f"ladder audit verify {where} --public-key {names.KEY}"
         said = (
-            f"{named}; whoever made this pack put the key in it: compare it with the one that the "
+            f", by ladder {p.ladder_version}: {checked}; a person's signature with --person-key. "
+            "Whoever made this pack put the machine's key in it: compare it with the one that the "
             "team gave you before"
         )
-        yield "check the ledger", (Code(command), said)
+        yield "check more", (Code(command), said)
 
 
 def _map_table(
@@ -252,8 +267,9 @@ def _test_blocks(a: Assessment, digests: dict[str, str]) -> Iterator[Block]:
     instead = take_control(a)
     yield say((Strong("Result:"), " ", answer_sentence(a)), *((instead,) if instead else ()))
     yield Heading(2, "Criteria")
-    yield say(f"Metric {a.task.scorer}; {gate_words(a)}.", *frozen_lines(a.criteria))
+    yield say(f"Metric {_metric(a)}; {gate_words(a)}.", *frozen_lines(a.criteria))
     yield say(*_deciding(a))
+    yield say(PARTS)
     yield Heading(2, "Results")
     yield tabled(("system", "limit", "wanted", "measured", "verdict", "why"), *_limit_rows(a))
     yield tabled(("set", "score", "examples"), *_score_rows(a))
@@ -283,10 +299,23 @@ def _deciding(a: Assessment) -> Iterator[str]:
         "figure decides, and no error is bounded."
     )
     yield (
+        "Rungs, and a control that may end the run, have an equal share of that error each, which "
+        "its limits divide. All looks at a limit spend its part row by row: answers that are right "
+        "or wrong by an exact binomial count of every path through the looks (Lan and DeMets, "
+        "1983), graded ones by bets that may be looked at at any time."
+    )
+    yield (
         "Intervals of a score are Wilson's where each answer is right or wrong, else by betting "
         "(no assumption on the distribution); they take the examples for a random sample of use. "
         "The bound beside a verdict is wider: it pays for every look, rung and limit."
     )
+
+
+def _metric(a: Assessment) -> str:
+    """Name the metric, with what it does where it is one of ours."""
+    made = SCORERS.get(a.task.scorer) or MODEL_SCORERS.get(a.task.scorer)
+    told = (made.__doc__ or "").partition("\n")[0] if made else ""
+    return f"{a.task.scorer} ({told.rstrip('.')})" if told else a.task.scorer
 
 
 def _limit_rows(a: Assessment) -> Iterator[tuple[str, ...]]:
@@ -329,7 +358,7 @@ def _monitoring_blocks(plan: RevalidationPlan) -> Iterator[Block]:
         "complaints, and the duties of deployers are for a human to add."
     )
     yield say(
-        f"Certified {plan.created}: {span(plan.baseline.gate_rows)} on the eval set"
+        f"Measured {plan.created}: {span(plan.baseline.gate_rows)} on the eval set"
         + (
             f", {span(plan.baseline.sealed_rows)} on the held-out test set."
             if plan.baseline.sealed_rows

@@ -14,7 +14,9 @@ from harmful import HOSTILE, acting, live, tokens
 from runs_made import made_run
 from test_docs import assert_ran, run_pages
 
-from ladder.audit.keys import load_signer, private_file
+from ladder.audit.folders import digests_in
+from ladder.audit.keys import load_signer, private_file, public_file
+from ladder.audit.ledger import note
 from ladder.audit.statements import TYPE, write_statement
 from ladder.audit.training import statement_of
 from ladder.commands.evidence_pack import export_pack
@@ -114,6 +116,65 @@ def test_the_ledger_of_a_pack_can_be_checked_with_what_lies_in_it(run, tmp_path,
     assert ladder(*words).code == 0
 
 
+@pytest.fixture
+def pack(run, tmp_path, ladder) -> Path:
+    """A pack of a run that the ledger names, with a freeze and a person's signature."""
+    for role in ("machine", "person"):
+        ladder("audit", "keys", "--role", role)
+    ladder("audit", "init", "--runs", run.parent.parent)
+    signer = load_signer(private_file("machine"))
+    write_statement(run / "statements/prompt.dsse.json", {"_type": TYPE, "said": "PASSED"}, signer)
+    values = json.loads((run / ASSESSMENT).read_text())
+    values["criteria"] = CitedFreeze(frozen=False).model_dump(mode="json")
+    (run / ASSESSMENT).write_text(json.dumps(values))
+    note(run, "assess", files=digests_in(run))
+    assert ladder("audit", "sign", run, "--name", "Grace Hopper").code == 0
+    export_pack(run, tmp_path / "pack")
+    return tmp_path / "pack"
+
+
+def test_a_pack_is_checked_by_the_command_that_stands_in_it(pack, ladder):
+    command = "audit verify . --public-key ledger/machine.pub.pem"
+    assert f"`ladder {command}`" in (pack / "index.md").read_text()
+    key = public_file(private_file("machine"))
+    said = ladder("audit", "verify", pack, "--public-key", key)
+    files = sum(path.is_file() for path in pack.rglob("*"))
+    assert (said.code, f"{files} files" in said.out) == (0, True), said.out
+
+
+@pytest.mark.parametrize(
+    ("name", "sums_too", "told"),
+    [
+        ("index.md", False, ["it is not the file that SHA256SUMS names"]),
+        ("run/assessment.json", True, ["no record of the ledger names"]),
+        ("run/statements/prompt.dsse.json", True, ["no record of the ledger", "canonical form"]),
+        ("run/signature", True, ["no record of the ledger", "canonical form"]),
+        ("ledger/ledger.jsonl", True, ["ledger.jsonl"]),
+    ],
+)
+def test_a_file_of_a_pack_that_was_changed_is_named(pack, ladder, name, sums_too, told):
+    [path] = (
+        path for path in pack.rglob("*") if path.relative_to(pack).as_posix().startswith(name)
+    )
+    before = file_digest(path)
+    path.write_bytes(path.read_bytes() + b" ")
+    if sums_too:
+        sums = pack / "SHA256SUMS"
+        sums.write_text(sums.read_text().replace(before, file_digest(path)))
+    said = ladder("audit", "verify", pack, "--public-key", pack / "ledger/machine.pub.pem")
+    assert said.code == 1
+    for words in (*told, path.name, f"does not hold: {len(told)}"):
+        assert words in said.out
+
+
+def test_what_was_added_to_a_pack_or_taken_away_is_named(pack, ladder):
+    (pack / "run/extra.json").write_text("{}")
+    (pack / "slices.csv").unlink()
+    said = ladder("audit", "verify", pack, "--public-key", pack / "ledger/machine.pub.pem").out
+    assert "slices.csv: it is missing" in said
+    assert "extra.json: SHA256SUMS does not name it" in said
+
+
 def test_signed_statements_go_along_and_can_be_read(run, tmp_path, ladder):
     for role in ("machine", "person"):
         ladder("audit", "keys", "--role", role)
@@ -137,7 +198,7 @@ def test_signed_statements_go_along_and_can_be_read(run, tmp_path, ladder):
         (signature, "of the person"),
     ):
         assert re.search(rf"\[{re.escape(name)}\].* \| [^|]*{what}", index), name
-    [command] = re.findall(r"What a signed file says: `(.*?)`\.", index)
+    [command] = re.findall(r"What a signed file says: `(.*?)`;", index)
     done = subprocess.run(command, shell=True, cwd=tmp_path / "out", capture_output=True, text=True)
     assert json.loads(done.stdout) == {"_type": TYPE, "said": "provenance"}, done.stderr
 

@@ -56,8 +56,8 @@ OF_ANNEX_IV: Mapping[str, _Row] = {
     "1(g)": ((), "the user interface of the deployer"),
     "1(h)": (
         (CARD,),
-        "the instructions for use; the accuracy that they declare is checked by `ladder card RUN "
-        "--check FILE`",
+        "the instructions for use; the team checks the accuracy that they declare by `ladder card "
+        "RUN --check FILE`",
     ),
     "2(a)": (
         (REPORT, BOM, RECIPE, TRAINING, PROVENANCE),
@@ -65,8 +65,8 @@ OF_ANNEX_IV: Mapping[str, _Row] = {
     ),
     "2(b)": (
         (TASK, REPORT, BRIEF),
-        "assumptions about the persons concerned; the rationale of the gate; trade-offs that the "
-        "figures do not show",
+        "assumptions about the persons concerned; the rationale of the gate; which answers are "
+        "valid; trade-offs that the figures do not show",
     ),
     "2(c)": (
         (BOM, REPORT, TRAINING),
@@ -102,7 +102,8 @@ OF_ANNEX_IV: Mapping[str, _Row] = {
     ),
     "2(h)": (
         (BOM, ISOLATION),
-        "the cybersecurity measures of the system: a list of what it is made of is none",
+        "the cybersecurity measures of the system: neither a list of what it is made of nor the "
+        "isolation of its test is one",
     ),
     "3": (
         (CARD, SLICES, REPORT),
@@ -111,12 +112,13 @@ OF_ANNEX_IV: Mapping[str, _Row] = {
     ),
     "4": (
         (FREEZE, TEST),
-        "why this metric fits the purpose (`metric_rationale`), and what it cannot see",
+        "what the metric cannot see; why it fits the purpose, where no freeze says it",
     ),
     "5": ((), "the risk management system (Article 9)"),
     "6": (
         (LEDGER, RELEASES),
-        "changes before and beside what is recorded here, and who decided them",
+        "changes before and beside what is recorded here, and who decided them; a ledger without a "
+        "release or a promotion records none",
     ),
     "7": (
         (),

@@ -30,6 +30,13 @@ ALWAYS = (
     "Beyond Annex IV: who keeps the quality management system (Art. 17), how is "
     "conformity assessed (Art. 43), and who is told that they deal with an AI system (Art. 50(1))?",
     "Are the rows a fair sample of what the system will meet? They were taken as they were given.",
+    "Which answers are valid, and what catches one that is none before it is used (Annex IV 2(b))? "
+    "The run scored answers as they were given.",
+    "Is what is in service what was measured: model, adapter, prompt and settings as "
+    "run/assessment.json names them, and on which machine? Latency and cost are of the one that "
+    "was measured.",
+    "How was the tool validated that trained, measured and wrote this, and by whom? It is one "
+    "program, and its version is all that the pack says of it.",
     "How does it answer to misuse, to other languages and to broken input? The run measured "
     "accuracy, latency and cost on one set of rows, not robustness.",
     "How does a notified body get at the rows, and at the trained model (Annex VII 4.3 and 4.5)? "
@@ -156,14 +163,16 @@ def _of_persons(present: Collection[str]) -> Iterator[str]:
     if any(name.startswith(SIGNATURES) for name in present):
         yield (
             "Is the key under the run's signature that of the person whom it names? The pack does "
-            "not hold it: ask them for it."
+            "not hold it: ask them for it. The report that they signed holds examples, so it is "
+            "left out: the one in the pack is written anew."
         )
     else:
         yield "Who is responsible, who has signed test-report.md, and when?"
     if MONITORING in present:
         yield (
             "Who measures again on the days of the monitoring plan, who is told of a finding, and "
-            "what is done then?"
+            "what is done then? It finds what breaks the gate or falls below the eval set's "
+            "interval, not what lies below the bound that is declared."
         )
         yield (
             "What tells that the inputs have changed? The plan measures the same eval examples "
@@ -221,7 +230,7 @@ def _of_limits(a: Assessment) -> Iterator[str]:
     for limit in chosen.verdict.limits if chosen.verdict else ():
         if limit.verdict == "undecided":
             yield f"Is {limit.limit} {limit.wanted:g} held? The measurement does not decide it."
-    yield "What was the base model trained on, by whom, and under which licence is it used?"
+    yield "What was the base model trained on, by whom, and does its licence allow this use?"
     m = chosen.measurement
     if m is not None and m.score.mean < 1 and chosen.diagnosis is None:
         yield (
@@ -232,7 +241,3 @@ def _of_limits(a: Assessment) -> Iterator[str]:
         yield f"What became of {m.errors:,} requests of {m.requests:,} that failed?"
     if m is not None and m.human_labels is not None:
         yield "Does the judge's opinion stand for a person's? It is calibrated on people's labels."
-    yield (
-        "Is the machine in production the one that was measured? Latency and cost are of the "
-        "machine that run/assessment.json names."
-    )

@@ -1,0 +1,98 @@
+"""Check an evidence pack offline, with the machine's public key: its files, ledger and signatures.
+
+What a pack copies of a run byte for byte is named in the ledger by its sha256; what it writes anew
+from the record is held by SHA256SUMS alone, which nobody signed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ladder.audit.folders import digest_of_file, digests_in
+from ladder.audit.ledger import parsed
+from ladder.audit.pack.mapping import FREEZE, LEDGER, PROVENANCE, RECORD, SIGNATURES, STATEMENTS
+from ladder.audit.signing import FREEZE as FROZEN
+from ladder.audit.signing import STATEMENT, payload_of, signer_of
+from ladder.audit.verify import Verified, verify
+
+if TYPE_CHECKING:
+    from securesystemslib.signer import SSlibKey
+
+INDEX, SUMS = "pack.json", "SHA256SUMS"
+BY_MACHINE = (FREEZE, PROVENANCE, STATEMENTS)
+"""What the machine signed; the names of several begin so."""
+OF_THE_RUN = (RECORD, *BY_MACHINE, SIGNATURES)
+"""Copied byte for byte, so that a record of the ledger names it."""
+
+
+def is_pack(folder: Path) -> bool:
+    """Tell whether a folder is an evidence pack."""
+    return (folder / INDEX).is_file() and (folder / SUMS).is_file()
+
+
+def verify_pack(
+    folder: Path,
+    keys: Sequence[SSlibKey],
+    kept: Path | None = None,
+    persons: Sequence[SSlibKey] = (),
+) -> Verified:
+    """Check what a pack holds.
+
+    Args:
+        folder: of the pack.
+        keys: public ones of the machine that signed.
+        kept: a head of the ledger that was kept elsewhere (`ladder audit anchor`).
+        persons: public keys of those whose signatures are to be checked.
+
+    Raises:
+        StateError: no ledger is in it.
+    """
+    files = digests_in(folder)
+    found = verify((folder / LEDGER).parent, keys, kept, persons, ledger_only=True)
+    faults = [*_sums(folder, files), *found.faults]
+    if not found.faults:
+        faults += _unnamed(folder, files, keys)
+    told = {name: _signed_by(folder / name, name, keys, persons) for name in files}
+    faults += [f"{folder / name}: {fault}" for name, fault in told.items() if fault]
+    return replace(found, faults=tuple(faults), files=len(files))
+
+
+def _sums(folder: Path, files: Mapping[str, str]) -> Iterator[str]:
+    """Say which files are not those of SHA256SUMS."""
+    lines = (folder / SUMS).read_text(encoding="utf-8", errors="replace").splitlines()
+    listed = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+    for name, digest in listed.items():
+        if name not in files:
+            yield f"{folder / name}: it is missing, and {SUMS} names it"
+        elif files[name] != digest:
+            yield f"{folder / name}: it is not the file that {SUMS} names"
+    for name in files.keys() - listed.keys() - {SUMS}:
+        yield f"{folder / name}: {SUMS} does not name it: it was added"
+
+
+def _unnamed(folder: Path, files: Mapping[str, str], keys: Sequence[SSlibKey]) -> Iterator[str]:
+    """Say which copies of the run's files no record of the ledger names."""
+    records = parsed(folder / LEDGER, keys).records
+    known = {digest for record in records for digest in record.files.values()}
+    for name in files:
+        if name.startswith(OF_THE_RUN) and digest_of_file(folder / name) not in known:
+            yield f"{folder / name}: no record of the ledger names this file's sha256"
+
+
+def _signed_by(path: Path, name: str, keys: Sequence[SSlibKey], persons: Sequence[SSlibKey]) -> str:
+    """Say what is wrong with a signature, where the file has one that can be checked."""
+    is_person = name.startswith(SIGNATURES)
+    if not is_person and not name.startswith(BY_MACHINE):
+        return ""
+    content, kind = path.read_bytes(), FROZEN if name == FREEZE else STATEMENT
+    try:
+        known = {key.keyid for key in persons}
+        if is_person and signer_of(content, kind) not in known:
+            return ""  # the ledger's record of it is told as a note
+        payload_of(content, kind, persons if is_person else keys)
+    except ValueError as error:
+        return str(error)
+    return ""
