@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -28,11 +29,18 @@ def bare(tmp_path: Path) -> str:
     return str(folder)
 
 
-@pytest.fixture
-def small(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def starter(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a task that `ladder init` wrote."""
-    assert ladder("init", tmp_path / "task").returncode == 0
-    return tmp_path / "task"
+    folder = tmp_path_factory.mktemp("starter") / "task"
+    assert ladder("init", folder).returncode == 0
+    return folder
+
+
+@pytest.fixture
+def small(starter: Path, tmp_path: Path) -> Path:
+    """A copy of that folder."""
+    return shutil.copytree(starter, tmp_path / "task")
 
 
 def test_help_names_every_verb():
@@ -42,6 +50,7 @@ def test_help_names_every_verb():
         assert verb in shown.stdout
 
 
+@pytest.mark.slow
 def test_help_check_and_init_work_without_heavy_libraries(bare, tmp_path):
     assert ladder("--help", PYTHONPATH=bare).returncode == 0
     assert ladder("init", tmp_path / "t", PYTHONPATH=bare).returncode == 0
@@ -50,6 +59,7 @@ def test_help_check_and_init_work_without_heavy_libraries(bare, tmp_path):
     assert "no mistake found" in checked.stdout
 
 
+@pytest.mark.slow
 def test_assess_without_torch_names_the_command_that_installs_it(bare, small, tmp_path):
     done = ladder("assess", small / "task.yaml", "--runs", tmp_path / "runs", PYTHONPATH=bare)
     assert done.returncode == 2
@@ -66,6 +76,7 @@ def test_help_imports_no_heavy_library():
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_a_wrong_task_is_exit_2_with_every_mistake(tmp_path):
     task = tmp_path / "task.yaml"
     task.write_text(
@@ -79,6 +90,7 @@ def test_a_wrong_task_is_exit_2_with_every_mistake(tmp_path):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_an_unknown_scorer_or_engine_is_named_with_its_neighbour(small):
     task = small / "task.yaml"
     text = task.read_text()
@@ -90,6 +102,7 @@ def test_an_unknown_scorer_or_engine_is_named_with_its_neighbour(small):
     assert "bundeld" in done.stderr
 
 
+@pytest.mark.slow
 def test_wrong_options_are_exit_2(small):
     assert ladder("assess", small / "task.yaml", "--until", "roof").returncode == 2
     assert ladder("climb").returncode == 2
@@ -107,6 +120,7 @@ def test_a_folder_of_data_that_is_not_there_is_exit_2(small):
     assert "nowhere" in done.stderr
 
 
+@pytest.mark.slow
 def test_until_names_a_rung_of_this_task(small):
     task = small / "task.yaml"
     task.write_text(task.read_text() + "rungs: [prompt, rag]\n")
@@ -115,6 +129,7 @@ def test_until_names_a_rung_of_this_task(small):
     assert "this task's rungs are prompt, rag" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_task_is_no_plan(small, tmp_path):
     done = ladder("schedule", small / "task.yaml")
     assert done.returncode == 2
@@ -124,12 +139,14 @@ def test_a_task_is_no_plan(small, tmp_path):
     assert "revalidation.yaml" in done.stderr
 
 
+@pytest.mark.slow
 def test_init_does_not_overwrite(small):
     done = ladder("init", small)
     assert done.returncode == 2
     assert "new folder" in done.stderr
 
 
+@pytest.mark.slow
 def test_data_stays_on_the_machine_unless_the_task_says_so(small):
     task = small / "task.yaml"
     task.write_text(task.read_text() + "models: {base: openai:gpt@https://example.invalid/v1}\n")
@@ -147,12 +164,14 @@ def test_dry_run_asks_no_model(small, tmp_path, bare):
     assert not list(tmp_path.glob("**/assessment.json"))
 
 
+@pytest.mark.slow
 def test_report_of_nothing_is_exit_2(tmp_path):
     done = ladder("report", tmp_path)
     assert done.returncode == 2
     assert "a finished run" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_named(small, tmp_path):
     done = ladder("assess", small / "task.yaml", "--runs", "/dev/full/runs")
     assert done.returncode == 2
@@ -160,6 +179,7 @@ def test_a_full_disk_is_named(small, tmp_path):
     assert "/dev/full" in done.stderr
 
 
+@pytest.mark.slow
 def test_an_unwritable_runs_folder_is_a_clear_error(small, tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("")
@@ -168,6 +188,7 @@ def test_an_unwritable_runs_folder_is_a_clear_error(small, tmp_path):
     assert str(blocked) in done.stderr
 
 
+@pytest.mark.slow
 def test_a_broken_cache_is_named(small, tmp_path):
     (tmp_path / "completions.sqlite").write_text("this is no database " * 100)
     done = ladder("assess", small / "task.yaml", "--runs", tmp_path)

@@ -189,8 +189,9 @@ def commands() -> list[str]:
     return sorted(found)
 
 
-def test_every_command_of_ladder_and_its_options_are_known():
-    help_text = ladder("--help").stdout
+def test_every_command_of_ladder_and_its_options_are_known(ladder, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    help_text = ladder("--help").out
     verbs = re.findall(r"^│ (\w+) ", help_text, re.MULTILINE)
     named: dict[str, set[str]] = {}
     for command in commands():
@@ -207,7 +208,7 @@ def test_every_command_of_ladder_and_its_options_are_known():
     for verb in verbs:
         assert f"`ladder {verb}`" in README.read_text(), verb
     for verb, flags in named.items():
-        shown = ladder(*verb.split(), "--help", COLUMNS="200").stdout
+        shown = ladder(*verb.split(), "--help").out
         assert flags <= set(FLAG.findall(shown)), verb
 
 
@@ -385,6 +386,7 @@ def test_make_alone_explains_itself():
         assert re.search(rf"^{target}\s+\S", shown, re.MULTILINE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", sorted((ROOT / "recipes").glob("*.yaml")), ids=lambda p: p.name)
 def test_a_recipe_says_how_to_start_it_and_has_known_keys(path):
     """Its first comment is the command; its keys are TRL's and PEFT's own."""
@@ -426,6 +428,7 @@ def test_a_launch_configuration_is_one(path):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EVALSETS)
 def test_an_evalset_has_a_card_and_no_mistake(name):
     folder = ROOT / "evalsets" / name

@@ -47,6 +47,7 @@ def entries(rows: Rows) -> dict[str, Document]:
     return {document.id: document for document in rows.documents}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_check_finds_no_mistake_no_leak_and_no_near_duplicate(language):
     checked = ladder("check", FOLDER / language / "task.yaml")

@@ -59,6 +59,7 @@ def test_init_and_check_print_what_the_page_shows(name: str, tmp_path: Path) -> 
     assert headline in third["output"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", examples.names())
 def test_the_rows_are_clean(name: str, tmp_path: Path) -> None:
     """No mistake, no leak and no near-duplicate, so that every row counts."""

@@ -85,6 +85,7 @@ def test_a_secret_is_found_in_every_spelling(spell: Callable[[str], str], secret
     assert redact(shown) == shown
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("nothing_known")
 def test_keys_come_from_the_environment_as_it_is_now(monkeypatch: pytest.MonkeyPatch) -> None:
     named = ("LADDER_API_KEY", "HF_TOKEN", "my_secret", "PGPASSWORD", "OPENAI_API_KEY2")

@@ -178,6 +178,7 @@ def test_a_fence_holds_what_is_in_it(text):
 VALUES = st.recursive(st.one_of(TEXTS, st.integers()), lambda v: st.dictionaries(TEXTS, v))
 
 
+@pytest.mark.slow
 @given(VALUES)
 def test_json_holds_the_same_values_and_nothing_that_acts(value):
     written = in_json(json.dumps(value, ensure_ascii=False))
@@ -190,6 +191,7 @@ def test_ordinary_json_stays_readable():
     assert in_json(written) == written
 
 
+@pytest.mark.slow
 def test_every_part_of_a_problem_is_one_harmless_line():
     problem = Problem(HOSTILE, HOSTILE, HOSTILE, HOSTILE)
     assert not acting(str(problem))

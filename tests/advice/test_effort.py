@@ -135,6 +135,7 @@ def test_a_fixed_number_of_examples_may_be_fewer_or_more_than_were_read() -> Non
     assert more == Asked(calls=700 + 2 * 66, tokens=31_000 + charged(66) * (8 + 80))
 
 
+@pytest.mark.slow
 @given(st.data())
 def test_no_bound_exceeds_what_its_plan_takes(drawn: st.DataObject) -> None:
     """Rungs of random prompts, some of which fail; the plans are carried out row by row.

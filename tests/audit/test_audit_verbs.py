@@ -55,6 +55,7 @@ def test_freezing_needs_a_key_and_a_reason(ladder, task, tmp_path):
     assert not (runs / LEDGER).exists()
 
 
+@pytest.mark.slow
 def test_from_freezing_to_an_auditor_on_another_machine(ladder, task, tmp_path, monkeypatch):
     runs, head, key = tmp_path / "runs", tmp_path / "head.json", tmp_path / "machine.pub.pem"
     assert ladder("audit", "keys").code == 0
@@ -101,6 +102,7 @@ def test_from_freezing_to_an_auditor_on_another_machine(ladder, task, tmp_path, 
     assert ladder("audit", "verify", moved, "--public-key", key).code == 1, "it stays as it is"
 
 
+@pytest.mark.slow
 def test_a_run_that_was_not_frozen_says_so_and_one_without_a_ledger_says_nothing(
     ladder, task, tmp_path
 ):
@@ -126,6 +128,7 @@ def test_a_run_that_was_not_frozen_says_so_and_one_without_a_ledger_says_nothing
     ladder("assess", task, "--runs", kept).refused("ladder audit keys")
 
 
+@pytest.mark.slow
 def test_the_count_of_openings_survives_another_task_file_and_lost_completions(
     ladder, task, tmp_path
 ):
@@ -156,6 +159,7 @@ def test_freezing_prints_the_criteria_in_words_beside_their_digests(ladder, task
         assert said in words
 
 
+@pytest.mark.slow
 def test_the_folder_of_runs_is_named_by_its_place_or_by_name(ladder, tmp_path):
     placed, named, head = tmp_path / "placed", tmp_path / "named", tmp_path / "head.json"
     ladder("audit", "keys")

@@ -33,6 +33,7 @@ def test_what_is_declared_is_never_above_the_bound(bound):
     assert declared(bound) <= bound
 
 
+@pytest.mark.slow
 @given(st.floats(0.01, 0.98), st.floats(0, 0.01))
 def test_a_runs_own_card_is_never_refused(low, width):
     score = Estimate(mean=low + width / 2, low=low, high=low + width, n=150)

@@ -88,6 +88,7 @@ def test_begin_twice_begins_once(runs):
     assert (runs / LEDGER).read_bytes() == before
 
 
+@pytest.mark.slow
 def test_two_processes_that_append_at_once_both_leave_theirs(runs):
     script = (
         "import sys; from pathlib import Path; from ladder.audit.ledger import add\n"

@@ -212,6 +212,7 @@ def test_another_folder_is_refused_and_left_alone(tmp_path):
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.tex"]
 
 
+@pytest.mark.slow
 def test_what_no_registry_gives_is_missing_by_name(tmp_path, monkeypatch, ladder):
     for name, value in (
         ("INDEX_URL", CLOSED),

@@ -247,6 +247,7 @@ def test_the_instruction_of_a_row_is_asked(put: PUT) -> None:
     )
 
 
+@pytest.mark.slow
 def test_labels_with_commas_are_told_apart_in_the_prompt(put: PUT, server: FaultyServer) -> None:
     """d11: a list joined by commas would have four labels, not three."""
     model = f"openai:fake@{server.url.replace('/v1', '/right/v1')}"
@@ -307,6 +308,7 @@ def test_words_of_every_script_are_compared(
     assert contains()(answer, target).value == within
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "split"),
     [
@@ -347,6 +349,7 @@ PASSED: dict[str, dict[str, Any]] = {
 """Case whose model is right -> what was asked for."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PASSED)
 @pytest.mark.filterwarnings("ignore:.*reports no token usage")
 def test_what_a_model_has_right_is_right(name: str, put: PUT, server: FaultyServer) -> None:
@@ -364,6 +367,7 @@ def test_a_date_that_is_past_is_no_reason_to_give_up(put: PUT, server: FaultySer
     assert max(map(questions.count, set(questions))) > 1
 
 
+@pytest.mark.slow
 def test_thoughts_in_the_text_are_counted_and_not_scored(put: PUT) -> None:
     """e04: 15 tokens came, and the answer has few of them."""
     measured = prompt_of(assessed(put("e04_thinktag", rungs=["prompt"]))).measurement
@@ -371,6 +375,7 @@ def test_thoughts_in_the_text_are_counted_and_not_scored(put: PUT) -> None:
     assert measured.tokens.output_mean == 15
 
 
+@pytest.mark.slow
 def test_tokens_that_a_server_does_not_count_are_estimated(put: PUT) -> None:
     """e12: the same rows have some, not none."""
     with pytest.warns(match="reports no token usage: tokens and costs are estimates"):
@@ -380,6 +385,7 @@ def test_tokens_that_a_server_does_not_count_are_estimated(put: PUT) -> None:
     assert measured.tokens.output_mean >= 1
 
 
+@pytest.mark.slow
 def test_what_a_server_refuses_is_renamed_or_left_out(put: PUT, server: FaultyServer) -> None:
     """e07: it is said once, in the record and in the report."""
     path = put("e07_newparams")
@@ -397,6 +403,7 @@ def test_what_a_server_refuses_is_renamed_or_left_out(put: PUT, server: FaultySe
     assert all(report_of(path).count(text) == 1 for text in said)
 
 
+@pytest.mark.slow
 def test_what_decides_the_answer_is_in_the_identity(put: PUT, ladder: LADDER) -> None:
     """e09: one folder of runs, two queries: nothing kept of the one is taken for the other."""
     bad, good = put("e09_query"), put("e09_query", "task_good.yaml")
@@ -456,6 +463,7 @@ def test_a_spending_limit_lets_through_what_it_covers(
     assert "of rules.max_spend_usd 5 over all runs of this task" in " ".join(found.out.split())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "limit", "score"), [("e18_cjk_cut", 48, 0.0), ("e19_long_targets", 64, 0.5)]
 )
@@ -494,6 +502,7 @@ CUT = "targets have more tokens than answer.max_tokens"
 MAY_CUT = "warning: targets may have more tokens than answer.max_tokens"
 
 
+@pytest.mark.slow
 def test_check_compares_the_longest_target_with_the_limit(put: PUT, ladder: LADDER) -> None:
     """e18, e19: without its tokenizer a model's tokens are estimated, and never too low."""
     said = {
@@ -509,6 +518,7 @@ def test_check_compares_the_longest_target_with_the_limit(put: PUT, ladder: LADD
     assert f"warning: 60 of 60 {CUT}: 64" in long
 
 
+@pytest.mark.slow
 def test_a_search_in_chinese_finds_the_document(put: PUT) -> None:
     """r01: rag reaches what a model reaches that is given the right document."""
     found = assessed(put("r01_chinese"))
@@ -520,6 +530,7 @@ def test_a_search_in_chinese_finds_the_document(put: PUT) -> None:
     assert [health.recall[1].mean for health in rag.retrieval] == [1.0]
 
 
+@pytest.mark.slow
 def test_rows_without_a_word_have_a_control(put: PUT) -> None:
     """x01: emoji alone."""
     found = assessed(put("x01_emoji"))
@@ -528,6 +539,7 @@ def test_rows_without_a_word_have_a_control(put: PUT) -> None:
     assert score_of(prompt_of(found))[:2] == ("failed", 0.0)
 
 
+@pytest.mark.slow
 def test_each_revalidation_asks_anew(put: PUT, ladder: LADDER, server: FaultyServer) -> None:
     """v01: on one day, with a model that went wrong between two checks."""
     path = put("v01_same_day")
@@ -544,6 +556,7 @@ def test_each_revalidation_asks_anew(put: PUT, ladder: LADDER, server: FaultySer
     assert "the score fell from 1.000 (0.862–1.000) to 0.000 (0.000–0.138)" in found.out
 
 
+@pytest.mark.slow
 def test_a_schedule_names_what_its_plan_needs(put: PUT, ladder: LADDER) -> None:
     path = put("v01_same_day")
     ladder("assess", path, "--runs", path.parent / "runs")
@@ -562,7 +575,7 @@ CASES_OF_MODELS = {"l01_nosystem": "alternates", "m_bos": "bos"}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", CASES_OF_MODELS)
+@pytest.mark.parametrize("name", [pytest.param("l01_nosystem", marks=pytest.mark.long), "m_bos"])
 def test_a_model_is_asked_as_its_template_and_tokenizer_want(
     name: str, put: PUT, ladder: LADDER, smollm: Path
 ) -> None:
@@ -606,6 +619,7 @@ def long_task(tmp_path: Path) -> Path:
     return long_rows(tmp_path) / "task.yaml"
 
 
+@pytest.mark.slow
 def test_check_counts_rows_beyond_the_context(
     long_task: Path, ladder: LADDER, smollm: Path
 ) -> None:

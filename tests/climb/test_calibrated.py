@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from random import Random
 
+import pytest
 from benches import bench_over, task_with
 from conftest import train_head
 from replayed import GivenRung
@@ -31,6 +32,7 @@ def rows(prefix: str, count: int, seed: int) -> tuple[Sample, ...]:
     return tuple(found)
 
 
+@pytest.mark.slow
 def test_a_classifiers_probabilities_are_calibrated_and_certified_and_shown(tmp_path: Path) -> None:
     train = rows("t", 60, 1)
     train_head(tmp_path / "head", [row.input for row in train], [row.target for row in train])

@@ -26,6 +26,7 @@ def said(folder: Path, target: str, words: int = 5, **answer: object) -> str:
     return "\n".join(check_task(path, None))
 
 
+@pytest.mark.slow
 def test_targets_beyond_the_limit_are_counted_and_the_limit_that_would_do_is_named(tmp_path):
     lines = said(tmp_path, "a long way down the road " * 20, max_tokens=64)
     assert "80 of 80 targets have more tokens than answer.max_tokens: 64" in lines

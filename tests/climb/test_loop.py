@@ -125,6 +125,7 @@ def test_scores_are_kept_and_compared_with_those_of_the_rungs_below(tmp_path):
 # What a diagnosis refuses
 
 
+@pytest.mark.slow
 def test_training_is_refused_where_the_right_documents_would_do(tmp_path):
     """The page that holds the answer shares no word with the question: no search finds it."""
     dev, gate = (

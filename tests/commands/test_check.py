@@ -279,6 +279,7 @@ def test_check_says_by_which_stems_is_searched(tmp_path):
         check_task(path, None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("language", "warned"), [("en", ""), ("de", ""), ("ar", "77%"), ("th", "96%")]
 )

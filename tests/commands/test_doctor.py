@@ -101,6 +101,7 @@ def test_a_full_disk_is_said(tmp_path, monkeypatch):
     assert "free some" in found.fix
 
 
+@pytest.mark.slow
 def test_the_command_prints_it_and_json(tmp_path):
     command = [sys.executable, "-m", "ladder", "doctor", "--runs", str(tmp_path)]
     told = subprocess.run(command, capture_output=True, text=True, timeout=120)

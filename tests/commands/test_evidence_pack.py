@@ -73,6 +73,7 @@ def test_a_pack_lists_its_files_with_their_digests(run, tmp_path):
     assert listed == there
 
 
+@pytest.mark.slow
 def test_no_row_is_in_it_unless_it_is_asked_for(run, tmp_path):
     pack = export_pack(run, tmp_path / "out")
     assert pack.left_out == {"prompt/samples.jsonl": file_digest(run / "prompt/samples.jsonl")}
@@ -105,6 +106,7 @@ def test_ledger_freeze_and_task_are_taken_along(run, tmp_path):
     assert points["6"] == ("ledger/ledger.jsonl",)
 
 
+@pytest.mark.slow
 def test_the_ledger_of_a_pack_can_be_checked_with_what_lies_in_it(run, tmp_path, ladder):
     ladder("audit", "keys")
     ladder("audit", "init", "--runs", run.parent.parent)
@@ -175,6 +177,7 @@ def test_what_was_added_to_a_pack_or_taken_away_is_named(pack, ladder):
     assert "extra.json: SHA256SUMS does not name it" in said
 
 
+@pytest.mark.slow
 def test_signed_statements_go_along_and_can_be_read(run, tmp_path, ladder):
     for role in ("machine", "person"):
         ladder("audit", "keys", "--role", role)
@@ -288,6 +291,7 @@ def test_a_link_in_a_run_is_not_followed(run, tmp_path):
     assert "run/costs.svg" not in pack.files
 
 
+@pytest.mark.slow
 def test_nothing_of_a_hostile_run_acts(run, tmp_path):
     text = HOSTILE.replace("\ud800", "")
     path = run / "assessment.json"
@@ -310,6 +314,7 @@ def test_nothing_of_a_hostile_run_acts(run, tmp_path):
     assert "onerror=alert(2)>" not in page
 
 
+@pytest.mark.slow
 def test_the_verbs_say_what_was_written(run, tmp_path, ladder):
     said = ladder("audit", "export", run, "--ai-act", tmp_path / "out")
     assert said.code == 0
@@ -338,6 +343,7 @@ def test_the_commands_of_the_page_run(tmp_path, run):
     assert (tmp_path / "made/evidence/index.html").is_file()
 
 
+@pytest.mark.slow
 def test_of_a_run_that_was_stopped_the_way_on_is_said(run, tmp_path, ladder):
     found = json.loads((run / "assessment.json").read_text())
     (run / "assessment.json").write_text(json.dumps({**found, "stopped": "by Ctrl-C"}))

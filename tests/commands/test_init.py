@@ -235,6 +235,7 @@ def test_lists_of_accepted_answers_in_parquet_and_as_text_in_csv(tmp_path: Path)
         assert task.goal == "Answer the question."
 
 
+@pytest.mark.slow
 def test_numbers_objects_and_long_texts_have_forms_and_scores_of_their_own(tmp_path: Path) -> None:
     draw = random.Random(1)
     forms: dict[str, tuple[list[Any], str, list[str]]] = {
@@ -669,6 +670,7 @@ def test_rows_that_lie_in_the_folder_already_stay_there(tmp_path: Path) -> None:
     assert check_task(path.parent / "task.yaml", None)
 
 
+@pytest.mark.slow
 def test_hostile_names_and_values_are_text(tmp_path: Path) -> None:
     evil = "cat\x1b[2Jegory: {a, b} # !!python/object"
     rows = [{"message": f"{a} \x1b[31m \u202e", evil: f"{b}: [x, y] # \x07"} for a, b in PAIRS]
@@ -702,6 +704,7 @@ def test_the_command_line_writes_into_a_folder_named_after_the_file(tmp_path: Pa
     assert "in all" in dry.stdout
 
 
+@pytest.mark.slow
 def test_a_person_at_a_terminal_is_asked(tmp_path: Path) -> None:
     path = written(tmp_path, "rows.csv", in_csv(PLAIN))
     ours, theirs = os.openpty()
@@ -726,6 +729,7 @@ def _until(terminal: int, words: str) -> str:
     return shown
 
 
+@pytest.mark.slow
 def test_without_rows_the_starter_is_written_and_options_are_refused(tmp_path: Path) -> None:
     assert ladder("init", tmp_path / "one").returncode == 0
     assert load_task(tmp_path / "one" / "task.yaml").name == "my-task"
@@ -735,6 +739,7 @@ def test_without_rows_the_starter_is_written_and_options_are_refused(tmp_path: P
     assert not (tmp_path / "two").exists()
 
 
+@pytest.mark.slow
 def test_the_starter_overwrites_no_rows(tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     mine.mkdir()

@@ -26,6 +26,7 @@ def old_run(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_an_old_run_gains_its_page(ladder, tmp_path):
     run = old_run(tmp_path / "runs" / "r2" / "old")
     said = ladder("report", run)

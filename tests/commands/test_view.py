@@ -76,6 +76,7 @@ def test_the_list_names_every_run_the_newest_first(tmp_path: Path) -> None:
     assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
 
 
+@pytest.mark.slow
 def test_a_run_opens_its_page_made_of_its_record(tmp_path: Path) -> None:
     run = write(tmp_path / "runs/mail/one run")
     (run / "report.html").write_text("<script>alert(1)</script>")
@@ -126,6 +127,7 @@ def test_two_runs_are_chosen_in_the_list_and_compared(tmp_path: Path) -> None:
         assert "samples.jsonl:1" in said
 
 
+@pytest.mark.slow
 def test_one_run_is_a_list_of_one(tmp_path: Path) -> None:
     run = write(tmp_path / "runs/mail/1")
     with served(run) as port:

@@ -131,6 +131,7 @@ def queue_by_clock(service: list[float], clients: int) -> list[float]:
     return found[clients - 1 :]
 
 
+@pytest.mark.slow
 @given(st.lists(st.floats(0.1, 10), min_size=1, max_size=40), st.integers(1, 6))
 def test_the_queue_is_what_a_clock_shows(service, clients):
     assert waits(service, clients) == pytest.approx(queue_by_clock(service, clients))

@@ -98,6 +98,7 @@ def test_odd_texts_get_an_answer_too(student: Path, text: str) -> None:
     assert set(json.loads(answer)) <= {"code", "for"}
 
 
+@pytest.mark.slow
 def test_a_label_is_one_field(tmp_path: Path) -> None:
     write_encoder(tmp_path / "base")
     texts, orders_ = orders(200, 3)
@@ -159,6 +160,7 @@ def test_heads_of_another_form_are_refused(student: Path, tmp_path: Path) -> Non
         answers_of(EncoderEngine(folder), ["rolls"])
 
 
+@pytest.mark.slow
 def test_a_killed_training_goes_on_and_ends_as_one_that_ran_through(tmp_path: Path) -> None:
     from safetensors.numpy import load_file
 

@@ -92,6 +92,7 @@ def test_where_the_control_holds_the_gate_no_model_is_asked(tmp_path: Path) -> N
     assert "`ladder assess --climb` measures the rungs" in as_markdown(found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("row", "fields"),
     [

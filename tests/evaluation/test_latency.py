@@ -51,6 +51,7 @@ def streamed(server: FaultyServer) -> list[Seen]:
     return [request for request in server.seen if request.payload.get("stream")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("clients", [1, 6])
 def test_as_many_at_once_as_the_task_says(tmp_path, clients):
     busy: list[int] = []
@@ -77,6 +78,7 @@ def test_as_many_at_once_as_the_task_says(tmp_path, clients):
     assert again.latency_ms == latency
 
 
+@pytest.mark.slow
 def test_a_limit_goes_on_timing_where_the_look_before_ended(tmp_path):
     with FaultyServer([Step(words_s=0)]) as server:
         found, _, _ = measured(server.url, tmp_path, 4, max_p95_ms=2000)
@@ -84,6 +86,7 @@ def test_a_limit_goes_on_timing_where_the_look_before_ended(tmp_path):
     assert len(streamed(server)) == 200 + 3 * 4, "three looks, none of which starts anew"
 
 
+@pytest.mark.slow
 def test_an_endpoint_that_refuses_to_stream_is_timed_without(tmp_path):
     def refuse(request: Seen) -> Step:
         return Step(400, b"{}") if request.payload.get("stream") else Step()

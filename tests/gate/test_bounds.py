@@ -114,6 +114,7 @@ def test_a_million_rows():
 # Graded scores: betting
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", ERRORS)
 def test_betting_misses_no_more_often_than_promised(error):
     """Three grades, seven rows, every sequence: no simulation, no luck."""
@@ -131,6 +132,7 @@ def test_betting_misses_no_more_often_than_promised(error):
         assert likely[highs < mean].sum() <= error
 
 
+@pytest.mark.slow
 def test_betting_holds_for_many_rows_and_is_spent_on_them():
     """2,000 measurements of 200 rows: the miss rate's own upper bound stays near the promise."""
     draw = np.random.default_rng(1)

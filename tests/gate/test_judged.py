@@ -148,6 +148,7 @@ def direct(
     return weight, mean, variance
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(
     st.lists(st.tuples(unit, unit), min_size=LEAST_GOLD, max_size=LEAST_GOLD + 20),
@@ -194,6 +195,7 @@ def test_ppi_is_ppi_pys_and_a_little_wider(
     assert low - 0.01 < found.low < low < high < found.high < high + 0.01
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(
     st.lists(binary, min_size=LEAST_GOLD, max_size=LEAST_GOLD + 40),

@@ -139,6 +139,7 @@ def graded(draw: np.random.Generator, kind: str, mean: float, shape: tuple[int, 
     return draw.binomial(4, mean, shape) / 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["two values", "beta", "parts"])
 def test_graded_scores_at_the_limit_are_judged_wrongly_as_often_as_allowed(kind):
     draw = np.random.default_rng(5)

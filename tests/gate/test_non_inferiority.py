@@ -56,6 +56,7 @@ def test_as_bad_as_the_margin_is_never_shown() -> None:
     assert (found.won, found.lost, found.n, found.difference) == (0, 10, 200, -0.05)
 
 
+@pytest.mark.slow
 def test_the_chance_to_pass_is_that_of_the_test_itself() -> None:
     rows, apart, margin, error = 60, 0.2, 0.15, 0.05
     exact = sum(

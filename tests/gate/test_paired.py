@@ -118,6 +118,7 @@ def test_graded_scores_that_are_better_throughout_are_found_better():
     assert p < 0.001
 
 
+@pytest.mark.slow
 def test_graded_scores_of_one_system_twice_differ_as_seldom_as_promised():
     draw = np.random.default_rng(1)
     claims = 0

@@ -61,6 +61,7 @@ def test_a_light_system_that_knows_when_it_is_right_is_worth_it() -> None:
     assert found.mix < found.point.score <= found.oracle.score
 
 
+@pytest.mark.slow
 def test_one_that_does_not_know_is_refused() -> None:
     verdicts = []
     for seed in range(40):

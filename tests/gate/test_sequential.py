@@ -94,6 +94,7 @@ def test_at_a_limit_of_one_a_single_miss_fails() -> None:
     assert found.verdict == "undecided"
 
 
+@pytest.mark.slow
 def test_large_counts_by_fourier_are_those_of_the_plain_fold() -> None:
     counts = (2_000, 4_000, 8_000)
     spent = (0.01, 0.02, 0.05)

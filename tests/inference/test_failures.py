@@ -152,6 +152,7 @@ def climbed(server: FaultyServer, folder: Path, *instructions: str, every: bool 
     return climb_rungs(bench, rungs, every=every)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("every", [False, True])
 def test_a_rung_that_cannot_be_heard_has_no_verdict_and_is_not_climbed_past(tmp_path, every):
     with FaultyServer(lambda r: failing(500) if often(r) else good(r)) as server:

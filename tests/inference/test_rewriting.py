@@ -129,6 +129,7 @@ def test_votes_may_be_checked_too(tmp_path):
     assert (len(server.seen), outcome.completion.tokens_in) == (5, 55)
 
 
+@pytest.mark.slow
 def test_the_bundled_model_is_asked_again(smollm):
     pytest.importorskip("torch")
     engine = LocalEngine(smollm)

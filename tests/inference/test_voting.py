@@ -118,6 +118,7 @@ def test_the_majority_wins_and_only_rows_in_doubt_go_on(tmp_path):
     assert all(o.completion.cached for o in again)
 
 
+@pytest.mark.slow
 def test_what_is_no_answer_abstains_and_errors_do_not_end_the_vote(tmp_path):
     def script(request: Seen) -> Step:
         if request.payload["seed"] == 0:
@@ -159,6 +160,7 @@ def test_latency_is_that_of_all_waves_one_after_the_other(tmp_path):
     assert bench.evaluator.models.asked.calls == 7 * 23 + 23
 
 
+@pytest.mark.slow
 def test_exchanges_of_different_lengths_go_side_by_side(tmp_path):
     with saying(lambda request: str(request.payload["seed"])) as server:
         bench = bench_at(server.url, tmp_path, ROWS)

@@ -46,6 +46,7 @@ SAME = {
 WRONG = {thing: "cake" if label == "bread" else "bread" for thing, label in SAME.items()}
 
 
+@pytest.mark.slow
 def test_rows_of_the_same_kind_raise_no_alarm_and_leave_their_line(
     plan_path: Path, tmp_path: Path
 ) -> None:
@@ -60,6 +61,7 @@ def test_rows_of_the_same_kind_raise_no_alarm_and_leave_their_line(
     assert [look.data for look in looks_so_far(plan_path)] == [first.look.data] * 2
 
 
+@pytest.mark.slow
 def test_answers_that_went_wrong_are_found_by_the_score(plan_path: Path, tmp_path: Path) -> None:
     recent = rows_in(tmp_path / "recent.jsonl", orders(60, WRONG))
     look = look_for_drift(plan_path, recent, Quiet()).look
@@ -69,6 +71,7 @@ def test_answers_that_went_wrong_are_found_by_the_score(plan_path: Path, tmp_pat
     assert unanswered.look.scores == {}
 
 
+@pytest.mark.slow
 def test_other_inputs_are_found_without_targets(plan_path: Path, tmp_path: Path) -> None:
     letters = orders(60, SAME, "Dear sir, where is my refund for the {1} of last week, ticket {2}?")
     recent = rows_in(tmp_path / "recent.jsonl", [{"input": row["input"]} for row in letters])
@@ -115,6 +118,7 @@ def test_a_record_that_cannot_be_read_says_how_to_mend_it(plan_path: Path, tmp_p
         look_for_drift(plan_path, recent, Quiet())
 
 
+@pytest.mark.slow
 def test_a_look_of_the_future_is_said(ladder: Ladder, plan_path: Path, tmp_path: Path) -> None:
     recent = rows_in(tmp_path / "recent.jsonl", orders(60, SAME))
     words = ("drift", plan_path, "--data", recent, "--inputs-only")

@@ -53,6 +53,7 @@ def test_broken_yaml_is_named_by_line(plan_path: Path) -> None:
         load_plan(plan_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "got"),
     [

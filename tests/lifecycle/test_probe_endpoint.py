@@ -59,6 +59,7 @@ def looks(plan: Path, count: int) -> list[ProbeLook]:
     return [probe(plan, Quiet()).look for _ in range(count)]
 
 
+@pytest.mark.slow
 def test_log_probabilities_tell_a_model_replaced_behind_its_name(tmp_path):
     with FaultyServer(telling(random.Random(0))) as server:
         plan = plan_at(tmp_path, server.url)
@@ -73,6 +74,7 @@ def test_log_probabilities_tell_a_model_replaced_behind_its_name(tmp_path):
     assert found.tokens == 10 * found.calls
 
 
+@pytest.mark.slow
 def test_less_than_the_least_effect_is_no_alarm_however_sure(tmp_path):
     with FaultyServer(telling(random.Random(0), noise=0)) as server:
         plan = plan_at(tmp_path, server.url)
@@ -104,6 +106,7 @@ def test_a_server_that_refuses_log_probabilities_is_asked_for_border_inputs(tmp_
     assert (found.verdict, found.calls) == ("revalidate", 8 * borders)
 
 
+@pytest.mark.slow
 def test_outputs_where_nothing_cheaper_is_to_be_had(tmp_path):
     with FaultyServer(always(lambda question: f"It is {question[-9:]}")) as server:
         plan = plan_at(tmp_path, server.url)
@@ -116,6 +119,7 @@ def test_outputs_where_nothing_cheaper_is_to_be_had(tmp_path):
     assert (found.verdict, found.calls) == ("revalidate", 40)
 
 
+@pytest.mark.slow
 def test_outputs_hold_rows_and_stay_on_this_machine(tmp_path, monkeypatch):
     """Probes of our own texts need no leave; the eval examples do."""
     elsewhere = "ladder.engines.endpoint.access.Address.local"
@@ -189,6 +193,7 @@ def test_a_reference_with_requests_that_are_none(tmp_path):
             probe(plan, Quiet())
 
 
+@pytest.mark.slow
 def test_a_clock_that_went_back(tmp_path, ladder):
     """A look of next year: it is named, and later looks spend no more than a day's share."""
     with FaultyServer(telling(random.Random(0))) as server:
@@ -203,6 +208,7 @@ def test_a_clock_that_went_back(tmp_path, ladder):
     assert probes_so_far(plan)[-1].error == pytest.approx(0.05 / 730)
 
 
+@pytest.mark.slow
 def test_what_is_said_names_the_next_step(tmp_path, ladder):
     with FaultyServer(telling(random.Random(0))) as server:
         plan = plan_at(tmp_path, server.url)
@@ -226,6 +232,7 @@ def of_day(drawn: random.Random, times: int) -> tuple:
     return tuple(answers)
 
 
+@pytest.mark.slow
 def test_two_hundred_days_of_the_same_model_raise_no_alarm():
     created, drawn = date(2026, 1, 1), random.Random(7)
     kind = KINDS["log-probabilities"]

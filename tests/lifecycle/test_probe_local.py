@@ -37,6 +37,7 @@ def set_in(file: Path, **fields: object) -> None:
     file.write_text(json.dumps(json.loads(file.read_text()) | fields))
 
 
+@pytest.mark.slow
 def test_the_same_model_again_and_again(plan):
     for _ in range(2):
         found = probe(plan, Quiet())
@@ -45,6 +46,7 @@ def test_the_same_model_again_and_again(plan):
     assert {look.reference for look in probes_so_far(plan)} == {found.look.reference}
 
 
+@pytest.mark.slow
 def test_a_base_swapped_under_an_adapter_blocks(tiny, plan):
     perturb(tiny / "model.safetensors", "lm_head", 0.05)
     found = probe(plan, Quiet()).look
@@ -64,6 +66,7 @@ def test_a_chat_template_that_changed_blocks_who_asks_by_it(tiny, plan):
     assert found.moved > 0
 
 
+@pytest.mark.slow
 def test_a_tokenizer_that_changed_blocks(tiny, plan):
     file = tiny / "tokenizer.json"
     tokenizer = json.loads(file.read_text())
@@ -78,6 +81,7 @@ def test_a_tokenizer_that_changed_blocks(tiny, plan):
     assert {"base: tokenizer", "model: tokenizer.json"} <= set(found.changed)
 
 
+@pytest.mark.slow
 def test_what_leaves_the_first_tokens_alone_is_to_be_revalidated(tiny, plan):
     file = tiny / "generation_config.json"
     set_in(file, max_length=77)
@@ -89,6 +93,7 @@ def test_what_leaves_the_first_tokens_alone_is_to_be_revalidated(tiny, plan):
     assert "base: tokenizer" in probe(plan, Quiet()).look.changed
 
 
+@pytest.mark.slow
 def test_an_adapter_without_effect_blocks(tiny, adapter, plan):
     shutil.rmtree(adapter)
     make_adapter(tiny, adapter, effect=False)
@@ -97,6 +102,7 @@ def test_an_adapter_without_effect_blocks(tiny, adapter, plan):
     assert "does not change the model's answers" in found.refused
 
 
+@pytest.mark.slow
 def test_an_adapter_of_next_to_no_effect_blocks(tiny, adapter, plan):
     """Its tensors are there and none of them is zero: only the answers tell."""
     from safetensors.torch import load_file, save_file
@@ -110,6 +116,7 @@ def test_an_adapter_of_next_to_no_effect_blocks(tiny, adapter, plan):
     assert found.effect < 0.01
 
 
+@pytest.mark.slow
 def test_a_passport_that_refuses_blocks(tiny, adapter, tmp_path):
     issued(adapter, tiny)
     plan = plan_in(tmp_path, f"hf:{tiny}", adapter)
@@ -128,6 +135,7 @@ def test_no_reference_is_taken_of_a_model_that_differs_already(tiny, tmp_path):
     assert not (plan.parent / KEPT / REFERENCE).exists()
 
 
+@pytest.mark.slow
 def test_a_missing_reference_is_no_new_one(plan):
     (plan.parent / KEPT / REFERENCE).unlink()
     with pytest.raises(StateError, match="is gone"):
@@ -163,6 +171,7 @@ def test_exit_codes_and_what_is_said(plan, tiny, ladder):
     ladder("probe", plan.parent / "nothing").refused("no such file")
 
 
+@pytest.mark.slow
 def test_a_plan_of_the_control_has_no_model(tiny, tmp_path):
     plan = plan_in(tmp_path, f"hf:{tiny}")
     lines = plan.read_text()

@@ -57,6 +57,7 @@ def checked(candidate: Path, champion: Path, **terms: object) -> ReleaseRecord:
     return check_release(candidate, champion, Quiet(), Terms(**terms))
 
 
+@pytest.mark.slow
 def test_an_equal_candidate_passes_and_leaves_a_record_that_can_be_cited(tmp_path: Path) -> None:
     with two_systems(tmp_path, knows) as two:
         found = checked(two.candidate, two.champion)
@@ -78,6 +79,7 @@ def test_an_equal_candidate_passes_and_leaves_a_record_that_can_be_cited(tmp_pat
         assert again.passed
 
 
+@pytest.mark.slow
 def test_a_candidate_that_is_worse_on_one_slice_alone_is_refused(tmp_path: Path) -> None:
     with two_systems(tmp_path, wrong_on(lambda n: n // 2 % 2 == 1 and n % 5 < 2)) as two:
         found = checked(two.candidate, two.champion, margin=0.3)
@@ -91,6 +93,7 @@ def test_a_candidate_that_is_worse_on_one_slice_alone_is_refused(tmp_path: Path)
         assert (first.champion, first.candidate) == (first.target, turned(first.input))
 
 
+@pytest.mark.slow
 def test_a_slice_of_few_rows_does_not_hold_and_may_be_told_only(tmp_path: Path) -> None:
     with two_systems(tmp_path, knows, rows=150) as two:
         found = checked(two.candidate, two.champion)
@@ -145,6 +148,7 @@ def url_of(plan: Path) -> str:
     return str(candidate.model.place)
 
 
+@pytest.mark.slow
 def test_the_tighter_limit_of_both_gates_binds_the_candidate(tmp_path: Path) -> None:
     """11 tokens in and 3 out at one dollar a million: 0.014 USD per 1,000."""
     with two_systems(tmp_path, knows) as two:
@@ -180,6 +184,7 @@ def test_rows_that_a_training_has_seen_are_left_out(tmp_path: Path) -> None:
         assert (first.what, first.why) == ("rows known to a training", "1")
 
 
+@pytest.mark.slow
 def test_what_is_wrong_is_said_before_anything_is_asked(tmp_path: Path) -> None:
     with two_systems(tmp_path, knows, rows=150) as two:
         with pytest.raises(TaskError, match=r"nowhere: got no such file, wanted a plan"):

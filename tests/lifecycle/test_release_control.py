@@ -66,6 +66,7 @@ def why_unmeasured(found: ReleaseRecord) -> dict[str, str]:
     return {one.what: one.why for one in found.unmeasured}
 
 
+@pytest.mark.slow
 def test_two_controls_are_compared_and_no_model_is_asked(
     tmp_path: Path, server: FaultyServer
 ) -> None:
@@ -113,6 +114,7 @@ def limited(plan: Path, **limits: float) -> None:
     plan.write_text(yaml.safe_dump({**values, "gate": {**values["gate"], **limits}}))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("limits", "refusals"),
     [({"max_p95_ms": 60_000.0, "max_cost_usd_per_1k": 50.0}, ()),

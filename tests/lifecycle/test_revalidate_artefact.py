@@ -42,6 +42,7 @@ def again(path: Path) -> Revalidation:
     return found
 
 
+@pytest.mark.slow
 def test_a_student_that_is_what_it_was_and_one_that_is_not(student, plan_path):
     assert again(plan_path).findings == ()
     perturb(student / "model.safetensors", "lm_head", 0.05)
@@ -52,6 +53,7 @@ def test_a_student_that_is_what_it_was_and_one_that_is_not(student, plan_path):
     assert "weights: got" in refused
 
 
+@pytest.mark.slow
 def test_a_student_whose_canaries_moved(student, plan_path):
     """The digests hold, and the answers do not: a library or the machine has changed."""
     passport = read_passport(student)

@@ -383,6 +383,7 @@ def test_a_service_without_its_keys_fails(tmp_path: Path) -> None:
 # Kubernetes.
 
 
+@pytest.mark.slow
 def test_every_cron_job_is_one_for_kubernetes(tmp_path: Path) -> None:
     passes("kubernetes-validate", "--strict", *of_every_case("kubernetes", tmp_path))
 
@@ -405,6 +406,7 @@ def test_the_cron_job_runs_the_check_and_no_two_at_once(
     assert container["args"] == wanted
 
 
+@pytest.mark.slow
 def test_kubernetes_refuses_what_is_misspelt(tmp_path: Path) -> None:
     [path] = written(TARGETS["kubernetes"](bare_job(tmp_path / "plan.yaml")), tmp_path)
     path.write_text(path.read_text().replace("timeZone", "timezone"))
@@ -443,6 +445,7 @@ def steps_of(text: str) -> list[dict[str, Any]]:
     return list(job["steps"])
 
 
+@pytest.mark.slow
 def test_every_workflow_is_one_for_github_and_safe(tmp_path: Path) -> None:
     """zizmor's default persona; its auditor alone asks for an environment around secrets."""
     paths = of_every_case("github", tmp_path, ".github/workflows")
@@ -458,6 +461,7 @@ def test_the_workflow_ticks_weekly(name: str, make: Any, tmp_path: Path) -> None
     assert is_zone(entry["timezone"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("right", "wrong", "checker"),
     [
@@ -553,6 +557,7 @@ def test_the_workflow_has_the_keys_as_secrets_and_the_users_configuration(tmp_pa
 # GitLab CI.
 
 
+@pytest.mark.slow
 def test_every_job_is_one_for_gitlab(tmp_path: Path) -> None:
     paths = of_every_case("gitlab", tmp_path)
     passes("check-jsonschema", "--builtin-schema", "vendor.gitlab-ci", *paths)
@@ -568,6 +573,7 @@ def test_the_job_runs_the_check_on_schedule(name: str, make: Any, tmp_path: Path
     assert said == [str(tmp_path.resolve()), "revalidate", f"my runs/{name}", "--if-due"]
 
 
+@pytest.mark.slow
 def test_gitlab_refuses_what_is_misspelt(tmp_path: Path) -> None:
     [path] = written(TARGETS["gitlab"](bare_job(Path("plan.yaml"))), tmp_path)
     path.write_text(path.read_text().replace("  script:", "  scripts:"))

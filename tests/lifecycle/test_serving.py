@@ -49,11 +49,13 @@ def written(platform: str, folder: Path) -> list[Path]:
     return found
 
 
+@pytest.mark.slow
 def test_compose_files_follow_the_specification(tmp_path: Path) -> None:
     files = written("compose", tmp_path)
     passes("check-jsonschema", "--builtin-schema", "vendor.compose-spec", *files)
 
 
+@pytest.mark.slow
 def test_manifests_are_what_kubernetes_knows(tmp_path: Path) -> None:
     passes("kubernetes-validate", "--strict", *written("kubernetes", tmp_path))
 

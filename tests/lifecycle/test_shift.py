@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from ladder.lifecycle.shift import TESTS, Found, Permutations, Side, newness, shifts
 
@@ -29,6 +30,7 @@ def alarmed(reference: Side, recent: Side) -> set[str]:
     return {name for name, each in found(reference, recent).items() if each.alarms}
 
 
+@pytest.mark.slow
 def test_nothing_is_seen_between_two_halves_of_one_traffic() -> None:
     alarms = sum(bool(alarmed(side(60, 2 * n), side(60, 2 * n + 1))) for n in range(30))
     assert alarms <= 5  # a level of 5 %: more than 5 of 30 has a chance of 3 in 1,000
@@ -47,6 +49,7 @@ def test_each_test_sees_its_own_shift() -> None:
     assert "language" in alarmed(Side(base.inputs), russian)
 
 
+@pytest.mark.slow
 def test_a_shift_too_small_to_matter_is_no_alarm_at_any_number_of_rows() -> None:
     base, many = side(4_000, 0), side(4_000, 1, shift=0.05)
     seen = found(base, many)
@@ -62,6 +65,7 @@ def test_without_vectors_and_labels_the_other_tests_are_left() -> None:
     assert newness(bare, bare) is None
 
 
+@pytest.mark.slow
 def test_a_small_error_can_still_be_met() -> None:
     seen = found(side(150, 0), side(150, 1, shift=2.0), error=1e-4)
     assert seen["embedding"].alarms

@@ -208,6 +208,7 @@ def test_two_processes_write_at_once(tmp_path):
     assert len(Cache(path).get([f"{name}{n}" for name in "ab" for n in range(300)])) == 600
 
 
+@pytest.mark.slow
 def test_four_processes_open_a_new_file_in_the_same_moment(tmp_path):
     path = tmp_path / "c.sqlite"
     at = str(time.time() + 1.5)

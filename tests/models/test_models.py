@@ -69,6 +69,7 @@ def test_all_that_a_server_is_asked_is_counted_and_again_where_it_is_kept(tmp_pa
             assert again[purpose].tokens == asked.tokens, purpose
 
 
+@pytest.mark.slow
 def test_what_a_chat_template_takes_is_kept_until_its_files_change(
     tiny: Path, tmp_path: Path
 ) -> None:

@@ -50,6 +50,7 @@ def test_nothing_is_sent_that_the_limit_does_not_allow(tmp_path):
         assert len(server.seen) * PAID > limit - 8 * MOST, "and hardly less than it allows"
 
 
+@pytest.mark.slow
 def test_the_limit_holds_over_all_runs_until_it_is_raised(tmp_path):
     limit = 100 * PAID
     with saying(lambda _: "right") as server:
@@ -121,6 +122,7 @@ def test_what_is_under_way_is_set_aside(tmp_path):
 # What nobody tells the cost of
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trouble", ["hangs", "breaks off", "is cut"])
 def test_a_try_whose_answer_never_came_is_charged_what_it_may_have_cost(tmp_path, trouble):
     """The provider may have answered it, and bills it then: 3 tries are lost, 5 rows answered."""
@@ -169,6 +171,7 @@ answers(*limited(sys.argv[1], Path(sys.argv[2]), 1.0), ROWS)
 """
 
 
+@pytest.mark.slow
 def test_what_is_under_way_when_a_run_is_killed_counts_as_spent_in_the_next(tmp_path):
     """SIGKILL while requests hang: they were sent, and an answer may be billed."""
     path = os.pathsep.join(map(str, (ROOT, ROOT / "tests")))

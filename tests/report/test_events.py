@@ -143,6 +143,7 @@ def told_by(said: Said) -> list[dict]:
     return [json.loads(line) for line in said.out.splitlines()]
 
 
+@pytest.mark.slow
 def test_assess_tells_its_story_in_order(ladder, server, tmp_path):
     said = ladder("assess", task_at(tmp_path, server.url), "--runs", tmp_path / "runs", "--json")
     assert said.code == 1, said.errors

@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, get_args
 
+import pytest
 from assessments import assessment, attempt, control, estimate, full_assessment, record
 from harmful import HOSTILE, acting
 
@@ -96,6 +97,7 @@ def cells(markdown: str) -> set[str]:
     return {re.sub(r"\*\*|`", "", unescape(cell)) for cell in found if cell}
 
 
+@pytest.mark.slow
 def test_what_stands_in_a_table_of_markdown_stands_on_the_page() -> None:
     shown = Seen(golden_page()).shown()
     missing = {cell for cell in cells(as_markdown(full_assessment())) if cell not in shown}
@@ -173,11 +175,13 @@ def test_every_picture_is_named_and_has_its_figures_as_a_table() -> None:
     assert set(targets) <= set(ids)
 
 
+@pytest.mark.slow
 def test_the_page_is_small() -> None:
     assert len(golden_page().encode()) < 1000 * KILOBYTES
     assert golden_page() == as_page(full_assessment(), SAMPLES, NEXT).html
 
 
+@pytest.mark.slow
 def test_an_older_run_without_examples_is_a_page_without_a_browser_of_them() -> None:
     found, _ = read_assessment(OLDER)
     page = as_page(found).html
@@ -187,6 +191,7 @@ def test_an_older_run_without_examples_is_a_page_without_a_browser_of_them() -> 
     Seen(page)
 
 
+@pytest.mark.slow
 def test_no_text_of_a_record_acts() -> None:
     planted = f"<script>alert(1)</script>\"'><img src=x onerror=alert(1)> {HOSTILE}"
     hostile = full_assessment().but(
@@ -285,6 +290,7 @@ def test_what_a_run_has_not_measured_has_no_section() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_curve_of_context_is_drawn_where_it_was_measured() -> None:
     one = estimate(0.6, 40)
     same = {"other": "x", "difference": 0.1, "low": 0, "high": 0.2, "n": 9, "p_value": 0.1,
@@ -310,6 +316,7 @@ def test_a_month_is_said_as_the_sum_that_it_is() -> None:
     assert known["A month"] == "at 100,000 requests: 2 machines × 730 h × 0.2 USD an hour"
 
 
+@pytest.mark.slow
 def test_the_wrong_answers_of_a_rung_that_passed_are_named_and_linked() -> None:
     signs = {"not retrieved": ("row-7", "row-8"), "none": ("row-9",)}
     seen = Misses(count=3, of=200, signs=signs)

@@ -55,6 +55,7 @@ def told(since: tuple[Happening, ...]) -> str:
     return console.file.getvalue()
 
 
+@pytest.mark.slow
 def test_a_run_without_any_shows_nothing(run: Path) -> None:
     assert happened_since(run) == ()
     page = write_page(run, full_assessment()).read_text(encoding="utf-8")
@@ -62,6 +63,7 @@ def test_a_run_without_any_shows_nothing(run: Path) -> None:
     assert "since the certification" not in told(())
 
 
+@pytest.mark.slow
 def test_the_page_has_what_the_records_beside_the_plan_say(run: Path) -> None:
     before = records_read(run)
     keep(run)

@@ -130,6 +130,7 @@ def test_a_run_without_what_a_report_looks_up_is_refused(part, name, value, tmp_
         read_assessment(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_record_that_is_none_is_named_harmlessly(tmp_path):
     values = json.loads(full_assessment().model_dump_json()) | {HOSTILE.replace("\ud800", ""): 1}
     (tmp_path / "assessment.json").write_text(json.dumps(values))

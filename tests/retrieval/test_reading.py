@@ -71,6 +71,7 @@ def test_gold_with_something_beside_it(bench):
     assert read(beside="filler", order="best in the middle")[1] == right
 
 
+@pytest.mark.slow
 def test_where_rows_name_no_document_the_answers_own_words_do(public_data, tmp_path):
     task = load_task(ROOT / "evalsets/public/wiki_rag.yaml", public_data)
     bench = open_bench(task, tmp_path, Quiet())

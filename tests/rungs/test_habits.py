@@ -37,6 +37,7 @@ def bench_of(habit, smollm, folder, *, rows=ROWS, labels=LABELS):
     return bench_over(task, data, folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("habit", ["as it is", "refuses system", *sorted(CHATLESS)])
 def test_a_chat_is_raced_where_the_model_takes_turns(habit, smollm, tmp_path):
     bench = bench_of(habit, smollm, tmp_path)

@@ -18,6 +18,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(VALUES, min_size=1, max_size=8))
 def test_every_target_keeps_to_the_schema_of_all(values):
     targets = [json.dumps(value) for value in values]
@@ -27,6 +28,7 @@ def test_every_target_keeps_to_the_schema_of_all(values):
         assert fault_in(target, schema) == ""
 
 
+@pytest.mark.slow
 @given(st.lists(VALUES, min_size=1, max_size=4))
 def test_answers_can_be_held_to_it(values):
     pytest.importorskip("llguidance")

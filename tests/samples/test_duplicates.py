@@ -105,6 +105,7 @@ def test_exactly_the_pairs_of_a_full_comparison_are_found(texts: list[str]) -> N
     assert like_pairs(texts) == every_like_pair(texts)
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(st.randoms(use_true_random=False), st.integers(1, 12))
 def test_no_pair_near_the_limit_is_missed(draw: random.Random, edits: int) -> None:

@@ -132,6 +132,7 @@ def test_nothing_to_check_and_nothing_known() -> None:
 TEXTS = st.lists(st.lists(st.sampled_from("abcA,+"), max_size=16).map(" ".join), max_size=10)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(TEXTS, TEXTS)
 def test_the_shares_are_those_of_plain_sets(held: list[str], known: list[str]) -> None:

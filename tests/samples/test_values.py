@@ -318,6 +318,7 @@ def test_a_file_of_another_kind_says_how_to_convert_it(tmp_path: Path, name: str
     assert fix in problem.fix
 
 
+@pytest.mark.slow
 @settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -651,6 +651,7 @@ def test_a_task_is_assessed_by_a_judge_with_people_beside_it(tmp_path: Path) -> 
     assert plan.pinned["judge: model"] == "grader"
 
 
+@pytest.mark.slow
 def test_without_grades_the_report_says_that_agreement_is_unknown(tmp_path: Path) -> None:
     rows = questions(200)
     with town_server(rows) as server:

@@ -112,6 +112,7 @@ def mended(
     return found, fixes, bench
 
 
+@pytest.mark.slow
 def test_what_helps_is_kept_and_named(tmp_path):
     found, fixes, _ = mended(tmp_path, lambda prompt: 0.9 if prompt.unlike else 0.2)
     assert found.retrieval.unique
@@ -120,6 +121,7 @@ def test_what_helps_is_kept_and_named(tmp_path):
     assert "repeats left out" in found.description
 
 
+@pytest.mark.slow
 def test_fixes_are_applied_one_on_top_of_the_other(tmp_path):
     """Left out repeats help; then the best document, read first, helps what is left."""
 
@@ -133,17 +135,20 @@ def test_fixes_are_applied_one_on_top_of_the_other(tmp_path):
     assert (found.retrieval.unique, found.retrieval.order) == (True, "best first")
 
 
+@pytest.mark.slow
 def test_a_system_that_holds_the_score_is_left_alone(tmp_path):
     found, fixes, bench = mended(tmp_path, lambda prompt: 1.0 if prompt.unlike else 0.9)
     assert (found, fixes) == (of(bench, reading()), ())
 
 
+@pytest.mark.slow
 def test_a_gain_that_chance_allows_is_none(tmp_path):
     found, fixes, bench = mended(tmp_path, lambda prompt: 0.3 if prompt.unlike else 0.2)
     assert (found, fixes) == (of(bench, reading()), ())
     assert bench.evaluator.models.asked.calls > 2 * MOST_ROWS
 
 
+@pytest.mark.slow
 def test_what_does_not_win_on_unseen_rows_is_said_and_not_kept(tmp_path):
     found, fixes, bench = mended(
         tmp_path,
@@ -155,6 +160,7 @@ def test_what_does_not_win_on_unseen_rows_is_said_and_not_kept(tmp_path):
     assert fixes[0].unseen.difference == pytest.approx(-0.1)
 
 
+@pytest.mark.slow
 def test_of_changes_that_hold_the_score_the_cheaper_one_is_kept(tmp_path):
     found, fixes, _ = mended(
         tmp_path, lambda prompt: 0.9 if prompt.unlike or len(prompt.documents) == 1 else 0.2
@@ -163,6 +169,7 @@ def test_of_changes_that_hold_the_score_the_cheaper_one_is_kept(tmp_path):
     assert [each.cause for each in fixes] == ["distraction"]
 
 
+@pytest.mark.slow
 def test_documents_have_another_chance_where_examples_won(tmp_path):
     """One change is not enough: reading documents, and leaving their copies out."""
     found, fixes, _ = mended(
@@ -186,6 +193,7 @@ def test_where_the_right_documents_fail_too_nothing_is_fixed(tmp_path):
     assert bench.evaluator.models.asked.calls == 2 * len(known), "as it is, and the right ones"
 
 
+@pytest.mark.slow
 def test_a_change_that_alone_holds_the_score_wins_whatever_it_costs(tmp_path):
     def share(prompt: Prompt) -> float:
         return 1.0 if prompt.unlike else 0.5 if len(prompt.documents) == 1 else 0.1
@@ -202,6 +210,7 @@ def test_what_was_trained_is_not_fixed(tmp_path):
     assert apply_fixes(bench.evaluator, start) == (start, ())
 
 
+@pytest.mark.slow
 def test_documents_take_over_only_with_a_fix_that_was_kept(tmp_path):
     start = reading("examples")
     found, _, bench = mended(

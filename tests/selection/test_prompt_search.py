@@ -134,6 +134,7 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
     return seen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("calls", [0, 50, 400, 1000])
 @pytest.mark.parametrize(
     "form", [{}, {"decoding": "free", "form": "chat"}, {"calibration": "batch", "shots": ("r0",)}]
@@ -178,6 +179,7 @@ def test_the_same_seed_finds_the_same_and_another_seed_looks_elsewhere(bench_of)
     assert first != other
 
 
+@pytest.mark.slow
 def test_only_learning_rows_are_shown_or_read_for_an_instruction(bench_of, recorded):
     bench = bench_of(two_kinds(0, 240))
     held = {
@@ -233,6 +235,7 @@ HOSTILE = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["plain", "chat"])
 def test_hostile_rows_stay_data(bench_of, recorded, form):
     rows = [
@@ -255,6 +258,7 @@ def test_hostile_rows_stay_data(bench_of, recorded, form):
         assert not any(text in candidate.instruction for text in ("<|", "{", "Input:"))
 
 
+@pytest.mark.slow
 def test_special_tokens_in_a_shown_row_do_not_reach_the_model_as_such(bench_of, smollm):
     from ladder.engines.local import LocalEngine
 
@@ -279,6 +283,7 @@ def test_77_labels(bench_of):
     assert all(len(candidate.instruction) < 100 for candidate in found)
 
 
+@pytest.mark.slow
 def test_a_label_that_no_row_has(bench_of):
     bench = bench_of(two_kinds(0, 240), [*LABELS, "never"])
     texts = [
@@ -290,11 +295,13 @@ def test_a_label_that_no_row_has(bench_of):
     assert searched(bench)[0]
 
 
+@pytest.mark.slow
 def test_rows_of_one_label_alone(bench_of):
     bench = bench_of([row(at, "water", WATER) for at in range(240)])
     assert searched(bench)[0]
 
 
+@pytest.mark.slow
 def test_without_training_rows_only_the_instruction_is_searched(bench_of):
     found, made = searched(bench_of([]))
     assert found
@@ -302,6 +309,7 @@ def test_without_training_rows_only_the_instruction_is_searched(bench_of):
     assert not any(candidate.shots for candidate in found)
 
 
+@pytest.mark.slow
 def test_free_answers_are_told_their_form(bench_of):
     rows = [replace(row, target=str(at)) for at, row in enumerate(two_kinds(0, 240))]
     bench = bench_of(rows, ())
@@ -354,11 +362,13 @@ def test_sets_go_round_the_labels_and_stay_short(bench_of):
     assert demonstrations(bench.evaluator, (), (), "seed") == []
 
 
+@pytest.mark.slow
 def test_a_leader_that_clearly_holds_the_gate_is_not_searched_against(bench_of):
     bench = bench_of(two_kinds(0, 240), gate={"min_score": 0.01})
     assert better_prompts(bench.evaluator, leader_of_skill(bench, 0.5)) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("least", [LEADERS_SKILL + REACH + 0.1, 1.0])
 def test_a_leader_far_from_the_gate_is_not_searched_against(bench_of, least):
     """What a model does not know, no wording teaches it."""
@@ -400,7 +410,7 @@ def test_nobody_writes_instructions_where_there_is_one_model(bench_of):
     assert proposer(bench_of(two_kinds(0, 240)).evaluator) is None
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_dry_run_counts_the_search(tmp_path):
     source = ROOT / "evalsets/r1_guest_feedback"
     values = yaml.safe_load((source / "task.yaml").read_text())

@@ -121,6 +121,7 @@ def lines(path: Path) -> list[dict[str, object]]:
 # What is shown, and what is written
 
 
+@pytest.mark.slow
 def test_only_training_rows_are_ever_shown(tmp_path):
     with saying(speaking(fresh)) as server:
         task = task_in(tmp_path, models=teacher(server.url))
@@ -179,6 +180,7 @@ def test_the_users_own_column_names_are_kept(tmp_path):
     assert set(lines(path)[0]) == {"id", "note", "kind", "meta"}
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_files_and_another_seed_others(tmp_path):
     with saying(speaking(fresh)) as server:
         found = {}
@@ -206,6 +208,7 @@ class Killed(Quiet):
         yield advance
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", ["writing inputs", "checking the answers"])
 def test_a_killed_run_asks_nothing_twice(tmp_path, step):
     with saying(speaking(fresh)) as server:
@@ -227,6 +230,7 @@ def test_a_killed_run_asks_nothing_twice(tmp_path, step):
 # What is sieved out
 
 
+@pytest.mark.slow
 def test_every_row_is_counted_where_it_is_lost(tmp_path):
     bench = open_bench(task_in(tmp_path), tmp_path / "other", Quiet())
     known, gate, sealed = bench.data.train[0], bench.data.gate[0], bench.data.sealed[0]
@@ -267,6 +271,7 @@ def test_every_row_is_counted_where_it_is_lost(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_errors_are_no_rows(tmp_path):
     from engines.faulty_server import failing
 
@@ -312,6 +317,7 @@ def test_a_number_is_kept_where_two_answers_agree(tmp_path):
 # Plain prompts and scored labels, as a model on this machine is asked
 
 
+@pytest.mark.slow
 def test_a_plain_teacher_is_asked_in_plain_form_and_scores_the_labels(tmp_path):
     (tmp_path / "recorded.jsonl").write_text("")
     task = task_in(tmp_path, models={"teacher": "replay:recorded.jsonl"})
@@ -392,6 +398,7 @@ def test_accepted_rows_join_the_training_rows_and_no_others(helped, tmp_path):
     assert not [row.id for row in chosen_by if row.id.startswith("synth-")]
 
 
+@pytest.mark.slow
 def test_check_counts_them(helped, tmp_path):
     using(copied(helped, tmp_path), models={})
     shown = ladder("check", tmp_path / "task.yaml")
@@ -399,6 +406,7 @@ def test_check_counts_them(helped, tmp_path):
     assert "of them synthetic" in shown.stdout
 
 
+@pytest.mark.slow
 def test_rows_that_bring_nothing_are_refused_by_name_and_by_the_task(tmp_path):
     """The training examples say it all already: there is nothing to gain."""
     rows = [{"input": t, "target": one} for one in WORDS for t in sentences(one, 90, 1, words=90)]
@@ -420,6 +428,7 @@ def test_rows_that_bring_nothing_are_refused_by_name_and_by_the_task(tmp_path):
             open_bench(naming, tmp_path / "runs", Quiet())
 
 
+@pytest.mark.slow
 def test_no_row_left_is_a_refusal(tmp_path):
     with saying(speaking(lambda label, draw: "...")) as server:
         found, path = run(task_in(tmp_path, models=teacher(server.url)), tmp_path)
@@ -469,6 +478,7 @@ def test_a_label_that_the_task_has_no_more_is_named(helped, tmp_path):
         open_bench(using(tmp_path), tmp_path / "runs", Quiet())
 
 
+@pytest.mark.slow
 def test_the_tasks_own_synthetic_rows_take_no_part_in_writing_more(helped, tmp_path):
     copied(helped, tmp_path)
     with saying(speaking(fresh)) as server:

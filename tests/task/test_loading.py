@@ -359,6 +359,7 @@ def read_or_refuse(text: str) -> None:
         assert all(problem.where.startswith(str(path)) for problem in problems)
 
 
+@pytest.mark.slow
 @settings(max_examples=120, deadline=None)
 @given(st.dictionaries(st.sampled_from(sorted(Task.model_fields)), VALUES, max_size=5))
 def test_any_values_give_a_task_or_a_task_error(values: dict[str, object]) -> None:

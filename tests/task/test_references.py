@@ -73,6 +73,7 @@ URLS = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(NAMES, st.one_of(REVISIONS, URLS))
 def test_name_and_place_are_found_again(name: str, place: str) -> None:
     ref = ModelRef(f"openai:{name}@{place}")

@@ -162,6 +162,7 @@ def test_what_is_not_installed_is_told_with_its_command(
 # A run
 
 
+@pytest.mark.slow
 def test_a_tracker_is_told_each_rung_and_the_end(
     tmp_path: Path, server: FaultyServer, ladder: Callable[..., Said],
     monkeypatch: pytest.MonkeyPatch,
@@ -204,6 +205,7 @@ def test_a_tracker_is_told_each_rung_and_the_end(
     assert all(Path(path).is_file() for path in ended["ended"]["files"])
 
 
+@pytest.mark.slow
 def test_the_option_goes_before_the_task(
     tmp_path: Path, server: FaultyServer, ladder: Callable[..., Said]
 ) -> None:
@@ -243,6 +245,7 @@ def test_a_tracker_that_fails_changes_nothing(
     assert Assessment.model_validate_json(record.read_text()).recommendation.rung == "prompt"
 
 
+@pytest.mark.slow
 def test_a_folder_that_cannot_be_made_is_told_and_no_more(
     tmp_path: Path, server: FaultyServer, ladder: Callable[..., Said]
 ) -> None:

@@ -101,6 +101,7 @@ def test_trackio_keeps_runs_in_a_store(tmp_path: Path) -> None:
     assert any(path.is_file() for path in (kept / "artifacts").rglob("*"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["mlflow"])
 def test_a_database_that_cannot_be_written_is_a_line(tmp_path: Path, name: str) -> None:
     (tmp_path / "runs of #1 ?x=1%20/tracking/mlflow.db").mkdir(parents=True)

@@ -73,6 +73,7 @@ def test_a_row_is_learnt_behind_the_very_tokens_that_are_asked(habit, request_, 
         assert learnt[: len(until)].count(engine.template.end) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("habit", ["as it is", "several templates", "trims", "bos in both"])
 def test_usual_rows_are_cut_as_trl_cuts_them(habit, models):
     """The same prompts, answers and ends; what is special inside a text aside."""

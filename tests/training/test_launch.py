@@ -104,6 +104,7 @@ class TestTrain:
         }
         assert read_build(folder) == build
 
+    @pytest.mark.slow
     def test_a_finished_training_is_found_again_and_any_other_input_is_another(
         self, recipe: Path, base: Path, tmp_path: Path
     ) -> None:
@@ -163,6 +164,7 @@ class TestTrain:
         with pytest.raises(TrainingError, match="too long"):
             train_own(recipe, base, ROWS, tmp_path / "made", Quiet(), {"fail": "now"})
 
+    @pytest.mark.slow
     def test_a_training_that_outlives_its_launcher_keeps_its_folder(
         self, recipe: Path, base: Path, tmp_path: Path
     ) -> None:
@@ -193,6 +195,7 @@ train(read_recipe(recipe, own=True), base, {ROWS!r}, made, Quiet(), {wait!r})
         assert train_own(recipe, base, ROWS, made, Quiet(), wait).train_tokens == 7
         assert len(self.starts(str(folder))) == 1
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
     def test_a_launcher_that_is_told_to_end_takes_its_program_along(
         self, recipe: Path, base: Path, tmp_path: Path, number: int
@@ -323,6 +326,7 @@ SLOW_PROGRAM = PROGRAM.replace(
 )
 
 
+@pytest.mark.slow
 @needs_libraries
 def test_a_training_that_takes_longer_than_foreseen_is_said_once(
     recipe: Path, base: Path, tmp_path: Path

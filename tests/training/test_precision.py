@@ -194,9 +194,9 @@ ROWS = [{"prompt": f"Word {at}:", "completion": f" {at % 3}\n"} for at in range(
 @pytest.mark.parametrize(
     ("name", "most", "more", "wanted"),
     [
-        ("lora", "AVX2", (), "float32"),
+        pytest.param("lora", "AVX2", (), "float32", marks=pytest.mark.long),
         ("lora", "", ("--dtype", "bfloat16"), "bfloat16"),
-        ("full", "AVX2", (), "float32"),
+        pytest.param("full", "AVX2", (), "float32", marks=pytest.mark.long),
         ("distill_sequence", "", ("--bf16", "true"), "float32, computed in bfloat16"),
     ],
 )

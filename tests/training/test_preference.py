@@ -96,7 +96,7 @@ WANTED, UNWANTED = ([r for r in GRADED if r["label"] == label] for label in (Tru
     ("name", "rows", "why"),
     [
         pytest.param("dpo", EQUAL, "line 31: `chosen` and", marks=pytest.mark.slow),
-        pytest.param("orpo", NO_REJECTED, "no `rejected`", marks=pytest.mark.slow),
+        pytest.param("orpo", NO_REJECTED, "no `rejected`", marks=pytest.mark.long),
         pytest.param("kto", WANTED, "add rows with `label: false`", marks=pytest.mark.slow),
         pytest.param("dpo", NO_REJECTED, "no `rejected`", marks=pytest.mark.long),
         pytest.param("kto", UNWANTED, "add rows with `label: true`", marks=pytest.mark.long),
@@ -121,7 +121,7 @@ def test_rows_that_no_preference_can_be_learnt_from(
     [
         ("dpo", PAIRS),
         pytest.param("dpo", CHAT, marks=pytest.mark.long),
-        ("orpo", PAIRS),
+        pytest.param("orpo", PAIRS, marks=pytest.mark.long),
         pytest.param("orpo", CHAT, marks=pytest.mark.long),
         ("kto", GRADED),
     ],

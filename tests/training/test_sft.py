@@ -258,7 +258,7 @@ def test_rows_that_are_too_long_end_the_run_with_the_length_that_fits(tiny, tmp_
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["dora", "full"])
+@pytest.mark.parametrize("name", [pytest.param("dora", marks=pytest.mark.long), "full"])
 def test_a_recipe_trains_what_it_says_and_changes_the_logits(name, tiny, tmp_path):
     rows = [{"prompt": f"Q{at}\nA:", "completion": " yes please\n"} for at in range(24)]
     done = started(name, rows, tiny, tmp_path / "out", "--logging_steps", "1")

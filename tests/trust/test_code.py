@@ -151,6 +151,7 @@ def test_an_installed_package_is_named_in_the_configuration(
         scorer(tmp_path / "site", "our_scorers.scorers:same", "all")
 
 
+@pytest.mark.slow
 def test_trust_shows_asks_and_writes_one_line(tmp_path: Path, settings_at: Path) -> None:
     write_starter(tmp_path / "t")
     task = tmp_path / "t" / "task.yaml"

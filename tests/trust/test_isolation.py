@@ -313,6 +313,7 @@ def test_the_commands_about_isolation_run(tmp_path: Path) -> None:
     assert "No route to anywhere: 0 attempted connections" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_server_cannot_be_had_there(tmp_path: Path) -> None:
     if FORBIDDEN is not None:
         pytest.skip(FORBIDDEN)

@@ -144,6 +144,7 @@ def row(split: str, number: int) -> dict[str, str]:
     return {"input": f"{split} order {number}: {LABELS[number % 3]}", "target": LABELS[number % 3]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_a_task_of_labels_is_assessed_by_decisions(form: str, tmp_path: Any) -> None:
     gate = {"min_score": 0.8, "when_control_passes": "climb"}

@@ -81,6 +81,7 @@ def test_an_iterator_that_is_closed_or_dropped_early(how: str, streamed: str) ->
         assert ended(started(server.url, how, streamed=streamed)) == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("streamed", ["", "streamed"])
 @pytest.mark.parametrize("trouble", BAD.values(), ids=BAD)
 def test_an_endpoint_that_is_down(trouble: Step, streamed: str) -> None:
@@ -89,6 +90,7 @@ def test_an_endpoint_that_is_down(trouble: Step, streamed: str) -> None:
     assert out == "ended EndpointDownError\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after_s", [0.0, 0.02, 0.1, 0.3, 0.6])
 @pytest.mark.parametrize("trouble", [Step(delay_s=0.02), Step(delay_s=20), failing(503), Step()])
 def test_ctrl_c_at_any_moment(trouble: Step, after_s: float) -> None:
@@ -102,6 +104,7 @@ def test_ctrl_c_at_any_moment(trouble: Step, after_s: float) -> None:
     assert out == "ended KeyboardInterrupt\n"
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_a_whole_run(tmp_path: Path) -> None:
     rows = "".join(f'{{"input": "loaf {at}", "target": "bread"}}\n' for at in range(60))
     (tmp_path / "test.jsonl").write_text(rows)

@@ -86,6 +86,7 @@ def test_a_config_that_does_not_say_is_told(smollm, tmp_path):
         assert LocalEngine(folder).abilities.context == USUAL_CONTEXT
 
 
+@pytest.mark.slow
 def test_requests_beyond_the_context_are_named_before_any_is_asked(smollm, tmp_path):
     folder = with_habit("bos", smollm, tmp_path / "model")
     settings(folder, "config.json", max_position_embeddings=40)

@@ -18,6 +18,7 @@ def engine(smollm):
     return in_float32(smollm)
 
 
+@pytest.mark.slow
 def test_contract(engine):
     check_engine(engine)
 
@@ -29,6 +30,7 @@ def test_tokens_are_counted_without_padding(engine):
         assert 1 <= completion.tokens_out <= 4
 
 
+@pytest.mark.slow
 def test_scored_and_generated_requests_keep_their_places(engine):
     requests = [
         chat(question, choices=("yes", "no") if at % 2 else (), max_tokens=3)

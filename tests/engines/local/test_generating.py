@@ -45,6 +45,7 @@ def test_generation_ends_before_a_stop_string(engine):
     assert completion.tokens_out < 30
 
 
+@pytest.mark.slow
 def test_each_answer_ends_at_its_own_limit(engine):
     """An answer that has ended leaves the batch; the others go on as if it had not been there."""
     limits = (1, 9, 4)
@@ -60,6 +61,7 @@ def test_each_answer_ends_at_its_own_limit(engine):
     assert together[0].tokens_out == 1
 
 
+@pytest.mark.slow
 def test_first_logprobs_are_those_of_a_plain_forward_pass(engine):
     requests = [chat(question) for question in QUESTIONS[:3]]
     found = Generating(engine).first_logprobs(requests)
@@ -73,6 +75,7 @@ def test_first_logprobs_are_those_of_a_plain_forward_pass(engine):
 # Cut answers, and thoughts
 
 
+@pytest.mark.slow
 def test_an_answer_that_reaches_its_limit_is_cut_and_one_that_ends_is_not(engine):
     short = Request(text="Input: a\nAnswer: b\n\nInput: c\nAnswer:", max_tokens=30, stop=("\n",))
     requests = [chat(QUESTIONS[0], max_tokens=3), chat(QUESTIONS[0], max_tokens=60), short]
@@ -86,6 +89,7 @@ def test_an_answer_that_reaches_its_limit_is_cut_and_one_that_ends_is_not(engine
     assert whole.text == found[1].text
 
 
+@pytest.mark.slow
 def test_an_answer_that_its_schema_ends_at_the_limit_is_whole(engine):
     schema = json.dumps({"type": "boolean"})
     free = chat("Is ice cold?", schema=schema, max_tokens=20)
@@ -133,6 +137,7 @@ def test_an_empty_answer_that_the_model_ended_is_an_answer(engine):
     assert (found.text, found.error, found.cut) == ("", None, False)
 
 
+@pytest.mark.slow
 def test_a_thought_that_the_template_begins_needs_no_mark_of_its_own(smollm, tmp_path):
     engine = LocalEngine(with_habit("begins a thought", smollm, tmp_path / "model"))
     request = chat("The sky?", max_tokens=50)
@@ -143,6 +148,7 @@ def test_a_thought_that_the_template_begins_needs_no_mark_of_its_own(smollm, tmp
     assert grown(engine, '"blue"<|im_end|>', held).text == '"blue"', "its thought is closed"
 
 
+@pytest.mark.slow
 def test_a_thought_that_special_tokens_mark_is_taken_off(smollm, tmp_path):
     """Decoding leaves special tokens out, and with them where the thought ends."""
     folder = with_habit("as it is", smollm, tmp_path / "model")

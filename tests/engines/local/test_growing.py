@@ -11,6 +11,7 @@ from ladder.engines.local.growing import Growing, draws_of, next_tokens
 torch = pytest.importorskip("torch")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
 def test_draws_follow_the_softmax(temperature):
     """The shares of 20,000 draws are those of softmax(logits / temperature)."""

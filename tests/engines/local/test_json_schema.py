@@ -125,12 +125,14 @@ def test_free_rows_are_untouched_by_held_ones_beside_them(exact):
         assert mixed[len(held) + at].tokens_out == alone[at].tokens_out
 
 
+@pytest.mark.slow
 def test_properties_come_in_the_schemas_order(engine):
     schema = closed(zebra={"const": 1}, ant={"const": 2})
     _, answer = next(iter(engine.complete([chat("Both.", schema=json.dumps(schema))])))
     assert list(json.loads(answer.text)) == ["zebra", "ant"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schema", ENDLESS.values(), ids=ENDLESS)
 def test_an_answer_that_gets_too_long_is_cut_and_no_json(engine, schema):
     held = plain("Words.", schema=json.dumps(schema), max_tokens=20)
@@ -166,6 +168,7 @@ def test_a_schema_that_can_be_followed_is_not_refused(schema):
     assert refusal(json.dumps(schema)) is None
 
 
+@pytest.mark.slow
 def test_without_the_library_the_command_that_installs_it_is_named(smollm, monkeypatch):
     monkeypatch.setitem(sys.modules, "llguidance", None)
     with pytest.raises(MissingExtraError, match=r"llguidance is not installed.*\[local\]"):
@@ -188,6 +191,7 @@ def test_a_drawn_answer_depends_on_its_request_alone(exact):
     assert len({completion.text for completion in together.values()}) > 3
 
 
+@pytest.mark.slow
 def test_without_temperature_the_sample_changes_nothing(engine):
     requests = [chat(ASKED[0], max_tokens=8, sample=sample) for sample in range(3)]
     assert len({completion.text for _, completion in engine.complete(requests)}) == 1

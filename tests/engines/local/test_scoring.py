@@ -38,6 +38,7 @@ def test_label_scores_equal_one_forward_per_label(engine, form):
             assert ours == pytest.approx(plain, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_scores_do_not_depend_on_the_batch(engine):
     labels = ("yes", "no")
     requests = [chat(question, choices=labels) for question in QUESTIONS]
@@ -47,6 +48,7 @@ def test_scores_do_not_depend_on_the_batch(engine):
         assert alone.choice_logprobs == pytest.approx(together[at].choice_logprobs, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_the_answer_is_the_likeliest_choice(engine):
     labels = ("yes", "no", "perhaps, but who knows")
     for _, answer in engine.complete([chat(question, choices=labels) for question in QUESTIONS]):

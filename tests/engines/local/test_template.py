@@ -42,6 +42,7 @@ def opened_anew(engine: LocalEngine):
     return AutoTokenizer.from_pretrained(engine.folder, local_files_only=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("habit", HABITS)
 def test_what_a_model_takes_is_found_without_its_weights(habit, models):
     engine = models(habit)
@@ -227,6 +228,7 @@ def test_a_scored_answer_comes_without_a_thought_and_a_generated_one_may_have_it
     assert engine.template.no_thought == ""
 
 
+@pytest.mark.slow
 def test_the_identity_holds_what_decides_the_prompt_and_that_of_usual_models_is_as_it_was(models):
     pins = {habit: models(habit).fingerprint() for habit in HABITS}
     assert "template" not in pins["as it is"]
