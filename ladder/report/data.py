@@ -39,7 +39,10 @@ def _split_lines(d: DataReport) -> Iterator[Said]:
     needed = [f"{rows:,} if it is {score}" for score, rows in d.rows_needed.items() if rows]
     if needed:
         shared = f", where {d.systems} systems share its error" if d.systems > 1 else ""
-        yield f"Eval examples that prove the gate, by the true score{shared}: {', '.join(needed)}."
+        yield (
+            f"Eval examples that prove the gate in 80 % of runs, by the true score{shared}: "
+            f"{', '.join(needed)}."
+        )
 
 
 def _leak_blocks(d: DataReport) -> Iterator[Block]:

@@ -74,6 +74,19 @@ WORDS = (
     ("control", "the best answer without a language model, for comparison"),
     ("eval set, look", "rows that judge; they are read in portions, each a look at the result"),
     ("held-out test set", "rows that the answer alone is put to, after the climb"),
+    ("held-out examples", "eval set and held-out test set together: nothing has learnt from them"),
+    ("gate_rows, sealed_rows", "in files for programs: eval set, held-out test set"),
+    (
+        "training rows",
+        "`train` is the sha256 of their file, `training examples` that of the rows that were taken "
+        "from it, `rows.jsonl` that of the texts that the recipe was given",
+    ),
+    ("key", "named by the id that securesystemslib gives it, which is not the sha256 of its file"),
+    (
+        "when_undecided",
+        "what follows where the rows decide nothing: `lean`, the estimate does, told as unproven; "
+        "`climb`, the next rung; `stop`, no answer; `ask`, a person does",
+    ),
     ("in reserve", "rows that nothing has read yet"),
     (
         "certified lower bound",

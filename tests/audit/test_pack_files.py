@@ -9,8 +9,6 @@ from datetime import date
 import pytest
 from artefacts.test_card import passport
 from assessments import assessment, full_assessment
-from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
 from harmful import HOSTILE, acting
 
 from ladder.audit.pack.act import ANNEX_IV, ARTICLES, months_after, years_after
@@ -52,6 +50,9 @@ def hostile() -> Assessment:
 )
 @pytest.mark.parametrize("trained", [None, "adapter", "head"])
 def test_the_bill_of_materials_is_valid_cyclonedx(a, trained):
+    from cyclonedx.schema import SchemaVersion
+    from cyclonedx.validation.json import JsonStrictValidator  # seconds: a grammar is built
+
     made = ml_bom(a, passport(trained, "x") if trained else None, {"python": "PSF-2.0"})
     validator = JsonStrictValidator(SchemaVersion.V1_6)
     assert validator.validate_str(json.dumps(made)) is None
