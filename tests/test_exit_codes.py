@@ -326,6 +326,10 @@ def test_what_holds_answers_is_for_this_user_alone(ladder, task, server, tmp_pat
     assert (tmp_path / "runs").stat().st_mode & 0o777 == 0o700
     files = [path for path in (tmp_path / "runs").rglob("*") if path.is_file()]
     assert {"completions.sqlite", "samples.jsonl", "report.md"} <= {path.name for path in files}
+    kept = [json.loads(line) for line in (run / "test/samples.jsonl").read_text().splitlines()]
+    confirmed = json.loads((run / "assessment.json").read_text())["recommendation"]["confirmed"]
+    assert len(kept) == confirmed["n"], "what was certified can be counted again"
+    assert sum(row["score"] for row in kept) / len(kept) == confirmed["mean"]
     assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
     assert ladder("revalidate", run).code == 0
     assert (run / "revalidations.jsonl").stat().st_mode & 0o777 == 0o600

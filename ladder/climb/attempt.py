@@ -126,7 +126,7 @@ def _attempted(bench: Bench, rung: Rung, *, every: bool) -> tuple[Attempt, Score
         title=f"measuring {rung.NAME}",
     )
     scores = scores_of(outcomes)
-    keep_outcomes(bench, rung, winner, outcomes)
+    keep_outcomes(bench, rung.NAME, winner, outcomes)
     parts = Parts()
     status, reason = status_of(verdict, lines), ""
     if verdict.status == "none":

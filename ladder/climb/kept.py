@@ -1,4 +1,4 @@
-"""What is kept of a rung's eval examples: each with its answer, and what was retrieved for it."""
+"""What is kept of the examples that judge: each with its answer, and what was retrieved for it."""
 
 from __future__ import annotations
 
@@ -9,16 +9,25 @@ from ladder.evidence import Candidate
 from ladder.files import write_json_lines
 from ladder.inference.outcome import Outcome
 from ladder.retrieval.retriever import Source, sources
-from ladder.rungs.protocol import Bench, Rung
+from ladder.rungs.protocol import Bench
 from ladder.samples.rows import Sample
 
 SAMPLES, RETRIEVED = "samples.jsonl", "retrieved.jsonl"
-"""In the rung's folder; the second only where something was retrieved, each text once."""
+"""In a folder of its own; the second only where something was retrieved, each text once."""
+TEST = "test"
+"""The folder of the held-out test examples; those of the eval set lie under their rung's name."""
 
 
-def keep_outcomes(bench: Bench, rung: Rung, winner: Candidate, outcomes: Sequence[Outcome]) -> None:
-    """Write down the measured examples of a rung."""
-    folder = bench.folder / rung.NAME
+def keep_outcomes(bench: Bench, name: str, winner: Candidate, outcomes: Sequence[Outcome]) -> None:
+    """Write down the examples that a candidate was measured on.
+
+    Args:
+        bench: has the run's folder.
+        name: of the rung, or `TEST`.
+        winner: that answered.
+        outcomes: its answers.
+    """
+    folder = bench.folder / name
     texts: dict[str, dict[str, str]] = {}
     found = _retrieved(bench, winner, [outcome.sample for outcome in outcomes], texts)
     write_json_lines(

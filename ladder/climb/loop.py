@@ -14,6 +14,7 @@ from ladder.climb.attempt import (
     skipped,
     without_verdict,
 )
+from ladder.climb.kept import TEST, keep_outcomes
 from ladder.economy.cost import since, together
 from ladder.errors import EndpointDownError, NoVerdictError, SpendLimitError
 from ladder.evaluation.confirm import confirm, score_with_leaks
@@ -224,7 +225,8 @@ def climb_task(bench: Bench, *, until: RungName | None, every: bool) -> Climbed:
             explain_context(bench)
         if found.chosen and found.chosen.candidate:
             with bench.evaluator.models.asking("confirmation"):
-                found.confirmed = confirm(bench.evaluator, found.chosen.candidate)
+                found.confirmed, outcomes = confirm(bench.evaluator, found.chosen.candidate)
+                keep_outcomes(bench, TEST, found.chosen.candidate, outcomes)
                 bench.evaluator.watch.tell(_confirmed(found.confirmed, found.chosen.rung))
                 scores = bench.history.scores[found.chosen.rung]
                 leaky = score_with_leaks(bench.evaluator, found.chosen.candidate, scores)

@@ -10,7 +10,7 @@ from ladder.gate.verdict import judge_score, too_many_failed
 from ladder.inference.answer import answer
 from ladder.inference.evaluator import Evaluator
 from ladder.inference.failures import failures, too_many_lost
-from ladder.inference.outcome import Scores
+from ladder.inference.outcome import Outcome, Scores
 
 MOST_LEAKED = 200
 
@@ -40,10 +40,12 @@ def score_with_leaks(
     return as_units(scored, evaluator.task.use.strata).estimate(evaluator.task.gate.confidence)
 
 
-def confirm(evaluator: Evaluator, candidate: Candidate) -> Confirmation:
+def confirm(evaluator: Evaluator, candidate: Candidate) -> tuple[Confirmation, tuple[Outcome, ...]]:
     """Count for how many systems the held-out test examples were read, and answer them once.
 
-    The verdict is `none` where too many requests failed: then nothing is confirmed.
+    Returns:
+        what they say, and the answers. The verdict is `none` where too many requests failed: then
+        nothing is confirmed.
     """
     identity = evaluator.engine(candidate).identity
     fixed = candidate.model_dump(mode="json", exclude={"build", "description"})
@@ -58,10 +60,11 @@ def confirm(evaluator: Evaluator, candidate: Candidate) -> Confirmation:
     lost = failed and (
         not units.scores or too_many_failed(failed, len(outcomes), gate.max_error_rate)
     )
-    return Confirmation(
+    confirmation = Confirmation(
         score=units.estimate(gate.confidence),
         verdict=verdict.but(verdict="none") if lost else verdict,
         rows=len(outcomes),
         failures=failures(outcomes) if lost else None,
         openings=opened,
     )
+    return confirmation, tuple(outcomes)

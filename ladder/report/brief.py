@@ -120,8 +120,8 @@ def where_it_runs(a: Assessment) -> str:
     machine = chosen.measurement.cost_basis
     if machine is not None and machine.kind == "machine":
         return (
-            "Weights, documents and requests stay on machines of your own, which is what a "
-            "sovereign lifecycle asks for; it can be measured again there without a network."
+            "It runs on machines of your own, so weights, documents and requests can stay there, "
+            "which is what a sovereign lifecycle asks for; so does its next measurement."
         )
     return (
         f"Every request goes to {a.task.base}: what happens when that model ends is yours to plan."

@@ -41,7 +41,7 @@ def changes_of_mind(a: Assessment) -> Iterator[Said]:
     yield from advice_lines(found, a.attempts, a.control)
     if a.plan:
         yield (
-            "Another base model, tokenizer, prompt or document: ",
+            "Another base model, tokenizer or document: ",
             Code("ladder revalidate"),
             " finds it by its digests, and measures again.",
         )

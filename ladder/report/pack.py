@@ -48,11 +48,11 @@ FILES: Mapping[str, str] = {
     names.TEST: "criteria, results, and the place for a signature",
     names.MONITORING: "the plan for measuring again, in words",
     names.ISOLATION: "record of the run's isolation: no route to anywhere, and what was attempted",
-    names.RECORD: "the record of the run: every figure of this pack is from it",
+    names.RECORD: "the record of the run: figures of pages and cards are from it",
     names.REPORT: "the report, written anew without examples: not the file that was signed",
     "run/report.md": "the same as Markdown, likewise",
     names.BRIEF: "the report on one page, for whoever decides",
-    "run/costs.svg": "picture of the report: costs",
+    names.COSTS: "picture of the report: costs",
     names.TASK: "what was asked for: the task file, by its digest the one that was assessed",
     names.PLAN: "the same plan, as `ladder revalidate` reads it",
     names.RELEASES: "release checks of this run",
@@ -96,13 +96,14 @@ WORDS = (
     (
         "digest",
         "of a file its sha256; of a part of a model or an adapter that over the digests of its "
-        "files by name: `adapter` over settings and weights as they were loaded, `weights` over "
-        "the weights alone, `config` over the settings without paths",
+        "files by name, as compact JSON: `adapter` over settings and weights as they were loaded, "
+        "`weights` over the weights alone, `config` over the settings without paths",
     ),
 )
 PARTS = (
     "The rows of each file stand in an order that the seed and each row's id (or its group) alone "
-    "decide; near-duplicates are set aside first. From the rows to learn from, the first choose "
+    "decide; near-duplicates are set aside first (equal after folding, or four fifths of all "
+    "sequences of five characters shared). From the rows to learn from, the first choose "
     "between candidates (dev) and the others train; from the rows of the test file, where there is "
     "one, the first judge (eval set), the next are the held-out test set, and the rest stays in "
     "reserve. Rows of one group stand in one part."
@@ -316,6 +317,12 @@ def _deciding(a: Assessment) -> Iterator[str]:
         "its limits divide. All looks at a limit spend its part row by row: answers that are right "
         "or wrong by an exact binomial count of every path through the looks (Lan and DeMets, "
         "1983), graded ones by bets that may be looked at at any time."
+    )
+    yield (
+        "The held-out test set is read once, for the answer alone, and is not part of that error: "
+        "its interval is its own. Candidates, prompts and adapters are chosen on rows to learn "
+        "from and dev rows; what the eval set shows decides whether a rung is climbed, and its "
+        "diagnosis reads it again."
     )
     yield (
         "Intervals of a score are Wilson's where each answer is right or wrong, else by betting "

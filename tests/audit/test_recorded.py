@@ -52,7 +52,7 @@ def test_a_reading_of_the_test_set_is_written_before_it_is_read(tmp_path):
     ) as server:
         task = task.with_models(base=f"openai:tiny@{server.url}")
         bench = bench_over(task, Data((), (), (), ROWS), tmp_path)
-        found = confirm(bench.evaluator, chat(bench))
+        found, _ = confirm(bench.evaluator, chat(bench))
         bench.evaluator.models.cache.close()
     assert found.openings == 1
     assert set(seen) == {1}

@@ -148,9 +148,9 @@ def test_a_pack_is_checked_by_the_command_that_stands_in_it(pack, ladder):
     ("name", "sums_too", "told"),
     [
         ("index.md", False, ["it is not the file that SHA256SUMS names"]),
-        ("run/assessment.json", True, ["no record of the ledger names"]),
-        ("run/statements/prompt.dsse.json", True, ["no record of the ledger", "canonical form"]),
-        ("run/signature", True, ["no record of the ledger", "canonical form"]),
+        ("run/assessment.json", True, ["no record and no signed statement names"]),
+        ("run/statements/prompt.dsse.json", True, ["no record and no signed", "canonical form"]),
+        ("run/signature", True, ["no record and no signed", "canonical form"]),
         ("ledger/ledger.jsonl", True, ["ledger.jsonl"]),
     ],
 )

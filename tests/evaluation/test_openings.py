@@ -18,7 +18,7 @@ SEALED = tuple(Sample(id=f"s{at}", input=f"question {at}", target="question") fo
 def confirmed(url, folder, goal="Answer.", sealed=SEALED):
     task = task_with(goal=goal, score="contains", models={"base": f"openai:tiny@{url}"})
     bench = bench_over(task, Data((), (), (), sealed), folder)
-    found = confirm(bench.evaluator, chat(bench))
+    found, _ = confirm(bench.evaluator, chat(bench))
     bench.evaluator.models.cache.close()
     return found.openings
 

@@ -224,7 +224,7 @@ def test_measuring_ends_where_no_verdict_can_come(tmp_path):
 def test_sealed_rows_that_failed_confirm_nothing(tmp_path):
     with FaultyServer(lambda r: failing(500) if often(r) else good(r)) as server:
         bench = bench_of(server.url, tmp_path)
-        found = confirm(bench.evaluator, chat(bench))
+        found, _ = confirm(bench.evaluator, chat(bench))
     assert found.verdict.verdict == "none"
     assert (found.failures.kinds, found.failures.of) == ({"HTTP 500": 16}, 48)
 

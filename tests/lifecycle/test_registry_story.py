@@ -29,7 +29,7 @@ def certified(task: Path, runs: Path, candidate: Candidate) -> Path:
     bench = open_bench(load_task(task), runs, Quiet())
     measurement, _, outcomes = measure(bench.evaluator, candidate, bench.data.gate, all_rows=True)
     bench.folder.mkdir(parents=True)
-    keep_outcomes(bench, PROMPT, candidate, outcomes)
+    keep_outcomes(bench, PROMPT.NAME, candidate, outcomes)
     chosen = Attempt(rung="prompt", status="passed", candidate=candidate, measurement=measurement)
     confirmed = estimate(0.84, 150)
     (bench.folder / "revalidation.yaml").write_text(make_plan(bench, chosen, confirmed))

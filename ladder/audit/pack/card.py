@@ -148,7 +148,8 @@ def _data(a: Assessment) -> Iterator[str]:
     d = a.data
     yield (
         f"{d.train:,} training, {d.dev:,} dev, {d.gate:,} eval and {d.sealed:,} held-out test "
-        f"examples, {d.documents:,} documents; {d.synthetic:,} training examples are a model's"
+        f"examples, {d.documents:,} documents; {d.synthetic:,} training examples are marked as "
+        "a model's"
     )
     yield (
         f"{d.duplicates:,} near-duplicates and {d.contradicting:,} contradictions set aside; not "

@@ -105,10 +105,10 @@ def _file(role: str, digest: str, name: str) -> dict[str, Any]:
 def counts(d: DataReport) -> str:
     """Say how many rows there are, and what each part is for."""
     return (
-        f"{d.train:,} training examples ({d.synthetic:,} written by a model), {d.dev:,} that "
-        f"choose between candidates (dev), {d.gate:,} that measure (eval, {d.units:,} independent "
-        f"units), {d.sealed:,} held-out test examples, {d.reserve:,} in reserve, {d.documents:,} "
-        f"documents, {d.unlabeled:,} rows without a target."
+        f"{d.train:,} training examples ({d.synthetic:,} marked as written by a model), "
+        f"{d.dev:,} that choose between candidates (dev), {d.gate:,} that measure (eval, "
+        f"{d.units:,} independent units), {d.sealed:,} held-out test examples, {d.reserve:,} in "
+        f"reserve, {d.documents:,} documents, {d.unlabeled:,} rows without a target."
     )
 
 

@@ -23,7 +23,7 @@ CARD, DATA, BOM = "model-card.md", "data-card.json", "ml-bom.cdx.json"
 SLICES, TEST, MONITORING = "slices.csv", "test-report.md", "monitoring-plan.md"
 ISOLATION = "isolation.json"
 RECORD, REPORT, BRIEF = "run/assessment.json", "run/report.html", "run/brief.html"
-TASK, PLAN = "run/task.yaml", "run/revalidation.yaml"
+TASK, PLAN, COSTS = "run/task.yaml", "run/revalidation.yaml", "run/costs.svg"
 LEDGER, HEADS, FREEZE = "ledger/ledger.jsonl", "ledger/ledger.heads.jsonl", "ledger/freeze.json"
 KEY = "ledger/machine.pub.pem"
 EXAMPLES = "run/examples/"
@@ -75,8 +75,9 @@ OF_ANNEX_IV: Mapping[str, _Row] = {
     ),
     "2(d)": (
         (DATA, RECIPE, PROVENANCE),
-        "where the rows come from, how they were obtained, selected, labelled and cleaned before "
-        "the run; their licence; whether they hold personal data",
+        "where the rows come from, their period, channels and languages, how they were obtained, "
+        "selected, labelled and cleaned before the run; their licence; whether they hold personal "
+        "data",
     ),
     "2(e)": ((), "human oversight: who may stop or overrule an answer, and how they can tell"),
     "2(f)": (

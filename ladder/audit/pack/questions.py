@@ -32,9 +32,9 @@ ALWAYS = (
     "Are the rows a fair sample of what the system will meet? They were taken as they were given.",
     "Which answers are valid, and what catches one that is none before it is used (Annex IV 2(b))? "
     "The run scored answers as they were given.",
-    "Is what is in service what was measured: model, adapter, prompt and settings as "
-    "run/assessment.json names them, and on which machine? Latency and cost are of the one that "
-    "was measured.",
+    "Is what is in service what was measured: model, adapter, prompt, decoding and settings as "
+    "run/assessment.json names them of the candidate, and on which machine? Latency and cost are "
+    "of the one that was measured.",
     "How was the tool validated that trained, measured and wrote this, and by whom? It is one "
     "program, and its version is all that the pack says of it.",
     "How does it answer to misuse, to other languages and to broken input? The run measured "
@@ -148,8 +148,8 @@ def _of_files(a: Assessment, present: Collection[str]) -> Iterator[str]:
         )
     if built:
         yield (
-            "Does another training of the same recipe do as well? One seed was trained, "
-            f"{a.task.seed}."
+            "Why these settings of the training, and does another one by them do as well? One seed "
+            f"was trained, {a.task.seed}."
         )
     if built and RECIPE not in present:
         yield (
@@ -230,7 +230,14 @@ def _of_limits(a: Assessment) -> Iterator[str]:
     for limit in chosen.verdict.limits if chosen.verdict else ():
         if limit.verdict == "undecided":
             yield f"Is {limit.limit} {limit.wanted:g} held? The measurement does not decide it."
-    yield "What was the base model trained on, by whom, and does its licence allow this use?"
+    yield (
+        "Which release is the base model, what was it trained on and by whom, and does its licence "
+        "allow this use? Why this one: no other was measured (Annex IV 2(b))."
+    )
+    yield (
+        "What was tried and not kept? The record counts its calls by what they were for; of "
+        "fixes and prompts it names those that won."
+    )
     m = chosen.measurement
     if m is not None and m.score.mean < 1 and chosen.diagnosis is None:
         yield (

@@ -6,14 +6,28 @@ from the record is held by SHA256SUMS alone, which nobody signed.
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ladder.audit.folders import digest_of_file, digests_in
-from ladder.audit.ledger import parsed
-from ladder.audit.pack.mapping import FREEZE, LEDGER, PROVENANCE, RECORD, SIGNATURES, STATEMENTS
+from ladder.audit.folders import digests_in
+from ladder.audit.pack.mapping import (
+    COSTS,
+    FREEZE,
+    LEDGER,
+    PLAN,
+    PROVENANCE,
+    RECIPE,
+    RECORD,
+    SIGNATURES,
+    STATEMENTS,
+    TASK,
+    TRAINING,
+)
 from ladder.audit.signing import FREEZE as FROZEN
 from ladder.audit.signing import STATEMENT, payload_of, signer_of
 from ladder.audit.verify import Verified, verify
@@ -24,8 +38,9 @@ if TYPE_CHECKING:
 INDEX, SUMS = "pack.json", "SHA256SUMS"
 BY_MACHINE = (FREEZE, PROVENANCE, STATEMENTS)
 """What the machine signed; the names of several begin so."""
-OF_THE_RUN = (RECORD, *BY_MACHINE, SIGNATURES)
-"""Copied byte for byte, so that a record of the ledger names it."""
+OF_THE_RUN = (RECORD, PLAN, COSTS, TASK, RECIPE, TRAINING, *BY_MACHINE, SIGNATURES)
+"""Copied byte for byte, so that a record of the ledger, or a signed statement, names it."""
+SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def is_pack(folder: Path) -> bool:
@@ -75,11 +90,19 @@ def _sums(folder: Path, files: Mapping[str, str]) -> Iterator[str]:
 
 def _unnamed(folder: Path, files: Mapping[str, str], keys: Sequence[SSlibKey]) -> Iterator[str]:
     """Say which copies of the run's files no record of the ledger names."""
-    records = parsed(folder / LEDGER, keys).records
-    known = {digest for record in records for digest in record.files.values()}
+    known = set(SHA256.findall((folder / LEDGER).read_text(encoding="utf-8")))
     for name in files:
-        if name.startswith(OF_THE_RUN) and digest_of_file(folder / name) not in known:
-            yield f"{folder / name}: no record of the ledger names this file's sha256"
+        if name.startswith(BY_MACHINE):
+            with suppress(ValueError):
+                said = payload_of((folder / name).read_bytes(), _kind(name), keys)
+                known |= set(SHA256.findall(json.dumps(said)))
+    for name, digest in files.items():
+        if name.startswith(OF_THE_RUN) and digest not in known:
+            yield f"{folder / name}: no record and no signed statement names this file's sha256"
+
+
+def _kind(name: str) -> str:
+    return FROZEN if name == FREEZE else STATEMENT
 
 
 def _signed_by(path: Path, name: str, keys: Sequence[SSlibKey], persons: Sequence[SSlibKey]) -> str:
@@ -87,7 +110,7 @@ def _signed_by(path: Path, name: str, keys: Sequence[SSlibKey], persons: Sequenc
     is_person = name.startswith(SIGNATURES)
     if not is_person and not name.startswith(BY_MACHINE):
         return ""
-    content, kind = path.read_bytes(), FROZEN if name == FREEZE else STATEMENT
+    content, kind = path.read_bytes(), _kind(name)
     try:
         known = {key.keyid for key in persons}
         if is_person and signer_of(content, kind) not in known:
