@@ -181,6 +181,39 @@ def test_promotion_release_and_rollback_are_recorded_and_the_registry_is_held(ru
     assert f"{registry}: the file was changed since record 7" in faults(runs)[0]
 
 
+def test_a_line_of_the_registry_that_the_ledger_lacks_is_told_apart_from_a_changed_one(runs):
+    """Two promotions while the ledger was away, another when it was back, and one that crashed."""
+    registry, why = runs / REGISTRY, "not in the ledger: written while no ledger was kept"
+    here = [runs / LEDGER, runs / HEADS]
+
+    def promoted(name: str, *, kept: bool = True) -> None:
+        away = [path.rename(path.with_suffix(".away")) for path in here if not kept]
+        promote(newest(runs), Wish(name=name))
+        for path, where in zip(away, here, strict=False):
+            path.rename(where)
+
+    promoted("first", kept=False)
+    [note] = verify(runs, public_keys(())).notes
+    assert faults(runs) == ()
+    assert note.startswith(f"{registry}:1: this line is {why}")
+    promoted("second")
+    assert faults(runs) == ()
+    assert verify(runs, public_keys(())).notes == (note,)
+    promoted("third", kept=False)
+    [said] = faults(runs)
+    assert said.startswith(f"{registry}:3: this line is {why}")
+    promoted("fourth", kept=False)
+    [said] = faults(runs)
+    assert said.startswith(f"{registry}:3: lines 3 to 4 are {why}")
+    promoted("fifth")
+    assert faults(runs) == (said,), "a later record does not cover them"
+    whole = registry.read_text()
+    registry.write_text(whole.replace("fourth", "fifths"))
+    changed = faults(runs)
+    assert f"{registry}: the file was changed since record 5" in changed[0]
+    assert f"{registry}: its earlier lines were changed before record 5" in changed[1]
+
+
 def test_a_person_signs_and_the_name_stays_out_of_the_ledger(runs):
     make_keys("person")
     file, record = sign_run(newest(runs), "Grace Hopper", "product owner", None)
