@@ -176,7 +176,7 @@ def _hosted(look: _Look) -> tuple[ProbeLook, ProbeReference | None]:
     )
     about = {"at": look.at, "model": label, **ends._asdict()}
     if look.reference is None:
-        taken = take_reference(asking, look.at, partial(_requests, look))
+        taken = take_reference(asking, look.at, _labels(look, asking), partial(_requests, look))
         paid = {"calls": taken.calls, "tokens": taken.tokens, "usd": taken.usd}
         first = ProbeLook(**about, probe=taken.probe, verdict="same", reference=taken.at, **paid)
         return first, taken
@@ -208,6 +208,13 @@ def _asked_again(look: _Look, ask: Callable[[], Any]) -> Any:
         file = look.folder / REFERENCE
         said = f"{file}: requests that are none ({str(error)[:100]}). Put the original file back."
         raise StateError(said) from None
+
+
+def _labels(look: _Look, asking: Asking) -> Sequence[str]:
+    """Return the task's labels for an endpoint that can be asked for nothing else."""
+    if not asking.engine.abilities.decides:
+        return ()
+    return look.task.answer.labels or load_data(look.task, look.models.cache, look.watch).labels
 
 
 def _refuse_to_send(look: _Look) -> None:
