@@ -151,6 +151,7 @@ def plan_in(folder: Path, model: str, adapter: Path | None = None, *, labels: bo
         "name": "shop", "goal": "Say what to bake.", "data": {"test": "test.jsonl"},
         "answer": {"type": "text"}, "score": "token_f1",
         "gate": {"min_score": 0.5}, "models": {"base": model},
+        "rules": {"request_timeout_s": 300},
     }  # fmt: skip
     if labels:
         answer = {"type": "label", "labels": ["bread", "cake"]}
