@@ -11,8 +11,9 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ladder.audit.folders import digest_of_file, digests_in
 from ladder.audit.frozen import changes, criteria_in
@@ -216,31 +217,47 @@ def _how(path: Path, now: str) -> str:
     return "the file cannot be read," if now == "unreadable" else "the file was changed"
 
 
+class Grown(NamedTuple):
+    """What a record says of a file that lines were added to."""
+
+    before: str
+    """Its digest without the new lines; empty: it is all new."""
+    left: str
+    by: LedgerRecord
+
+
 def _appended(root: Path, records: Sequence[LedgerRecord]) -> Iterator[str]:
-    """Say where a file that grows was changed between two records that both name it."""
-    known: dict[str, str] = {}
+    """Say where a file that grows was changed, or lines were added, between two records of it."""
+    grown: dict[str, list[Grown]] = {}
     for record in records:
         for name, digest in record.files.items():
-            place = _place(record, name)
-            before = record.digests.get(f"before: {name}")
-            if before is not None and known.get(place, before) != before:
-                yield _between(root / place, known[place], before, record)
-            known[place] = digest
+            before = record.digests.get(f"before: {name}", "")
+            grown.setdefault(_place(record, name), []).append(Grown(before, digest, record))
+    for place, known in grown.items():
+        lines = {"": 0, **_first_lines(root / place)}
+        if all(each.before in lines and each.left in lines for each in known):
+            ranges = [(lines[each.before], lines[each.left]) for each in known]
+            yield from _gaps(root / place, ranges)
+        else:
+            yield from _changed_between(root / place, known)
 
 
-def _between(path: Path, left: str, before: str, record: LedgerRecord) -> str:
-    """Say what became of a file between two records: lines were added, or it was changed.
+def _gaps(path: Path, ranges: Sequence[tuple[int, int]]) -> Iterator[str]:
+    """Say which lines no record has, between those that some have.
 
-    Args:
-        path: of the file as it is now.
-        left: its digest, as the first record left it.
-        before: its digest, as the second found it.
-        record: the second.
+    Two that were added at once may be noted in another order than they were written in.
     """
-    lines = _first_lines(path)
-    if left in lines and before in lines:
-        return _unrecorded(path, lines[left], lines[before])
-    return f"{path}: its earlier lines were changed before record {record.line}"
+    covered = min(start for start, _ in ranges)
+    for start, end in sorted(ranges):
+        if start > covered:
+            yield _unrecorded(path, covered, start)
+        covered = max(covered, end)
+
+
+def _changed_between(path: Path, known: Sequence[Grown]) -> Iterator[str]:
+    for earlier, later in pairwise(known):
+        if later.before not in ("", earlier.left):
+            yield f"{path}: its earlier lines were changed before record {later.by.line}"
 
 
 def _before_the_ledger(root: Path, records: Sequence[LedgerRecord]) -> Iterator[str]:

@@ -11,7 +11,7 @@ from ladder.audit.ledger import note_lines, refuse_unready
 from ladder.climb.opening import COMPLETIONS
 from ladder.errors import DataError, Problem, TaskError
 from ladder.evidence import Forgetting, ReleaseRecord, Unmeasured
-from ladder.files import append_line, clear_disk_errors, digest_of, private_folder
+from ladder.files import alone_in, append_line, clear_disk_errors, digest_of, private_folder
 from ladder.gate.non_inferiority import least_units
 from ladder.lifecycle.answering import (
     LIMITS,
@@ -93,9 +93,10 @@ def check_release(
     finally:
         cache.close()
     record = ReleaseRecord.model_validate(redact_in(record.model_dump(mode="json")))
-    append_line(new.path.parent / RELEASES, record.model_dump_json())
     facts = {"passed": "yes" if record.passed else "no"}
-    note_lines(new.path.parent, "release check", (RELEASES,), (KEPT,), facts)
+    with alone_in(new.path.parent):
+        append_line(new.path.parent / RELEASES, record.model_dump_json())
+        note_lines(new.path.parent, "release check", (RELEASES,), (KEPT,), facts)
     return record
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -162,6 +163,21 @@ def test_lines_that_are_added_are_known_and_earlier_ones_are_held(runs):
     note_lines(run, "drift", ("drift.jsonl",))
     [said] = faults(runs)
     assert "drift.jsonl: its earlier lines were changed before record 6" in said
+
+
+def test_two_lines_at_once_may_be_noted_in_either_order(runs):
+    """As an older program did, which let go of the registry before it told the ledger."""
+    promote(newest(runs), Wish(name="first"))
+    registry, ledger = runs / REGISTRY, runs / LEDGER
+    one = registry.read_bytes()
+    both = [one + b"second\n", one + b"second\nthird\n"]
+    registry.write_bytes(both[1])
+    left = {"place": ".", "files": {REGISTRY: sha256(both[1]).hexdigest()}}
+    add(ledger, "promotion", **left, digests={f"before: {REGISTRY}": sha256(both[0]).hexdigest()})
+    [said] = faults(runs)
+    assert said.startswith(f"{registry}:2: this line is not in the ledger")
+    add(ledger, "promotion", **left, digests={f"before: {REGISTRY}": sha256(one).hexdigest()})
+    assert faults(runs) == ()
 
 
 def test_promotion_release_and_rollback_are_recorded_and_the_registry_is_held(runs):

@@ -17,10 +17,13 @@ from engines.faulty_server import Seen
 from lifecycle.two_systems import knows, number_of, plan_of, write_task
 from runs_made import checked, made_run
 
+from ladder.audit.keys import make_keys, public_keys
+from ladder.audit.ledger import begin
+from ladder.audit.verify import verify
 from ladder.evaluation.latency import LATENCY_REQUESTS
 from ladder.lifecycle.production import in_production
 from ladder.lifecycle.promotion import Wish, promote
-from ladder.lifecycle.registry import read_registry
+from ladder.lifecycle.registry import REGISTRY, read_registry
 from ladder.lifecycle.release import releases_so_far
 from ladder.lifecycle.revalidate import RECORD
 from ladder.task import load_task
@@ -65,6 +68,18 @@ def test_of_promotions_at_once_one_wins(tmp_path: Path) -> None:
     found = read_registry(runs / "registry.jsonl")
     assert len(found.entries) == 2
     assert in_production(found.entries)["shop"].champion.place == f"shop/{won.name}"
+
+
+@pytest.mark.slow
+def test_promotions_of_many_names_at_once_stand_in_registry_and_ledger(tmp_path: Path) -> None:
+    make_keys("machine")
+    runs = begin(tmp_path / "runs").parent
+    run = made_run(runs, "2020-01-01T080000.000000Z")  # older than the ledger
+    names = [f"name{number}" for number in range(4)]
+    done = together(*(("promote", run, "--name", name) for name in names))
+    assert [code for code, _, _ in done] == [0] * 4, done
+    assert in_production(read_registry(runs / REGISTRY).entries).keys() == {*names}
+    assert verify(runs, public_keys(())).faults == ()
 
 
 @pytest.mark.slow
