@@ -1,22 +1,27 @@
 """Which change of a model does `ladder probe` find, by which probe, after how many calls?
 
-    python benchmarks/probe.py [--plans 20] [--days 200] [--only local|hosted|adapters|days]
+    python benchmarks/probe.py [--plans 20] [--days 200]
+                               [--only local|canaries|hosted|adapters|transformers|ladder|days]
 
 First SmolLM2-135M on this machine under an adapter of random weights: base, tokenizer, chat
-template, generation config and adapter are changed one after the other. Then the same model behind
+template, generation config and adapter are changed one after the other; its canaries are taken in
+one process and checked in others, in float32 and in bfloat16. Then the same model behind
 a llama.cpp server, and behind the same address with another chat template, in another precision,
 and with other weights; then an adapter, and another one behind the same name. Each is probed by
 first-token log-probabilities, through a proxy that refuses these, and through one that besides has
 every answer drawn at temperature 1, as endpoints do that take none: there are border inputs there.
-Last so many plans of so many daily looks at one model, on log-probabilities measured here in
-batches of chance, on forced noise, and on border inputs: the share of plans with any alarm, and
-with a p-value within what its look may spend, whatever the effect.
+Then the weights are replaced in the folder that `transformers serve` serves, and in that of the
+system which `ladder serve` answers from. Last so many plans of so many daily looks at one model, on
+log-probabilities measured here in batches of chance, on forced noise, and on border inputs: the
+share of plans with any alarm, and with a p-value within what its look may spend, whatever the
+effect.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import shutil
 import socket
@@ -72,6 +77,26 @@ wanted.chat_template = sys.argv[3]
 server = xllamacpp.Server(wanted)
 time.sleep(3600)
 """
+CANARIES = """
+import json, sys
+from pathlib import Path
+import torch
+import ladder.hardware
+kept, folder, wanted, threads = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])
+ladder.hardware.precision = lambda: wanted
+torch.set_num_threads(threads)
+from ladder.artefacts.canaries import check_canaries, take_canaries
+from ladder.engines.local import LocalEngine
+from ladder.evidence import Canaries
+from ladder.lifecycle.probe_prompts import chats
+engine = LocalEngine(folder)
+if not kept.exists():
+    kept.write_text(take_canaries(engine, chats(system=True)).model_dump_json())
+taken = Canaries.model_validate_json(kept.read_text())
+drift = check_canaries(engine, taken)
+seen = [taken.noise, taken.repeated, drift.largest, drift.tolerance, drift.moved, drift.far]
+print(json.dumps(seen))
+"""
 OTHER_TEMPLATE = (
     "{% for message in messages %}{{ message.role + ': ' + message.content + '\\n' }}{% endfor %}"
     "{{ 'assistant:' }}"
@@ -84,15 +109,22 @@ def main() -> None:
     given = argparse.ArgumentParser(description=__doc__)
     given.add_argument("--plans", type=int, default=20)
     given.add_argument("--days", type=int, default=200)
-    given.add_argument("--only", choices=("local", "hosted", "adapters", "days"))
+    parts = ("local", "canaries", "hosted", "adapters", "transformers", "ladder", "days")
+    given.add_argument("--only", choices=parts)
     options = given.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         if options.only in (None, "local"):
             on_this_machine(Path(folder))
+        if options.only in (None, "canaries"):
+            across_processes(Path(folder))
         if options.only in (None, "hosted"):
             behind_an_endpoint(Path(folder))
         if options.only in (None, "adapters"):
             two_adapters(Path(folder))
+        if options.only in (None, "transformers"):
+            behind_transformers(Path(folder))
+        if options.only in (None, "ladder"):
+            behind_ladder(Path(folder))
     if options.only in (None, "days"):
         same_model(options.plans, options.days)
 
@@ -110,8 +142,8 @@ def told(change: str, look: ProbeLook) -> None:
     print(f"  {change:42} {look.verdict:10} {by}{changed}; {look.calls} calls", flush=True)
 
 
-def plan_in(folder: Path, model: str, adapter: Path | None = None) -> Path:
-    """Return the plan that an assessment of a model would leave."""
+def plan_in(folder: Path, model: str, adapter: Path | None = None, *, labels: bool = False) -> Path:
+    """Return the plan that an assessment of a model would leave, of a task of text or of labels."""
     folder.mkdir()
     rows = [{"input": f"{at} loaves", "target": ("bread", "cake")[at % 2]} for at in range(60)]
     (folder / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -119,12 +151,16 @@ def plan_in(folder: Path, model: str, adapter: Path | None = None) -> Path:
         "name": "shop", "goal": "Say what to bake.", "data": {"test": "test.jsonl"},
         "answer": {"type": "text"}, "score": "token_f1",
         "gate": {"min_score": 0.5}, "models": {"base": model},
+        "rules": {"request_timeout_s": 300},
     }  # fmt: skip
+    if labels:
+        answer = {"type": "label", "labels": ["bread", "cake"]}
+        task |= {"answer": answer, "score": "exact_match"}
     (folder / "task.yaml").write_text(yaml.safe_dump(task))
     bench = open_bench(load_task(folder / "task.yaml"), folder / "runs", Quiet())
     candidate = Candidate(
         rung="lora", description="probed", model=model, form="chat", max_tokens=8,
-        adapter=str(adapter) if adapter else None,
+        adapter=str(adapter) if adapter else None, decoding="scored" if labels else "free",
     )  # fmt: skip
     chosen = Attempt(rung="lora", status="passed", candidate=candidate, measurement=MEASURED)
     bench.folder.mkdir(parents=True)
@@ -158,6 +194,35 @@ def on_this_machine(folder: Path) -> None:
     shutil.rmtree(adapter)
     make_adapter(base, adapter, effect=False)
     told("adapter: loads without effect", probe(plan, Quiet()).look)
+
+
+def across_processes(folder: Path) -> None:
+    """Take canaries in one process, and check them in others, in either precision."""
+    base, other = bundled_folder("smollm2-135m"), folder / "other"
+    shutil.copytree(base, other)
+    perturb(other / "model.safetensors")
+    print("canaries of SmolLM2-135M, taken in a process of one thread:")
+    for precision in ("float32", "bfloat16"):
+        kept = folder / f"{precision}.json"
+        for change, model, threads in (
+            ("the process that takes them", base, 1),
+            ("another process", base, 1),
+            ("another process, of two threads", base, 2),
+            ("one tensor by 1 % of its spread", other, 1),
+            ("the same, of two threads", other, 2),
+        ):
+            print(f"  {precision:9} {change:34} {asked_again(kept, model, precision, threads)}")
+    crossed = asked_again(folder / "float32.json", base, "bfloat16", 1)
+    print(f"  {'bfloat16':9} {'taken in float32':34} {crossed}")
+
+
+def asked_again(kept: Path, model: Path, precision: str, threads: int) -> str:
+    """Check canaries in a process of its own; take them where none are kept."""
+    command = [sys.executable, "-c", CANARIES, str(kept), str(model), precision, str(threads)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    noise, repeated, largest, allowed, moved, far = json.loads(done.stdout)
+    out = f"{moved} of 8 out ({far} far), by {largest:.4f} nats, {allowed:.4f} allowed"
+    return f"{out}; noise {noise:.4f}, repeated {repeated:.4f}"
 
 
 def make_adapter(base: Path, folder: Path, *, effect: bool, seed: int = 1) -> None:
@@ -261,25 +326,9 @@ class Proxy:
 @contextmanager
 def served(file: Path, template: str = "") -> Iterator[str]:
     """Serve a GGUF file on loopback until the end of the block."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
-    command = [sys.executable, "-c", SERVER, str(file), str(port), template]
-    quiet = subprocess.DEVNULL
-    with subprocess.Popen(command, stdout=quiet, stderr=quiet) as process:
-        for _ in range(600):
-            with suppress(OSError):
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2).close()
-                break
-            time.sleep(0.2)
-        else:
-            process.kill()
-            raise RuntimeError(f"no server on port {port} after two minutes")
-        try:
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.kill()
-            process.wait()
+    port = free_port()
+    with running([sys.executable, "-c", SERVER, str(file), str(port), template], port):
+        yield f"http://127.0.0.1:{port}"
 
 
 def behind_an_endpoint(folder: Path) -> None:
@@ -336,6 +385,93 @@ def replaced(folder: Path, *servers: tuple[str, Path, str]) -> None:
             for proxy, plan in zip(proxies, plans, strict=True):
                 proxy.target = url
                 told(change, probe(plan, Quiet()).look)
+
+
+def behind_transformers(folder: Path) -> None:
+    """Replace what stands in the folder that `transformers serve` serves."""
+    model, port = folder / "weights", free_port()
+    program = str(Path(sys.executable).with_name("transformers"))
+    command = [program, "serve", str(model), "--host", "127.0.0.1", "--port", str(port)]
+    put_model(model)
+    plan = plan_in(folder / "hosted", f"openai:{model}@http://127.0.0.1:{port}/v1")
+    print("behind `transformers serve`, which tells no log-probabilities:")
+    for change in one_after_the_other(model):
+        with running(command, port):
+            told(change, probe(plan, Quiet()).look)
+
+
+def behind_ladder(folder: Path) -> None:
+    """Replace the weights of the system that `ladder serve` answers from."""
+    model, port = folder / "weights", free_port()
+    put_model(model)
+    system = plan_in(folder / "system", f"hf:{model}", labels=True)
+    command = [sys.executable, "-P", "-m", "ladder", "serve", str(system), "--port", str(port)]
+    asked = f"systemone:shop@http://127.0.0.1:{port}/v1"
+    plan = plan_in(folder / "asking", asked, labels=True)
+    print("behind `ladder serve`, a task of two labels:")
+    for change in one_after_the_other(model):
+        with running(command, port):
+            told(change, probe(plan, Quiet()).look)
+
+
+def one_after_the_other(model: Path) -> Iterator[str]:
+    """Change what stands in a model's folder, and say what is there now."""
+    yield "first look: the reference is taken"
+    yield "nothing, the server was started anew"
+    perturb(model / "model.safetensors")
+    yield "one tensor by 1 % of its spread"
+    for seed in (1, 2):
+        put_model(model, adapter=seed)
+        yield f"an adapter of random weights, merged ({seed})"
+    put_model(model)
+    template = model / "chat_template.jinja"
+    template.write_text(OTHER_TEMPLATE)
+    yield "chat template: another one"
+    put_model(model)
+    yield "the first one, put back"
+
+
+def put_model(folder: Path, adapter: int = 0) -> None:
+    """Put the bundled model into a folder; with an adapter of that seed, merged."""
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    base, made = bundled_folder("smollm2-135m"), folder.with_name(f"adapter{adapter}")
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(base, folder)
+    if adapter:
+        if not made.exists():
+            make_adapter(base, made, effect=True, seed=adapter)
+        under = AutoModelForCausalLM.from_pretrained(base)
+        PeftModel.from_pretrained(under, made).merge_and_unload().save_pretrained(folder)
+
+
+def free_port() -> int:
+    """Return a port of this machine that nobody listens at."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+@contextmanager
+def running(command: list[str], port: int) -> Iterator[None]:
+    """Run a server on loopback until the end of the block."""
+    quiet, offline = subprocess.DEVNULL, {"HF_HUB_OFFLINE": "1"}
+    with subprocess.Popen(command, stdout=quiet, stderr=quiet, env=os.environ | offline) as process:
+        try:
+            for _ in range(900):
+                with suppress(OSError):
+                    urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5).close()
+                    break
+                if process.poll() is not None:
+                    raise RuntimeError(f"no server: {' '.join(command)}")
+                time.sleep(0.2)
+            else:
+                raise RuntimeError(f"no server on port {port} after three minutes")
+            yield
+        finally:
+            process.kill()
+            process.wait()
 
 
 def write_gguf(folder: Path, target: Path, adapter: Path | None = None) -> None:

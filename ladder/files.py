@@ -330,10 +330,14 @@ def refuse_unwritable_file(path: Path) -> None:
 
 @contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
-    """Hold a folder's advisory lock: one process at a time, freed by the system on a crash."""
+    """Hold a folder's advisory lock: one process at a time, freed by the system on a crash.
+
+    Whoever holds it may ask for it again, as `append_line` does.
+    """
     from filelock import FileLock
 
-    with FileLock(folder / LOCK, mode=0o600):
+    place = Path(os.path.realpath(folder))  # one spelling: the lock is known by it
+    with FileLock(place / LOCK, mode=0o600, is_singleton=True):
         yield
 
 

@@ -7,10 +7,13 @@ gate that was loosened after a run, a test set that was read for several systems
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ladder.audit.folders import digest_of_file, digests_in
 from ladder.audit.frozen import changes, criteria_in
@@ -29,6 +32,7 @@ from ladder.audit.merkle import consistency_proof, is_consistent, leaf_hash, roo
 from ladder.audit.signing import FREEZE, STATEMENT, payload_of
 from ladder.errors import StateError
 from ladder.evidence import ASSESSMENT, LedgerRecord, TreeHead
+from ladder.files import open_file
 
 if TYPE_CHECKING:
     from securesystemslib.signer import SSlibKey
@@ -37,6 +41,8 @@ SIGNED = ".dsse.json"
 """Ending of a signed statement's file."""
 ERASED = "erased"
 """In place of the digest of a file that was taken away on purpose."""
+GROWS = ".jsonl"
+"""Ending of files that lines are added to."""
 LOOSER = {"min_score": -1, "confidence": -1, "max_cost_usd_per_1k": 1, "max_p95_ms": 1}
 """Limit of the gate -> the direction in which it asks for less."""
 
@@ -93,13 +99,18 @@ def verify(
     faults = [
         *(_head_kept(ledger, keys, kept) if kept else ()),
         *_files(path.parent, latest),
-        *_appended(ledger.records),
+        *_appended(path.parent, ledger.records),
         *_signatures(path.parent, latest, keys, persons),
         *(() if ledger_only else _strangers(path.parent, ledger.records, latest)),
     ]
     return Verified(
         tuple(faults),
-        (*_conduct(ledger.records), *_persons(ledger.records, persons), *_clock(ledger)),
+        (
+            *_conduct(ledger.records),
+            *_persons(ledger.records, persons),
+            *_clock(ledger),
+            *(() if ledger_only else _before_the_ledger(path.parent, ledger.records)),
+        ),
         len(ledger.records),
         len(latest),
         len(ledger.heads),
@@ -175,9 +186,12 @@ def left_by(records: Sequence[LedgerRecord]) -> dict[str, Left]:
     found: dict[str, Left] = {}
     for record in records:
         for name, digest in record.files.items():
-            place = f"{record.place}/{name}" if record.place not in ("", ".") else name
-            found[place] = Left(digest, record)
+            found[_place(record, name)] = Left(digest, record)
     return found
+
+
+def _place(record: LedgerRecord, name: str) -> str:
+    return f"{record.place}/{name}" if record.place not in ("", ".") else name
 
 
 def _files(root: Path, latest: Mapping[str, Left]) -> Iterator[str]:
@@ -186,6 +200,8 @@ def _files(root: Path, latest: Mapping[str, Left]) -> Iterator[str]:
         if left.digest == ERASED:
             if now != "missing":
                 yield f"{root / place}: it was erased (record {left.by.line}) and is there again"
+        elif now != left.digest and left.digest in (known := _first_lines(root / place)):
+            yield _unrecorded(root / place, known[left.digest], len(known))
         elif now != left.digest:
             since = f"since record {left.by.line} ({left.by.kind} of {left.by.at})"
             yield f"{root / place}: {_how(root / place, now)} {since}"
@@ -201,16 +217,79 @@ def _how(path: Path, now: str) -> str:
     return "the file cannot be read," if now == "unreadable" else "the file was changed"
 
 
-def _appended(records: Sequence[LedgerRecord]) -> Iterator[str]:
-    """Say where a file that grows was changed between two records that both name it."""
-    known: dict[str, str] = {}
+class Grown(NamedTuple):
+    """What a record says of a file that lines were added to."""
+
+    before: str
+    """Its digest without the new lines; empty: it is all new."""
+    left: str
+    by: LedgerRecord
+
+
+def _appended(root: Path, records: Sequence[LedgerRecord]) -> Iterator[str]:
+    """Say where a file that grows was changed, or lines were added, between two records of it."""
+    grown: dict[str, list[Grown]] = {}
     for record in records:
         for name, digest in record.files.items():
-            place = f"{record.place}/{name}"
-            before = record.digests.get(f"before: {name}")
-            if before is not None and known.get(place, before) != before:
-                yield f"{place}: its earlier lines were changed before record {record.line}"
-            known[place] = digest
+            before = record.digests.get(f"before: {name}", "")
+            grown.setdefault(_place(record, name), []).append(Grown(before, digest, record))
+    for place, known in grown.items():
+        lines = {"": 0, **_first_lines(root / place)}
+        if all(each.before in lines and each.left in lines for each in known):
+            ranges = [(lines[each.before], lines[each.left]) for each in known]
+            yield from _gaps(root / place, ranges)
+        else:
+            yield from _changed_between(root / place, known)
+
+
+def _gaps(path: Path, ranges: Sequence[tuple[int, int]]) -> Iterator[str]:
+    """Say which lines no record has, between those that some have.
+
+    Two that were added at once may be noted in another order than they were written in.
+    """
+    covered = min(start for start, _ in ranges)
+    for start, end in sorted(ranges):
+        if start > covered:
+            yield _unrecorded(path, covered, start)
+        covered = max(covered, end)
+
+
+def _changed_between(path: Path, known: Sequence[Grown]) -> Iterator[str]:
+    for earlier, later in pairwise(known):
+        if later.before not in ("", earlier.left):
+            yield f"{path}: its earlier lines were changed before record {later.by.line}"
+
+
+def _before_the_ledger(root: Path, records: Sequence[LedgerRecord]) -> Iterator[str]:
+    """Say which lines beside the ledger are older than the first record of their file."""
+    for path in sorted({*root.glob(f"*{GROWS}")} - {root / LEDGER, root / HEADS}):
+        first = next((one for one in records if path.name in one.files and one.place == "."), None)
+        lines = _first_lines(path)
+        whole = next(reversed(lines), "")
+        before = first.digests.get(f"before: {path.name}") if first else whole
+        if before in lines:
+            yield _unrecorded(path, 0, lines[before])
+
+
+def _first_lines(path: Path) -> dict[str, int]:
+    """Return the sha256 of the first n lines of a file that grows -> n, for every n."""
+    found: dict[str, int] = {}
+    if path.suffix != GROWS or path.is_symlink():
+        return found
+    so_far = hashlib.sha256()
+    with suppress(OSError), open_file(path) as file:
+        for number, line in enumerate(file, start=1):
+            so_far.update(line)
+            found[so_far.hexdigest()] = number
+    return found
+
+
+def _unrecorded(path: Path, known: int, last: int) -> str:
+    """Say that lines are in no record, of which the ledger knows those before and after."""
+    first = known + 1
+    which = "this line is" if first == last else f"lines {first} to {last} are"
+    why = "written while no ledger was kept, left out by a crash, or added by other hands"
+    return f"{path}:{first}: {which} not in the ledger: {why}"
 
 
 def _signatures(

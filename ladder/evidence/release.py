@@ -110,7 +110,15 @@ class Forgetting(Record):
     lost: tuple[LostPrompt, ...] = ()
 
 
-What = Literal["forgetting", "calibration", "latency", "cost", "rows known to a training", "slices"]
+What = Literal[
+    "a difference",
+    "forgetting",
+    "calibration",
+    "latency",
+    "cost",
+    "rows known to a training",
+    "slices",
+]
 
 
 class Unmeasured(Record):

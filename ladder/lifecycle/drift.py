@@ -22,11 +22,11 @@ from ladder.files import (
     clear_disk_errors,
     digest_of,
     folder_digests,
-    private_folder,
 )
 from ladder.gate.e_values import e_value_below
 from ladder.inference.answer import answer
 from ladder.lifecycle.alpha_spending import BUDGET, error_of_look
+from ladder.lifecycle.in_turn import in_turn
 from ladder.lifecycle.plan import day_of, learn_abilities, load_plan, task_of, with_secrets
 from ladder.lifecycle.records import records_in
 from ladder.lifecycle.shift import Side, newness, shifts
@@ -93,10 +93,24 @@ def look_for_drift(
     plan = load_plan(path)
     task = task_of(path, plan, granted, task_file)
     stay_here(task)
+    with in_turn(path.parent / KEPT):
+        return _looked(path, plan, task, watch, recent, reference, answering)
+
+
+def _looked(
+    path: Path,
+    plan: RevalidationPlan,
+    task: Task,
+    watch: Watch,
+    recent: Path,
+    reference: Path | None,
+    answering: bool,
+) -> Drift:
+    """Look at recent rows while no other look is under way, and leave its line."""
     before = looks_so_far(path)
     rows = read_recent(task, recent)
     with clear_disk_errors(path.parent / KEPT):
-        cache = Cache(private_folder(path.parent / KEPT) / COMPLETIONS)
+        cache = Cache(path.parent / KEPT / COMPLETIONS)
     try:
         kept = _Kept(path, plan, task, cache, watch)
         certified = read_recent(task, reference) if reference else kept.certified()

@@ -32,6 +32,8 @@ from ladder.task import Task, load_task, read_yaml
 from ladder.trust.code import Granted
 from ladder.wording import acts, harmless
 
+OF_ANSWER = ("model: ", "data: ")
+"""Pins of what an answer is made of; the others are of what it is judged by, and runs on."""
 EVERY_DAYS = 91
 PLAN_LIMIT_BYTES = 4_000_000
 CHECKS_AHEAD = 4
@@ -186,6 +188,19 @@ def system_of(path: Path, plan: RevalidationPlan, task: str) -> System:
     """
     folder = path.resolve().parent.name
     return System(task=task, plan=file_digest(path), folder=folder, created=plan.created)
+
+
+def same_answer(one: RevalidationPlan, other: RevalidationPlan) -> bool:
+    """Tell whether two plans certify one answer: its model, its prompt and its data, by digest."""
+    first, second = (
+        [
+            plan.control,
+            plan.candidate and plan.candidate.digest,
+            {name: pin for name, pin in plan.pinned.items() if name.startswith(OF_ANSWER)},
+        ]
+        for plan in (one, other)
+    )
+    return first == second
 
 
 def task_of(

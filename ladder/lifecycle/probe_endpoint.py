@@ -1,9 +1,10 @@
 """Is the model behind an endpoint the one that was certified? The cheapest probe it allows.
 
 First-token log-probabilities where the endpoint tells them (the idea of Log Probability Tracking,
-arXiv 2512.03816). Else border inputs: one-token prompts whose answer at temperature 0 is not always
-the same, since two answers are nearly as likely (the idea of B3IT, arXiv 2602.11083). Else the
-outputs on eval prompts (Model Equality Testing, arXiv 2410.20247).
+arXiv 2512.03816); of one that decides, those of the task's labels. Else border inputs: one-token
+prompts whose answer at temperature 0 is not always the same, since two answers are nearly as likely
+(the idea of B3IT, arXiv 2602.11083). Else the outputs on eval prompts (Model Equality Testing,
+arXiv 2410.20247).
 """
 
 from __future__ import annotations
@@ -15,10 +16,16 @@ from typing import Any
 
 from ladder.engines.base import Completion, Engine, Request
 from ladder.errors import GO_ON, NoVerdictError
-from ladder.evidence import Asked, Observed, ProbeLook, ProbeName, ProbeReference, Samples, Shift
+from ladder.evidence import Asked, ProbeLook, ProbeName, ProbeReference, Samples, Shift
 from ladder.gate.paired import holm
 from ladder.gate.repeats import Distance, logprob_distance, text_distance
-from ladder.lifecycle.probe_prompts import as_record, one_token, request_of, told_tokens
+from ladder.lifecycle.probe_prompts import (
+    as_record,
+    one_token,
+    request_of,
+    told_labels,
+    told_tokens,
+)
 from ladder.models.models import Models
 from ladder.progress import Watch
 from ladder.task import ModelRef
@@ -96,17 +103,18 @@ class Asking:
 
 
 def take_reference(
-    asking: Asking, at: str, outputs: Callable[[], Sequence[Request]]
+    asking: Asking, at: str, labels: Sequence[str], outputs: Callable[[], Sequence[Request]]
 ) -> ProbeReference:
     """Find the cheapest probe that an endpoint allows, and ask it often enough to compare with.
 
     Args:
         asking: the endpoint.
         at: now.
+        labels: of the task, where the endpoint does nothing but decide between them.
         outputs: the certified system's requests for eval examples. It refuses where the examples
             may not be sent; it is called where no probe of our own texts is to be had.
     """
-    name, requests = _cheapest(asking, outputs)
+    name, requests = _cheapest(asking, labels, outputs)
     times = KINDS[name].for_reference
     answers = asking.ask(requests, times, f"taking a reference: {name}")
     return ProbeReference(
@@ -114,18 +122,18 @@ def take_reference(
         model=asking.model.label,
         probe=name,
         requests=tuple(as_record(each) for each in requests),
-        samples=_samples(answers),
+        samples=_samples(name, requests, answers),
         **_paid(asking),
     )
 
 
 def _cheapest(
-    asking: Asking, outputs: Callable[[], Sequence[Request]]
+    asking: Asking, labels: Sequence[str], outputs: Callable[[], Sequence[Request]]
 ) -> tuple[ProbeName, list[Request]]:
     """Return the cheapest probe that there is, and its requests."""
-    if requests := _told(asking):
+    if requests := _weighed(asking, labels) if labels else _told(asking):
         return "log-probabilities", requests
-    if requests := _borders(asking):
+    if not labels and (requests := _borders(asking)):
         return "border inputs", requests
     shorter = (replace(each, max_tokens=min(each.max_tokens, MOST_TOKENS)) for each in outputs())
     return "outputs", list(shorter)[:OUTPUTS]
@@ -136,6 +144,14 @@ def _told(asking: Asking) -> list[Request]:
     requests = told_tokens(TOP)
     [[*said]] = asking.ask(requests[:1], 1, "asking for log-probabilities")
     return requests if said and len(said[0].first_logprobs) > 1 else []
+
+
+def _weighed(asking: Asking, labels: Sequence[str]) -> list[Request]:
+    """Return requests for a label that are answered with the probability of each."""
+    requests = told_labels(labels)
+    answers = asking.ask(requests, 1, "asking for probabilities of labels")
+    pairs = zip(requests, answers, strict=True)
+    return [asked for asked, said in pairs if said and len(said[0].choice_logprobs) > 1]
 
 
 def _borders(asking: Asking) -> list[Request]:
@@ -154,10 +170,22 @@ def _commonest(texts: Sequence[str]) -> float:
 
 
 def look_again(asking: Asking, reference: ProbeReference) -> Samples:
-    """Ask what the reference was asked."""
+    """Ask what the reference was asked.
+
+    Raises:
+        NoVerdictError: too much failed, or the endpoint tells no log-probabilities any more.
+    """
     requests = [request_of(each) for each in reference.requests]
     times = KINDS[reference.probe].for_look
-    return _samples(asking.ask(requests, times, f"probing: {reference.probe}"))
+    answers = asking.ask(requests, times, f"probing: {reference.probe}")
+    samples = _samples(reference.probe, requests, answers)
+    if sum(map(len, samples)) < (1 - MOST_FAILED) * sum(map(len, answers)):
+        raise NoVerdictError(
+            f"No verdict: {asking.model.label} tells no log-probabilities any more, which the "
+            "reference has: another server answers, or it is set up otherwise. This does not count "
+            "as a look. Measure the answer itself: ladder revalidate PLAN"
+        )
+    return samples
 
 
 def compare(
@@ -200,14 +228,21 @@ def compare(
     )
 
 
-def _samples(answers: Sequence[Sequence[Completion]]) -> Samples:
-    return tuple(tuple(_observed(each) for each in said) for said in answers)
+def _samples(
+    name: ProbeName, requests: Sequence[Request], answers: Sequence[Sequence[Completion]]
+) -> Samples:
+    """Return what was observed; an answer that tells no log-probabilities is no draw of any."""
+    if name != "log-probabilities":
+        return tuple(tuple(map(_text, said)) for said in answers)
+    pairs = zip(requests, answers, strict=True)
+    told = (tuple(_logprobs(asked, each) for each in said) for asked, said in pairs)
+    return tuple(tuple(each for each in said if each) for said in told)
 
 
-def _observed(answer: Completion) -> Observed:
-    if answer.first_logprobs:
-        return {token: round(value, 4) for token, value in answer.first_logprobs}
-    return _text(answer)
+def _logprobs(asked: Request, answer: Completion) -> dict[str, float]:
+    """Return token or label -> log-probability; empty: the answer tells none."""
+    labels = zip(asked.choices, answer.choice_logprobs, strict=bool(answer.choice_logprobs))
+    return {name: round(value, 4) for name, value in (*answer.first_logprobs, *labels)}
 
 
 def _text(answer: Completion) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from itertools import product
 from string import ascii_lowercase
@@ -38,6 +38,11 @@ def told_tokens(top: int) -> list[Request]:
     return [Request(messages=turns, max_tokens=1, top_logprobs=top) for turns in chats(system=True)]
 
 
+def told_labels(labels: Sequence[str]) -> list[Request]:
+    """Return requests for a label to each text: what decides has a probability for each."""
+    return [Request(messages=turns, choices=tuple(labels)) for turns in chats(system=True)]
+
+
 def one_token(many: int) -> Iterator[Request]:
     """Yield requests of one token each, of which some may lie on the border of two answers."""
     for at, signs in enumerate(product(ascii_lowercase, repeat=2)):
@@ -58,5 +63,5 @@ def request_of(kept: dict[str, Any]) -> Request:
         ValueError: a turn of it is none.
     """
     turns = tuple((str(role), str(text)) for role, text in kept.get("messages", ()))
-    stop = tuple(str(each) for each in kept.get("stop", ()))
-    return Request(**{**kept, "messages": turns, "stop": stop})
+    texts = {name: tuple(map(str, kept.get(name, ()))) for name in ("stop", "choices")}
+    return Request(**{**kept, "messages": turns, **texts})

@@ -21,16 +21,15 @@ from ladder.engines.endpoint.listing import announced
 from ladder.errors import Problem, StateError, TaskError
 from ladder.evidence import Candidate, ProbeLook, ProbeReference, RevalidationPlan
 from ladder.files import (
-    alone_in,
     append_line,
     clear_disk_errors,
-    private_folder,
     read_record,
     refused_as,
     write_whole,
 )
 from ladder.inference.prompts import request_for
 from ladder.lifecycle.alpha_spending import error_of_look
+from ladder.lifecycle.in_turn import in_turn
 from ladder.lifecycle.plan import day_of, load_plan, refuse_other_endpoint, task_of, with_secrets
 from ladder.lifecycle.probe_endpoint import (
     OUTPUTS,
@@ -53,8 +52,6 @@ from ladder.wording import in_json
 RECORD = "probes.jsonl"
 KEPT = "probe"
 REFERENCE = "reference.json"
-ALONE = "lock"
-"""Folder below: its lock is held for a whole look. The cache holds that of the folder itself."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +111,7 @@ def probe(path: Path, watch: Watch, granted: Granted = "trusted") -> Probed:
         fix = "There is no model to probe: `ladder revalidate` measures it again."
         raise TaskError([Problem(f"{path}: control", got, wanted, fix)])
     folder = path.parent / KEPT
-    with clear_disk_errors(folder), alone_in(private_folder(folder / ALONE)):
+    with in_turn(folder), clear_disk_errors(folder):
         before = probes_so_far(path)
         reference = reference_of(path, before)
         cache = Cache(folder / COMPLETIONS)
@@ -179,7 +176,7 @@ def _hosted(look: _Look) -> tuple[ProbeLook, ProbeReference | None]:
     )
     about = {"at": look.at, "model": label, **ends._asdict()}
     if look.reference is None:
-        taken = take_reference(asking, look.at, partial(_requests, look))
+        taken = take_reference(asking, look.at, _labels(look, asking), partial(_requests, look))
         paid = {"calls": taken.calls, "tokens": taken.tokens, "usd": taken.usd}
         first = ProbeLook(**about, probe=taken.probe, verdict="same", reference=taken.at, **paid)
         return first, taken
@@ -211,6 +208,13 @@ def _asked_again(look: _Look, ask: Callable[[], Any]) -> Any:
         file = look.folder / REFERENCE
         said = f"{file}: requests that are none ({str(error)[:100]}). Put the original file back."
         raise StateError(said) from None
+
+
+def _labels(look: _Look, asking: Asking) -> Sequence[str]:
+    """Return the task's labels for an endpoint that can be asked for nothing else."""
+    if not asking.engine.abilities.decides:
+        return ()
+    return look.task.answer.labels or load_data(look.task, look.models.cache, look.watch).labels
 
 
 def _refuse_to_send(look: _Look) -> None:

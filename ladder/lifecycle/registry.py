@@ -107,11 +107,7 @@ def record(path: Path, decide: Callable[[Registry], E]) -> E:
         entry = decide(registry).but(chain=registry.head)
         line = entry.model_dump_json()
         add_line(path, line)
-    try:
         _note(path, entry, line)
-    except LadderError as error:
-        done = f"{path}: {entry.name} is {entry.kind}: that stands, and the ledger does not say so"
-        raise StateError(f"{done}. {error}") from None
     return entry
 
 
@@ -120,11 +116,17 @@ def _ledger_beside(path: Path) -> Path:
 
 
 def _note(path: Path, entry: RegistryEntry, line: str) -> None:
-    """Write what was done into the ledger beside the registry, where one is kept."""
+    """Write what was done into the ledger beside the registry, where one is kept.
+
+    Raises:
+        StateError: the ledger could not be told.
+    """
     ledger = _ledger_beside(path)
-    if is_kept(ledger):
-        whole = path.read_bytes()
-        before = hashlib.sha256(whole[: whole.rfind(line.encode())]).hexdigest()
+    if not is_kept(ledger):
+        return
+    whole = path.read_bytes()
+    before = hashlib.sha256(whole[: whole.rfind(line.encode())]).hexdigest()
+    try:
         add(
             ledger,
             KINDS[entry.kind],
@@ -133,6 +135,9 @@ def _note(path: Path, entry: RegistryEntry, line: str) -> None:
             digests={f"before: {path.name}": before} if entry.chain else {},
             files={path.name: digest_of_file(path)},
         )
+    except LadderError as error:
+        done = f"{path}: {entry.name} is {entry.kind}: that stands, and the ledger does not say so"
+        raise StateError(f"{done}. {error}") from None
 
 
 def now() -> str:

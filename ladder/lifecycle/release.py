@@ -10,8 +10,8 @@ from pathlib import Path
 from ladder.audit.ledger import note_lines, refuse_unready
 from ladder.climb.opening import COMPLETIONS
 from ladder.errors import DataError, Problem, TaskError
-from ladder.evidence import Forgetting, ReleaseRecord
-from ladder.files import append_line, clear_disk_errors, digest_of, private_folder
+from ladder.evidence import Forgetting, ReleaseRecord, Unmeasured
+from ladder.files import alone_in, append_line, clear_disk_errors, digest_of, private_folder
 from ladder.gate.non_inferiority import least_units
 from ladder.lifecycle.answering import (
     LIMITS,
@@ -25,6 +25,7 @@ from ladder.lifecycle.answering import (
 )
 from ladder.lifecycle.forgetting import FORGETTING_MARGIN, forgotten
 from ladder.lifecycle.other_tasks import others_not_worse
+from ladder.lifecycle.plan import same_answer
 from ladder.lifecycle.promotion import RELEASES
 from ladder.lifecycle.records import records_in
 from ladder.lifecycle.release_findings import compared, regressions, sides, unmeasured
@@ -72,13 +73,14 @@ def check_release(
         granted: what of the code that the tasks name may run (`ladder.trust.code`).
 
     Raises:
-        TaskError: a plan or its task is wrong, or they are plans of two tasks.
+        TaskError: a plan or its task is wrong, or they are plans of two tasks, or one plan.
         DataError: rows are wrong, or too few for any verdict.
         StateError: the record of release checks cannot be read or written.
         NoVerdictError: too many requests failed; nothing is recorded.
     """
     new, old = open_certified(candidate, granted), open_certified(champion, granted)
     _refuse_other_task(new, old)
+    _refuse_itself(new, old)
     refuse_unready(new.path.parent)
     others = tuple(open_certified(path, granted) for path in terms.also)
     releases_so_far(new.path)
@@ -91,9 +93,10 @@ def check_release(
     finally:
         cache.close()
     record = ReleaseRecord.model_validate(redact_in(record.model_dump(mode="json")))
-    append_line(new.path.parent / RELEASES, record.model_dump_json())
     facts = {"passed": "yes" if record.passed else "no"}
-    note_lines(new.path.parent, "release check", (RELEASES,), (KEPT,), facts)
+    with alone_in(new.path.parent):
+        append_line(new.path.parent / RELEASES, record.model_dump_json())
+        note_lines(new.path.parent, "release check", (RELEASES,), (KEPT,), facts)
     return record
 
 
@@ -113,6 +116,14 @@ def _refuse_other_task(new: Certified, old: Certified) -> None:
         got = f"a plan of the task {mine.name}, whose answers are of type {mine.answer.type}"
         wanted = f"one of the champion's, {theirs.name} ({theirs.answer.type})"
         fix = "Name two runs of one task; other tasks are named by --also."
+        raise TaskError([Problem(str(new.path), got, wanted, fix)])
+
+
+def _refuse_itself(new: Certified, old: Certified) -> None:
+    """Refuse the champion's own run, or a copy: the same answer certified anew is another run."""
+    if new.system.plan == old.system.plan:
+        got, wanted = "the champion's own plan", "the run of another answer than the champion's"
+        fix = "A candidate that is compared with itself always passes: name another run."
         raise TaskError([Problem(str(new.path), got, wanted, fix)])
 
 
@@ -162,9 +173,15 @@ def _checked(
         regressions=tuple(regressions(outcomes)),
         forgetting=_forgotten(answers["champion"], answers["candidate"], terms),
         calibration={name: found for name, found in made.items() if found},
-        unmeasured=tuple(unmeasured(answers, made, checks, known)),
+        unmeasured=(*_alike(new, old), *unmeasured(answers, made, checks, known)),
     )
     return record.but(passed=not record.refusals)
+
+
+def _alike(new: Certified, old: Certified) -> tuple[Unmeasured, ...]:
+    """Say that the champion was certified anew: no difference can be seen."""
+    why = "the champion's own answer, certified anew: it is compared with itself"
+    return (Unmeasured(what="a difference", why=why),) * same_answer(new.plan, old.plan)
 
 
 def _rows(

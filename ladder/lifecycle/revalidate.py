@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -20,10 +18,11 @@ from ladder.errors import GO_ON, NoVerdictError, PassportError
 from ladder.evaluation.control import measure_way
 from ladder.evaluation.measure import measure
 from ladder.evidence import Measurement, RevalidationPlan, Rotation, Verdict
-from ladder.files import alone_in, append_line, clear_disk_errors, private_folder
+from ladder.files import append_line, clear_disk_errors, private_folder
 from ladder.lifecycle.alpha_spending import LEAST, LIFE_DAYS, error_of_check
 from ladder.lifecycle.checks import RECORD as RECORD
 from ladder.lifecycle.checks import Check, checks_so_far
+from ladder.lifecycle.in_turn import in_turn
 from ladder.lifecycle.plan import (
     day_of,
     learn_abilities,
@@ -39,10 +38,15 @@ from ladder.lifecycle.rotation import rotate, rotated, rotations_so_far
 from ladder.progress import Watch
 from ladder.report.limits import limit_reason
 from ladder.rungs.protocol import Bench
+from ladder.task import Task
 from ladder.trust.code import Granted
 
 CHECKS = "revalidations"
 UNFINISHED = "unfinished"
+UNDER_WAY = (
+    "another check of this plan is under way, and two at once would spend one error budget twice. "
+    "Wait until it has ended."
+)
 
 
 @dataclass(frozen=True)
@@ -110,6 +114,7 @@ def revalidate(
     Raises:
         NoVerdictError: too many requests failed to tell; nothing is recorded.
         DataError: the fresh rows are wrong, or none of them is fresh.
+        StateError: another check of the plan is under way, or the record cannot be read.
         TaskError: the plan or its task is wrong, or the plan asks a model that the task does not.
     """
     refuse_unready(path.parent)
@@ -117,6 +122,14 @@ def revalidate(
     task = task_of(path, plan, granted, task_file)
     plan = with_secrets(plan, path, task)
     refuse_other_endpoint(path, plan, task)
+    with in_turn(path.parent / CHECKS, f"{path}: {UNDER_WAY}"):
+        return _checked(path, plan, task, watch, rotate_in)
+
+
+def _checked(
+    path: Path, plan: RevalidationPlan, task: Task, watch: Watch, rotate_in: Path | None
+) -> Revalidation:
+    """Check a plan that nobody else checks meanwhile, and leave its line."""
     stamp = datetime.now(UTC)
     before = checks_so_far(path)
     spent = [(check.day, check.error) for check in before]
@@ -155,27 +168,20 @@ def _unread(path: Path, before: Sequence[Check]) -> int:
 
 @contextmanager
 def _own_folder(checks: Path, now: datetime) -> Iterator[Path]:
-    """Hold a folder for one check: that of one which was stopped today, else a new one.
+    """Give a check its folder: that of one which was stopped today, else a new one.
 
-    A check takes no answer of another that ended. While it is under way, it holds `unfinished`
+    A check takes no answer of another that ended. While it is under way, it has `unfinished`
     in its folder, which is gone once its line is written: of one that found the disk full in the
     end, no answer is asked again.
     """
-    with clear_disk_errors(checks), alone_in(private_folder(checks)):
+    with clear_disk_errors(checks):
         stopped = sorted(checks.glob(f"{now:%Y-%m-%d}T*/{UNFINISHED}"))
-        for mark in [*stopped, checks / f"{now:%Y-%m-%dT%H%M%S.%f}Z" / UNFINISHED]:
-            private_folder(mark.parent)
-            held = os.open(mark, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            with suppress(BlockingIOError):  # under way in another process
-                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            os.close(held)
-    try:
-        yield mark.parent
-        with alone_in(checks):
-            mark.unlink()
-    finally:
-        os.close(held)
+        new = checks / f"{now:%Y-%m-%dT%H%M%S.%f}Z" / UNFINISHED
+        mark = stopped[0] if stopped else new
+        private_folder(mark.parent)
+        mark.touch(mode=0o600)
+    yield mark.parent
+    mark.unlink()
 
 
 def _measured_again(bench: Bench, plan: RevalidationPlan, error: float) -> Revalidation:

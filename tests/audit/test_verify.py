@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -164,6 +165,21 @@ def test_lines_that_are_added_are_known_and_earlier_ones_are_held(runs):
     assert "drift.jsonl: its earlier lines were changed before record 6" in said
 
 
+def test_two_lines_at_once_may_be_noted_in_either_order(runs):
+    """As an older program did, which let go of the registry before it told the ledger."""
+    promote(newest(runs), Wish(name="first"))
+    registry, ledger = runs / REGISTRY, runs / LEDGER
+    one = registry.read_bytes()
+    both = [one + b"second\n", one + b"second\nthird\n"]
+    registry.write_bytes(both[1])
+    left = {"place": ".", "files": {REGISTRY: sha256(both[1]).hexdigest()}}
+    add(ledger, "promotion", **left, digests={f"before: {REGISTRY}": sha256(both[0]).hexdigest()})
+    [said] = faults(runs)
+    assert said.startswith(f"{registry}:2: this line is not in the ledger")
+    add(ledger, "promotion", **left, digests={f"before: {REGISTRY}": sha256(one).hexdigest()})
+    assert faults(runs) == ()
+
+
 def test_promotion_release_and_rollback_are_recorded_and_the_registry_is_held(runs):
     before, after = sorted((runs / "shop").iterdir())
     promote(before, Wish(by="Ada Lovelace", owner="team"))
@@ -179,6 +195,39 @@ def test_promotion_release_and_rollback_are_recorded_and_the_registry_is_held(ru
     registry = runs / REGISTRY
     registry.write_text("".join(registry.read_text().splitlines(keepends=True)[:-1]))
     assert f"{registry}: the file was changed since record 7" in faults(runs)[0]
+
+
+def test_a_line_of_the_registry_that_the_ledger_lacks_is_told_apart_from_a_changed_one(runs):
+    """Two promotions while the ledger was away, another when it was back, and one that crashed."""
+    registry, why = runs / REGISTRY, "not in the ledger: written while no ledger was kept"
+    here = [runs / LEDGER, runs / HEADS]
+
+    def promoted(name: str, *, kept: bool = True) -> None:
+        away = [path.rename(path.with_suffix(".away")) for path in here if not kept]
+        promote(newest(runs), Wish(name=name))
+        for path, where in zip(away, here, strict=False):
+            path.rename(where)
+
+    promoted("first", kept=False)
+    [note] = verify(runs, public_keys(())).notes
+    assert faults(runs) == ()
+    assert note.startswith(f"{registry}:1: this line is {why}")
+    promoted("second")
+    assert faults(runs) == ()
+    assert verify(runs, public_keys(())).notes == (note,)
+    promoted("third", kept=False)
+    [said] = faults(runs)
+    assert said.startswith(f"{registry}:3: this line is {why}")
+    promoted("fourth", kept=False)
+    [said] = faults(runs)
+    assert said.startswith(f"{registry}:3: lines 3 to 4 are {why}")
+    promoted("fifth")
+    assert faults(runs) == (said,), "a later record does not cover them"
+    whole = registry.read_text()
+    registry.write_text(whole.replace("fourth", "fifths"))
+    changed = faults(runs)
+    assert f"{registry}: the file was changed since record 5" in changed[0]
+    assert f"{registry}: its earlier lines were changed before record 5" in changed[1]
 
 
 def test_a_person_signs_and_the_name_stays_out_of_the_ledger(runs):

@@ -13,7 +13,7 @@ import pytest
 from engines.faulty_server import FaultyServer, Seen, Step, failing, saying
 from probed import plan_in
 
-from ladder.errors import EngineError, SpendLimitError, StateError, TaskError
+from ladder.errors import EngineError, NoVerdictError, SpendLimitError, StateError, TaskError
 from ladder.evidence import ProbeLook, ProbeReference
 from ladder.lifecycle.alpha_spending import error_of_look
 from ladder.lifecycle.probe_endpoint import KINDS, compare
@@ -57,6 +57,19 @@ def plan_at(folder: Path, url: str, **more: object) -> Path:
 
 def looks(plan: Path, count: int) -> list[ProbeLook]:
     return [probe(plan, Quiet()).look for _ in range(count)]
+
+
+def test_an_endpoint_that_tells_no_log_probabilities_any_more_is_told(tmp_path: Path) -> None:
+    server = FaultyServer(telling(random.Random(1)))
+    with server:
+        plan = plan_at(tmp_path, server.url)
+        looks(plan, 2)
+        server.script = always(lambda question: "yes")
+        with pytest.raises(NoVerdictError, match="tells no log-probabilities any more"):
+            probe(plan, Quiet())
+        assert len(probes_so_far(plan)) == 2
+        server.script = telling(random.Random(2))
+        assert probe(plan, Quiet()).look.verdict == "same"
 
 
 @pytest.mark.slow

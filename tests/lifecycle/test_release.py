@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
@@ -75,8 +76,6 @@ def test_an_equal_candidate_passes_and_leaves_a_record_that_can_be_cited(tmp_pat
         assert found.champion.folder == two.champion.parent.name
         [kept] = releases_so_far(two.candidate)
         assert digest_of(kept.model_dump(mode="json")) == digest_of(found.model_dump(mode="json"))
-        again = checked(two.champion, two.champion)  # a system beside itself
-        assert again.passed
 
 
 @pytest.mark.slow
@@ -135,8 +134,11 @@ def test_another_task_is_answered_with_both_models(tmp_path: Path) -> None:
         other = plan_of(rows_of_other(tmp_path / "other", url), f"openai:old@{url}", "old")
         found = checked(two.candidate, two.champion, also=(other,))
         assert found.refusals == ("other",)
-        kept = checked(two.champion, two.champion, also=(other,))
+        anew = plan_of(tmp_path / "task.yaml", f"openai:old@{url}", "anew")
+        kept = checked(anew, two.champion, also=(other,))
         assert kept.passed
+        assert kept.unmeasured[0].what == "a difference"
+        assert not [one for one in found.unmeasured if one.what == "a difference"]
         assert kept.checks[-1].name == "other"
 
 
@@ -204,6 +206,23 @@ def test_what_is_wrong_is_said_before_anything_is_asked(tmp_path: Path) -> None:
         (two.candidate.parent / RELEASES).write_text('{"at": "yesterday"}\n')
         with pytest.raises(StateError, match=rf"{RELEASES}:1: not a release check"):
             checked(two.candidate, two.champion)
+
+
+def test_a_candidate_is_not_compared_with_itself(ladder: Ladder, tmp_path: Path) -> None:
+    with two_systems(tmp_path, knows, rows=150) as two:
+        copy = tmp_path / "copy" / "of" / "run"
+        shutil.copytree(two.champion.parent, copy)
+        for itself in (two.champion.parent, two.champion, copy):
+            ran = ladder("release", "check", itself, "--against", two.champion)
+            assert ran.code == 2
+            assert "got the champion's own plan" in ran.errors
+            assert "compared with itself" in ran.errors
+        assert not list(tmp_path.rglob(RELEASES))
+        anew = plan_of(tmp_path / "task.yaml", f"openai:old@{url_of(two.champion)}", "anew")
+        words = (anew, "--against", two.champion, "--slices-with-at-least", "59")
+        ran = ladder("release", "check", *words)
+        assert ran.code == 0, ran.errors
+        assert "not looked at: a difference (the champion's own answer, certified anew" in ran.out
 
 
 @pytest.mark.slow

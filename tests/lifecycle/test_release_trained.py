@@ -83,7 +83,9 @@ def test_an_adapter_that_forgets_is_refused_with_the_prompts_it_lost(
     assert not beside_base.check.decides
     assert found.calibration.keys() == {"champion", "candidate"}
 
-    same = check_release(candidate, candidate, Quiet(), Terms(margin=0.1))
+    anew = certified(open_bench(task, tmp_path / "anew", Quiet()), adapted)
+    same = check_release(anew, candidate, Quiet(), Terms(margin=0.1))
     assert same.passed, same.refusals
+    assert same.unmeasured[0].what == "a difference"
     assert same.forgetting[0].lost == ()
     assert same.forgetting[1].lost == beside_base.lost  # told, though it does not decide
