@@ -109,10 +109,11 @@ def break_even_sentence(found: BreakEven) -> str:
     if found.requests_per_month is None:
         text = f"{found.rung} becomes cheaper than {found.against} at no volume"
         return text + (f", or perhaps from {low} on." if low is not None else ".")
+    at = about(found.requests_per_month)
     to = f"to {high}" if high is not None else "upwards, perhaps never"
+    between = "" if low == high == at else f" ({low or 0} {to})"
     return (
-        f"{found.rung} is cheaper than {found.against} from about "
-        f"{about(found.requests_per_month)} requests a month ({low or 0} {to})."
+        f"{found.rung} is cheaper than {found.against} from about {at} requests a month{between}."
     )
 
 

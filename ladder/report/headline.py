@@ -238,11 +238,8 @@ def _why_left(a: Assessment, rung: RungName) -> str:
     if rung in found.not_measured:
         return "left out by `rungs:` or --until"
     answer = "control" if found.control else found.rung
-    return (
-        f"not needed: {answer} {'leans to pass' if found.leans_to_pass else 'passes'}"
-        if (answer)
-        else "not climbed to"
-    )
+    holds = "leans to pass" if found.leans_to_pass else "passes"
+    return f"not needed: {answer} {holds}" if answer else ""
 
 
 def mark_of(step: Step) -> Mark:
