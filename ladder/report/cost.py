@@ -21,12 +21,17 @@ def cost_blocks(a: Assessment) -> Iterator[Block]:
     if cost and cost["usd_per_1k"] is not None:
         yield say(
             f"{usd(cost['usd_per_1k'])} USD per 1,000 requests, {cost['usd_per_month']:.2f} USD a "
-            f"month at {cost['requests_per_month']:,.0f} requests ({month_sum(a)}); built once for "
-            f"{cost['build_usd']:.4f} USD."
+            f"month at {cost['requests_per_month']:,.0f} requests ({month_sum(a)}); "
+            f"{built_words(cost['build_usd'])}."
         )
         yield from _machine_blocks(a)
         yield from _sizing_blocks(a)
     yield from _bill_blocks(a)
+
+
+def built_words(spent: float | None) -> str:
+    """Say what an answer has cost to build."""
+    return f"built once for {usd(spent)} USD" if spent else "nothing to build"
 
 
 def month_sum(a: Assessment) -> str:
