@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ladder.errors import DataError, LadderError, Problem, StateError
-from ladder.json_values import odd_values, oddness
+from ladder.json_values import from_json, odd_values, oddness
 from ladder.redaction import redact
 from ladder.wording import in_json
 
@@ -252,7 +252,7 @@ def read_record(path: Path, model: type[R], wanted: str, raises: Raises = DataEr
 def _json_object(path: Path, text: str, wanted: str, raises: Raises) -> dict[str, Any]:
     odd: tuple[tuple[str, ...], str] | None
     try:
-        values = json.loads(text)
+        values = from_json(text)
         odd = next(odd_values(values), None) if isinstance(values, dict) else ((), "no JSON object")
     except (ValueError, RecursionError) as error:
         odd = ((), f"no JSON ({str(error)[:100]})")

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 DEEPEST = 100
 """Values inside values inside values: no record is nested deeper."""
+DEEPEST_READ = 2 * DEEPEST
+"""What is nested deeper is not read: Python 3.14 reads what nothing that walks it can follow."""
+TOO_DEEP = f"values nested deeper than {DEEPEST_READ}"
 HALF, UNWRITABLE = "half a character", "is not JSON serializable"
 
 
@@ -29,6 +34,50 @@ def odd_values(value: object, at: tuple[str, ...] = ()) -> Iterator[tuple[tuple[
             yield from odd_values(inner, (*at, str(index)))
     elif found := oddness(value):
         yield at, found
+
+
+class JsonDecoder(json.JSONDecoder):
+    """Refuses what is nested too deep to be walked."""
+
+    def raw_decode(self, s: str, idx: int = 0) -> tuple[Any, int]:
+        """Return the value that begins at an index, and where it ends.
+
+        Raises:
+            ValueError: no JSON.
+            RecursionError: it is nested too deep.
+        """
+        try:
+            value, end = super().raw_decode(s, idx)
+        except RecursionError:
+            raise RecursionError(TOO_DEEP) from None
+        opened = s.count("[", idx, end) + s.count("{", idx, end)
+        if opened > DEEPEST_READ and _is_deeper(value, DEEPEST_READ):
+            raise RecursionError(TOO_DEEP)
+        return value, end
+
+
+def from_json(text: str | bytes | bytearray) -> Any:
+    """Return the value of a JSON text from elsewhere.
+
+    Raises:
+        ValueError: no JSON.
+        RecursionError: it is nested too deep.
+    """
+    return json.loads(text, cls=JsonDecoder)
+
+
+def _is_deeper(value: object, most: int) -> bool:
+    """Tell whether values are nested deeper than that; walked level by level, without recursion."""
+    level = [value]
+    for _ in range(most + 1):
+        level = [inner for outer in level for inner in _inside(outer)]
+    return bool(level)
+
+
+def _inside(value: object) -> list[object]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []
 
 
 def is_finite(value: float) -> bool:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ladder.json_values import DEEPEST, is_finite, odd_values, oddness
+from ladder.json_values import DEEPEST, DEEPEST_READ, from_json, is_finite, odd_values, oddness
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
@@ -46,6 +46,18 @@ def test_values_nested_too_deep_are_named_by_where_they_begin() -> None:
         value = [value]
     assert list(odd_values(value)) == []
     assert list(odd_values([value])) == [(("0", "0", "0"), "values nested too deep")]
+
+
+@pytest.mark.parametrize("opens", ["[", '{"a": '])
+def test_what_is_nested_too_deep_to_be_walked_is_not_read(opens: str) -> None:
+    closes = "]" if opens == "[" else "}"
+    deep = opens * DEEPEST_READ + "1" + closes * DEEPEST_READ
+    assert from_json(deep) == json.loads(deep)
+    wide = "[" + ",".join(["[1]"] * 3 * DEEPEST_READ) + "]"
+    assert from_json(wide.encode()) == json.loads(wide)
+    for more in (1, 10, 19 * DEEPEST_READ, 100_000):
+        with pytest.raises(RecursionError):
+            from_json(opens * more + deep + closes * more)
 
 
 def test_numbers_that_can_be_computed_with() -> None:

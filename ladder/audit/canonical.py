@@ -7,9 +7,10 @@ number that is no such integer is written as a string, in Python's shortest form
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from typing import Any
+
+from ladder.json_values import from_json
 
 SAFE = 2**53 - 1
 """The greatest integer that every JSON reader reads exactly."""
@@ -33,7 +34,7 @@ def decoded(content: bytes) -> Any:
         ValueError: it is no JSON, or another text of the same value.
     """
     try:
-        value = json.loads(content)
+        value = from_json(content)
         again = encoded(value)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"no JSON ({str(error)[:80]})") from None

@@ -36,6 +36,8 @@ FOR_USERS = (
 )
 PYTHONS = ((3, 11), (3, 14))
 """The oldest and the newest that the libraries have wheels for."""
+GLIBC = (2, 31)
+"""The oldest that every library has a wheel for (llguidance; Debian 11, Ubuntu 20.04)."""
 ROOM_MB = 5_000
 """For the converted model, completions and a trained adapter with its checkpoints."""
 BUSY = 0.5
@@ -66,7 +68,8 @@ def examine(runs: Path) -> tuple[Finding, ...]:
         runs: the folder that runs are kept in, there or not yet.
     """
     return (
-        _python(sys.version_info[:2], sys.platform),
+        _python(sys.version_info[:2], sys.platform, platform.machine()),
+        *_libc(*platform.libc_ver()),
         _processor(),
         _load(),
         _memory(available_memory_mb()),
@@ -91,17 +94,29 @@ def as_json(found: Sequence[Finding]) -> dict[str, object]:
     return {"ladder": __version__, "findings": [asdict(each) for each in found]}
 
 
-def _python(running: tuple[int, int], system: str) -> Finding:
-    words = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
+def _python(running: tuple[int, int], system: str, machine: str) -> Finding:
+    words = f"{platform.python_version()} on {platform.system()} {machine}"
     oldest, newest = PYTHONS
     fix = ""
     if not oldest <= running <= newest:
         fix = f"the libraries are made for {_dotted(oldest)} to {_dotted(newest)}: use one of those"
     if system == "win32":
         fix = "only POSIX systems are supported: use Linux, macOS or WSL"
-    if system == "darwin":
-        fix = "qlora does not run here (bitsandbytes has no wheel for macOS): lora does"
+    if system == "darwin" and not fix:
+        fix = "qlora does not run here (bitsandbytes is for Linux): lora does"
+        if machine == "x86_64":
+            fix = "torch has no wheel for Intel Macs: use Linux, or a Mac with Apple silicon"
     return Finding("python", words, fix)
+
+
+def _libc(name: str, version: str) -> Iterator[Finding]:
+    """Yield what is wrong with the C library of a Linux; nothing elsewhere."""
+    if sys.platform != "linux":
+        return
+    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    if name != "glibc" or numbers < GLIBC:
+        wanted = f"the libraries have wheels for glibc {_dotted(GLIBC)} or later: use such a system"
+        yield Finding("C library", f"{name} {version}".strip() or "not glibc", wanted)
 
 
 def _dotted(version: tuple[int, int]) -> str:

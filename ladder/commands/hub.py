@@ -23,9 +23,14 @@ def is_hub_name(place: Path) -> bool:
     `owner/name` where a folder `owner` is there is a path.
     """
     text = str(place)
-    if text.startswith(DATASETS_PREFIX):
+    if is_prefixed(place):
         return True
     return text.count("/") == 1 and is_hub_id(text) and not place.parent.exists()
+
+
+def is_prefixed(place: Path) -> bool:
+    """Tell whether an argument can be nothing but a data set: `datasets:ID`."""
+    return str(place).startswith(DATASETS_PREFIX)
 
 
 def hub_folder(place: Path) -> Path:

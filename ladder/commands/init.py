@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ladder.commands.hub import hub_folder, hub_sources, is_hub_name
+from ladder.commands.hub import hub_folder, hub_sources, is_hub_name, is_prefixed
 from ladder.commands.proposal import (
     Proposal,
     Sources,
@@ -188,7 +188,7 @@ def propose_and_write(
 
 
 def _files_and_folder(places: Sequence[Path]) -> tuple[list[Path], Path]:
-    files = [place for place in places if is_data(place)]
+    files = _without_new_folders([place for place in places if is_data(place)])
     if any(not place.is_dir() for place in files):  # then a folder is where the task goes
         files = [place for place in files if not place.is_dir()]
     folders = [place for place in places if place not in files]
@@ -206,6 +206,12 @@ def _files_and_folder(places: Sequence[Path]) -> tuple[list[Path], Path]:
         return _one_of_each(files[0]), where
     usual = hub_folder if is_hub_name(files[0]) else default_folder
     return files, folders[0] if folders else usual(files[0])
+
+
+def _without_new_folders(places: Sequence[Path]) -> list[Path]:
+    """Return what holds rows: beside files of rows, `owner/name` is a folder to be made."""
+    files = [place for place in places if not is_hub_name(place)]
+    return [place for place in places if place in files or not files or is_prefixed(place)]
 
 
 def _one_of_each(folder: Path) -> list[Path]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ladder.json_values import from_json
 from ladder.lifecycle.served import Decided
 from ladder.wording import harmless
 
@@ -59,7 +60,7 @@ def body_of(content: bytes) -> Mapping[str, Any]:
         RefusedError: it is no JSON object.
     """
     try:
-        body = json.loads(content)
+        body = from_json(content)
         json.dumps(body, ensure_ascii=False).encode()  # half a surrogate pair can be in no file
     except (ValueError, RecursionError):
         raise RefusedError("the body is no JSON in UTF-8", 400) from None

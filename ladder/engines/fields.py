@@ -100,9 +100,9 @@ def read_answer(text: str, kind: Kind) -> dict[Path, Any] | None:
         return {(str(at),): word for at, word in enumerate(text.split())}
     try:
         found = json.loads(text)
-    except ValueError:
+        return dict(_leaves(found, ())) if isinstance(found, dict) else None
+    except (ValueError, RecursionError):
         return None
-    return dict(_leaves(found, ())) if isinstance(found, dict) else None
 
 
 def _leaves(value: Any, path: Path) -> list[tuple[Path, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from ladder.audit.weights import refuse_badly_signed
 from ladder.errors import EngineError, PassportError, Problem
 from ladder.evidence import Passport
 from ladder.files import digest_of, folder_digests, read_record, read_text
+from ladder.json_values import from_json
 
 PASSPORT = "passport.json"
 HEAD = ("head.json", "head.npz")
@@ -72,7 +72,7 @@ def read_settings(path: Path) -> dict[str, Any]:
         EngineError: there is none.
     """
     try:  # other programs' files: they may hold `Infinity`
-        values = json.loads(read_text(path, "a JSON object", _no_settings))
+        values = from_json(read_text(path, "a JSON object", _no_settings))
     except (ValueError, RecursionError) as error:
         said = str(error)[:100]
         raise EngineError(f"{path}: not JSON ({said}). Put the original file back") from None

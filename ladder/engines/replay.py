@@ -6,7 +6,6 @@ A recording is a JSON-lines file; each line is `{"request": …, "completion": �
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ladder.engines.base import Abilities, Completion, Request
 from ladder.errors import DataError, EngineError, Problem
 from ladder.files import digest_of, file_digest, open_file, write_json_lines
+from ladder.json_values import from_json
 from ladder.language.tokens import likely_tokens
 
 PROBLEMS_SHOWN = 20
@@ -105,7 +105,7 @@ def _parse(where: str, text: bytes) -> tuple[str, Completion] | Problem:
     """Return the digest of a line's request with its completion, or what is wrong."""
     wanted = '{"request": {…}, "completion": {…}}'
     try:
-        row = json.loads(text)
+        row = from_json(text)
         line = _Line.model_validate(row)
         digest = digest_of(line.request.as_json())
     except ValidationError as error:

@@ -23,6 +23,7 @@ from ladder.importers.base import (
 )
 from ladder.importers.source import Source
 from ladder.importers.templates import turn_text, turns_of
+from ladder.json_values import from_json
 from ladder.samples.values import plain, text_of
 from ladder.task import ScorerChoice
 
@@ -117,7 +118,7 @@ def _header_in(archive: Archive) -> dict[str, Any]:
 
 def _parsed(archive: Archive, name: str) -> dict[str, Any]:
     try:
-        found = plain(json.loads(archive.read(name)))
+        found = plain(from_json(archive.read(name)))
         json.dumps(found, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         got = f"no JSON ({str(error)[:80]})"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ import yaml
 
 from ladder.errors import DataError, Problem
 from ladder.files import open_file, problem_of, read_text
+from ladder.json_values import from_json
 from ladder.samples.formats import Findings, file_rows, whole_text
 from ladder.samples.lines import text_lines
 from ladder.samples.values import plain
@@ -121,7 +121,7 @@ class Source:
         if findings.problems or not text.strip():
             return
         try:
-            whole = json.loads(text)
+            whole = from_json(text)
         except RecursionError:
             findings.problems.append(Problem(str(path), "values nested too deep", "plain JSON"))
             return
@@ -149,7 +149,7 @@ class Source:
             if not line.strip("\ufeff \t\r\n"):
                 continue
             try:
-                one = json.loads(line.lstrip("\ufeff"))
+                one = from_json(line.lstrip("\ufeff"))
             except (ValueError, RecursionError) as error:
                 told = error if good else as_a_whole
                 where = f"{path}:{number}" if good else str(path)

@@ -6,11 +6,11 @@ goal, and what is asked about, which is the row's input.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ladder.json_values import from_json
 from ladder.samples.values import text_of
 
 NAME = re.compile(r"\{\{-?\s*([A-Za-z_][\w-]*(?:\.[\w-]+|\[\d+\])*)\s*-?\}\}")
@@ -128,7 +128,7 @@ def chat_in(text: str) -> list[Turn] | None:
     if not text.lstrip().startswith("["):
         return None
     try:
-        found = json.loads(text)
+        found = from_json(text)
     except (ValueError, RecursionError):
         return None
     return turns_of(found) if isinstance(found, list) and found else None

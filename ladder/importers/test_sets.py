@@ -7,7 +7,6 @@ DeepEval: `EvaluationDataset.save_as` (json, jsonl, csv). Ragas: `EvaluationData
 from __future__ import annotations
 
 import ast
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from ladder.errors import DataError, Problem
 from ladder.importers.base import Collected, Imported, Row, no_rows, unread
 from ladder.importers.source import Source
 from ladder.importers.templates import turn_text
+from ladder.json_values import from_json
 from ladder.samples.values import text_of
 
 MARK = "|"
@@ -200,7 +200,7 @@ def _asked(where: str, value: Any, found: Collected) -> Any:
 
 def _parsed(text: str) -> Any:
     try:
-        return json.loads(text)
+        return from_json(text)
     except (ValueError, RecursionError):
         return text
 
@@ -224,7 +224,7 @@ def _with_title(text: str, title: str) -> tuple[str, str]:
 def _listed(text: str) -> list[str]:
     """Return the texts of a list that JSON or Python has written; none for any other text."""
     try:
-        found = json.loads(text)
+        found = from_json(text)
     except (ValueError, RecursionError):
         try:
             found = ast.literal_eval(text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import NamedTuple
 
 from ladder.errors import StateError
 from ladder.files import read_text, refused_as
+from ladder.json_values import from_json
 from ladder.lifecycle.plan import day_of
 
 RECORD = "revalidations.jsonl"
@@ -47,7 +47,7 @@ def _checks(path: Path) -> Iterator[Check]:
     for number, line in enumerate(text.splitlines(), start=1):
         where = f"{record}:{number}"
         try:
-            said = json.loads(line)
+            said = from_json(line)
             day, error = day_of(said["at"]), said.get("error")
             spent = None if error is None else float(error)
             fresh = int(said.get("fresh") or 0)

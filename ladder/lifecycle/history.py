@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from ladder.errors import LadderError, StateError
 from ladder.evidence import DriftLook, Estimate, Happening, HappeningKind
 from ladder.files import read_text
+from ladder.json_values import from_json
 from ladder.lifecycle.plan import day_of
 from ladder.wording import MOST_SHOWN, harmless
 
@@ -135,7 +136,7 @@ def _lines(
         if not line.strip():
             continue
         try:
-            yield read(dict(json.loads(line)))
+            yield read(dict(from_json(line)))
         except (LookupError, TypeError, ValueError, RecursionError) as error:
             yield harmless(f"{record}:{number}: no line of this record ({_short(error)})")
 

@@ -7,7 +7,6 @@ the other finds another champion than its release check knew.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
@@ -26,6 +25,7 @@ from ladder.evidence import (
     System,
 )
 from ladder.files import digest_of, file_digest, read_text, refused_as
+from ladder.json_values import from_json
 from ladder.lifecycle.notices import alias_fault
 from ladder.lifecycle.plan import find_plan, load_plan, system_of
 from ladder.lifecycle.production import Production, cited, in_production, place_of
@@ -219,7 +219,7 @@ def releases_of(run: Path, candidate: str, champion: str) -> list[dict[str, Any]
     found = []
     for number, line in enumerate(text.removesuffix("\n").split("\n"), start=1):
         try:
-            values = json.loads(line)
+            values = from_json(line)
             pair = values["candidate"]["plan"], values["champion"]["plan"]
         except (ValueError, LookupError, TypeError, RecursionError):
             fix = "Take the line out, and check the release anew if it was the last."

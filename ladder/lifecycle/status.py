@@ -5,7 +5,6 @@ It reads what lies beside the plans, asks no model, and is made to run elsewhere
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 from ladder.errors import LadderError, StateError
 from ladder.evidence import AlarmName, Happening, PlanStanding, RevalidationPlan, Standing
 from ladder.files import file_digest, problem_of, read_text
+from ladder.json_values import from_json
 from ladder.lifecycle.history import History, history_of, moment_of
 from ladder.lifecycle.plan import PLAN, find_plan, load_plan
 from ladder.lifecycle.registry import REGISTRY
@@ -127,7 +127,7 @@ def _in_production(
     text = read_text(registry, "the registry", lambda problems: StateError(str(problems[0])))
     for number, line in enumerate(text.split("\n"), start=1):
         try:
-            values = json.loads(line) if line.strip() else {}
+            values = from_json(line) if line.strip() else {}
             if values.get("kind") in IN_PRODUCTION:
                 current[str(values["name"])] = str(values["system"]["plan"])
         except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ladder.engines import hf_folder
 from ladder.errors import EngineError, Problem, TaskError
+from ladder.json_values import from_json
 from ladder.task import ModelRef, Task
 from ladder.trust.code import Code, read_code
 from ladder.trust.settings import read_settings
@@ -49,7 +49,7 @@ def _names_others(folder: Path) -> bool:
     for path in sorted(folder.glob("*.json")):
         if path.is_file():
             try:
-                values = json.loads(path.read_text(encoding="utf-8"))
+                values = from_json(path.read_text(encoding="utf-8"))
             except (OSError, ValueError, RecursionError):
                 return True
             if any("--" in text for text in _auto_maps(values)):

@@ -21,12 +21,17 @@ def cost_blocks(a: Assessment) -> Iterator[Block]:
     if cost and cost["usd_per_1k"] is not None:
         yield say(
             f"{usd(cost['usd_per_1k'])} USD per 1,000 requests, {cost['usd_per_month']:.2f} USD a "
-            f"month at {cost['requests_per_month']:,.0f} requests ({month_sum(a)}); built once for "
-            f"{cost['build_usd']:.4f} USD."
+            f"month at {cost['requests_per_month']:,.0f} requests ({month_sum(a)}); "
+            f"{built_words(cost['build_usd'])}."
         )
         yield from _machine_blocks(a)
         yield from _sizing_blocks(a)
     yield from _bill_blocks(a)
+
+
+def built_words(spent: float | None) -> str:
+    """Say what an answer has cost to build."""
+    return f"built once for {usd(spent)} USD" if spent else "nothing to build"
 
 
 def month_sum(a: Assessment) -> str:
@@ -109,10 +114,11 @@ def break_even_sentence(found: BreakEven) -> str:
     if found.requests_per_month is None:
         text = f"{found.rung} becomes cheaper than {found.against} at no volume"
         return text + (f", or perhaps from {low} on." if low is not None else ".")
+    at = about(found.requests_per_month)
     to = f"to {high}" if high is not None else "upwards, perhaps never"
+    between = "" if low == high == at else f" ({low or 0} {to})"
     return (
-        f"{found.rung} is cheaper than {found.against} from about "
-        f"{about(found.requests_per_month)} requests a month ({low or 0} {to})."
+        f"{found.rung} is cheaper than {found.against} from about {at} requests a month{between}."
     )
 
 

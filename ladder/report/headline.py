@@ -13,7 +13,7 @@ from ladder.evidence import Assessment, Attempt, Estimate, Recommendation
 from ladder.figures import Mark
 from ladder.report.causes import diagnosis_sentence
 from ladder.report.control import take_control
-from ladder.report.cost import month_sum
+from ladder.report.cost import built_words, month_sum
 from ladder.report.effort import in_all_of
 from ladder.report.isolation import isolation_line
 from ladder.report.reasons import advice_lines, attempt_reason, why_withheld
@@ -170,9 +170,7 @@ def _costs(a: Assessment) -> Iterator[Fact]:
         month, requests = cost["usd_per_month"] or 0.0, cost["requests_per_month"] or 0.0
         told = f"at {requests:,.0f} requests: {month_sum(a)}"
         yield Fact("A month", f"{month:,.2f} USD", told)
-        built = cost["build_usd"] or 0.0
-        note = f"built once for {usd(built)} USD" if built else "nothing to build"
-        yield Fact("Per 1,000", f"{usd(per_1k)} USD", note)
+        yield Fact("Per 1,000", f"{usd(per_1k)} USD", built_words(cost["build_usd"]))
     elif a.recommendation.control and a.control:
         line = a.control.judged_line
         yield Fact("Per 1,000", f"{usd(line.cost_usd_per_1k)} USD", "nothing to build")
@@ -238,11 +236,8 @@ def _why_left(a: Assessment, rung: RungName) -> str:
     if rung in found.not_measured:
         return "left out by `rungs:` or --until"
     answer = "control" if found.control else found.rung
-    return (
-        f"not needed: {answer} {'leans to pass' if found.leans_to_pass else 'passes'}"
-        if (answer)
-        else "not climbed to"
-    )
+    holds = "leans to pass" if found.leans_to_pass else "passes"
+    return f"not needed: {answer} {holds}" if answer else ""
 
 
 def mark_of(step: Step) -> Mark:

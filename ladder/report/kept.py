@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from ladder.climb.kept import RETRIEVED, SAMPLES
 from ladder.errors import DataError, Problem
 from ladder.files import open_file, problem_of
+from ladder.json_values import from_json
 
 __all__ = ["ANSWERED", "RETRIEVED", "SAMPLES", "kept_rows"]
 
@@ -39,7 +39,7 @@ def kept_rows(path: Path, needed: Sequence[str] = ()) -> Iterator[dict[str, Any]
 
 def _row(where: str, line: bytes, needed: Sequence[str]) -> dict[str, Any]:
     try:
-        values = json.loads(line)
+        values = from_json(line)
     except (ValueError, RecursionError):
         values = None
     if not isinstance(values, dict) or not isinstance(values.get("id"), str):

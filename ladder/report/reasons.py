@@ -15,6 +15,9 @@ from ladder.report.frozen import frozen_lines
 from ladder.report.limits import limit_reason
 from ladder.wording import counted
 
+ASK_AGAIN = "What was answered is kept: the same command asks only for what is missing."
+"""What to do where requests failed."""
+
 
 def attempt_reason(attempt: Attempt, attempts: Sequence[Attempt]) -> str:
     """Say why a rung has the status that it has.
@@ -144,11 +147,14 @@ def advice_lines(
     elif found.confirmed and not found.tested:
         yield "The held-out test examples miss the gate: do not ship on this."
     elif found.tested and found.withheld:
-        yield f"{found.tested} is not confirmed on the held-out test set: nothing is called passed."
+        yield (
+            f"{found.tested} is not confirmed on the held-out test set: nothing is called passed. "
+            f"{ASK_AGAIN}"
+        )
     elif found.tested:
         yield "The held-out test examples miss the gate: do not ship on this."
     elif found.withheld:
-        yield "Nothing is concluded from this, and no rung above is climbed to."
+        yield f"Nothing is concluded from this, and no rung above is climbed to. {ASK_AGAIN}"
     else:
         yield from _without_a_rung(found, attempts, control)
 

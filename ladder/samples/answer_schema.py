@@ -13,6 +13,8 @@ from collections.abc import Iterable, Sequence
 from statistics import fmean
 from typing import Any
 
+from ladder.json_values import from_json
+
 Schema = dict[str, Any]
 
 MOST_VALUES = 30
@@ -85,7 +87,7 @@ def _load(text: str) -> Any:
     stripped = text.strip()
     if stripped.startswith("```"):
         stripped = stripped.strip("`").removeprefix("json").strip()
-    return json.loads(stripped)
+    return from_json(stripped)
 
 
 def _schema(values: Sequence[Any], depth: int) -> Schema:

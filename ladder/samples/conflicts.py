@@ -16,6 +16,7 @@ from functools import cached_property
 from itertools import chain, combinations, starmap
 from typing import Any
 
+from ladder.json_values import from_json
 from ladder.language.numbers import last_number
 from ladder.language.words import comparable, composed, count_words, running_words
 from ladder.samples.duplicates import FILLER, folded, slots_alone
@@ -125,7 +126,7 @@ def _plain_answer(kind: str, target: str) -> Any:
         return plain if value is None else value
     if kind == "json":
         try:
-            return json.dumps(json.loads(target), sort_keys=True)
+            return json.dumps(from_json(target), sort_keys=True)
         except (ValueError, RecursionError):
             return plain
     if kind == "text":

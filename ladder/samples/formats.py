@@ -13,6 +13,7 @@ from typing import Any
 
 from ladder.errors import DataError, MissingExtraError, Problem
 from ladder.files import file_digest, problem_of
+from ladder.json_values import JsonDecoder, from_json
 from ladder.samples.lines import LONGEST_LINE_BYTES, text_lines
 from ladder.samples.saved import is_hub_id, outside, revision_of, texts_alone
 from ladder.samples.values import class_names, with_names
@@ -80,7 +81,7 @@ def whole_text(
             yield where, row
 
 
-class _Decoder(json.JSONDecoder):
+class _Decoder(JsonDecoder):
     """Notes the keys that stand twice in one object: of their values the last is read."""
 
     def __init__(self) -> None:
@@ -334,7 +335,7 @@ def _feature_of(kind: Any) -> Any:
 def _features(metadata: Mapping[bytes, bytes]) -> Mapping[str, Any]:
     """Return the features that the datasets library wrote into a parquet file, if it did."""
     try:
-        features = json.loads(metadata[b"huggingface"])["info"]["features"]
+        features = from_json(metadata[b"huggingface"])["info"]["features"]
     except (ValueError, LookupError, TypeError, RecursionError):
         return {}
     return features if isinstance(features, dict) else {}

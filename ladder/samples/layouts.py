@@ -7,12 +7,12 @@ rows have no `input` and `target` of their own. What was recognised is said by `
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ladder.errors import Problem
+from ladder.json_values import from_json
 from ladder.language.words import comparable
 from ladder.samples.values import text_of
 
@@ -293,7 +293,7 @@ def _turns(value: Any) -> list[tuple[str, str]]:
     wanted = 'turns like {"role": "user", "content": "…"}'
     if isinstance(value, str) and value.startswith("["):  # a list as CSV can hold it
         with contextlib.suppress(ValueError, RecursionError):
-            value = json.loads(value)
+            value = from_json(value)
     if not isinstance(value, list) or not value:
         raise UnreadableError("an empty value" if not value else f"`{text_of(value)[:40]}`", wanted)
     turns = []

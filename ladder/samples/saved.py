@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
 
+from ladder.json_values import from_json
 from ladder.wording import harmless
 
 COMMIT = re.compile(r"hf://datasets/[^@]+@([0-9a-f]{40})/")
@@ -26,7 +26,7 @@ def outside(folder: Path) -> str:
             return f"a link or a device, {harmless(path.name, 60)}"
     for state in folder.rglob("state.json"):
         try:
-            files = json.loads(state.read_text(encoding="utf-8"))["_data_files"]
+            files = from_json(state.read_text(encoding="utf-8"))["_data_files"]
             names = [str(each["filename"]) for each in files]
         except (ValueError, LookupError, TypeError, RecursionError):
             return "a state.json that cannot be read"

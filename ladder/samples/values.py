@@ -16,6 +16,8 @@ from typing import Any
 
 import regex
 
+from ladder.json_values import from_json
+
 LARGEST_EXACT = 2**53
 """Beyond this a float no longer tells two neighbouring whole numbers apart."""
 LONGEST_LIST = 10_000
@@ -166,7 +168,7 @@ def container_in(text: str) -> Any:
     if ends not in ("[]", "()", "{}", "[)") or len(text) > LONGEST_LIST:
         return None
     try:
-        found = json.loads(text)
+        found = from_json(text)
     except (ValueError, RecursionError):
         try:
             found = ast.literal_eval(_with_commas(_NUMPY_ARRAY.sub(r"\1", text)))

@@ -7,7 +7,6 @@ failures and writes instructions anew (reflection as in GEPA, Agrawal et al., 20
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -20,6 +19,7 @@ from ladder.inference.evaluator import Evaluator
 from ladder.inference.failures import require_answers
 from ladder.inference.outcome import Outcome
 from ladder.inference.prompts import MANY_LABELS
+from ladder.json_values import from_json
 from ladder.language.numbers import last_number
 from ladder.language.words import characters, count_words, search_terms
 from ladder.samples.rows import Sample
@@ -198,7 +198,7 @@ def _reflection(
 
 def _keys(target: str) -> list[str] | None:
     try:
-        value = json.loads(target)
+        value = from_json(target)
     except (ValueError, RecursionError):
         return None
     return list(value) if isinstance(value, dict) else None

@@ -192,7 +192,8 @@ def test_a_rung_without_a_verdict_withholds_the_answer() -> None:
     assert (found.rung, found.withheld, found.advice) == (None, True, None)
     assert reasons(found, attempts)[1:] == [
         "rag: no verdict",
-        "Nothing is concluded from this, and no rung above is climbed to.",
+        "Nothing is concluded from this, and no rung above is climbed to. "
+        "What was answered is kept: the same command asks only for what is missing.",
     ]
 
 

@@ -73,19 +73,39 @@ def test_memory_says_what_fits(free_mb, said):
 
 
 @pytest.mark.parametrize(
-    ("python", "system", "said"),
+    ("python", "system", "machine", "said"),
     [
-        ((3, 10), "linux", "3.11 to 3.14"),
-        ((3, 15), "linux", "3.11 to 3.14"),
-        ((3, 12), "win32", "POSIX"),
-        ((3, 12), "darwin", "qlora"),
-        ((3, 12), "linux", ""),
+        ((3, 10), "linux", "x86_64", "3.11 to 3.14"),
+        ((3, 15), "linux", "x86_64", "3.11 to 3.14"),
+        ((3, 15), "darwin", "arm64", "3.11 to 3.14"),
+        ((3, 12), "win32", "AMD64", "POSIX"),
+        ((3, 12), "darwin", "arm64", "qlora"),
+        ((3, 12), "darwin", "x86_64", "Intel"),
+        ((3, 12), "linux", "x86_64", ""),
+        ((3, 14), "linux", "aarch64", ""),
     ],
 )
-def test_what_does_not_run_here_is_said(python, system, said):
-    found = doctor._python(python, system)
+def test_what_does_not_run_here_is_said(python, system, machine, said):
+    found = doctor._python(python, system, machine)
     assert said in found.fix
     assert bool(found.fix) == bool(said)
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "said"),
+    [
+        ("glibc", "2.31", []),
+        ("glibc", "2.43", []),
+        ("glibc", "2.28", ["glibc 2.28"]),
+        ("musl", "1.2.5", ["musl 1.2.5"]),
+        ("", "", ["not glibc"]),
+    ],
+)
+def test_a_c_library_without_wheels_is_said(monkeypatch, name, version, said):
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert [found.found for found in doctor._libc(name, version)] == said
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert not list(doctor._libc(name, version))
 
 
 def test_a_processor_without_bfloat16_is_said_to_be_slow(monkeypatch):

@@ -616,6 +616,17 @@ def test_a_folder_in_the_layout_of_the_hub_is_a_data_set(tmp_path: Path, inner: 
     assert problem.got.startswith("2 files of the part train (train-00000")
 
 
+def test_beside_rows_a_folder_in_one_that_is_not_there_yet_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = written(tmp_path, "mail.csv", in_csv(PLAIN))
+    run([rows, Path("runs/ours")], TAKES)
+    assert load_task(tmp_path / "runs/ours/task.yaml").data.examples == "mail.csv"
+    for places in ((rows, "datasets:acme/mail"), ("acme/mail", "acme/more")):
+        assert the_problem(*map(Path, places)).wanted == "one to three"
+
+
 def test_three_files_are_named_after_their_parts(tmp_path: Path) -> None:
     files = [
         written(tmp_path, f"{name}.csv", in_csv([{"text": a, "label": b} for a, b in rows]))

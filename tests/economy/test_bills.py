@@ -29,6 +29,15 @@ def test_a_rung_without_a_known_cost_has_no_bill():
     assert found.break_evens == ()
 
 
+def test_an_interval_without_a_width_is_not_said():
+    found = economics(TASK, 300, 200, [attempt("prompt", 0.9), attempt("lora", 0.5, build=60.0)])
+    (crossing,) = found.break_evens
+    at = crossing.requests_per_month
+    exact = crossing.model_copy(update={"low": at, "high": at})
+    assert break_even_sentence(exact).endswith(" requests a month.")
+    assert break_even_sentence(crossing).endswith(").")
+
+
 def test_what_never_pays_is_said():
     found = economics(TASK, 300, 200, [attempt("prompt", 0.1), attempt("lora", 0.5, build=60.0)])
     assert (

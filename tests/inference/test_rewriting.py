@@ -113,7 +113,8 @@ def test_latency_counts_the_second_request(tmp_path):
     with saying(repaired, delay_s=0.1) as server:
         bench = bench_at(server.url, tmp_path, ROWS, train=TRAIN, answer={"type": "json"})
         latency, _, _ = judged_latency(bench.evaluator, chat(bench, rewrite=True), ROWS, 0.01)
-    assert 100 <= latency.p50 < 200 <= latency.p95
+    assert latency.p50 >= 100
+    assert latency.p95 >= 200  # of a row whose first answer was refused
     assert latency.first_token_p50 is None
 
 

@@ -151,7 +151,8 @@ def test_lines_after_a_broken_one_keep_their_numbers(tmp_path: Path) -> None:
         ('{"input": "a",', '`{"input": "a",`'),
         ("[1, 2]", "a JSON list"),
         ('"text"', "a JSON str"),
-        ("[" * 100_000, "recursion"),
+        ("[" * 100_000, "nested deeper than 200"),
+        (f'{{"input": {"[" * 5000}{"]" * 5000}}}', "nested deeper than 200"),
         (f'{{"input": "a", "target": {"9" * 5000}}}', "digits"),
     ],
 )

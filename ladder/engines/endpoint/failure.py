@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import html
-import json
 import re
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+from ladder.json_values import JsonDecoder, from_json
 from ladder.redaction import redact
 from ladder.wording import harmless
 
@@ -93,7 +93,7 @@ def may_pass(status: int) -> bool:
 def json_in(body: bytes) -> Any:
     """Return the JSON of an error's body; None where it is none."""
     with suppress(ValueError, RecursionError):
-        return json.loads(body)
+        return from_json(body)
     return None
 
 
@@ -138,7 +138,7 @@ def _quoted(text: str, depth: int) -> str:
     """Return a text in which a server quotes another one's JSON, with that one's words instead."""
     start = text.find('{"')
     with suppress(ValueError, RecursionError):
-        quoted, _ = json.JSONDecoder().raw_decode(text[start:]) if start > 0 else (None, 0)
+        quoted, _ = JsonDecoder().raw_decode(text[start:]) if start > 0 else (None, 0)
         if words := words_in(quoted, depth - 1):
             return text[:start] + words
     return text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -11,6 +10,7 @@ import httpx
 
 from ladder.engines.endpoint.access import address_of, client_options
 from ladder.engines.endpoint.responses import BODY_LIMIT_BYTES
+from ladder.json_values import from_json
 
 END_FIELDS = (
     *("shutdown_date", "shutdown_at", "retirement_date", "retires_at", "end_of_life", "eol_date"),
@@ -62,7 +62,7 @@ def got(client: httpx.Client, url: httpx.URL) -> Any:
                 body += part
                 if len(body) > BODY_LIMIT_BYTES:
                     return None
-        return json.loads(body) if response.is_success else None
+        return from_json(body) if response.is_success else None
     except (httpx.HTTPError, ValueError, RecursionError):
         return None
 

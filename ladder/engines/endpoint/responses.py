@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import time
@@ -30,6 +29,7 @@ from ladder.engines.endpoint.failure import (
     words_in,
 )
 from ladder.engines.endpoint.usage import usage_of
+from ladder.json_values import from_json
 
 BODY_LIMIT_BYTES = 10_000_000
 """Of a response, as it is sent and as it is decoded."""
@@ -56,7 +56,7 @@ async def read(response: httpx.Response) -> tuple[Any, float | None]:
     if re.match(rb"\s*(data|event|id|retry)?:", body):  # events under another content type
         return await _read_events(_whole(bytes(body)))
     try:
-        return json.loads(body), None
+        return from_json(body), None
     except (ValueError, RecursionError):
         raise TryError("not JSON", server_words(bytes(body))) from None
 
@@ -182,7 +182,7 @@ class _Streamed:
 def _event(event: bytes, choices: dict[Any, _Streamed]) -> dict[str, Any]:
     """Add what an event brings to the choices; return the event."""
     try:
-        data = json.loads(event)
+        data = from_json(event)
         for choice in data.get("choices") or ():
             choices.setdefault(choice.get("index"), _Streamed()).take(choice)
         return dict(data)

@@ -5,7 +5,6 @@ The database ranks by its own search; its scores are handed on as they are.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any, Protocol
 
 from ladder.errors import StateError
 from ladder.files import alone_in, clear_disk_errors, private_folder
+from ladder.json_values import from_json
 from ladder.wording import harmless
 
 SLICE = 2000
@@ -124,7 +124,7 @@ def read_notes(text: str, place: str) -> dict[str, Any]:
         StateError: they are not notes.
     """
     try:
-        notes = json.loads(text)
+        notes = from_json(text)
         if {"settings", "fingerprint"} <= set(notes):
             return dict(notes)
     except (ValueError, TypeError):

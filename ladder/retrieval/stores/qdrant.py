@@ -27,6 +27,7 @@ from uuid import UUID, uuid5
 import httpx
 
 from ladder.errors import StateError
+from ladder.json_values import from_json
 from ladder.retrieval.search import K1, B, terms
 from ladder.retrieval.stores.backend import SLICE, Entry, Hit, held_folder, read_notes
 from ladder.task import is_url
@@ -117,7 +118,7 @@ def _refuse_other_collections(folder: Path, name: str) -> None:
     if not meta.exists():
         return
     try:
-        names = set(json.loads(meta.read_text(encoding="utf-8"))["collections"])
+        names = set(from_json(meta.read_text(encoding="utf-8"))["collections"])
     except (ValueError, LookupError, TypeError, RecursionError):
         names = {"…"}
     if names - {name}:

@@ -121,8 +121,8 @@ def test_fifty_requests_keep_their_places_within_the_limit() -> None:
     assert sorted(at for at, _ in answers) == list(range(50))
     assert all(completion.text == str(at) for at, completion in answers)
     assert sorted(server.questions, key=int) == [str(number) for number in range(50)]
-    # It starts at 4 and climbs, but never above the limit.
-    assert 4 < server.most_in_flight <= 6
+    # Never above the limit; how it climbs is tested in test_pacing.py, without a clock.
+    assert 1 < server.most_in_flight <= 6
 
 
 def test_one_at_a_time() -> None:

@@ -89,7 +89,8 @@ def test_a_stream_without_end_is_not_kept() -> None:
     body = b"data: " + b"x" * (BODY_LIMIT_BYTES + 10)
     step = Step(body=body, headers={"Content-Type": "text/event-stream"})
     with FaultyServer([step]) as server:
-        [(_, completion)] = engine_for(server.url).streaming(1).complete([ask()])
+        engine = engine_for(server.url, timeout_s=60)  # a busy machine reads them slowly
+        [(_, completion)] = engine.streaming(1).complete([ask()])
     assert "more than 10,000,000 bytes" in str(completion.error)
 
 
