@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from ladder.engines import is_served
 from ladder.errors import Problem, TaskError
 from ladder.evidence import (
+    ASSESSMENT,
     Attempt,
     Baseline,
     Candidate,
@@ -136,8 +137,13 @@ PLAN = "revalidation.yaml"
 
 
 def find_plan(path: Path) -> Path:
-    """Return the plan's file, also where the folder of its run is named."""
-    return path / PLAN if path.is_dir() else path
+    """Return the plan's file, also where its run is named, or a folder of runs: of the newest."""
+    if not path.is_dir():
+        return path
+    runs = [found.parent for found in path.glob(f"*/{ASSESSMENT}")]
+    if (path / PLAN).exists() or (path / ASSESSMENT).exists() or not runs:
+        return path / PLAN
+    return max(runs, key=lambda run: run.name) / PLAN
 
 
 def load_plan(path: Path) -> RevalidationPlan:

@@ -11,9 +11,10 @@ import yaml
 from ladder.climb.opening import open_bench
 from ladder.errors import TaskError
 from ladder.evidence import (
+    ASSESSMENT,
     Attempt,
 )
-from ladder.lifecycle.plan import load_plan, make_plan
+from ladder.lifecycle.plan import PLAN, find_plan, load_plan, make_plan
 from ladder.progress import Quiet
 from ladder.task import load_task
 
@@ -92,6 +93,18 @@ def test_a_wrong_field_is_named(plan_path: Path, change: dict[str, object], wher
     with pytest.raises(TaskError) as caught:
         load_plan(plan_path)
     assert caught.value.problems[0].where == f"{plan_path}: {where}"
+
+
+def test_of_a_folder_of_runs_the_newest_one_s_plan_is_meant(tmp_path: Path) -> None:
+    assert find_plan(tmp_path) == tmp_path / PLAN
+    for time in ("2026-11-28T1", "2026-11-29T1"):
+        (tmp_path / time).mkdir()
+        (tmp_path / time / ASSESSMENT).write_text("{}")
+    (tmp_path / "2026-11-30T1").mkdir()  # was stopped: it has no record
+    assert find_plan(tmp_path) == tmp_path / "2026-11-29T1" / PLAN
+    assert find_plan(tmp_path / "2026-11-28T1") == tmp_path / "2026-11-28T1" / PLAN
+    (tmp_path / PLAN).write_text("")
+    assert find_plan(tmp_path) == tmp_path / PLAN
 
 
 def test_no_plan_there(tmp_path: Path) -> None:

@@ -230,7 +230,7 @@ def dates_of_systemd(zone: str, start: datetime) -> list[datetime]:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert not done.stderr, done.stderr
-    found = re.findall(r"(?:Next elapse|Iter\. #\d): \w+ (\S+ \S+) UTC", done.stdout)
+    found = re.findall(r"(?:Next elapse|Iter(?:ation|\.) #\d): \w+ (\S+ \S+) UTC", done.stdout)
     return [datetime.fromisoformat(f"{each}+00:00") for each in found]
 
 
