@@ -40,12 +40,13 @@ def promote(
 ) -> None:
     """Put a certified answer into production; exit 1 where its release check is missing."""
     from ladder.commands.models import promoted_lines
+    from ladder.lifecycle.plan import find_plan
     from ladder.lifecycle.promotion import NotPromotedError, Wish
     from ladder.lifecycle.promotion import promote as put
     from ladder.lifecycle.registry import clock_note, read_registry, registry_of
 
     _refuse_strange_rung(fallback)
-    place = registry or registry_of(run.parent if run.is_file() else run)
+    place = registry or registry_of(find_plan(run).parent)
     _say_clock(clock_note(read_registry(place)))
     try:
         entry = put(run, Wish(name, place, production, by, owner, fallback))

@@ -123,14 +123,16 @@ def pins(bench: Bench, candidate: Candidate | None) -> dict[str, str]:
     if candidate is not None:
         fingerprint = bench.evaluator.engine(candidate).fingerprint()
         pinned = {f"model: {name}": digest for name, digest in fingerprint.items()}
-    for role, value in bench.task.data.files().items():
-        path = bench.task.find_data(value)
-        if path.is_file():
-            pinned[f"data: {role}"] = file_digest(path)
+    pinned |= _data_pins(bench.task)
     pinned.update(judge_pins(bench.evaluator))
     pinned["task"] = bench.task.digest
     pinned.update((f"version: {name}", value) for name, value in versions().items())
     return pinned
+
+
+def _data_pins(task: Task) -> dict[str, str]:
+    paths = {role: task.find_data(value) for role, value in task.data.files().items()}
+    return {f"data: {role}": file_digest(path) for role, path in paths.items() if path.is_file()}
 
 
 PLAN = "revalidation.yaml"
@@ -194,6 +196,16 @@ def system_of(path: Path, plan: RevalidationPlan, task: str) -> System:
     """
     folder = path.resolve().parent.name
     return System(task=task, plan=file_digest(path), folder=folder, created=plan.created)
+
+
+def fitted_on_others(plan: RevalidationPlan, task: Task) -> str:
+    """Name the rows that an answer without a language model is fitted on, where they have changed.
+
+    It is fitted anew whenever it is asked: on other rows it is another answer than was certified.
+    """
+    now = _data_pins(task) if plan.candidate is None else {}
+    fitted = [name for name in ("data: train", "data: examples") if name in now]
+    return ", ".join(name for name in fitted if plan.pinned.get(name) != now[name])
 
 
 def same_answer(one: RevalidationPlan, other: RevalidationPlan) -> bool:

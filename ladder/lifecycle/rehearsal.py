@@ -25,6 +25,7 @@ from ladder.gate.paired import mcnemar
 from ladder.inference.answer import answer
 from ladder.inference.outcome import Outcome
 from ladder.lifecycle.plan import (
+    fitted_on_others,
     learn_abilities,
     load_plan,
     refuse_other_endpoint,
@@ -104,8 +105,10 @@ def _by_way(bench: Bench, plan: RevalidationPlan) -> Rehearsal:
     error = 1 - bench.task.gate.confidence
     now, then = measure_way(bench.evaluator, plan.control, error)[0].score, plan.baseline.gate_rows
     fell = f"the score fell from {then.mean:.3f} to {now.mean:.3f}"
-    findings = (fell,) if now.high < then.low else ()
-    return Rehearsal(now.n, 0, then.mean, now.mean, findings)
+    findings = [fell] if now.high < then.low else []
+    if names := fitted_on_others(plan, bench.task):
+        findings.append(f"it is fitted on other rows than were certified: {names}")
+    return Rehearsal(now.n, 0, then.mean, now.mean, tuple(findings))
 
 
 def _asked(

@@ -25,7 +25,7 @@ from ladder.lifecycle.answering import (
 )
 from ladder.lifecycle.forgetting import FORGETTING_MARGIN, forgotten
 from ladder.lifecycle.other_tasks import others_not_worse
-from ladder.lifecycle.plan import same_answer
+from ladder.lifecycle.plan import fitted_on_others, same_answer
 from ladder.lifecycle.promotion import RELEASES
 from ladder.lifecycle.records import records_in
 from ladder.lifecycle.release_findings import compared, regressions, sides, unmeasured
@@ -73,7 +73,8 @@ def check_release(
         granted: what of the code that the tasks name may run (`ladder.trust.code`).
 
     Raises:
-        TaskError: a plan or its task is wrong, or they are plans of two tasks, or one plan.
+        TaskError: a plan or its task is wrong, or they are plans of two tasks, or one plan; or an
+            answer without a language model would be fitted on other rows than were certified.
         DataError: rows are wrong, or too few for any verdict.
         StateError: the record of release checks cannot be read or written.
         NoVerdictError: too many requests failed; nothing is recorded.
@@ -81,6 +82,8 @@ def check_release(
     new, old = open_certified(candidate, granted), open_certified(champion, granted)
     _refuse_other_task(new, old)
     _refuse_itself(new, old)
+    for each in (old, new):
+        _refuse_fitted_on_others(each)
     refuse_unready(new.path.parent)
     others = tuple(open_certified(path, granted) for path in terms.also)
     releases_so_far(new.path)
@@ -125,6 +128,17 @@ def _refuse_itself(new: Certified, old: Certified) -> None:
         got, wanted = "the champion's own plan", "the run of another answer than the champion's"
         fix = "A candidate that is compared with itself always passes: name another run."
         raise TaskError([Problem(str(new.path), got, wanted, fix)])
+
+
+def _refuse_fitted_on_others(certified: Certified) -> None:
+    """Refuse an answer without a language model whose rows are others now than were certified."""
+    if names := fitted_on_others(certified.plan, certified.task):
+        got = f"other rows ({names}) than those of {certified.path}"
+        wanted = "the rows that its answer without a language model is fitted on"
+        fix = (
+            "Put them back; new rows belong in a file and a task file of their own, of one `name`."
+        )
+        raise TaskError([Problem(str(certified.task.source), got, wanted, fix)])
 
 
 def _checked(

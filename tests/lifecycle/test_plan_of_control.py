@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from conftest import Said
 from small_tasks import write_task
 
 from ladder.commands.assess import assess
@@ -14,6 +16,10 @@ from ladder.files import digest_of
 from ladder.lifecycle.drift import look_for_drift, looks_so_far
 from ladder.lifecycle.needs import Needs, needs_of
 from ladder.lifecycle.plan import load_plan, task_of
+from ladder.lifecycle.promotion import RELEASES
+from ladder.lifecycle.registry import REGISTRY
+from ladder.lifecycle.rehearsal import rehearse
+from ladder.lifecycle.release import Terms, check_release
 from ladder.lifecycle.revalidate import Revalidation, revalidate
 from ladder.lifecycle.rotation import rotations_so_far
 from ladder.progress import Quiet
@@ -49,6 +55,40 @@ def test_it_is_certified_without_a_model_and_holds(plan: Path) -> None:
     assert found.findings == ()
     assert found.measurement is not None
     assert found.measurement.score == written.baseline.gate_rows
+
+
+def certified_anew(plan: Path) -> Path:
+    """The plan of the same task, assessed once more after a change to its folder."""
+    task = task_of(plan, load_plan(plan))
+    found, folder = assess(load_task(task.source), plan.parents[2], Quiet())
+    assert found.recommendation.control
+    return folder / found.plan
+
+
+@pytest.mark.slow
+def test_a_folder_of_runs_is_promoted_beside_them_all(
+    plan: Path, ladder: Callable[..., Said]
+) -> None:
+    """Of the newest run: not into a registry one level above, of which nothing else knows."""
+    assert ladder("promote", plan.parents[1]).code == 0
+    assert (plan.parents[2] / REGISTRY).is_file()
+    again = ladder("promote", plan.parent)
+    assert (again.code, "is in production already" in again.out + again.errors) == (1, True)
+
+
+@pytest.mark.slow
+def test_it_is_not_compared_while_it_would_be_fitted_on_other_rows(plan: Path) -> None:
+    train = task_of(plan, load_plan(plan)).folder / "train.jsonl"
+    certified = train.read_text()
+    train.write_text("".join(certified.splitlines(keepends=True)[:60]))
+    later = certified_anew(plan)
+    with pytest.raises(TaskError, match=r"other rows \(data: train\) than those of"):
+        check_release(later, plan, Quiet(), Terms())
+    assert not (later.parent / RELEASES).exists()
+    said = rehearse(plan, Quiet())
+    assert "it is fitted on other rows than were certified: data: train" in said.findings
+    train.write_text(certified)
+    assert rehearse(plan, Quiet()).findings == ()
 
 
 def test_other_training_examples_are_found_out(plan: Path) -> None:
