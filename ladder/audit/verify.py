@@ -59,6 +59,10 @@ class Verified:
     files: int = 0
     heads: int = 0
     head: TreeHead | None = None
+    signatures: int = 0
+    """Of persons, that were checked."""
+    anchored: bool = False
+    """Whether a head that was kept elsewhere was held against it."""
 
 
 def verify(
@@ -81,14 +85,7 @@ def verify(
     Raises:
         StateError: no ledger is kept there.
     """
-    path = runs.resolve() / LEDGER
-    if not path.parent.is_dir():
-        raise StateError(f"{runs}: got no such folder, wanted that of all runs, with its ledger")
-    if not is_kept(path):
-        raise StateError(
-            f"{path}: there is no ledger here, so nothing can be checked. If one was kept, it was "
-            "taken away: ask for it. A new one begins with: ladder audit init"
-        )
+    path = kept_in(runs)
     try:
         ledger = parsed(path, keys)
         _hold_every_head(ledger, keys)
@@ -115,7 +112,31 @@ def verify(
         len(latest),
         len(ledger.heads),
         head_of(ledger.heads[-1], keys),
+        0 if ledger_only else _checked_signatures(ledger.records, persons),
+        kept is not None,
     )
+
+
+def _checked_signatures(records: Sequence[LedgerRecord], persons: Sequence[SSlibKey]) -> int:
+    known = {key.keyid for key in persons}
+    return sum(one.kind == "signature" and one.digests.get("key") in known for one in records)
+
+
+def kept_in(runs: Path) -> Path:
+    """Return the ledger that is kept in a folder.
+
+    Raises:
+        StateError: none is kept there.
+    """
+    path = runs.resolve() / LEDGER
+    if not path.parent.is_dir():
+        raise StateError(f"{runs}: got no such folder, wanted that of all runs, with its ledger")
+    if not is_kept(path):
+        raise StateError(
+            f"{path}: there is no ledger here, so nothing can be checked. If one was kept, it was "
+            "taken away: ask for it. A new one begins with: ladder audit init"
+        )
+    return path
 
 
 def _hold_every_head(ledger: Ledger, keys: Sequence[SSlibKey]) -> None:

@@ -33,27 +33,38 @@ def keys(
     public: Annotated[bool, typer.Option("--public", help="Print the public key alone.")] = False,
 ) -> None:
     """Make a pair of Ed25519 keys in your own configuration, or name the one that is there."""
-    from ladder.audit.keys import ROLES, load_signer, make_keys, public_file, public_pem
+    from ladder.audit.keys import (
+        ROLES,
+        load_signer,
+        make_keys,
+        private_file,
+        public_file,
+        public_pem,
+    )
     from ladder.trust.settings import shown
 
     known = next((each for each in ROLES if each == role), None)
     if known is None:
         raise typer.BadParameter(f"{role}: there are {', '.join(ROLES)}", param_hint="--role")
+    there = private_file(known).exists()
     path = make_keys(known)
     key = load_signer(path).public_key
     if public:
         typer.echo(public_pem(key).decode(), nl=False)
         return
-    tell(f"{known} key {key.keyid[:12]}: {shown(path)} (private: it stays here)")
+    made = "it was there before" if there else "made"
+    tell(f"{known} key {key.keyid[:12]}, {made}: {shown(path)} (private: it stays here)")
     tell(f"public key, for whoever checks: {shown(public_file(path))}")
 
 
 @audit.command()
 def init(folder: AllRuns = None, runs: AllRunsNamed = None) -> None:
     """Begin the ledger of a folder of runs: from now on what is done there is written into it."""
-    from ladder.audit.ledger import begin
+    from ladder.audit.ledger import LEDGER, begin, is_kept
 
-    tell(f"ledger: {begin(all_runs(folder, runs))}")
+    place = all_runs(folder, runs)
+    known = is_kept(place.resolve() / LEDGER)
+    tell(f"ledger: {begin(place)}{' (it was begun before, and goes on)' if known else ''}")
 
 
 @audit.command()
@@ -80,11 +91,13 @@ def verify(
     """
     from ladder.audit.keys import public_keys
     from ladder.audit.pack.verifying import is_pack, verify_pack
+    from ladder.audit.verify import kept_in
     from ladder.audit.verify import verify as check
     from ladder.commands.audit import verified_lines
 
     persons = public_keys(person_key or (), "person")
     place = all_runs(folder, runs)
+    kept_in(place / "ledger" if is_pack(place) else place)
     keys = public_keys(public_key or ())
     if is_pack(place) and not ledger_only:
         found = verify_pack(place, keys, head, persons)
@@ -103,11 +116,13 @@ def anchor(
 ) -> None:
     """Write the signed head into a file, for somebody else to keep: it shows a tail that is cut."""
     from ladder.audit.keys import public_keys
-    from ladder.audit.ledger import LEDGER, head_of, read_ledger
+    from ladder.audit.ledger import head_of, read_ledger
+    from ladder.audit.verify import kept_in
     from ladder.files import write_whole
 
-    keys, place = public_keys(()), all_runs(folder, runs)
-    newest = read_ledger(place.resolve() / LEDGER, keys).heads[-1]
+    place = all_runs(folder, runs)
+    path, keys = kept_in(place), public_keys(())
+    newest = read_ledger(path, keys).heads[-1]
     said = head_of(newest, keys)
     write_whole(out, newest.decode() + "\n")
     tell(f"head of {said.size} records, {said.root[:16]}…, {said.at}: {out}")

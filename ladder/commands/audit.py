@@ -61,7 +61,10 @@ def verified_lines(found: Verified) -> Iterator[str]:
         yield f"does not hold: {count} {'fault' if count == 1 else 'faults'}"
         return
     head = f", head {found.head.root[:16]}… of {found.head.at}" if found.head else ""
-    yield f"holds: {found.records} records, {found.heads} signed heads, {found.files} files{head}"
+    beside = f", {found.signatures} signed by persons" if found.signatures else ""
+    beside += ", the head kept elsewhere is its beginning" if found.anchored else ""
+    counted = f"{found.records} records, {found.heads} signed heads, {found.files} files"
+    yield f"holds: {counted}{head}{beside}"
 
 
 def cited_by(bench: Bench) -> CitedFreeze | None:
