@@ -52,7 +52,7 @@ def keys(
     if public:
         typer.echo(public_pem(key).decode(), nl=False)
         return
-    made = "it was there before" if there else "made"
+    made = "already there" if there else "made"
     tell(f"{known} key {key.keyid[:12]}, {made}: {shown(path)} (private: it stays here)")
     tell(f"public key, for whoever checks: {shown(public_file(path))}")
 
@@ -64,7 +64,7 @@ def init(folder: AllRuns = None, runs: AllRunsNamed = None) -> None:
 
     place = all_runs(folder, runs)
     known = is_kept(place.resolve() / LEDGER)
-    tell(f"ledger: {begin(place)}{' (it was begun before, and goes on)' if known else ''}")
+    tell(f"ledger: {begin(place)}{' (already begun)' if known else ''}")
 
 
 @audit.command()
@@ -90,6 +90,7 @@ def verify(
     Exits with 1 where something does not hold.
     """
     from ladder.audit.keys import public_keys
+    from ladder.audit.pack.mapping import LEDGER
     from ladder.audit.pack.verifying import is_pack, verify_pack
     from ladder.audit.verify import kept_in
     from ladder.audit.verify import verify as check
@@ -97,9 +98,10 @@ def verify(
 
     persons = public_keys(person_key or (), "person")
     place = all_runs(folder, runs)
-    kept_in(place / "ledger" if is_pack(place) else place)
+    whole = is_pack(place) and not ledger_only
+    kept_in((place / LEDGER).parent if whole else place)
     keys = public_keys(public_key or ())
-    if is_pack(place) and not ledger_only:
+    if whole:
         found = verify_pack(place, keys, head, persons)
     else:
         found = check(place, keys, head, persons, ledger_only=ledger_only)

@@ -62,7 +62,7 @@ def verified_lines(found: Verified) -> Iterator[str]:
         return
     head = f", head {found.head.root[:16]}… of {found.head.at}" if found.head else ""
     beside = f", {found.signatures} signed by persons" if found.signatures else ""
-    beside += ", the head kept elsewhere is its beginning" if found.anchored else ""
+    beside += ", consistent with the head kept elsewhere" if found.anchored else ""
     counted = f"{found.records} records, {found.heads} signed heads, {found.files} files"
     yield f"holds: {counted}{head}{beside}"
 

@@ -100,15 +100,15 @@ WORDS = (
         "`weights` over the weights alone, `config` over the settings without paths",
     ),
 )
-PARTS = (
-    "The rows of each file stand in an order that the seed and each row's id (or its group) alone "
-    "decide; near-duplicates are set aside first (equal after folding, or four fifths of all "
-    "sequences of five characters shared). From the rows to learn from, the first choose "
-    "between candidates (dev) and the others train; from the rows of the test file, where there is "
-    "one, the first judge (eval set), the next are the held-out test set, and the rest stays in "
-    "reserve. Rows of one group stand in one part."
+SPLITS = (
+    "Splits: the rows of each file are shuffled by the seed and each row's id (or its group) "
+    "alone; near-duplicates are set aside first (equal after folding, or a Jaccard similarity of "
+    "character 5-grams of 0.8 or more). From the rows to learn from, the first choose between "
+    "candidates (dev) and the others train; from the rows of the test file, where there is one, "
+    "the first judge (eval set), the next are the held-out test set, and the rest stays in "
+    "reserve. Rows of one group stay in one split."
 )
-"""How rows are parted (`ladder.samples.splits`)."""
+"""How rows are split (`ladder.samples.splits`)."""
 DIGITS = 12
 """Of a digest in the map; the whole one stands in the table of files."""
 WHAT = (
@@ -283,7 +283,7 @@ def _test_blocks(a: Assessment, digests: dict[str, str]) -> Iterator[Block]:
     yield Heading(2, "Criteria")
     yield say(f"Metric {_metric(a)}; {gate_words(a)}.", *frozen_lines(a.criteria))
     yield say(*_deciding(a))
-    yield say(PARTS)
+    yield say(SPLITS)
     yield Heading(2, "Results")
     yield tabled(("system", "limit", "wanted", "measured", "verdict", "why"), *_limit_rows(a))
     yield tabled(("set", "score", "examples"), *_score_rows(a))

@@ -206,7 +206,7 @@ def _of_data(a: Assessment) -> Iterator[str]:
     what = "rows and documents" if d.documents else "rows"
     yield f"Where do the {what} come from, who labelled them, and under which licence are they?"
     yield (
-        "How were the files of rows parted before the run: at random, by person, by time? It took "
+        "How were the files of rows split before the run: at random, by person, by time? It took "
         "them as they were given."
     )
     if d.contaminated:

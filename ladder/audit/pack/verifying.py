@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -67,11 +66,10 @@ def verify_pack(
     """
     files = digests_in(folder)
     found = verify((folder / LEDGER).parent, keys, kept, persons, ledger_only=True)
-    faults = [*_sums(folder, files), *found.faults]
+    said, unsigned = _signed(folder, files, keys, persons)
+    faults = [*_sums(folder, files), *found.faults, *unsigned]
     if not found.faults:
-        faults += _unnamed(folder, files, keys)
-    told = {name: _signed_by(folder / name, name, keys, persons) for name in files}
-    faults += [f"{folder / name}: {fault}" for name, fault in told.items() if fault]
+        faults += _unnamed(folder, files, said)
     return replace(found, faults=tuple(faults), files=len(files))
 
 
@@ -88,34 +86,33 @@ def _sums(folder: Path, files: Mapping[str, str]) -> Iterator[str]:
         yield f"{folder / name}: {SUMS} does not name it: it was added"
 
 
-def _unnamed(folder: Path, files: Mapping[str, str], keys: Sequence[SSlibKey]) -> Iterator[str]:
-    """Say which copies of the run's files no record of the ledger names."""
-    known = set(SHA256.findall((folder / LEDGER).read_text(encoding="utf-8")))
-    for name in files:
-        if name.startswith(BY_MACHINE):
-            with suppress(ValueError):
-                said = payload_of((folder / name).read_bytes(), _kind(name), keys)
-                known |= set(SHA256.findall(json.dumps(said)))
+def _signed(
+    folder: Path,
+    files: Mapping[str, str],
+    keys: Sequence[SSlibKey],
+    persons: Sequence[SSlibKey],
+) -> tuple[str, list[str]]:
+    """Return what the machine's signed statements say, as one text, and which signatures fail."""
+    said, faults, known = "", [], {key.keyid for key in persons}
+    for name, digest in files.items():
+        is_person = name.startswith(SIGNATURES)
+        if not (is_person or name.startswith(BY_MACHINE)) or not SHA256.fullmatch(digest):
+            continue  # a link, or what cannot be read: it is not what SHA256SUMS names
+        content, kind = (folder / name).read_bytes(), FROZEN if name == FREEZE else STATEMENT
+        try:
+            if is_person and signer_of(content, kind) not in known:
+                continue  # the ledger's record of it is told as a note
+            payload = payload_of(content, kind, persons if is_person else keys)
+        except ValueError as error:
+            faults.append(f"{folder / name}: {error}")
+        else:
+            said += "" if is_person else json.dumps(payload)
+    return said, faults
+
+
+def _unnamed(folder: Path, files: Mapping[str, str], said: str) -> Iterator[str]:
+    """Say which copies of the run's files neither the ledger nor a signed statement names."""
+    known = set(SHA256.findall((folder / LEDGER).read_text(encoding="utf-8") + said))
     for name, digest in files.items():
         if name.startswith(OF_THE_RUN) and digest not in known:
             yield f"{folder / name}: no record and no signed statement names this file's sha256"
-
-
-def _kind(name: str) -> str:
-    return FROZEN if name == FREEZE else STATEMENT
-
-
-def _signed_by(path: Path, name: str, keys: Sequence[SSlibKey], persons: Sequence[SSlibKey]) -> str:
-    """Say what is wrong with a signature, where the file has one that can be checked."""
-    is_person = name.startswith(SIGNATURES)
-    if not is_person and not name.startswith(BY_MACHINE):
-        return ""
-    content, kind = path.read_bytes(), _kind(name)
-    try:
-        known = {key.keyid for key in persons}
-        if is_person and signer_of(content, kind) not in known:
-            return ""  # the ledger's record of it is told as a note
-        payload_of(content, kind, persons if is_person else keys)
-    except ValueError as error:
-        return str(error)
-    return ""
