@@ -189,8 +189,8 @@ def _against(path: Path, keys: Sequence[SSlibKey], kept: Path) -> Iterator[str]:
     except (OSError, ValueError):
         return
     yield (
-        f"{path}: the head kept at {head.at} covers {head.size} records: put both files back from "
-        "a copy of that time or later"
+        f"{path}: so the head kept at {head.at}, of the first {head.size} records, could not be "
+        f"held against it: put it and {HEADS} back from a copy of that time or later"
     )
 
 

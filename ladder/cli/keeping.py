@@ -27,6 +27,7 @@ def revalidate(
     from datetime import UTC, datetime
 
     from ladder.commands.revalidate import about_errors
+    from ladder.lifecycle.in_turn import UnderWayError
     from ladder.lifecycle.plan import find_plan, load_plan
     from ladder.lifecycle.revalidate import as_record, from_the_future, is_due
     from ladder.lifecycle.revalidate import revalidate as measure_again
@@ -40,16 +41,22 @@ def revalidate(
         for line in from_the_future(plan, loaded, now.date()):
             say(line)
         due = not if_due or is_due(plan, loaded, now.date())
-        if due:
-            found = measure_again(
-                plan, watch, granted(allow_code), rotate_in=rotate, task_file=task
-            )
-            code = 1 if found.findings else 0
-            answered(watch, code, plan.parent, lambda: {"due": True, **as_record(found, now)})
-        else:
-            answered(watch, 0, plan.parent, lambda: {"due": False})
-    if not due:
-        typer.echo(f"Not due: checked within the last {loaded.every_days} days.", err=json)
+        why = "" if due else f"Not due: checked within the last {loaded.every_days} days."
+        try:
+            if due:
+                found = measure_again(
+                    plan, watch, granted(allow_code), rotate_in=rotate, task_file=task
+                )
+                code = 1 if found.findings else 0
+                answered(watch, code, plan.parent, lambda: {"due": True, **as_record(found, now)})
+        except UnderWayError as error:
+            if not if_due:
+                raise
+            why = f"Left to the check that is under way. {error}"
+        if why:
+            answered(watch, 0, plan.parent, lambda: {"due": due})
+    if why:
+        typer.echo(why, err=json)
         return
     before = loaded.baseline.gate_rows
     score = span(found.measurement.score) if found.measurement else "not measured"

@@ -96,6 +96,7 @@ def models(
 
     from ladder.commands import models as words
     from ladder.commands.registries import EXPORTERS
+    from ladder.errors import StateError
     from ladder.lifecycle.registry import read_registry
 
     if to and to not in EXPORTERS:
@@ -103,6 +104,9 @@ def models(
     if bool(to) != (out is not None):
         raise typer.BadParameter("--to and --out go together")
     found = read_registry(registry)
+    if not registry.parent.exists():
+        fix = "Go to where your runs are, or name the file: --registry"
+        raise StateError(f"{registry.parent.absolute()}: no such folder. {fix}")
     if out is not None:
         _tell_all(EXPORTERS[to](found, out))
     elif as_json:

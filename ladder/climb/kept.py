@@ -18,13 +18,15 @@ TEST = "test"
 """The folder of the held-out test examples; those of the eval set lie under their rung's name."""
 
 
-def keep_outcomes(bench: Bench, name: str, winner: Candidate, outcomes: Sequence[Outcome]) -> None:
+def keep_outcomes(
+    bench: Bench, name: str, winner: Candidate | None, outcomes: Sequence[Outcome]
+) -> None:
     """Write down the examples that a candidate was measured on.
 
     Args:
         bench: has the run's folder.
-        name: of the rung, or `TEST`.
-        winner: that answered.
+        name: of the rung, `control`, or `TEST`.
+        winner: that answered; None: a way without a language model.
         outcomes: its answers.
     """
     folder = bench.folder / name
@@ -54,10 +56,10 @@ def _kept(outcome: Outcome, retrieved: Sequence[str]) -> dict[str, Any]:
 
 
 def _retrieved(
-    bench: Bench, winner: Candidate, rows: Sequence[Sample], texts: dict[str, dict[str, str]]
+    bench: Bench, winner: Candidate | None, rows: Sequence[Sample], texts: dict[str, dict[str, str]]
 ) -> dict[str, list[str]]:
     """Return what was retrieved for each row, best first, by name; the texts go to `texts`."""
-    retrieval, retriever = winner.retrieval, bench.evaluator.retriever
+    retrieval, retriever = winner.retrieval if winner else None, bench.evaluator.retriever
     found: dict[str, list[str]] = {}
     if retrieval is None or retrieval.source == "gold":
         return found

@@ -18,7 +18,12 @@ from ladder.climb.kept import TEST, keep_outcomes
 from ladder.economy.cost import since, together
 from ladder.errors import EndpointDownError, NoVerdictError, SpendLimitError
 from ladder.evaluation.confirm import confirm, score_with_leaks
-from ladder.evaluation.control import confirm_control, measure_control
+from ladder.evaluation.control import (
+    confirm_control,
+    fitted_way,
+    measure_control,
+    outcomes_of,
+)
 from ladder.evaluation.people import judge_agreement
 from ladder.evidence import CONTROL, Asked, Attempt, Confirmation, Control, JudgeAgreement
 from ladder.progress import Confirmed, RungEnded, RungStarted
@@ -214,8 +219,7 @@ def climb_task(bench: Bench, *, until: RungName | None, every: bool) -> Climbed:
         bench.history.control, bench.history.scores[CONTROL] = found.control, scores
         if found.control and control_passes(found.control) and not every:
             bench.evaluator.watch.say(control_line(found.control))
-            found.confirmed = confirm_control(bench.evaluator, found.control.judged)
-            bench.evaluator.watch.tell(_confirmed(found.confirmed, CONTROL))
+            found.confirmed = _confirmed_control(bench, found.control.judged)
             found.at_control = True
             return found
         rungs = [rung for rung in LADDER if rung.NAME in bench.task.rungs]
@@ -236,6 +240,16 @@ def climb_task(bench: Bench, *, until: RungName | None, every: bool) -> Climbed:
     finally:
         _tell_estimated(bench)
     return found
+
+
+def _confirmed_control(bench: Bench, way: str) -> Confirmation:
+    """Put the control that passed to the held-out test examples; keep what it answered."""
+    evaluator, predict = bench.evaluator, fitted_way(bench.evaluator, way)
+    keep_outcomes(bench, CONTROL, None, outcomes_of(evaluator, predict, bench.data.gate))
+    confirmed, outcomes = confirm_control(evaluator, way, predict)
+    keep_outcomes(bench, TEST, None, outcomes)
+    evaluator.watch.tell(_confirmed(confirmed, CONTROL))
+    return confirmed
 
 
 def _tell_estimated(bench: Bench) -> None:

@@ -7,18 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from ladder.evaluation.comparing import comparison, together
-from ladder.evidence import Assessment, Attempt
+from ladder.evidence import CONTROL, Assessment, Attempt, Measurement
 from ladder.evidence.compared import Change, Part, RungsCompared, RunsCompared, Side
 from ladder.report.kept import ANSWERED, SAMPLES, kept_rows
 from ladder.report.reading import read_assessment
 from ladder.report.summary import answer_line
-from ladder.task import RungName
 
 ANSWER = "answer"
 CONTENTS = ("input", "target")
 """What makes two rows of one id the same row; runs of before kept no inputs."""
 NONE = "–"
 
+Run = tuple[Assessment, Path]
+"""A finished run: its record and its folder."""
 Rows = dict[str, Mapping[str, Any]]
 """Id -> a measured row: answer, target, score, and what else was kept of it."""
 
@@ -37,7 +38,7 @@ def compare_runs(first: Path, second: Path) -> RunsCompared:
     confidence = float(after.task.gate["confidence"] or 0)
     found = [
         _compared(name, (before, old), (after, new), pair, confidence)
-        for name, pair in _pairs(before, after)
+        for name, pair in _pairs((before, old), (after, new))
     ]
     adjusted = iter(together([one.paired for one in found if one.paired], confidence))
     return RunsCompared(
@@ -51,35 +52,46 @@ def compare_runs(first: Path, second: Path) -> RunsCompared:
     )
 
 
-def _pairs(
-    before: Assessment, after: Assessment
-) -> Iterator[tuple[str, tuple[RungName | None, RungName | None]]]:
+def _pairs(before: Run, after: Run) -> Iterator[tuple[str, tuple[str | None, str | None]]]:
     """Yield the rungs that a run measured, then the answers where they are of two rungs."""
     measured = [_measured(before), _measured(after)]
     higher, other = sorted(measured, key=len, reverse=True)
     for rung in dict.fromkeys((*higher, *other)):
         first, second = (rung if rung in each else None for each in measured)
         yield rung, (first, second)
-    answers = before.recommendation.rung, after.recommendation.rung
-    if all(answers) and answers[0] != answers[1]:
-        yield ANSWER, answers
+    first, second = _answering(before[0]), _answering(after[0])
+    if first in measured[0] and second in measured[1] and first != second:
+        yield ANSWER, (first, second)
 
 
-def _measured(found: Assessment) -> dict[RungName, Attempt]:
-    return {attempt.rung: attempt for attempt in found.attempts if attempt.measurement}
+def _answering(found: Assessment) -> str:
+    return CONTROL if found.recommendation.control else found.recommendation.rung or ""
+
+
+def _measured(run: Run) -> dict[str, Side]:
+    """Return what a run measured and kept answers of, by rung; a control that ended it first."""
+    found, folder = run
+    sides: dict[str, Side] = {}
+    if found.recommendation.control and found.control and (folder / CONTROL / SAMPLES).is_file():
+        line = found.control.judged_line
+        sides[CONTROL] = Side(
+            description=line.name, score=line.score, usd_per_1k=line.cost_usd_per_1k
+        )
+    return sides | {
+        each.rung: _side(each, each.measurement) for each in found.attempts if each.measurement
+    }
 
 
 def _compared(
     name: str,
-    before: tuple[Assessment, Path],
-    after: tuple[Assessment, Path],
-    rungs: tuple[RungName | None, RungName | None],
+    before: Run,
+    after: Run,
+    rungs: tuple[str | None, str | None],
     confidence: float,
 ) -> RungsCompared:
     runs = (before, after)
     first, second = (
-        _side(_measured(run).get(rung) if rung else None)
-        for (run, _), rung in zip(runs, rungs, strict=True)
+        _measured(run).get(rung) if rung else None for run, rung in zip(runs, rungs, strict=True)
     )
     if first is None or second is None:
         return RungsCompared(name=name, first=first, second=second)
@@ -104,10 +116,7 @@ def _compared(
     )
 
 
-def _side(attempt: Attempt | None) -> Side | None:
-    if attempt is None or attempt.measurement is None:
-        return None
-    m = attempt.measurement
+def _side(attempt: Attempt, m: Measurement) -> Side:
     return Side(
         description=attempt.candidate.description if attempt.candidate else "",
         score=m.score,
@@ -121,7 +130,7 @@ def _same_row(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
     return all(first[name] == second[name] for name in known)
 
 
-def _rows(folder: Path, rung: RungName | None) -> Rows:
+def _rows(folder: Path, rung: str | None) -> Rows:
     path = folder / str(rung) / SAMPLES
     return {row["id"]: row for row in kept_rows(path, ANSWERED)}
 

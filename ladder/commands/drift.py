@@ -40,6 +40,7 @@ def lines(found: Drift) -> Iterator[str]:
     if look.score is not None:
         watched = look.score
         rows = f"{watched.mean:.3f} on {watched.n:,} labelled rows"
+        rows += "" if look.scores else " of earlier looks"
         against = f"e-value {watched.e_value:.1f} against {watched.limit:g} or more"
         yield f"{_mark(watched.alarms)} {'score':11} {rows}; {against} (alarm from {1 / BUDGET:g})"
     if found.unscored:
@@ -49,11 +50,24 @@ def lines(found: Drift) -> Iterator[str]:
     if look.alarms and found.newest:
         yield "least like the certified rows; label these to learn what is new:"
         yield from (f"  {row.id}  {harmless(row.input, MOST_OF_INPUT)}" for row in found.newest)
-        yield "for the score, label a random sample: rows that look new are no fair one"
+    if look.alarms:
+        yield _next(look)
     yield (
         f"false alarms: at most {100 * look.error:.3f} % at this look, "
         f"{100 * BUDGET:g} % over the {LIFE_DAYS} days of the plan"
     )
+
+
+def _next(look: DriftLook) -> str:
+    """Say what to do about an alarm, and until when it stands."""
+    if look.score is not None and look.score.alarms:
+        do = "put the recent rows to the task's own, and assess it anew"
+    elif look.score is not None:
+        do = "the score holds so far: label more of a random sample, and look again"
+    else:
+        do = "label a random sample of recent rows, and look again: the score decides"
+    until = "a look finds nothing, or `ladder revalidate --rotate` holds on fresh rows"
+    return f"Next: {do}. The alarm stays open in `ladder status` until {until}."
 
 
 def _no_alarm(look: DriftLook) -> str:

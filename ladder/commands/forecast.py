@@ -36,6 +36,11 @@ def forecast(task: Task, runs: Path, watch: Watch, *, until: RungName | None) ->
         "Estimated, with every rung measured in full and diagnosed as if half of its answers were "
         "wrong. The climb stops at the first rung that passes, usually well before this."
     )
+    if task.stops_at_control:
+        lines.append(
+            "A control that holds the gate ends the climb before the first rung; it is measured "
+            "first, without a model."
+        )
     return "\n".join(lines)
 
 

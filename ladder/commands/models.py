@@ -30,7 +30,8 @@ def lines(registry: Registry, today: date) -> Iterator[str]:
     known = in_production(registry.entries)
     if not known:
         yet = "" if registry.path.exists() else "no such file yet, "
-        yield f"{registry.path}: {yet}nothing is in production. Put a run there: ladder promote RUN"
+        place = registry.path.absolute()
+        yield f"{place}: {yet}nothing is in production. Put a run there: ladder promote RUN"
         return
     seen = observed(registry.entries)
     for name, found in known.items():
@@ -149,8 +150,9 @@ def rolled_back_lines(entry: RolledBack, found: Production) -> Iterator[str]:
 def rehearsed_lines(entry: Rehearsed) -> Iterator[str]:
     """Say what a rehearsal found."""
     if entry.score_now is not None and entry.score_then is not None:
-        scores = f"score {entry.score_now:.3f}, then {entry.score_then:.3f}"
-        yield f"{entry.rows} samples answered, {entry.same} to the letter as before; {scores}"
+        scores = f"score {entry.score_now:.3f}, and {entry.score_then:.3f} when it was certified"
+        same = f", {entry.same} of the answers unchanged" if entry.same is not None else ""
+        yield f"{entry.rows} eval examples answered{same}; {scores}"
     yield from (f"- {finding}" for finding in entry.findings)
     yield (
         "Do not rely on it." if entry.findings else f"{entry.system.folder} can be rolled back to."

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from ladder.audit.ledger import is_kept, ledger_of
 from ladder.errors import StateError
 from ladder.files import read_text, refuse_unwritable, write_whole
 from ladder.lifecycle.needs import needs_of
@@ -30,6 +31,9 @@ def make_job(path: Path, zone: str, image: str = "", task_file: Path | None = No
     folders = [path.resolve().parent, task.source.resolve().parent]
     if task.data_root:
         folders.append(task.data_root.resolve())
+    ledger = ledger_of(path.parent)
+    if is_kept(ledger):
+        folders.append(ledger.parent)
     return Job(
         path,
         task.name,
@@ -38,6 +42,7 @@ def make_job(path: Path, zone: str, image: str = "", task_file: Path | None = No
         image,
         task_file,
         Path(os.path.commonpath(folders)),
+        ledger if is_kept(ledger) else None,
     )
 
 

@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 from ladder.economy.machines import machine_cost
+from ladder.engines.base import Completion
 from ladder.errors import Problem, TaskError
 from ladder.evaluation.latency import rows_to_time
 from ladder.evaluation.openings import openings
@@ -28,7 +29,7 @@ from ladder.gate.looks import judge_in_looks
 from ladder.gate.verdict import combine, judge_cost, judge_errors, judge_latency, judge_score
 from ladder.inference.evaluator import Evaluator
 from ladder.inference.judge import gated_scores
-from ladder.inference.outcome import Scores
+from ladder.inference.outcome import Outcome, Scores
 from ladder.language.stems import VERSION
 from ladder.language.words import search_terms
 from ladder.retrieval.search import LexicalIndex
@@ -95,20 +96,34 @@ def fitted_way(evaluator: Evaluator, name: str) -> Predictor:
     return _ways(evaluator)[name](evaluator.data.train)
 
 
-def confirm_control(evaluator: Evaluator, name: str) -> Confirmation:
-    """Answer the held-out test set once, the way of a name."""
-    sealed = evaluator.data.sealed
+def outcomes_of(
+    evaluator: Evaluator, predict: Predictor, rows: Sequence[Sample]
+) -> tuple[Outcome, ...]:
+    """Return what a fitted way answers to rows, with the gated scores."""
+    answers = predict([row.input for row in rows])
+    scores = gated_scores(evaluator, list(zip(rows, answers, strict=True)))
+    return tuple(
+        Outcome(row, text, Completion(text), score)
+        for row, text, score in zip(rows, answers, scores, strict=True)
+    )
+
+
+def confirm_control(
+    evaluator: Evaluator, name: str, predict: Predictor
+) -> tuple[Confirmation, tuple[Outcome, ...]]:
+    """Answer the held-out test set once, the way of a name, which is fitted; with its answers."""
+    sealed, gate = evaluator.data.sealed, evaluator.task.gate
     opened = openings(evaluator, ["control", name, evaluator.data.digests])
-    answers = _ways(evaluator)[name](evaluator.data.train)([sample.input for sample in sealed])
-    scores = gated_scores(evaluator, list(zip(sealed, answers, strict=True)))
-    units = as_units(_known(sealed, scores), evaluator.task.use.strata)
-    gate = evaluator.task.gate
-    return Confirmation(
+    outcomes = outcomes_of(evaluator, predict, sealed)
+    known = _known(sealed, [outcome.score for outcome in outcomes])
+    units = as_units(known, evaluator.task.use.strata)
+    confirmation = Confirmation(
         score=units.estimate(gate.confidence),
         verdict=judge_score(units.scores, gate.min_score, 1 - gate.confidence, units.weights),
         rows=len(sealed),
         openings=opened,
     )
+    return confirmation, outcomes
 
 
 def measure_way(evaluator: Evaluator, name: str, error: float) -> tuple[Measurement, Verdict]:
@@ -259,13 +274,14 @@ def _line(
     evaluator: Evaluator, name: str, seconds: float, scores: Sequence[float | None]
 ) -> ControlLine:
     task, known = evaluator.task, _known(evaluator.data.gate, scores)
-    paid, busy, _ = machine_cost(seconds, task.hardware, task.use)
+    paid, busy, basis = machine_cost(seconds, task.hardware, task.use)
     return ControlLine(
         name=name,
         score=as_units(known, task.use.strata).estimate(task.gate.confidence),
         latency_ms=1000 * seconds,
         cost_usd_per_1k=paid,
         cost_busy_usd_per_1k=busy,
+        cost_basis=basis,
     )
 
 

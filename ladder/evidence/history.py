@@ -25,6 +25,8 @@ class Happening(Record):
     score: Estimate | None = None
     ends: str | None = None
     """ISO date of the announced end of the model."""
+    fresh: int = 0
+    """Of a revalidation: rows of recent traffic that it was the first to read."""
 
 
 class PlanStanding(Record):

@@ -259,10 +259,13 @@ class ControlLine(Record):
     name: str
     score: Estimate
     latency_ms: float
+    """Mean of a row, of rows that were answered together."""
     cost_usd_per_1k: float
     """What is paid at the task's volume."""
     cost_busy_usd_per_1k: float | None = None
     """On a machine that is busy all the time; None in files written before."""
+    cost_basis: CostBasis | None = None
+    """None in files written before."""
 
 
 class Control(Record):

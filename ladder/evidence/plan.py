@@ -34,6 +34,9 @@ class RevalidationPlan(Record):
     gate: dict[str, float | str | None]
     pinned: dict[str, str]
     """Name -> digest of everything the answer depends on."""
+    train: str | None = None
+    """Digest of train.jsonl beside the plan: the training examples that the answer reads whenever
+    it is asked. None: it reads none, or the plan is of an earlier version."""
     every_days: int
     due: tuple[str, ...]
     """UTC dates of the next four checks."""

@@ -64,8 +64,8 @@ class Rehearsed(_Entry):
     system: System
     rows: int
     """Eval examples that were answered anew."""
-    same: int
-    """Of these: to the letter as they were kept."""
+    same: int | None = None
+    """Of these: to the letter as they were kept; None: the run kept none."""
     score_then: float | None = None
     """Mean over these rows, as it was kept."""
     score_now: float | None = None

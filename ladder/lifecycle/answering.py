@@ -21,6 +21,7 @@ from ladder.inference.failures import require_conclusive
 from ladder.inference.judge import score_all
 from ladder.inference.outcome import Outcome
 from ladder.lifecycle.forgetting import plain_answers
+from ladder.lifecycle.own_rows import with_own_rows
 from ladder.lifecycle.plan import (
     find_plan,
     learn_abilities,
@@ -104,9 +105,10 @@ class Desk:
         learn_abilities(bench, certified.plan)
         return bench.evaluator
 
-    def data(self, task: Task) -> Data:
-        """Return a task's data."""
-        return load_data(task, self.cache, self.watch)
+    def data(self, certified: Certified) -> Data:
+        """Return the data of a system's task, with the training examples that it reads."""
+        data = load_data(certified.task, self.cache, self.watch)
+        return with_own_rows(data, certified.path, certified.plan)
 
 
 def asked(
@@ -125,7 +127,7 @@ def asked(
         NoVerdictError: too many requests failed to tell.
     """
     task = certified.task.with_gate(**gate)
-    data = replace(desk.data(task), gate=tuple(rows))
+    data = replace(desk.data(certified), gate=tuple(rows))
     evaluator = desk.evaluator(replace(certified, task=task), data)
     candidate = certified.plan.candidate
     if candidate is None:
@@ -203,5 +205,5 @@ def calibration(
     candidate = certified.plan.candidate
     if candidate is None or not any(o.completion.choice_logprobs for o in outcomes):
         return None
-    evaluator = desk.evaluator(certified, desk.data(certified.task))
+    evaluator = desk.evaluator(certified, desk.data(certified))
     return reliability(evaluator, candidate, outcomes)

@@ -27,6 +27,7 @@ from ladder.gate.e_values import e_value_below
 from ladder.inference.answer import answer
 from ladder.lifecycle.alpha_spending import BUDGET, error_of_look
 from ladder.lifecycle.in_turn import in_turn
+from ladder.lifecycle.own_rows import with_own_rows
 from ladder.lifecycle.plan import day_of, learn_abilities, load_plan, task_of, with_secrets
 from ladder.lifecycle.records import records_in
 from ladder.lifecycle.shift import Side, newness, shifts
@@ -35,7 +36,7 @@ from ladder.models.staying import stay_here
 from ladder.progress import Watch
 from ladder.samples.data import Data
 from ladder.samples.loading import load_data
-from ladder.samples.reading import read_recent
+from ladder.samples.reading import MOST_PROBLEMS_SHOWN, read_recent
 from ladder.samples.rows import Sample
 from ladder.task import Task
 from ladder.training.trainer import embedding_of
@@ -116,6 +117,8 @@ def _looked(
         certified = read_recent(task, reference) if reference else kept.certified()
         _refuse_few(certified, reference or path)
         _refuse_few(rows, recent)
+        if answering:
+            refuse_labels(recent, rows, kept.labels)
         sides = kept.side("certified", certified), kept.side("recent", rows)
         new = new_labelled(rows, before) if answering else {}
         scores = kept.scores(new)
@@ -164,6 +167,22 @@ def _refuse_few(rows: Sequence[Sample], file: Path) -> None:
         raise DataError([Problem(str(file), got, wanted, "Collect more of them before you look.")])
 
 
+def refuse_labels(file: Path, rows: Sequence[Sample], labels: Sequence[str]) -> None:
+    """Refuse rows whose targets the task does not have: no answer to them could be right.
+
+    Raises:
+        DataError: with the first of them, by row.
+    """
+    other = [row for row in rows if labels and row.target and not {*labels} >= {*row.targets}]
+    fix = "A new label is a new task: assess it. To compare the inputs alone: --inputs-only"
+    problems = [
+        Problem(f"{file}: {row.id}", f"the label `{row.target}`", "one of the task's labels", fix)
+        for row in other
+    ]
+    if problems:
+        raise DataError(problems[:MOST_PROBLEMS_SHOWN])
+
+
 def new_labelled(rows: Sequence[Sample], before: Sequence[DriftLook]) -> dict[str, Sample]:
     """Return digest -> row of the labelled rows that no look before has scored."""
     seen = {name for look in before for name in look.scores}
@@ -192,7 +211,12 @@ class _Kept:
 
     @cached_property
     def _data(self) -> Data:
-        return load_data(self.task, self.cache, self.watch)
+        return with_own_rows(load_data(self.task, self.cache, self.watch), self.path, self.plan)
+
+    @property
+    def labels(self) -> Sequence[str]:
+        """Return the task's labels; none where answers are no labels."""
+        return self._data.labels
 
     def certified(self) -> tuple[Sample, ...]:
         """Return the eval examples, if they are those that were certified."""

@@ -51,7 +51,8 @@ def moment_of(text: str) -> datetime:
 def _revalidation(values: Mapping[str, Any]) -> Happening:
     findings = _texts(values["findings"])
     score = Estimate.model_validate(values["score"]) if values.get("score") else None
-    return _happening(values, "revalidation", not findings, findings, score)
+    found = _happening(values, "revalidation", not findings, findings, score)
+    return found.but(fresh=int(values.get("fresh") or 0))
 
 
 def _drift(values: Mapping[str, Any]) -> Happening:

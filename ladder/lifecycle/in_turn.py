@@ -13,6 +13,10 @@ ALONE = "lock"
 """Folder below: its lock is held for a whole look. The cache holds that of the folder itself."""
 
 
+class UnderWayError(StateError):
+    """Another process is at it."""
+
+
 @contextmanager
 def in_turn(kept: Path, refusal: str = "") -> Iterator[None]:
     """Hold a folder beside a plan from reading its record to adding to it; freed on a crash.
@@ -22,7 +26,8 @@ def in_turn(kept: Path, refusal: str = "") -> Iterator[None]:
         refusal: what is said where another process holds it; empty: wait for that one to end.
 
     Raises:
-        StateError: another process holds it, or the folder cannot be written.
+        UnderWayError: another process holds it.
+        StateError: the folder cannot be written.
     """
     from filelock import FileLock, Timeout
 
@@ -31,7 +36,7 @@ def in_turn(kept: Path, refusal: str = "") -> Iterator[None]:
         try:
             lock.acquire(timeout=0 if refusal else -1)
         except Timeout:
-            raise StateError(refusal) from None
+            raise UnderWayError(refusal) from None
     try:
         yield
     finally:

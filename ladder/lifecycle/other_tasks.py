@@ -58,7 +58,7 @@ def _answered(desk: Desk, other: Certified, system: Certified) -> list[Outcome]:
         raise TaskError([Problem(str(lacking.path), "a control without a model", wanted)])
     exchanged = asks.but(model=_from(system, model), adapter=model.adapter)
     refuse_other_endpoint(other.path, other.plan.but(candidate=exchanged), other.task)
-    evaluator = desk.evaluator(other, desk.data(other.task))
+    evaluator = desk.evaluator(other, desk.data(other))
     title = f"asking {other.task.name}"
     found = answer(evaluator, exchanged, evaluator.data.gate, title, scored=False)
     require_conclusive(found, other.task.gate, title)

@@ -26,6 +26,7 @@ from ladder.files import file_digest, read_text
 from ladder.hardware import hardware, versions
 from ladder.inference.judge import judge_pins
 from ladder.json_values import odd_values
+from ladder.lifecycle.own_rows import keep_rows, reads_rows
 from ladder.redaction import HIDDEN, redact_in, stands_for
 from ladder.rungs.protocol import Bench
 from ladder.scorers import MODEL_SCORERS
@@ -57,7 +58,7 @@ HEADER = """\
 
 
 def make_plan(bench: Bench, chosen: Attempt, confirmed: Estimate | None) -> str:
-    """Return the text of revalidation.yaml for the chosen attempt."""
+    """Return the text of revalidation.yaml for the chosen attempt; keep the rows that it reads."""
     measured, candidate = chosen.measurement, chosen.candidate
     if measured is None or candidate is None:
         raise ValueError("only a measured attempt can be planned for")
@@ -72,7 +73,7 @@ def make_plan(bench: Bench, chosen: Attempt, confirmed: Estimate | None) -> str:
 
 
 def make_control_plan(bench: Bench, line: ControlLine, confirmed: Estimate) -> str:
-    """Return the text of revalidation.yaml for an answer without a language model.
+    """Return the text of revalidation.yaml for an answer without a language model; keep its rows.
 
     Args:
         bench: the task, its data and scorers.
@@ -99,6 +100,7 @@ def _plan(bench: Bench, baseline: Baseline, candidate: Candidate | None) -> Reva
         baseline=baseline,
         gate=task.gate.model_dump(),
         pinned=pins(bench, candidate),
+        train=keep_rows(bench, candidate),
         every_days=EVERY_DAYS,
         due=tuple(
             (created + timedelta(days=EVERY_DAYS * number)).date().isoformat()
@@ -198,12 +200,14 @@ def system_of(path: Path, plan: RevalidationPlan, task: str) -> System:
     return System(task=task, plan=file_digest(path), folder=folder, created=plan.created)
 
 
-def fitted_on_others(plan: RevalidationPlan, task: Task) -> str:
-    """Name the rows that an answer without a language model is fitted on, where they have changed.
+def reads_others(plan: RevalidationPlan, task: Task) -> str:
+    """Name the training examples that an answer would read now, where they are others than then.
 
-    It is fitted anew whenever it is asked: on other rows it is another answer than was certified.
+    A plan that has kept its own goes on with those (`lifecycle.own_rows`); one of an earlier
+    version would read others now, and be another answer than was certified.
     """
-    now = _data_pins(task) if plan.candidate is None else {}
+    reads = plan.train is None and reads_rows(plan.candidate)
+    now = _data_pins(task) if reads else {}
     fitted = [name for name in ("data: train", "data: examples") if name in now]
     return ", ".join(name for name in fitted if plan.pinned.get(name) != now[name])
 

@@ -30,6 +30,7 @@ from ladder.files import (
 from ladder.inference.prompts import request_for
 from ladder.lifecycle.alpha_spending import error_of_look
 from ladder.lifecycle.in_turn import in_turn
+from ladder.lifecycle.own_rows import with_own_rows
 from ladder.lifecycle.plan import day_of, load_plan, refuse_other_endpoint, task_of, with_secrets
 from ladder.lifecycle.probe_endpoint import (
     OUTPUTS,
@@ -68,6 +69,8 @@ class Probed:
 class _Look:
     """What a look starts from."""
 
+    path: Path
+    """Of the plan."""
     task: Task
     plan: RevalidationPlan
     candidate: Candidate
@@ -118,7 +121,7 @@ def probe(path: Path, watch: Watch, granted: Granted = "trusted") -> Probed:
         try:
             models = Models(task, cache, watch)
             now = datetime.now(UTC)
-            look = _Look(task, plan, candidate, models, folder, before, reference, now, watch)
+            look = _Look(path, task, plan, candidate, models, folder, before, reference, now, watch)
             found, taken = _hosted(look) if is_served(candidate.model) else _local(look)
         finally:
             cache.close()
@@ -231,7 +234,7 @@ def _requests(look: _Look) -> list[Request]:
     """Return the certified system's requests for the first eval examples."""
     _refuse_to_send(look)
     store = look.models.cache
-    data = load_data(look.task, store, look.watch)
+    data = with_own_rows(load_data(look.task, store, look.watch), look.path, look.plan)
     artefacts = look.folder / "artefacts"
     bench = make_bench(look.task, data, store, look.folder, artefacts, look.watch)
     bench.evaluator.models.learn_abilities()

@@ -108,6 +108,10 @@ def promote(run: Path, wish: Wish) -> Promoted:
         raise NotPromotedError(f"not for production: {fault}. {fix}: ladder assess")
     name = wish.name or found.assessment.task.name
     _refuse_strange_name(name)
+    measured = _measured(found)
+    if wish.fallback and wish.fallback not in measured:
+        wanted = f"a rung that {found.run} measured: {', '.join(measured) or 'there is none'}"
+        raise TaskError([Problem("--fallback", f"`{wish.fallback}`", wanted)])
     path = wish.registry or registry_of(found.run)
 
     def decide(registry: Registry) -> Promoted:
@@ -122,7 +126,7 @@ def promote(run: Path, wish: Wish) -> Promoted:
             model=found.model,
             production=wish.production,
             owner=wish.owner or (before.champion.owner if before else ""),
-            fallback=wish.fallback or (before.champion.fallback if before else ""),
+            fallback=wish.fallback or _still_measured(before, measured),
         )
         if before is None:
             _refuse_unconfirmed(found)
@@ -134,6 +138,20 @@ def promote(run: Path, wish: Wish) -> Promoted:
         return entry.but(release=release, checks=checks, previous=champion.system)
 
     return record(path, decide)
+
+
+def _measured(found: CertifiedRun) -> tuple[str, ...]:
+    """Return what a run has figures of beside its answer: what one could fall back to."""
+    answer = found.plan.candidate.rung if found.plan.candidate else CONTROL
+    rungs = [each.rung for each in found.assessment.attempts if each.measurement]
+    control = [CONTROL] if found.assessment.control else []
+    return tuple(each for each in (*control, *rungs) if each != answer)
+
+
+def _still_measured(before: Production | None, measured: tuple[str, ...]) -> str:
+    """Return the fallback of the champion before, where the new run has figures of it too."""
+    kept = before.champion.fallback if before else ""
+    return kept if kept in measured else ""
 
 
 def _refuse_strange_name(name: str) -> None:

@@ -18,16 +18,17 @@ from ladder.climb.preflight import refuse_at_once
 from ladder.engines.local import LocalEngine
 from ladder.engines.passport import PASSPORT, read_passport
 from ladder.errors import EngineError
-from ladder.evaluation.control import measure_way
-from ladder.evidence import Candidate, RevalidationPlan
+from ladder.evaluation.control import answers_of_way, measure_way
+from ladder.evidence import CONTROL, Candidate, RevalidationPlan
 from ladder.files import private_folder
 from ladder.gate.paired import mcnemar
 from ladder.inference.answer import answer
 from ladder.inference.outcome import Outcome
+from ladder.lifecycle.own_rows import with_own_rows
 from ladder.lifecycle.plan import (
-    fitted_on_others,
     learn_abilities,
     load_plan,
+    reads_others,
     refuse_other_endpoint,
     task_of,
     with_secrets,
@@ -51,14 +52,14 @@ class Rehearsal:
     """What came of it."""
 
     rows: int = 0
-    same: int = 0
-    """Answers that are to the letter as they were kept."""
+    same: int | None = None
+    """Answers that are to the letter as they were kept; None: none were."""
     score_then: float | None = None
     score_now: float | None = None
     findings: tuple[str, ...] = ()
     """Reasons not to rely on it."""
     answers: Mapping[str, str] | None = None
-    """Sample id -> what was answered now; None: a way without a language model."""
+    """Sample id -> what was answered now; None: nothing was."""
 
 
 def rehearse(path: Path, watch: Watch, granted: Granted = "trusted", rows: int = ROWS) -> Rehearsal:
@@ -83,11 +84,11 @@ def rehearse(path: Path, watch: Watch, granted: Granted = "trusted", rows: int =
         folder = private_folder(Path(made))
         cache = Cache(folder / COMPLETIONS)
         try:
-            data = load_data(task, cache, watch)
+            data = with_own_rows(load_data(task, cache, watch), path, plan)
             bench = make_bench(task, data, cache, folder, folder / "artefacts", watch)
             learn_abilities(bench, plan)
             if plan.candidate is None:
-                return _by_way(bench, plan)
+                return _by_way(bench, plan, path.parent / CONTROL / SAMPLES)
             kept = _kept(path.parent / plan.candidate.rung / SAMPLES)
             return _asked(bench, plan.candidate, kept, rows)
         except EngineError as error:  # a passport that does not hold, a server that is gone
@@ -100,15 +101,25 @@ def _kept(path: Path) -> dict[str, dict[str, Any]]:
     return {row["id"]: row for row in kept_rows(path, ANSWERED) if row["error"] is None}
 
 
-def _by_way(bench: Bench, plan: RevalidationPlan) -> Rehearsal:
-    """Measure a way without a language model: it has no artefact and keeps no answers."""
-    error = 1 - bench.task.gate.confidence
+def _by_way(bench: Bench, plan: RevalidationPlan, file: Path) -> Rehearsal:
+    """Have a way without a language model answer every eval example: it takes no time."""
+    error, rows = 1 - bench.task.gate.confidence, bench.data.gate
     now, then = measure_way(bench.evaluator, plan.control, error)[0].score, plan.baseline.gate_rows
     fell = f"the score fell from {then.mean:.3f} to {now.mean:.3f}"
     findings = [fell] if now.high < then.low else []
-    if names := fitted_on_others(plan, bench.task):
+    if names := reads_others(plan, bench.task):
         findings.append(f"it is fitted on other rows than were certified: {names}")
-    return Rehearsal(now.n, 0, then.mean, now.mean, tuple(findings))
+    texts = dict(zip(rows, answers_of_way(bench.evaluator, plan.control, rows), strict=True))
+    kept = _kept(file) if file.is_file() else {}
+    pairs = [(text, kept[row.id]["answer"]) for row, text in texts.items() if _is_kept(row, kept)]
+    return Rehearsal(
+        rows=now.n,
+        same=sum(text == was for text, was in pairs) if kept else None,
+        score_then=then.mean,
+        score_now=now.mean,
+        findings=tuple(findings),
+        answers={row.id: text for row, text in texts.items()},
+    )
 
 
 def _asked(

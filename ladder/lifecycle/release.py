@@ -25,7 +25,7 @@ from ladder.lifecycle.answering import (
 )
 from ladder.lifecycle.forgetting import FORGETTING_MARGIN, forgotten
 from ladder.lifecycle.other_tasks import others_not_worse
-from ladder.lifecycle.plan import fitted_on_others, same_answer
+from ladder.lifecycle.plan import reads_others, same_answer
 from ladder.lifecycle.promotion import RELEASES
 from ladder.lifecycle.records import records_in
 from ladder.lifecycle.release_findings import compared, regressions, sides, unmeasured
@@ -74,7 +74,7 @@ def check_release(
 
     Raises:
         TaskError: a plan or its task is wrong, or they are plans of two tasks, or one plan; or an
-            answer without a language model would be fitted on other rows than were certified.
+            answer of an earlier version would read other rows now than were certified.
         DataError: rows are wrong, or too few for any verdict.
         StateError: the record of release checks cannot be read or written.
         NoVerdictError: too many requests failed; nothing is recorded.
@@ -83,7 +83,7 @@ def check_release(
     _refuse_other_task(new, old)
     _refuse_itself(new, old)
     for each in (old, new):
-        _refuse_fitted_on_others(each)
+        _refuse_other_rows(each)
     refuse_unready(new.path.parent)
     others = tuple(open_certified(path, granted) for path in terms.also)
     releases_so_far(new.path)
@@ -130,11 +130,11 @@ def _refuse_itself(new: Certified, old: Certified) -> None:
         raise TaskError([Problem(str(new.path), got, wanted, fix)])
 
 
-def _refuse_fitted_on_others(certified: Certified) -> None:
-    """Refuse an answer without a language model whose rows are others now than were certified."""
-    if names := fitted_on_others(certified.plan, certified.task):
+def _refuse_other_rows(certified: Certified) -> None:
+    """Refuse an answer of an earlier version that would read other rows now than were certified."""
+    if names := reads_others(certified.plan, certified.task):
         got = f"other rows ({names}) than those of {certified.path}"
-        wanted = "the rows that its answer without a language model is fitted on"
+        wanted = "the training examples that its answer reads whenever it is asked"
         fix = (
             "Put them back; new rows belong in a file and a task file of their own, of one `name`."
         )
@@ -149,7 +149,7 @@ def _checked(
     now: datetime,
 ) -> ReleaseRecord:
     new, old = two
-    champion_data = desk.data(old.task)
+    champion_data = desk.data(old)
     rows, known = _rows(desk, new, old, champion_data, terms)
     error = 1 - old.task.gate.confidence
     _refuse_few(rows, terms, error, old)
@@ -205,7 +205,7 @@ def _rows(
     rows = data.gate
     if terms.data is not None:
         rows = tuple(row for row in read_recent(old.task, terms.data) if row.target)
-    theirs = desk.data(new.task)
+    theirs = desk.data(new)
     parts = (data.train, data.dev, theirs.train, theirs.dev)
     seen = {folded(row.input) for part in parts for row in part}
     fresh = tuple(row for row in rows if folded(row.input) not in seen)

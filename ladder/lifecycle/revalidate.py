@@ -23,6 +23,7 @@ from ladder.lifecycle.alpha_spending import LEAST, LIFE_DAYS, error_of_check
 from ladder.lifecycle.checks import RECORD as RECORD
 from ladder.lifecycle.checks import Check, checks_so_far
 from ladder.lifecycle.in_turn import in_turn
+from ladder.lifecycle.own_rows import with_own_rows
 from ladder.lifecycle.plan import (
     day_of,
     learn_abilities,
@@ -137,7 +138,7 @@ def _checked(
     with _own_folder(path.parent / CHECKS, stamp) as folder:
         bench = open_bench(task, folder, watch, cache=folder / COMPLETIONS)
         done = rotate(path, bench, rotate_in, stamp) if rotate_in else None
-        bench = _with_rotated(bench, path)
+        bench = _with_kept(bench, path, plan)
         try:
             learn_abilities(bench, plan)
             result = _measured_again(bench, plan, error)
@@ -152,12 +153,13 @@ def _checked(
     return result
 
 
-def _with_rotated(bench: Bench, path: Path) -> Bench:
-    """Return a bench whose eval examples are those of today."""
-    rows = rotated(path, bench.data.gate).rows
-    if rows == bench.data.gate:
+def _with_kept(bench: Bench, path: Path, plan: RevalidationPlan) -> Bench:
+    """Return a bench with the eval examples of today, and the rows that the answer reads."""
+    own = with_own_rows(bench.data, path, plan)
+    data = replace(own, gate=rotated(path, bench.data.gate).rows)
+    if data == bench.data:
         return bench
-    return replace(bench, evaluator=bench.evaluator.with_data(replace(bench.data, gate=rows)))
+    return replace(bench, evaluator=bench.evaluator.with_data(data))
 
 
 def _unread(path: Path, before: Sequence[Check]) -> int:

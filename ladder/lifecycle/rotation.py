@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from ladder.errors import DataError, Problem, StateError
 from ladder.evidence import Rotation
@@ -28,6 +27,7 @@ from ladder.files import (
     write_json_lines,
 )
 from ladder.lifecycle.checks import checks_so_far
+from ladder.lifecycle.own_rows import sample_of
 from ladder.lifecycle.records import records_in
 from ladder.progress import Watch
 from ladder.rungs.protocol import Bench
@@ -221,11 +221,4 @@ def _kept(path: Path, rotation: Rotation) -> list[Sample]:
     text = read_text(file, wanted, refused_as(wanted, fix))
     if file_digest(file) != rotation.digest:
         raise StateError(f"{file}: not the rows that came in on {rotation.at[:10]}. {fix}")
-    return [_sample(json.loads(line)) for line in text.splitlines()]
-
-
-def _sample(row: dict[str, Any]) -> Sample:
-    values: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in row.items()
-    }
-    return Sample(**values)
+    return [sample_of(json.loads(line)) for line in text.splitlines()]

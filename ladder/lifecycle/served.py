@@ -21,6 +21,7 @@ from ladder.inference.evaluator import Evaluator
 from ladder.inference.outcome import Outcome
 from ladder.inference.prompts import request_for
 from ladder.lifecycle.answering import open_certified
+from ladder.lifecycle.own_rows import with_own_rows
 from ladder.lifecycle.plan import learn_abilities
 from ladder.lifecycle.revalidate import changed_pins
 from ladder.models.cache import Cache, Reading
@@ -135,7 +136,7 @@ def deciding(
         folder = Path(made)
         cache = Cache(folder / COMPLETIONS)
         try:
-            data = load_data(task, cache, watch)
+            data = with_own_rows(load_data(task, cache, watch), certified.path, plan)
             watch.say(f"opening the system of {task.name}")
             bench = make_bench(task, data, cache, folder, folder, Quiet())
             learn_abilities(bench, plan)

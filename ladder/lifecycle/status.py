@@ -79,7 +79,8 @@ def _found_in(path: Path, notes: list[str]) -> dict[Path, RevalidationPlan]:
         TaskError: what is named itself is no plan.
     """
     if not path.exists():
-        raise StateError(f"{path}: no such file or folder. Name the folder of your runs: runs")
+        fix = "Go to where your runs are, or name their folder, a run, or a plan."
+        raise StateError(f"{path.absolute()}: no such file or folder. {fix}")
     if not path.is_dir() or (path / PLAN).is_file():
         plan = find_plan(path)
         return {plan: load_plan(plan)}
@@ -181,13 +182,14 @@ def _status(
 def _still_open(checks: Sequence[Happening]) -> Iterator[Happening]:
     """Yield what found something, and nothing came after.
 
-    A revalidation that held answers everything before it. A look at drift, or at the model, that
-    found nothing answers those of its own kind alone.
+    A revalidation that held answers what was found before it, drift only where it read fresh rows:
+    the certified ones say nothing of traffic that has moved away from them. A look at drift, or at
+    the model, that found nothing answers those of its own kind alone.
     """
-    held = (each.at for each in checks if each.kind == "revalidation" and each.held)
-    answered = max(held, default="")
+    held = [each for each in checks if each.kind == "revalidation" and each.held]
     for each in {each.kind: each for each in checks}.values():  # the last of each kind
-        if not each.held and each.at > answered:
+        answers = (one.at for one in held if one.fresh or each.kind != "drift")
+        if not each.held and each.at > max(answers, default=""):
             yield each
 
 

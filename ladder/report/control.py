@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ladder.evidence import Assessment, Attempt, Comparison, Control
+from ladder.evidence import Assessment, Attempt, Comparison, Control, ControlLine
 from ladder.wording import apart
 
 
@@ -53,6 +53,22 @@ def _unproven(chosen: Attempt) -> Comparison | None:
     """Return the comparison with the control that proves nothing for the chosen rung."""
     found = chosen.over_control
     return None if found is None or found.claim == "better" else found
+
+
+def shown_line(a: Assessment) -> ControlLine | None:
+    """Return the control that stands beside the rungs: the answer, where it is one, else the best.
+
+    Which one answers was chosen on the dev set; the best on the eval set is there to be beaten.
+    """
+    if a.control is None:
+        return None
+    return a.control.judged_line if a.recommendation.control else a.control.best
+
+
+def p95_of(control: Control, line: ControlLine) -> float | None:
+    """Return the 95th percentile of a control, in ms; None: it was not timed row by row."""
+    limits = control.verdict.limits if control.verdict and line.name == control.judged else ()
+    return next((limit.got for limit in limits if limit.limit == "max_p95_ms"), None)
 
 
 def take_control(a: Assessment) -> str:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from ladder.evidence import Assessment, Attempt, LimitVerdict, VerdictWord
+from ladder.evidence import CONTROL, Assessment, Attempt, LimitVerdict, VerdictWord
 from ladder.report.kept import ANSWERED, SAMPLES, kept_rows
 from ladder.report.limits import limit_reason
 from ladder.report.summary import answer_line
@@ -56,7 +56,9 @@ def read_answers(run: Path, a: Assessment) -> Answers:
     Raises:
         DataError: a file of it is damaged.
     """
-    paths = {each.rung: run / each.rung / SAMPLES for each in a.attempts}
+    answer = [CONTROL] if a.recommendation.control else []
+    names = (*answer, *(each.rung for each in a.attempts))
+    paths = {name: run / name / SAMPLES for name in names}
     return {
         rung: {row["id"]: _answered(row) for row in kept_rows(path, ANSWERED)}
         for rung, path in paths.items()
@@ -240,16 +242,21 @@ def as_promptfoo(a: Assessment, answers: Answers) -> str:
 
 
 def _prompt(a: Assessment, rung: str) -> dict[str, Any]:
-    attempt = next(each for each in a.attempts if each.rung == rung)
-    described = attempt.candidate.description if attempt.candidate else attempt.status
     raw = f"{a.task.goal}\n\n{{{{input}}}}"
-    label = f"{rung}: {described}"
+    label = f"{rung}: {_described(a, rung)}"
     return {
         "raw": raw,
         "label": label,
         "id": hashlib.sha256(f"{label}\n{raw}".encode()).hexdigest(),
         "provider": f"ladder:{rung}",
     }
+
+
+def _described(a: Assessment, rung: str) -> str:
+    if rung == CONTROL and a.control:
+        return a.control.judged_line.name
+    attempt = next(each for each in a.attempts if each.rung == rung)
+    return attempt.candidate.description if attempt.candidate else attempt.status
 
 
 def _test(one: Answered, scorer: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Literal
 from ladder.evidence import Assessment, Attempt, Estimate, Recommendation
 from ladder.figures import Mark
 from ladder.report.causes import diagnosis_sentence
-from ladder.report.control import take_control
+from ladder.report.control import shown_line, take_control
 from ladder.report.cost import built_words, month_sum
 from ladder.report.effort import in_all_of
 from ladder.report.isolation import isolation_line
@@ -192,8 +192,7 @@ def _saved(a: Assessment) -> Iterator[Fact]:
 def steps(a: Assessment) -> Iterator[Step]:
     """Yield the steps of the ladder, lowest first: the control, the rungs, what was left out."""
     found = a.recommendation
-    if a.control:
-        line = a.control.judged_line if found.control else a.control.best
+    if line := shown_line(a):
         state: State = "passed" if found.control else "reference"
         word = "passes" if found.control else "reference"
         of = _eval_set(line.score)

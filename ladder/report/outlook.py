@@ -40,8 +40,9 @@ def changes_of_mind(a: Assessment) -> Iterator[Said]:
         )
     yield from advice_lines(found, a.attempts, a.control)
     if a.plan:
+        changed = "Another base model, tokenizer or document: "
         yield (
-            "Another base model, tokenizer or document: ",
+            "Other training examples, or another library: " if found.control else changed,
             Code("ladder revalidate"),
             " finds it by its digests, and measures again.",
         )

@@ -8,6 +8,7 @@ from dataclasses import replace
 from ladder.evidence import Assessment, Estimate
 from ladder.figures import NARROW, Bar, Rule, Spot, intervals_svg, trade_svg
 from ladder.report.blocks import Figure, tabled
+from ladder.report.control import p95_of, shown_line
 from ladder.report.headline import Step, mark_of, steps
 from ladder.report.summary import usd
 from ladder.wording import latency, span
@@ -91,15 +92,14 @@ def slices_figure(a: Assessment) -> Figure | None:
 
 def _measured(a: Assessment) -> Sequence[tuple[Step, Estimate]]:
     scores = {x.rung: x.measurement.score for x in a.attempts if x.measurement}
-    if a.control:
-        scores["control"] = a.control.best.score
+    if line := shown_line(a):
+        scores["control"] = line.score
     return [(step, score) for step in steps(a) if (score := scores.get(step.name)) and score.n]
 
 
 def _latency_and_cost(a: Assessment, step: Step) -> tuple[float | None, float | None]:
-    if step.name == "control" and a.control:
-        line = a.control.best
-        return line.latency_ms, line.cost_usd_per_1k
+    if step.name == "control" and a.control and (line := shown_line(a)):
+        return p95_of(a.control, line) or line.latency_ms, line.cost_usd_per_1k
     attempt = next(x for x in a.attempts if x.rung == step.name)
     m = attempt.measurement
     if m is None or m.latency_ms is None:

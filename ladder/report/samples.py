@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ladder.evidence import Assessment, Attempt
+from ladder.evidence import CONTROL, Assessment, Attempt
 from ladder.redaction import redact
 from ladder.report.causes import sign_of
 from ladder.report.kept import RETRIEVED, SAMPLES, kept_rows
@@ -99,16 +99,17 @@ def read_samples(run: Path, a: Assessment) -> Samples:
     rows: dict[str, Row] = {}
     texts: list[tuple[str, str, Shown]] = []
     rungs = []
-    for attempt in a.attempts:
-        folder = run / attempt.rung
+    causes: dict[str, Mapping[str, str]] = {CONTROL: {}} if a.recommendation.control else {}
+    causes |= {attempt.rung: _causes(attempt) for attempt in a.attempts}
+    for name, cause_of in causes.items():
+        folder = run / name
         if not (folder / SAMPLES).is_file():
             continue
-        rungs.append(attempt.rung)
+        rungs.append(name)
         places = _read_texts(folder / RETRIEVED, texts)
-        cause_of = _causes(attempt)
         for values in kept_rows(folder / SAMPLES):
             row = rows.setdefault(values["id"], _row(values))
-            row.answers[attempt.rung] = _answer(values, cause_of.get(values["id"], ""), places)
+            row.answers[name] = _answer(values, cause_of.get(values["id"], ""), places)
     return Samples(tuple(rungs), tuple(rows.values()), tuple(texts))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from ladder.evidence import Assessment, Attempt, CostBasis
 from ladder.gate.quantiles import values_to_bound
 from ladder.report.causes import diagnosis_sentence
+from ladder.report.control import p95_of, shown_line
 from ladder.report.reasons import attempt_reason, why_withheld
 from ladder.wording import duration, latency, span
 
@@ -49,16 +50,15 @@ def answer_sentence(a: Assessment) -> str:
 
 def table_rows(a: Assessment) -> Iterator[tuple[str, str, str, str, str, str]]:
     """Yield the cells of the table of rungs, the control first."""
-    if a.control:
-        passed = a.control.judged_line if a.recommendation.control else None
-        line = passed or a.control.best
+    if a.control and (line := shown_line(a)):
+        word, p95 = "pass" if a.recommendation.control else "reference", p95_of(a.control, line)
         yield (
             "control",
             span(line.score),
-            latency(line.latency_ms),
+            f"mean {latency(line.latency_ms)}" if p95 is None else latency(p95),
             cost_cell(line.cost_usd_per_1k, line.cost_busy_usd_per_1k),
             "–",
-            f"{'pass' if passed else 'reference'} on {line.score.n} rows: {line.name}, no model",
+            f"{word} on {line.score.n} rows: {line.name}, no model",
         )
     for attempt in a.attempts:
         yield _row(attempt, a.attempts)
@@ -98,17 +98,21 @@ def _row(attempt: Attempt, attempts: Sequence[Attempt]) -> tuple[str, str, str, 
 def assumed(a: Assessment) -> str:
     """Say what the figures of the table rest on."""
     measured = [attempt.measurement for attempt in a.attempts if attempt.measurement]
+    line = shown_line(a)
     asked_at = {m.latency_ms.n for m in measured if m.latency_ms}
     text = (
         f"score: mean on the eval set ({100 * float(a.task.gate['confidence'] or 0):g} % interval)"
     )
+    if a.control and line and p95_of(a.control, line) is None:
+        text += " · mean: of rows that the control answered together"
     if asked_at:
         text += f" · p95: of {' or '.join(f'{n:,}' for n in sorted(asked_at))} timed requests"
         least = values_to_bound(0.95, P95_CONFIDENCE)
         if min(asked_at) < least:
             text += f" (not bounded from above: {least} are needed for {100 * P95_CONFIDENCE:g} %)"
-    prices = sorted({price_words(m.cost_basis) for m in measured if m.cost_basis} - {""})
-    if any(m.cost_basis and m.cost_basis.machines for m in measured):
+    bases = [each.cost_basis for each in (*measured, line) if each and each.cost_basis]
+    prices = sorted({price_words(basis) for basis in bases} - {""})
+    if any(basis.machines for basis in bases):
         prices.append("in brackets what it costs on a machine that is busy all the time")
     return text + (f" · $: {'; '.join(prices)}" if prices else "")
 

@@ -82,6 +82,31 @@ def test_other_inputs_are_found_without_targets(plan_path: Path, tmp_path: Path)
     assert other.look.alarms == ()
 
 
+def test_a_label_that_the_task_does_not_have_is_no_target(
+    ladder: Ladder, plan_path: Path, tmp_path: Path
+) -> None:
+    """Its answer could never be right; the inputs alone may be compared."""
+    rows = [*orders(59, SAME), {"input": "a 3 pies", "target": "pie"}]
+    recent = rows_in(tmp_path / "recent.jsonl", rows)
+    said = ladder("drift", plan_path, "--data", recent)
+    said.refused("the label `pie`, wanted one of the task's labels", "--inputs-only")
+    assert looks_so_far(plan_path) == []
+    look = look_for_drift(plan_path, recent, Quiet(), answering=False).look
+    assert (look.rows, look.scores) == (60, {})
+
+
+@pytest.mark.slow
+def test_an_alarm_says_what_comes_next_and_until_when_it_stands(
+    ladder: Ladder, plan_path: Path, tmp_path: Path
+) -> None:
+    wrong = rows_in(tmp_path / "wrong.jsonl", orders(60, WRONG))
+    said = ladder("drift", plan_path, "--data", wrong).out
+    assert "Next: put the recent rows to the task's own, and assess it anew" in said
+    assert "ladder revalidate --rotate" in said
+    again = ladder("drift", plan_path, "--data", wrong, "--inputs-only").out
+    assert "on 60 labelled rows of earlier looks" in again
+
+
 def test_rows_of_one_conversation_count_once(plan_path: Path, tmp_path: Path) -> None:
     rows = [{**row, "group": str(number % 10)} for number, row in enumerate(orders(60, SAME))]
     with pytest.raises(

@@ -11,7 +11,7 @@ from conftest import Said
 from small_tasks import write_task
 
 from ladder.commands.assess import assess
-from ladder.errors import TaskError
+from ladder.errors import StateError, TaskError
 from ladder.files import digest_of
 from ladder.lifecycle.drift import look_for_drift, looks_so_far
 from ladder.lifecycle.needs import Needs, needs_of
@@ -76,12 +76,71 @@ def test_a_folder_of_runs_is_promoted_beside_them_all(
     assert (again.code, "is in production already" in again.out + again.errors) == (1, True)
 
 
+def of_an_earlier_version(plan: Path) -> None:
+    """Make a plan one that kept no rows."""
+    lines = plan.read_text().splitlines(keepends=True)
+    plan.write_text("".join(line for line in lines if not line.startswith("train:")))
+    assert load_plan(plan).train is None
+
+
+def turned(plan: Path) -> None:
+    """Give the training examples of a plan's task other labels."""
+    train = task_of(plan, load_plan(plan)).folder / "train.jsonl"
+    rows = [json.loads(line) for line in train.read_text().splitlines()]
+    wrong = [{**row, "target": LABELS[(LABELS.index(row["target"]) + 1) % 3]} for row in rows]
+    train.write_text("".join(json.dumps(row) + "\n" for row in wrong))
+
+
 @pytest.mark.slow
-def test_it_is_not_compared_while_it_would_be_fitted_on_other_rows(plan: Path) -> None:
+def test_it_goes_on_with_the_rows_that_it_was_certified_with(plan: Path, tmp_path: Path) -> None:
+    """Also where the task's file has others by then: fitted on those it would score nothing."""
+    turned(plan)
+    found = revalidate(plan, Quiet())
+    assert found.measurement is not None
+    assert found.measurement.score == load_plan(plan).baseline.gate_rows
+    assert found.findings == ("changed since the certification: data: train",)
+    again = rehearse(plan, Quiet())
+    assert (again.findings, again.same) == ((), again.rows)
+    recent = tmp_path / "recent.jsonl"
+    recent.write_text("".join(json.dumps(order("recent", at)) + "\n" for at in range(40)))
+    look = look_for_drift(plan, recent, Quiet(), reference=recent).look
+    assert look.score is not None
+    assert look.score.mean == 1.0
+
+
+def test_it_is_refused_without_its_own_rows(plan: Path) -> None:
+    kept = plan.with_name("train.jsonl")
+    whole = kept.read_text()
+    kept.write_text(whole + "\n")
+    with pytest.raises(StateError, match=r"train\.jsonl: other rows than were certified\. Put"):
+        revalidate(plan, Quiet())
+    kept.unlink()
+    with pytest.raises(StateError, match=r"train\.jsonl: no such file, and .* names the .* Put"):
+        revalidate(plan, Quiet())
+    kept.write_text(whole)
+    assert revalidate(plan, Quiet()).findings == ()
+
+
+def test_what_it_answered_is_kept_and_compared(plan: Path, ladder: Callable[..., Said]) -> None:
+    rows = [json.loads(line) for line in (plan.parent / "control/samples.jsonl").open()]
+    assert len(rows) == load_plan(plan).baseline.gate_rows.n
+    assert all(row["answer"] == row["target"] and row["score"] == 1 for row in rows)
+    assert (plan.parent / "test/samples.jsonl").is_file()
+    assert "control" in (plan.parent / "report.html").read_text()
+    again = certified_anew(plan)
+    said = ladder("compare", plan.parent, again.parent)
+    assert f"control: {len(rows)} of {len(rows)} answers are the same" in said.out
+    table = ladder("report", plan.parent, "--to", "csv")
+    assert rows[0]["id"] in table.out + table.errors
+
+
+@pytest.mark.slow
+def test_a_plan_that_kept_no_rows_is_not_compared_on_others(plan: Path) -> None:
     train = task_of(plan, load_plan(plan)).folder / "train.jsonl"
     certified = train.read_text()
     train.write_text("".join(certified.splitlines(keepends=True)[:60]))
     later = certified_anew(plan)
+    of_an_earlier_version(plan)
     with pytest.raises(TaskError, match=r"other rows \(data: train\) than those of"):
         check_release(later, plan, Quiet(), Terms())
     assert not (later.parent / RELEASES).exists()
@@ -92,11 +151,8 @@ def test_it_is_not_compared_while_it_would_be_fitted_on_other_rows(plan: Path) -
 
 
 def test_other_training_examples_are_found_out(plan: Path) -> None:
-    task = task_of(plan, load_plan(plan))
-    train = task.folder / "train.jsonl"
-    rows = [json.loads(line) for line in train.read_text().splitlines()]
-    turned = [{**row, "target": LABELS[(LABELS.index(row["target"]) + 1) % 3]} for row in rows]
-    train.write_text("".join(json.dumps(row) + "\n" for row in turned))
+    of_an_earlier_version(plan)
+    turned(plan)
     found = revalidate(plan, Quiet())
     said = "\n".join(found.findings)
     assert "min_score is missed" in said

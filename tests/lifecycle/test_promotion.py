@@ -45,13 +45,13 @@ def test_the_first_needs_a_test_set_that_confirms_it(runs: Path, ladder) -> None
         "--by",
         "Ada",
         "--fallback",
-        "rag",
+        "control",
     )
     assert said.code == 0, said.errors
     assert "shop: shop/good is in production by Ada" in said.out
     [entry] = read_registry(runs / "registry.jsonl").entries
     assert (entry.release, entry.previous, entry.by, entry.owner, entry.fallback) == (
-        None, None, "Ada", "the bakers", "rag",
+        None, None, "Ada", "the bakers", "control",
     )  # fmt: skip
 
 
@@ -133,7 +133,7 @@ def test_fields_that_a_later_version_writes_are_part_of_the_digest(runs: Path) -
 
 def test_a_rollback_is_one_more_record(runs: Path, ladder) -> None:
     one, two, three = (made_run(runs, stamp) for stamp in ("one", "two", "three"))
-    promote(one, Wish(owner="bakers", fallback="prompt"))
+    promote(one, Wish(owner="bakers", fallback="control"))
     for below, run in ((one, two), (two, three)):
         checked(run, below)
         promote(run, Wish())
@@ -146,10 +146,10 @@ def test_a_rollback_is_one_more_record(runs: Path, ladder) -> None:
     assert (runs / "registry.jsonl").read_text().startswith(before)
     roll_back(runs / "registry.jsonl", "shop")
     assert stack(runs) == ["shop/one"]
-    with pytest.raises(StateError, match=r"shop/one\. Its fallback is the rung prompt: promote"):
+    with pytest.raises(StateError, match=r"shop/one\. Its fallback is the rung control: promote"):
         roll_back(runs / "registry.jsonl", "shop")
     champion = in_production(read_registry(runs / "registry.jsonl").entries)["shop"].champion
-    assert (champion.owner, champion.fallback) == ("bakers", "prompt")
+    assert (champion.owner, champion.fallback) == ("bakers", "control")
 
 
 def test_a_rollback_to_a_run_that_is_named(runs: Path) -> None:
@@ -216,6 +216,9 @@ def test_wrong_input(runs: Path, ladder, tmp_path: Path) -> None:
     promote(run, Wish())
     registry = ("--registry", runs / "registry.jsonl")
     ladder("rollback", "till", *registry).refused("nothing is in production as till", "shop")
+    for rung in ("distill", "prompt"):  # never measured; the answer itself
+        said = ladder("promote", run, "--fallback", rung, "--name", "till")
+        said.refused(f"got `{rung}`, wanted a rung that", "measured: control")
     (run / "assessment.json").unlink()
     ladder("promote", run, "--name", "till").refused("assessment.json: got no such file")
     assert ladder("promote", run, "--fallback", "guess").code == 2
@@ -229,7 +232,7 @@ def test_what_is_in_production_is_shown(runs: Path, ladder) -> None:
     registry = ("--registry", runs / "registry.jsonl")
     promote(one, Wish(owner="bakers"))
     record = checked(two, one)
-    promote(two, Wish(fallback="rag"))
+    promote(two, Wish(fallback="control"))
     dates = ("--ends", "2099-03-31", "--told", "2099-02-28")
     assert ladder("deprecate", "shop", *dates, *registry).code == 0
     said = ladder("models", *registry).out
@@ -238,7 +241,7 @@ def test_what_is_in_production_is_shown(runs: Path, ladder) -> None:
         f"cites release {digest_of(record.model_dump(mode='json'))[:12]}",
         "before: shop/one, never rehearsed",
         "notice: general, 31 days of notice (the notice that this registry has on record)",
-        "owner bakers, fallback rag",
+        "owner bakers, fallback control",
         "ENDS 2099-03-31",
         "a hosted fine-tune dies with its base: watch the end of gpt-4o-mini-2024-07-18",
     ):

@@ -117,7 +117,13 @@ def own_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "home"
 
 
-CASES = [*((whole_job, name) for name in NAMES), (bare_job, NAMES[0])]
+def kept_job(plan: Path) -> Job:
+    """Return the job of a run whose ledger every check is written into."""
+    ledger = plan.parent.parent.parent / "ledger.jsonl"
+    return Job(plan, "mail", image="team/ladder:1", ledger=ledger)
+
+
+CASES = [*((whole_job, name) for name in NAMES), (bare_job, NAMES[0]), (kept_job, NAMES[0])]
 
 # What all have in common.
 
@@ -552,6 +558,32 @@ def test_the_workflow_has_the_keys_as_secrets_and_the_users_configuration(tmp_pa
     assert settings_["trusted_code"] == {"a" * 64: "mine:score"}
     assert "theirs:score" in text.split("\nname: ")[0]
     assert "60 days" in text
+
+
+@pytest.mark.parametrize("as_file", [True, False])
+@pytest.mark.parametrize("target", ["github", "gitlab"])
+def test_a_runner_has_the_machine_key_of_a_ledger_and_commits_its_lines(
+    tmp_path: Path, target: str, as_file: bool
+) -> None:
+    [text] = TARGETS[target](kept_job(Path("runs/mail/x/revalidation.yaml"))).values()
+    if target == "github":
+        check, keep = steps_of(text)[-2:]
+        assert check["env"] == {"LADDER_MACHINE_KEY": "${{ secrets.LADDER_MACHINE_KEY }}"}
+        command, commit = check["run"], keep["run"]
+    else:
+        *_, check, commit = yaml.safe_load(text)["ladder-mail"]["script"]
+        command = check.removesuffix(" || code=$?").removeprefix("code=0; ")
+    home, pem = tmp_path / "home", "-----BEGIN PRIVATE KEY-----\nMC4\n-----END PRIVATE KEY-----"
+    (tmp_path / "secret").write_text(f"{pem}\n")
+    given = str(tmp_path / "secret") if as_file else pem
+    said = run(command, tmp_path, home, {"HOME": str(home), "LADDER_MACHINE_KEY": given})
+    assert said[1:] == ["revalidate", "runs/mail/x/revalidation.yaml", "--if-due"]
+    key = home / ".config/ladder/keys/machine.pem"
+    assert key.read_text() == f"{pem}\n"
+    assert key.stat().st_mode & 0o777 == 0o600
+    files = "runs/mail/x/revalidations.jsonl runs/ledger.jsonl runs/ledger.heads.jsonl"
+    assert f"git add -f -- {files};" in commit
+    assert "LADDER_MACHINE_KEY" in text.split("jobs:")[0]
 
 
 # GitLab CI.

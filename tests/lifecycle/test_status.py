@@ -58,6 +58,10 @@ def revalidated(days: float, *findings: str) -> dict[str, Any]:
     return {"at": ago(days), **found}
 
 
+def rotated(days: float, *findings: str) -> dict[str, Any]:
+    return {**revalidated(days, *findings), "fresh": 50}
+
+
 def drifted(days: float, *names: str) -> dict[str, Any]:
     shifts = [
         {"name": name, "effect": 0.4, "least": 0.1, "p": 1e-4, "p_holm": 1e-3, "alarms": True}
@@ -116,15 +120,20 @@ def test_a_finding_alarms_until_something_comes_after(runs: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "bad", "good", "word"),
+    ("name", "bad", "good", "check", "word"),
     [
-        ("drift.jsonl", drifted(30, "length"), drifted(10), "length"),
+        ("drift.jsonl", drifted(30, "length"), drifted(10), rotated(5), "length"),
         ("probes.jsonl", {"at": ago(30), "verdict": "block"}, {"at": ago(9), "verdict": "same"},
-         "block"),
+         revalidated(5), "block"),
     ],
 )  # fmt: skip
 def test_drift_and_probes_are_answered_by_their_own_kind_or_a_revalidation(
-    runs: Path, name: str, bad: dict[str, Any], good: dict[str, Any], word: str
+    runs: Path,
+    name: str,
+    bad: dict[str, Any],
+    good: dict[str, Any],
+    check: dict[str, Any],
+    word: str,
 ) -> None:
     first, second = make(runs / "mail/a", 60), make(runs / "news/a", 60, task="../../../news.yaml")
     for plan in (first, second):
@@ -132,8 +141,20 @@ def test_drift_and_probes_are_answered_by_their_own_kind_or_a_revalidation(
     assert [plan.alarms for plan in looked(runs).plans] == [("found",)] * 2
     assert word in "\n".join(lines(looked(runs)))
     add(first, name, good)
-    add(second, "revalidations.jsonl", revalidated(5))
+    add(second, "revalidations.jsonl", check)
     assert [plan.alarms for plan in looked(runs).plans] == [(), ()]
+
+
+def test_the_certified_rows_say_nothing_of_traffic_that_moved_away_from_them(runs: Path) -> None:
+    plan = make(runs / "mail/a", 60)
+    add(plan, "revalidations.jsonl", rotated(40))
+    add(plan, "drift.jsonl", drifted(30, "length"))
+    add(plan, "revalidations.jsonl", revalidated(20))
+    assert [each.kind for each in one(runs).open] == ["drift"]
+    add(plan, "revalidations.jsonl", rotated(10, "the score fell"))
+    assert [each.kind for each in one(runs).open] == ["revalidation", "drift"]
+    add(plan, "revalidations.jsonl", rotated(5))
+    assert one(runs).alarms == ()
 
 
 def test_the_announced_end_is_counted_down(runs: Path) -> None:

@@ -10,6 +10,7 @@ from ladder.lifecycle.schedules.job import (
     Files,
     Job,
     kept_elsewhere,
+    said_ledger,
     said_needs,
     words_here,
 )
@@ -23,6 +24,7 @@ def as_airflow(job: Job) -> Files:
 # Save in the folder of DAGs. Workers need the plan, its task and this Python at the same paths.
 # A failed task is exit 1 (something changed) or 2 (the check could not be made): alarm on it.
 {"".join(said_needs(job.needs, "in the environment of the workers"))}\
+{said_ledger(job, "as keys/machine.pem (mode 600) beside the workers' config.yaml")}\
 """Weekly tick; measures only when the plan says it is due."""
 
 from datetime import timedelta

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ladder.lifecycle.needs import Needs
 from ladder.lifecycle.schedules.job import (
+    COMMITTED,
     LIMIT_HOURS,
+    MACHINE_KEY,
     WEEKLY,
     Files,
     Job,
-    record_of,
+    records_of,
+    said_ledger,
     said_nearby,
     words_in_repository,
 )
@@ -31,9 +34,9 @@ def as_github(job: Job) -> Files:
     package = json.dumps(job.package)
     steps = [f"pip install {package}", *needs.installs, *settings_command(needs)]
     text = f"""\
-# Save as .github/workflows/{job.title}.yml on the default branch, and commit the plan (git add -f,
-# where runs/ is ignored) and the task's data with it. Where ladder does not come from your package
-# index, name its wheel or its repository instead.
+# Save as .github/workflows/{job.title}.yml on the default branch, and commit {COMMITTED}
+# Where ladder does not come from your package index, name its wheel or its repository instead.
+{said_ledger(job, f"as the secret {MACHINE_KEY}")}\
 {said_untrusted(needs)}\
 {said_nearby(needs, "GitHub's machines do not have", NEARBY)}\
 # In a public repository GitHub switches a schedule off after 60 days without activity, and a check
@@ -64,7 +67,7 @@ jobs:
           python-version: "3.11"
 {"".join(f"      - run: {_quoted(step)}{END}" for step in steps)}\
       - run: {_quoted(command)}
-{_secrets(needs)}\
+{_secrets(job.variables)}\
       - if: ${{{{ !cancelled() }}}}
         run: {_quoted(keep_command(job, "gh auth setup-git && git push"))}
         env:
@@ -83,10 +86,10 @@ def keep_command(job: Job, push: str) -> str:
         job: what is scheduled.
         push: the command that sends the commit.
     """
-    record = shlex.quote(record_of(job))
+    first, *others = records_of(job)
     commit = f'git {AUTHOR} commit --quiet -m "ladder: a check"'
     return (
-        f"if [ -f {record} ]; then git add -f -- {record}; "
+        f"if [ -f {shlex.quote(first)} ]; then git add -f -- {shlex.join([first, *others])}; "
         f"git diff --cached --quiet || {{ {commit} && {push}; }}; fi"
     )
 
@@ -112,8 +115,8 @@ def _quoted(command: str) -> str:
     return json.dumps(command.replace("${{", "${{ '${{' }}"), ensure_ascii=False)
 
 
-def _secrets(needs: Needs) -> str:
-    if not needs.variables:
+def _secrets(variables: Sequence[str]) -> str:
+    if not variables:
         return ""
-    lines = [f"          {name}: ${{{{ secrets.{name} }}}}\n" for name in needs.variables]
+    lines = [f"          {name}: ${{{{ secrets.{name} }}}}\n" for name in variables]
     return "        env:\n" + "".join(lines)

@@ -6,11 +6,14 @@ import json
 
 from ladder.lifecycle.schedules.github import keep_command, said_untrusted, settings_command
 from ladder.lifecycle.schedules.job import (
+    COMMITTED,
     LIMIT_HOURS,
+    MACHINE_KEY,
     WEEKLY,
     Files,
     Job,
     refuse_breaks,
+    said_ledger,
     said_nearby,
     words_in_repository,
 )
@@ -32,8 +35,8 @@ def as_gitlab(job: Job) -> Files:
     keep = f'{keep_command(job, PUSH)}; exit "$code"'
     script = [*install, *settings_command(job.needs), check, keep]
     text = f"""\
-# Save as {job.title}.gitlab-ci.yml and include it from .gitlab-ci.yml; commit the plan (git add -f,
-# where runs/ is ignored) and the task's data with it.
+# Save as {job.title}.gitlab-ci.yml and include it from .gitlab-ci.yml; commit {COMMITTED}
+{said_ledger(job, f"as the variable {MACHINE_KEY} of the type File")}\
 # Its schedule is made once, by a call with a token of the scope `api`:
 #   curl --fail --request POST --header "PRIVATE-TOKEN: $TOKEN" \\
 #     --form "description={job.title}" --form "ref=main" --form "active=true" \\
@@ -56,6 +59,6 @@ def as_gitlab(job: Job) -> Files:
 
 
 def _variables(job: Job) -> str:
-    names = ", ".join((*job.needs.variables, *job.needs.handed_on))
+    names = ", ".join((*job.variables, *job.needs.handed_on))
     where = "as masked variables (Settings, CI/CD, Variables)"
     return f"# Needs, {where}: {names}\n" if names else ""

@@ -17,6 +17,7 @@ from unicodedata import category
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ladder import __version__
+from ladder.audit.ledger import HEADS
 from ladder.errors import Problem, TaskError
 from ladder.files import digest_of
 from ladder.lifecycle.needs import Needs
@@ -32,7 +33,18 @@ LIMIT_HOURS = 6
 LONGEST_SLUG = 40
 LOCALTIME = Path("/etc/localtime")
 ZONES = "zoneinfo/"
+COMMITTED = (
+    "the plan's folder\n# (git add -f, where runs/ is ignored), the task and its data with it."
+)
 NOTHING = Needs()
+MACHINE_KEY = "LADDER_MACHINE_KEY"
+"""The text of keys/machine.pem, where a runner starts without a configuration."""
+WITH_KEY = (
+    "(umask 077; mkdir -p ~/.config/ladder/keys; "
+    f'{{ cat "${MACHINE_KEY}" 2> /dev/null || printf \'%s\\n\' "${MACHINE_KEY}"; }} '
+    "> ~/.config/ladder/keys/machine.pem) && "
+)
+"""GitLab hands on a file's name, since no text of several lines can be masked; GitHub the text."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +66,13 @@ class Job:
     """The task file, where it is not the one that the plan names."""
     root: Path | None = None
     """The folder that holds all files of it; None: that of the plan."""
+    ledger: Path | None = None
+    """The ledger beside the runs, which every check is written into; None: none is kept."""
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Environment variables that a machine elsewhere is given as secrets."""
+        return (*self.needs.variables, *((MACHINE_KEY,) if self.ledger else ()))
 
     @property
     def title(self) -> str:
@@ -105,7 +124,7 @@ def words_in_repository(job: Job) -> str:
     """Return the command of a tick in a checkout."""
     plan, task = in_repository(job.plan), in_repository(job.task) if job.task else None
     refuse_breaks(f"{plan}{task or ''}")
-    return shlex.join(["ladder", *words(plan, task)])
+    return (WITH_KEY if job.ledger else "") + shlex.join(["ladder", *words(plan, task)])
 
 
 def kept_elsewhere() -> dict[str, str]:
@@ -144,6 +163,21 @@ def said_nearby(needs: Needs, where: str, fix: str) -> str:
     return f"# {where} {names}:\n# {fix}\n" if names else ""
 
 
+def said_ledger(job: Job, where: str) -> str:
+    """Say in comments what the ledger asks for elsewhere; empty: none is kept.
+
+    Args:
+        job: what is scheduled.
+        where: the machine key is put, in words.
+    """
+    if job.ledger is None:
+        return ""
+    return (
+        f"# A ledger is kept: the machine key (ladder audit keys) is needed {where}.\n"
+        "# Let nothing else write into a copy of it: of two that grew apart one is lost.\n"
+    )
+
+
 def in_repository(path: Path) -> str:
     """Return a path as it is seen from the root of its repository; in none: as it is."""
     whole = path.resolve()
@@ -151,9 +185,10 @@ def in_repository(path: Path) -> str:
     return (whole.relative_to(root) if root else path).as_posix()
 
 
-def record_of(job: Job) -> str:
-    """Return the path of the record of checks in the repository."""
-    return in_repository(job.plan.parent / RECORD)
+def records_of(job: Job) -> tuple[str, ...]:
+    """Return the paths of what a check adds lines to, in the repository."""
+    ledger = (job.ledger, job.ledger.with_name(HEADS)) if job.ledger else ()
+    return tuple(map(in_repository, (job.plan.parent / RECORD, *ledger)))
 
 
 def refuse_breaks(text: str) -> None:

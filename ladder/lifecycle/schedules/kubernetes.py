@@ -14,6 +14,7 @@ from ladder.lifecycle.schedules.job import (
     Files,
     Job,
     refuse_breaks,
+    said_ledger,
     said_nearby,
     said_needs,
     words,
@@ -56,6 +57,7 @@ def _manifest(job: Job, root: Path, folder: str, args: list[str]) -> str:
 # The image has {job.package}.
 # Exit 1 (something changed) is a failed job: alarm on it, and on silence (ladder status).
 {"".join(said_needs(job.needs, keys))}\
+{said_ledger(job, "as keys/machine.pem (mode 600) beside the container's config.yaml")}\
 {said_nearby(job.needs, "The cluster may not have", NEARBY)}\
 apiVersion: batch/v1
 kind: CronJob
