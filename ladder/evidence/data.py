@@ -41,6 +41,8 @@ class DataReport(Record):
     unlabeled: int
     duplicates: int
     """Rows set aside because a like row stands in an earlier split."""
+    duplicates_recall: float | None = None
+    """The least chance with which a pair of like rows is found; None: every one is."""
     set_aside: tuple[str, ...] = ()
     """The first of them, as `row ~ row`."""
     contaminated: tuple[str, ...]

@@ -32,6 +32,11 @@ def _split_lines(d: DataReport) -> Iterator[Said]:
         f"{d.duplicates} near-duplicates were set aside"
         + (f": {_first(', ', d.set_aside, d.duplicates)}." if d.set_aside else ".")
     )
+    if d.duplicates_recall is not None:
+        yield (
+            "Among so many rows near-duplicates are looked for by sketches (MinHash): a pair that "
+            f"is just alike is found with a chance of {100 * d.duplicates_recall:.2f} %."
+        )
     if d.detectable is None:
         yield "These eval examples cannot prove this gate even without a mistake: add rows."
     else:

@@ -9,7 +9,9 @@ from ladder.evidence import DataReport
 from ladder.gate.planning import detectable_score, plausible_scores, rows_needed
 from ladder.samples.cleanness import MOST_LISTED, leaks_and_look_alikes, overlap_with_known
 from ladder.samples.data import Data
+from ladder.samples.duplicates import LIKE
 from ladder.samples.rows import Sample
+from ladder.samples.sketches import MANY, recall
 from ladder.samples.splits import alike_labels, shared_groups
 from ladder.samples.values import container_in, list_in
 from ladder.task import Task
@@ -38,6 +40,7 @@ def describe_data(task: Task, splits: Data) -> DataReport:
         passages=len(splits.documents),
         unlabeled=len(splits.unlabeled),
         duplicates=len(splits.duplicates),
+        duplicates_recall=recall(LIKE) if splits.labelled > MANY else None,
         set_aside=tuple(f"{row} ~ {like}" for row, like in splits.duplicates[:MOST_LISTED]),
         contaminated=leaks,
         look_alikes=alikes,

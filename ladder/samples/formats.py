@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
+from sys import intern
 from typing import Any
 
 from ladder.errors import DataError, MissingExtraError, Problem
@@ -90,7 +91,7 @@ class _Decoder(JsonDecoder):
         self.rows, self.first = 0, ""
 
     def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        row = dict(pairs)
+        row = {intern(name): value for name, value in pairs}  # a name stands in every row
         if len(row) < len(pairs):
             names = [name for name, _ in pairs]
             self.twice.append(next(name for name in names if names.count(name) > 1))

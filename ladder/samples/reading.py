@@ -45,6 +45,10 @@ RECENT = "recent"
 SAMPLE_ROLES = ("train", "dev", "test", "examples", "unlabeled", "synthetic", RECENT)
 
 
+READ: Mapping[str, Any] = {}
+"""Stands where a row was that is a sample by now."""
+
+
 @dataclass
 class _File:
     """One file of the task, while it is read."""
@@ -71,8 +75,7 @@ def read_rows(task: Task) -> Rows:
     """
     files = [_read_file(task, role, value) for role, value in task.data.files().items()]
     samples = [file for file in files if file.role in SAMPLE_ROLES]
-    chats = [(file.layout, row) for file in samples for _, row in file.numbered]
-    shared = shared_system(chats) if len(chats) > 1 else ""
+    shared = _shared(samples)
     found: dict[str, tuple[Any, ...]] = {}
     places: dict[str, list[str]] = {}
     digests = []
@@ -105,6 +108,12 @@ def read_rows(task: Task) -> Rows:
             shown.append(Problem("…", f"{rest} more such rows", "none"))
         raise DataError(shown)
     return Rows(**found, digests=tuple(digests), files=tuple(map(_understood, files)))
+
+
+def _shared(files: list[_File]) -> str:
+    """Return the system prompt that all chats begin with; empty: there is none."""
+    chats = [(file.layout, row) for file in files for _, row in file.numbered]
+    return shared_system(chats) if len(chats) > 1 else ""
 
 
 def read_recent(task: Task, path: Path) -> tuple[Sample, ...]:
@@ -279,6 +288,7 @@ def _at(row: Mapping[str, Any], column: str) -> Any:
 def _read_samples(task: Task, file: _File) -> Iterator[tuple[str, Sample]]:
     problems = file.findings.problems
     for position, (where, row) in enumerate(file.numbered, start=1):
+        file.numbered[position - 1] = (where, READ)  # of a million rows no second copy is held
         asked, wrong = _input(task, where, row), []
         if not asked:
             wrong.append(_missing(where, task, "input", row, file.theirs))

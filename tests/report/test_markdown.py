@@ -119,7 +119,7 @@ def test_the_tables_say_what_was_measured() -> None:
     assert [row[0] for row in rungs] == ["rung", "---", "control", "prompt", "rag", "lora"]
     assert rungs[2][1:] == [
         "0.50 (0.45–0.55)",
-        "1.5 ms",
+        "mean 1.5 ms",
         "0.0001",
         "–",
         "reference on 200 rows: nearest example, no model",
