@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, combinations, starmap
@@ -66,9 +66,10 @@ def find_conflicts(
         pairs: (i, j), i < j, of near-duplicates among them; of equal texts those with the first.
         train_size: how many rows, from the first, are training rows.
     """
-    rows = [_Row(kind, sample) for sample in samples]
+    paired = sorted({at for pair in pairs for at in pair})  # a row that is like none is one
+    rows = {at: _Row(kind, samples[at]) for at in paired}
     if _marks_decide(rows):
-        rows = [_Row(kind, sample, as_written=True) for sample in samples]
+        rows = {at: _Row(kind, samples[at], as_written=True) for at in paired}
     same, contradictions, beyond = _equal_rows(rows)
     unequal = [pair for pair in pairs if not _equal(rows[pair[0]], rows[pair[1]])]
     deciding = _deciding(rows, unequal)
@@ -114,6 +115,10 @@ class _Row:
         return self.is_text and all(count_words(one) > FREE_WORDS for one in self.targets)
 
 
+_Rows = Mapping[int, _Row]
+"""Position of a row -> what of it is compared; of those that are like another."""
+
+
 def _numbers(text: str) -> tuple[str, ...]:
     return tuple(map(comparable, NUMBER.findall(text)))
 
@@ -134,13 +139,13 @@ def _plain_answer(kind: str, target: str) -> Any:
     return plain
 
 
-def _equal_rows(rows: Sequence[_Row]) -> tuple[list[Pair], list[Pair], int]:
+def _equal_rows(rows: _Rows) -> tuple[list[Pair], list[Pair], int]:
     """Return the pairs of each text's first row with the others, and those that contradict.
 
     The third value is how many rows contradict what most rows with their text say.
     """
     equal: defaultdict[tuple[str, tuple[str, ...]], list[int]] = defaultdict(list)
-    for at, row in enumerate(rows):
+    for at, row in rows.items():
         equal[row.text, row.numbers].append(at)
     same: list[Pair] = []
     contradictions: list[Pair] = []
@@ -153,14 +158,14 @@ def _equal_rows(rows: Sequence[_Row]) -> tuple[list[Pair], list[Pair], int]:
     return same, contradictions, beyond
 
 
-def _marks_decide(rows: Sequence[_Row]) -> bool:
+def _marks_decide(rows: _Rows) -> bool:
     """Tell whether capitals and marks decide the answer, as where they are to be judged or set.
 
     Then most texts that stand there in several spellings have another answer for each, and like
     spellings have like answers.
     """
     spellings: defaultdict[tuple[str, tuple[str, ...]], dict[str, _Row]] = defaultdict(dict)
-    for row in rows:
+    for row in rows.values():
         first = spellings[row.text, row.numbers].setdefault(row.written, row)
         if _contradict(first, row):
             return False
@@ -169,7 +174,7 @@ def _marks_decide(rows: Sequence[_Row]) -> bool:
     return unlike >= LEAST_OF_TEMPLATE and unlike >= MOST_OF_ONE_ANSWER * len(several)
 
 
-def _camps(rows: Sequence[_Row], places: Sequence[int]) -> list[list[int]]:
+def _camps(rows: _Rows, places: Sequence[int]) -> list[list[int]]:
     """Sort rows with one text by their answers: a row joins the first camp that it agrees with."""
     camps: list[list[int]] = []
     camp_of: dict[Any, list[int]] = {}
@@ -189,7 +194,7 @@ def _equal(one: _Row, other: _Row) -> bool:
     return one.text == other.text and one.numbers == other.numbers
 
 
-def _deciding(rows: Sequence[_Row], pairs: Sequence[Pair]) -> set[str]:
+def _deciding(rows: _Rows, pairs: Sequence[Pair]) -> set[str]:
     """Return the templates in which the slots decide the answer.
 
     "Is 7 a prime?" has one answer for many numbers, and two rows with it are two questions; of

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from sys import intern
 from typing import Any
 
 from ladder.errors import DataError, Problem
@@ -309,7 +310,7 @@ def _read_samples(task: Task, file: _File) -> Iterator[tuple[str, Sample]]:
         sample = Sample(
             id=text_of(_field(row, task, "id")) or f"{file.role}-{position}",
             input=asked,
-            target=targets[0] if targets else "",
+            target=intern(targets[0]) if targets else "",  # a label stands in many rows
             also_right=targets[1:],
             doc_ids=_texts(_field(row, task, "doc_ids")),
             group=text_of(_field(row, task, "group")),

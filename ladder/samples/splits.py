@@ -107,9 +107,9 @@ def _parts(document: Document) -> Iterator[Document]:
         )
 
 
-def _draw(seed: int, sample_id: str) -> str:
+def _draw(seed: int, sample_id: str) -> bytes:
     """Return a place in a shuffle that depends on the seed and the id (or group) alone."""
-    return hashlib.sha256(f"{seed}:{sample_id}".encode()).hexdigest()
+    return hashlib.sha256(f"{seed}:{sample_id}".encode()).digest()
 
 
 def _enough(task: Task, rows: Rows, left: int) -> None:
