@@ -221,7 +221,7 @@ def _files(root: Path, latest: Mapping[str, Left]) -> Iterator[str]:
         if left.digest == ERASED:
             if now != "missing":
                 yield f"{root / place}: it was erased (record {left.by.line}) and is there again"
-        elif now != left.digest and left.digest in (known := _first_lines(root / place)):
+        elif now != left.digest and left.digest in (known := first_lines(root / place)):
             yield _unrecorded(root / place, known[left.digest], len(known))
         elif now != left.digest:
             since = f"since record {left.by.line} ({left.by.kind} of {left.by.at})"
@@ -247,15 +247,20 @@ class Grown(NamedTuple):
     by: LedgerRecord
 
 
-def _appended(root: Path, records: Sequence[LedgerRecord]) -> Iterator[str]:
-    """Say where a file that grows was changed, or lines were added, between two records of it."""
+def grown_by(records: Sequence[LedgerRecord]) -> dict[str, list[Grown]]:
+    """Return path below the folder of runs -> what each record says of the file."""
     grown: dict[str, list[Grown]] = {}
     for record in records:
         for name, digest in record.files.items():
             before = record.digests.get(f"before: {name}", "")
             grown.setdefault(_place(record, name), []).append(Grown(before, digest, record))
-    for place, known in grown.items():
-        lines = {"": 0, **_first_lines(root / place)}
+    return grown
+
+
+def _appended(root: Path, records: Sequence[LedgerRecord]) -> Iterator[str]:
+    """Say where a file that grows was changed, or lines were added, between two records of it."""
+    for place, known in grown_by(records).items():
+        lines = {"": 0, **first_lines(root / place)}
         if all(each.before in lines and each.left in lines for each in known):
             ranges = [(lines[each.before], lines[each.left]) for each in known]
             yield from _gaps(root / place, ranges)
@@ -285,14 +290,14 @@ def _before_the_ledger(root: Path, records: Sequence[LedgerRecord]) -> Iterator[
     """Say which lines beside the ledger are older than the first record of their file."""
     for path in sorted({*root.glob(f"*{GROWS}")} - {root / LEDGER, root / HEADS}):
         first = next((one for one in records if path.name in one.files and one.place == "."), None)
-        lines = _first_lines(path)
+        lines = first_lines(path)
         whole = next(reversed(lines), "")
         before = first.digests.get(f"before: {path.name}") if first else whole
         if before in lines:
             yield _unrecorded(path, 0, lines[before])
 
 
-def _first_lines(path: Path) -> dict[str, int]:
+def first_lines(path: Path) -> dict[str, int]:
     """Return the sha256 of the first n lines of a file that grows -> n, for every n."""
     found: dict[str, int] = {}
     if path.suffix != GROWS or path.is_symlink():
@@ -310,7 +315,8 @@ def _unrecorded(path: Path, known: int, last: int) -> str:
     first = known + 1
     which = "this line is" if first == last else f"lines {first} to {last} are"
     why = "written while no ledger was kept, left out by a crash, or added by other hands"
-    return f"{path}:{first}: {which} not in the ledger: {why}"
+    fix = f"Where you know that they are right: ladder audit vouch {path}"
+    return f"{path}:{first}: {which} not in the ledger: {why}. {fix}"
 
 
 def _signatures(
@@ -369,6 +375,19 @@ def _strangers(
 def _conduct(records: Sequence[LedgerRecord]) -> Iterator[str]:
     yield from _criteria_changed(records)
     yield from _opened_twice(records)
+    yield from _vouched(records)
+
+
+def _vouched(records: Sequence[LedgerRecord]) -> Iterator[str]:
+    """Say which lines were vouched for afterwards."""
+    for record in records:
+        if record.kind == "vouched":
+            [name] = record.files
+            lines = record.facts.get("lines", "")
+            yield (
+                f"{_place(record, name)}: lines {lines} were in no record, and vouched for in "
+                f"record {record.line}"
+            )
 
 
 def _criteria_changed(records: Sequence[LedgerRecord]) -> Iterator[str]:

@@ -177,6 +177,28 @@ def erase(
 
 
 @audit.command()
+def vouch(
+    file: Annotated[Path, typer.Argument(help="A record of checks, or the registry.")],
+    folder: AllRuns = None,
+    runs: AllRunsNamed = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Say that lines are right which a crash left out of the ledger; that you did stays in it."""
+    from ladder.audit.vouching import unrecorded
+    from ladder.audit.vouching import vouch as write_down
+    from ladder.wording import MOST_SHOWN, harmless
+
+    found = unrecorded(file, all_runs(folder, runs))
+    for number, text in found.lines:
+        tell(f"{number}: {harmless(text, MOST_SHOWN)}")
+    if not yes and not typer.confirm(
+        "Are these lines right? The ledger will say that you said so."
+    ):
+        raise typer.Exit(1)
+    tell(f"vouched for: {file} (record {write_down(found).line})")
+
+
+@audit.command()
 def quiet() -> None:
     """Print what libraries would send unasked, and the variables that stop them here."""
     from ladder.commands.quiet import quiet_lines

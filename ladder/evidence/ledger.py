@@ -24,6 +24,7 @@ LedgerKind = Literal[
     "probe",
     "signature",
     "erasure",
+    "vouched",
 ]
 
 

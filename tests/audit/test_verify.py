@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from hashlib import sha256
 from pathlib import Path
@@ -228,6 +229,44 @@ def test_a_line_of_the_registry_that_the_ledger_lacks_is_told_apart_from_a_chang
     changed = faults(runs)
     assert f"{registry}: the file was changed since record 5" in changed[0]
     assert f"{registry}: its earlier lines were changed before record 5" in changed[1]
+
+
+def test_lines_that_no_record_has_are_vouched_for_and_that_stays_to_be_seen(
+    runs, ladder, monkeypatch
+):
+    registry, here = runs / REGISTRY, [runs / LEDGER, runs / HEADS]
+    promote(newest(runs), Wish(name="first"))
+    ladder("audit", "vouch", registry, runs).refused("lines that are all in the ledger")
+    away = [path.rename(path.with_suffix(".away")) for path in here]
+    promote(newest(runs), Wish(name="second"))
+    for path, where in zip(away, here, strict=True):
+        path.rename(where)
+    promote(newest(runs), Wish(name="third"))
+    [said] = faults(runs)
+    assert f"ladder audit vouch {registry}" in said
+    whole = registry.read_text()
+    registry.write_text(whole.replace("first", "other"))
+    ladder("audit", "vouch", registry, runs, "--yes").refused("changed or taken out", "from a copy")
+    registry.write_text(whole)
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    shown = ladder("audit", "vouch", registry, runs)
+    assert (shown.code, len(faults(runs))) == (1, 1)
+    assert shown.out.startswith("2: {")
+    assert '"name":"second"' in shown.out
+    assert ladder("audit", "vouch", registry, runs, "--yes").code == 0
+    found = verify(runs, public_keys(()))
+    assert found.faults == ()
+    assert found.notes == (f"{REGISTRY}: lines 2 were in no record, and vouched for in record 6",)
+
+
+def test_a_record_of_checks_is_vouched_for_too(runs, ladder, tmp_path):
+    drift = newest(runs) / "drift.jsonl"
+    drift.write_text('{"at": 0}\n')
+    assert "no record names this file" in faults(runs)[0]
+    assert ladder("audit", "vouch", drift, runs, "--yes").code == 0
+    assert faults(runs) == ()
+    ladder("audit", "vouch", tmp_path / "x.jsonl", runs).refused("a file elsewhere")
+    ladder("audit", "vouch", drift, tmp_path).refused("no ledger is kept there")
 
 
 def test_a_person_signs_and_the_name_stays_out_of_the_ledger(runs):
