@@ -9,6 +9,8 @@ FIGURES := r1_guest_feedback/task r2_ferry_handbook/task r3_bakery_orders/task r
 help:  ## Print this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
+install: .venv/train  ## Set up .venv alone, with ladder in .venv/bin.
+
 assess: .venv/train  ## Set up .venv, then assess the shipped r2 task: the first thing to run.
 	.venv/bin/ladder assess evalsets/r2_ferry_handbook/task.yaml
 
@@ -67,4 +69,4 @@ clean:  ## Remove .venv and the caches of the tools; runs/ stays.
 	$(PIP) -c constraints.txt -e '.[dev]'
 	@touch $@
 
-.PHONY: help assess test slow long check fix figures schema golden examples clean
+.PHONY: help install assess test slow long check fix figures schema golden examples clean

@@ -76,7 +76,8 @@ def drift(
         Path | None, typer.Option(help="Rows to compare with; default: the eval examples.")
     ] = None,
     inputs_only: Annotated[
-        bool, typer.Option("--inputs-only", help="Answer no labelled row.")
+        bool,
+        typer.Option("--inputs-only", help="Leave targets out: answer no row, compare no labels."),
     ] = False,
     task: TaskOfPlan = None,
     as_json: AsJson = False,

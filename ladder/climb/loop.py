@@ -130,6 +130,16 @@ def control_line(control: Control) -> str:
     )
 
 
+def _climbed_on(control: Control) -> str:
+    """Say in one line that the control is not the answer, for whoever watches."""
+    judged, verdict = control.judged_line, control.verdict
+    word = {"fail": "failed", "undecided": "undecided"}.get(verdict.status if verdict else "", "")
+    score = f"score {judged.score.mean:.2f} on {judged.score.n} rows"
+    return (
+        f"control\n  {word or 'without a verdict'}, {score}: {judged.name}; the rungs are climbed"
+    )
+
+
 def judge_line(judge: JudgeAgreement) -> str:
     """Say in one line how far people agree with the judge, for whoever watches."""
     if judge.agree is None:
@@ -222,6 +232,8 @@ def climb_task(bench: Bench, *, until: RungName | None, every: bool) -> Climbed:
             found.confirmed = _confirmed_control(bench, found.control.judged)
             found.at_control = True
             return found
+        if found.control and found.control.verdict:
+            bench.evaluator.watch.say(_climbed_on(found.control))
         rungs = [rung for rung in LADDER if rung.NAME in bench.task.rungs]
         attempts = climb_rungs(bench, rungs, until=until, every=every)
         found.chosen = choose(bench.task, attempts)

@@ -41,7 +41,7 @@ def lines(found: Drift) -> Iterator[str]:
         watched = look.score
         rows = f"{watched.mean:.3f} on {watched.n:,} labelled rows"
         rows += "" if look.scores else " of earlier looks"
-        against = f"e-value {watched.e_value:.1f} against {watched.limit:g} or more"
+        against = f"e-value at most {watched.e_value:.1f} so far against {watched.limit:g} or more"
         yield f"{_mark(watched.alarms)} {'score':11} {rows}; {against} (alarm from {1 / BUDGET:g})"
     if found.unscored:
         yield f"{found.unscored:,} labelled rows have no score: their answers failed"
@@ -50,6 +50,8 @@ def lines(found: Drift) -> Iterator[str]:
     if look.alarms and found.newest:
         yield "least like the certified rows; label these to learn what is new:"
         yield from (f"  {row.id}  {harmless(row.input, MOST_OF_INPUT)}" for row in found.newest)
+    elif look.alarms and look.embedder is None:
+        yield "which rows are new is not known without an embedding model"
     if look.alarms:
         yield _next(look)
     yield (
@@ -63,7 +65,7 @@ def _next(look: DriftLook) -> str:
     if look.score is not None and look.score.alarms:
         do = "put the recent rows to the task's own, and assess it anew"
     elif look.score is not None:
-        do = "the score holds so far: label more of a random sample, and look again"
+        do = "no proof yet that the score is too low: look again with more labelled rows"
     else:
         do = "label a random sample of recent rows, and look again: the score decides"
     until = "a look finds nothing, or `ladder revalidate --rotate` holds on fresh rows"

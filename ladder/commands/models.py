@@ -151,7 +151,7 @@ def rehearsed_lines(entry: Rehearsed) -> Iterator[str]:
     """Say what a rehearsal found."""
     if entry.score_now is not None and entry.score_then is not None:
         scores = f"score {entry.score_now:.3f}, and {entry.score_then:.3f} when it was certified"
-        same = f", {entry.same} of the answers unchanged" if entry.same is not None else ""
+        same = f", {entry.same} as they were kept" if entry.same is not None else ""
         yield f"{entry.rows} eval examples answered{same}; {scores}"
     yield from (f"- {finding}" for finding in entry.findings)
     yield (

@@ -34,6 +34,7 @@ def make_job(path: Path, zone: str, image: str = "", task_file: Path | None = No
     ledger = ledger_of(path.parent)
     if is_kept(ledger):
         folders.append(ledger.parent)
+        ledger = Path(os.path.normpath(path.parent / os.path.relpath(ledger, folders[0])))
     return Job(
         path,
         task.name,

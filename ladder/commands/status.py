@@ -16,11 +16,12 @@ from ladder.wording import harmless
 ALARMS: Mapping[AlarmName, str] = {
     "silent": "nothing has checked it for too long: see that its job runs",
     "overdue": "its revalidation is overdue: see that its job runs",
-    "found": "a check found something, and nothing came after",
+    "found": "a check found something, and nothing since has answered it",
     "ends": "its model ends soon: plan its replacement",
     "ended": "its model has ended by its provider's announcement",
     "unreadable": "a record beside it cannot be read",
 }
+ANSWERED = "open until a look finds nothing, or `ladder revalidate --rotate` holds on fresh rows"
 UNITS = {"h": 1 / 24, "d": 1, "w": 7}
 LONGEST_DAYS = 36_500
 
@@ -64,8 +65,9 @@ def _of_plan(plan: PlanStanding) -> Iterator[str]:
         yield f"    its model ends on {plan.ends}, {when}"
     yield from (f"    {ALARMS[name]}" for name in plan.alarms)
     for each in plan.open:
-        yield f"    - {each.kind} of {each.at[:10]}: {happening_words(each)}"
-    yield from (f"    note: {note}" for note in plan.notes)
+        answered = f"; {ANSWERED}" if each.kind == "drift" else ""
+        yield f"    - {each.kind} of {each.at[:10]}: {happening_words(each)}{answered}"
+    yield from (f"    - {note}" for note in plan.notes)
 
 
 # What Prometheus reads.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
@@ -36,16 +37,19 @@ from ladder.models.staying import stay_here
 from ladder.progress import Watch
 from ladder.samples.data import Data
 from ladder.samples.loading import load_data
-from ladder.samples.reading import MOST_PROBLEMS_SHOWN, read_recent
+from ladder.samples.reading import read_recent
 from ladder.samples.rows import Sample
 from ladder.task import Task
 from ladder.training.trainer import embedding_of
 from ladder.trust.code import Granted
+from ladder.wording import harmless
 
 RECORD = "drift.jsonl"
 KEPT = "drift"
 LEAST_ROWS = 20
 """Of either side: with fewer, hardly any shift could be told from chance."""
+MOST_LABELS = 5
+"""That are named of those which the task does not have."""
 NEWEST = 10
 """Rows that are named as unlike the certified ones."""
 
@@ -81,7 +85,7 @@ def look_for_drift(
         recent: file of rows that came in since, with targets or without.
         watch: sees progress.
         reference: file of rows to compare with; default: the eval examples of the certification.
-        answering: whether labelled rows are answered and scored.
+        answering: whether labelled rows are answered and scored, and their labels compared.
         granted: what of the code that the task names may run (`ladder.trust.code`).
         task_file: the task, where it is not the one that the plan names.
 
@@ -120,6 +124,8 @@ def _looked(
         if answering:
             refuse_labels(recent, rows, kept.labels)
         sides = kept.side("certified", certified), kept.side("recent", rows)
+        if not answering:
+            sides = replace(sides[0], labels=()), replace(sides[1], labels=())
         new = new_labelled(rows, before) if answering else {}
         scores = kept.scores(new)
     finally:
@@ -171,16 +177,18 @@ def refuse_labels(file: Path, rows: Sequence[Sample], labels: Sequence[str]) -> 
     """Refuse rows whose targets the task does not have: no answer to them could be right.
 
     Raises:
-        DataError: with the first of them, by row.
+        DataError: with the labels, and how many rows have them.
     """
-    other = [row for row in rows if labels and row.target and not {*labels} >= {*row.targets}]
+    known = frozenset(labels)
+    other = [row for row in rows if known and row.target and not known.issuperset(row.targets)]
+    if not other:
+        return
+    counts = Counter(row.target for row in other).most_common()
+    named = ", ".join(f"`{harmless(name, 60)}`" for name, _ in counts[:MOST_LABELS])
+    more = f" and {len(counts) - MOST_LABELS} more" if len(counts) > MOST_LABELS else ""
+    got = f"{len(other)} rows with labels of their own ({named}{more}), first {other[0].id}"
     fix = "A new label is a new task: assess it. To compare the inputs alone: --inputs-only"
-    problems = [
-        Problem(f"{file}: {row.id}", f"the label `{row.target}`", "one of the task's labels", fix)
-        for row in other
-    ]
-    if problems:
-        raise DataError(problems[:MOST_PROBLEMS_SHOWN])
+    raise DataError([Problem(str(file), got, "the task's labels alone", fix)])
 
 
 def new_labelled(rows: Sequence[Sample], before: Sequence[DriftLook]) -> dict[str, Sample]:

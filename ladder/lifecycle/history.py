@@ -139,7 +139,8 @@ def _lines(
         try:
             yield read(dict(from_json(line)))
         except (LookupError, TypeError, ValueError, RecursionError) as error:
-            yield harmless(f"{record}:{number}: no line of this record ({_short(error)})")
+            fix = "Fix it or take it out."
+            yield harmless(f"{record}:{number}: no line of this record ({_short(error)}). {fix}")
 
 
 def _short(error: Exception) -> str:

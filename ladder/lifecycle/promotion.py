@@ -110,8 +110,11 @@ def promote(run: Path, wish: Wish) -> Promoted:
     _refuse_strange_name(name)
     measured = _measured(found)
     if wish.fallback and wish.fallback not in measured:
-        wanted = f"a rung that {found.run} measured: {', '.join(measured) or 'there is none'}"
-        raise TaskError([Problem("--fallback", f"`{wish.fallback}`", wanted)])
+        wanted = (
+            f"a rung beside the answer that {found.run} measured: {', '.join(measured) or 'none'}"
+        )
+        fix = "" if measured else "Leave --fallback out."
+        raise TaskError([Problem("--fallback", f"`{wish.fallback}`", wanted, fix)])
     path = wish.registry or registry_of(found.run)
 
     def decide(registry: Registry) -> Promoted:

@@ -18,7 +18,7 @@ from ladder.climb.preflight import refuse_at_once
 from ladder.engines.local import LocalEngine
 from ladder.engines.passport import PASSPORT, read_passport
 from ladder.errors import EngineError
-from ladder.evaluation.control import answers_of_way, measure_way
+from ladder.evaluation.control import fitted_way, measure_way, outcomes_of
 from ladder.evidence import CONTROL, Candidate, RevalidationPlan
 from ladder.files import private_folder
 from ladder.gate.paired import mcnemar
@@ -102,24 +102,36 @@ def _kept(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def _by_way(bench: Bench, plan: RevalidationPlan, file: Path) -> Rehearsal:
-    """Have a way without a language model answer every eval example: it takes no time."""
-    error, rows = 1 - bench.task.gate.confidence, bench.data.gate
+    """Have a way without a language model answer every row that its run has kept: it is quick."""
+    if not file.is_file():
+        return _measured(bench, plan)
+    kept = _kept(file)
+    rows = [_row(name, values) for name, values in kept.items()]
+    outcomes = outcomes_of(bench.evaluator, fitted_way(bench.evaluator, plan.control), rows)
+    return _compared([(one, kept[one.sample.id]) for one in outcomes], list(_others(bench, plan)))
+
+
+def _measured(bench: Bench, plan: RevalidationPlan) -> Rehearsal:
+    """Measure the way of a run that has kept no answers, on the eval examples of today."""
+    error = 1 - bench.task.gate.confidence
     now, then = measure_way(bench.evaluator, plan.control, error)[0].score, plan.baseline.gate_rows
     fell = f"the score fell from {then.mean:.3f} to {now.mean:.3f}"
     findings = [fell] if now.high < then.low else []
+    findings += _others(bench, plan)
+    return Rehearsal(now.n, None, then.mean, now.mean, tuple(findings))
+
+
+def _others(bench: Bench, plan: RevalidationPlan) -> Iterator[str]:
     if names := reads_others(plan, bench.task):
-        findings.append(f"it is fitted on other rows than were certified: {names}")
-    texts = dict(zip(rows, answers_of_way(bench.evaluator, plan.control, rows), strict=True))
-    kept = _kept(file) if file.is_file() else {}
-    pairs = [(text, kept[row.id]["answer"]) for row, text in texts.items() if _is_kept(row, kept)]
-    return Rehearsal(
-        rows=now.n,
-        same=sum(text == was for text, was in pairs) if kept else None,
-        score_then=then.mean,
-        score_now=now.mean,
-        findings=tuple(findings),
-        answers={row.id: text for row, text in texts.items()},
-    )
+        yield f"it is fitted on other rows than were certified: {names}"
+
+
+def _row(name: str, values: Mapping[str, Any]) -> Sample:
+    """Return a row as its run has kept it."""
+    first, *others = values.get("targets") or [values.get("target") or ""]
+    kind, group = str(values.get("slice") or ""), str(values.get("group") or "")
+    asked = str(values.get("input") or "")
+    return Sample(name, asked, first, tuple(others), group=group, stratum=kind)
 
 
 def _asked(
@@ -138,15 +150,23 @@ def _asked(
     lost = [one for one in outcomes if one.error is not None]
     if lost:
         findings.append(f"{len(lost)} of {len(outcomes)} requests failed: {lost[0].error}")
-    findings += _worse(pairs)
+    return _compared(pairs, findings, len(samples))
+
+
+def _compared(
+    pairs: Sequence[tuple[Outcome, Mapping[str, Any]]],
+    findings: list[str],
+    asked: int | None = None,
+) -> Rehearsal:
+    """Return what came of rows, each with what its run has kept of it."""
     then = [was["score"] for one, was in pairs if _scored(one, was)]
     now = [one.score for one, was in pairs if one.score is not None and _scored(one, was)]
     return Rehearsal(
-        rows=len(samples),
+        rows=len(pairs) if asked is None else asked,
         same=sum(one.text == was["answer"] for one, was in pairs),
         score_then=fmean(then) if then else None,
         score_now=fmean(now) if now else None,
-        findings=tuple(findings),
+        findings=(*findings, *_worse(pairs)),
         answers={one.sample.id: one.text for one, _ in pairs},
     )
 

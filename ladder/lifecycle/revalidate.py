@@ -220,7 +220,10 @@ def changed_pins(bench: Bench, plan: RevalidationPlan) -> tuple[str, ...]:
     """Return the names of pinned things that differ now."""
     now = pins(bench, plan.candidate)
     names = sorted(plan.pinned.keys() | now.keys())
-    return tuple(name for name in names if plan.pinned.get(name) != now.get(name))
+    own = {"data: train"} if plan.train is not None else set()  # it goes on with its own
+    return tuple(
+        name for name in names if plan.pinned.get(name) != now.get(name) and name not in own
+    )
 
 
 def findings(

@@ -147,7 +147,7 @@ def _how_sure(a: Assessment) -> Iterator[Fact]:
         best = max(measured, key=lambda x: x.measurement.score.mean if x.measurement else 0.0)
         score = best.measurement.score if best.measurement else None
         if score is not None:
-            note = f"eval set, n = {score.n}: {best.rung}, the best measured; {gate}"
+            note = f"eval set, n = {score.n}: {best.rung}, the best rung measured; {gate}"
             yield Fact("How sure", span(score), note)
 
 

@@ -49,7 +49,8 @@ def trade_figure(a: Assessment) -> Figure | None:
         label = f"{step.name}{price}"
         spots.append(Spot(label, p95, score.mean, score.low, score.high, cost, mark_of(step)))
         known = "?" if cost is None else usd(cost)
-        rows.append((step.name, span(score), latency(p95), known))
+        mean = "mean " if step.name == "control" and _is_mean(a) else ""
+        rows.append((step.name, span(score), mean + latency(p95), known))
     if len(spots) < 2:
         return None
     most = a.task.gate.get("max_p95_ms")
@@ -105,6 +106,12 @@ def _latency_and_cost(a: Assessment, step: Step) -> tuple[float | None, float | 
     if m is None or m.latency_ms is None:
         return None, None
     return m.latency_ms.p95, m.cost_usd_per_1k
+
+
+def _is_mean(a: Assessment) -> bool:
+    """Tell whether the control was not timed row by row, so that its mean stands there."""
+    line = shown_line(a)
+    return bool(a.control and line and p95_of(a.control, line) is None)
 
 
 def _bar(label: str, score: Estimate, step: Step) -> Bar:

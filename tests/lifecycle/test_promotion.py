@@ -218,7 +218,7 @@ def test_wrong_input(runs: Path, ladder, tmp_path: Path) -> None:
     ladder("rollback", "till", *registry).refused("nothing is in production as till", "shop")
     for rung in ("distill", "prompt"):  # never measured; the answer itself
         said = ladder("promote", run, "--fallback", rung, "--name", "till")
-        said.refused(f"got `{rung}`, wanted a rung that", "measured: control")
+        said.refused(f"got `{rung}`, wanted a rung beside", "measured: control")
     (run / "assessment.json").unlink()
     ladder("promote", run, "--name", "till").refused("assessment.json: got no such file")
     assert ladder("promote", run, "--fallback", "guess").code == 2

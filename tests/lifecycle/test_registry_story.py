@@ -78,7 +78,7 @@ def test_promoted_rehearsed_and_rolled_back(runs: Path, ladder) -> None:
 
     said = ladder("rollback", "bread", "--rehearse", *registry)
     assert said.code == 0, said.errors
-    assert "20 of the answers unchanged" in said.out
+    assert "20 eval examples answered, 20 as they were kept" in said.out
     assert "can be rolled back to" in said.out
     rehearsed = read_registry(runs / "registry.jsonl").entries[-1]
     assert isinstance(rehearsed, Rehearsed)

@@ -17,6 +17,7 @@ from ladder.lifecycle.schedules.job import (
     records_of,
     said_ledger,
     said_nearby,
+    said_no_repository,
     words_in_repository,
 )
 from ladder.wording import harmless
@@ -36,6 +37,7 @@ def as_github(job: Job) -> Files:
     text = f"""\
 # Save as .github/workflows/{job.title}.yml on the default branch, and commit {COMMITTED}
 # Where ladder does not come from your package index, name its wheel or its repository instead.
+{said_no_repository(job)}\
 {said_ledger(job, f"as the secret {MACHINE_KEY}")}\
 {said_untrusted(needs)}\
 {said_nearby(needs, "GitHub's machines do not have", NEARBY)}\

@@ -15,6 +15,7 @@ from ladder.lifecycle.schedules.job import (
     refuse_breaks,
     said_ledger,
     said_nearby,
+    said_no_repository,
     words_in_repository,
 )
 
@@ -36,6 +37,7 @@ def as_gitlab(job: Job) -> Files:
     script = [*install, *settings_command(job.needs), check, keep]
     text = f"""\
 # Save as {job.title}.gitlab-ci.yml and include it from .gitlab-ci.yml; commit {COMMITTED}
+{said_no_repository(job)}\
 {said_ledger(job, f"as the variable {MACHINE_KEY} of the type File")}\
 # Its schedule is made once, by a call with a token of the scope `api`:
 #   curl --fail --request POST --header "PRIVATE-TOKEN: $TOKEN" \\

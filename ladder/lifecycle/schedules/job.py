@@ -178,10 +178,22 @@ def said_ledger(job: Job, where: str) -> str:
     )
 
 
+def _repository(path: Path) -> Path | None:
+    return next((each for each in path.resolve().parents if (each / ".git").exists()), None)
+
+
+def said_no_repository(job: Job) -> str:
+    """Say in comments that the plan lies in no repository here; empty: it does."""
+    if _repository(job.plan):
+        return ""
+    return (
+        "# The plan is in no Git repository here: paths are as it was named, from where you are.\n"
+    )
+
+
 def in_repository(path: Path) -> str:
     """Return a path as it is seen from the root of its repository; in none: as it is."""
-    whole = path.resolve()
-    root = next((folder for folder in whole.parents if (folder / ".git").exists()), None)
+    whole, root = path.resolve(), _repository(path)
     return (whole.relative_to(root) if root else path).as_posix()
 
 
