@@ -47,6 +47,16 @@ class Greeted(NamedTuple):
     """Tokens that fit into prompt and answer, as the server tells; None: it does not."""
 
 
+class Supported(NamedTuple):
+    """What a server supports, found by asking it."""
+
+    lines: tuple[tuple[bool, str], ...]
+    """Whether it is a warning, and what is said."""
+    requests: int
+    tokens_in: int
+    tokens_out: int
+
+
 @dataclass(frozen=True)
 class Kind:
     """A kind of engine: the word before the colon of a model reference."""
@@ -62,6 +72,8 @@ class Kind:
     """(name, place, folder of the task) -> what is wrong with a reference, before it is opened."""
     greet: Callable[[str, str, float], Greeted] | None = None
     """(name, place, seconds at most) -> what answers there, before anything is asked of it."""
+    supports: Callable[[str, str, float], Supported] | None = None
+    """(name, place, seconds at most for each request) -> what the server supports."""
 
 
 def _bundled(
@@ -93,6 +105,13 @@ def _greet_openai(name: str, place: str, seconds: float) -> Greeted:
 
     found = probe(name, place, seconds)
     return Greeted(found.there, said(found, name), found.context)
+
+
+def _supports_openai(name: str, place: str, seconds: float) -> Supported:
+    from ladder.engines.endpoint.supports import said, supports
+
+    found = supports(name, place, seconds)
+    return Supported(tuple(said(found)), found.requests, found.tokens_in, found.tokens_out)
 
 
 def _decisions(form: str) -> Opener:
@@ -188,7 +207,13 @@ def _no_address(kind: str) -> Callable[[str, str | None, Path], Fault | None]:
 ENGINES: dict[str, Kind] = {
     "bundled": Kind(_bundled, trainable=True, fault=_no_bundled),
     "hf": Kind(_hf, trainable=True, fault=_no_folder),
-    "openai": Kind(_openai, served=True, fault=_no_address("openai"), greet=_greet_openai),
+    "openai": Kind(
+        _openai,
+        served=True,
+        fault=_no_address("openai"),
+        greet=_greet_openai,
+        supports=_supports_openai,
+    ),
     **{
         form: Kind(
             _decisions(form),
