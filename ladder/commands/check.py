@@ -90,7 +90,7 @@ def check_task(
         *(f"warning: report_to: {missing}" for missing in missing_extras(task)),
         *key_lines(task),
         *(words for _, _, words in answers),
-        *(supported(task, greet) if abilities else ()),
+        *(supported(task, greet, data.labels) if abilities else ()),
         *(how_named(named, task.consent) for named in code),
         *_pairs_of_rows(report),
         *column_lines(data.files),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from ladder.economy.prices import listed_prices
@@ -49,8 +49,14 @@ def greeted(task: Task, greet: Greet) -> Iterator[tuple[str, Greeted, str]]:
             yield role, Greeted(False, ""), said
 
 
-def supported(task: Task, greet: Greet) -> Iterator[str]:
-    """Ask each endpoint that may be greeted what it supports, and say it with what it cost."""
+def supported(task: Task, greet: Greet, labels: Sequence[str] = ()) -> Iterator[str]:
+    """Ask each endpoint that may be greeted what it supports, and say it with what it cost.
+
+    Args:
+        task: names them.
+        greet: which may be greeted.
+        labels: of the task; sent where the data may, to a server that knows its own labels alone.
+    """
     met: set[ModelRef] = set()
     for role, ref, url in _endpoints(task):
         kind, place = kind_of(ref), place_at(url)
@@ -59,7 +65,8 @@ def supported(task: Task, greet: Greet) -> Iterator[str]:
             continue
         met.add(ref)
         where = f"{role}: {harmless(ref.name, 80)} at {place}"
-        found = kind.supports(ref.name, url, task.rules.request_timeout_s)
+        may = labels if place.here or task.rules.data_may_leave else ()
+        found = kind.supports(ref.name, url, task.rules.request_timeout_s, may)
         yield from (f"{'warning: ' if wrong else ''}{where}: {said}" for wrong, said in found.lines)
         yield f"{where}: asked with {found.requests} requests{_paid(task, ref, found)}"
 

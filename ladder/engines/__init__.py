@@ -6,7 +6,7 @@ Each engine's module loads only when it is asked for.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -72,8 +72,9 @@ class Kind:
     """(name, place, folder of the task) -> what is wrong with a reference, before it is opened."""
     greet: Callable[[str, str, float], Greeted] | None = None
     """(name, place, seconds at most) -> what answers there, before anything is asked of it."""
-    supports: Callable[[str, str, float], Supported] | None = None
-    """(name, place, seconds at most for each request) -> what the server supports."""
+    supports: Callable[[str, str, float, Sequence[str]], Supported] | None = None
+    """(name, place, seconds at most for each request, labels that may be sent) -> what the server
+    supports."""
 
 
 def _bundled(
@@ -107,7 +108,7 @@ def _greet_openai(name: str, place: str, seconds: float) -> Greeted:
     return Greeted(found.there, said(found, name), found.context)
 
 
-def _supports_openai(name: str, place: str, seconds: float) -> Supported:
+def _supports_openai(name: str, place: str, seconds: float, labels: Sequence[str]) -> Supported:
     from ladder.engines.endpoint.supports import said, supports
 
     found = supports(name, place, seconds)
@@ -139,6 +140,20 @@ def _greet_decisions(form: str) -> Callable[[str, str, float], Greeted]:
         return Greeted(found.there, said(found, name), found.context)
 
     return greeted
+
+
+def _supports_decisions(
+    form: str,
+) -> Callable[[str, str, float, Sequence[str]], Supported]:
+    def asked(name: str, place: str, seconds: float, labels: Sequence[str]) -> Supported:
+        from ladder.engines.decisions import WIRES
+        from ladder.engines.decisions.supports import supports
+        from ladder.engines.endpoint.supports import said
+
+        found = supports(name, place, seconds, WIRES[form], labels)
+        return Supported(tuple(said(found)), found.requests, found.tokens_in, found.tokens_out)
+
+    return asked
 
 
 def _gguf(
@@ -221,6 +236,7 @@ ENGINES: dict[str, Kind] = {
             decides=True,
             fault=_no_address(form),
             greet=_greet_decisions(form),
+            supports=_supports_decisions(form),
         )
         for form in ("systemone", "decisions")
     },

@@ -16,10 +16,11 @@ import httpx
 
 from ladder.engines.base import OWN_KINDS, Completion, Request
 from ladder.engines.endpoint.access import Address
-from ladder.engines.endpoint.chat_completions import ChatWire
 from ladder.engines.endpoint.engine import CONTINUED, EndpointEngine
 from ladder.engines.endpoint.responses import BROKEN_STREAM
+from ladder.engines.endpoint.sending import add
 from ladder.engines.endpoint.served_by import served_by
+from ladder.engines.endpoint.wire import Wire
 from ladder.errors import EngineError
 from ladder.json_values import from_json
 from ladder.language.tokens import likely_tokens
@@ -81,18 +82,19 @@ class Heard(NamedTuple):
 
 @dataclass
 class Listening:
-    """OpenAI's chats with further fields; responses are kept as they came."""
+    """A form of requests with further fields; responses are kept as they came."""
 
+    wire: Wire
     fields: Mapping[str, Any] = field(default_factory=dict)
     heard: list[Any] = field(default_factory=list)
 
     def payload(self, model: str, request: Request, stream: bool) -> dict[str, Any]:
         """Return the JSON of a request."""
-        return {**ChatWire().payload(model, request, stream), **self.fields}
+        return {**self.wire.payload(model, request, stream), **self.fields}
 
     def url(self, address: Address, sent: Mapping[str, Any]) -> httpx.URL:
         """Return where a request is sent."""
-        return ChatWire().url(address, sent)
+        return self.wire.url(address, sent)
 
     def completion(
         self, request: Request, sent: Mapping[str, Any], data: Any
@@ -103,7 +105,7 @@ class Listening:
             TryError: there is none.
         """
         self.heard.append(data)
-        return ChatWire().completion(request, sent, data)
+        return self.wire.completion(request, sent, data)
 
 
 @dataclass
@@ -114,6 +116,8 @@ class Asking:
     heard: list[Heard] = field(default_factory=list)
     sent: int = 0
     """Requests: what is refused for its form is sent once more."""
+    paid: tuple[int, int] = (0, 0)
+    """Tokens of prompts and answers."""
 
     def __post_init__(self) -> None:
         self.engine.ahead = self._count
@@ -132,9 +136,10 @@ class Asking:
             keep: put what follows in the form that this was answered in.
             fields: more of the request's JSON.
         """
-        wire = Listening(fields)
+        wire = Listening(self.engine.wire, fields)
         engine = self.engine.apart(wire)
-        self.engine = engine if keep else self.engine
+        if keep:
+            self.engine = engine.apart(self.engine.wire)
         engine = engine.streaming(1) if stream else engine
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what they say is among the findings
@@ -145,7 +150,13 @@ class Asking:
         data = wire.heard[-1] if wire.heard else None
         found = Heard(request, answer, data, frozenset(engine.negotiated))
         self.heard.append(found)
+        self.paid = add(self.paid, (answer.tokens_in, answer.tokens_out))
+        self.paid = add(self.paid, answer.lost_tokens)
         return found
+
+    def supports(self, findings: Sequence[Finding]) -> Supports:
+        """Return what was found, with what it took."""
+        return Supports(tuple(findings), self.sent, *self.paid)
 
 
 def supports(model: str, base_url: str, timeout_s: float) -> Supports:
@@ -160,14 +171,7 @@ def supports(model: str, base_url: str, timeout_s: float) -> Supports:
         EngineError: the URL is not one of an endpoint, or its key cannot be sent.
     """
     asking = Asking(EndpointEngine(model, base_url, concurrency=1, timeout_s=timeout_s, attempts=1))
-    findings = [find(asking) for find in FINDERS]
-    answers = [each.answer for each in asking.heard]
-    return Supports(
-        tuple(findings),
-        asking.sent,
-        sum(each.tokens_in + each.lost_tokens[0] for each in answers),
-        sum(each.tokens_out + each.lost_tokens[1] for each in answers),
-    )
+    return asking.supports([find(asking) for find in FINDERS])
 
 
 def said(found: Supports) -> Iterator[tuple[bool, str]]:
@@ -186,7 +190,7 @@ def _question(text: str, limit: int = 16, **more: Any) -> Request:
     return Request(messages=turns, max_tokens=limit, **more)
 
 
-def _lacking(ability: str, heard: Heard) -> Finding:
+def lacking(ability: str, heard: Heard) -> Finding:
     """Return what an error in an answer's place says of an ability."""
     words = harmless(heard.answer.error or "", 160)
     return Finding(ability, None if heard.unknown else False, words)
@@ -194,13 +198,13 @@ def _lacking(ability: str, heard: Heard) -> Finding:
 
 def _chats(asking: Asking) -> Finding:
     heard = asking.ask(_question("Which colour is grass?"), keep=True)
-    return _lacking("chats", heard) if heard.answer.error else Finding("chats", True)
+    return lacking("chats", heard) if heard.answer.error else Finding("chats", True)
 
 
 def _texts(asking: Asking) -> Finding:
     heard = asking.ask(CONTINUED)
     name = "continuing texts"
-    return _lacking(name, heard) if heard.answer.error else Finding(name, True)
+    return lacking(name, heard) if heard.answer.error else Finding(name, True)
 
 
 def _repeats(asking: Asking) -> Finding:
@@ -210,7 +214,7 @@ def _repeats(asking: Asking) -> Finding:
     heard = [asking.ask(request) for request in (*asked, *reversed(asked))]
     failed = next((each for each in heard if each.answer.error), None)
     if failed is not None:
-        return _lacking(name, failed)
+        return lacking(name, failed)
     texts = [each.answer.text for each in heard]
     other = (texts[0] != texts[3]) + (texts[1] != texts[2])
     why = f"{other} of 2 answers at temperature 0 were others in another order" if other else ""
@@ -222,7 +226,7 @@ def _logprobs(asking: Asking) -> Finding:
     heard = asking.ask(_question("The door is green. Which colour is it?", 4, top_logprobs=TOLD))
     first = heard.answer.first_logprobs
     if not first and heard.answer.error:
-        return _lacking(name, heard)
+        return lacking(name, heard)
     if not first:
         return Finding(name, False, "asked for and not told: the server ignores the field")
     values = [value for _, value in first]
@@ -249,7 +253,7 @@ def _schema(asking: Asking) -> Finding:
     name = "JSON schema"
     heard = asking.ask(_question("Which word comes to mind?", 48, schema=SCHEMA))
     if heard.answer.error:
-        return _lacking(name, heard)
+        return lacking(name, heard)
     if "response_format" in heard.refused:
         return Finding(name, False, "response_format is refused")
     try:
@@ -268,7 +272,7 @@ def _several(asking: Asking) -> Finding:
     choices = heard.data.get("choices") if isinstance(heard.data, dict) else None
     many = len(choices) if isinstance(choices, list) else 0
     if heard.answer.error and many < 2:
-        return _lacking(name, heard)
+        return lacking(name, heard)
     return Finding(name, many == 2, "" if many == 2 else f"2 asked for, {many} came")
 
 
@@ -278,7 +282,7 @@ def _seed(asking: Asking) -> Finding:
     heard = [asking.ask(_question(text, temperature=1.3, sample=seed)) for seed in (7, 7, 8)]
     failed = next((each for each in heard if each.answer.error), None)
     if failed is not None:
-        return _lacking(name, failed)
+        return lacking(name, failed)
     if any("seed" in each.refused for each in heard):
         return Finding(name, False, "refused: draws are not repeatable")
     one, again, other = (each.answer.text for each in heard)
@@ -298,7 +302,7 @@ def _echo(asking: Asking) -> Finding:
     ]
     failed = next((each for each in heard if each.answer.error), None)
     if failed is not None:
-        return _lacking(name, failed)
+        return lacking(name, failed)
     sums = [_echoed(each.data, each.request.text) for each in heard]
     if sums[0] is None or sums[1] is None:
         return Finding(name, False, "the prompt's log-probabilities are asked for and not told")
@@ -332,7 +336,7 @@ def _streaming(asking: Asking) -> Finding:
     heard = asking.ask(request, stream=True)
     if heard.answer.error:
         broken = heard.answer.kind == BROKEN_STREAM
-        return _lacking(name, heard)._replace(wrong=broken)
+        return lacking(name, heard)._replace(wrong=broken)
     if heard.answer.first_s is None:
         return Finding(name, False, "answers come whole: no time to the first token")
     usage = heard.data.get("usage") if isinstance(heard.data, dict) else None
@@ -343,7 +347,7 @@ def _prefix_cache(asking: Asking) -> Finding:
     name = "prefix cache"
     heard = [asking.ask(_question(LONG + end, 4)) for end in ("When is noon?", "Which island?")]
     if heard[1].answer.error:
-        return _lacking(name, heard[1])
+        return lacking(name, heard[1])
     cached = _cached(heard[1].data)
     if cached is None:
         return Finding(name, None, "the server does not tell what it has kept of a prompt")
@@ -369,30 +373,38 @@ def _cached(data: Any) -> int | None:
     return next((value for value in values if type(value) is int), None)
 
 
-def _usage(asking: Asking) -> Finding:
-    """Hold the token counts of all answers so far against what was asked."""
+def counted(
+    asking: Asking, prompt: str = "prompt_tokens", written: str = "completion_tokens"
+) -> Finding:
+    """Hold the token counts of all answers so far against what was asked.
+
+    Args:
+        asking: what was heard.
+        prompt: the field of the prompt's tokens.
+        written: that of the answer's.
+    """
     name = "usage"
     answered = [each for each in asking.heard if each.answer.error is None]
     if not answered:
         return Finding(name, None, "nothing was answered")
-    counted = [each for each in answered if _counts(each.data) is not None]
-    if len(counted) < len(answered):
-        few = f"{len(answered) - len(counted)} of {len(answered)} answers"
+    told = [(each, _counts(each.data, prompt, written)) for each in answered]
+    known = [(each, counts) for each, counts in told if counts is not None]
+    if len(known) < len(answered):
+        few = f"{len(answered) - len(known)} of {len(answered)} answers"
         return Finding(name, False, f"{few} came without: tokens and costs are estimates")
-    odd = next(filter(None, map(_odd_count, counted)), "")
+    odd = next(filter(None, (_odd_count(each, *counts) for each, counts in known)), "")
     return Finding(name, True, odd, wrong=bool(odd))
 
 
-def _counts(data: Any) -> tuple[int, int] | None:
+def _counts(data: Any, *names: str) -> tuple[int, int] | None:
     usage = data.get("usage") if isinstance(data, dict) else None
-    counts = [usage.get(f"{part}_tokens") for part in ("prompt", "completion")] if usage else []
-    one, other = counts or (None, None)
+    told = usage if isinstance(usage, dict) else {}
+    one, other = map(told.get, names)
     return (one, other) if type(one) is int and type(other) is int else None
 
 
-def _odd_count(heard: Heard) -> str:
+def _odd_count(heard: Heard, told_in: int, told_out: int) -> str:
     """Say what is wrong with the token counts of an answer; empty: nothing is."""
-    told_in, told_out = _counts(heard.data) or (0, 0)
     choices = heard.data.get("choices") or [None]
     written = told_out - heard.answer.thought_tokens
     if written > heard.request.max_tokens * len(choices):
@@ -406,7 +418,8 @@ def _odd_count(heard: Heard) -> str:
     return ""
 
 
-def _one_model(asking: Asking) -> Finding:
+def one_model(asking: Asking) -> Finding:
+    """Read off all responses which model, and which build of the server, has answered."""
     name = "one model"
     names = list(dict.fromkeys(filter(None, (served_by(each.data) for each in asking.heard))))
     if not names:
@@ -428,7 +441,7 @@ FINDERS: Sequence[Callable[[Asking], Finding]] = (
     _seed,
     _streaming,
     _prefix_cache,
-    _usage,
-    _one_model,
+    counted,
+    one_model,
 )
 """In the order in which they are asked; the last two read what the others have heard."""
