@@ -24,8 +24,10 @@ from ladder.evaluation.control import (
     measure_control,
     outcomes_of,
 )
+from ladder.evaluation.parity import parity, parity_line
 from ladder.evaluation.people import judge_agreement
 from ladder.evidence import CONTROL, Asked, Attempt, Confirmation, Control, JudgeAgreement
+from ladder.evidence.parity import Parity
 from ladder.progress import Confirmed, RungEnded, RungStarted
 from ladder.rungs import LADDER
 from ladder.rungs.protocol import Bench, Rung
@@ -144,6 +146,8 @@ def not_climbed(bench: Bench, rung: Rung, *, every: bool) -> Attempt | None:
     is pointless by its own account.
     """
     missing = rung.needs(bench.task, bench.data) or rung.unavailable(bench)
+    if bench.history.parity and bench.history.parity.verdict == "fails":
+        missing = parity_line(bench.history.parity)
     if missing or every:
         return skipped(rung, missing) if missing else None
     for attempt in bench.history.attempts:
@@ -185,6 +189,8 @@ class Climbed:
     """What a climb found, as far as it came."""
 
     judge: JudgeAgreement | None = None
+    parity: Parity | None = None
+    """Of a base that is a GGUF file."""
     control: Control | None = None
     at_control: bool = False
     """Whether it ended before the first rung: the control passed."""
@@ -222,6 +228,9 @@ def climb_task(bench: Bench, *, until: RungName | None, every: bool) -> Climbed:
             found.confirmed = _confirmed_control(bench, found.control.judged)
             found.at_control = True
             return found
+        found.parity = bench.history.parity = parity(bench.evaluator)
+        if found.parity:
+            bench.evaluator.watch.say(parity_line(found.parity))
         rungs = [rung for rung in LADDER if rung.NAME in bench.task.rungs]
         attempts = climb_rungs(bench, rungs, until=until, every=every)
         found.chosen = choose(bench.task, attempts)

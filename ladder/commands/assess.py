@@ -179,6 +179,7 @@ def _assessment(
         data=report,
         control=found.control,
         judge=found.judge,
+        parity=found.parity,
         attempts=attempts,
         recommendation=with_training_methods(advice, ways),
         economics=economics(task, len(bench.data.observed), len(bench.data.gate), attempts),

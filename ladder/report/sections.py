@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ladder.evaluation.parity import parity_line
 from ladder.evidence import Assessment
 from ladder.report.blocks import Block, Bullets, Code, Heading, Quote, Strong, Table, say, tabled
 from ladder.report.control import control_sentence, take_control
@@ -38,6 +39,8 @@ def measured_blocks(a: Assessment, raw: Assessment) -> Iterator[Block]:
     yield say(assumed(a))
     if a.judge:
         yield say(judge_sentence(a.judge))
+    if a.parity:
+        yield say(f"{parity_line(a.parity)}.")
     if a.control and not a.recommendation.control:
         yield say(control_sentence(a.control, float(a.task.gate["min_score"] or 0)))
 
