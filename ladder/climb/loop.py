@@ -20,13 +20,22 @@ from ladder.errors import EndpointDownError, NoVerdictError, SpendLimitError
 from ladder.evaluation.confirm import confirm, score_with_leaks
 from ladder.evaluation.control import (
     confirm_control,
+    control_calibration,
     fitted_way,
     measure_control,
     outcomes_of,
 )
 from ladder.evaluation.parity import parity, parity_line
 from ladder.evaluation.people import judge_agreement
-from ladder.evidence import CONTROL, Asked, Attempt, Confirmation, Control, JudgeAgreement
+from ladder.evidence import (
+    CONTROL,
+    Asked,
+    Attempt,
+    Calibration,
+    Confirmation,
+    Control,
+    JudgeAgreement,
+)
 from ladder.evidence.parity import Parity
 from ladder.progress import Confirmed, RungEnded, RungStarted
 from ladder.rungs import LADDER
@@ -192,6 +201,7 @@ class Climbed:
     parity: Parity | None = None
     """Of a base that is a GGUF file."""
     control: Control | None = None
+    control_calibration: Calibration | None = None
     at_control: bool = False
     """Whether it ended before the first rung: the control passed."""
     chosen: Attempt | None = None
@@ -222,6 +232,7 @@ def climb_task(bench: Bench, *, until: RungName | None, every: bool) -> Climbed:
         if found.judge:
             bench.evaluator.watch.say(judge_line(found.judge))
         found.control, scores = measure_control(bench.evaluator)
+        found.control_calibration = control_calibration(bench.evaluator)
         bench.history.control, bench.history.scores[CONTROL] = found.control, scores
         if found.control and control_passes(found.control) and not every:
             bench.evaluator.watch.say(control_line(found.control))

@@ -178,6 +178,7 @@ def _assessment(
         ),
         data=report,
         control=found.control,
+        control_calibration=found.control_calibration,
         judge=found.judge,
         parity=found.parity,
         attempts=attempts,

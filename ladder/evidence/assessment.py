@@ -299,6 +299,8 @@ class Assessment(Record):
     task: TaskRecord
     data: DataReport
     control: Control | None
+    control_calibration: Calibration | None = None
+    """Of the linear control of a task of labels; None in files written before, too."""
     judge: JudgeAgreement | None = None
     """Where a model's opinion is the score that is gated."""
     parity: Parity | None = None

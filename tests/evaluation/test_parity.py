@@ -98,7 +98,7 @@ def test_the_bundled_file_beside_its_own_weights(
     monkeypatch.setattr(module, "ROWS", 32)
     models = {"base": f"gguf:{bundled_gguf()}"}
     path = write_task(
-        tmp_path, row, 30, 180, score="exact_match", answer={"type": "label"}, models=models
+        tmp_path, row, 60, 180, score="exact_match", answer={"type": "label"}, models=models
     )
     bench = open_bench(load_task(path), tmp_path / "runs", Quiet())
     real = parity(bench.evaluator)
