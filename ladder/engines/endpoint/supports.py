@@ -400,7 +400,8 @@ def _counts(data: Any, *names: str) -> tuple[int, int] | None:
     usage = data.get("usage") if isinstance(data, dict) else None
     told = usage if isinstance(usage, dict) else {}
     one, other = map(told.get, names)
-    return (one, other) if type(one) is int and type(other) is int else None
+    # No prompt has no tokens: a server that fills in zeros has not counted.
+    return (one, other) if one and type(one) is int and type(other) is int else None
 
 
 def _odd_count(heard: Heard, told_in: int, told_out: int) -> str:
