@@ -225,6 +225,12 @@ class EndpointEngine:
         uncounted = f"{self._address.shown} reports no token usage: tokens and costs are estimates"
         if self._support.estimates and uncounted not in self._warned:
             said.append(uncounted)
+        over = (
+            f"{self._address.shown} counts more tokens of an answer than it may have: its counts "
+            "are mixed up, or it keeps to no limit; costs are as it counts"
+        )
+        if self._support.over_limit and over not in self._warned:
+            said.append(over)
         names = list(self._support.served_by)
         if len(names) > 1 and names[-1] not in self._warned:
             then = f"answers came from {names[-2]}, and then from {names[-1]}"

@@ -120,6 +120,16 @@ def test_a_run_names_a_model_that_changes_meanwhile() -> None:
     assert all(answer.error is None for answer in answers.values())
 
 
+def test_a_run_names_token_counts_that_cannot_be() -> None:
+    with FaultyServer(specified("mixed usage")) as server:
+        engine = engine_for(server.url, concurrency=1)
+        long = ask("how long is the way to the north? " * 20)
+        with pytest.warns(UserWarning, match="more tokens of an answer than it may have") as caught:
+            answers = dict(engine.complete([long, long]))
+    assert len(caught) == 1, "said once"
+    assert [answers[at].error for at in (0, 1)] == [None, None], "what was answered is scored"
+
+
 @pytest.mark.slow
 def test_a_real_llama_cpp_server(tmp_path: Path) -> None:
     pytest.importorskip("xllamacpp")
