@@ -139,6 +139,13 @@ def check(
             help="Greet every endpoint, or none; default: those here and those you have a key for.",
         ),
     ] = None,
+    abilities: Annotated[
+        bool,
+        typer.Option(
+            "--abilities",
+            help="Also ask greeted endpoints what they support: some 17 requests each.",
+        ),
+    ] = False,
     until: Until = None,
     anyway: Anyway = False,
 ) -> None:
@@ -151,7 +158,7 @@ def check(
     climbs = until is not None or anyway
     if until is not None:
         _refuse_strange_rung(until, load_task(task, data).rungs)
-    for line in check_task(task, data, greet, climbs=climbs):
+    for line in check_task(task, data, greet, climbs=climbs, abilities=abilities):
         tell(line)
 
 

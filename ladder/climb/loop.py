@@ -20,12 +20,23 @@ from ladder.errors import EndpointDownError, NoVerdictError, SpendLimitError
 from ladder.evaluation.confirm import confirm, score_with_leaks
 from ladder.evaluation.control import (
     confirm_control,
+    control_calibration,
     fitted_way,
     measure_control,
     outcomes_of,
 )
+from ladder.evaluation.parity import parity, parity_line
 from ladder.evaluation.people import judge_agreement
-from ladder.evidence import CONTROL, Asked, Attempt, Confirmation, Control, JudgeAgreement
+from ladder.evidence import (
+    CONTROL,
+    Asked,
+    Attempt,
+    Calibration,
+    Confirmation,
+    Control,
+    JudgeAgreement,
+)
+from ladder.evidence.parity import Parity
 from ladder.progress import Confirmed, RungEnded, RungStarted
 from ladder.rungs import LADDER
 from ladder.rungs.protocol import Bench, Rung
@@ -154,6 +165,8 @@ def not_climbed(bench: Bench, rung: Rung, *, every: bool) -> Attempt | None:
     is pointless by its own account.
     """
     missing = rung.needs(bench.task, bench.data) or rung.unavailable(bench)
+    if bench.history.parity and bench.history.parity.verdict == "fails":
+        missing = parity_line(bench.history.parity)
     if missing or every:
         return skipped(rung, missing) if missing else None
     for attempt in bench.history.attempts:
@@ -195,7 +208,10 @@ class Climbed:
     """What a climb found, as far as it came."""
 
     judge: JudgeAgreement | None = None
+    parity: Parity | None = None
+    """Of a base that is a GGUF file."""
     control: Control | None = None
+    control_calibration: Calibration | None = None
     at_control: bool = False
     """Whether it ended before the first rung: the control passed."""
     chosen: Attempt | None = None
@@ -226,6 +242,7 @@ def climb_task(bench: Bench, *, until: RungName | None, every: bool) -> Climbed:
         if found.judge:
             bench.evaluator.watch.say(judge_line(found.judge))
         found.control, scores = measure_control(bench.evaluator)
+        found.control_calibration = control_calibration(bench.evaluator)
         bench.history.control, bench.history.scores[CONTROL] = found.control, scores
         if found.control and control_passes(found.control) and not every:
             bench.evaluator.watch.say(control_line(found.control))
@@ -234,6 +251,9 @@ def climb_task(bench: Bench, *, until: RungName | None, every: bool) -> Climbed:
             return found
         if found.control and found.control.verdict:
             bench.evaluator.watch.say(_climbed_on(found.control))
+        found.parity = bench.history.parity = parity(bench.evaluator)
+        if found.parity:
+            bench.evaluator.watch.say(parity_line(found.parity))
         rungs = [rung for rung in LADDER if rung.NAME in bench.task.rungs]
         attempts = climb_rungs(bench, rungs, until=until, every=every)
         found.chosen = choose(bench.task, attempts)

@@ -12,7 +12,7 @@ from ladder.climb.lengths import length_warnings
 from ladder.climb.own_code import named_code
 from ladder.climb.preflight import gate_warnings, preflight
 from ladder.commands.blind_spots import blind_spots, fooled_lines
-from ladder.commands.endpoints import Greet, greeted, key_lines
+from ladder.commands.endpoints import Greet, greeted, key_lines, supported
 from ladder.commands.trust import how_named
 from ladder.engines import model_folder
 from ladder.engines.embedding import foreign_share
@@ -48,7 +48,12 @@ English embedder has 1 % in English, 11 % in German, 67 to 95 % in Chinese, Arab
 
 
 def check_task(
-    path: Path, data_root: Path | None, greet: Greet = "none", *, climbs: bool = False
+    path: Path,
+    data_root: Path | None,
+    greet: Greet = "none",
+    *,
+    climbs: bool = False,
+    abilities: bool = False,
 ) -> list[str]:
     """Return what is known about a task, line by line.
 
@@ -57,6 +62,7 @@ def check_task(
         data_root: folder that data files are looked up in, where it is not the task's.
         greet: which endpoints are sent a greeting, to see what answers there.
         climbs: as `assess --until` and `--climb` do: no control ends the climb.
+        abilities: those that are greeted are also asked what they support.
 
     Raises:
         TaskError, DataError: with every mistake found.
@@ -84,6 +90,7 @@ def check_task(
         *(f"warning: report_to: {missing}" for missing in missing_extras(task)),
         *key_lines(task),
         *(words for _, _, words in answers),
+        *(supported(task, greet, data.labels) if abilities else ()),
         *(how_named(named, task.consent) for named in code),
         *_pairs_of_rows(report),
         *column_lines(data.files),

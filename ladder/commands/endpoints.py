@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from ladder.engines import Greeted, is_served, kind_of
+from ladder.economy.prices import listed_prices
+from ladder.engines import Greeted, Supported, is_served, kind_of
 from ladder.retrieval.stores.qdrant import KEY_VARIABLE, qdrant_place
 from ladder.scorers import MODEL_SCORERS
 from ladder.task import ModelRef, Task, is_url, store_parts
@@ -46,6 +47,38 @@ def greeted(task: Task, greet: Greet) -> Iterator[tuple[str, Greeted, str]]:
         else:
             said = f"note: {where} is not known to your configuration; --connect greets it"
             yield role, Greeted(False, ""), said
+
+
+def supported(task: Task, greet: Greet, labels: Sequence[str] = ()) -> Iterator[str]:
+    """Ask each endpoint that may be greeted what it supports, and say it with what it cost.
+
+    Args:
+        task: names them.
+        greet: which may be greeted.
+        labels: of the task; sent where the data may, to a server that knows its own labels alone.
+    """
+    met: set[ModelRef] = set()
+    for role, ref, url in _endpoints(task):
+        kind, place = kind_of(ref), place_at(url)
+        known = greet == "all" or (greet == "known" and (place.here or key_for(place)))
+        if ref in met or kind is None or kind.supports is None or not known:
+            continue
+        met.add(ref)
+        where = f"{role}: {harmless(ref.name, 80)} at {place}"
+        may = labels if place.here or task.rules.data_may_leave else ()
+        found = kind.supports(ref.name, url, task.rules.request_timeout_s, may)
+        yield from (f"{'warning: ' if wrong else ''}{where}: {said}" for wrong, said in found.lines)
+        yield f"{where}: asked with {found.requests} requests{_paid(task, ref, found)}"
+
+
+def _paid(task: Task, ref: ModelRef, found: Supported) -> str:
+    """Say what questions took: tokens, and their price where it is known."""
+    tokens = f", {found.tokens_in:,} + {found.tokens_out:,} tokens"
+    prices = task.prices or listed_prices(ref.name, ref.place or "")
+    if prices is None:
+        return tokens
+    usd = found.tokens_in * prices.input_usd_per_1m + found.tokens_out * prices.output_usd_per_1m
+    return f"{tokens}, ${usd / 1e6:.4f}"
 
 
 def _endpoints(task: Task) -> Iterator[tuple[str, ModelRef, str]]:

@@ -6,7 +6,7 @@ Each engine's module loads only when it is asked for.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -47,6 +47,16 @@ class Greeted(NamedTuple):
     """Tokens that fit into prompt and answer, as the server tells; None: it does not."""
 
 
+class Supported(NamedTuple):
+    """What a server supports, found by asking it."""
+
+    lines: tuple[tuple[bool, str], ...]
+    """Whether it is a warning, and what is said."""
+    requests: int
+    tokens_in: int
+    tokens_out: int
+
+
 @dataclass(frozen=True)
 class Kind:
     """A kind of engine: the word before the colon of a model reference."""
@@ -62,6 +72,9 @@ class Kind:
     """(name, place, folder of the task) -> what is wrong with a reference, before it is opened."""
     greet: Callable[[str, str, float], Greeted] | None = None
     """(name, place, seconds at most) -> what answers there, before anything is asked of it."""
+    supports: Callable[[str, str, float, Sequence[str]], Supported] | None = None
+    """(name, place, seconds at most for each request, labels that may be sent) -> what the server
+    supports."""
 
 
 def _bundled(
@@ -95,6 +108,13 @@ def _greet_openai(name: str, place: str, seconds: float) -> Greeted:
     return Greeted(found.there, said(found, name), found.context)
 
 
+def _supports_openai(name: str, place: str, seconds: float, labels: Sequence[str]) -> Supported:
+    from ladder.engines.endpoint.supports import said, supports
+
+    found = supports(name, place, seconds)
+    return Supported(tuple(said(found)), found.requests, found.tokens_in, found.tokens_out)
+
+
 def _decisions(form: str) -> Opener:
     """Return what opens an endpoint of typed decisions: `systemone`, or OpenAI's `decisions`."""
 
@@ -120,6 +140,20 @@ def _greet_decisions(form: str) -> Callable[[str, str, float], Greeted]:
         return Greeted(found.there, said(found, name), found.context)
 
     return greeted
+
+
+def _supports_decisions(
+    form: str,
+) -> Callable[[str, str, float, Sequence[str]], Supported]:
+    def asked(name: str, place: str, seconds: float, labels: Sequence[str]) -> Supported:
+        from ladder.engines.decisions import WIRES
+        from ladder.engines.decisions.supports import supports
+        from ladder.engines.endpoint.supports import said
+
+        found = supports(name, place, seconds, WIRES[form], labels)
+        return Supported(tuple(said(found)), found.requests, found.tokens_in, found.tokens_out)
+
+    return asked
 
 
 def _gguf(
@@ -188,7 +222,13 @@ def _no_address(kind: str) -> Callable[[str, str | None, Path], Fault | None]:
 ENGINES: dict[str, Kind] = {
     "bundled": Kind(_bundled, trainable=True, fault=_no_bundled),
     "hf": Kind(_hf, trainable=True, fault=_no_folder),
-    "openai": Kind(_openai, served=True, fault=_no_address("openai"), greet=_greet_openai),
+    "openai": Kind(
+        _openai,
+        served=True,
+        fault=_no_address("openai"),
+        greet=_greet_openai,
+        supports=_supports_openai,
+    ),
     **{
         form: Kind(
             _decisions(form),
@@ -196,6 +236,7 @@ ENGINES: dict[str, Kind] = {
             decides=True,
             fault=_no_address(form),
             greet=_greet_decisions(form),
+            supports=_supports_decisions(form),
         )
         for form in ("systemone", "decisions")
     },

@@ -136,6 +136,8 @@ class Abilities:
     """Runs on this machine: nothing leaves it, and its cost is machine time."""
     negotiated: tuple[str, ...] = ()
     """What a server has refused so far of how requests are put, and what is sent instead."""
+    served_by: tuple[str, ...] = ()
+    """The models and builds that a server's answers have named so far, in their order."""
     counts_exactly: bool = True
     """`count_tokens` asks the model's tokenizer; else it estimates, and limits go by a bound."""
 

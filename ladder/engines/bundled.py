@@ -57,7 +57,7 @@ def bundled_folder(name: str) -> Path:
     if package is None:
         raise MissingExtraError(f"the bundled model {name}", model.install)
     source = package / model.file
-    return _converted(name, source) if model.gguf else source
+    return converted(name, source) if model.gguf else source
 
 
 def installed(name: str) -> bool:
@@ -98,8 +98,11 @@ def first_use(reference: str) -> bool:
     return known and not (user_cache() / "models" / name / "config.json").is_file()
 
 
-def _converted(name: str, source: Path) -> Path:
-    """Convert once. Safe when two processes start at once; a killed conversion leaves nothing."""
+def converted(name: str, source: Path) -> Path:
+    """Return the folder that a GGUF file was expanded into, under a name of its own.
+
+    Convert once. Safe when two processes start at once; a killed conversion leaves nothing.
+    """
     target = user_cache() / "models" / name
     if (target / "config.json").is_file():
         return target

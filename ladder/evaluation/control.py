@@ -6,16 +6,19 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 from ladder.economy.machines import machine_cost
 from ladder.engines.base import Completion
 from ladder.errors import Problem, TaskError
+from ladder.evaluation.calibration import calibration_of
 from ladder.evaluation.latency import rows_to_time
 from ladder.evaluation.openings import openings
 from ladder.evaluation.units import as_units
 from ladder.evidence import (
+    Calibration,
     Confirmation,
     Control,
     ControlLine,
@@ -25,6 +28,7 @@ from ladder.evidence import (
 )
 from ladder.files import digest_of
 from ladder.gate.budget import Budget, budget_of, budget_of_check
+from ladder.gate.judged import RIGHT_FROM
 from ladder.gate.looks import judge_in_looks
 from ladder.gate.verdict import combine, judge_cost, judge_errors, judge_latency, judge_score
 from ladder.inference.evaluator import Evaluator
@@ -35,6 +39,7 @@ from ladder.language.words import search_terms
 from ladder.retrieval.search import LexicalIndex
 from ladder.samples.rows import Sample
 
+LINEAR = "TF-IDF + logistic regression"
 VOTERS = 5
 TIMED = 200
 """Rows answered one at a time where the gate limits latency."""
@@ -177,7 +182,7 @@ def _ways(evaluator: Evaluator) -> dict[str, Fit]:
         return {"nearest example": _nearest}
     ways: dict[str, Fit] = {"majority": _majority, "nearest example": _vote}
     if len({sample.target for sample in evaluator.data.train}) > 1:
-        ways["TF-IDF + logistic regression"] = linear
+        ways[LINEAR] = linear
     return ways
 
 
@@ -193,10 +198,42 @@ def _answered(evaluator: Evaluator, name: str, fit: Fit) -> dict[str, Any]:
         answers = predict([sample.input for sample in gate])
         seconds = (time.perf_counter() - started) / len(gate)
         on_dev = predict([sample.input for sample in dev]) if dev else []
-        return {"answers": answers, "seconds": seconds, "on_dev": on_dev}
+        found = {"answers": answers, "seconds": seconds, "on_dev": on_dev}
+        if not isinstance(predict, Linear) or not dev:
+            return found
+        sets = {"chances": gate, "chances_on_dev": dev}
+        told = {of: predict.chances([row.input for row in rows]) for of, rows in sets.items()}
+        return {**found, **told}
 
-    found: dict[str, Any] = evaluator.models.cache.remember("control answers", about, compute)
+    found: dict[str, Any] = evaluator.models.cache.remember("control and chances", about, compute)
     return found
+
+
+def control_calibration(evaluator: Evaluator) -> Calibration | None:
+    """Return what the probabilities of the linear control are worth; None where there is none.
+
+    Of the ways without a language model it alone tells how likely it is right.
+    """
+    train, dev, gate = evaluator.data.train, evaluator.data.dev, evaluator.data.gate
+    if not train or not dev or LINEAR not in _ways(evaluator):
+        return None
+    kept = _answered(evaluator, LINEAR, linear)
+    if "chances" not in kept:
+        return None
+    on_dev = _judged_chances(evaluator, dev, kept["on_dev"], kept["chances_on_dev"])
+    unseen = _judged_chances(evaluator, gate, kept["answers"], kept["chances"])
+    if not unseen[0]:
+        return None
+    return calibration_of(on_dev, unseen, evaluator.task.gate.confidence)
+
+
+def _judged_chances(
+    evaluator: Evaluator, rows: Sequence[Sample], answers: Sequence[str], chances: Sequence[float]
+) -> tuple[list[float], list[bool]]:
+    """Return the chance of each answer that has a score, and whether it is right."""
+    scores = gated_scores(evaluator, list(zip(rows, answers, strict=True)))
+    known = [(c, s >= RIGHT_FROM) for c, s in zip(chances, scores, strict=True) if s is not None]
+    return [chance for chance, _ in known], [right for _, right in known]
 
 
 def _chosen_on_dev(evaluator: Evaluator, answers: Mapping[str, Sequence[str]]) -> str:
@@ -322,7 +359,22 @@ def linear(train: Sequence[Sample]) -> Predictor:
     model = linear_model(train)
     if model is None:
         return _majority(train)
-    return lambda inputs: [str(label) for label in model.predict(inputs)]
+    return Linear(model)
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A fitted linear model that answers, and says how likely it is right."""
+
+    model: Any
+
+    def __call__(self, inputs: Sequence[str]) -> list[str]:
+        """Answer each input with its likeliest label."""
+        return [str(label) for label in self.model.predict(inputs)]
+
+    def chances(self, inputs: Sequence[str]) -> list[float]:
+        """Return the probability of each answer, as the model tells it."""
+        return [float(most) for most in self.model.predict_proba(inputs).max(axis=1)]
 
 
 def linear_model(train: Sequence[Sample]) -> Any:

@@ -87,6 +87,7 @@ def measure(
         build=candidate.build,
         fingerprint=evaluator.engine(candidate).fingerprint(),
         negotiated=evaluator.engine(candidate).abilities.negotiated,
+        served_by=evaluator.engine(candidate).abilities.served_by,
     )
     return measurement, combine(limits), outcomes
 

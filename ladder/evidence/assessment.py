@@ -25,6 +25,7 @@ from ladder.evidence.measurement import (
     Verdict,
     VerdictWord,
 )
+from ladder.evidence.parity import Parity
 from ladder.evidence.sizing import Sizing
 from ladder.evidence.values import Asked, Estimate, Failures, Purpose, Record
 from ladder.task import RungName
@@ -298,8 +299,12 @@ class Assessment(Record):
     task: TaskRecord
     data: DataReport
     control: Control | None
+    control_calibration: Calibration | None = None
+    """Of the linear control of a task of labels; None in files written before, too."""
     judge: JudgeAgreement | None = None
     """Where a model's opinion is the score that is gated."""
+    parity: Parity | None = None
+    """Of a base that is a GGUF file; None in files written before, too."""
     attempts: tuple[Attempt, ...]
     recommendation: Recommendation
     economics: Economics | None = None

@@ -78,6 +78,9 @@ class Measurement(Record):
     fingerprint: dict[str, str] = {}
     negotiated: tuple[str, ...] = ()
     """What a server refused in this run of how requests are put, and what was sent instead."""
+    served_by: tuple[str, ...] = ()
+    """The models and builds that the server's answers named in this run, in their order; more than
+    one: it changed its model meanwhile."""
 
 
 LimitName = Literal["min_score", "max_cost_usd_per_1k", "max_p95_ms", "max_error_rate"]

@@ -67,6 +67,11 @@ def _measured_blocks(attempt: Attempt, m: Measurement) -> Iterator[Block]:
         )
     if m.negotiated:
         yield say(f"The server refused how requests were put. Sent: {'; '.join(m.negotiated)}.")
+    if len(m.served_by) > 1:
+        yield say(
+            f"The server named more than one model or build: {', then '.join(m.served_by)}. The "
+            "figures are not those of one model: measure again."
+        )
     yield from _failed_blocks(attempt)
     yield from fix_blocks(attempt.fixes)
     if m.macro_f1 is not None:

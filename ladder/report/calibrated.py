@@ -36,12 +36,17 @@ def calibration_line(a: Assessment) -> str:
     return f"probabilities of {attempt.rung}: {parts}; {abstention_words(found.abstention)}"
 
 
-def calibration_blocks(found: Calibration | None) -> Iterator[Block]:
-    """Yield what the chances of a rung's answers are worth; nothing where they have none."""
+def calibration_blocks(found: Calibration | None, whose: str = "the") -> Iterator[Block]:
+    """Yield what the chances of a system's answers are worth; nothing where they have none.
+
+    Args:
+        found: what they are worth.
+        whose: answers they are, where not those of the rung that is told of.
+    """
     if found is None:
         return
     yield say(
-        f"Probabilities of the answers, {_method(found)}: {_figures(found.before)}"
+        f"Probabilities of {whose} answers, {_method(found)}: {_figures(found.before)}"
         + (f" as given; {_figures(found.after)} calibrated." if found.curve else ".")
         + f" A perfectly calibrated system of n = {found.before.n} stays below ECE "
         + f"{found.after.ece_by_chance:.3f} in 95 of 100 cases."

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ladder.evaluation.parity import parity_line
 from ladder.evidence import Assessment
 from ladder.report.blocks import Block, Bullets, Code, Heading, Quote, Strong, Table, say, tabled
+from ladder.report.calibrated import calibration_blocks
 from ladder.report.control import control_sentence, take_control
 from ladder.report.effort import kept_words
 from ladder.report.isolation import isolation_line
@@ -38,8 +40,11 @@ def measured_blocks(a: Assessment, raw: Assessment) -> Iterator[Block]:
     yield say(assumed(a))
     if a.judge:
         yield say(judge_sentence(a.judge))
+    if a.parity:
+        yield say(f"{parity_line(a.parity)}.")
     if a.control and not a.recommendation.control:
         yield say(control_sentence(a.control, float(a.task.gate["min_score"] or 0)))
+    yield from calibration_blocks(a.control_calibration, "the linear control's")
 
 
 def rung_table(a: Assessment) -> Table:

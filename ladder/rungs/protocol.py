@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from ladder.evidence import Attempt, Candidate, Control, Gap, Verdict
+from ladder.evidence.parity import Parity
 from ladder.inference.evaluator import Evaluator
 from ladder.inference.outcome import Scores
 from ladder.samples.data import Data
@@ -26,6 +27,8 @@ class History:
     """Rung, or `control` -> its scores on the same eval set."""
     control: Control | None = None
     """None before it is measured, and where there are no training examples."""
+    parity: Parity | None = None
+    """Of a base that is a GGUF file, once it was compared."""
     seen: Callable[[Attempt], None] | None = None
     """Is told of each attempt once it is over."""
 

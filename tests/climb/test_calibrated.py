@@ -11,9 +11,11 @@ from conftest import train_head
 from replayed import GivenRung
 
 from ladder.climb.attempt import attempt_rung
+from ladder.evaluation.control import control_calibration
 from ladder.evidence import Attempt, Candidate
 from ladder.report.attempt import result_blocks
 from ladder.report.blocks import Figure, Paragraph
+from ladder.report.calibrated import calibration_blocks
 from ladder.samples.data import Data
 from ladder.samples.rows import Sample
 
@@ -57,3 +59,23 @@ def test_a_classifiers_probabilities_are_calibrated_and_certified_and_shown(tmp_
     assert [figure for figure in figures if "<svg" in figure.draw(4.0)]
     again = Attempt.model_validate_json(attempt.model_dump_json())
     assert again == attempt
+
+
+def test_the_linear_controls_probabilities_are_calibrated_and_shown(tmp_path: Path) -> None:
+    data = Data(rows("t", 60, 1), rows("d", 120, 2), rows("g", 200, 3), (), labels=LABELS)
+    task = task_with(answer={"type": "label", "labels": LABELS})
+    bench = bench_over(task, data, tmp_path)
+    found = control_calibration(bench.evaluator)
+    assert found is not None
+    assert (found.dev_rows, found.before.n, found.without) == (120, 200, 0)
+    assert found.before.bins
+    assert found.after.brier.mean <= found.before.brier.mean
+    assert control_calibration(bench.evaluator) == found, "answers and chances are kept"
+    said = " ".join(str(b.lines) for b in calibration_blocks(found, "its") if hasattr(b, "lines"))
+    assert "Probabilities of its answers" in said
+
+
+def test_without_labels_or_dev_rows_the_control_has_none(tmp_path: Path) -> None:
+    task = task_with(answer={"type": "label", "labels": LABELS})
+    data = Data(rows("t", 60, 1), (), rows("g", 200, 3), (), labels=LABELS)
+    assert control_calibration(bench_over(task, data, tmp_path).evaluator) is None

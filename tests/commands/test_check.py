@@ -9,6 +9,7 @@ import pytest
 import yaml
 from conftest import ROOT
 from engines.endpoint.asking import unused_url
+from engines.endpoint.specified_server import specified
 from engines.faulty_server import FaultyServer, saying
 from small_tasks import write_task
 
@@ -295,3 +296,28 @@ def test_an_embedding_model_of_another_language_is_told(
     said = "\n".join(check_task(tmp_path / "task.yaml", None))
     assert ("say nothing to models.embedding" in said) == bool(warned)
     assert warned in said
+
+
+def test_what_an_endpoint_supports_is_asked_for_and_priced(tmp_path):
+    prices = {"input_usd_per_1m": 10.0, "output_usd_per_1m": 100.0}
+    with FaultyServer(specified("no echo")) as server:
+        path = served(tmp_path, server.url, prices=prices)
+        assert not [line for line in check_task(path, None, "known") if ": supports " in line]
+        assert len(server.seen) == 1, "a greeting alone"
+        assert not [x for x in check_task(path, None, "none", abilities=True) if ": supports " in x]
+        assert len(server.seen) == 1
+        lines = check_task(path, None, "known", abilities=True)
+    base = [line for line in lines if line.startswith("base: tiny at 127.0.0.1:")]
+    assert [line for line in base if ": supports chats, " in line]
+    assert [line for line in base if line.endswith("'echo'") and ": echo: no: HTTP 400" in line]
+    [cost] = [line for line in base if ": asked with " in line]
+    assert ": asked with 17 requests, " in cost
+    assert cost.rpartition(" $")[2] > "0.01"
+
+
+def test_what_a_server_does_wrong_without_a_word_is_a_warning(tmp_path):
+    with FaultyServer(specified("ignores schema")) as server:
+        lines = check_task(served(tmp_path, server.url), None, "known", abilities=True)
+    [line] = [line for line in lines if ": wrong: " in line]
+    assert line.startswith("warning: base: tiny at 127.0.0.1:")
+    assert ": JSON schema: wrong: taken, and not kept to: " in line

@@ -20,6 +20,7 @@ from ladder.commands.serve import BODY_LIMIT_BYTES, Inbox, open_server
 from ladder.commands.typed_questions import FORMS, Question, chosen
 from ladder.engines.base import Request
 from ladder.engines.decisions import WIRES, DecisionEngine
+from ladder.engines.decisions.supports import supports
 from ladder.errors import EngineError, StateError, TaskError
 from ladder.evidence import Abstention, Calibration, Reliability
 from ladder.lifecycle.served import Decided, Deciding, as_calibrated, deciding
@@ -78,6 +79,26 @@ def test_our_client_is_answered_what_the_system_decides(form: str, control: Path
     assert all(found[at].error is None for at in found)
     right = [example["target"] for example in examples]
     assert sum(a == b for a, b in zip(own, right, strict=True)) > len(own) / len(KINDS)
+
+
+@pytest.mark.parametrize("form", list(WIRES))
+def test_what_it_supports_is_found_by_asking_it(form: str, control: Path) -> None:
+    with deciding(control, Quiet()) as system, serving_by(system.decide, system.labels) as url:
+        found = supports(system.task, url, 20, WIRES[form], system.labels)
+        strange = supports(system.task, url, 20, WIRES[form])
+    there = {each.ability: each.there for each in found.findings}
+    assert there == {
+        "typed questions": True,
+        "probabilities": False,  # a certified control answers as it was certified
+        "the same answer when asked again": True,
+        "the same answer for options in another order": True,
+        "usage": False,  # no model reads anything
+        "one model": True,
+    }
+    assert not any(each.wrong for each in found.findings)
+    [other] = strange.findings
+    assert other.there is False
+    assert "HTTP 422" in other.why
 
 
 def test_a_task_of_text_is_not_served(tmp_path: Path) -> None:

@@ -87,6 +87,8 @@ def test_where_the_control_holds_the_gate_no_model_is_asked(tmp_path: Path) -> N
         "max_cost_usd_per_1k",
     ]
     assert found.attempts == ()
+    assert found.control_calibration is not None
+    assert "Probabilities of the linear control's answers" in as_markdown(found)
     assert requests <= 1, "a greeting at most"
     assert "no language model (TF-IDF + logistic regression), confirmed" in answer_line(found)
     assert "`ladder assess --climb` measures the rungs" in as_markdown(found)

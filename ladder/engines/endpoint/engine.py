@@ -108,6 +108,17 @@ class EndpointEngine:
         timed._support = replace(self._support, stream=True)
         return timed
 
+    def apart(self, wire: Wire) -> EndpointEngine:
+        """Return an engine to try something out: one try each, whose failures count nowhere else.
+
+        Args:
+            wire: the form of its requests and answers.
+        """
+        other = copy(self)
+        other.breaker, other.attempts, other.wire = Breaker(self.breaker.patience), 1, wire
+        other._support = Support(form=self._support.form)
+        return other
+
     @property
     def abilities(self) -> Abilities:
         """Local where the URL's host is this machine. It may ignore a schema.
@@ -123,6 +134,7 @@ class EndpointEngine:
             served=True,
             local=self._address.local,
             negotiated=tuple(self.negotiated.values()),
+            served_by=tuple(self._support.served_by),
             counts_exactly=False,
         )
 
@@ -213,6 +225,17 @@ class EndpointEngine:
         uncounted = f"{self._address.shown} reports no token usage: tokens and costs are estimates"
         if self._support.estimates and uncounted not in self._warned:
             said.append(uncounted)
+        over = (
+            f"{self._address.shown} counts more tokens of an answer than it may have: its counts "
+            "are mixed up, or it keeps to no limit; costs are as it counts"
+        )
+        if self._support.over_limit and over not in self._warned:
+            said.append(over)
+        names = list(self._support.served_by)
+        if len(names) > 1 and names[-1] not in self._warned:
+            then = f"answers came from {names[-2]}, and then from {names[-1]}"
+            said.append(f"{self._address.shown}: {then}: what is measured is no longer one model")
+            self._warned.add(names[-1])
         self._warned.update([*new, *said])
         for message in said:
             warnings.warn(harmless(message, MOST_SAID), stacklevel=3)

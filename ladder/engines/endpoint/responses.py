@@ -35,6 +35,8 @@ BODY_LIMIT_BYTES = 10_000_000
 """Of a response, as it is sent and as it is decoded."""
 ENCODINGS = ("gzip", "deflate")
 BROKEN_STREAM = "broken stream"
+NAMES = ("model", "system_fingerprint")
+"""Of an event: who answers."""
 TOO_LONG_STATUSES = frozenset({400, 413, 422, 500})
 """Of what is refused for its length. llama.cpp and some gateways answer 500."""
 
@@ -195,6 +197,7 @@ async def _read_events(parts: AsyncGenerator[bytes]) -> tuple[dict[str, Any], fl
     """Return a streamed answer in the form of a whole one, and when its first text came."""
     choices: dict[Any, _Streamed] = {}
     usage, ended = None, False
+    named: dict[str, Any] = {}
     async with aclosing(_lines(parts)) as lines:
         async for line in lines:
             event = line.removeprefix(b"data:").strip()
@@ -203,6 +206,7 @@ async def _read_events(parts: AsyncGenerator[bytes]) -> tuple[dict[str, Any], fl
                 continue
             data = _event(event, choices)
             usage = data.get("usage") or usage
+            named |= {name: data[name] for name in NAMES if data.get(name)}
             if data.get("error") or ("choices" not in data and words_in(data)):
                 return {"error": data.get("error") or data, "usage": usage}, None
     first = choices.get(0) or next(iter(choices.values()), _Streamed())
@@ -211,4 +215,4 @@ async def _read_events(parts: AsyncGenerator[bytes]) -> tuple[dict[str, Any], fl
         broken.tokens = usage_of(usage).paid
         raise broken
     choice = {"message": first.message, "finish_reason": first.finish, "error": first.error}
-    return {"choices": [choice], "usage": usage}, first.first_at
+    return {**named, "choices": [choice], "usage": usage}, first.first_at

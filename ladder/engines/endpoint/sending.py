@@ -23,6 +23,7 @@ from ladder.engines.endpoint.failure import (
 from ladder.engines.endpoint.negotiation import Form, Payload
 from ladder.engines.endpoint.permits import Permits
 from ladder.engines.endpoint.responses import read
+from ladder.engines.endpoint.served_by import served_by
 from ladder.engines.endpoint.wire import Wire
 from ladder.redaction import redact
 from ladder.wording import harmless
@@ -48,6 +49,10 @@ class Support:
     """How requests are put, as far as it is known: what was refused is put in another way."""
     refused_in_vain: int = 0
     """Requests that were put in another way, and refused all the same."""
+    over_limit: bool = False
+    """Some answer was counted as longer than it may be."""
+    served_by: dict[str, None] = field(default_factory=dict)
+    """The models and builds that responses have named, in the order in which they came."""
 
 
 @dataclass(frozen=True)
@@ -149,8 +154,16 @@ class Sender:
         seconds = time.perf_counter() - start
         first_s = first_at - start if first_at else None
         answer, counted = self.wire.completion(request, sent, data)
+        self.support.over_limit |= counted and _is_over(request, answer)
+        if name := served_by(data):
+            self.support.served_by.setdefault(name)
         self.support.estimates |= not counted
         return replace(answer, seconds=seconds, first_s=first_s)
+
+
+def _is_over(request: Request, answer: Completion) -> bool:
+    """Tell whether more tokens are counted than asked for, thoughts aside: they may be beside."""
+    return answer.tokens_out - answer.thought_tokens > request.max_tokens
 
 
 def add(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from engines.decisions.specified import specified
-from engines.faulty_server import RESET, FaultyServer, Step, failing, raw
+from engines.faulty_server import RESET, FaultyServer, Seen, Step, failing, raw
 from small_tasks import write_task
 
 from ladder.climb.preflight import preflight
@@ -17,7 +17,9 @@ from ladder.commands.endpoints import greeted
 from ladder.engines.base import CHANCE_LEVEL, NO_ANSWER, Request
 from ladder.engines.decisions import WIRES, DecisionEngine
 from ladder.engines.decisions.engine import CHECK
+from ladder.engines.decisions.supports import supports
 from ladder.engines.endpoint.breaker import Patience
+from ladder.engines.endpoint.supports import said
 from ladder.errors import EndpointDownError
 from ladder.progress import Quiet
 from ladder.task import load_task
@@ -194,3 +196,63 @@ def test_an_address_is_wanted_by_its_own_name(tmp_path: Any) -> None:
 
 def test_the_check_holds_nobodys_data() -> None:
     assert CHECK.choices == ("green", "red", "yellow")
+
+
+def flipping(seen: Seen) -> Step:
+    """Choose the first option, whatever it is: the order of the options is the answer."""
+    options = list(seen.payload["questions"]["answer"]["criteria"])
+    chances = {option: 0.9 if at == 0 else 0.1 / (len(options) - 1)
+               for at, option in enumerate(options)}  # fmt: skip
+    answer = {"type": "choice", "choice": options[0], "probabilities": chances}
+    usage = {"input_tokens": 23, "output_tokens": 0}
+    return raw({"model": "m", "answers": {"answer": answer}, "usage": usage})
+
+
+def at_chance(seen: Seen) -> Step:
+    options = list(seen.payload["questions"]["answer"]["criteria"])
+    chances = dict.fromkeys(options, 1 / len(options))
+    answer = {"type": "choice", "choice": options[0], "probabilities": chances}
+    return raw({"model": "m", "answers": {"answer": answer}})
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_a_server_of_decisions_supports(form: str) -> None:
+    with FaultyServer(specified) as server:
+        found = supports("m", server.url, 5, WIRES[form])
+    known = {each.ability: each for each in found.findings}
+    assert known["typed questions"].there
+    assert known["probabilities"].there
+    assert known["the same answer when asked again"].there
+    assert known["the same answer for options in another order"].there
+    assert known["usage"].there
+    assert found.requests == len(server.seen) == 10
+    assert found.tokens_in == 230
+
+
+def test_an_order_of_options_that_decides_is_named() -> None:
+    with FaultyServer(flipping) as server:
+        found = supports("m", server.url, 5, WIRES["systemone"])
+    [order] = [each for each in found.findings if each.ability.endswith("another order")]
+    assert order.there is False
+    assert order.why == "3 of 3 choices were others"
+
+
+def test_a_server_at_chance_level_is_a_warning() -> None:
+    with FaultyServer(at_chance) as server:
+        found = supports("m", server.url, 5, WIRES["systemone"])
+    [(first_warns, _), (warns, line)] = said(found)
+    assert (first_warns, warns) == (False, True)
+    assert "nothing was read" in line
+
+
+def test_a_server_with_labels_of_its_own_is_asked_by_them_where_they_may_be_sent() -> None:
+    def own(seen: Seen) -> Step:
+        options = set(seen.payload["questions"]["answer"]["criteria"])
+        return specified(seen) if options == {"parcel", "refund"} else failing(422, "other labels")
+
+    with FaultyServer(own) as server:
+        found = supports("m", server.url, 5, WIRES["systemone"], ("parcel", "refund"))
+        unsent = supports("m", server.url, 5, WIRES["systemone"])
+    assert found.findings[0].there
+    assert unsent.findings[0].there is False
+    assert unsent.requests == 1
