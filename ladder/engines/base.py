@@ -161,6 +161,33 @@ class Engine(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Requests of one call that are answered together, in one batch: cut by their content alone."""
+
+    places: tuple[int, ...]
+    """Positions of its requests in the call."""
+    shared: int
+    """First tokens of each of its prompts that all prompts of its kind in the call begin with."""
+    group: int
+    """Requests of the call that begin so: each bears its share of the time that reading it took."""
+
+
+@runtime_checkable
+class Chunked(Protocol):
+    """An engine whose calls are cut into chunks, which any copy of it answers alike."""
+
+    def cut(
+        self, requests: Sequence[Request]
+    ) -> tuple[list[tuple[int, Completion]], list[Chunk]]:
+        """Return the errors of requests that cannot be asked, by position, and the chunks."""
+        ...
+
+    def answer(self, requests: Sequence[Request], chunk: Chunk) -> list[Completion]:
+        """Answer the requests of a chunk, in its order."""
+        ...
+
+
 class Served(Engine, Protocol):
     """An engine whose answers come from a server (`Abilities.served`)."""
 
