@@ -111,7 +111,7 @@ def assess(
         note_assessment(bench, assessment)
         files = (bench.folder / name for name in REPORTED)
         trackers.end(as_ended(assessment, answer_line(assessment), files))
-    bench.evaluator.models.cache.close()
+    bench.evaluator.models.close()
     return assessment, bench.folder
 
 

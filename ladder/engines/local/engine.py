@@ -136,9 +136,7 @@ class LocalEngine(LocalModel):
             yield from zip(chunk.places, answers, strict=True)
         self.forget_prefix()
 
-    def cut(
-        self, requests: Sequence[Request]
-    ) -> tuple[list[tuple[int, Completion]], list[Chunk]]:
+    def cut(self, requests: Sequence[Request]) -> tuple[list[tuple[int, Completion]], list[Chunk]]:
         """Return the errors of requests that cannot be asked, and the chunks: no weights needed."""
         prompts, errors = self._encoded(requests)
         return list(errors.items()), list(self._chunks(requests, prompts, errors))
