@@ -81,8 +81,6 @@ class Counts:
     """Name of a machine -> workers that have opened a model there."""
     chunks: int = 0
     workers_lost: int = 0
-    nodes_lost: int = 0
-    """Of the workers that were lost: with their machine."""
     given_up: int = 0
     """Requests that two workers died on."""
 
@@ -252,9 +250,7 @@ class Crew:
 
     def _lost(self, work: Work, job: _Job, why: str) -> Iterator[tuple[int, Completion]]:
         """Count a worker that is gone, and take back what it had."""
-        with_node = bool(job.hand.node) and job.hand.node not in self._nodes(fresh=True)
         self.counts.workers_lost += 1
-        self.counts.nodes_lost += with_node
         where = job.hand.host or "the cluster"
         if job.piece is None:
             self._failed_starts += 1
@@ -264,9 +260,9 @@ class Crew:
                     f"last on {where} ({why}): is there memory for it on each? {GO_ON}"
                 )
             return
-        what = "its machine is gone" if with_node else f"died ({why})"
-        self._say(f"a worker on {where} {what}: its {len(job.piece.chunk.places)} requests go on")
-        for at, error in work.lose(job.piece, with_node=with_node, why=why):
+        many = len(job.piece.chunk.places)
+        self._say(f"a worker on {where} died ({why}): its {many} requests are asked anew")
+        for at, error in work.lose(job.piece, job.hand.node, self._nodes(fresh=True), why):
             self.counts.given_up += 1
             yield at, error
 

@@ -8,7 +8,7 @@ can be tried for ever.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 
 from ladder.engines.base import Chunk, Completion
@@ -23,13 +23,23 @@ KIND = "worker died"
 
 @dataclass(frozen=True)
 class Piece:
-    """A chunk, or a part of one, and how often it was lost."""
+    """A chunk, or a part of one, and where it was lost."""
 
     chunk: Chunk
-    lost: int = 0
-    """With a worker whose machine stayed."""
-    nodes_lost: int = 0
-    """With a whole machine: that is rarely a chunk's fault."""
+    lost_on: tuple[str, ...] = ()
+    """The machine of each worker that died on it."""
+
+    def harm(self, machines: Collection[str]) -> int:
+        """Return how many of its losses it may have caused itself.
+
+        One whose machine is gone too is rarely a chunk's fault, up to a number. That it is gone is
+        known some seconds after its worker is, so it is asked when the next loss comes.
+
+        Args:
+            machines: those that are there now.
+        """
+        stayed = sum(machine in machines for machine in self.lost_on)
+        return stayed + max(0, len(self.lost_on) - stayed - NODES)
 
     @property
     def halves(self) -> tuple[Piece, Piece]:
@@ -65,20 +75,22 @@ class Work:
         """Take back a piece that no worker has begun."""
         self.waiting.appendleft(piece)
 
-    def lose(self, piece: Piece, *, with_node: bool, why: str) -> list[tuple[int, Completion]]:
+    def lose(
+        self, piece: Piece, machine: str, machines: Collection[str], why: str
+    ) -> list[tuple[int, Completion]]:
         """Take back a piece whose worker is gone.
 
         Args:
             piece: what the worker had.
-            with_node: its machine is gone too.
+            machine: of the worker.
+            machines: those that are there.
             why: in words, for the error.
 
         Returns:
             position and error of a request that is given up; else nothing.
         """
-        counted = with_node and piece.nodes_lost < NODES
-        now = replace(piece, lost=piece.lost + (not counted), nodes_lost=piece.nodes_lost + counted)
-        if now.lost < LOSSES:
+        now = replace(piece, lost_on=(*piece.lost_on, machine))
+        if now.harm(machines) < LOSSES:
             self.waiting.appendleft(now)
         elif len(now.chunk.places) > 1:
             self.waiting.extendleft(reversed(now.halves))

@@ -19,8 +19,8 @@ def _work(*sizes: int) -> Work:
     )
 
 
-def _lose(work, piece, *, with_node=False):
-    return work.lose(piece, with_node=with_node, why="SIGKILL")
+def _lose(work, piece, *, with_machine=False):
+    return work.lose(piece, "one", ["another"] if with_machine else ["one"], "SIGKILL")
 
 
 def test_a_chunk_that_is_lost_once_comes_again_as_it_was():
@@ -37,7 +37,9 @@ def test_a_chunk_that_takes_two_workers_with_it_is_split():
     assert _lose(work, work.take()) == []
     halves = [work.take(), work.take()]
     assert [piece.chunk.places for piece in halves] == [(0, 1), (2, 3, 4)]
-    assert {(piece.lost, piece.chunk.shared, piece.chunk.group) for piece in halves} == {(0, 3, 6)}
+    assert {(piece.lost_on, piece.chunk.shared, piece.chunk.group) for piece in halves} == {
+        ((), 3, 6)
+    }
 
 
 def test_a_request_that_takes_two_workers_with_it_alone_is_an_error_of_its_own():
@@ -55,10 +57,20 @@ def test_a_request_that_takes_two_workers_with_it_alone_is_an_error_of_its_own()
 def test_machines_that_go_away_do_not_split_a_chunk_and_do_not_keep_it_for_ever():
     work = _work(8)
     for _ in range(NODES):
-        assert _lose(work, work.take(), with_node=True) == []
+        assert _lose(work, work.take(), with_machine=True) == []
         assert len(work.waiting[0].chunk.places) == 8
     for _ in range(LOSSES):
-        _lose(work, work.take(), with_node=True)
+        _lose(work, work.take(), with_machine=True)
+    assert len(work) == 2
+
+
+def test_a_machine_whose_end_is_known_late_is_no_loss_of_the_chunk():
+    """The first worker died seconds before its machine was known to be gone."""
+    work = _work(8)
+    work.lose(work.take(), "one", ["one", "another"], "")
+    work.lose(work.take(), "another", ["another"], "")
+    assert len(work) == 1
+    work.lose(work.take(), "another", ["another"], "")
     assert len(work) == 2
 
 
@@ -73,7 +85,7 @@ def test_each_request_is_answered_or_given_up_once_and_only_what_kills_is_given_
     while work:
         piece = work.take()
         places = piece.chunk.places
-        unlucky = places not in struck and chance.random() < 0.3 and piece.lost == 0
+        unlucky = places not in struck and chance.random() < 0.3 and not piece.lost_on
         if unlucky and not deadly & set(places):
             struck.add(places)
             given_up += _lose(work, piece)
