@@ -187,6 +187,7 @@ def _assessment(
         ),
         hardware=hardware(),
         versions=versions(),
+        cluster=models.cluster,
         seconds=seconds,
         stopped=found.stopped,
         every_rung=every,

@@ -19,7 +19,7 @@ from ladder.engines.local import LocalEngine
 from ladder.engines.sharded import Crew, Place, ShardedEngine
 from ladder.engines.speed import Speed, probe, probing_seconds, two_cores
 from ladder.errors import EngineError, MissingExtraError, Problem, TaskError
-from ladder.evidence import Asked, Build, Purpose
+from ladder.evidence import Asked, Build, Cluster, Purpose
 from ladder.hardware import hardware, threads
 from ladder.models.cache import Cache, CachedEngine
 from ladder.models.own_code import may_run
@@ -94,11 +94,24 @@ class Models:
     def _opened(self, model: ModelRef, adapter: str | None) -> Engine:
         if first_use(model):
             self.watch.say("converting the bundled model, once: about 20 s")
-        opener = partial(open_engine, model, adapter, self.task.folder, may_run(self.task, model))
-        opened = opener()
+        opened = open_engine(model, adapter, self.task.folder, may_run(self.task, model))
         if self.crew is None or not isinstance(opened, LocalEngine):
             return opened
-        return ShardedEngine(opened, cast(Callable[[], LocalEngine], opener), self.crew)
+        return ShardedEngine(opened, self._opener_elsewhere(model, opened), self.crew)
+
+    def _opener_elsewhere(self, model: ModelRef, opened: LocalEngine) -> Callable[[], LocalEngine]:
+        """Return what opens the same model on another machine.
+
+        What is a folder here is the folder at the same path there; what a package or the hub has
+        brought is where they bring it there.
+        """
+        adapter = opened.adapter.resolve() if opened.adapter else None
+        folders = (Path(model.name), self.task.folder / model.name)
+        if model.kind == "hf" and any(folder.is_dir() for folder in folders):
+            return partial(LocalEngine, opened.folder.resolve(), adapter)
+        on_top = str(adapter) if adapter else None
+        opener = partial(open_engine, model, on_top, self.task.folder.resolve())
+        return cast(Callable[[], LocalEngine], opener)
 
     @cached_property
     def crew(self) -> Crew | None:
@@ -114,6 +127,13 @@ class Models:
             may_leave=self.task.rules.data_may_leave,
         )
         return Crew(place, self.watch.say)
+
+    @property
+    def cluster(self) -> Cluster | None:
+        """Where this run's answers came from; None: from this machine alone, or none was new."""
+        if self.crew is None or not self.crew.counts.chunks:
+            return None
+        return Cluster(address=self.crew.address, **asdict(self.crew.counts))
 
     def close(self) -> None:
         """Let go of the cluster and of the cache."""

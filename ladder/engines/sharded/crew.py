@@ -175,7 +175,7 @@ class Crew:
         try:
             while work or any(job.piece for job in jobs.values()):
                 self._hand_out(model, requests, work, jobs)
-                done, _ = ray.wait(list(jobs), timeout=POLL_S) if jobs else ([], [])
+                done, _ = ray.wait(list(jobs), timeout=POLL_S)
                 for ref in done:
                     yield from self._taken(model, work, ref, jobs.pop(ref))
                 if done or any(job.piece for job in jobs.values()):
@@ -218,7 +218,9 @@ class Crew:
                 continue
             piece = work.take()
             asked = [requests[at] for at in piece.chunk.places]
-            jobs[hand.actor.answer.remote(model.key, asked, piece.chunk)] = _Job(hand, piece)
+            jobs[hand.actor.answer.remote(model.key, model.opener, asked, piece.chunk)] = _Job(
+                hand, piece
+            )
 
     def _taken(
         self, model: Model, work: Work, ref: Any, job: _Job
@@ -364,6 +366,9 @@ class Crew:
         except OSError as error:
             raise EngineError(f"no Ray cluster answers at {self.address} ({error})") from None
         kept = _handlers()
+        # It tells the cluster's errors on standard output, where `--json` tells events. What
+        # concerns the run is said here.
+        ray._private.worker.listen_error_messages = lambda worker, stopped: None
         try:
             ray.init(
                 address=self.address,

@@ -74,16 +74,24 @@ class Worker:
         self._models: dict[str, Able] = {}
 
     def open(self, key: str, opener: Opener) -> dict[str, str]:
-        """Open a model, unless it is open, and say what its answers depend on."""
-        if key not in self._models:
+        """Open a model, and say what its answers depend on."""
+        return passport(self._model(key, opener))
+
+    def answer(
+        self, key: str, opener: Opener, requests: Sequence[Request], chunk: Chunk
+    ) -> list[Completion]:
+        """Answer the requests of a chunk."""
+        return self._model(key, opener).answer(requests, chunk)
+
+    def _model(self, key: str, opener: Opener) -> Able:
+        """Return a model, opened anew where others have pushed it out of memory."""
+        found = self._models.pop(key, None)
+        if found is None:
             for oldest in list(self._models)[: max(0, len(self._models) + 1 - KEPT)]:
                 del self._models[oldest]
-            self._models[key] = opener()
-        return passport(self._models[key])
-
-    def answer(self, key: str, requests: Sequence[Request], chunk: Chunk) -> list[Completion]:
-        """Answer the requests of a chunk with a model that was opened."""
-        return self._models[key].answer(requests, chunk)
+            found = opener()
+        self._models[key] = found  # as the last that was asked
+        return found
 
 
 def passport(engine: Able) -> dict[str, str]:

@@ -67,7 +67,8 @@ class Drive:
     def ended(self):
         out, err = self.process.communicate(timeout=LIMIT_S)
         assert self.process.returncode == 0, err[-2000:]
-        return json.loads(out.splitlines()[-1])
+        [line] = out.splitlines()  # Ray says nothing there
+        return json.loads(line)
 
 
 def _texts(found):
