@@ -100,6 +100,7 @@ class _Job:
     """What a worker was asked: to open a model (without a piece), or to answer a piece."""
 
     hand: _Hand
+    model: Model
     piece: Piece | None = None
 
 
@@ -136,6 +137,8 @@ class Crew:
         self.place, self._say = place, say
         self.counts = Counts()
         self._hands: list[_Hand] = []
+        self._jobs: dict[Any, _Job] = {}
+        """What was asked and not heard of, by Ray's reference; between calls, models opening."""
         self._failed_starts = 0
         self._connected = False
 
@@ -170,14 +173,14 @@ class Crew:
         if not chunks:
             return
         ray = self._ray
-        work, jobs = Work.of(chunks), dict[Any, _Job]()
+        work, jobs = Work.of(chunks), self._jobs
         since = time.monotonic()
         try:
             while work or any(job.piece for job in jobs.values()):
-                self._hand_out(model, requests, work, jobs)
+                self._hand_out(model, requests, work)
                 done, _ = ray.wait(list(jobs), timeout=POLL_S)
                 for ref in done:
-                    yield from self._taken(model, work, ref, jobs.pop(ref))
+                    yield from self._taken(work, ref, jobs.pop(ref))
                 if done or any(job.piece for job in jobs.values()):
                     since = time.monotonic()
                 elif time.monotonic() - since > self.place.patience_s:
@@ -188,43 +191,42 @@ class Crew:
                 f"the Ray cluster at {self.address} is lost: {why}. {GO_ON}"
             ) from None
         finally:
-            for job in jobs.values():  # whoever asked has gone: nobody waits for their answers
-                self._dismiss(job.hand)
+            for ref, job in list(jobs.items()):
+                if job.piece:  # whoever asked has gone: nobody waits for its answers
+                    del jobs[ref]
+                    self._dismiss(job.hand)
 
     def close(self) -> None:
         """End the workers, and leave the cluster."""
         if self._connected:
             for hand in list(self._hands):
                 self._dismiss(hand)
+            self._jobs.clear()
             self._ray.shutdown()
             self._connected = False
             del self.__dict__["_ray"]
 
-    def _hand_out(
-        self, model: Model, requests: Sequence[Request], work: Work, jobs: dict[Any, _Job]
-    ) -> None:
-        """Give each worker that does nothing something to do, and make workers where some lack."""
+    def _hand_out(self, model: Model, requests: Sequence[Request], work: Work) -> None:
+        """Give workers that do nothing something to do, and make workers where some lack."""
+        jobs = self._jobs
         busy = {id(job.hand) for job in jobs.values()}
         idle = [hand for hand in self._hands if id(hand) not in busy]
         opening = sum(job.piece is None for job in jobs.values())
         for _ in range(min(len(work) - len(idle) - opening, self._room() - len(self._hands))):
             self._hands.append(made := self._made())
             idle.append(made)
-        for hand in idle:
-            if not work:
-                return
+        for hand in sorted(idle, key=lambda hand: model.key not in hand.knows):
             if model.key not in hand.knows:
-                jobs[hand.actor.arrive.remote(model.key, model.opener)] = _Job(hand)
-                continue
-            piece = work.take()
-            asked = [requests[at] for at in piece.chunk.places]
-            jobs[hand.actor.answer.remote(model.key, model.opener, asked, piece.chunk)] = _Job(
-                hand, piece
-            )
+                if opening < len(work):
+                    jobs[hand.actor.arrive.remote(model.key, model.opener)] = _Job(hand, model)
+                    opening += 1
+            elif work:
+                piece = work.take()
+                asked = [requests[at] for at in piece.chunk.places]
+                ref = hand.actor.answer.remote(model.key, model.opener, asked, piece.chunk)
+                jobs[ref] = _Job(hand, model, piece)
 
-    def _taken(
-        self, model: Model, work: Work, ref: Any, job: _Job
-    ) -> Iterator[tuple[int, Completion]]:
+    def _taken(self, work: Work, ref: Any, job: _Job) -> Iterator[tuple[int, Completion]]:
         """Take what came of a job: answers, a worker that is ready, or a loss."""
         errors = self._ray.exceptions
         try:
@@ -245,7 +247,7 @@ class Crew:
             yield from self._lost(work, job, _why(error))
         else:
             if job.piece is None:
-                self._welcome(model, job.hand, found)
+                self._welcome(job.model, job.hand, found)
                 return
             self.counts.chunks += 1
             yield from zip(job.piece.chunk.places, found, strict=True)
@@ -399,14 +401,13 @@ class _Actor(Worker):
 
 
 def _why(error: Exception) -> str:
-    """Return Ray's reason in few words: the last line that is not about how to look further."""
-    if type(error).__name__ == "OutOfMemoryError":
+    """Return in few words what Ray says at length of a worker that is gone."""
+    said = str(error).lower()
+    if type(error).__name__ == "OutOfMemoryError" or "low on memory" in said:
         return "out of memory"
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    said = [
-        line for line in lines if "died because" in line.lower() or "terminated" in line.lower()
-    ]
-    return harmless((said or lines or ["no reason was given"])[-1], 120)
+    if "node has died" in said or "node was terminated" in said:
+        return "its machine is gone"
+    return "its process ended" if "process" in said else harmless(type(error).__name__)
 
 
 def _handlers() -> dict[int, Any]:
