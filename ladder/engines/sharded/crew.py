@@ -198,10 +198,10 @@ class Crew:
 
     def close(self) -> None:
         """End the workers, and leave the cluster."""
+        for hand in list(self._hands):
+            self._dismiss(hand)
+        self._jobs.clear()
         if self._connected:
-            for hand in list(self._hands):
-                self._dismiss(hand)
-            self._jobs.clear()
             self._ray.shutdown()
             self._connected = False
             del self.__dict__["_ray"]
@@ -362,6 +362,8 @@ class Crew:
             import ray
         except ImportError:
             raise MissingExtraError("Ray", 'pip install "escalation-ladder[ray]"') from None
+        if ray.is_initialized():  # for another task of this process
+            return ray
         host, _, port = self.address.rpartition(":")
         try:
             socket.create_connection((host, int(port)), CONNECT_S).close()
