@@ -12,5 +12,5 @@ def cluster_line(found: Cluster) -> str:
     if found.workers_lost:
         line += f"; {found.workers_lost:,} died, and what they had in hand was asked anew"
     if found.given_up:
-        line += f"; {found.given_up:,} requests failed after two workers had died on each"
+        line += f"; requests that failed, two workers having died on each: {found.given_up:,}"
     return line

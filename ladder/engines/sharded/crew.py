@@ -265,7 +265,7 @@ class Crew:
                 )
             return
         many = len(job.piece.chunk.places)
-        self._say(f"a worker on {where} died ({why}): its {many} requests are asked anew")
+        self._say(f"a worker on {where} died ({why}); requests that are asked anew: {many}")
         for at, error in work.lose(job.piece, job.hand.node, self._nodes(fresh=True), why):
             self.counts.given_up += 1
             yield at, error

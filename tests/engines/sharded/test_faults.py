@@ -111,7 +111,7 @@ def test_a_worker_that_is_killed_in_a_chunk_loses_that_chunk_alone(cluster, tmp_
     begun = Counter(text for _, _, texts in drive.lines("begun") for text in texts)
     assert {text for text, times in begun.items() if times > 1} <= set(lost)
     assert found["counts"]["workers_lost"] == 1
-    assert "requests are asked anew" in found["said"][0]
+    assert "requests that are asked anew: 4" in found["said"][0]
 
 
 def test_a_machine_that_goes_away_in_a_call_loses_what_it_had_alone(cluster, tmp_path):
