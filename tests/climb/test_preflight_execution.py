@@ -73,5 +73,6 @@ def test_what_died_on_the_way_is_said():
     )
     assert cluster_line(found) == (
         "Answered on the Ray cluster at 10.0.0.5:6379, workers by machine: a 2, b 1; 2 died, and "
-        "what they had in hand was asked anew; requests that failed, two workers having died on each: 1"
+        "what they had in hand was asked anew; requests that failed, two workers having died on "
+        "each: 1"
     )
