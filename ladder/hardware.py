@@ -34,6 +34,12 @@ def hardware() -> dict[str, str]:
     return {**found, "gpu": gpu} if gpu else found
 
 
+def threads() -> int:
+    """Return how many threads a library computes with here: OMP_NUM_THREADS, else every core."""
+    said = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    return int(said) if said.isdecimal() and int(said) else int(hardware()["cores"])
+
+
 @lru_cache(maxsize=1)
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the libraries that answers depend on."""
@@ -46,6 +52,15 @@ def versions() -> dict[str, str]:
     return found
 
 
+_HELD: list[str] = []
+"""The precision that another machine has decided for this process, if one has."""
+
+
+def hold_precision(name: str) -> None:
+    """Have this process compute in a precision that was decided elsewhere: by the driver."""
+    _HELD[:] = [name]
+
+
 def precision() -> str:
     """Return `bfloat16` where this machine computes in it, else `float32`.
 
@@ -53,6 +68,8 @@ def precision() -> str:
     made in bfloat16. Every place that loads a model to answer asks here; `recipes/running.py` has
     the same rule for training, since recipes import nothing of `ladder`.
     """
+    if _HELD:
+        return _HELD[0]
     if shutil.which("nvidia-smi") or any(Path(place).exists() for place in GPU_DRIVERS):
         with suppress(ImportError):  # it takes seconds to load: asked only where a GPU may be
             import torch

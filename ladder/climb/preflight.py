@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from importlib.util import find_spec
 
 from ladder.climb.own_code import refuse_untrusted
 from ladder.economy.machines import rent_above_gate
 from ladder.engines import ENGINES, is_served, open_engine
 from ladder.engines.local.json_schema import refusal
-from ladder.errors import MissingExtraError, Problem, TaskError, TrainingError
+from ladder.engines.sharded import whole_address
+from ladder.errors import EngineError, MissingExtraError, Problem, TaskError, TrainingError
 from ladder.evaluation.latency import requests_to_pass, rows_to_time
 from ladder.gate.budget import budget_of
 from ladder.models.models import may_be_asked, must_stay
@@ -22,6 +24,7 @@ from ladder.samples.synthetic import refuse_unproven
 from ladder.scorers import MODEL_SCORERS, make_scorer, runs_code
 from ladder.task import ModelRef, Task
 from ladder.tracking.reporting import check_trackers
+from ladder.trust.egress import is_here
 
 
 def preflight(task: Task) -> list[Problem]:
@@ -102,6 +105,35 @@ def refuse_schema(task: Task) -> None:
         fix = "Write it without that, or leave it out: it is then read off the training examples."
         wanted = "a schema that llguidance can follow token by token"
         raise TaskError([Problem(where, f"one that cannot be followed ({got})", wanted, fix)])
+
+
+def check_execution(task: Task) -> None:
+    """Refuse a Ray cluster that is not named, that rows may not go to, or without Ray to reach it.
+
+    Raises:
+        TaskError: with the reason.
+    """
+    if task.execution.engine == "local":
+        return
+    where, got = f"{task.source}: execution", f"engine: ray at {task.execution.address}"
+    problems = []
+    if find_spec("ray") is None:
+        fix = 'pip install "escalation-ladder[ray]"'
+        problems.append(Problem(where, got, "Ray installed here, as on the cluster", fix))
+    if task.rules.remote_code:
+        fix = "Assess here: `engine: local`."
+        wanted = "no rules.remote_code beside it: consent is for the code on this machine"
+        problems.append(Problem(where, got, wanted, fix))
+    try:
+        host = whole_address(task.execution.address).rpartition(":")[0]
+    except EngineError as error:
+        problems.append(Problem(f"{where}.address", str(error), "HOST:PORT"))
+    else:
+        if not (is_here(host) or task.rules.data_may_leave):
+            fix = "Set `rules: {data_may_leave: true}` if the rows may be sent there."
+            problems.append(Problem(f"{where}.address", host, "this machine (loopback)", fix))
+    if problems:
+        raise TaskError(problems)
 
 
 def check_store(task: Task) -> None:
@@ -187,6 +219,7 @@ CHECKS: tuple[Callable[[Task], object], ...] = (
     check_rungs,
     check_models,
     check_remote_code,
+    check_execution,
     check_scorers,
     check_recipe,
     refuse_schema,

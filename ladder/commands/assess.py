@@ -111,7 +111,7 @@ def assess(
         note_assessment(bench, assessment)
         files = (bench.folder / name for name in REPORTED)
         trackers.end(as_ended(assessment, answer_line(assessment), files))
-    bench.evaluator.models.cache.close()
+    bench.evaluator.models.close()
     return assessment, bench.folder
 
 
@@ -189,6 +189,7 @@ def _assessment(
         ),
         hardware=hardware(),
         versions=versions(),
+        cluster=models.cluster,
         seconds=seconds,
         stopped=found.stopped,
         every_rung=every,

@@ -32,7 +32,7 @@ from ladder.trust.settings import shown
 DISTRIBUTION = "escalation-ladder"
 FOR_USERS = (
     *("local", "train", "dense", "store", "qdrant", "data", "evaluate"),
-    *("mlflow", "wandb", "trackio", "sign", "gguf"),
+    *("mlflow", "wandb", "trackio", "sign", "gguf", "ray"),
 )
 PYTHONS = ((3, 11), (3, 14))
 """The oldest and the newest that the libraries have wheels for."""

@@ -65,6 +65,8 @@ def refuse_servers(task: Task) -> None:
     served = {place: str(model) for place, model in named.items() if model and is_served(model)}
     if task.data.store and is_url(store_parts(task.data.store)[1]):
         served["data.store"] = task.data.store
+    if task.execution.engine == "ray":
+        served["execution"] = f"a Ray cluster at {task.execution.address}"
     for name in task.report_to:
         if name in TRACKERS and (place := TRACKERS[name].goes_to(os.environ)):
             served["report_to"] = f"{name}, sent to {place}"

@@ -24,6 +24,7 @@ OWN_KINDS = frozenset(
         "tool call",
         "no text",
         "thoughts only",
+        "worker died",  # of `sharded.work`: two in turn, with nothing else to answer
     }
 )
 """Of errors that would come again: they are in the request, or in what the model says to it."""
@@ -163,6 +164,31 @@ class Engine(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Requests of one call that are answered together, in one batch: cut by their content alone."""
+
+    places: tuple[int, ...]
+    """Positions of its requests in the call."""
+    shared: int
+    """First tokens of each of its prompts that all prompts of its kind in the call begin with."""
+    group: int
+    """Requests of the call that begin so: each bears its share of the time that reading it took."""
+
+
+@runtime_checkable
+class Chunked(Protocol):
+    """An engine whose calls are cut into chunks, which any copy of it answers alike."""
+
+    def cut(self, requests: Sequence[Request]) -> tuple[list[tuple[int, Completion]], list[Chunk]]:
+        """Return the errors of requests that cannot be asked, by position, and the chunks."""
+        ...
+
+    def answer(self, requests: Sequence[Request], chunk: Chunk) -> list[Completion]:
+        """Answer the requests of a chunk, in its order."""
+        ...
+
+
 class Served(Engine, Protocol):
     """An engine whose answers come from a server (`Abilities.served`)."""
 
@@ -177,6 +203,15 @@ class Served(Engine, Protocol):
     def streaming(self, concurrency: int) -> Engine:
         """Return an engine to be timed: so many requests under way at once, from the start."""
         ...
+
+
+def here(engine: Engine) -> Engine:
+    """Return the engine of this machine: of a model that answers on a cluster, the model itself.
+
+    What is timed is timed on it, since how fast a cluster answers is no user's wait for one answer.
+    """
+    own: Engine = getattr(engine, "here", engine)
+    return own
 
 
 @runtime_checkable

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any, cast
 
 from ladder.economy.load import rate_in_time, waits
-from ladder.engines.base import Completion, Request, Served
+from ladder.engines.base import Completion, Request, Served, here
 from ladder.engines.endpoint.failure import TIME_OUT
 from ladder.evidence import Asked, Candidate, Latency, LimitVerdict
 from ladder.files import digest_of
@@ -171,7 +171,9 @@ def _on_this_machine(
             for done, (sample, request) in enumerate(asked, start=1):
                 before, started = len(now), time.perf_counter()
                 evaluator.reader.search_anew(candidate.retrieval, sample)
-                list(carry_out(engine.engine, [exchange(evaluator, candidate, request)], count))
+                list(
+                    carry_out(here(engine.engine), [exchange(evaluator, candidate, request)], count)
+                )
                 seconds = time.perf_counter() - started
                 tokens = sum(each.tokens_in + each.tokens_out for each in now[before:])
                 yield seconds, len(now) - before, tokens

@@ -36,6 +36,7 @@ from ladder.evidence.candidate import (
     TrainingEstimate,
     Way,
 )
+from ladder.evidence.cluster import Cluster
 from ladder.evidence.data import DataReport, SyntheticCounts, SyntheticRecord, WordOverlap
 from ladder.evidence.diagnosis import (
     Ablation,
@@ -142,6 +143,7 @@ __all__ = [
     "Cause",
     "CauseName",
     "CitedFreeze",
+    "Cluster",
     "Comparison",
     "Confirmation",
     "ContextCosts",

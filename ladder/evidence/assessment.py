@@ -8,6 +8,7 @@ from pydantic import ValidationInfo, field_validator
 
 from ladder.evidence.calibration import Calibration
 from ladder.evidence.candidate import Candidate
+from ladder.evidence.cluster import Cluster
 from ladder.evidence.data import DataReport
 from ladder.evidence.diagnosis import ContextCosts, Diagnosis, Fix, Misses
 from ladder.evidence.isolation import Isolation
@@ -318,6 +319,8 @@ class Assessment(Record):
     """Whether all rungs were measured on all eval examples (--all)."""
     isolation: Isolation | None = None
     """That nothing left the machine; None: not asked for (`--isolated`), or written before."""
+    cluster: Cluster | None = None
+    """Where local models answered; None: on this machine, or all was kept from before."""
     criteria: CitedFreeze | None = None
     """What was frozen before the run; None: no ledger is kept beside the runs, or the file was
     written before."""

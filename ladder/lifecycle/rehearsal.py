@@ -15,6 +15,7 @@ from typing import Any
 from ladder.artefacts.inspection import canary_finding
 from ladder.climb.opening import COMPLETIONS, make_bench
 from ladder.climb.preflight import refuse_at_once
+from ladder.engines.base import here
 from ladder.engines.local import LocalEngine
 from ladder.engines.passport import PASSPORT, read_passport
 from ladder.errors import EngineError
@@ -137,7 +138,7 @@ def _row(name: str, values: Mapping[str, Any]) -> Sample:
 def _asked(
     bench: Bench, candidate: Candidate, kept: Mapping[str, dict[str, Any]], rows: int
 ) -> Rehearsal:
-    engine = bench.evaluator.engine(candidate).engine
+    engine = here(bench.evaluator.engine(candidate).engine)
     findings = list(_of_artefact(candidate))
     moved = canary_finding(engine) if isinstance(engine, LocalEngine) else None
     findings += [moved] if moved else []

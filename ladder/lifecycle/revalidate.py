@@ -13,6 +13,7 @@ from typing import Any
 from ladder.artefacts.inspection import canary_finding
 from ladder.audit.ledger import note_lines, refuse_unready
 from ladder.climb.opening import COMPLETIONS, open_bench
+from ladder.engines.base import here
 from ladder.engines.local import LocalEngine
 from ladder.errors import GO_ON, NoVerdictError, PassportError
 from ladder.evaluation.control import measure_way
@@ -211,7 +212,7 @@ def _measured_again(bench: Bench, plan: RevalidationPlan, error: float) -> Reval
     found = findings(plan, measurement, verdict, changed)
     if not error:
         found.append(f"its error budget of {LIFE_DAYS} days is spent: certify the answer anew")
-    engine = bench.evaluator.engine(candidate).engine if candidate else None
+    engine = here(bench.evaluator.engine(candidate).engine) if candidate else None
     moved = canary_finding(engine) if isinstance(engine, LocalEngine) else None
     return Revalidation(measurement, verdict, changed, (*found, *([moved] if moved else [])))
 

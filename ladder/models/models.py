@@ -13,12 +13,14 @@ from typing import Protocol, cast
 from ladder.economy.cost import together
 from ladder.economy.prices import listed_prices
 from ladder.engines import is_served, kind_of, model_folder, open_engine
-from ladder.engines.base import Abilities, Completion, Engine, Learning, Served, Templated
+from ladder.engines.base import Abilities, Completion, Engine, Learning, Served, Templated, here
 from ladder.engines.bundled import first_use
+from ladder.engines.local import LocalEngine
+from ladder.engines.sharded import Crew, Place, ShardedEngine
 from ladder.engines.speed import Speed, probe, probing_seconds, two_cores
 from ladder.errors import EngineError, MissingExtraError, Problem, TaskError
-from ladder.evidence import Asked, Build, Purpose
-from ladder.hardware import hardware
+from ladder.evidence import Asked, Build, Cluster, Purpose
+from ladder.hardware import hardware, threads
 from ladder.models.cache import Cache, CachedEngine
 from ladder.models.own_code import may_run
 from ladder.models.spending import Meter, Spending
@@ -84,7 +86,7 @@ class Models:
         it: nothing is refused here.
         """
         model = ModelRef(model)
-        opened = self._open(model, adapter)
+        opened = here(self._open(model, adapter))
         if opened.abilities.served and not self._is_dry:
             self._limit(model, cast(Served, opened))
         return opened
@@ -92,7 +94,52 @@ class Models:
     def _opened(self, model: ModelRef, adapter: str | None) -> Engine:
         if first_use(model):
             self.watch.say("converting the bundled model, once: about 20 s")
-        return open_engine(model, adapter, self.task.folder, may_run(self.task, model))
+        opened = open_engine(model, adapter, self.task.folder, may_run(self.task, model))
+        if self.crew is None or not isinstance(opened, LocalEngine):
+            return opened
+        return ShardedEngine(opened, self._opener_elsewhere(model, opened), self.crew)
+
+    def _opener_elsewhere(self, model: ModelRef, opened: LocalEngine) -> Callable[[], LocalEngine]:
+        """Return what opens the same model on another machine.
+
+        What is a folder here is the folder at the same path there; what a package or the hub has
+        brought is where they bring it there.
+        """
+        adapter = opened.adapter.resolve() if opened.adapter else None
+        folders = (Path(model.name), self.task.folder / model.name)
+        if model.kind == "hf" and any(folder.is_dir() for folder in folders):
+            return partial(LocalEngine, opened.folder.resolve(), adapter)
+        on_top = str(adapter) if adapter else None
+        opener = partial(open_engine, model, on_top, self.task.folder.resolve())
+        return cast(Callable[[], LocalEngine], opener)
+
+    @cached_property
+    def crew(self) -> Crew | None:
+        """The workers of the task's cluster; None: its models answer here."""
+        wanted = self.task.execution
+        if wanted.engine == "local":
+            return None
+        place = Place(
+            address=wanted.address,
+            cpus=wanted.cpus or threads(),
+            gpus=wanted.gpus,
+            workers=wanted.workers,
+            may_leave=self.task.rules.data_may_leave,
+        )
+        return Crew(place, self.watch.say)
+
+    @property
+    def cluster(self) -> Cluster | None:
+        """Where this run's answers came from; None: from this machine alone, or none was new."""
+        if self.crew is None or not self.crew.counts.chunks:
+            return None
+        return Cluster(address=self.crew.address, **asdict(self.crew.counts))
+
+    def close(self) -> None:
+        """Let go of the cluster and of the cache."""
+        if self.crew is not None:
+            self.crew.close()
+        self.cache.close()
 
     def _know_template(self, engine: Engine) -> None:
         """Try an engine's chat template once, and keep what it takes."""
@@ -248,7 +295,7 @@ class Models:
             f"measuring the speed of {base.label} here, once: for about {duration(seconds)} on a "
             "machine with no other work"
         )
-        return asdict(probe(engine.engine))
+        return asdict(probe(here(engine.engine)))
 
 
 def _weights_mb(folder: Path) -> float:

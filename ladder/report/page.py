@@ -23,6 +23,7 @@ from ladder.evidence import Assessment, Happening
 from ladder.figures import NARROW, WIDE, in_page
 from ladder.report.attempt import result_blocks, why_blocks
 from ladder.report.blocks import Block, Bullets, Figure, Heading, Said, Table, say, tabled
+from ladder.report.cluster import cluster_line
 from ladder.report.cost import cost_blocks
 from ladder.report.data import data_blocks
 from ladder.report.effort import effort_blocks, kept_words
@@ -210,6 +211,7 @@ def _provenance(a: Assessment) -> Iterator[Block]:
         **{f"machine: {k}": v for k, v in a.hardware.items()},
         **{f"version: {k}": v for k, v in a.versions.items()},
         **prices,
+        **({"cluster": cluster_line(a.cluster)} if a.cluster else {}),
         **(dict(isolation_facts(a.isolation)) if a.isolation else {}),
     }
     yield tabled(("what", "value"), *((name, str(value)) for name, value in rows.items()))

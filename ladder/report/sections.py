@@ -8,6 +8,7 @@ from ladder.evaluation.parity import parity_line
 from ladder.evidence import Assessment
 from ladder.report.blocks import Block, Bullets, Code, Heading, Quote, Strong, Table, say, tabled
 from ladder.report.calibrated import calibration_blocks
+from ladder.report.cluster import cluster_line
 from ladder.report.control import control_sentence, take_control
 from ladder.report.effort import kept_words
 from ladder.report.isolation import isolation_line
@@ -73,6 +74,7 @@ def evidence_blocks(a: Assessment, plan: str | None) -> Iterator[Block]:
         f"Versions: {', '.join(f'{k} {v}' for k, v in a.versions.items())}.",
         f"Task {_short(a.task.digest)}; data "
         + ", ".join(f"{role} {_short(digest)}" for role, digest in a.data.digests.items()),
+        *((f"{cluster_line(a.cluster)}.",) if a.cluster else ()),
         *((f"{isolation_line(a.isolation)}.",) if a.isolation else ()),
     )
     if plan:

@@ -14,6 +14,7 @@ from ladder.evidence import Assessment, Happening
 from ladder.report.brief import BRIEF
 from ladder.report.calibrated import calibration_line
 from ladder.report.causes import miss_sentence
+from ladder.report.cluster import cluster_line
 from ladder.report.control import control_sentence, take_control
 from ladder.report.effort import effort_in_short
 from ladder.report.frozen import frozen_lines
@@ -50,8 +51,8 @@ def show(
         console.print(Text(certainty))
     for line in effort_in_short(assessment.effort, assessment.seconds):
         console.print(Text(line))
-    if assessment.isolation:
-        console.print(Text(isolation_line(assessment.isolation)))
+    for line in _surroundings(assessment):
+        console.print(Text(line))
     failed = sum((Counter(a.asked.errors) for a in assessment.attempts), Counter())
     if failed:
         told = "left out, none counts as wrong"
@@ -60,6 +61,14 @@ def show(
         console.print(Text(harmless(line, MOST_SHOWN)))
     for name, place in _places(assessment, folder):
         console.print(Text(f"{name:<6} {harmless(str(place))}"), soft_wrap=True)
+
+
+def _surroundings(assessment: Assessment) -> Iterator[str]:
+    """Yield where answers came from beside this machine, and what could have left it."""
+    if assessment.cluster:
+        yield harmless(cluster_line(assessment.cluster), MOST_SHOWN)
+    if assessment.isolation:
+        yield isolation_line(assessment.isolation)
 
 
 def _places(assessment: Assessment, folder: Path) -> Iterator[tuple[str, Path]]:

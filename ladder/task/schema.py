@@ -6,6 +6,7 @@ owns their table.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -192,6 +193,26 @@ class Prices(_Section):
     """The day on which that was the price."""
 
 
+def _ray_address(value: str) -> str:
+    if value != "auto" and not re.fullmatch(r"[A-Za-z0-9._-]+:[0-9]{1,5}", value):
+        raise ValueError("HOST:PORT of a Ray cluster (as `ray start --head` prints it), or auto")
+    return value
+
+
+class Execution(_Section):
+    """Where models whose weights are on this machine answer: here, or on a Ray cluster too."""
+
+    engine: Literal["local", "ray"] = "local"
+    address: Annotated[str, AfterValidator(_ray_address)] = "auto"
+    """HOST:PORT of a Ray cluster that runs; `auto`: what RAY_ADDRESS says."""
+    workers: int | None = Field(None, ge=1, le=10_000)
+    """At most; not given: as many as the cluster has room for. The answers are the same for any."""
+    cpus: int | None = Field(None, ge=1, le=1024)
+    """Cores, and so threads, of each worker; not given: as many as this machine computes with."""
+    gpus: float = Field(0.0, ge=0, le=64)
+    """Of each worker."""
+
+
 class Rules(_Section):
     """What the run may do."""
 
@@ -281,6 +302,7 @@ class Task(_Section):
     models: ModelNames = ModelNames()
     use: Use = Use()
     hardware: Hardware = Hardware()
+    execution: Execution = Execution()
     prices: Prices | None = None
     rules: Rules = Rules()
     search: Search = Search()
@@ -347,6 +369,12 @@ class Task(_Section):
     def with_models(self, **changes: Any) -> Task:
         """Return the task with some of its models changed, checked like new ones."""
         return self.model_copy(update={"models": _changed(self.models, changes)})
+
+    def on_ray(self, address: str) -> Task:
+        """Return the task with its models answering on a Ray cluster, checked like a new one."""
+        return self.model_copy(
+            update={"execution": _changed(self.execution, {"engine": "ray", "address": address})}
+        )
 
     def reporting_to(self, names: Sequence[str]) -> Task:
         """Return the task with other trackers, checked like new ones."""

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from ladder.artefacts.issue import OWN_CODE
 from ladder.engines import model_folder
+from ladder.engines.base import here
 from ladder.engines.bundled import first_use
 from ladder.engines.fields import Form, Kind, make_form
 from ladder.engines.local import LocalEngine
@@ -183,7 +184,7 @@ class LocalTrainer:
     ) -> TrainingEstimate:
         """Return what a training on rows will take on this machine, as busy as it is now."""
         if base_is_local(self.task) and start == self.base():
-            engine = self.models.engine(self.task.models.base).engine
+            engine = here(self.models.engine(self.task.models.base).engine)
         else:
             engine = LocalEngine(start, None, start in self._with_own_code)
         lengths = [sum(map(engine.count_tokens, texts_of(row))) for row in rows]

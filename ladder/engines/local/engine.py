@@ -8,17 +8,17 @@ forward pass over the tree of its tokens instead of being generated.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ladder.engines.base import Abilities, Completion, Request
+from ladder.engines.base import Abilities, Chunk, Completion, Request
 from ladder.engines.local.context import USUAL_CONTEXT, context_of, window_of
 from ladder.engines.local.generating import Generating
 from ladder.engines.local.loading import ADAPTER, transformers_version
-from ladder.engines.local.local_model import LocalModel, TurnsError
-from ladder.engines.local.scoring import score
+from ladder.engines.local.local_model import LocalModel, TurnsError, batches, shared_prefix
+from ladder.engines.local.scoring import choice_trees, score
 from ladder.engines.local.template import __file__ as template_file
 from ladder.engines.passport import read_settings
 from ladder.errors import EngineError, MissingExtraError
@@ -128,40 +128,77 @@ class LocalEngine(LocalModel):
 
     def complete(self, requests: Sequence[Request]) -> Iterator[tuple[int, Completion]]:
         """Answer requests in batches of like length, scored ones and generated ones apart."""
+        prompts, errors = self._encoded(requests)
+        yield from errors.items()
+        for chunk in self._chunks(requests, prompts, errors):
+            asked = [requests[at] for at in chunk.places]
+            answers = self._answered(asked, [prompts[at] for at in chunk.places], chunk)
+            yield from zip(chunk.places, answers, strict=True)
+        self.forget_prefix()
+
+    def cut(self, requests: Sequence[Request]) -> tuple[list[tuple[int, Completion]], list[Chunk]]:
+        """Return the errors of requests that cannot be asked, and the chunks: no weights needed."""
+        prompts, errors = self._encoded(requests)
+        return list(errors.items()), list(self._chunks(requests, prompts, errors))
+
+    def answer(self, requests: Sequence[Request], chunk: Chunk) -> list[Completion]:
+        """Answer the requests of a chunk as a call that holds the chunk answers them."""
+        return self._answered(requests, [self.encode(request) for request in requests], chunk)
+
+    def _encoded(
+        self, requests: Sequence[Request]
+    ) -> tuple[list[list[int]], dict[int, Completion]]:
+        """Return the prompts' tokens, and position -> error of what cannot be asked."""
         prompts: list[list[int]] = []
-        fitting = []
+        errors: dict[int, Completion] = {}
         for at, request in enumerate(requests):
             try:
                 prompts.append(self.encode(request))
             except TurnsError as error:
                 prompts.append([])
-                yield at, Completion(error=str(error), kind="chat template")
+                errors[at] = Completion(error=str(error), kind="chat template")
                 continue
-            prompt = prompts[at]
-            unfit = self._unfit(request, prompt)
+            unfit, size = self._unfit(request, prompts[at]), len(prompts[at])
             if unfit:
-                yield at, Completion(error=unfit, kind="too long", tokens_in=len(prompt))
-            else:
-                fitting.append(at)
+                errors[at] = Completion(error=unfit, kind="too long", tokens_in=size)
+        return prompts, errors
+
+    def _chunks(
+        self,
+        requests: Sequence[Request],
+        prompts: Sequence[list[int]],
+        errors: Mapping[int, Completion],
+    ) -> Iterator[Chunk]:
+        """Cut what can be asked, scored requests and generated ones apart.
+
+        What a chunk holds hangs on the requests of the call alone, and so do the floats in it.
+        """
+        fitting = [at for at in range(len(requests)) if at not in errors]
         scored = [at for at in fitting if requests[at].choices]
-        if scored:
-            yield from score(self, requests, prompts, scored)
-        generated = [at for at in fitting if not requests[at].choices]
-        if generated:
-            yield from self._generating.generate(requests, prompts, generated)
+        trees = choice_trees(self, requests, scored)
+        own = {at: len(trees[at].nodes) for at in scored}
+        own |= {at: requests[at].max_tokens for at in fitting if at not in own}
+        for group in (scored, [at for at in fitting if not requests[at].choices]):
+            shared = shared_prefix([prompts[at] for at in group])
+            lengths = {at: len(prompts[at]) - shared + own[at] for at in group}
+            for batch in batches(group, lengths, beside=shared):
+                yield Chunk(tuple(batch), shared, len(group))
+
+    def _answered(
+        self, requests: Sequence[Request], prompts: Sequence[list[int]], chunk: Chunk
+    ) -> list[Completion]:
+        if requests[0].choices:
+            return score(self, requests, prompts, chunk)
+        return self._generating.generate(requests, prompts, chunk)
 
     def _unfit(self, request: Request, prompt: list[int]) -> str | None:
-        """Return why a request cannot be answered, if it cannot."""
+        """Return why a request does not fit, if it does not."""
         most = self._context
         if request.choices:  # a tree of choices is scored by layers that all see the whole prompt
             most = min(most, window_of(self._config) or most)
         room = most - request.max_tokens
         if not prompt or len(prompt) > room:
             return f"{len(prompt)} prompt tokens; between 1 and {room} fit this model"
-        try:
-            self._generating.begin(request, prompt)
-        except EngineError as error:
-            return str(error)
         return None
 
     def first_logprobs(self, requests: Sequence[Request]) -> torch.Tensor:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from ladder.engines.base import CUT_BEFORE_TEXT, Completion, Request
+from ladder.engines.base import CUT_BEFORE_TEXT, Chunk, Completion, Request
 from ladder.engines.local.growing import Growing, draws_of, next_tokens
 from ladder.engines.local.json_schema import Grammars
-from ladder.engines.local.local_model import LocalModel, batches, repeated
+from ladder.engines.local.local_model import LocalModel, repeated
 from ladder.engines.thoughts import split_thoughts
+from ladder.errors import EngineError
 
 if TYPE_CHECKING:
     import torch
@@ -25,32 +26,41 @@ class Generating:
         self.local = local
 
     def generate(
-        self, requests: Sequence[Request], prompts: Sequence[list[int]], group: list[int]
-    ) -> Iterator[tuple[int, Completion]]:
-        """Answer requests in batches.
+        self, requests: Sequence[Request], prompts: Sequence[list[int]], chunk: Chunk
+    ) -> list[Completion]:
+        """Answer the requests of a chunk, in one batch.
 
         Args:
-            requests: all of a call.
+            requests: without choices.
             prompts: their tokens.
-            group: positions of those to answer.
+            chunk: how many of those all prompts of the call begin with.
 
-        Yields:
-            position and answer.
+        Returns:
+            the answers; an error where one cannot be held to its schema.
         """
         import torch
 
+        shared = chunk.shared
+        prefix, prefill_seconds = self.local.prefix(prompts[0][:shared])
         started = time.perf_counter()
-        shared, prefix = self.local.prefill(prompts, group)
-        prefill_seconds = (time.perf_counter() - started) / len(group)
-        lengths = {at: len(prompts[at]) - shared + requests[at].max_tokens for at in group}
-        for batch in batches(group, lengths, beside=shared):
-            started = time.perf_counter()
-            answers = [self.begin(requests[at], prompts[at]) for at in batch]
+        begun = [self._begun(*pair) for pair in zip(requests, prompts, strict=True)]
+        growing = [(at, each) for at, each in enumerate(begun) if isinstance(each, Growing)]
+        if growing:
             with torch.inference_mode():
-                self._grow(answers, [prompts[at][shared:] for at in batch], shared, prefix)
-            seconds = (time.perf_counter() - started) / len(batch) + prefill_seconds
-            for at, answer in zip(batch, answers, strict=True):
-                yield at, self._completion(answer, len(prompts[at]), seconds)
+                suffixes = [prompts[at][shared:] for at, _ in growing]
+                self._grow([answer for _, answer in growing], suffixes, shared, prefix)
+        seconds = (time.perf_counter() - started) / len(begun) + prefill_seconds / chunk.group
+        return [
+            self._completion(each, len(prompts[at]), seconds) if isinstance(each, Growing) else each
+            for at, each in enumerate(begun)
+        ]
+
+    def _begun(self, request: Request, prompt: list[int]) -> Growing | Completion:
+        """Return the empty answer of a request, or the error that none can be begun."""
+        try:
+            return self.begin(request, prompt)
+        except EngineError as error:
+            return Completion(error=str(error), kind="too long", tokens_in=len(prompt))
 
     def begin(self, request: Request, prompt: list[int]) -> Growing:
         """Return the empty answer of a request.

@@ -5,6 +5,7 @@ What scoring (`scoring.py`) and generating (`generating.py`) have in common.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -46,6 +47,7 @@ class LocalModel:
         self.folder = folder
         self.adapter = adapter
         self.own_code = own_code
+        self._prefix: tuple[list[int], Any, float] | None = None
 
     @cached_property
     def _token_counter(self) -> Any:
@@ -127,16 +129,35 @@ class LocalModel:
         Returns:
             how many tokens that are (0: none are shared), and the key-value cache of one row.
         """
+        shared = shared_prefix([prompts[at] for at in group])
+        return shared, self._read(prompts[group[0]][:shared])
+
+    def prefix(self, tokens: list[int]) -> tuple[Any, float]:
+        """Return the key-value cache of a beginning, and the seconds that reading it took.
+
+        The last one is kept until `forget_prefix`: a call's chunks begin alike.
+        """
+        if self._prefix is None or self._prefix[0] != tokens:
+            started = time.perf_counter()
+            cache = self._read(tokens)
+            self._prefix = (tokens, cache, time.perf_counter() - started)
+        return self._prefix[1:]
+
+    def forget_prefix(self) -> None:
+        """Let go of the cache that `prefix` keeps."""
+        self._prefix = None
+
+    def _read(self, tokens: list[int]) -> Any:
+        """Return the key-value cache of one row of tokens; of none, an empty one."""
         import torch
         from transformers import DynamicCache
 
-        shared = shared_prefix([prompts[at] for at in group])
         cache = DynamicCache(config=self.model.config)
-        if shared:
-            ids = torch.tensor([prompts[group[0]][:shared]], device=self.model.device)
+        if tokens:
+            ids = torch.tensor([tokens], device=self.model.device)
             with torch.inference_mode():
                 self.model.model(input_ids=ids, past_key_values=cache, use_cache=True)
-        return shared, cache
+        return cache
 
 
 def turns_of(request: Request) -> list[dict[str, str]]:

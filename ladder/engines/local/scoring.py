@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ladder.engines.base import Completion, Request
+from ladder.engines.base import Chunk, Completion, Request
 from ladder.engines.local.choices import ChoiceTree
-from ladder.engines.local.local_model import LocalModel, batches, repeated
+from ladder.engines.local.local_model import LocalModel, repeated
 
 if TYPE_CHECKING:
     import torch
@@ -22,37 +22,33 @@ Row = tuple[list[int], ChoiceTree]
 
 
 def score(
-    local: LocalModel,
-    requests: Sequence[Request],
-    prompts: Sequence[list[int]],
-    group: Sequence[int],
-) -> Iterator[tuple[int, Completion]]:
-    """Answer requests with the likeliest of their choices, in batches.
+    local: LocalModel, requests: Sequence[Request], prompts: Sequence[list[int]], chunk: Chunk
+) -> list[Completion]:
+    """Answer the requests of a chunk with the likeliest of their choices, in one batch.
 
     Args:
         local: the model.
-        requests: all of a call.
+        requests: each has choices.
         prompts: their tokens.
-        group: positions of those to answer; each has choices.
+        chunk: how many of those all prompts of the call begin with.
 
-    Yields:
-        position and answer, with the log-probability of every choice.
+    Returns:
+        the answers, with the log-probability of every choice.
     """
     import torch
 
+    shared = chunk.shared
+    prefix, prefill_seconds = local.prefix(prompts[0][:shared])
     started = time.perf_counter()
-    trees = choice_trees(local, requests, group)
-    shared, prefix = local.prefill(prompts, group)
-    lengths = {at: len(prompts[at]) - shared + len(trees[at].nodes) for at in group}
-    prefill_seconds = (time.perf_counter() - started) / len(group)
-    for batch in batches(group, lengths, beside=shared):
-        started = time.perf_counter()
-        with torch.inference_mode():
-            rows = [(prompts[at][shared:], trees[at]) for at in batch]
-            logprobs = _tree_logprobs(local, rows, shared, prefix)
-        seconds = (time.perf_counter() - started) / len(batch) + prefill_seconds
-        for at, found in zip(batch, logprobs, strict=True):
-            yield at, _completion(requests[at], len(prompts[at]), trees[at], found, seconds)
+    trees = choice_trees(local, requests, range(len(requests)))
+    with torch.inference_mode():
+        rows = [(prompt[shared:], trees[at]) for at, prompt in enumerate(prompts)]
+        logprobs = _tree_logprobs(local, rows, shared, prefix)
+    seconds = (time.perf_counter() - started) / len(rows) + prefill_seconds / chunk.group
+    return [
+        _completion(request, len(prompts[at]), trees[at], logprobs[at], seconds)
+        for at, request in enumerate(requests)
+    ]
 
 
 def choice_trees(

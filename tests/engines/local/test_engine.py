@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from engines.local.questions import QUESTIONS, chat, in_float32
 
@@ -61,3 +63,26 @@ def test_fingerprint_needs_no_model_and_changes_with_the_weights(smollm, tmp_pat
 def test_a_folder_without_a_model_is_named(tmp_path):
     with pytest.raises(EngineError, match=r"config\.json"):
         LocalEngine(tmp_path)
+
+
+def test_a_copy_answers_a_chunk_to_the_bit_as_the_call_that_it_was_cut_from(smollm):
+    """What a chunk holds, and so the floats in it, does not hang on who answers it, and when."""
+    asked = [
+        *(chat(question, choices=("yes", "no", "not sure")) for question in QUESTIONS),
+        *(Request(text=f"{question} Answer:", max_tokens=4) for question in QUESTIONS[:3]),
+        Request(text=""),
+    ]
+    engine, copy = LocalEngine(smollm), LocalEngine(smollm)
+    whole = dict(engine.complete(asked))
+    errors, chunks = engine.cut(asked)
+    assert [at for at, _ in errors] == [len(asked) - 1]
+    assert sorted(at for chunk in chunks for at in chunk.places) == [*range(len(asked) - 1)]
+    for chunk in reversed(chunks):
+        answers = copy.answer([asked[at] for at in chunk.places], chunk)
+        assert [_untimed(answer) for answer in answers] == [
+            _untimed(whole[at]) for at in chunk.places
+        ]
+
+
+def _untimed(completion):
+    return replace(completion, seconds=0.0)
