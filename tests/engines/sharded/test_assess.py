@@ -17,7 +17,7 @@ from conftest import ROOT, ladder
 from engines.sharded.clusters import add_node, cluster_of_three
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install 'escalation-ladder[ray]'")
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 LIMIT_S = 1200
 OF_TIME = frozenset(
     {

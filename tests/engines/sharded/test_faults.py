@@ -17,7 +17,6 @@ from conftest import ROOT
 from engines.sharded.clusters import add_node, cluster_of_three
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install 'escalation-ladder[ray]'")
-pytestmark = pytest.mark.slow
 LIMIT_S = 240
 TEXTS = [f"text {number:02}" for number in range(24)]
 
@@ -87,6 +86,7 @@ def _finished(drive):
     return Counter(text for _, _, texts in drive.lines("done") for text in texts)
 
 
+@pytest.mark.long
 def test_one_worker_and_two_are_asked_the_same_chunks(cluster, tmp_path):
     chunks = []
     for workers in (1, 2):
@@ -101,6 +101,7 @@ def test_one_worker_and_two_are_asked_the_same_chunks(cluster, tmp_path):
     assert chunks[0] == chunks[1]
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_in_a_chunk_loses_that_chunk_alone(cluster, tmp_path):
     drive = Drive(cluster, tmp_path, seconds=0.3)
     pid, _, lost = drive.wait_for("begun", 3)[-1]
@@ -114,6 +115,7 @@ def test_a_worker_that_is_killed_in_a_chunk_loses_that_chunk_alone(cluster, tmp_
     assert "requests that are asked anew: 4" in found["said"][0]
 
 
+@pytest.mark.long
 def test_a_machine_that_goes_away_in_a_call_loses_what_it_had_alone(cluster, tmp_path):
     drive = Drive(cluster, tmp_path, seconds=0.3)
     _, gone, _ = drive.wait_for("begun", 3)[-1]
@@ -128,6 +130,7 @@ def test_a_machine_that_goes_away_in_a_call_loses_what_it_had_alone(cluster, tmp
     assert found["counts"]["workers_lost"] == 1
 
 
+@pytest.mark.long
 def test_a_driver_that_is_killed_is_begun_again_and_asks_nothing_twice(cluster, tmp_path):
     drive = Drive(cluster, tmp_path, seconds=0.3)
     drive.wait_for("done", 3)
@@ -150,6 +153,7 @@ def test_a_driver_that_is_killed_is_begun_again_and_asks_nothing_twice(cluster, 
     assert {text for text, times in _finished(again).items() if times > 1} <= asked
 
 
+@pytest.mark.long
 def test_what_kills_its_workers_is_an_error_and_the_rest_is_answered(cluster, tmp_path):
     texts = [*TEXTS[:9], "text 04 deadly", "text 08 vast"]
     drive = Drive(cluster, tmp_path, texts)
@@ -169,6 +173,7 @@ def test_what_kills_its_workers_is_an_error_and_the_rest_is_answered(cluster, tm
     assert found["counts"]["workers_lost"] <= 2 * 2 * 3
 
 
+@pytest.mark.long
 def test_a_worker_whose_model_is_another_is_refused_before_it_is_asked(cluster, tmp_path):
     drive = Drive(cluster, tmp_path, weights="another")
     found = drive.ended()
@@ -179,6 +184,7 @@ def test_a_worker_whose_model_is_another_is_refused_before_it_is_asked(cluster, 
     assert drive.lines("begun") == []
 
 
+@pytest.mark.long
 def test_a_cluster_without_room_for_a_worker_is_told_and_not_waited_for_without_end(
     cluster, tmp_path
 ):
