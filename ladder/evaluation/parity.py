@@ -17,7 +17,7 @@ from ladder.engines.bundled import converted
 from ladder.engines.gguf import GgufEngine
 from ladder.engines.local import LocalEngine
 from ladder.errors import EngineError, MissingExtraError
-from ladder.evidence import Candidate
+from ladder.evidence import Asked, Candidate
 from ladder.evidence.parity import Parity
 from ladder.gate.bounds import estimate
 from ladder.gate.non_inferiority import Pairs, not_worse_by
@@ -62,14 +62,22 @@ def parity(evaluator: Evaluator) -> Parity | None:
     asked = Candidate(rung="prompt", description="", model=model, form="plain", shots=shots)
     requests = [request_for(evaluator, asked, sample, cached) for sample in samples]
     about = [engine.fingerprint(), precision(), [each.as_json() for each in requests]]
-    with evaluator.watch.step("comparing the GGUF file with transformers", 1) as advance:
-        kept = evaluator.models.cache.remember(
+    models = evaluator.models
+    before = models.asked
+    with (
+        models.asking("parity"),
+        evaluator.watch.step("comparing the GGUF file with transformers", 1) as advance,
+    ):
+        kept = models.cache.remember(
             "gguf parity",
             [*about, evaluator.task.digest],
             lambda: _compared(evaluator, engine, samples, requests).model_dump(mode="json"),
         )
+        found = Parity.model_validate(kept)
+        if models.asked == before:  # it was kept
+            models.recall(found.asked)
         advance(1)
-    return Parity.model_validate(kept)
+    return found
 
 
 def _compared(
@@ -84,6 +92,10 @@ def _compared(
         files = _in_order(engine, [replace(each, top_logprobs=TOLD) for each in requests])
     except (EngineError, MissingExtraError) as error:
         return found.but(reason=str(error))
+    before = evaluator.models.asked
+    for each in (*others, *files):
+        evaluator.models.count(ModelRef(evaluator.task.models.base), each)
+    found = found.but(asked=_since(before, evaluator.models.asked))
     version = reference.fingerprint()["transformers"]
     found = found.but(beside=f"transformers {version}, {precision()}", rows=len(requests))
     failed = next((each.error for each in (*files, *others) if each.error), None)
@@ -105,6 +117,14 @@ def _compared(
             logprob_most=max(gaps, default=None),
             not_worse=not_worse_by("parity", pairs, MARGIN, ERROR),
         )
+    )
+
+
+def _since(before: Asked, after: Asked) -> Asked:
+    return Asked(
+        calls=after.calls - before.calls,
+        tokens=after.tokens - before.tokens,
+        seconds=after.seconds - before.seconds,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from ladder.evidence.release import NotWorse
-from ladder.evidence.values import Estimate, Record
+from ladder.evidence.values import Asked, Estimate, Record
 
 ParityVerdict = Literal["holds", "fails", "not compared"]
 
@@ -28,6 +28,8 @@ class Parity(Record):
     logprob_most: float | None = None
     not_worse: NotWorse | None = None
     """Is the file's score not worse than the other's?"""
+    asked: Asked = Asked()
+    """What both were asked."""
     verdict: ParityVerdict
     reason: str = ""
     """Why it fails, or was not compared."""

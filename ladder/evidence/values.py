@@ -90,6 +90,7 @@ class TokenUse(Record):
 
 Purpose = Literal[
     "greeting",
+    "parity",
     "judge",
     "prompt search",
     "race",
@@ -103,7 +104,8 @@ Purpose = Literal[
     "training",
     "confirmation",
 ]
-"""What something is asked for. `greeting`: what a server can do; `proof`: a challenger on fresh
+"""What something is asked for. `greeting`: what a server can do; `parity`: a GGUF
+file beside the same weights in transformers; `proof`: a challenger on fresh
 training examples; `teacher`: answers to learn; `training`: tokens that were read to learn."""
 
 

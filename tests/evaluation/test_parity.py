@@ -107,4 +107,7 @@ def test_the_bundled_file_beside_its_own_weights(
     assert real.rows == 32
     assert real.logprob_most is not None
     assert real.logprob_most < 1
+    counted = bench.evaluator.models.needed["parity"]
+    assert (real.asked.calls, counted.calls) == (64, 64)
+    assert counted.tokens == real.asked.tokens > 0
     assert parity(bench.evaluator) == real, "it is kept"
