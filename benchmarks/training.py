@@ -108,6 +108,7 @@ class Trained:
     tokens: int
     processor_seconds: float
     peak_mb: float
+    gpu_mb: float
     loss: float
 
     @property
@@ -123,8 +124,8 @@ class Trained:
 
 def run(
     program: Path, arguments: Sequence[str], log: Path, environment: Mapping[str, str]
-) -> tuple[str, float, float]:
-    """Run a training program; return what it wrote, its processor seconds and peak MB."""
+) -> tuple[str, dict[str, float]]:
+    """Run a training program; return what it wrote and what it took, as `training_side` says."""
     command = [sys.executable, str(Path(__file__).with_name("training_side.py")), str(program)]
     with log.open("w") as out:
         done = subprocess.run(
@@ -134,8 +135,8 @@ def run(
     text = log.read_text(errors="replace")
     if done.returncode:
         sys.exit(f"{program} failed:\n{text[-2000:]}")
-    took = json.loads(re.findall(r"training took (.*)", text)[-1])
-    return text, took["processor_seconds"], took["peak_mb"]
+    took: dict[str, float] = json.loads(re.findall(r"training took (.*)", text)[-1])
+    return text, took
 
 
 def random_base(like: Path, shape: str, folder: Path) -> Path:
@@ -163,10 +164,11 @@ def ladder(work: Work, _: Contender, folder: Path) -> Trained:
     told |= {"output_dir": folder, **work.changed}
     words = [word for name, value in told.items() for word in (f"--{name}", str(value))]
     program = work.recipe.parent / "sft.py"
-    _, processor, peak = run(program, words, folder.with_suffix(".log"), {})
+    _, took = run(program, words, folder.with_suffix(".log"), {})
     record = json.loads((folder / "training.json").read_text())
     losses = [loss for _, loss in record["loss_curve"]]
-    return Trained(record["seconds"], record["tokens"], processor, peak, mean(losses[-LAST:]))
+    loss = mean(losses[-LAST:])
+    return Trained(seconds=record["seconds"], tokens=record["tokens"], loss=loss, **took)
 
 
 def trl(work: Work, contender: Contender, folder: Path) -> Trained:
@@ -183,12 +185,13 @@ def trl(work: Work, contender: Contender, folder: Path) -> Trained:
     config = folder.with_suffix(".yaml")
     config.write_text(yaml.safe_dump(settings))
     log, words = folder.with_suffix(".log"), ["--config", str(config)]
-    text, processor, peak = run(Path(sft.__file__), words, log, contender.environment)
+    text, took = run(Path(sft.__file__), words, log, contender.environment)
     lines = [ast.literal_eval(line) for line in text.splitlines() if line.startswith("{'")]
     losses = [line for line in lines if "loss" in line]
     seconds = next(float(line["train_runtime"]) for line in lines if "train_runtime" in line)
     loss = mean(float(line["loss"]) for line in losses[-LAST:])
-    return Trained(seconds, int(float(losses[-1]["num_tokens"])), processor, peak, loss)
+    tokens = int(float(losses[-1]["num_tokens"]))
+    return Trained(seconds=seconds, tokens=tokens, loss=loss, **took)
 
 
 def held_out(bench: Bench, folder: Path, samples: Sequence[Sample]) -> str:

@@ -3,8 +3,8 @@
     python benchmarks/training_side.py PROGRAM ITS ARGUMENTS
 
 Works for any program that trains with a transformers Trainer. The last line that it prints has the
-processor's seconds between the begin and the end of the training, all threads together, and the
-most memory that the program has held, in MB.
+processor's seconds between the begin and the end of the training, all threads together, the most
+memory that the program has held, and the most that it has held on a GPU, in MB.
 """
 
 from __future__ import annotations
@@ -39,6 +39,13 @@ def peak_mb() -> float:
     return int(re.findall(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())[0]) / 1024
 
 
+def gpu_mb() -> float:
+    """Return the most memory of a GPU that was allocated; 0 without one."""
+    import torch
+
+    return torch.cuda.max_memory_allocated() / 1e6 if torch.cuda.is_available() else 0.0
+
+
 if __name__ == "__main__":
     clock = Clock()
     trainer.DEFAULT_CALLBACKS.append(clock)
@@ -47,5 +54,5 @@ if __name__ == "__main__":
     try:
         runpy.run_path(sys.argv[0], run_name="__main__")
     finally:
-        took = {"processor_seconds": clock.seconds, "peak_mb": peak_mb()}
+        took = {"processor_seconds": clock.seconds, "peak_mb": peak_mb(), "gpu_mb": gpu_mb()}
         print(f"training took {json.dumps(took)}", flush=True)
