@@ -127,7 +127,8 @@ def test_a_machine_that_goes_away_in_a_call_loses_what_it_had_alone(cluster, tmp
         add_node(cluster)
     _whole(found)
     assert set(_finished(drive).values()) == {1}, "answered twice"
-    assert found["counts"]["workers_lost"] == 1
+    # Until Ray knows that the machine is gone it may place one more worker there, which dies too.
+    assert found["counts"]["workers_lost"] in (1, 2)
 
 
 @pytest.mark.long
