@@ -9,7 +9,7 @@ import typer
 
 from ladder.cli.options import AllowCode, AsJson, EventsAsJson, PlanFile, TaskOfPlan, granted, tell
 from ladder.exit_codes import say
-from ladder.wording import MOST_SAID, in_json, indented
+from ladder.wording import in_json
 
 
 def revalidate(
@@ -26,13 +26,12 @@ def revalidate(
     """Measure a certified answer again; exit 1 when something changed."""
     from datetime import UTC, datetime
 
-    from ladder.commands.revalidate import about_errors
+    from ladder.commands.revalidate import lines
     from ladder.lifecycle.in_turn import UnderWayError
     from ladder.lifecycle.plan import find_plan, load_plan
     from ladder.lifecycle.revalidate import as_record, from_the_future, is_due
     from ladder.lifecycle.revalidate import revalidate as measure_again
     from ladder.report.events import answered, watching
-    from ladder.wording import span
 
     with watching(json, on_the_side=True) as watch:
         plan = find_plan(plan)
@@ -58,14 +57,8 @@ def revalidate(
     if why:
         typer.echo(why, err=json)
         return
-    before = loaded.baseline.gate_rows
-    score = span(found.measurement.score) if found.measurement else "not measured"
-    typer.echo(f"score {score}, certified {span(before)}", err=json)
-    for finding in found.findings:
-        typer.echo(indented(f"- {finding}", MOST_SAID), err=json)
-    for line in about_errors(found):
+    for line in lines(found, loaded.baseline.gate_rows):
         typer.echo(line, err=json)
-    typer.echo("Act on this." if found.findings else "The answer still holds.", err=json)
     raise typer.Exit(code)
 
 

@@ -8,6 +8,7 @@ from ladder.engines.bundled import MODELS
 from ladder.evidence import DriftLook
 from ladder.lifecycle.alpha_spending import BUDGET, LIFE_DAYS
 from ladder.lifecycle.drift import Drift
+from ladder.report.since import answered_by
 from ladder.wording import harmless
 
 MOST_OF_INPUT = 160
@@ -68,7 +69,7 @@ def _next(look: DriftLook) -> str:
         do = "no proof yet that the score is too low: look again with more labelled rows"
     else:
         do = "label a random sample of recent rows, and look again: the score decides"
-    until = "a look finds nothing, or `ladder revalidate --rotate` holds on fresh rows"
+    until = answered_by(look.alarms)
     return f"Next: {do}. The alarm stays open in `ladder status` until {until}."
 
 

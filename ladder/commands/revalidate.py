@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ladder.evidence import Estimate
 from ladder.lifecycle.alpha_spending import BUDGET, LIFE_DAYS
 from ladder.lifecycle.revalidate import Revalidation
+from ladder.wording import MOST_SAID, indented, span
 
 
-def about_errors(found: Revalidation) -> Iterator[str]:
+def lines(found: Revalidation, certified: Estimate) -> Iterator[str]:
+    """Say what a check found beside the certified score, line by line."""
+    score = span(found.measurement.score) if found.measurement else "not measured"
+    yield f"score {score}, certified {span(certified)}"
+    yield from (indented(f"- {finding}", MOST_SAID) for finding in found.findings)
+    yield from _about_errors(found)
+    yield "Act on this." if found.findings else "The answer still holds."
+
+
+def _about_errors(found: Revalidation) -> Iterator[str]:
     """Say what a check exchanged, read, and spent, line by line."""
     done = found.rotation
     if done is not None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from ladder.evidence import AlarmName, PlanStanding, Standing
 from ladder.files import write_whole
 from ladder.lifecycle.history import moment_of
-from ladder.report.since import happening_words
+from ladder.report.since import answered_by, happening_words
 from ladder.wording import harmless
 
 ALARMS: Mapping[AlarmName, str] = {
@@ -21,7 +21,6 @@ ALARMS: Mapping[AlarmName, str] = {
     "ended": "its model has ended by its provider's announcement",
     "unreadable": "a record beside it cannot be read",
 }
-ANSWERED = "open until a look finds nothing, or `ladder revalidate --rotate` holds on fresh rows"
 UNITS = {"h": 1 / 24, "d": 1, "w": 7}
 LONGEST_DAYS = 36_500
 
@@ -65,7 +64,7 @@ def _of_plan(plan: PlanStanding) -> Iterator[str]:
         yield f"    its model ends on {plan.ends}, {when}"
     yield from (f"    {ALARMS[name]}" for name in plan.alarms)
     for each in plan.open:
-        answered = f"; {ANSWERED}" if each.kind == "drift" else ""
+        answered = f"; open until {answered_by(each.found)}" if each.kind == "drift" else ""
         yield f"    - {each.kind} of {each.at[:10]}: {happening_words(each)}{answered}"
     yield from (f"    - {note}" for note in plan.notes)
 

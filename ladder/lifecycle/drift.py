@@ -186,9 +186,10 @@ def refuse_labels(file: Path, rows: Sequence[Sample], labels: Sequence[str]) -> 
     counts = Counter(row.target for row in other).most_common()
     named = ", ".join(f"`{harmless(name, 60)}`" for name, _ in counts[:MOST_LABELS])
     more = f" and {len(counts) - MOST_LABELS} more" if len(counts) > MOST_LABELS else ""
-    got = f"{len(other)} rows with labels of their own ({named}{more}), first {other[0].id}"
+    which = f"labels that the task does not have ({named}{more})"
+    got = f"{len(other)} rows with {which}, first {other[0].id}"
     fix = "A new label is a new task: assess it. To compare the inputs alone: --inputs-only"
-    raise DataError([Problem(str(file), got, "the task's labels alone", fix)])
+    raise DataError([Problem(str(file), got, "its labels alone", fix)])
 
 
 def new_labelled(rows: Sequence[Sample], before: Sequence[DriftLook]) -> dict[str, Sample]:

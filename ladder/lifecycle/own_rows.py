@@ -64,15 +64,29 @@ def with_own_rows(data: Data, path: Path, plan: RevalidationPlan) -> Data:
     file = path.parent / FILE
     if not file.exists():
         raise StateError(f"{file}: no such file, and {path.name} names {WANTED}. {FIX}")
-    text = read_text(file, WANTED, refused_as(WANTED, FIX), LIMIT_BYTES)
-    if file_digest(file) != plan.train:
-        raise StateError(f"{file}: other rows than were certified. {FIX}")
-    rows = tuple(sample_of(json.loads(line)) for line in text.splitlines())
+    rows = kept_rows(file, plan.train, WANTED, f"other rows than were certified. {FIX}")
     return data if rows == data.train else replace(data, train=rows, synthetic=())
 
 
-def sample_of(values: dict[str, Any]) -> Sample:
-    """Return a row as it was written down."""
+def kept_rows(file: Path, digest: str, wanted: str, changed: str) -> tuple[Sample, ...]:
+    """Return rows that were written down whole (`files.write_json_lines`).
+
+    Args:
+        file: of JSON lines.
+        digest: of its bytes.
+        wanted: what it should be, in words.
+        changed: what is said, behind its name, where it is another file by now.
+
+    Raises:
+        StateError: it cannot be read, or is another file.
+    """
+    text = read_text(file, wanted, refused_as(wanted, changed), LIMIT_BYTES)
+    if file_digest(file) != digest:
+        raise StateError(f"{file}: {changed}")
+    return tuple(_sample(json.loads(line)) for line in text.split("\n") if line)
+
+
+def _sample(values: dict[str, Any]) -> Sample:
     row: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
     }

@@ -7,13 +7,12 @@ number stays. The user's files are only read: the fresh rows are kept in rotatio
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from ladder.errors import DataError, Problem, StateError
+from ladder.errors import DataError, Problem
 from ladder.evidence import Rotation
 from ladder.files import (
     alone_in,
@@ -22,12 +21,10 @@ from ladder.files import (
     digest_of,
     file_digest,
     private_folder,
-    read_text,
-    refused_as,
     write_json_lines,
 )
 from ladder.lifecycle.checks import checks_so_far
-from ladder.lifecycle.own_rows import sample_of
+from ladder.lifecycle.own_rows import kept_rows
 from ladder.lifecycle.records import records_in
 from ladder.progress import Watch
 from ladder.rungs.protocol import Bench
@@ -214,11 +211,8 @@ def _written(
     return done
 
 
-def _kept(path: Path, rotation: Rotation) -> list[Sample]:
+def _kept(path: Path, rotation: Rotation) -> tuple[Sample, ...]:
     file = path.parent / FOLDER / Path(rotation.file).name
     fix = "Put the original file back: the plan's eval examples lie in it."
-    wanted = "eval examples that came in by a rotation"
-    text = read_text(file, wanted, refused_as(wanted, fix))
-    if file_digest(file) != rotation.digest:
-        raise StateError(f"{file}: not the rows that came in on {rotation.at[:10]}. {fix}")
-    return [sample_of(json.loads(line)) for line in text.splitlines()]
+    changed = f"not the rows that came in on {rotation.at[:10]}. {fix}"
+    return kept_rows(file, rotation.digest, "eval examples that came in by a rotation", changed)

@@ -23,6 +23,12 @@ MOST_SHOWN_LINES = 5
 """On the terminal; the page has all."""
 
 
+def answered_by(alarms: Sequence[str]) -> str:
+    """Say what answers the alarms of a look at drift; the scores of all looks count together."""
+    fresh = "`ladder revalidate --rotate` holds on fresh rows"
+    return fresh if "score" in alarms else f"a look finds nothing, or {fresh}"
+
+
 def happening_words(happened: Happening) -> str:
     """Say what one check found, in a sentence."""
     if happened.kind == "release":

@@ -89,7 +89,7 @@ def test_a_label_that_the_task_does_not_have_is_no_target(
     rows = [*orders(59, SAME), {"input": "a 3 pies", "target": "pie"}]
     recent = rows_in(tmp_path / "recent.jsonl", rows)
     said = ladder("drift", plan_path, "--data", recent)
-    said.refused("1 rows with labels of their own (`pie`)", "the task's labels", "--inputs-only")
+    said.refused("1 rows with labels that the task does not have (`pie`)", "--inputs-only")
     assert looks_so_far(plan_path) == []
     look = look_for_drift(plan_path, recent, Quiet(), answering=False).look
     assert (look.rows, look.scores) == (60, {})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,14 +15,16 @@ from engines.faulty_server import FaultyServer
 from lifecycle.two_systems import LABELS, knows, row, write_task
 
 from ladder.climb.opening import open_bench
-from ladder.errors import TaskError
+from ladder.errors import StateError, TaskError
 from ladder.evaluation.measure import measure
 from ladder.evidence import Attempt, Candidate, Retrieval, RevalidationPlan
-from ladder.lifecycle.own_rows import FILE, reads_rows
+from ladder.files import file_digest, write_json_lines
+from ladder.lifecycle.own_rows import FILE, kept_rows, reads_rows
 from ladder.lifecycle.plan import load_plan, make_plan
 from ladder.lifecycle.release import Terms, check_release
 from ladder.lifecycle.revalidate import revalidate
 from ladder.progress import Quiet
+from ladder.samples.rows import Sample
 from ladder.task import load_task
 
 SEARCHED = Retrieval(source="examples", k=2)
@@ -95,13 +98,29 @@ def shown_in(server: FaultyServer) -> set[str]:
     return found
 
 
+def task_in(folder: Path, server: FaultyServer, rows: int) -> Path:
+    """Write a task whose training examples bear their labels."""
+    taught(folder, turned=False)
+    data = {"train": "train.jsonl", "test": "test.jsonl"}
+    return write_task(folder, server.url, rows, data=data)
+
+
+def test_a_row_is_read_as_it_was_written(tmp_path: Path) -> None:
+    """Also one with signs that some take for the end of a line."""
+    rows = [Sample("a", "one\u2028two\x85three\x0bfour\x1cfive\r\nsix", "x", ("y", "z"), group="g")]
+    rows += [Sample("b", "", "")]
+    file = tmp_path / "rows.jsonl"
+    write_json_lines(file, map(asdict, rows))
+    assert kept_rows(file, file_digest(file), "rows", "changed") == tuple(rows)
+    with pytest.raises(StateError, match=r"rows\.jsonl: changed"):
+        kept_rows(file, "0" * 64, "rows", "changed")
+
+
 @pytest.mark.slow
 def test_the_examples_that_are_shown_are_those_of_the_certification(
     tmp_path: Path, server: FaultyServer
 ) -> None:
-    taught(tmp_path, turned=False)
-    data = {"train": "train.jsonl", "test": "test.jsonl"}
-    task = write_task(tmp_path, server.url, 80, data=data)
+    task = task_in(tmp_path, server, 80)
     plan = certified(task, "old")
     assert load_plan(plan).train is not None
     rows = [json.loads(line) for line in (plan.parent / FILE).read_text().splitlines()]
@@ -124,9 +143,7 @@ def test_the_examples_that_are_shown_are_those_of_the_certification(
 def test_a_plan_that_kept_none_is_refused_where_the_rows_have_changed(
     tmp_path: Path, server: FaultyServer
 ) -> None:
-    taught(tmp_path, turned=False)
-    data = {"train": "train.jsonl", "test": "test.jsonl"}
-    task = write_task(tmp_path, server.url, 30, data=data)
+    task = task_in(tmp_path, server, 30)
     plan = certified(task, "old")
     values = yaml.safe_load(plan.read_text())
     plan.write_text(yaml.safe_dump({**values, "train": None}))
