@@ -31,7 +31,7 @@ from ladder.economy.cost import machine_usd, since, together
 from ladder.engines.base import Completion, Request
 from ladder.engines.context import Counts
 from ladder.engines.fields import Form, Kind
-from ladder.engines.speed import Speed, two_cores
+from ladder.engines.speed import Speed, usual_speed
 from ladder.evaluation.confirm import confirm
 from ladder.evaluation.control import measure_control
 from ladder.evaluation.people import judge_agreement
@@ -109,7 +109,6 @@ class DryEngine:
         shared = len(_common_prefix(prompts)) if len(prompts) > 1 else 0
         shared_tokens = self.count_tokens(prompts[0][:shared]) if shared else 0
         alone = len(requests) == 1
-        read = self.speed.read_alone if alone else self.speed.read
         write = self.speed.write_alone if alone else self.speed.write
         for at, (request, prompt) in enumerate(zip(requests, prompts, strict=True)):
             tokens_in = self.count_tokens(prompt) + MESSAGE_TOKENS * len(request.messages)
@@ -125,7 +124,8 @@ class DryEngine:
             seconds = ENDPOINT_SECONDS
             if self.abilities.scores_choices:  # a model of this machine
                 own = tokens_in - shared_tokens + scored + shared_tokens / len(requests)
-                seconds = (own / read + written / write) / EFFICIENCY
+                read = self.speed.reading(own, tokens_in, alone=alone)
+                seconds = (read + written / write) / EFFICIENCY
             logprobs = tuple(float(-(choice != text)) for choice in request.choices)
             yield at, Completion(text, tokens_in, tokens_out, seconds, choice_logprobs=logprobs)
 
@@ -217,10 +217,12 @@ class DryTrainer:
         depth = KEPT_SHARE if start and start.name == "student" else 1.0
         settings = yaml.safe_load(recipe.path.read_text(encoding="utf-8"))
         engine = self.models.engine(self.models.task.models.base)
-        read = sum(engine.count_tokens(text) for row in rows for text in texts_of(row))
-        tokens = round(read * float(settings.get("num_train_epochs", 3)))
+        sizes = [sum(engine.count_tokens(text) for text in texts_of(row)) for row in rows]
+        epochs = float(settings.get("num_train_epochs", 3))
+        tokens = round(epochs * sum(sizes))
         times = ENCODER_SLOWDOWN if recipe.about.fills_fields else depth * slowdown(settings)
-        seconds = START_SECONDS + times * tokens / self.speed.read
+        reading = epochs * sum(self.speed.reading(size, size) for size in sizes)
+        seconds = START_SECONDS + times * reading
         self.models.foresee(Asked(tokens=tokens, seconds=seconds))
         return Build(seconds=seconds, train_tokens=tokens, folder=DRY)
 
@@ -328,7 +330,7 @@ def foresee(bench: Bench, until: str | None) -> Forecast | None:
     """
     try:
         with tempfile.TemporaryDirectory() as scratch:
-            play = dry_bench(bench, two_cores(), 0, Path(scratch), _Impatient())
+            play = dry_bench(bench, usual_speed(), 0, Path(scratch), _Impatient())
             found = _play(play, until)
             play.evaluator.models.cache.close()
     except Exception:  # whatever it is: that nothing can be foreseen is no reason to end a climb

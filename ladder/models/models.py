@@ -17,7 +17,7 @@ from ladder.engines.base import Abilities, Completion, Engine, Learning, Served,
 from ladder.engines.bundled import first_use
 from ladder.engines.local import LocalEngine
 from ladder.engines.sharded import Crew, Place, ShardedEngine
-from ladder.engines.speed import Speed, probe, probing_seconds, two_cores
+from ladder.engines.speed import Speed, probe, probing_seconds, usual_speed
 from ladder.errors import EngineError, MissingExtraError, Problem, TaskError
 from ladder.evidence import Asked, Build, Cluster, Purpose
 from ladder.hardware import hardware, threads
@@ -279,13 +279,13 @@ class Models:
         base = self.task.models.base
         untried = base in self.task.rules.remote_code and not may_run(self.task, base)
         if not base_is_local(self.task) or first_use(base) or not find_spec("torch") or untried:
-            return two_cores()
+            return usual_speed()
         engine = self.engine(base)
         try:
-            about = [engine.identity, hardware()]
+            about = [engine.identity, hardware(), threads()]
             return Speed(**self.cache.remember("speed", about, partial(self._probed, engine)))
         except MissingExtraError:
-            return two_cores()
+            return usual_speed()
 
     def _probed(self, engine: CachedEngine) -> dict[str, float]:
         """Measure an engine's speed; say before how long that takes."""

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from ladder.climb.dry_run import DryEngine, DryEvaluator, dry_bench, dry_run
 from ladder.climb.opening import open_bench
 from ladder.engines.base import Request
-from ladder.engines.speed import TWO_CORES
+from ladder.engines.speed import usual_speed
 from ladder.evidence import Asked, Candidate
 from ladder.inference.prompts import request_for
 from ladder.progress import Quiet
@@ -76,7 +76,9 @@ def bench_of(tmp_path: Path) -> Iterator[Made]:
         dev, gate, sealed = two_kinds(1000, 1080), two_kinds(2000, 2080), two_kinds(3000, 3080)
         data = Data(tuple(train), dev, gate, sealed, labels=tuple(labels))
         folder = tmp_path / str(len(made))
-        made.append(dry_bench(bench_over(task_with(**values), data, folder), TWO_CORES, 0, folder))
+        made.append(
+            dry_bench(bench_over(task_with(**values), data, folder), usual_speed(), 0, folder)
+        )
         return made[-1]
 
     yield make

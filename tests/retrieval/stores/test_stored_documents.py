@@ -11,7 +11,7 @@ from conftest import ROOT
 
 from ladder.climb.dry_run import dry_bench
 from ladder.climb.opening import open_bench
-from ladder.engines.speed import TWO_CORES
+from ladder.engines.speed import usual_speed
 from ladder.errors import DataError, TaskError
 from ladder.evidence import Retrieval
 from ladder.progress import Quiet
@@ -77,5 +77,5 @@ def test_two_texts_with_one_id_are_refused(tmp_path: Path) -> None:
 
 def test_a_dry_run_writes_to_no_store(tmp_path: Path) -> None:
     bench = bench_of(tmp_path / "task", "lancedb:here")
-    assert found(dry_bench(bench, TWO_CORES, 0, tmp_path / "scratch"))
+    assert found(dry_bench(bench, usual_speed(), 0, tmp_path / "scratch"))
     assert not (tmp_path / "task" / "here").exists()
