@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from sys import intern
@@ -46,7 +46,7 @@ RECENT = "recent"
 SAMPLE_ROLES = ("train", "dev", "test", "examples", "unlabeled", "synthetic", RECENT)
 
 
-READ: Mapping[str, Any] = {}
+READ: tuple[str, Mapping[str, Any]] = ("", {})
 """Stands where a row was that is a sample by now."""
 
 
@@ -78,27 +78,24 @@ def read_rows(task: Task) -> Rows:
     samples = [file for file in files if file.role in SAMPLE_ROLES]
     shared = _shared(samples)
     found: dict[str, tuple[Any, ...]] = {}
-    places: dict[str, list[str]] = {}
     digests = []
     for file in files:
         problems, empty = file.findings.problems, not file.numbered
         if file in samples:
             _translate(task, file, shared)
-        placed = list(_placed(task, file))
+        found[file.role] = tuple(row for _, row in _placed(task, file))
         measured = file.role in ("test", "examples")  # the split says how many it needs
         if empty and not measured and not problems:
             fix, where = "Fill the file, or take it out of the task.", f"data.{file.role}"
             got = f"no rows in {file.value}"
             problems.append(Problem(f"{task.source}: {where}", got, "rows", fix))
         problems[:] = _said_once(problems, len(file.numbered))
-        found[file.role] = tuple(row for _, row in placed)
-        places[file.role] = [where for where, _ in placed]
         if file.value.startswith(DATASETS_PREFIX):
             digests.append((file.role, digest_of([asdict(row) for row in found[file.role]])))
         else:
             digests.append((file.role, content_digest(task.find_data(file.value), problems)))
     problems = [problem for file in files for problem in file.findings.problems]
-    problems += _clashing_ids(found, places)
+    problems += _clashing_ids(task, found)
     parts = {name: part for file in files for name, part in file.parts.items()}
     if parts and not problems:
         found |= _parted(found["examples"], parts)
@@ -289,7 +286,7 @@ def _at(row: Mapping[str, Any], column: str) -> Any:
 def _read_samples(task: Task, file: _File) -> Iterator[tuple[str, Sample]]:
     problems = file.findings.problems
     for position, (where, row) in enumerate(file.numbered, start=1):
-        file.numbered[position - 1] = (where, READ)  # of a million rows no second copy is held
+        file.numbered[position - 1] = READ  # of a million rows no second copy is held
         asked, wrong = _input(task, where, row), []
         if not asked:
             wrong.append(_missing(where, task, "input", row, file.theirs))
@@ -537,17 +534,27 @@ def _missing(
     return Problem(f"{where}: {column}", got, f"the column `{column}`", fix)
 
 
-def _clashing_ids(
-    found: Mapping[str, tuple[Any, ...]], places: Mapping[str, list[str]]
-) -> Iterator[Problem]:
+def _clashing_ids(task: Task, found: Mapping[str, tuple[Any, ...]]) -> Iterator[Problem]:
     """Ids must be unique among samples, and among documents."""
     for roles in (SAMPLE_ROLES, ("documents",)):
-        first: dict[str, str] = {}
-        for role in roles:
-            for where, row in zip(places.get(role, ()), found.get(role, ()), strict=True):
-                if row.id in first:
-                    got = f"the id `{row.id}` again (first in {first[row.id]})"
-                    fix = "Give each row its own id, or leave the ids out."
-                    yield Problem(where, got, "an id of its own for every row", fix)
-                else:
-                    first[row.id] = where
+        rows = [row for role in roles for row in found.get(role, ())]
+        if len({row.id for row in rows}) < len(rows):
+            yield from _told_clashes(task, [role for role in roles if found.get(role)])
+
+
+def _told_clashes(task: Task, roles: Sequence[str]) -> Iterator[Problem]:
+    """Read files again, for where the ids stand: of a million rows that is not kept."""
+    first: dict[str, str] = {}
+    files = [_read_file(task, role, task.data.files()[role]) for role in roles]
+    samples = [file for file in files if file.role in SAMPLE_ROLES]
+    shared = _shared(samples)
+    for file in files:
+        if file in samples:
+            _translate(task, file, shared)
+        for where, row in _placed(task, file):
+            if row.id in first:
+                got = f"the id `{row.id}` again (first in {first[row.id]})"
+                fix = "Give each row its own id, or leave the ids out."
+                yield Problem(where, got, "an id of its own for every row", fix)
+            else:
+                first[row.id] = where
