@@ -21,6 +21,7 @@ from ladder.files import (
     canonical,
     clear_disk_errors,
     digest_of,
+    digest_of_each,
     file_digest,
     folder_digests,
     private_folder,
@@ -215,3 +216,8 @@ def test_a_place_to_write_is_tried_and_left_as_it_was(tmp_path: Path) -> None:
     for path in (tmp_path / "new", tmp_path / ("x" * 250), Path("/proc/rows.jsonl")):
         with pytest.raises(StateError, match=re.escape(str(path.parent))):
             refuse_unwritable_file(path)
+
+
+@pytest.mark.parametrize("values", [[], [1], ["a, b", {"b": 1, "a": [None]}, 2.5]])
+def test_a_digest_of_each_is_that_of_the_list(values):
+    assert digest_of_each(iter(values)) == digest_of(values)

@@ -26,7 +26,8 @@ WORDS: Mapping[str, str] = {
 def lines(found: Drift) -> Iterator[str]:
     """Say what a look found, line by line."""
     look = found.look
-    yield f"{look.rows:,} recent rows beside {look.reference_rows:,} certified ones"
+    drawn = "" if look.compared in (None, look.rows) else f" ({look.compared:,} drawn of them)"
+    yield f"{look.rows:,} recent rows{drawn} beside {look.reference_rows:,} certified ones"
     for shift in look.shifts:
         size = f"effect {shift.effect:.3f} (alarm from {shift.least:g})"
         line = f"{_mark(shift.alarms)} {shift.name:11} {size:32} p {shift.p_holm:.5f}"

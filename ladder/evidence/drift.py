@@ -41,6 +41,8 @@ class DriftLook(Record):
     embedder: str | None
     """Digest of the embedding model's files; None: there is none, and two tests are left out."""
     rows: int
+    compared: int | None = None
+    """Of these, in the tests of inputs: of very many some are drawn. None: an earlier version."""
     reference_rows: int
     error: float
     """What this look spends of the plan's error budget (`lifecycle.alpha_spending`)."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
+from heapq import nsmallest
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from ladder.files import (
     append_line,
     clear_disk_errors,
     digest_of,
+    digest_of_each,
     folder_digests,
 )
 from ladder.gate.e_values import e_value_below
@@ -50,6 +52,8 @@ LEAST_ROWS = 20
 """Of either side: with fewer, hardly any shift could be told from chance."""
 MOST_LABELS = 5
 """That are named of those which the task does not have."""
+MOST_COMPARED = 10_000
+"""Of either side, groups counted once: more would find no shift that matters which these miss."""
 NEWEST = 10
 """Rows that are named as unlike the certified ones."""
 
@@ -123,7 +127,8 @@ def _looked(
         _refuse_few(rows, recent)
         if answering:
             refuse_labels(recent, rows, kept.labels)
-        sides = kept.side("certified", certified), kept.side("recent", rows)
+        compared = some_of(rows)
+        sides = kept.side("certified", some_of(certified)), kept.side("recent", compared)
         if not answering:
             sides = replace(sides[0], labels=()), replace(sides[1], labels=())
         new = new_labelled(rows, before) if answering else {}
@@ -136,10 +141,11 @@ def _looked(
     every = [*(score for look in before for score in look.scores.values()), *scores.values()]
     look = DriftLook(
         at=today.isoformat(timespec="seconds"),
-        data=digest_of([asdict(row) for row in rows]),
-        reference=digest_of([asdict(row) for row in certified]),
+        data=digest_of_each(map(asdict, rows)),
+        reference=digest_of_each(map(asdict, certified)),
         embedder=kept.pinned,
         rows=len(rows),
+        compared=len(compared),
         reference_rows=len(certified),
         error=spends,
         shifts=tuple(Shift(**asdict(each)) for each in found),
@@ -148,7 +154,7 @@ def _looked(
     )
     append_line(path.parent / RECORD, look.model_dump_json())
     note_lines(path.parent, "drift", (RECORD,), (KEPT,), {"alarms": len(look.alarms)})
-    return Drift(look, _newest(sides, rows), len(new) - len(scores))
+    return Drift(look, _newest(sides, compared), len(new) - len(scores))
 
 
 def looks_so_far(path: Path) -> list[DriftLook]:
@@ -171,6 +177,15 @@ def _refuse_few(rows: Sequence[Sample], file: Path) -> None:
         got = f"{len(rows)} rows" + (f" of {units} groups" if units < len(rows) else "")
         wanted = f"{LEAST_ROWS} or more, groups counted once"
         raise DataError([Problem(str(file), got, wanted, "Collect more of them before you look.")])
+
+
+def some_of(rows: Sequence[Sample]) -> Sequence[Sample]:
+    """Return rows, or of very many those of MOST_COMPARED units, drawn by their ids or groups."""
+    units = {row.unit for row in rows}
+    if len(units) <= MOST_COMPARED:
+        return rows
+    drawn = set(nsmallest(MOST_COMPARED, units, key=digest_of))
+    return [row for row in rows if row.unit in drawn]
 
 
 def refuse_labels(file: Path, rows: Sequence[Sample], labels: Sequence[str]) -> None:

@@ -29,6 +29,8 @@ from ladder.language.words import comparable, count_words, search_terms
 Vectors = NDArray[np.floating]
 FIRST, AT_ONCE = 200, 2_000
 """Permutations drawn together, at first and from then on: most tests end with the first."""
+MOST_WEIGHTS = 4_000_000
+"""Of permutations drawn together: 32 MB."""
 AS_LARGE = 20
 """So many permuted statistics as large as the observed one end the drawing: it is no alarm."""
 MOST_ROWS = 1_000
@@ -111,6 +113,7 @@ class Permutations:
         drawn = larger = 0
         while drawn < self.most:
             count = min(AT_ONCE if drawn else FIRST, self.most - drawn)
+            count = min(count, max(1, MOST_WEIGHTS // (left + right)))
             permuted = self.draw.permuted(np.tile(weights, (count, 1)), axis=1)
             at = np.flatnonzero(statistic(permuted) >= seen - 1e-12)[: AS_LARGE - larger]
             larger += len(at)

@@ -15,6 +15,7 @@ from typing import Any
 from ladder.errors import DataError, MissingExtraError, Problem
 from ladder.files import file_digest, problem_of
 from ladder.json_values import JsonDecoder, from_json
+from ladder.samples.articles import is_articles, questions
 from ladder.samples.lines import LONGEST_LINE_BYTES, text_lines
 from ladder.samples.saved import is_hub_id, outside, revision_of, texts_alone
 from ladder.samples.values import class_names, with_names
@@ -137,7 +138,11 @@ def _from_json(path: Path, findings: Findings) -> Iterator[tuple[str, Mapping[st
                 return
             continue
         decoder.note(f"{path.name}:{number}")
-        if isinstance(row, dict):
+        if isinstance(row, dict) and is_articles(row):
+            findings.notes.append("SQuAD's articles, a row for each question")
+            yield from ((f"{where}: question {one['id']}", one) for one in questions(row))
+            row = None
+        elif isinstance(row, dict):
             yield where, row
         else:
             findings.problems.append(_no_object(where, row))

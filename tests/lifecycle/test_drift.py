@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,9 +11,17 @@ import pytest
 from conftest import ROOT, Said
 from test_docs import assert_ran, run_pages
 
+from ladder.commands.drift import lines
 from ladder.errors import DataError, StateError, TaskError
-from ladder.lifecycle.drift import RECORD, look_for_drift, looks_so_far
+from ladder.lifecycle.drift import (
+    MOST_COMPARED,
+    RECORD,
+    look_for_drift,
+    looks_so_far,
+    some_of,
+)
 from ladder.progress import Quiet
+from ladder.samples.rows import Sample
 
 Ladder = Callable[..., Said]
 
@@ -175,3 +184,23 @@ def test_the_command_says_what_it_found(ladder: Ladder, plan_path: Path, tmp_pat
 def test_the_commands_of_the_page_run(plan_path: Path) -> None:
     rows_in(plan_path.parent / "recent.jsonl", orders(60, SAME))
     assert_ran(run_pages([ROOT / "docs/drift.md"], plan_path.parent))
+
+
+def test_of_very_many_rows_whole_groups_are_drawn() -> None:
+    rows = [Sample(str(at), "", "", group=str(at // 2)) for at in range(2 * MOST_COMPARED + 10)]
+    drawn = some_of(rows)
+    assert len(drawn) == 2 * MOST_COMPARED
+    assert set(Counter(row.group for row in drawn).values()) == {2}
+    assert some_of([*reversed(rows)]) == [*reversed(drawn)]
+    assert some_of(rows[:100]) == rows[:100]
+
+
+@pytest.mark.slow
+def test_a_look_says_how_many_rows_were_drawn(
+    plan_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ladder.lifecycle.drift.MOST_COMPARED", 40)
+    recent = rows_in(tmp_path / "recent.jsonl", orders(60, SAME))
+    found = look_for_drift(plan_path, recent, Quiet(), answering=False)
+    assert (found.look.rows, found.look.compared) == (60, 40)
+    assert next(lines(found)).startswith("60 recent rows (40 drawn of them) beside")

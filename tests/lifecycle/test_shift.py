@@ -122,3 +122,14 @@ def test_permutations_that_end_early_keep_the_level() -> None:
 
 def test_every_test_has_a_least_effect() -> None:
     assert all(least > 0 for _, least in TESTS.values())
+
+
+def test_how_many_permutations_are_drawn_together_changes_nothing(monkeypatch) -> None:
+    def found() -> tuple[float, float]:
+        values = np.random.default_rng(1).normal(size=60) + np.r_[np.zeros(30), np.full(30, 0.3)]
+        draws = Permutations(np.random.default_rng(0), 3_000)
+        return draws.test(30, 30, lambda weights: np.abs(weights @ values))
+
+    together = found()
+    monkeypatch.setattr("ladder.lifecycle.shift.MOST_WEIGHTS", 500)
+    assert found() == together

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 from pathlib import Path
 from typing import Any
 
@@ -195,3 +196,31 @@ def test_other_marks_between_cells_are_seen_and_said(tmp_path: Path, mark: str, 
         (f"c{mark}d", "e"),
     ]
     assert rows.files[0].notes == (f"{said} between the cells",)
+
+
+def test_squads_own_file_of_articles_gives_a_row_for_each_question(tmp_path: Path) -> None:
+    def asked(name: str, *texts: str) -> dict[str, Any]:
+        answers = [{"text": text, "answer_start": 0} for text in texts]
+        return {"id": name, "question": f"Who is {name}?", "answers": answers}
+
+    articles = [
+        {
+            "title": "Ferries",
+            "paragraphs": [{"context": "Ane and Bo.", "qas": [asked("q1", "Ane")]}],
+        },
+        {
+            "title": "Boats",
+            "paragraphs": [
+                {"context": "Cy.", "qas": [asked("q2", "Cy", "cy"), asked("q3", "Di")]},
+                {"context": "Nobody asks.", "qas": []},
+            ],
+        },
+    ]
+    rows = read(tmp_path, "train.json", json.dumps({"version": "1.1", "data": articles}))
+    assert [row.id for row in rows.examples] == ["q1", "q2", "q3"]
+    assert rows.examples[0].input == "Ane and Bo.\n\nWho is q1?"
+    assert rows.examples[1].targets == ("Cy", "cy")
+    assert any("articles" in note for note in rows.files[0].notes)
+    articles[1]["paragraphs"][0]["qas"][1]["answers"] = []
+    wrong = the_problem(tmp_path, "train.json", json.dumps({"data": articles}))
+    assert "question q3" in wrong.where
