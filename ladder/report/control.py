@@ -6,20 +6,26 @@ from ladder.evidence import Assessment, Attempt, Comparison, Control, ControlLin
 from ladder.wording import apart
 
 
-def control_sentence(control: Control, min_score: float) -> str:
+def control_sentence(a: Assessment) -> str:
     """Say what the best control scores, and what follows from it.
 
     Args:
-        control: at least one line.
-        min_score: that the gate asks for.
+        a: with a control.
     """
-    best = control.best
+    assert a.control is not None
+    best, min_score = a.control.best, float(a.task.gate["min_score"] or 0)
     if best.score.n == 0:
         return "What answers without a language model score is unknown: the judge graded none."
     if best.score.mean >= min_score:
         return (
             f"{best.name}, without any language model, scores {best.score.mean:.2f} and the gate "
             f"asks for {min_score:.2f}: consider it first."
+        )
+    measured = [attempt.measurement.score.mean for attempt in a.attempts if attempt.measurement]
+    if measured and best.score.mean > max(measured):
+        return (
+            f"Without a language model the best is {best.name} at {best.score.mean:.2f}: above "
+            "every rung that was measured."
         )
     return (
         f"Without a language model the best is {best.name} at {best.score.mean:.2f}: a rung that "

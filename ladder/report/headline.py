@@ -103,7 +103,7 @@ def answer_words(a: Assessment) -> str:
         why = why_withheld(a)
         return f"{why[:1].upper()}{why[1:]}"
     if found.rung is None and not found.control and not found.confirmed:
-        advice = next(advice_lines(found, a.attempts, a.control), None)
+        advice = next(advice_lines(found, a.attempts), None)
         return advice or answer_sentence(a)
     return answer_sentence(a)
 

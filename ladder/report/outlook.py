@@ -38,7 +38,7 @@ def changes_of_mind(a: Assessment) -> Iterator[Said]:
             f"An answer without a language model that comes near the gate: {best.name} has "
             f"{best.score.mean:.2f} today."
         )
-    yield from advice_lines(found, a.attempts, a.control)
+    yield from advice_lines(found, a.attempts)
     if a.plan:
         changed = "Another base model, tokenizer or document: "
         yield (

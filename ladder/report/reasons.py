@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ladder.evidence import Assessment, Attempt, Control, Recommendation
+from ladder.evidence import Assessment, Attempt, Recommendation
 from ladder.inference.failures import in_words
 from ladder.report.causes import change_of, diagnosis_sentence
 from ladder.report.control import control_sentence
@@ -59,13 +59,13 @@ def answer_reasons(a: Assessment) -> list[str]:
     found = a.recommendation
     control = []
     if a.control and not found.control:
-        control = [control_sentence(a.control, float(a.task.gate["min_score"] or 0))]
+        control = [control_sentence(a)]
     read = openings_sentence(found)
     return [
         *rung_lines(found, a.attempts),
         *([read] if read else []),
         *frozen_lines(a.criteria),
-        *advice_lines(found, a.attempts, a.control),
+        *advice_lines(found, a.attempts),
         *control,
     ]
 
@@ -127,15 +127,12 @@ def _line(attempt: Attempt, attempts: Sequence[Attempt]) -> str:
     return f"{attempt.rung} {attempt.status}: {why}"
 
 
-def advice_lines(
-    found: Recommendation, attempts: Sequence[Attempt], control: Control | None
-) -> Iterator[str]:
+def advice_lines(found: Recommendation, attempts: Sequence[Attempt]) -> Iterator[str]:
     """Say what follows from the rungs together.
 
     Args:
         found: the answer.
         attempts: of the whole climb.
-        control: what answers without a language model.
     """
     if found.control:
         yield (
@@ -156,7 +153,7 @@ def advice_lines(
     elif found.withheld:
         yield f"Nothing is concluded from this, and no rung above is climbed to. {ASK_AGAIN}"
     else:
-        yield from _without_a_rung(found, attempts, control)
+        yield from _without_a_rung(found)
 
 
 def _leaning(found: Recommendation, attempts: Sequence[Attempt]) -> Iterator[str]:
@@ -168,9 +165,7 @@ def _leaning(found: Recommendation, attempts: Sequence[Attempt]) -> Iterator[str
     yield f"Unproven: the estimates hold every limit, the evidence does not{rows}."
 
 
-def _without_a_rung(
-    found: Recommendation, attempts: Sequence[Attempt], control: Control | None
-) -> Iterator[str]:
+def _without_a_rung(found: Recommendation) -> Iterator[str]:
     if found.advice == "fix":
         yield "Do not train for this: fix what the diagnosis names, then assess again."
     elif found.advice == "climb on":
@@ -180,10 +175,6 @@ def _without_a_rung(
         )
     elif found.advice == "stronger base":
         yield "No rung passes this gate with this base model: try a stronger base first."
-    measured = [a.measurement.score.mean for a in attempts if a.measurement]
-    best = max((line.score.mean for line in control.lines), default=0.0) if control else 0.0
-    if measured and best > max(measured):
-        yield f"The best measured so far needs no language model: {best:.2f}."
 
 
 def why_withheld(a: Assessment) -> str:

@@ -44,7 +44,7 @@ def measured_blocks(a: Assessment, raw: Assessment) -> Iterator[Block]:
     if a.parity:
         yield say(f"{parity_line(a.parity)}.")
     if a.control and not a.recommendation.control:
-        yield say(control_sentence(a.control, float(a.task.gate["min_score"] or 0)))
+        yield say(control_sentence(a))
     yield from calibration_blocks(a.control_calibration, "the linear control's")
 
 

@@ -91,7 +91,7 @@ def _notes(a: Assessment) -> Iterator[str]:
     if instead := take_control(a):
         yield f"But {instead}"
     elif a.control and not found.control:
-        yield f"Note: {control_sentence(a.control, float(a.task.gate['min_score'] or 0))}"
+        yield f"Note: {control_sentence(a)}"
     if a.chosen and (missed := miss_sentence(a.chosen)):
         yield f"Note: {missed}"
     if read := openings_sentence(found):

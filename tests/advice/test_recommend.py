@@ -101,10 +101,8 @@ def explained(found: Attempt, cause: CauseName, *refuses: RungName) -> Attempt:
     return found.but(diagnosis=Diagnosis(causes=causes, refuses=refuses))
 
 
-def reasons(
-    found: Recommendation, attempts: list[Attempt], control: Control | None = None
-) -> list[str]:
-    return [*rung_lines(found, attempts), *advice_lines(found, attempts, control)]
+def reasons(found: Recommendation, attempts: list[Attempt]) -> list[str]:
+    return [*rung_lines(found, attempts), *advice_lines(found, attempts)]
 
 
 def test_the_rung_that_passes_is_recommended_with_its_reasons() -> None:
@@ -115,7 +113,7 @@ def test_the_rung_that_passes_is_recommended_with_its_reasons() -> None:
     ]
     found = recommend(task(), attempts, attempts[2], None)
     assert (found.rung, found.description, found.leans_to_pass) == ("lora", "best lora", False)
-    assert reasons(found, attempts, CONTROL) == [
+    assert reasons(found, attempts) == [
         "lora is the first rung that passes: eval score 0.85 (0.80–0.90, n = 200).",
         "prompt failed: 6 of 10 misses: does not know what the documents say",
         "rag skipped: no documents are given",
@@ -218,7 +216,7 @@ def test_no_rung_passes() -> None:
     attempts.append(skipped("distill"))
     found = recommend(task(), attempts, None, None, trains=TRAINS)
     assert (found.rung, found.cost, found.deployment) == (None, {}, {})
-    assert reasons(found, attempts, CONTROL) == [
+    assert reasons(found, attempts) == [
         "prompt failed: the reason of prompt",
         "rag skipped: no documents are given",
         "lora failed: the reason of lora",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from assessments import assessment, attempt
+from assessments import assessment, attempt, full_assessment
 
 from ladder.evidence import (
     Attempt,
@@ -19,6 +19,7 @@ from ladder.evidence import (
 )
 from ladder.gate.verdict import combine, judge_cost, judge_errors, judge_latency, judge_score
 from ladder.report.causes import diagnosis_sentence
+from ladder.report.control import control_sentence
 from ladder.report.limits import limit_reason
 from ladder.report.reasons import attempt_reason, why_withheld
 
@@ -135,3 +136,20 @@ def test_why_there_is_no_verdict() -> None:
         "500: boom)."
     )
     assert why_withheld(assessment()) == ""
+
+
+@pytest.mark.parametrize(
+    ("control", "said"),
+    [(0.55, "above every rung that was measured"), (0.05, "not worth its model")],
+)
+def test_a_control_below_the_gate_is_set_beside_the_rungs(control: float, said: str) -> None:
+    a = full_assessment()
+    failed = tuple(
+        one.but(measurement=one.measurement.but(score=Estimate(mean=0.4, low=0.3, high=0.5, n=50)))
+        for one in a.attempts
+        if one.measurement
+    )
+    line = a.control.lines[0]
+    line = line.but(score=Estimate(mean=control, low=0.0, high=0.7, n=50))
+    a = a.but(attempts=failed, control=a.control.but(lines=(line,)))
+    assert said in control_sentence(a)
