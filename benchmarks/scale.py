@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 WORDS, LABELS, REPEATED = 20_000, 40, 0.03
+LOOK = 100
 MB = 1024
 """ru_maxrss is in KiB."""
 
@@ -87,10 +88,47 @@ def splitting(task: Path) -> Any:
     return len(load_data(load_task(task), None, Quiet()).train)
 
 
+def cache(task: Path) -> Any:
+    """Keep an answer for each row, and read them all back, look by look."""
+    from ladder.files import digest_of
+    from ladder.models.cache import Cache
+
+    kept = Cache(task.with_name("cache") / "completions.sqlite")
+    keys: list[str] = []
+    found = 0
+    with task.with_name("train.jsonl").open() as rows:
+        for line in rows:
+            row = json.loads(line)
+            keys.append(digest_of(row["input"]))
+            kept.put(keys[-1], {"text": row["target"], "tokens_in": 40, "tokens_out": 3})
+            if len(keys) == LOOK:
+                found += len(kept.get(keys))
+                keys.clear()
+    found += len(kept.get(keys))
+    kept.close()
+    return found
+
+
+def drift(task: Path) -> Any:
+    """Set the rows beside the test examples: all tests that need no embedding model."""
+    from ladder.lifecycle.drift import some_of
+    from ladder.lifecycle.shift import Side, shifts
+    from ladder.samples.reading import read_recent
+    from ladder.task import load_task
+
+    def side(name: str) -> Side:
+        rows = some_of(read_recent(load_task(task), task.with_name(name)))
+        return Side(tuple(row.input for row in rows), tuple(row.target for row in rows))
+
+    return len(shifts(side("test.jsonl"), side("train.jsonl")))
+
+
 PARTS: dict[str, Callable[[Path], Any]] = {
     "reading": reading,
     "duplicates": duplicates,
     "splitting": splitting,
+    "cache": cache,
+    "drift": drift,
 }
 
 
