@@ -369,7 +369,8 @@ def _costs_svg(found: Economics, width: float) -> str:
             axes.plot([volume], [owned(bill, volume)], "o", color=INK, markersize=5)
     axes.axvline(found.requests_per_month, color=FAINT, linestyle=":", linewidth=1)
     axes.annotate(
-        "your volume", (found.requests_per_month, 1), xycoords=("data", "axes fraction"),
+        f"{found.requests_per_month:,.0f}", (found.requests_per_month, 1),
+        xycoords=("data", "axes fraction"),
         xytext=(0, 3), textcoords="offset points", color=FAINT, fontsize=9,
         horizontalalignment="center",
     )  # fmt: skip

@@ -19,7 +19,7 @@ def test_the_picture_shows_every_rung_and_is_the_same_twice():
     _costs_svg.cache_clear()
     assert picture == costs_svg(found)
     ElementTree.fromstring(picture)
-    for words in ("prompt, does not pass", "lora", "your volume", "requests a month"):
+    for words in ("prompt, does not pass", "lora", "50,000", "requests a month"):
         assert words in picture
 
 

@@ -30,6 +30,8 @@ def recommend(
     confirmed: Confirmation | None,
     stopped: str = "",
     trains: Mapping[RungName, str] | None = None,
+    *,
+    weights_here: bool = True,
 ) -> Recommendation:
     """Return the recommendation.
 
@@ -43,13 +45,14 @@ def recommend(
         confirmed: what it did on the held-out test set.
         stopped: why the climb ended before its answer.
         trains: every rung there is -> what it trains (`rungs.protocol.Trains`).
+        weights_here: of the base, in a form that can be trained.
     """
     withheld = _withheld(attempts, chosen, confirmed, stopped)
     refuted = confirmed is not None and confirmed.verdict.verdict == "fail"
     if chosen is None or chosen.candidate is None or chosen.measurement is None:
         if withheld:
             return Recommendation(rung=None, description=NO_RUNG, withheld=True)
-        return _without_a_rung(attempts, trains or {})
+        return _without_a_rung(attempts, trains or {}, weights_here=weights_here)
     if withheld or refuted:
         return Recommendation(
             rung=None,
@@ -152,10 +155,14 @@ def _withheld(
     return any(attempt.status == "no verdict" for attempt in attempts)
 
 
-def _without_a_rung(attempts: Sequence[Attempt], trains: Mapping[RungName, str]) -> Recommendation:
+def _without_a_rung(
+    attempts: Sequence[Attempt], trains: Mapping[RungName, str], *, weights_here: bool
+) -> Recommendation:
     """Return what to do where no rung passes."""
     bases = {rung for rung, what in trains.items() if what == "base"}
-    left_out = [rung for rung in trains if rung not in {a.rung for a in attempts}]
+    beyond = () if weights_here else bases
+    others = [rung for rung in trains if rung not in {a.rung for a in attempts}]
+    left_out = [rung for rung in others if rung not in beyond]
     advice: Advice = "climb on" if left_out else "stronger base"
     if any(a.diagnosis and bases & set(a.diagnosis.refuses) for a in attempts):
         advice = "fix"
@@ -164,6 +171,7 @@ def _without_a_rung(attempts: Sequence[Attempt], trains: Mapping[RungName, str])
         description=NO_RUNG,
         advice=advice,
         not_measured=tuple(left_out) if advice == "climb on" else (),
+        needs_weights=tuple(rung for rung in others if rung in beyond),
     )
 
 

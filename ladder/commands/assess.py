@@ -34,6 +34,7 @@ from ladder.figures import costs_svg
 from ladder.files import write_whole
 from ladder.hardware import hardware, versions
 from ladder.lifecycle.plan import PLAN, make_control_plan, make_plan
+from ladder.models.models import base_is_local
 from ladder.progress import RunStarted, Watch
 from ladder.redaction import redact_in
 from ladder.report.brief import BRIEF
@@ -161,7 +162,10 @@ def _assessment(
     if found.at_control and found.control and confirmed:
         advice, ways = at_control(found.control, confirmed), ()
     else:
-        advice = recommend(task, attempts, found.chosen, confirmed, found.stopped, trains())
+        weights = base_is_local(task)
+        advice = recommend(
+            task, attempts, found.chosen, confirmed, found.stopped, trains(), weights_here=weights
+        )
     return Assessment(
         ladder_version=__version__,
         created=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -13,10 +13,11 @@ from ladder.evaluation.latency import judged_latency, rows_to_time
 from ladder.evaluation.people import human_score
 from ladder.evaluation.recorded import note_look
 from ladder.evaluation.units import Units, as_units
-from ladder.evidence import Candidate, LimitVerdict, Measurement
+from ladder.evidence import Candidate, CommonMiss, LimitVerdict, Measurement
 from ladder.evidence import Verdict as VerdictRecord
 from ladder.gate.bounds import estimate
 from ladder.gate.budget import Budget, budget_of, budget_of_check
+from ladder.gate.judged import RIGHT_FROM
 from ladder.gate.looks import judge_in_looks, looks
 from ladder.gate.verdict import combine, judge_cost, judge_errors
 from ladder.inference.answer import answer
@@ -25,6 +26,10 @@ from ladder.inference.failures import commonest, kinds_of
 from ladder.inference.outcome import Outcome
 from ladder.progress import CandidateStarted, Look
 from ladder.samples.rows import Sample
+
+FEWEST_MISSES = 5
+MOST_OF_ANSWER = 80
+"""Characters."""
 
 
 def measure(
@@ -81,6 +86,7 @@ def measure(
         errors=errors,
         error_kinds=dict(kinds_of(outcomes).most_common()),
         commonest_error=commonest(outcomes),
+        common_miss=common_miss(outcomes),
         requests=len(outcomes),
         looks=seen,
         seconds=round(time.perf_counter() - started, 3),
@@ -190,6 +196,17 @@ def _scored(evaluator: Evaluator, outcomes: Sequence[Outcome]) -> dict[str, Any]
         "unjudged": sum(bool(outcome.unjudged) for outcome in outcomes),
         "macro_f1": macro_f1(answered) if evaluator.data.labels and answered else None,
     }
+
+
+def common_miss(outcomes: Sequence[Outcome]) -> CommonMiss | None:
+    """Return the wrong answer that is half of all of them or more, of at least FEWEST_MISSES."""
+    missed = [o.text.strip() for o in outcomes if o.score is not None and o.score < RIGHT_FROM]
+    if len(missed) < FEWEST_MISSES:
+        return None
+    answer, count = Counter(missed).most_common(1)[0]
+    if 2 * count < len(missed):
+        return None
+    return CommonMiss(answer=answer[:MOST_OF_ANSWER], count=count, of=len(missed))
 
 
 def units_of(evaluator: Evaluator, outcomes: Sequence[Outcome]) -> Units:

@@ -65,6 +65,7 @@ from ladder.evidence.ledger import (
 from ladder.evidence.measurement import (
     CONTROL,
     AgainstTeacher,
+    CommonMiss,
     Comparison,
     Confirmation,
     Control,
@@ -144,6 +145,7 @@ __all__ = [
     "CauseName",
     "CitedFreeze",
     "Cluster",
+    "CommonMiss",
     "Comparison",
     "Confirmation",
     "ContextCosts",

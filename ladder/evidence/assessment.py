@@ -177,6 +177,8 @@ class Recommendation(Record):
     """Where no rung passes and the verdict is not withheld."""
     not_measured: tuple[RungName, ...] = ()
     """Rungs left out of the climb, where the advice is to climb on."""
+    needs_weights: tuple[RungName, ...] = ()
+    """Rungs left out that this base, whose weights are not here, does not allow."""
     training_methods: tuple[TrainingMethod, ...] = ()
     """Every way of training; one is chosen where there is an answer, and it may be `none`."""
     cost: dict[str, float | None] = {}

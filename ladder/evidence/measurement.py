@@ -32,6 +32,16 @@ class CostBasis(Record):
     """Of a machine: what the task does not say, so that a default stands for it."""
 
 
+class CommonMiss(Record):
+    """The wrong answer that stands for most of a system's mistakes."""
+
+    answer: str
+    """Its beginning; empty: nothing was answered."""
+    count: int
+    of: int
+    """Wrong answers in all."""
+
+
 class Measurement(Record):
     """What one candidate does on one set of rows."""
 
@@ -70,6 +80,8 @@ class Measurement(Record):
     """Kind -> how many of the errors."""
     commonest_error: str = ""
     """The words of the commonest kind."""
+    common_miss: CommonMiss | None = None
+    """None: no wrong answer is half of them, there are few, or an earlier version measured."""
     requests: int = 0
     looks: tuple[int, ...] = ()
     """Row counts at which the gate was looked at."""

@@ -8,7 +8,13 @@ from ladder.evidence import AgainstTeacher, Attempt, Comparison, LimitVerdict, M
 from ladder.language.stems import in_words
 from ladder.report.blocks import Block, Heading, Strong, Table, say, tabled
 from ladder.report.calibrated import calibration_blocks
-from ladder.report.causes import cause_blocks, context_blocks, fix_blocks, miss_blocks
+from ladder.report.causes import (
+    cause_blocks,
+    common_miss_sentence,
+    context_blocks,
+    fix_blocks,
+    miss_blocks,
+)
 from ladder.report.people import human_blocks
 from ladder.report.race import meaning, race_blocks
 from ladder.report.reasons import attempt_reason
@@ -53,6 +59,8 @@ def result_blocks(attempt: Attempt, attempts: Sequence[Attempt]) -> Iterator[Blo
 def why_blocks(attempt: Attempt) -> Iterator[Block]:
     """Yield why a rung did not pass, what it missed all the same, and what context costs it."""
     if attempt.measurement and attempt.candidate:
+        if said := common_miss_sentence(attempt.measurement):
+            yield say(said)
         yield from cause_blocks(attempt)
         yield from miss_blocks(attempt)
         yield from context_blocks(attempt)

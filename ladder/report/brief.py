@@ -216,7 +216,8 @@ def _techniques(a: Assessment) -> Iterator[Said]:
     for way in sorted(ways, key=lambda each: not each.chosen):
         if way.chosen or way.name == "none" or _trains(way.name):
             reason = method_reason(way, a.attempts, a.task.scorer)
-            yield (Strong(f"{way.name}{' (chosen)' if way.chosen else ''}"), f": {reason}")
+            chosen = " (chosen)" if way.chosen and a.chosen else ""
+            yield (Strong(f"{way.name}{chosen}"), f": {reason}")
 
 
 def _next(a: Assessment, check: NextCheck | None) -> Iterator[Said]:

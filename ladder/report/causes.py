@@ -7,7 +7,17 @@ from collections.abc import Iterator
 from ladder.diagnosis.changes import IN_WORDS
 from ladder.diagnosis.cut_answers import cut_in_words
 from ladder.diagnosis.rules import WRONG_BELOW
-from ladder.evidence import Attempt, Cause, CauseName, Diagnosis, Fix, Misses, Sign, Unresolved
+from ladder.evidence import (
+    Attempt,
+    Cause,
+    CauseName,
+    Diagnosis,
+    Fix,
+    Measurement,
+    Misses,
+    Sign,
+    Unresolved,
+)
 from ladder.gate.verdict import score_holds
 from ladder.report.blocks import (
     Block,
@@ -90,6 +100,15 @@ def miss_blocks(attempt: Attempt) -> Iterator[Block]:
         yield say(unseen.strip())
     yield say((which, f"{told}. What is seen without asking more, a sign and no proven cause:"))
     yield Bullets(tuple(_sign(attempt, sign, ids) for sign, ids in found.signs.items()))
+
+
+def common_miss_sentence(measured: Measurement) -> str:
+    """Say which wrong answer stands for most of the misses; nothing where none does."""
+    found = measured.common_miss
+    if found is None:
+        return ""
+    what = f"the answer `{found.answer}`" if found.answer else "empty: nothing was answered"
+    return f"{found.count} of its {found.of} wrong answers are {what}."
 
 
 def miss_sentence(attempt: Attempt) -> str:

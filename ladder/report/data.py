@@ -16,18 +16,20 @@ def data_blocks(a: Assessment) -> Iterator[Block]:
     """Yield the section on the data: the splits, what was set aside, and what leaks."""
     d = a.data
     yield Heading(2, "The rows")
-    yield say(*_split_lines(d))
+    read = a.recommendation.confirmed is not None
+    yield say(*_split_lines(d, read=read))
     yield from _leak_blocks(d)
     yield from _overlap_blocks(d.overlap)
     if a.recommendation.with_leaked_rows:
         yield say(f"With those rows the score would be {span(a.recommendation.with_leaked_rows)}.")
 
 
-def _split_lines(d: DataReport) -> Iterator[Said]:
+def _split_lines(d: DataReport, *, read: bool) -> Iterator[Said]:
     """Say what the splits hold, and what score they can prove."""
     yield (
         f"{train_rows(d)}, {d.dev} dev (they chose), {d.gate} eval (they judged), "
-        f"{d.sealed} test (they confirmed), {d.reserve} in reserve; "
+        f"{d.sealed} test ({'they confirmed' if read else 'held out, unread'}), "
+        f"{d.reserve} in reserve; "
         f"{documents(d)}, {d.unlabeled} unlabelled. "
         f"{d.duplicates} near-duplicates were set aside"
         + (f": {_first(', ', d.set_aside, d.duplicates)}." if d.set_aside else ".")

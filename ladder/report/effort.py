@@ -68,7 +68,7 @@ def kept_words(effort: Effort) -> str:
 def effort_blocks(effort: Effort) -> Iterator[Block]:
     """Yield the table of what the decision took, and of what other plans take."""
     if effort.by_purpose:
-        yield say(f"The decision took, with every call counted{kept_words(effort)}:")
+        yield say(f"The decision took, with every answered call counted{kept_words(effort)}:")
         most = sorted(effort.by_purpose.items(), key=lambda each: -each[1].tokens)
         rows: list[tuple[Said, ...]] = [(purpose, *_figures(asked)) for purpose, asked in most]
         in_all = ((Strong("in all"),), *_figures(in_all_of(effort)))

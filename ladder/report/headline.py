@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ladder.evidence import Assessment, Attempt, Estimate, Recommendation
+from ladder.evidence import Assessment, Attempt, Estimate, Measurement, Recommendation
 from ladder.figures import Mark
 from ladder.report.causes import diagnosis_sentence
 from ladder.report.control import shown_line, take_control
@@ -17,7 +17,7 @@ from ladder.report.cost import built_words, month_sum
 from ladder.report.effort import in_all_of
 from ladder.report.isolation import isolation_line
 from ladder.report.reasons import advice_lines, attempt_reason, why_withheld
-from ladder.report.summary import answer_sentence, usd
+from ladder.report.summary import answer_sentence, price_words, usd
 from ladder.task import RUNGS, RungName
 from ladder.wording import span
 
@@ -80,7 +80,7 @@ def verdict_words(a: Assessment) -> str:
     if found.control:
         return f"No training, and no language model{unsure}"
     if found.rung is None:
-        return "Nothing here passes"
+        return "Nothing measured so far passes" if found.not_measured else "Nothing here passes"
     leans = ", by the estimate" if found.leans_to_pass else ""
     way = next((way.name for way in found.training_methods if way.chosen), None)
     said = f"{found.rung} passes{leans}"
@@ -131,24 +131,33 @@ def facts(a: Assessment, check: NextCheck | None) -> Iterator[Fact]:
         yield Fact("Network", "no route" if held else "a way out", said)
     if check:
         yield Fact("Next check", check.day, f"and every {check.every_days} days")
+    elif not stands(a):
+        yield Fact("Next check", "none planned", "nothing is certified that could be checked")
 
 
 def _how_sure(a: Assessment) -> Iterator[Fact]:
     found, gate = a.recommendation, f"the gate asks for {a.task.gate['min_score'] or 0:g}"
+    sure = f"in brackets the {100 * float(a.task.gate['confidence'] or 0.95):g} % interval"
     if found.confirmed:
         word = CONFIRMED.get(found.confirmed_verdict or "", "measured")
-        note = f"held-out test set, n = {found.confirmed.n}: {word}; {_on_eval_set(a)}{gate}"
+        note = (
+            f"held-out test set, n = {found.confirmed.n}: {word}; {_on_eval_set(a)}{gate}; {sure}"
+        )
         if found.openings > 1:
             note += f"; they have been used for {found.openings} systems so far"
         yield Fact("How sure", span(found.confirmed), note)
         return
-    measured = [x for x in a.attempts if x.measurement and x.measurement.score.n]
-    if measured:
-        best = max(measured, key=lambda x: x.measurement.score.mean if x.measurement else 0.0)
-        score = best.measurement.score if best.measurement else None
-        if score is not None:
-            note = f"eval set, n = {score.n}: {best.rung}, the best rung measured; {gate}"
+    best = _best_measured(a)
+    if best and best.measurement:
+        score = best.measurement.score
+        if score.n:
+            note = f"eval set, n = {score.n}: {best.rung}, the best rung measured; {gate}; {sure}"
             yield Fact("How sure", span(score), note)
+
+
+def _best_measured(a: Assessment) -> Attempt | None:
+    measured = [(x.measurement.score.mean, x) for x in a.attempts if x.measurement]
+    return max(measured, key=lambda each: each[0])[1] if measured else None
 
 
 def _on_eval_set(a: Assessment) -> str:
@@ -174,6 +183,18 @@ def _costs(a: Assessment) -> Iterator[Fact]:
     elif a.recommendation.control and a.control:
         line = a.control.judged_line
         yield Fact("Per 1,000", f"{usd(line.cost_usd_per_1k)} USD", "nothing to build")
+    elif (one := a.chosen or _best_measured(a)) and one.measurement:
+        yield _cost_of(one, one.measurement)
+
+
+def _cost_of(attempt: Attempt, measured: Measurement) -> Fact:
+    """Return what a rung costs that is no answer, or that it is not known, and why."""
+    basis, cost = measured.cost_basis, measured.cost_usd_per_1k
+    said = f"{attempt.rung}: {price_words(basis)}" if basis else attempt.rung
+    if cost is None:
+        said += "; `prices:` in the task names them" if basis and basis.kind == "no prices" else ""
+        return Fact("Per 1,000", "not known", said)
+    return Fact("Per 1,000", f"{usd(cost)} USD", said)
 
 
 def _saved(a: Assessment) -> Iterator[Fact]:

@@ -48,6 +48,29 @@ def changes_of_mind(a: Assessment) -> Iterator[Said]:
         )
 
 
+def use_lines(a: Assessment) -> Iterator[Said]:
+    """Yield the commands that take an answer on from here; it has a plan."""
+    run = (a.plan or "").rpartition("/")[0] or "."
+    chosen = a.chosen
+    measured = chosen.measurement if chosen else None
+    built = measured.build.folder if measured else ""
+    if built:
+        yield ("What was trained lies in ", Code(built), ".")
+        yield (
+            Code(f"ladder export {built} --to merged"),
+            ", or ",
+            Code("gguf"),
+            ": as other servers read it.",
+        )
+    if measured is None or measured.macro_f1 is not None:  # a task of labels
+        yield (Code(f"ladder serve {run}"), ": answers requests on this machine, for trying.")
+    yield (
+        Code(f"ladder size {run}"),
+        ": machines, memory and costs of a volume, with files to deploy.",
+    )
+    yield (Code(f"ladder promote {run}"), ": into production, on the record, with a way back.")
+
+
 def _limits_missed(a: Assessment) -> Iterator[str]:
     """Yield the limit of latency or cost that is all that keeps another rung from passing."""
     for attempt in a.attempts:

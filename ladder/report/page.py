@@ -37,7 +37,7 @@ from ladder.report.headline import (
     verdict_words,
 )
 from ladder.report.isolation import isolation_facts
-from ladder.report.outlook import changes_of_mind
+from ladder.report.outlook import changes_of_mind, use_lines
 from ladder.report.pictures import scores_figure, slices_figure, trade_figure
 from ladder.report.race import race_blocks
 from ladder.report.reasons import answer_reasons
@@ -52,6 +52,10 @@ from ladder.wording import MOST_SAID, harmless
 PAGE = "report.html"
 TEMPLATES = Path(__file__).with_name("templates")
 NO_SAMPLES = Samples()
+BOUNDS = (
+    "Where rows place the true score, the bounds are wider than the interval beside the score: "
+    "the verdict rests on them, and they hold at every interim look, for all rungs together."
+)
 SHORT = 24
 """Characters that a line of a table holds on any screen."""
 POLICY = (
@@ -109,7 +113,7 @@ def as_page(
         next_blocks=tuple(_next_blocks(a, check)),
         provenance=tuple(_provenance(a)),
         samples=samples,
-        plain=plain_rows(samples),
+        plain=plain_rows(samples, a.recommendation.rung),
         has_inputs=any(row.input for row in samples.rows),
         **_data(data),
     )
@@ -161,9 +165,11 @@ def _sections(a: Assessment) -> Iterator[Section]:
         block for x in a.attempts for block in (*result_blocks(x, a.attempts), *race_blocks(x))
     ]
     if rungs:
-        yield Section("rungs", "Rung by rung", tuple(rungs))
-    if stands(a) and (minds := tuple(changes_of_mind(a))):
+        yield Section("rungs", "Rung by rung", (say(BOUNDS), *rungs))
+    if rungs and (minds := tuple(changes_of_mind(a))):
         yield Section("outlook", "What would change this answer", (Bullets(minds),))
+    if a.plan and stands(a) and (uses := tuple(use_lines(a))):
+        yield Section("use", "Using this answer", (Bullets(uses),))
     ways = tuple(training_method_blocks(a))
     if ways:
         yield Section("training", "Which way of training", ways[1:])
@@ -185,6 +191,12 @@ def _under(title: str, blocks: tuple[Block, ...]) -> tuple[Block, ...]:
 
 def _next_blocks(a: Assessment, check: NextCheck | None) -> Iterator[Block]:
     """Yield when the answer is measured again, and by which command."""
+    if not a.plan:
+        yield say(
+            "None is planned: no answer is certified that could be checked. Assess again when the",
+            "rows, the gate, the base model or what a rung may use has changed: the same command",
+            "asks only for what is missing.",
+        )
     yield from tuple(evidence_blocks(a, a.plan))[2:]
     if check:
         yield say(f"Due on {check.day}, then every {check.every_days} days; before that, when:")

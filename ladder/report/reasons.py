@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from ladder.evidence import Assessment, Attempt, Recommendation
 from ladder.inference.failures import in_words
-from ladder.report.causes import change_of, diagnosis_sentence
+from ladder.report.causes import change_of, common_miss_sentence, diagnosis_sentence
 from ladder.report.control import control_sentence
 from ladder.report.frozen import frozen_lines
 from ladder.report.limits import limit_reason
@@ -124,7 +124,9 @@ def _line(attempt: Attempt, attempts: Sequence[Attempt]) -> str:
     if attempt.status == "no verdict":  # the answer itself says why
         return f"{attempt.rung}: no verdict"
     why = diagnosis_sentence(attempt) or attempt_reason(attempt, attempts)
-    return f"{attempt.rung} {attempt.status}: {why}"
+    missed = common_miss_sentence(attempt.measurement) if attempt.measurement else ""
+    more = f"; {missed[:-1]}" if missed and attempt.status == "failed" else ""
+    return f"{attempt.rung} {attempt.status}: {why}{more}"
 
 
 def advice_lines(found: Recommendation, attempts: Sequence[Attempt]) -> Iterator[str]:
@@ -175,6 +177,11 @@ def _without_a_rung(found: Recommendation) -> Iterator[str]:
         )
     elif found.advice == "stronger base":
         yield "No rung passes this gate with this base model: try a stronger base first."
+    if found.needs_weights:
+        yield (
+            f"{', '.join(found.needs_weights)} would train the base, whose weights are not here: "
+            "name one that is (`models.base: hf:FOLDER`) to measure it."
+        )
 
 
 def why_withheld(a: Assessment) -> str:

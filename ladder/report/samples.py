@@ -186,9 +186,15 @@ def embedded(samples: Samples) -> Embedded:
     return Embedded(_in_script(inside), len(taken), whole)
 
 
-def plain_rows(samples: Samples) -> list[PlainRow]:
-    """Return the first examples, those that some rung missed before the others."""
-    first = sorted(samples.rows, key=lambda row: not any(x.is_wrong for x in row.answers.values()))
+def plain_rows(samples: Samples, rung: str | None = None) -> list[PlainRow]:
+    """Return the first examples: those that a rung missed, those that any did, the others."""
+
+    def rank(row: Row) -> tuple[bool, bool]:
+        its = row.answers.get(rung or "")
+        missed = its is not None and its.is_wrong
+        return not missed, not any(answer.is_wrong for answer in row.answers.values())
+
+    first = sorted(samples.rows, key=rank)
     return [_plain(samples.rungs, row) for row in first[:PLAIN_ROWS]]
 
 

@@ -37,7 +37,7 @@ def answer_sentence(a: Assessment) -> str:
             f"NOT confirmed on {c.n} held-out test examples: {span(c)}. Do not ship it."
         )
     if found.rung is None and not found.control:
-        return "none of the rungs."
+        return "none of the rungs that were measured."
     text = f"{found.rung or 'no language model'} ({found.description})"
     if found.leans_to_pass:
         text += ", inconclusive: leans to pass"

@@ -43,7 +43,7 @@ def training_method_blocks(a: Assessment) -> Iterator[Block]:
     yield Heading(2, "Which way of training")
     rows: list[tuple[Said, ...]] = []
     for way in found:
-        name: Said = (Strong(way.name), " (chosen)") if way.chosen else way.name
+        name: Said = (Strong(way.name), " (chosen)") if way.chosen and a.chosen else way.name
         rows.append((name, method_reason(way, a.attempts, a.task.scorer)))
     yield tabled(("technique", "why, or why not"), *rows)
 

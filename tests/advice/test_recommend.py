@@ -233,6 +233,18 @@ def test_rungs_that_were_left_out_are_not_said_to_fail() -> None:
     assert not any("No rung passes" in reason for reason in reasons(found, attempts))
 
 
+def test_a_rung_that_would_train_what_is_not_here_is_no_reason_to_climb_on() -> None:
+    attempts = [attempt("prompt", "fail"), skipped("rag")]
+    found = recommend(task(), attempts, None, None, trains=TRAINS, weights_here=False)
+    assert (found.not_measured, found.needs_weights) == (("distill",), ("lora",))
+    said = " ".join(reasons(found, attempts))
+    assert "Not measured: distill, left out" in said
+    assert "lora would train the base, whose weights are not here" in said
+    attempts.append(attempt("distill", "fail"))
+    found = recommend(task(), attempts, None, None, trains=TRAINS, weights_here=False)
+    assert found.advice == "stronger base"
+
+
 def test_where_training_is_refused_a_stronger_base_is_not_the_advice() -> None:
     attempts = [explained(attempt("rag", "fail"), "retrieval", "lora", "distill")]
     found = recommend(task(), attempts, None, None, trains=TRAINS)

@@ -10,6 +10,7 @@ from assessments import assessment, attempt, full_assessment
 from ladder.evidence import (
     Attempt,
     Cause,
+    CommonMiss,
     Diagnosis,
     Estimate,
     Failures,
@@ -21,7 +22,8 @@ from ladder.gate.verdict import combine, judge_cost, judge_errors, judge_latency
 from ladder.report.causes import diagnosis_sentence
 from ladder.report.control import control_sentence
 from ladder.report.limits import limit_reason
-from ladder.report.reasons import attempt_reason, why_withheld
+from ladder.report.markdown import as_markdown
+from ladder.report.reasons import answer_reasons, attempt_reason, why_withheld
 
 RIGHT, WRONG = [1.0] * 100, [0.0] * 100
 
@@ -153,3 +155,21 @@ def test_a_control_below_the_gate_is_set_beside_the_rungs(control: float, said: 
     line = line.but(score=Estimate(mean=control, low=0.0, high=0.7, n=50))
     a = a.but(attempts=failed, control=a.control.but(lines=(line,)))
     assert said in control_sentence(a)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [("", "are empty: nothing was answered"), ("negative", "are the answer `negative`")],
+)
+def test_most_of_the_mistakes_are_one_answer(answer: str, said: str) -> None:
+    failed = attempt("prompt", "fail")
+    missed = CommonMiss(answer=answer, count=21, of=25)
+    failed = failed.but(measurement=failed.measurement.but(common_miss=missed))
+    a = full_assessment()
+    a = a.but(
+        attempts=(failed,),
+        recommendation=Recommendation(rung=None, description="none", advice="stronger base"),
+    )
+    line = next(line for line in answer_reasons(a) if line.startswith("prompt failed"))
+    assert line.endswith(f"; 21 of its 25 wrong answers {said}")
+    assert f"21 of its 25 wrong answers {said}" in as_markdown(a)
