@@ -5,8 +5,9 @@
 Rows are drawn: a command of 6 to 18 words out of 20,000, whose frequencies follow the law of Zipf
 and Mandelbrot, with one of 40 labels; 3 in 100 repeat an earlier row but for a word at the end.
 Each part runs in a process of its own, and its memory is the largest resident size (ru_maxrss) less
-that of the same process before it began. The exponent is the slope between two sizes: seconds grow
-as rows to it.
+that of the same process before it began. Seconds are those of the processor, which other programs
+leave alone; *wall* are the clock's. The exponent is the slope between two sizes: seconds grow as
+rows to it.
 """
 
 from __future__ import annotations
@@ -141,11 +142,11 @@ def measured(part: str, task: Path) -> None:
     import ladder.task  # noqa: F401
 
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    started = time.perf_counter()
+    started, used = time.perf_counter(), time.process_time()
     found = PARTS[part](task)
-    seconds = time.perf_counter() - started
+    used, seconds = time.process_time() - used, time.perf_counter() - started
     more = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / MB
-    print(json.dumps({"seconds": seconds, "mib": more, "found": found}))
+    print(json.dumps({"seconds": seconds, "cpu": used, "mib": more, "found": found}))
 
 
 def main() -> None:
@@ -160,7 +161,7 @@ def main() -> None:
         measured(options.part, options.task)
         return
     sizes = [int(each) for each in options.rows.split(",")]
-    print(f"{'part':12} {'rows':>9} {'seconds':>9} {'MiB':>7}  exponent")
+    print(f"{'part':12} {'rows':>9} {'seconds':>9} {'wall':>9} {'MiB':>7}  exponent")
     for part in [options.only] if options.only else PARTS:
         last: tuple[int, float] | None = None
         for rows in sizes:
@@ -169,11 +170,12 @@ def main() -> None:
                 words = [sys.executable, __file__, "--part", part, "--task", str(task)]
                 said = subprocess.run(words, capture_output=True, text=True, check=True)
             told = json.loads(said.stdout.splitlines()[-1])
-            slope = math.log(told["seconds"] / last[1], rows / last[0]) if last else None
-            last = (rows, told["seconds"])
+            slope = math.log(told["cpu"] / last[1], rows / last[0]) if last else None
+            last = (rows, told["cpu"])
             grows = "" if slope is None else f"{slope:.2f}"
             print(
-                f"{part:12} {rows:9,} {told['seconds']:9.1f} {told['mib']:7.0f}  {grows}",
+                f"{part:12} {rows:9,} {told['cpu']:9.1f} {told['seconds']:9.1f} "
+                f"{told['mib']:7.0f}  {grows}",
                 flush=True,
             )
 
