@@ -1,7 +1,7 @@
 """The Dockerfile, read; and its steps taken in a folder, where there is no Docker.
 
-`python tests/dockerfile.py CLONE ROOT [NAME=VALUE…]`, as root: takes the steps of CLONE's Dockerfile in
-ROOT, a folder that holds a base image's files (debootstrap makes one), with build arguments.
+`python tests/dockerfile.py CLONE ROOT [NAME=VALUE…]`, as root: takes the steps of the Dockerfile in
+CLONE in ROOT, a folder with the files of a base image (debootstrap makes one), with arguments.
 """
 
 from __future__ import annotations

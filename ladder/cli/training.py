@@ -1,4 +1,4 @@
-"""Verbs around training: recipes, train, synth, export, passport."""
+"""Verbs around training: recipes, train, synth, passport."""
 
 from __future__ import annotations
 
@@ -116,22 +116,6 @@ def synth(
     for line in describe(record, path, loaded):
         tell(line)
     raise typer.Exit(0 if record.accepted else 1)
-
-
-def export(
-    folder: Artefact,
-    to: Annotated[str, typer.Option(help="merged or gguf.")] = "merged",
-    into: Annotated[Path | None, typer.Option(help="What to write; default: beside it.")] = None,
-    base: BaseModel = None,
-) -> None:
-    """Write an artefact as a whole model or as a GGUF file; proven by its canaries."""
-    from ladder.artefacts.export import TARGETS
-    from ladder.artefacts.inspection import hand_on
-
-    if to not in TARGETS:
-        raise typer.BadParameter(f"{to}: forms are {', '.join(TARGETS)}", param_hint="--to")
-    for line in hand_on(folder, to, into, base):
-        tell(line)
 
 
 def passport(folder: Artefact, base: BaseModel = None) -> None:
