@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -56,6 +57,9 @@ class Elsewhere:
         self.since = time.monotonic()
         """When a program has last run: none can begin for ever."""
         self._connected = False
+        self._stopped = threading.Event()
+        self._alone = threading.Lock()
+        """Several trainings begin at once, and one way to the cluster is opened."""
 
     def start(self, order: Order, lock: int) -> Process:
         """Run a program on the cluster, as soon as there is room.
@@ -63,7 +67,21 @@ class Elsewhere:
         Raises:
             EngineError: no cluster answers.
         """
-        return _There(self, order)
+        with self._alone:
+            return _There(self, order)
+
+    def stop(self) -> None:
+        """Have whoever waits for a program end it."""
+        self._stopped.set()
+
+    def refuse_stopped(self) -> None:
+        """Raise where no program is wanted any more.
+
+        Raises:
+            TrainingError: it was stopped.
+        """
+        if self._stopped.is_set():
+            raise TrainingError("stopped; what it has learnt by its last checkpoint is kept")
 
     def close(self) -> None:
         """Leave the cluster: what still runs there ends."""
@@ -119,6 +137,7 @@ class _There:
         """
         if self._code is not None:
             return self._code
+        self._elsewhere.refuse_stopped()
         ray, elsewhere = self._elsewhere.ray, self._elsewhere
         done, _ = ray.wait([self._ref], timeout=0)
         if self._host:

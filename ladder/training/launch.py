@@ -9,6 +9,7 @@ import fcntl
 import json
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -46,6 +47,8 @@ ESTIMATED, PICTURE = "foreseen.json", "loss.svg"
 TEACHER = "teacher_model_name_or_path"
 """The field in which a recipe finds the folder of a teacher's weights."""
 POLL_SECONDS = 0.5
+_ISSUING = threading.Lock()
+"""A passport asks the model: one at a time, where several trainings end at once."""
 FAR_OFF = 1.5
 """Times as long, or as short, as estimated: the user is told."""
 LEAST_SECONDS = 5.0
@@ -109,7 +112,8 @@ def train(  # noqa: PLR0913 - the inputs of a training, who watches, and where i
             if curve:
                 write_whole(folder / PICTURE, loss_svg(curve))
         if not (folder / PASSPORT).is_file():
-            with watch.step("writing its passport", 1, Work("passport", 1.0)) as advance:
+            step = watch.step("writing its passport", 1, Work("passport", 1.0))
+            with _ISSUING, step as advance:
                 issue(folder, base, recipe.name, recipe.files, rows, fields)
                 write_card(folder)
                 advance(1)
