@@ -159,6 +159,7 @@ def _opened(bench: Bench) -> Iterator[Elsewhere | None]:
         may_leave=task.rules.data_may_leave,
     )
     elsewhere = Elsewhere(place, bench.evaluator.watch.say, partial(_fetch, _models(task)))
+    elsewhere.open()
     try:
         yield elsewhere
     finally:

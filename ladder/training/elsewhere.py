@@ -58,17 +58,20 @@ class Elsewhere:
         """When a program has last run: none can begin for ever."""
         self._connected = False
         self._stopped = threading.Event()
-        self._alone = threading.Lock()
-        """Several trainings begin at once, and one way to the cluster is opened."""
 
-    def start(self, order: Order, lock: int) -> Process:
-        """Run a program on the cluster, as soon as there is room.
+    def open(self) -> None:
+        """Connect, in the thread that ends the program.
 
         Raises:
+            MissingExtraError: Ray is not installed.
             EngineError: no cluster answers.
         """
-        with self._alone:
-            return _There(self, order)
+        assert self.ray is not None
+        self.since = time.monotonic()
+
+    def start(self, order: Order, lock: int) -> Process:
+        """Run a program on the cluster, as soon as there is room."""
+        return _There(self, order)
 
     def stop(self) -> None:
         """Have whoever waits for a program end it."""

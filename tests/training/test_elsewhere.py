@@ -19,7 +19,9 @@ from conftest import ROOT
 from engines.sharded.clusters import cluster_of_three
 from students import task_in, write_model
 
+from ladder.climb.opening import open_bench
 from ladder.commands.sweep import lines, sweep
+from ladder.commands.train import prepare
 from ladder.engines.passport import read_passport
 from ladder.engines.sharded import Place
 from ladder.errors import TrainingError
@@ -59,6 +61,7 @@ def cluster() -> Iterator[Any]:
 @pytest.fixture
 def elsewhere(cluster: Any) -> Iterator[Elsewhere]:
     made = Elsewhere(Place(cluster.address, cpus=1), said.append, _nothing_to_fetch)
+    made.open()
     yield made
     made.close()
     said.clear()
@@ -197,7 +200,7 @@ def test_a_sweep_leaves_what_the_same_trainings_leave_here(
         passports = [read_passport(each) for each in (one, other)]
         assert passports[0]
         assert passports[1]
-        assert passports[0].parts == passports[1].parts, "the same weights, to the bit"
+        assert passports[0].parts["weights"] == passports[1].parts["weights"], "to the bit"
     scores = [one.dev_score for one in here.trained]
     assert scores == [one.dev_score for one in there.trained]
     assert None not in scores
@@ -206,6 +209,25 @@ def test_a_sweep_leaves_what_the_same_trainings_leave_here(
     assert "best of 2 on" in told
     assert "started on the cluster: " in told
     json.dumps(there.as_record())
+
+
+@pytest.mark.long
+def test_a_teacher_of_this_machine_labels_on_the_cluster(
+    cluster: Any, tmp_path: Path, smollm: Path
+) -> None:
+    write_model(smollm, tmp_path / "teacher", 2)
+    models = {"base": "hf:teacher", "teacher": "hf:teacher"}
+    more = {"execution": {"cpus": 1}, "rules": {"data_may_leave": True}}
+    task = task_in(tmp_path, models=models, **more)
+    labelled = []
+    for name, where in (("here", task), ("there", task.on_ray(cluster.address))):
+        bench = open_bench(where, tmp_path / name, Quiet())
+        labelled.append(list(prepare(bench, "student_label", {}).rows))
+        told = bench.evaluator.models.cluster
+        assert (told.chunks > 0 if told else False) == (name == "there")
+        bench.evaluator.models.close()
+    assert labelled[0] == labelled[1]
+    assert len(labelled[0]) > 20
 
 
 @pytest.mark.long
