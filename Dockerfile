@@ -14,8 +14,8 @@ ARG RUN_AS=ladder
 RUN apt-get update && apt-get install -y --no-install-recommends wget && rm -rf /var/lib/apt/lists/*
 RUN useradd --uid 1000 --create-home --shell /bin/bash ladder && install -d -o ladder -g ladder /ladder
 
-ENV PATH=/opt/ladder/bin:$PATH PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
-RUN python3 -m venv /opt/ladder
+ENV PATH=/usr/local/ladder/bin:$PATH PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+RUN python3 -m venv /usr/local/ladder
 WORKDIR /src
 
 # torch comes first, so that nothing after it can pull another build; it is taken over where code alone has changed.

@@ -68,7 +68,7 @@ def _script(work: Work) -> str:
     room = f"--num-cpus {work.cpus} --num-gpus {work.whole_gpus}"
     return f"""\
 set -eu
-export PATH=/opt/ladder/bin:$PATH
+export PATH=/usr/local/ladder/bin:$PATH
 head=$(echo "$SKYPILOT_NODE_IPS" | sed -n 1p)
 here=$(echo "$SKYPILOT_NODE_IPS" | sed -n "$((SKYPILOT_NODE_RANK + 1))p")
 trap 'kill $(jobs -p) 2> /dev/null || true' EXIT
