@@ -253,9 +253,8 @@ def _candidate(bench: Bench, one: Trained) -> Candidate:
 
 def lines(found: Swept) -> Iterator[str]:
     """Yield what is printed."""
-    longest = max(len(one.training.name) for one in found.trained)
     for one in found.trained:
-        yield f"{one.training.name:{longest}}  {_ended(one)}"
+        yield f"{one.training.name}: {_ended(one)}"
     ranked = [one for one in found.trained if one.dev_score is not None]
     if len(ranked) > 1:
         best = max(ranked, key=lambda one: one.dev_score or 0.0)
@@ -273,9 +272,9 @@ def _ended(one: Trained) -> str:
     if one.build is None:
         return f"failed: {one.error}"
     curve = read_training(Path(str(one.build.folder))).get("loss_curve") or []
-    loss = f"  loss {curve[0][1]:.3f} -> {curve[-1][1]:.3f}" if len(curve) > 1 else ""
-    score = "" if one.dev_score is None else f"dev {one.dev_score:.3f}"
-    return f"{score}{loss}  {duration(one.build.seconds)}  {one.build.folder}"
+    loss = [f"loss {curve[0][1]:.3f} -> {curve[-1][1]:.3f}"] if len(curve) > 1 else []
+    score = [] if one.dev_score is None else [f"dev {one.dev_score:.3f}"]
+    return ", ".join([*score, *loss, duration(one.build.seconds), str(one.build.folder)])
 
 
 def refuse_failed(found: Swept) -> None:

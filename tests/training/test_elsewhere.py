@@ -205,7 +205,7 @@ def test_a_sweep_leaves_what_the_same_trainings_leave_here(
     assert scores == [one.dev_score for one in there.trained]
     assert None not in scores
     told = "\n".join(lines(there))
-    assert "lora, seed 0  dev " in told
+    assert "lora, seed 0: dev " in told
     assert "best of 2 on" in told
     assert "started on the cluster: " in told
     json.dumps(there.as_record())
