@@ -17,11 +17,13 @@ from ladder.cli.options import (
     Goal,
     InputColumn,
     MinScore,
+    RayCluster,
     RunsFolder,
     TakeProposals,
     TargetColumn,
     TaskFile,
     granted,
+    on_ray,
     tell,
 )
 from ladder.wording import harmless
@@ -200,13 +202,7 @@ def assess(  # noqa: PLR0913 - each is an option of the command line
         bool,
         typer.Option("--isolated", help="Climb without a network, and certify that nothing left."),
     ] = False,
-    ray: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ADDRESS",
-            help="Have local models answer on this Ray cluster: HOST:PORT, or auto (RAY_ADDRESS).",
-        ),
-    ] = None,
+    ray: RayCluster = None,
 ) -> None:
     """Climb until a rung passes; leave a recommendation and a revalidation plan."""
     from ladder.files import whole_path
@@ -224,7 +220,7 @@ def assess(  # noqa: PLR0913 - each is an option of the command line
         from ladder.report.terminal import show
 
         loaded = _to_climb(task, data, until, granted(allow_code), anyway, report_to)
-        loaded = _on_ray(loaded, ray) if ray else loaded
+        loaded = on_ray(loaded, ray)
         watch.say(f"{loaded.name} · {loaded.models.base}")
         found, folder = _climbed(loaded, whole_path(runs), watch, inside, until=until, every=every)
         code = _exit_code(found.recommendation)
@@ -269,16 +265,6 @@ def _to_climb(
     if report_to:
         task = task.reporting_to([name for one in report_to for name in one.split(",")])
     return task
-
-
-def _on_ray(task: Task, address: str) -> Task:
-    """Have a task's local models answer on a Ray cluster."""
-    try:
-        return task.on_ray(address)
-    except ValueError:
-        raise typer.BadParameter(
-            f"{address}: wanted HOST:PORT, or auto", param_hint="--ray"
-        ) from None
 
 
 def _forecast(task: Task, runs: Path, until: str | None) -> None:

@@ -10,6 +10,7 @@ import typer
 from ladder.wording import MOST_SAID, indented
 
 if TYPE_CHECKING:
+    from ladder.task import Task
     from ladder.trust.code import Granted
 
 TaskFile = Annotated[Path, typer.Argument(help="The task file, e.g. task.yaml.")]
@@ -50,6 +51,14 @@ EventsAsJson = Annotated[
     bool,
     typer.Option("--json", help="Print JSON and nothing else: an object a line, as things happen."),
 ]
+RayCluster = Annotated[
+    str | None,
+    typer.Option(
+        "--ray",
+        metavar="ADDRESS",
+        help="Compute on this Ray cluster: HOST:PORT, or auto (RAY_ADDRESS).",
+    ),
+]
 
 
 def granted(allow_code: bool) -> Granted:
@@ -71,3 +80,18 @@ def all_runs(folder: Path | None, named: Path | None) -> Path:
     if folder is not None and named is not None and folder != named:
         raise typer.BadParameter(f"{named}, and {folder} before: name one", param_hint="--runs")
     return folder or named or Path("runs")
+
+
+def on_ray(task: Task, address: str | None) -> Task:
+    """Return a task with its models on a Ray cluster, where one is named.
+
+    Raises:
+        typer.BadParameter: it is none.
+    """
+    if address is None:
+        return task
+    try:
+        return task.on_ray(address)
+    except ValueError:
+        wanted = f"{address}: wanted HOST:PORT, or auto"
+        raise typer.BadParameter(wanted, param_hint="--ray") from None

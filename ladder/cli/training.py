@@ -1,9 +1,10 @@
-"""Verbs around training: recipes, train, synth, export, passport."""
+"""Verbs around training: recipes, train, synth, passport."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,12 +14,22 @@ from ladder.cli.options import (
     BaseModel,
     DataFolder,
     EventsAsJson,
+    RayCluster,
     RunsFolder,
     TaskFile,
     granted,
+    on_ray,
     tell,
 )
 from ladder.wording import MOST_SAID, indented
+
+if TYPE_CHECKING:
+    from ladder.report.events import Events
+    from ladder.report.live import Live
+    from ladder.task import Task
+
+Fields = Mapping[str, str]
+"""Of a recipe, changed: name -> value."""
 
 recipes = typer.Typer(help="List the training recipes, or copy one to own it.")
 
@@ -52,9 +63,13 @@ def copy(
     tell(f"Run it: ladder train {into / name}.yaml --task task.yaml")
 
 
-def train(
-    recipe: Annotated[str, typer.Argument(help="A recipe's name or file.")],
+def train(  # noqa: PLR0913 - each is an option of the command line
+    recipe: Annotated[list[str], typer.Argument(help="A recipe's name or file, or several.")],
     task: Annotated[Path, typer.Option("--task", help="The task file.")],
+    seeds: Annotated[
+        str, typer.Option(help="Train from each of these seeds: 0,1,2; default: the recipe's.")
+    ] = "",
+    ray: RayCluster = None,
     data: DataFolder = None,
     runs: RunsFolder = Path("runs"),
     change: Annotated[
@@ -63,11 +78,9 @@ def train(
     json: EventsAsJson = False,
     allow_code: AllowCode = False,
 ) -> None:
-    """Run one recipe on a task's training examples."""
-    from ladder.artefacts.card import read_training
-    from ladder.commands.train import train_recipe
+    """Run a recipe on a task's training examples; several, or from several seeds, beside others."""
     from ladder.files import whole_path
-    from ladder.report.events import answered, watching
+    from ladder.report.events import watching
     from ladder.task import load_task
 
     pairs = [entry.partition("=") for entry in change or []]
@@ -75,12 +88,68 @@ def train(
     if wrong:
         raise typer.BadParameter(f"{wrong[0]}: write key=value", param_hint="--set")
     overrides = {key: value for key, _, value in pairs}
+    numbers = _seeds(seeds, overrides)
     with watching(json) as watch:
-        loaded = load_task(task, data, granted(allow_code))
-        lines, folder = train_recipe(recipe, loaded, whole_path(runs), watch, overrides)
-        answered(watch, 0, folder, lambda: read_training(folder))
+        loaded = on_ray(load_task(task, data, granted(allow_code)), ray)
+        many = len(recipe) > 1 or numbers or loaded.execution.engine == "ray"
+        verb = _sweep if many else _one
+        lines = verb(recipe, numbers, loaded, whole_path(runs), watch, overrides)
     for line in lines:
         typer.echo(indented(line, MOST_SAID), err=json)
+
+
+def _seeds(said: str, overrides: Mapping[str, str]) -> list[int]:
+    """Return the seeds that are named."""
+    words = [word.strip() for word in said.split(",")] if said else []
+    if not all(word.isascii() and word.isdecimal() and int(word) < 2**31 for word in words):
+        raise typer.BadParameter(f"{said}: write whole numbers, as 0,1,2", param_hint="--seeds")
+    if words and "seed" in overrides:
+        raise typer.BadParameter("--set seed=… is there already", param_hint="--seeds")
+    return list(dict.fromkeys(map(int, words)))
+
+
+def _one(
+    recipes: list[str],
+    seeds: list[int],
+    task: Task,
+    runs: Path,
+    watch: Live | Events,
+    fields: Fields,
+) -> list[str]:
+    """Run one recipe; return what to tell of it."""
+    from ladder.artefacts.card import read_training
+    from ladder.commands.train import train_recipe
+    from ladder.report.events import answered
+
+    lines, folder = train_recipe(recipes[0], task, runs, watch, fields)
+    answered(watch, 0, folder, lambda: read_training(folder))
+    return lines
+
+
+def _sweep(
+    recipes: list[str],
+    seeds: list[int],
+    task: Task,
+    runs: Path,
+    watch: Live | Events,
+    fields: Fields,
+) -> list[str]:
+    """Run several trainings; return what to tell of all.
+
+    Raises:
+        TrainingError: one has failed; the others are told of before.
+    """
+    from ladder.commands.sweep import lines, refuse_failed, sweep
+    from ladder.report.events import answered
+
+    found = sweep(recipes, seeds, task, runs, watch, fields)
+    told = list(lines(found))
+    if found.failed:
+        for line in told:
+            watch.say(line)
+        refuse_failed(found)
+    answered(watch, 0, runs / "artefacts", found.as_record)
+    return told
 
 
 def synth(
@@ -116,22 +185,6 @@ def synth(
     for line in describe(record, path, loaded):
         tell(line)
     raise typer.Exit(0 if record.accepted else 1)
-
-
-def export(
-    folder: Artefact,
-    to: Annotated[str, typer.Option(help="merged or gguf.")] = "merged",
-    into: Annotated[Path | None, typer.Option(help="What to write; default: beside it.")] = None,
-    base: BaseModel = None,
-) -> None:
-    """Write an artefact as a whole model or as a GGUF file; proven by its canaries."""
-    from ladder.artefacts.export import TARGETS
-    from ladder.artefacts.inspection import hand_on
-
-    if to not in TARGETS:
-        raise typer.BadParameter(f"{to}: forms are {', '.join(TARGETS)}", param_hint="--to")
-    for line in hand_on(folder, to, into, base):
-        tell(line)
 
 
 def passport(folder: Artefact, base: BaseModel = None) -> None:

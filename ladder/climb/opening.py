@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from ladder.climb.preflight import refuse_at_once
+from ladder.engines.sharded.vectors import embed_on
 from ladder.files import refuse_unwritable
 from ladder.inference.evaluator import Evaluator, Scorers, scorers_of
 from ladder.models.cache import Cache
 from ladder.models.models import Models
 from ladder.models.staying import stay_here
 from ladder.progress import Watch
-from ladder.retrieval.retriever import Retriever
+from ladder.retrieval.retriever import MakeIndex, Retriever
+from ladder.retrieval.search import make_index
 from ladder.rungs.protocol import Bench
 from ladder.samples.data import Data
 from ladder.samples.loading import load_data
@@ -73,7 +76,13 @@ def make_bench(
         scorers: default: the task's own.
     """
     models = Models(task, cache, watch)
-    retriever = Retriever(task, data, cache, watch)
+    retriever = Retriever(task, data, cache, watch, _index_maker(models))
     made = scorers_of(task, data) if scorers is None else scorers
     evaluator = Evaluator(task, data, models, retriever, made, watch)
     return Bench(evaluator, LocalTrainer(task, data, models, artefacts, watch), folder)
+
+
+def _index_maker(models: Models) -> MakeIndex:
+    """Return what makes an index: on the task's cluster many texts are embedded by its workers."""
+    crew = models.crew
+    return make_index if crew is None else partial(make_index, many=partial(embed_on, crew))

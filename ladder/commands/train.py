@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,35 @@ def train_recipe(
     """
     bench = open_bench(task, runs, watch)
     bench.evaluator.models.learn_abilities()
+    made = prepare(bench, recipe, overrides)
+    build = bench.trainer.train(made.recipe, made.start, made.rows, made.fields)
+    bench.evaluator.models.cache.close()
+    return said_of(bench, made, build), Path(str(build.folder))
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A recipe, and what it is given of a task."""
+
+    recipe: Recipe
+    start: Path | None
+    """The folder of the weights to start from; None: it starts from nothing."""
+    rows: Rows
+    fields: Mapping[str, str]
+    """Of the recipe, changed."""
+    told: str = ""
+    """Of its rows, where they are preferences."""
+    never: str = ""
+    """Labels that no row has."""
+
+
+def prepare(bench: Bench, recipe: str, overrides: Mapping[str, str]) -> Prepared:
+    """Return what a recipe learns of a task: a teacher is asked here.
+
+    Raises:
+        TrainingError: the recipe cannot learn from this task's rows.
+    """
+    task = bench.task
     found = find_recipe(recipe, task.folder, own=True)
     if not bench.data.train:
         raise TrainingError(f"{task.source}: no training examples; name some under `data: train`")
@@ -75,28 +105,34 @@ def train_recipe(
         rows = _fields(bench, answered) if fills else ROWS[found.rows](bench.evaluator, answered)
     told_form = {"answer": answer_kind(task)} if found.about.fills_fields else {}
     fields = {**_teacher(bench, found), **told_form, **overrides}
-    build = bench.trainer.train(found, _start(bench, found, rows), rows, fields)
-    bench.evaluator.models.cache.close()
-    folder = Path(str(build.folder))
-    record = read_training(folder)
-    curve = record.get("loss_curve") or []
     never = (
         unseen_labels(bench.evaluator, [text for _, text in answered])
         if found.rows == "labels" and bench.data.labels
         else ""
     )
-    lines = [
-        _trained(found.name, record, build),
-        *([told] if told else _learnt_from(bench, found)),
+    return Prepared(found, _start(bench, found, rows), rows, fields, told, never)
+
+
+def said_of(bench: Bench, made: Prepared, build: Build) -> list[str]:
+    """Return what to tell the user of a training, line by line."""
+    folder = Path(str(build.folder))
+    record = read_training(folder)
+    curve = record.get("loss_curve") or []
+    return [
+        _trained(made.recipe.name, record, build),
+        *([made.told] if made.told else _learnt_from(bench, made.recipe)),
         *_as_foreseen(build),
         *_losses(curve),
         *_measured(record),
-        *([f"no row has these labels, so it never answers them: {never}"] if never else []),
+        *(
+            [f"no row has these labels, so it never answers them: {made.never}"]
+            if made.never
+            else []
+        ),
         *([f"picture {build.folder}/{PICTURE}"] if curve else []),
         *_next(folder),
         f"artefact {build.folder}",
     ]
-    return lines, folder
 
 
 def _trained(name: str, record: Mapping[str, Any], build: Build) -> str:

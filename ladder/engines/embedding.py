@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,39 @@ def embed(model: Any, texts: Sequence[str]) -> np.ndarray:
     """Return one vector of length 1 for each text, float32 (texts, dimension)."""
     options = {"normalize_embeddings": True, "show_progress_bar": False}
     return np.asarray(model.encode(list(texts), **options))
+
+
+AT_ONCE = 2048
+"""Texts of a chunk. Another number would batch texts otherwise, and move last digits."""
+
+
+def cut(texts: Sequence[str]) -> list[list[int]]:
+    """Return the positions of texts in chunks, by their content alone: long texts come first.
+
+    Whoever embeds the chunks, and how many at once, the same texts share a batch.
+    """
+    order = sorted(range(len(texts)), key=lambda at: (-len(texts[at]), at))
+    if len(order) <= AT_ONCE:
+        order = list(range(len(texts)))
+    return [order[start : start + AT_ONCE] for start in range(0, len(order), AT_ONCE)]
+
+
+def embed_chunks(model: Any, texts: Sequence[str]) -> np.ndarray:
+    """Return one vector of length 1 for each text, float32 (texts, dimension), chunk by chunk."""
+    chunks = cut(texts)
+    if len(chunks) < 2:
+        return embed(model, texts)
+    return in_place(
+        (at, vector)
+        for chunk in chunks
+        for at, vector in zip(chunk, embed(model, [texts[at] for at in chunk]), strict=True)
+    )
+
+
+def in_place(found: Iterable[tuple[int, np.ndarray]]) -> np.ndarray:
+    """Return vectors as rows, each at its position; every position is there once."""
+    vectors = dict(found)
+    return np.stack([vectors[at] for at in range(len(vectors))])
 
 
 INSIDE = "##"

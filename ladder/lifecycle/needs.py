@@ -48,10 +48,23 @@ class Needs:
 def needs_of(plan: RevalidationPlan, task: Task) -> Needs:
     """Return what a plan needs where it is revalidated."""
     models = list(_models(plan.candidate, task))
+    reads_store = plan.candidate is not None and plan.candidate.retrieval is not None
+    return _needs(task, models, _extras(plan.candidate, task, models), reads_store)
+
+
+def needs_of_climb(task: Task) -> Needs:
+    """Return what a task needs where it is assessed: all that it names may be asked."""
+    named = task.models
+    optional = (named.teacher, named.student, named.embedding, named.reranker)
+    models = [*_models(None, task), named.base, *(model for model in optional if model is not None)]
+    return _needs(task, models, _extras(None, task, models), bool(task.data.store))
+
+
+def _needs(task: Task, models: list[ModelRef], extras: Iterable[str], reads_store: bool) -> Needs:
     served = [model for model in models if ENGINES[model.kind].served and model.place]
     keys = [(place_at(str(model.place)), HERE_VARIABLE) for model in served]
     store = store_parts(task.data.store)[1] if task.data.store else ""
-    if is_url(store) and plan.candidate and plan.candidate.retrieval is not None:
+    if is_url(store) and reads_store:
         keys.append((qdrant_place(store), KEY_VARIABLE))
     named = [(place, variable_for(place, here)) for place, here in keys]
     known = [(place, variable) for place, (variable, _) in named if variable]
@@ -64,7 +77,7 @@ def needs_of(plan: RevalidationPlan, task: Task) -> Needs:
         endpoints=_once(
             (str(place), variable) for place, (variable, own) in named if variable and own
         ),
-        extras=_once(_extras(plan.candidate, task, models)),
+        extras=_once(extras),
         installs=_once(model.install for model in bundled),
         trusted=tuple((code.digest, name) for name, code in own.items() if code.digest in trusted),
         untrusted=tuple(name for name, code in own.items() if code.digest not in trusted),

@@ -9,13 +9,13 @@ Words that a search usually throws away are kept: in short questions they carry 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from ladder.engines.embedding import embed, open_embedder
+from ladder.engines.embedding import AT_ONCE, embed, embed_chunks, open_embedder
 from ladder.errors import MissingExtraError
 from ladder.language.stems import NO_LANGUAGE, language_of, stemmer_of
 from ladder.language.words import search_terms
@@ -23,6 +23,9 @@ from ladder.language.words import search_terms
 Way = Literal["bm25", "dense"]
 Ranking = list[tuple[int, float]]
 """Positions of texts with their scores, best first; of equals the earlier one first."""
+
+EmbedMany = Callable[[Path, Sequence[str]], np.ndarray]
+"""(folder of an embedding model, texts) -> their vectors, those of `embedding.embed_chunks`."""
 
 K1, B = 1.2, 0.75
 SIMILARITY_DECIMALS = 6
@@ -42,6 +45,7 @@ def make_index(
     way: Way = "bm25",
     embedder: Path | None = None,
     language: str | None = None,
+    many: EmbedMany | None = None,
 ) -> Index:
     """Return an index of texts.
 
@@ -50,12 +54,13 @@ def make_index(
         way: by words, or by meaning.
         embedder: folder of a sentence-transformers model, for `dense`.
         language: whose stems `bm25` searches by; None: that of the texts, where it is clear.
+        many: embeds many texts, where that is done elsewhere.
     """
     if way == "bm25":
         return LexicalIndex(texts, language)
     if embedder is None:
         raise MissingExtraError("an embedding model", "naming one: models: {embedding: …}")
-    return DenseIndex(texts, embedder)
+    return DenseIndex(texts, embedder, many)
 
 
 class LexicalIndex:
@@ -85,9 +90,12 @@ class LexicalIndex:
 class DenseIndex:
     """Cosines of embeddings, every one of them: no approximation."""
 
-    def __init__(self, texts: Sequence[str], embedder: Path) -> None:
+    def __init__(self, texts: Sequence[str], embedder: Path, many: EmbedMany | None = None) -> None:
         self.model = open_embedder(embedder)
-        self.vectors = embed(self.model, texts)
+        if many is not None and len(texts) > AT_ONCE:
+            self.vectors = many(embedder, texts)
+        else:
+            self.vectors = embed_chunks(self.model, texts)
 
     def search(self, queries: Sequence[str], depth: int) -> list[Ranking]:
         """Return the texts nearest in meaning."""

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 import signal
-import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -38,22 +37,22 @@ from ladder.files import (
     write_whole,
 )
 from ladder.progress import Watch, Work, Worked
-from ladder.redaction import without_keys
 from ladder.training.estimate import START_SECONDS
+from ladder.training.process import Order, Process, Start, start_here
 from ladder.training.recipes import Recipe
 from ladder.trust.egress import keeps_here
 from ladder.trust.guarded import guarded
-from ladder.trust.quiet import HUB_OFFLINE, quieted
 
 ESTIMATED, PICTURE = "foreseen.json", "loss.svg"
 TEACHER = "teacher_model_name_or_path"
 """The field in which a recipe finds the folder of a teacher's weights."""
 POLL_SECONDS = 0.5
+_ISSUING = threading.Lock()
+"""A passport asks the model: one at a time, where several trainings end at once."""
 FAR_OFF = 1.5
 """Times as long, or as short, as estimated: the user is told."""
 LEAST_SECONDS = 5.0
 """Steps that took less than this together say little of the rest."""
-STOP_SECONDS = 20
 
 
 def training_missing() -> str | None:
@@ -64,7 +63,7 @@ def training_missing() -> str | None:
     return 'pip install "escalation-ladder[train]"'
 
 
-def train(
+def train(  # noqa: PLR0913 - the inputs of a training, who watches, and where it runs
     recipe: Recipe,
     base: Path | None,
     rows: Sequence[Mapping[str, Any]],
@@ -72,6 +71,7 @@ def train(
     watch: Watch,
     overrides: Mapping[str, str] | None = None,
     estimate_training: Callable[[], TrainingEstimate] | None = None,
+    start: Start = start_here,
 ) -> Build:
     """Train on rows, or return the artefact that the same recipe, base and rows have left.
 
@@ -85,6 +85,7 @@ def train(
         overrides: recipe fields to change, by name; a student's teacher is one of them.
         estimate_training: says what it will take; asked when it begins, and kept beside the
             record.
+        start: runs the recipe's program; default: on this machine.
 
     Raises:
         MissingExtraError: the training libraries are not installed.
@@ -105,13 +106,14 @@ def train(
             if estimated is not None:
                 write_whole(folder / ESTIMATED, estimated.model_dump_json())
                 watch.say(f"  training {recipe.name}: {in_words(estimated)}")
-            start = {"model_name_or_path": str(base)} if base is not None else {}
-            _run(recipe, folder, watch, {**start, **fields}, lock, estimated)
+            begin = {"model_name_or_path": str(base)} if base is not None else {}
+            _run(recipe, folder, watch, {**begin, **fields}, lock, estimated, start)
             curve = read_training(folder).get("loss_curve")
             if curve:
                 write_whole(folder / PICTURE, loss_svg(curve))
         if not (folder / PASSPORT).is_file():
-            with watch.step("writing its passport", 1, Work("passport", 1.0)) as advance:
+            step = watch.step("writing its passport", 1, Work("passport", 1.0))
+            with _ISSUING, step as advance:
                 issue(folder, base, recipe.name, recipe.files, rows, fields)
                 write_card(folder)
                 advance(1)
@@ -242,6 +244,7 @@ def _run(
     fields: Mapping[str, str],
     lock: TextIO,
     estimated: TrainingEstimate | None,
+    start: Start,
 ) -> None:
     """Run a recipe's program to its end.
 
@@ -249,27 +252,20 @@ def _run(
         TrainingError: it failed, or was killed.
     """
     log = folder / "train.log"
-    usual = {HUB_OFFLINE: "1", "TOKENIZERS_PARALLELISM": "false", "PYTHONWARNINGS": "ignore"}
-    with os.fdopen(os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a") as out:
-        process = subprocess.Popen(
-            _command(recipe, folder, fields),
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            env={**quieted(without_keys(os.environ)), **usual},
-            pass_fds=(lock.fileno(),),
-            umask=0o077,  # what it writes holds rows
-        )
-        try:
-            lock.truncate(0)
-            lock.write(str(process.pid))
-            lock.flush()
-            check = partial(otherwise, recipe, estimated) if estimated is not None else _nothing
-            title = f"training {recipe.name}"
-            _follow(process, folder / "progress.jsonl", title, watch, estimated, check)
-        finally:
-            if process.poll() is None:  # interrupted: the checkpoint stays, the process does not
-                _end(process)
-    _refuse_failed(recipe, process.returncode, log)
+    named = (fields.get("model_name_or_path"), fields.get(TEACHER))
+    needs = tuple(Path(each) for each in named if each and Path(each).is_dir())
+    process = start(Order(tuple(_command(recipe, folder, fields)), log, needs), lock.fileno())
+    try:
+        lock.truncate(0)
+        lock.write(process.name)
+        lock.flush()
+        check = partial(otherwise, recipe, estimated) if estimated is not None else _nothing
+        title = f"training {recipe.name}"
+        _follow(process, folder / "progress.jsonl", title, watch, estimated, check)
+        code = process.poll()
+    finally:
+        process.end()  # interrupted: the checkpoint stays, the process does not
+    _refuse_failed(recipe, code or 0, log)
 
 
 def _command(recipe: Recipe, folder: Path, fields: Mapping[str, str]) -> list[str]:
@@ -281,16 +277,6 @@ def _command(recipe: Recipe, folder: Path, fields: Mapping[str, str]) -> list[st
     for name, value in fields.items():
         command += [f"--{name}", value]
     return command
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Ask a process to end; make it end where it does not."""
-    process.terminate()
-    try:
-        process.wait(timeout=STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
 
 
 def _refuse_failed(recipe: Recipe, code: int, log: Path) -> None:
@@ -306,7 +292,7 @@ def _refuse_failed(recipe: Recipe, code: int, log: Path) -> None:
 
 
 def _follow(
-    process: subprocess.Popen[bytes],
+    process: Process,
     progress: Path,
     title: str,
     watch: Watch,

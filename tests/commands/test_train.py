@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from engines.encoders import write_encoder
@@ -107,3 +109,29 @@ def test_a_student_by_hand(tmp_path: Path, smollm: Path, name: str) -> None:
     assert config["num_hidden_layers"] == 1
     kept = sorted(path.name for path in artefact.glob("*.teacher.safetensors"))
     assert kept == (["rows.teacher.safetensors"] if name == "distill_logits" else [])
+
+
+def test_seeds_that_are_none_are_refused_before_anything_is_read(
+    tmp_path: Path, ladder: Callable[..., Any]
+) -> None:
+    task_in(tmp_path)
+    words = ("train", "lora", "--task", tmp_path / "task.yaml", "--seeds")
+    ladder(*words, "0,first").refused("--seeds", "write whole numbers, as 0,1,2")
+    ladder(*words, "0,1", "--set", "seed=2").refused("--seeds", "is there already")
+    ladder(*words, "0,1", "--ray", "http://head:8265").refused("--ray", "wanted HOST:PORT")
+
+
+@pytest.mark.slow
+def test_several_recipes_are_trained_and_put_to_the_dev_set(
+    tmp_path: Path, ladder: Callable[..., Any]
+) -> None:
+    """One of them cannot be trained: the others are, and the end says so."""
+    task_in(tmp_path)
+    where = ("--task", tmp_path / "task.yaml", "--runs", tmp_path / "runs")
+    done = ladder("train", "student_label", *where, "--seeds", "0,1,1")
+    assert done.code == 0, done.errors
+    assert re.search(r"student_label, seed 0: dev \d\.\d{3}", done.out)
+    assert re.search(r"best of 2 on \d+ dev examples: student_label, seed [01]", done.out)
+    failed = ladder("train", "student_label", *where, "--seeds", "0,1", "--set", "max_iter=no")
+    assert failed.code == 2
+    assert "2 of 2 trainings failed" in failed.errors

@@ -6,6 +6,7 @@ import importlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -228,6 +229,31 @@ def test_two_processes_train_what_one_does(tiny, tmp_path):
     assert (one["processes"], two["processes"]) == (1, 2)
     assert one["steps"] == two["steps"]
     assert one["tokens"] == two["tokens"]
+    for (step, alone), (also, shared) in zip(one["loss_curve"], two["loss_curve"], strict=True):
+        assert step == also
+        assert shared == pytest.approx(alone, rel=1e-3)
+
+
+@pytest.mark.long
+def test_two_machines_train_what_one_does(tiny, tmp_path):
+    """The same command on each, with its rank: here both are this machine."""
+    ended(start(tiny, tmp_path / "one"))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    launch = (sys.executable, "-m", "accelerate.commands.launch", "--config_file")
+    launch += (str(ROOT / "recipes/accelerate/cpu.yaml"), "--num_machines", "2")
+    launch += ("--num_processes", "2", "--main_process_ip", "127.0.0.1")
+    launch += ("--main_process_port", str(port), "--machine_rank")
+    both = [
+        start(tiny, tmp_path / "two", *launch, rank, per_device_train_batch_size=2)
+        for rank in ("0", "1")
+    ]
+    for process in both:
+        ended(process)
+    one, two = record(tmp_path / "one"), record(tmp_path / "two")
+    assert (one["processes"], two["processes"]) == (1, 2)
+    assert (one["steps"], one["tokens"]) == (two["steps"], two["tokens"])
     for (step, alone), (also, shared) in zip(one["loss_curve"], two["loss_curve"], strict=True):
         assert step == also
         assert shared == pytest.approx(alone, rel=1e-3)

@@ -5,7 +5,8 @@ cuts each call into chunks by their content (`base.Chunked`), hands them to the 
 every loss: Ray itself tries nothing again.
 """
 
-from ladder.engines.sharded.crew import Crew, Place, whole_address
+from ladder.engines.sharded.connection import whole_address
+from ladder.engines.sharded.crew import Crew, Place
 from ladder.engines.sharded.engine import ShardedEngine
 
 __all__ = ["Crew", "Place", "ShardedEngine", "whole_address"]

@@ -6,11 +6,7 @@ decided here: no actor is restarted and no call retried by Ray.
 
 from __future__ import annotations
 
-import logging
-import os
-import signal
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,22 +14,21 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from ladder.engines.base import Chunk, Completion, Request
+from ladder.engines.sharded.connection import connected, losses, whole_address, why_lost
 from ladder.engines.sharded.work import Piece, Work
 from ladder.engines.sharded.worker import Able, Conditions, Opener, Worker, differences, passport
-from ladder.errors import GO_ON, EngineError, LadderError, MissingExtraError
+from ladder.errors import GO_ON, EngineError, LadderError
 from ladder.trust.egress import is_here
 from ladder.wording import harmless
 
 POLL_S = 0.5
 LOOK_S = 2.0
 """Between looks at which machines the cluster has."""
-CONNECT_S = 5.0
 PATIENCE_S = 600.0
 """Without a worker for so long (an autoscaler takes minutes), a run ends."""
 FAILED_STARTS = 3
 """Workers in a row that die before they have opened a model: a fourth would too."""
-AUTO = "auto"
-ADDRESS = "RAY_ADDRESS"
+ONE_IMAGE = "Give all machines of the cluster one image and one kind of processor"
 OUT_OF_MEMORY = ("OutOfMemoryError", "MemoryError")
 """Names of errors by which a process says that its memory is full."""
 
@@ -104,24 +99,27 @@ class _Job:
     piece: Piece | None = None
 
 
-def whole_address(named: str) -> str:
-    """Return HOST:PORT of a cluster.
-
-    Args:
-        named: the same, or `auto`.
+def refuse_elsewhere(place: Place, found: Arrival) -> None:
+    """Refuse a worker on another machine that no row may be sent to.
 
     Raises:
-        EngineError: no cluster is named.
+        EngineError: it is there.
     """
-    found = os.environ.get(ADDRESS, "") if named == AUTO else named
-    host, _, port = found.rpartition(":")
-    if not (host and port.isdecimal()) or "/" in found:
-        where = f"{ADDRESS}={found}" if named == AUTO and found else f"address `{named}`"
+    if not place.may_leave and not is_here(found.address):
         raise EngineError(
-            f"{where}: no Ray cluster is named; wanted HOST:PORT, as `ray start --head` prints it. "
-            "Assess on a machine of the cluster: Ray's client (ray://) is not used"
+            f"a worker of the Ray cluster is on {found.host} ({found.address}), and "
+            "rules.data_may_leave is not set: no row was sent there. Set `rules: "
+            "{data_may_leave: true}` if the rows may go to that cluster"
         )
-    return found
+
+
+def no_room(place: Place, address: str) -> str:
+    """Say what each worker wants, where none could start."""
+    wants = f"{place.cpus} CPU" + (f" and {place.gpus:g} GPU" if place.gpus else "")
+    return (
+        f"no worker could start on the Ray cluster at {address} in {place.patience_s:.0f} s: each "
+        f"wants {wants} on one machine"
+    )
 
 
 class Crew:
@@ -184,7 +182,7 @@ class Crew:
                 if done or any(job.piece for job in jobs.values()):
                     since = time.monotonic()
                 elif time.monotonic() - since > self.place.patience_s:
-                    raise EngineError(self._nobody())
+                    raise EngineError(f"{no_room(self.place, self.address)}. {GO_ON}")
         except ray.exceptions.RayError as error:
             why = harmless(str(error), 200)
             raise EngineError(
@@ -236,15 +234,9 @@ class Crew:
             if type(error.cause).__name__ not in OUT_OF_MEMORY:
                 self._raise(job, error)
             yield from self._lost(work, job, "out of memory")
-        except (
-            errors.RayActorError,
-            errors.WorkerCrashedError,
-            errors.NodeDiedError,
-            errors.OutOfMemoryError,
-            errors.ObjectLostError,
-        ) as error:
+        except losses(self._ray) as error:
             self._dismiss(job.hand)
-            yield from self._lost(work, job, _why(error))
+            yield from self._lost(work, job, why_lost(error))
         else:
             if job.piece is None:
                 self._welcome(job.model, job.hand, found)
@@ -277,18 +269,13 @@ class Crew:
             EngineError: it computes otherwise, or is on another machine that no row may be sent to.
         """
         hand.host, hand.node = found.host, found.node
-        if not self.place.may_leave and not is_here(found.address):
-            raise EngineError(
-                f"a worker of the Ray cluster is on {hand.host} ({found.address}), and "
-                "rules.data_may_leave is not set: no row was sent there. Set `rules: "
-                "{data_may_leave: true}` if the rows may go to that cluster"
-            )
+        refuse_elsewhere(self.place, found)
         unlike = differences(passport(model.here), found.passport)
         if unlike:
             raise EngineError(
                 f"the worker on {hand.host} would not answer as this machine does: "
-                f"{'; '.join(unlike)}. Nothing was asked of it. Give all machines of the cluster "
-                "one image and one kind of processor, and assess on one of them"
+                f"{'; '.join(unlike)}. Nothing was asked of it. {ONE_IMAGE}, and assess on one of "
+                "them"
             )
         if not hand.knows:
             self.counts.machines[hand.host] = self.counts.machines.get(hand.host, 0) + 1
@@ -342,14 +329,6 @@ class Crew:
             self._seen = (time.monotonic(), found)
         return dict(found)
 
-    def _nobody(self) -> str:
-        place = self.place
-        wants = f"{place.cpus} CPU" + (f" and {place.gpus:g} GPU" if place.gpus else "")
-        return (
-            f"no worker could start on the Ray cluster at {self.address} in "
-            f"{place.patience_s:.0f} s: each wants {wants} on one machine. {GO_ON}"
-        )
-
     @cached_property
     def _ray(self) -> Any:
         """Ray, connected to the cluster.
@@ -358,35 +337,7 @@ class Crew:
             MissingExtraError: Ray is not installed.
             EngineError: no cluster answers.
         """
-        try:
-            import ray
-        except ImportError:
-            raise MissingExtraError("Ray", 'pip install "escalation-ladder[ray]"') from None
-        if ray.is_initialized():  # for another task of this process
-            return ray
-        host, _, port = self.address.rpartition(":")
-        try:
-            socket.create_connection((host, int(port)), CONNECT_S).close()
-        except OSError as error:
-            raise EngineError(f"no Ray cluster answers at {self.address} ({error})") from None
-        kept = _handlers()
-        # It tells the cluster's errors on standard output, where `--json` tells events. What
-        # concerns the run is said here.
-        ray._private.worker.listen_error_messages = lambda worker, stopped: None
-        try:
-            ray.init(
-                address=self.address,
-                log_to_driver=False,
-                configure_logging=False,
-                logging_level=logging.ERROR,
-            )
-        except Exception as error:  # by what is wrong: RuntimeError, ConnectionError, ValueError
-            why = harmless(str(error), 200)
-            raise EngineError(f"the Ray cluster at {self.address} takes nobody: {why}") from None
-        finally:
-            for number, handler in kept.items():  # how the program ends is its own affair
-                signal.signal(number, handler)
-        self._connected = True
+        ray, self._connected = connected(self.address)
         return ray
 
 
@@ -400,21 +351,3 @@ class _Actor(Worker):
         found = self.open(key, opener)
         node = ray.get_runtime_context().get_node_id()
         return Arrival(socket.gethostname(), node, ray.util.get_node_ip_address(), found)
-
-
-def _why(error: Exception) -> str:
-    """Return in few words what Ray says at length of a worker that is gone."""
-    said = str(error).lower()
-    if type(error).__name__ == "OutOfMemoryError" or "low on memory" in said:
-        return "out of memory"
-    if "node has died" in said or "node was terminated" in said:
-        return "its machine is gone"
-    return "its process ended" if "process" in said else harmless(type(error).__name__)
-
-
-def _handlers() -> dict[int, Any]:
-    """Return what this program does at a signal that Ray takes over."""
-    if threading.current_thread() is not threading.main_thread():
-        return {}
-    numbers = (signal.SIGTERM, signal.SIGINT)
-    return {n: handler for n in numbers if (handler := signal.getsignal(n)) is not None}

@@ -96,15 +96,19 @@ class Worker:
 
 def passport(engine: Able) -> dict[str, str]:
     """Return all that the floats of a model's answers depend on, on this machine."""
+    return {**engine.fingerprint(), **machine()}
+
+
+def machine() -> dict[str, str]:
+    """Return what of them is the machine's, whatever it computes."""
     flags = sorted(flag for flag in processor_flags() if flag.startswith(VECTORS))
     gpus = sorted(set(filter(None, hardware().get("gpu", "").split(", "))))
-    found = {
+    return {
         "torch": _version("torch"),
         "processor flags": " ".join(flags) or "unknown",
         "GPU": ", ".join(gpus) or "none",
         "ladder's code": _code(),
     }
-    return {**engine.fingerprint(), **found}
 
 
 def differences(here: Mapping[str, str], there: Mapping[str, str]) -> list[str]:

@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from ladder import __version__
 from ladder.audit.ledger import HEADS
 from ladder.errors import Problem, TaskError
-from ladder.files import digest_of
+from ladder.lifecycle.names import label_of
 from ladder.lifecycle.needs import Needs
 from ladder.lifecycle.revalidate import RECORD
 from ladder.trust.settings import settings_file
@@ -30,7 +30,6 @@ WEEKLY = "17 6 * * 1"
 zone moves its clock at that hour."""
 LIMIT_HOURS = 6
 """A check that has hung for so long is ended: while it runs, no other one starts."""
-LONGEST_SLUG = 40
 LOCALTIME = Path("/etc/localtime")
 ZONES = "zoneinfo/"
 COMMITTED = (
@@ -77,10 +76,7 @@ class Job:
     @property
     def title(self) -> str:
         """The name of the job: lower-case ASCII, at most 52 characters, one for each task."""
-        slug = re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")
-        if not slug or slug != self.name or len(slug) > LONGEST_SLUG:  # two names stay two
-            slug = f"{slug[: LONGEST_SLUG - 7]}-{digest_of(self.name)[:6]}".strip("-")
-        return f"ladder-{slug}"
+        return label_of(self.name, "ladder")
 
     @property
     def package(self) -> str:

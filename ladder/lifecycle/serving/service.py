@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ladder.evidence import Decoding
-from ladder.files import digest_of
+from ladder.lifecycle.names import label_of
 from ladder.wording import harmless
 
 Files = Mapping[str, str]
@@ -17,7 +16,6 @@ MODELS = "/models"
 """Where the folder with the model lies in the container."""
 ENGINE_MB = 2048
 """Assumed for the engine itself, beside weights, keys and values: it is not measured."""
-LONGEST_SLUG = 40
 
 ASKED_LIKE: Mapping[Decoding, str] = {
     "scored": "Labels were chosen by log-likelihood: ask for that of each label's text.",
@@ -57,10 +55,7 @@ class Service:
     @property
     def name(self) -> str:
         """A DNS label of lower-case ASCII, one for each task."""
-        slug = re.sub(r"[^a-z0-9]+", "-", self.task.lower()).strip("-")
-        if not slug or slug != self.task or len(slug) > LONGEST_SLUG:  # two names stay two
-            slug = f"{slug[: LONGEST_SLUG - 7]}-{digest_of(self.task)[:6]}".strip("-")
-        return f"serve-{slug}"
+        return label_of(self.task, "serve")
 
     @property
     def limit_mb(self) -> int:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, ladder
 from engines.sharded.clusters import add_node, cluster_of_three
+from engines.sharded.tasks import small_feedback
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install 'escalation-ladder[ray]'")
 pytestmark = pytest.mark.long
@@ -39,22 +40,7 @@ OF_TIME = frozenset(
 
 @pytest.fixture
 def task(tmp_path):
-    """r1 with fewer rows: a real model, real comments."""
-    for name, rows in (("train", 40), ("test", 48)):
-        lines = (ROOT / "evalsets" / "r1_guest_feedback" / f"{name}.jsonl").read_text().splitlines()
-        (tmp_path / f"{name}.jsonl").write_text("\n".join(lines[:rows]) + "\n")
-    path = tmp_path / "task.yaml"
-    path.write_text(
-        "name: small-feedback\n"
-        "goal: Tell whether a hotel guest's comment is positive or negative.\n"
-        "data: {train: train.jsonl, test: test.jsonl}\n"
-        "answer: {type: label, labels: [positive, negative]}\n"
-        "score: exact_match\n"
-        "gate: {min_score: 0.6, when_control_passes: climb}\n"
-        "rungs: [prompt]\n"
-        "search: {prompt_calls: 0}\n"
-    )
-    return path
+    return small_feedback(tmp_path)
 
 
 def test_a_worker_and_a_machine_that_die_change_nothing_in_the_assessment(task, tmp_path):
