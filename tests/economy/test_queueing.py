@@ -100,7 +100,7 @@ def test_more_machines_than_the_simulation_takes_are_none() -> None:
 def test_the_fewest_machines_hold_the_limit_and_one_less_does_not(
     service: list[float], rate: float, slack: float
 ) -> None:
-    limit = slack * float(np.quantile(service, 0.95))
+    limit = slack * float(np.quantile(service, 0.95, method="inverted_cdf"))  # one that occurs
     found = machines_in_time(service, rate, limit)
     assert found is not None
     assert p95(service, rate, found) <= limit
