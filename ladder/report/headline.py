@@ -254,7 +254,7 @@ def _why_left(a: Assessment, rung: RungName) -> str:
     if a.stopped:
         return "the run ended before it"
     if rung in found.not_measured:
-        return "left out by `rungs:` or --until"
+        return "left out by `rungs:` or `--until`"
     answer = "control" if found.control else found.rung
     holds = "leans to pass" if found.leans_to_pass else "passes"
     return f"not needed: {answer} {holds}" if answer else ""

@@ -251,7 +251,7 @@ def test_the_ladder_shows_where_the_climb_stopped_and_why() -> None:
     assert drawn["distill"].word == "not climbed"
     assert drawn["distill"].note == "not needed: lora passes"
     left = none_passed(advice="climb on", not_measured=("distill",))
-    assert [step.note for step in steps(left)][-1] == "left out by `rungs:` or --until"
+    assert [step.note for step in steps(left)][-1] == "left out by `rungs:` or `--until`"
     assert drawn["lora"].of == "eval set, n = 200"
 
 
