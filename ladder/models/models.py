@@ -149,8 +149,9 @@ class Models:
                 engine.know_template(self.cache.remember("template", about, engine.try_template))
 
     def _limit(self, model: ModelRef, engine: Served) -> None:
-        """Hold an endpoint to the time limit, and its requests to the spending limit."""
+        """Hold an endpoint to the limits of time and of requests in flight, and of spending."""
         engine.timeout_s = self.task.rules.request_timeout_s
+        engine.concurrency = self.task.rules.requests_in_flight
         prices = self.prices(model)
         if prices is not None:
             meter = Meter(self.spending, prices, engine.count_tokens)

@@ -12,6 +12,7 @@ import httpx
 from ladder.engines.base import OWN_KINDS, Completion, Request
 from ladder.engines.endpoint.access import Address
 from ladder.engines.endpoint.breaker import Breaker
+from ladder.engines.endpoint.clients import Clients
 from ladder.engines.endpoint.failure import (
     BROKE_OFF,
     NO_CONNECTION,
@@ -21,6 +22,7 @@ from ladder.engines.endpoint.failure import (
     TryError,
 )
 from ladder.engines.endpoint.negotiation import Form, Payload
+from ladder.engines.endpoint.pacing import Room
 from ladder.engines.endpoint.permits import Permits
 from ladder.engines.endpoint.responses import read
 from ladder.engines.endpoint.served_by import served_by
@@ -53,13 +55,15 @@ class Support:
     """Some answer was counted as longer than it may be."""
     served_by: dict[str, None] = field(default_factory=dict)
     """The models and builds that responses have named, in the order in which they came."""
+    room: Room = field(default_factory=Room)
+    """How many requests it takes at once."""
 
 
 @dataclass(frozen=True)
 class Sender:
     """Sends the requests of one call."""
 
-    client: httpx.AsyncClient
+    clients: Clients
     model: str
     address: Address
     permits: Permits
@@ -137,9 +141,7 @@ class Sender:
         try:
             async with (
                 asyncio.timeout(limit_s),
-                self.client.stream(
-                    "POST", self.wire.url(self.address, sent), content=body
-                ) as response,
+                self.clients.post(self.wire.url(self.address, sent), body) as response,
             ):
                 self.breaker.heard = True
                 data, first_at = await read(response)
