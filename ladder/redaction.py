@@ -186,7 +186,8 @@ def _keep_login(url: str) -> None:
 
 
 def _in_environment() -> set[str]:
-    found = (value.strip() for name, value in os.environ.items() if _names_key(name))
+    # Asked for every text: only the values that may be a key are read.
+    found = (os.environ.get(name, "").strip() for name in os.environ if _names_key(name))
     return {value for value in found if len(value) >= LEAST and not value.startswith(("/", "."))}
 
 

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 import httpx
 
 from ladder.engines.endpoint.clients import Clients
+from ladder.engines.endpoint.plain_http import PlainTransport
 from ladder.errors import EngineError
 from ladder.redaction import OPEN_QUERIES, SECRET_QUERIES, redact, spelling
 from ladder.trust.keys import Place, how_to_send, key_for, place_at
@@ -158,6 +159,8 @@ def open_clients(address: Address, headers: dict[str, str], timeout_s: float) ->
         EngineError: the environment names a proxy of a kind that is not supported.
     """
     options = client_options(address, headers, timeout_s)
+    if address.local and address.url.scheme == "http":
+        return Clients(lambda: httpx.AsyncClient(**options, transport=PlainTransport()))
     context = httpx.create_ssl_context(options.pop("verify"), trust_env=options["trust_env"])
     try:
         return Clients(lambda: httpx.AsyncClient(**options, verify=context))

@@ -126,7 +126,8 @@ class Call:
                     words = str(last) if len(tries.failed) == 1 else f"{many}{last}"
                     return tries.gives_up(last.kind, words)
                 patience = self.breaker.patience
-                await asyncio.sleep(backoff_s(tries.failed, patience) if tries.failed else 0)
+                if tries.failed:
+                    await asyncio.sleep(backoff_s(tries.failed, patience))
             try:
                 async with self.pace.turn(tries.number, self.breaker.patience.longest_wait_s):
                     completion = await self._in_turn(tries)
