@@ -103,10 +103,6 @@ PARTS: dict[str, Callable[[Path], Any]] = {
 }
 
 
-CLIENT_SECONDS = 3.0
-"""What the server's sleep takes in all, for each figure."""
-
-
 def _timed(requests: int, work: Callable[[], object]) -> tuple[float, float]:
     """Return seconds, and ms of a processor for each request."""
     started, used = time.perf_counter(), time.process_time()
@@ -115,14 +111,20 @@ def _timed(requests: int, work: Callable[[], object]) -> tuple[float, float]:
     return time.perf_counter() - started, 1e3 * used / requests
 
 
-def client(sleep_s: float, in_flight: int) -> str:
-    """Ask a server that sleeps, in three ways; return a line of figures."""
+def client(sleep_s: float, in_flight: int, seconds: float) -> str:
+    """Ask a server that sleeps, in three ways; return a line of figures.
+
+    Args:
+        sleep_s: for each answer.
+        in_flight: requests at once.
+        seconds: that the sleep takes in all, for each figure.
+    """
     from ladder.engines.base import Request
     from ladder.engines.endpoint import EndpointEngine
     from ladder.engines.endpoint.chat_completions import payload
     from ladder.models.cache import Cache, CachedEngine
 
-    count = max(3, round(CLIENT_SECONDS / sleep_s)) * in_flight
+    count = max(3, round(seconds / sleep_s)) * in_flight
 
     def asked(name: str) -> list[Request]:
         told = f"{name}: turn on the lights in the kitchen, and dim those of the hall, number "
@@ -159,7 +161,7 @@ def client(sleep_s: float, in_flight: int) -> str:
     return f"{sleep_s:7g} {in_flight:9} {rates}  {shares}  {used}"
 
 
-def clients(sleeps: list[float], sizes: list[int]) -> None:
+def clients(sleeps: list[float], sizes: list[int], seconds: float) -> None:
     """Print what the client takes beside the server's own time."""
     print(
         f"{'':17} {'requests/s':>35}  {'overhead':>31}  {'ms of a processor':>20}\n"
@@ -169,7 +171,7 @@ def clients(sleeps: list[float], sizes: list[int]) -> None:
     )
     for sleep_s in sleeps:
         for in_flight in sizes:
-            print(client(sleep_s, in_flight), flush=True)
+            print(client(sleep_s, in_flight, seconds), flush=True)
 
 
 def measured(part: str, task: Path) -> None:
@@ -195,6 +197,7 @@ def main() -> None:
     given.add_argument("--only", choices=[*PARTS, "client"])
     given.add_argument("--sleep", default="0.1,0.3,1", help="seconds of the client's server")
     given.add_argument("--in-flight", default="1,16,64,256")
+    given.add_argument("--seconds", type=float, default=10.0, help="of sleep, for each figure")
     given.add_argument("--part", help=argparse.SUPPRESS)
     given.add_argument("--task", type=Path, help=argparse.SUPPRESS)
     options = given.parse_args()
@@ -203,7 +206,8 @@ def main() -> None:
         return
     if options.only == "client":
         sleeps = [float(each) for each in options.sleep.split(",")]
-        clients(sleeps, [int(each) for each in options.in_flight.split(",")])
+        sizes = [int(each) for each in options.in_flight.split(",")]
+        clients(sleeps, sizes, options.seconds)
         return
     sizes = [int(each) for each in options.rows.split(",")]
     print(f"{'part':12} {'rows':>9} {'seconds':>9} {'MiB':>7}  exponent")

@@ -1,7 +1,7 @@
 """A client for each request under way: one costs as much alone as beside 255 others.
 
 One client with many connections looks at all of them, and asks the system about each idle one, for
-every request that it sends (httpcore 1.0): at 256 in flight 20 ms of a processor for each.
+every request that it sends (httpcore 1.0): at 256 in flight most of several ms for each.
 """
 
 from __future__ import annotations
