@@ -1,4 +1,4 @@
-"""The address of an endpoint, checked, and clients that reach it."""
+"""The address of an endpoint, checked, and a client that reaches it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from urllib.parse import parse_qsl
 
 import httpx
 
-from ladder.engines.endpoint.clients import Clients
-from ladder.engines.endpoint.plain_http import PlainTransport
 from ladder.errors import EngineError
 from ladder.redaction import OPEN_QUERIES, SECRET_QUERIES, redact, spelling
 from ladder.trust.keys import Place, how_to_send, key_for, place_at
@@ -144,7 +142,6 @@ def client_options(address: Address, headers: dict[str, str], timeout_s: float) 
         "headers": {"Content-Type": "application/json", "Accept-Encoding": "gzip", **headers},
         "auth": address.login,
         "timeout": httpx.Timeout(timeout_s, connect=min(timeout_s, CONNECT_SECONDS)),
-        "limits": httpx.Limits(max_connections=1),
         # No certificates are read (0.1 s) where none is asked for.
         "verify": not (address.local and address.url.scheme == "http"),
         # What is for this machine must not go through a proxy that the environment names.
@@ -152,18 +149,18 @@ def client_options(address: Address, headers: dict[str, str], timeout_s: float) 
     }
 
 
-def open_clients(address: Address, headers: dict[str, str], timeout_s: float) -> Clients:
-    """Return the clients of one endpoint, made of `client_options`.
+def open_client(address: Address, headers: dict[str, str], timeout_s: float) -> httpx.AsyncClient:
+    """Return the client of one endpoint, made of `client_options`.
 
     Raises:
         EngineError: the environment names a proxy of a kind that is not supported.
     """
+    from ladder.engines.endpoint.transport import Client  # 0.2 s, for those who ask an endpoint
+
     options = client_options(address, headers, timeout_s)
-    if address.local and address.url.scheme == "http":
-        return Clients(lambda: httpx.AsyncClient(**options, transport=PlainTransport()))
     context = httpx.create_ssl_context(options.pop("verify"), trust_env=options["trust_env"])
     try:
-        return Clients(lambda: httpx.AsyncClient(**options, verify=context))
+        return Client(**options, verify=context)
     except (ImportError, ValueError) as error:
         words = harmless(redact(str(error)), 200)
         raise EngineError(f"{address.shown}: the proxy in the environment: {words}") from None

@@ -13,7 +13,7 @@ from copy import copy
 from dataclasses import replace
 
 from ladder.engines.base import CUT_BEFORE_TEXT, OWN_KINDS, Abilities, Completion, Request
-from ladder.engines.endpoint.access import address_of, open_clients
+from ladder.engines.endpoint.access import address_of, open_client
 from ladder.engines.endpoint.breaker import Breaker, Patience
 from ladder.engines.endpoint.call import Call
 from ladder.engines.endpoint.chat_completions import ChatWire
@@ -246,14 +246,11 @@ class EndpointEngine:
         permits = Permits(self.ahead, self.ended)
         room = Room(allowed=self.concurrency) if self.timed else self._support.room
         pace = Pace(self.concurrency, room)
-        clients = open_clients(self._address, headers, self.timeout_s)
-        try:
+        async with open_client(self._address, headers, self.timeout_s) as client:
             sender = Sender(
-                clients, self.model, self._address, permits, self.breaker, self._support, self.wire
+                client, self.model, self._address, permits, self.breaker, self._support, self.wire
             )
             call = Call(sender, self.breaker, pace, self.timeout_s, self.attempts, self.timed)
             await call.answer_all(requests, self.concurrency, put)
-        finally:
-            await clients.close()
         if permits.stopped:
             raise permits.stopped

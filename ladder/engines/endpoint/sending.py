@@ -12,7 +12,6 @@ import httpx
 from ladder.engines.base import OWN_KINDS, Completion, Request
 from ladder.engines.endpoint.access import Address
 from ladder.engines.endpoint.breaker import Breaker
-from ladder.engines.endpoint.clients import Clients
 from ladder.engines.endpoint.failure import (
     BROKE_OFF,
     NO_CONNECTION,
@@ -63,7 +62,7 @@ class Support:
 class Sender:
     """Sends the requests of one call."""
 
-    clients: Clients
+    client: httpx.AsyncClient
     model: str
     address: Address
     permits: Permits
@@ -141,7 +140,9 @@ class Sender:
         try:
             async with (
                 asyncio.timeout(limit_s),
-                self.clients.post(self.wire.url(self.address, sent), body) as response,
+                self.client.stream(
+                    "POST", self.wire.url(self.address, sent), content=body
+                ) as response,
             ):
                 self.breaker.heard = True
                 data, first_at = await read(response)

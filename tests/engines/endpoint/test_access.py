@@ -12,7 +12,7 @@ from engines.endpoint.asking import answer_of, ask, engine_for, unused_url
 from engines.faulty_server import FaultyServer, Seen, Step, failing, saying
 
 from ladder.engines.endpoint import EndpointEngine
-from ladder.engines.endpoint.access import address_of, is_loopback, open_clients
+from ladder.engines.endpoint.access import address_of, is_loopback, open_client
 from ladder.errors import EngineError
 from ladder.models.cache import Cache, CachedEngine
 from ladder.redaction import redact
@@ -186,7 +186,7 @@ def test_a_proxy_of_an_unknown_kind_is_named(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("ALL_PROXY", "gopher://proxy:70")
     elsewhere = address_of("tiny", "https://api.example.com/v1")
     with pytest.raises(EngineError, match=r"example\.com/v1: the proxy in the environment: "):
-        open_clients(elsewhere, {}, 1.0)
+        open_client(elsewhere, {}, 1.0)
 
 
 @pytest.mark.parametrize(
