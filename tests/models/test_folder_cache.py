@@ -121,7 +121,8 @@ def test_what_a_killed_process_was_asking_is_asked_by_the_others(tmp_path, four)
     assert answers == [answers[0]] * 3
     assert set(server.questions) == {f"q{at}" for at in range(200)}
     again = Counter(server.questions) - Counter({f"q{at}": 1 for at in range(200)})
-    assert sum(again.values()) <= 8, "what was under way when it was killed, and nothing else"
+    # For each of 8: one that was under way, and one whose answer had come and was not kept yet.
+    assert sum(again.values()) <= 2 * 8, "what the killed one had in hand, and nothing else"
     assert before < 150
     store = FolderCache(tmp_path / "shared", EXPIRY)
     kept = [path.name for path in (tmp_path / "shared").glob("??/*") if path.suffix == ""]
