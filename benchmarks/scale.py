@@ -1,6 +1,7 @@
 """What do a hundred thousand rows, and a million, take: seconds and memory, and how both grow.
 
     python benchmarks/scale.py [--rows 10000,100000,1000000] [--only reading|...]
+    python benchmarks/scale.py --only client [--sleep 0.1,0.3,1] [--in-flight 1,16,64,256]
 
 Rows are drawn: a command of 6 to 18 words out of 20,000, whose frequencies follow the law of Zipf
 and Mandelbrot, with one of 40 labels; 3 in 100 repeat an earlier row but for a word at the end.
@@ -8,11 +9,18 @@ Each part runs in a process of its own, and its memory is the largest resident s
 that of the same process before it began. Seconds are those of the processor, which other programs
 leave alone; *wall* are the clock's. The exponent is the slope between two sizes: seconds grow as
 rows to it.
+
+The part `client` asks a server on loopback (loopback.py) that takes the same time for each answer:
+with the leanest client there can be (sockets alone), with `ladder`'s, and with that behind its
+cache. Its overhead is its wall time beyond what the server's sleep takes with so many in flight at
+all times, as a share of that; ms are of a processor, for each request. `first` is the overhead of
+the first call, in which the client finds out how much the server takes at once.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import math
 import random
@@ -24,6 +32,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import loopback
 import numpy as np
 
 WORDS, LABELS, REPEATED = 20_000, 40, 0.03
@@ -133,6 +142,77 @@ PARTS: dict[str, Callable[[Path], Any]] = {
 }
 
 
+def _timed(requests: int, work: Callable[[], object]) -> tuple[float, float]:
+    """Return seconds, and ms of a processor for each request."""
+    started, used = time.perf_counter(), time.process_time()
+    work()
+    used = time.process_time() - used
+    return time.perf_counter() - started, 1e3 * used / requests
+
+
+def client(sleep_s: float, in_flight: int, seconds: float) -> str:
+    """Ask a server that sleeps, in three ways; return a line of figures.
+
+    Args:
+        sleep_s: for each answer.
+        in_flight: requests at once.
+        seconds: that the sleep takes in all, for each figure.
+    """
+    from ladder.engines.base import Request
+    from ladder.engines.endpoint import EndpointEngine
+    from ladder.engines.endpoint.chat_completions import payload
+    from ladder.models.cache import Cache, CachedEngine
+
+    count = max(3, round(seconds / sleep_s)) * in_flight
+
+    def asked(name: str) -> list[Request]:
+        told = f"{name}: turn on the lights in the kitchen, and dim those of the hall, number "
+        turn = ("system", "Name the label of the command.")
+        return [Request(messages=(turn, ("user", f"{told}{at}"))) for at in range(count)]
+
+    def answered(engine: EndpointEngine | CachedEngine, name: str) -> tuple[float, float]:
+        requests = asked(name)
+        errors: list[str] = []
+
+        def work() -> None:
+            errors.extend(each.error for _, each in engine.complete(requests) if each.error)
+
+        took = _timed(count, work)
+        if errors:
+            raise SystemExit(f"{len(errors)} requests were not answered: {errors[0]}")
+        return took
+
+    least = count / in_flight * sleep_s
+    with (
+        loopback.serving(sleep_s, in_flight) as port,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        bodies = [json.dumps(payload("sleeper", each)).encode() for each in asked("lean")]
+        lean_s, lean_cpu = asyncio.run(loopback.lean(port, bodies, in_flight))
+        engine = EndpointEngine("sleeper", f"http://127.0.0.1:{port}/v1", concurrency=in_flight)
+        first_s, _ = answered(engine, "first")
+        own_s, own_ms = answered(engine, "own")
+        cached = CachedEngine(engine, Cache(Path(folder) / "kept.sqlite"))
+        kept_s, kept_ms = answered(cached, "kept")
+    rates = " ".join(f"{count / each:8,.0f}" for each in (least, lean_s, own_s, kept_s))
+    shares = " ".join(f"{each / least - 1:7.1%}" for each in (lean_s, own_s, kept_s, first_s))
+    used = f"{1e3 * lean_cpu / count:6.3f} {own_ms:6.3f} {kept_ms:6.3f}"
+    return f"{sleep_s:7g} {in_flight:9} {rates}  {shares}  {used}"
+
+
+def clients(sleeps: list[float], sizes: list[int], seconds: float) -> None:
+    """Print what the client takes beside the server's own time."""
+    print(
+        f"{'':17} {'requests/s':>35}  {'overhead':>31}  {'ms of a processor':>20}\n"
+        f"{'sleep s':>7} {'in flight':>9} {'at most':>8} {'lean':>8} {'ladder':>8} {'cached':>8}  "
+        f"{'lean':>7} {'ladder':>7} {'cached':>7} {'first':>7}  "
+        f"{'lean':>6} {'ladder':>6} {'cached':>6}"
+    )
+    for sleep_s in sleeps:
+        for in_flight in sizes:
+            print(client(sleep_s, in_flight, seconds), flush=True)
+
+
 def measured(part: str, task: Path) -> None:
     """Print seconds and MiB of a part, run in this process."""
     import resource
@@ -153,12 +233,20 @@ def main() -> None:
     """Print seconds and memory of each part at each size."""
     given = argparse.ArgumentParser(description=__doc__)
     given.add_argument("--rows", default="10000,100000,1000000")
-    given.add_argument("--only", choices=list(PARTS))
+    given.add_argument("--only", choices=[*PARTS, "client"])
+    given.add_argument("--sleep", default="0.1,0.3,1", help="seconds of the client's server")
+    given.add_argument("--in-flight", default="1,16,64,256")
+    given.add_argument("--seconds", type=float, default=10.0, help="of sleep, for each figure")
     given.add_argument("--part", help=argparse.SUPPRESS)
     given.add_argument("--task", type=Path, help=argparse.SUPPRESS)
     options = given.parse_args()
     if options.part:
         measured(options.part, options.task)
+        return
+    if options.only == "client":
+        sleeps = [float(each) for each in options.sleep.split(",")]
+        sizes = [int(each) for each in options.in_flight.split(",")]
+        clients(sleeps, sizes, options.seconds)
         return
     sizes = [int(each) for each in options.rows.split(",")]
     print(f"{'part':12} {'rows':>9} {'seconds':>9} {'wall':>9} {'MiB':>7}  exponent")

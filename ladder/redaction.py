@@ -55,7 +55,10 @@ SECRET_QUERIES = re.compile(
     r"|(^|_)(sig|signature|sas|auth|authorization|credentials?|jwt|pwd|pass|hmac)$|^(code|auth_code|se|st|sv|sp|expires?|nonce)$|^x_(amz|goog|ms)_",
 )
 """Query fields that let somebody in, and that change without another model answering."""
-LOGGERS = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy")
+LOGGERS = (
+    *("httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy"),
+    *("aiohttp.client", "aiohttp.internal"),
+)
 _NAMED = {"&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "apos", "/": "sol", "=": "equals"}
 _SECRETS: set[str] = set()
 """Of this process: keys from the environment, passwords and queries of endpoints' URLs."""
@@ -126,7 +129,7 @@ def stands_for(shown: str, real: str) -> bool:
 
 
 def hide_from_logs() -> None:
-    """Redact what the HTTP client's loggers say: they name whole URLs."""
+    """Redact what the HTTP clients' loggers say: they name whole URLs."""
     for name in LOGGERS:
         logger = logging.getLogger(name)
         if _redact_record not in logger.filters:
@@ -186,7 +189,8 @@ def _keep_login(url: str) -> None:
 
 
 def _in_environment() -> set[str]:
-    found = (value.strip() for name, value in os.environ.items() if _names_key(name))
+    # Asked for every text: only the values that may be a key are read.
+    found = (os.environ.get(name, "").strip() for name in os.environ if _names_key(name))
     return {value for value in found if len(value) >= LEAST and not value.startswith(("/", "."))}
 
 

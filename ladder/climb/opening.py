@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,8 @@ from ladder.climb.preflight import refuse_at_once
 from ladder.engines.sharded.vectors import embed_on
 from ladder.files import refuse_unwritable
 from ladder.inference.evaluator import Evaluator, Scorers, scorers_of
-from ladder.models.cache import Cache
+from ladder.models.cache import Cache, Store
+from ladder.models.folder_cache import FolderCache
 from ladder.models.models import Models
 from ladder.models.staying import stay_here
 from ladder.progress import Watch
@@ -23,6 +25,7 @@ from ladder.task import Task
 from ladder.training.trainer import LocalTrainer
 
 COMPLETIONS = "completions.sqlite"
+SHARED = "LADDER_SHARED_CACHE"
 
 
 def open_bench(
@@ -38,7 +41,8 @@ def open_bench(
         task: the user's job.
         runs: folder of all runs: runs/<task>/<utc>/ is this one's.
         watch: sees progress.
-        cache: file of the completions, if not the one that all runs share.
+        cache: file of the completions, if not the one that all runs share; what is asked anew is
+            kept there, and not shared with other machines either.
         scorers: default: the task's own, whose code a person must have consented to.
 
     Raises:
@@ -52,7 +56,21 @@ def open_bench(
     data = load_data(task, kept, watch)
     created = datetime.now(UTC).strftime("%Y-%m-%dT%H%M%S.%fZ")
     folder = runs / task.name / created
-    return make_bench(task, data, kept, folder, runs / "artefacts", watch, scorers)
+    bench = make_bench(task, data, kept, folder, runs / "artefacts", watch, scorers)
+    shared = shared_completions() if cache is None else None
+    if shared is not None:
+        bench.evaluator.models.completions = shared
+    return bench
+
+
+def shared_completions() -> Store | None:
+    """Return the completions that machines share, where LADDER_SHARED_CACHE names their folder.
+
+    Raises:
+        StateError: it cannot be made or written.
+    """
+    named = os.environ.get(SHARED, "")
+    return FolderCache(Path(named)) if named else None
 
 
 def make_bench(

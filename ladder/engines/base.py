@@ -132,7 +132,8 @@ class Abilities:
     """Reads instructions and examples; a classifier reads the bare input."""
     served: bool = False
     """Answered by a server, many requests at once: priced by tokens, timed at the task's
-    concurrency. It has `timeout_s`, `ahead`, `ended` and `streaming`, like `EndpointEngine`."""
+    concurrency. It has `timeout_s`, `concurrency`, `ahead`, `ended` and `streaming`, like
+    `EndpointEngine`."""
     local: bool = True
     """Runs on this machine: nothing leaves it, and its cost is machine time."""
     negotiated: tuple[str, ...] = ()
@@ -194,6 +195,8 @@ class Served(Engine, Protocol):
 
     timeout_s: float
     """Seconds that one try may take."""
+    concurrency: int
+    """Requests under way at once, at most."""
     ahead: Callable[[Request], None] | None
     """Called before each try is sent; where it raises, nothing more is sent."""
     ended: Callable[[Request, tuple[int, int] | None], None] | None

@@ -1,8 +1,8 @@
 """Every completion and every measured fact, kept by content: nothing is paid for twice.
 
 One SQLite file in write-ahead mode. A row is written as soon as its answer is there, so a run that
-is killed loses at most what is in flight. Two runs may share the file: what one is asking, the
-other waits for.
+is killed loses at most what is in flight. Two runs of one machine may share the file: what one is
+asking, the other waits for. Machines share completions in a folder (`models.folder_cache`).
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import sqlite3
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from zlib import crc32
 
 from ladder.engines.base import Abilities, Completion, Engine, Request
@@ -28,6 +28,7 @@ from ladder.files import alone_in, clear_disk_errors, digest_of, kind_of_file, p
 from ladder.language.tokens import most_tokens
 from ladder.models.accounts import Accounts, refuse_full
 from ladder.models.claims import TABLE, Claims
+from ladder.models.network import warn_of_network
 from ladder.redaction import redact
 
 WAIT_FOR_LOCK_SECONDS = 60
@@ -36,6 +37,30 @@ BUSY_SECONDS = 1
 POLL_SECONDS = 0.2
 LONGEST_WAIT_SECONDS = 900
 """Another run that has answered nothing for so long is not waited for."""
+
+
+class Store(Protocol):
+    """Where completions are kept: a `Cache`, or a folder that machines share (`FolderCache`)."""
+
+    def get(self, keys: Sequence[str]) -> dict[str, Any]:
+        """Return the values of the keys that are kept; a damaged one is not."""
+        ...
+
+    def put(self, key: str, value: Any) -> None:
+        """Keep a JSON-able value."""
+        ...
+
+    def claimed(self, keys: Sequence[str]) -> AbstractContextManager[set[str]]:
+        """Claim keys while they are worked out; yield those that no other process works on."""
+        ...
+
+    def tell_damage(self) -> None:
+        """Say, once, that something kept cannot be read."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what is open."""
+        ...
 
 
 class Cache:
@@ -62,6 +87,7 @@ class Cache:
                 fix = "Move the file away to start with an empty one."
                 raise StateError(f"{path}: not a readable cache ({error}). {fix}") from None
         self._claims = Claims(path, self._run)
+        warn_of_network(path)
 
     def get(self, keys: Sequence[str]) -> dict[str, Any]:
         """Return the values of the keys that are kept; a damaged one is not."""
@@ -201,7 +227,7 @@ class Forgetful(Cache):
 class Reading(Forgetful):
     """Gives what another cache keeps, and keeps nothing that is new."""
 
-    def __init__(self, kept: Cache) -> None:
+    def __init__(self, kept: Store) -> None:
         """Take the cache that is read."""
         self._kept = kept
 
@@ -214,7 +240,7 @@ class CachedEngine:
     """An engine that asks the store first."""
 
     def __init__(
-        self, engine: Engine, store: Cache, tell: Callable[[str, Completion], None] | None = None
+        self, engine: Engine, store: Store, tell: Callable[[str, Completion], None] | None = None
     ) -> None:
         """Open nothing.
 

@@ -21,7 +21,7 @@ from ladder.engines.speed import Speed, probe, probing_seconds, usual_speed
 from ladder.errors import EngineError, MissingExtraError, Problem, TaskError
 from ladder.evidence import Asked, Build, Cluster, Purpose
 from ladder.hardware import hardware, threads
-from ladder.models.cache import Cache, CachedEngine
+from ladder.models.cache import Cache, CachedEngine, Store
 from ladder.models.own_code import may_run
 from ladder.models.spending import Meter, Spending
 from ladder.progress import Spent, Watch
@@ -45,11 +45,13 @@ class Models:
 
         Args:
             task: names the models, their prices, and the rules.
-            cache: keeps completions.
+            cache: keeps what was measured, what was paid, and completions.
             watch: is told of what takes long.
             opener: opens an engine; default: the engine itself. A dry run's only counts.
         """
         self.task, self.cache, self.watch = task, cache, watch
+        self.completions: Store = cache
+        """What keeps completions: the cache, or what machines share in its place."""
         self._open = opener or self._opened
         self._is_dry = opener is not None
         self._engines: dict[tuple[ModelRef, str | None], CachedEngine] = {}
@@ -76,7 +78,7 @@ class Models:
             if opened.abilities.served and not self._is_dry:
                 self._limit(model, cast(Served, opened))
             self._make_room()
-            self._engines[key] = CachedEngine(opened, self.cache, partial(self._tell, model))
+            self._engines[key] = CachedEngine(opened, self.completions, partial(self._tell, model))
         return self._engines[key]
 
     def uncached(self, model: str, adapter: str | None = None) -> Engine:
@@ -139,6 +141,8 @@ class Models:
         """Let go of the cluster and of the cache."""
         if self.crew is not None:
             self.crew.close()
+        if self.completions is not self.cache:
+            self.completions.close()
         self.cache.close()
 
     def _know_template(self, engine: Engine) -> None:
@@ -149,8 +153,9 @@ class Models:
                 engine.know_template(self.cache.remember("template", about, engine.try_template))
 
     def _limit(self, model: ModelRef, engine: Served) -> None:
-        """Hold an endpoint to the time limit, and its requests to the spending limit."""
+        """Hold an endpoint to the limits of time and of requests in flight, and of spending."""
         engine.timeout_s = self.task.rules.request_timeout_s
+        engine.concurrency = self.task.rules.requests_in_flight
         prices = self.prices(model)
         if prices is not None:
             meter = Meter(self.spending, prices, engine.count_tokens)

@@ -220,6 +220,8 @@ class Rules(_Section):
     max_spend_usd: float = Field(5.0, ge=0, le=1e9)
     request_timeout_s: float = Field(45.0, gt=0, le=3600)
     """Seconds that one request to an endpoint may take in all."""
+    requests_in_flight: int = Field(8, ge=1, le=1024)
+    """Requests that an endpoint is asked at once, at most."""
     remote_code: list[ModelRef] = []
     """Models, by the name they have under `models`, whose own Python code may run here."""
 

@@ -31,7 +31,12 @@ INSIDE = tuple(
     getattr(socket, name) for name in ("AF_UNIX", "AF_NETLINK", "AF_ALG") if hasattr(socket, name)
 )
 """Families that reach no further than this machine."""
-CARRIERS = frozenset(["anyio", "h11", "h2", "httpcore", "httpx", "requests", "sniffio", "urllib3"])
+CARRIERS = frozenset(
+    (
+        *("aiohappyeyeballs", "aiohttp", "anyio", "h11", "h2", "httpcore", "httpx"),
+        *("httpx_aiohttp", "requests", "sniffio", "urllib3"),
+    )
+)
 """Libraries that connect for somebody else, beside Python's own."""
 
 

@@ -260,7 +260,7 @@ def _handler(server: FaultyServer) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             payload = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            request = Seen(time.monotonic(), self.path, dict(self.headers), payload)
+            request = Seen(time.monotonic(), self.path, self.headers, payload)
             step = server.arrive(request)
             server.closing.wait(step.delay_s)
             if payload.get("stream") and step.words_s is not None:

@@ -45,10 +45,10 @@ def task_at(folder: Path, url: str) -> Path:
     return folder / "task.yaml"
 
 
-def climb(task: Path, runs: Path) -> subprocess.Popen[bytes]:
+def climb(task: Path, runs: Path, **variables: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", "ladder", "assess", str(task), "--runs", str(runs), "--json"],
-        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, **variables},
     )  # fmt: skip
 
 
@@ -78,6 +78,29 @@ def test_two_climbs_at_once_ask_nothing_twice(server, tmp_path):
     assert not list(runs.glob(".*.alive"))
     with sqlite3.connect(runs / "completions.sqlite") as base:
         assert base.execute("SELECT count(*) FROM claims").fetchone() == (0,)
+
+
+@pytest.mark.slow
+def test_two_climbs_with_runs_of_their_own_share_answers_in_a_folder(server, tmp_path):
+    """As on two machines: each has its own account and its own timings."""
+    task, shared = task_at(tmp_path / "task", server.url), tmp_path / "shared"
+    places = [tmp_path / "one", tmp_path / "two"]
+    both = [climb(task, runs, LADDER_SHARED_CACHE=str(shared)) for runs in places]
+    one, other = (ended(process) for process in both)
+    assert len(asked(server)) > 60
+    # Each greets the server, and asks whether it goes on with a text.
+    assert len(asked(server)) - len(set(asked(server))) <= 2
+    assert (
+        one["attempts"][0]["measurement"]["score"] == other["attempts"][0]["measurement"]["score"]
+    )
+    assert one["recommendation"] == other["recommendation"]
+    kept = [path for path in shared.glob("??/*") if path.suffix == ""]
+    assert len(kept) > 60
+    assert not list(shared.rglob("*.claim"))
+    for runs in places:
+        with sqlite3.connect(runs / "completions.sqlite") as base:
+            kept_here = [json.loads(value) for (value,) in base.execute("SELECT value FROM kept")]
+        assert not any(isinstance(value, dict) and "tokens_out" in value for value in kept_here)
 
 
 @pytest.mark.slow

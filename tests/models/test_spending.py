@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from benches import bench_at, chat, saying
 from conftest import ROOT
 from engines.faulty_server import RESET, FaultyServer, Seen, Step, failing
+from engines.faulty_server import saying as counting
 
 from ladder.errors import SpendLimitError
 from ladder.evidence import Candidate
@@ -31,9 +33,9 @@ MOST = 1.5e-4
 """USD that one request may cost at most: its prompt, and 64 tokens of answer."""
 
 
-def limited(url: str, folder: Path, limit: float) -> tuple[Bench, Candidate]:
-    form = {"max_tokens": 64}
-    bench = bench_at(url, folder, ROWS, rules={"max_spend_usd": limit}, answer=form)
+def limited(url: str, folder: Path, limit: float, at_once: int = 8) -> tuple[Bench, Candidate]:
+    rules = {"max_spend_usd": limit, "requests_in_flight": at_once}
+    bench = bench_at(url, folder, ROWS, rules=rules, answer={"max_tokens": 64})
     return bench, chat(bench)
 
 
@@ -41,13 +43,35 @@ def answers(bench: Bench, candidate: Candidate, rows=ROWS) -> None:
     answer(bench.evaluator, candidate, rows)
 
 
-def test_nothing_is_sent_that_the_limit_does_not_allow(tmp_path):
+@pytest.mark.parametrize("at_once", [8, 256])
+def test_nothing_is_sent_that_the_limit_does_not_allow(tmp_path, at_once):
     limit = 100 * PAID
     with saying(lambda _: "right") as server:
         with pytest.raises(SpendLimitError, match="the next request may cost"):
-            answers(*limited(server.url, tmp_path, limit))
+            answers(*limited(server.url, tmp_path, limit, at_once))
         assert len(server.seen) * PAID <= limit
         assert len(server.seen) * PAID > limit - 8 * MOST, "and hardly less than it allows"
+
+
+def test_what_costs_more_than_it_may_passes_the_limit_by_what_is_in_flight_at_most(tmp_path):
+    """A server that counts ten times the tokens, which its first answer tells."""
+    limit, paid = 0.01, 1003 / 1e6
+    together = threading.Event()
+
+    def dear(request: Seen) -> bytes:
+        if server.most_in_flight >= 32:  # what a first round has of 256
+            together.set()
+        together.wait(10)
+        return counting("right", usage=(1000, 3)).body  # type: ignore[return-value]
+
+    with FaultyServer([Step(body=dear)]) as server, pytest.raises(SpendLimitError):
+        answers(*limited(server.url, tmp_path, limit, 256))
+    assert together.is_set()
+    assert server.most_in_flight * paid > limit, "it is passed"
+    assert len(server.seen) * paid <= limit + server.most_in_flight * paid
+    account = Cache(tmp_path / "kept.sqlite").accounts.open("spent, USD: asked")
+    # What is broken off when the limit is met counts as much as was set aside for it.
+    assert limit < account.spent <= limit + server.most_in_flight * (paid + MOST)
 
 
 @pytest.mark.slow

@@ -15,6 +15,7 @@ import httpx
 import pytest
 from small_tasks import write_task
 
+from ladder.engines.endpoint.transport import Client
 from ladder.errors import EgressError
 from ladder.models.staying import from_hub, stay_here
 from ladder.task import load_task
@@ -56,6 +57,11 @@ async def _streams(host: str) -> None:
     await asyncio.wait_for(asyncio.open_connection(host, 443), 2)
 
 
+async def _aiohttp(host: str) -> None:
+    async with Client(trust_env=False, timeout=2) as client:
+        await client.post(f"http://{host}/")
+
+
 ATTEMPTS: dict[str, Callable[[str], object]] = {
     "tcp": tcp,
     "udp": udp,
@@ -65,6 +71,7 @@ ATTEMPTS: dict[str, Callable[[str], object]] = {
     "old look-up": socket.gethostbyname,
     "asyncio": lambda host: asyncio.run(_streams(host)),
     "httpx": lambda host: httpx.get(f"http://{host}/", timeout=2, trust_env=False),
+    "aiohttp": lambda host: asyncio.run(_aiohttp(host)),
 }
 
 
@@ -84,6 +91,11 @@ def test_the_error_names_the_module_that_wanted_it(kept: None) -> None:
         tcp(ELSEWHERE)
     with pytest.raises(EgressError, match="test_egress"):  # not the library that carries it
         httpx.get(f"http://{ELSEWHERE}/", trust_env=False)
+
+
+def test_aiohttp_does_not_look_names_up_elsewhere(kept: None) -> None:
+    with pytest.raises(EgressError, match=r"models\.example"):
+        asyncio.run(_aiohttp("models.example"))
 
 
 def test_other_threads_are_held_to_it(kept: None) -> None:

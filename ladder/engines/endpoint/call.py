@@ -10,11 +10,16 @@ from dataclasses import dataclass, field, replace
 
 from ladder.engines.base import Completion, Request
 from ladder.engines.endpoint.breaker import GREETING, Breaker, Patience
-from ladder.engines.endpoint.failure import TryError
+from ladder.engines.endpoint.failure import THROTTLED, TryError
 from ladder.engines.endpoint.giving_up import access_refused, endpoint_down
 from ladder.engines.endpoint.loop import Put
 from ladder.engines.endpoint.pacing import Pace
 from ladder.engines.endpoint.sending import Sender, add
+
+THROTTLED_TRIES = 3
+"""So many times more tries has a request that is refused with 429."""
+LONGEST_DOUBLING = 5
+"""Failed tries after which the wait before the next does not grow any more."""
 
 
 @dataclass
@@ -28,6 +33,19 @@ class Tries:
     failed: list[TryError] = field(default_factory=list)
     tokens: tuple[int, int] = (0, 0)
     """What failed tries cost, of prompts and answers."""
+    number: int = 0
+    """Its place in the call: lower ones were asked first."""
+
+    def are_used_up(self, attempts: int) -> bool:
+        """Tell whether the request is given up.
+
+        A limit on requests is the key's and not the request's: with many in flight some are refused
+        again and again while others are answered. So 429 counts a third of another failure, unless
+        only one try was wanted.
+        """
+        throttled = sum(each.kind == THROTTLED for each in self.failed)
+        counted = len(self.failed) if attempts == 1 else len(self.failed) - throttled
+        return counted + throttled / THROTTLED_TRIES >= attempts
 
     def pay(self, tokens: tuple[int, int]) -> None:
         """Add what a try without an answer cost."""
@@ -56,7 +74,7 @@ class Call:
     timeout_s: float
     """Seconds that one try may take."""
     attempts: int
-    """Tries for one request before it is given up."""
+    """Tries for one request before it is given up (`Tries.are_used_up`)."""
     timed: bool = False
     """The clock of a request runs from its first try to its answer, waits included."""
 
@@ -73,7 +91,7 @@ class Call:
 
         async def work() -> None:
             for at, request in todo:
-                completion = await self._answer_or_stop(request)
+                completion = await self._answer_or_stop(at, request)
                 if completion is not None:
                     put((at, completion))
                 if self.sender.permits.stopped:
@@ -86,9 +104,9 @@ class Call:
         except BaseExceptionGroup as errors:
             raise errors.exceptions[0] from None
 
-    async def _answer_or_stop(self, request: Request) -> Completion | None:
+    async def _answer_or_stop(self, number: int, request: Request) -> Completion | None:
         """Return the answer; where nothing more may be sent, what the tries so far have cost."""
-        tries = Tries(request, self.breaker.ended)
+        tries = Tries(request, self.breaker.ended, number=number)
         try:
             return await self._answer(tries)
         except asyncio.CancelledError:
@@ -102,15 +120,16 @@ class Call:
             self.sender.permits.wait()
             if tries.failed and not self.breaker.in_doubt:
                 tries.forgive(self.breaker.ended)
-                if len(tries.failed) >= self.attempts:
+                if tries.are_used_up(self.attempts):
                     last = tries.failed[-1]
                     many = f"no answer in {len(tries.failed)} attempts; the last: "
                     words = str(last) if len(tries.failed) == 1 else f"{many}{last}"
                     return tries.gives_up(last.kind, words)
                 patience = self.breaker.patience
-                await asyncio.sleep(backoff_s(tries.failed, patience) if tries.failed else 0)
+                if tries.failed:
+                    await asyncio.sleep(backoff_s(tries.failed, patience))
             try:
-                async with self.pace.turn(self.breaker.patience.longest_wait_s):
+                async with self.pace.turn(tries.number, self.breaker.patience.longest_wait_s):
                     completion = await self._in_turn(tries)
                     if completion is not None:
                         return completion
@@ -121,12 +140,12 @@ class Call:
 
     async def _in_turn(self, tries: Tries) -> Completion | None:
         """Send what the breaker lets through; None where that was not the request itself."""
-        spent = len(tries.failed) >= self.attempts
+        spent = tries.are_used_up(self.attempts)
         while not isinstance(turn := self.breaker.take(spent), str):
             await asyncio.sleep(turn)
         if turn == "go":
             tries.forgive(self.breaker.ended)
-            spent = len(tries.failed) >= self.attempts
+            spent = tries.are_used_up(self.attempts)
             return None if spent else await self._try(tries, self.timeout_s)
         try:
             limit_s = self.breaker.limit_s(self.timeout_s)
@@ -193,6 +212,6 @@ def backoff_s(failed: Sequence[TryError], patience: Patience) -> float:
 
     Exponential backoff with full jitter, on top of what the server asked for.
     """
-    widest = patience.first_wait_s * 2.0 ** min(len(failed) - 1, 30)
+    widest = patience.first_wait_s * 2.0 ** min(len(failed) - 1, LONGEST_DOUBLING)
     wait = random.uniform(0, widest) + (failed[-1].pause or 0.0)
     return min(wait, patience.longest_wait_s)

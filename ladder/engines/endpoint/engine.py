@@ -19,7 +19,7 @@ from ladder.engines.endpoint.call import Call
 from ladder.engines.endpoint.chat_completions import ChatWire
 from ladder.engines.endpoint.failure import NO_CONNECTION, NOT_SECURE, THOUGHTS_ONLY, TIME_OUT
 from ladder.engines.endpoint.loop import Loop, Put
-from ladder.engines.endpoint.pacing import START_CONCURRENCY, Pace
+from ladder.engines.endpoint.pacing import Pace, Room
 from ladder.engines.endpoint.permits import Ahead, Ended, Permits
 from ladder.engines.endpoint.sending import Sender, Support
 from ladder.engines.endpoint.wire import Wire
@@ -244,9 +244,9 @@ class EndpointEngine:
         self, requests: Sequence[Request], headers: dict[str, str], put: Put
     ) -> None:
         permits = Permits(self.ahead, self.ended)
-        pace = Pace(self.concurrency, self.concurrency if self.timed else START_CONCURRENCY)
-        client = open_client(self._address, headers, self.timeout_s, self.concurrency)
-        async with client:
+        room = Room(allowed=self.concurrency) if self.timed else self._support.room
+        pace = Pace(self.concurrency, room)
+        async with open_client(self._address, headers, self.timeout_s) as client:
             sender = Sender(
                 client, self.model, self._address, permits, self.breaker, self._support, self.wire
             )

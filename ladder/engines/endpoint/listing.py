@@ -42,7 +42,7 @@ def announced(model: str, base_url: str, timeout_s: float) -> Announced:
         EngineError: the URL is not one of an endpoint, or its key cannot be sent.
     """
     address = address_of(model, base_url)
-    options = client_options(address, address.headers(), timeout_s, 1)
+    options = client_options(address, address.headers(), timeout_s)
     with httpx.Client(**options) as client:
         entries = entries_of(got(client, address.beside("models")), "data", "models")
     entry = next((each for each in entries if model in names_of(each)), {})

@@ -84,7 +84,7 @@ def probe(
         model, base_url, concurrency=1, timeout_s=timeout_s, attempts=1, wire=wire
     )
     address = address_of(model, base_url)
-    options = client_options(address, address.headers(), timeout_s, 1)
+    options = client_options(address, address.headers(), timeout_s)
     answer = _greeted(engine, greeting)
     if answer.kind == "no connection":
         return Probe(answer)

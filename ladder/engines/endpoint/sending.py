@@ -21,6 +21,7 @@ from ladder.engines.endpoint.failure import (
     TryError,
 )
 from ladder.engines.endpoint.negotiation import Form, Payload
+from ladder.engines.endpoint.pacing import Room
 from ladder.engines.endpoint.permits import Permits
 from ladder.engines.endpoint.responses import read
 from ladder.engines.endpoint.served_by import served_by
@@ -53,6 +54,8 @@ class Support:
     """Some answer was counted as longer than it may be."""
     served_by: dict[str, None] = field(default_factory=dict)
     """The models and builds that responses have named, in the order in which they came."""
+    room: Room = field(default_factory=Room)
+    """How many requests it takes at once."""
 
 
 @dataclass(frozen=True)

@@ -186,7 +186,7 @@ def test_a_proxy_of_an_unknown_kind_is_named(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("ALL_PROXY", "gopher://proxy:70")
     elsewhere = address_of("tiny", "https://api.example.com/v1")
     with pytest.raises(EngineError, match=r"example\.com/v1: the proxy in the environment: "):
-        open_client(elsewhere, {}, 1.0, 1)
+        open_client(elsewhere, {}, 1.0)
 
 
 @pytest.mark.parametrize(

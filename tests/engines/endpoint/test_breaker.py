@@ -23,6 +23,7 @@ from engines.faulty_server import (
 from ladder.engines.base import Request
 from ladder.engines.endpoint import EndpointEngine
 from ladder.engines.endpoint.breaker import GREETING, Patience
+from ladder.engines.endpoint.pacing import START_CONCURRENCY
 from ladder.errors import EndpointDownError
 
 QUICK = Patience(
@@ -34,6 +35,7 @@ QUICK = Patience(
     throttled_s=2.0,
 )
 HANGS = Step(delay_s=30)
+AT_ONCE = 8
 
 
 @pytest.fixture(autouse=True)
@@ -131,14 +133,34 @@ def test_it_is_down_for_the_next_call_too_and_up_again_after_an_answer() -> None
 TROUBLES = [failing(503), failing(429), RESET, HANGS, failing(500, retry_after="0.1")]
 
 
+PROBES = 4
+"""In 0.7 s: after 0.05 s, and then after twice as long each time; the last is answered."""
+
+
+def in_vain(at_once: int, well: int) -> int:
+    """Return how many tries an outage can take, beside its probes.
+
+    So many failures in a row stop all others, with what was sent beside the last of them. Each
+    answer that was still under way as it began ends the suspicion once more.
+    """
+    return sum(QUICK.failures + at_once - 1 - left for left in range(well + 1))
+
+
 @pytest.mark.parametrize("trouble", TROUBLES)
-@pytest.mark.parametrize(("start_s", "end_s"), [(0, 0.6), (0.1, 0.8)])
-def test_an_outage_loses_nothing(trouble: Step, start_s: float, end_s: float) -> None:
+@pytest.mark.parametrize(
+    ("start_s", "end_s", "lost"),
+    [
+        (0, 0.6, in_vain(START_CONCURRENCY, 0)),
+        (0.1, 0.8, in_vain(AT_ONCE, AT_ONCE - 1)),  # the pace has doubled to the most by then
+    ],
+    ids=["from the start", "later"],
+)
+def test_an_outage_loses_nothing(trouble: Step, start_s: float, end_s: float, lost: int) -> None:
     script = outage(trouble, start_s, end_s, lambda _: Step(delay_s=0.02))
     with FaultyServer(script) as server:
-        answers = dict(engine_for(server.url).complete(asked(60)))
+        answers = dict(engine_for(server.url, concurrency=AT_ONCE).complete(asked(60)))
     assert [answers[at].text for at in range(60)] == [f"q{at}" for at in range(60)]
-    assert len(server.seen) < 60 + 25
+    assert len(server.seen) <= 60 + lost + PROBES
 
 
 def test_an_outage_is_no_part_of_a_request_that_is_timed() -> None:

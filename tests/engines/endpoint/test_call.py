@@ -162,6 +162,20 @@ def test_a_request_begins_anew_after_an_outage_but_what_it_cost_stays() -> None:
     assert (given_up.tokens_in, given_up.tokens_out, given_up.kind) == (10, 2, "HTTP 503")
 
 
+def test_a_limit_on_requests_uses_tries_up_three_times_slower() -> None:
+    throttled, broken = TryError("HTTP 429", passing=True), TryError("HTTP 503", passing=True)
+
+    def used_up(*failed: TryError, attempts: int = 5) -> bool:
+        return Tries(ask(), (0, 0), failed=list(failed)).are_used_up(attempts)
+
+    assert not used_up(*[throttled] * 14)
+    assert used_up(*[throttled] * 15)
+    assert used_up(*[broken] * 5)
+    assert not used_up(*[broken] * 4, *[throttled] * 2)
+    assert used_up(*[broken] * 4, *[throttled] * 3)
+    assert used_up(throttled, attempts=1), "one try is one try"
+
+
 def test_waits_double_and_add_what_the_server_asks_for_up_to_the_longest() -> None:
     patience = Patience(first_wait_s=1.0, longest_wait_s=20.0)
     plain, asked = TryError("HTTP 503"), TryError("HTTP 429", pause=5.0)
