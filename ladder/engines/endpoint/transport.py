@@ -125,6 +125,8 @@ def _words(error: BaseException | None) -> str:
         return f"the proxy answered HTTP {error.status}"
     if isinstance(error, aiohttp.ClientResponseError):
         return error.message
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return "no connection in time"
     if isinstance(error, aiohttp.ClientConnectorError):
         return str(error.os_error)
     return str(error)
