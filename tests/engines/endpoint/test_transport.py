@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 
 import httpx
 import pytest
-from engines.endpoint.asking import unused_url
+from engines.endpoint.asking import ask, engine_for, unused_url
 from engines.faulty_server import FaultyServer, Step
 
 from ladder.engines.endpoint.transport import HEAD_LIMIT_BYTES, Client
@@ -293,3 +293,10 @@ def test_a_host_that_does_not_take_a_connection_is_not_waited_for() -> None:
             more.connect_ex(full.getsockname())
         with pytest.raises(httpx.ConnectTimeout, match=r"^no connection in time$"):
             asyncio.run(run(f"http://127.0.0.1:{full.getsockname()[1]}/v1?key=hush"))
+
+
+@pytest.mark.parametrize("host", ["a..example", "127.1", "x" * 64 + ".example"])
+def test_a_host_that_cannot_be_is_no_connection(host: str) -> None:
+    [(_, answer)] = engine_for(f"http://{host}:9/v1?key=hush12345", attempts=1).complete([ask()])
+    assert answer.kind == "no connection"
+    assert "hush" not in (answer.error or "")
