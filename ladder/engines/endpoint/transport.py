@@ -23,6 +23,7 @@ AS_HTTPX = (
     (aiohttp.ConnectionTimeoutError, httpx.ConnectTimeout),
     (aiohttp.ClientConnectorError, httpx.ConnectError),
     (aiohttp.InvalidURL, httpx.ConnectError),
+    (UnicodeError, httpx.ConnectError),  # no host can have such a name
     (aiohttp.SocketTimeoutError, httpx.ReadTimeout),
     (aiohttp.ServerDisconnectedError, httpx.RemoteProtocolError),
     (aiohttp.ClientConnectionError, httpx.ReadError),
@@ -111,8 +112,8 @@ def _as_httpx() -> Iterator[None]:
     """Raise what aiohttp raises, perhaps as httpx-aiohttp has named it, as httpx's error."""
     try:
         yield
-    except (httpx.HTTPError, aiohttp.ClientError) as error:
-        cause = error if isinstance(error, aiohttp.ClientError) else error.__cause__
+    except (httpx.HTTPError, aiohttp.ClientError, UnicodeError) as error:
+        cause = error.__cause__ if isinstance(error, httpx.HTTPError) else error
         named = next((to for kind, to in AS_HTTPX if isinstance(cause, kind)), None)
         if named is None:
             raise
@@ -125,6 +126,8 @@ def _words(error: BaseException | None) -> str:
         return f"the proxy answered HTTP {error.status}"
     if isinstance(error, aiohttp.ClientResponseError):
         return error.message
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return "no connection in time"
     if isinstance(error, aiohttp.ClientConnectorError):
         return str(error.os_error)
     return str(error)

@@ -134,7 +134,7 @@ TROUBLES = [failing(503), failing(429), RESET, HANGS, failing(500, retry_after="
 
 
 PROBES = 4
-"""In 0.7 s: after 0.05 s, and then after twice as long each time; the last is answered."""
+"""In 0.6 s: after 0.05 s, and then after twice as long each time; the last is answered."""
 
 
 def in_vain(at_once: int, well: int) -> int:
@@ -150,8 +150,8 @@ def in_vain(at_once: int, well: int) -> int:
 @pytest.mark.parametrize(
     ("start_s", "end_s", "lost"),
     [
-        (0, 0.6, in_vain(START_CONCURRENCY, 0)),
-        (0.1, 0.8, in_vain(AT_ONCE, AT_ONCE - 1)),  # the pace has doubled to the most by then
+        (0, 0.5, in_vain(START_CONCURRENCY, 0)),
+        (0.1, 0.7, in_vain(AT_ONCE, AT_ONCE - 1)),  # the pace has doubled to the most by then
     ],
     ids=["from the start", "later"],
 )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Sequence
 
 import httpx
 import pytest
-from engines.endpoint.asking import unused_url
+from engines.endpoint.asking import ask, engine_for, unused_url
 from engines.faulty_server import FaultyServer, Step
 
 from ladder.engines.endpoint.transport import HEAD_LIMIT_BYTES, Client
@@ -276,3 +277,26 @@ def test_a_request_that_is_given_up_leaves_no_answer_for_the_next() -> None:
             return (await client.post(url, content=b"{}")).content
 
     assert asyncio.run(asyncio.wait_for(run(), 20)) == b"hello"
+
+
+def test_a_host_that_does_not_take_a_connection_is_not_waited_for() -> None:
+    async def run(url: str) -> None:
+        async with Client(trust_env=False, timeout=httpx.Timeout(5.0, connect=0.2)) as client:
+            await client.post(url, content=b"{}")
+
+    with socket.socket() as full, contextlib.ExitStack() as waiting:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)  # the system leaves unanswered what comes beyond the first
+        for _ in range(4):
+            more = waiting.enter_context(socket.socket())
+            more.setblocking(False)
+            more.connect_ex(full.getsockname())
+        with pytest.raises(httpx.ConnectTimeout, match=r"^no connection in time$"):
+            asyncio.run(run(f"http://127.0.0.1:{full.getsockname()[1]}/v1?key=hush"))
+
+
+@pytest.mark.parametrize("host", ["a..example", "127.1", "x" * 64 + ".example"])
+def test_a_host_that_cannot_be_is_no_connection(host: str) -> None:
+    [(_, answer)] = engine_for(f"http://{host}:9/v1?key=hush12345", attempts=1).complete([ask()])
+    assert answer.kind == "no connection"
+    assert "hush" not in (answer.error or "")
