@@ -13,10 +13,10 @@ from typing import Literal
 from ladder.evidence import Assessment
 from ladder.report.blocks import Block, Bullets, Code, Heading, Quote, Said, Strong, say, tabled
 from ladder.report.causes import miss_sentence
-from ladder.report.control import replaced_by_control, take_control
+from ladder.report.control import control_sentence, replaced_by_control, take_control
 from ladder.report.headline import NextCheck, facts, verdict_words
 from ladder.report.markdown import markdown
-from ladder.report.outlook import capital, changes_of_mind
+from ladder.report.outlook import capital, changes_of_mind, next_words
 from ladder.report.page import NO_SAMPLES, made_from
 from ladder.report.reasons import attempt_reason
 from ladder.report.summary import answer_sentence
@@ -69,6 +69,8 @@ def brief_blocks(a: Assessment, check: NextCheck | None) -> Iterator[Block]:
     yield say((Strong(f"{verdict_words(a)}."), f" {capital(answer_sentence(a))}"))
     if instead := take_control(a):
         yield say((Strong(f"But {instead}"),))
+    elif a.control and not a.recommendation.control:
+        yield say(control_sentence(a))
     figures = (((Strong(fact.name),), fact.value, fact.note) for fact in facts(a, check))
     yield tabled(("figure", "value", "of what"), *figures)
     if a.chosen and (missed := miss_sentence(a.chosen)):
@@ -224,6 +226,8 @@ def _next(a: Assessment, check: NextCheck | None) -> Iterator[Said]:
     if a.plan:
         when = f"On {check.day}, and every {check.every_days} days: " if check else ""
         yield (when, Code(f"ladder revalidate {a.plan}"), ".")
+    else:
+        yield next_words(a)
     yield f"Measured on {a.created[:10]}; the whole evidence stands in the report beside this page."
 
 

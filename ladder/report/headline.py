@@ -12,7 +12,7 @@ from typing import Literal
 from ladder.evidence import Assessment, Attempt, Estimate, Measurement, Recommendation
 from ladder.figures import Mark
 from ladder.report.causes import diagnosis_sentence
-from ladder.report.control import shown_line, take_control
+from ladder.report.control import control_sentence, shown_line, take_control
 from ladder.report.cost import built_words, month_sum
 from ladder.report.effort import in_all_of
 from ladder.report.isolation import isolation_line
@@ -103,9 +103,17 @@ def answer_words(a: Assessment) -> str:
         why = why_withheld(a)
         return f"{why[:1].upper()}{why[1:]}"
     if found.rung is None and not found.control and not found.confirmed:
-        advice = next(advice_lines(found, a.attempts), None)
-        return advice or answer_sentence(a)
+        advice = next(advice_lines(found, a.attempts), None) or answer_sentence(a)
+        return f"{advice} {control_sentence(a)}" if _control_leads(a) else advice
     return answer_sentence(a)
+
+
+def _control_leads(a: Assessment) -> bool:
+    """Tell whether what answers without a language model is above every rung that was measured."""
+    if a.control is None or not a.control.best.score.n:
+        return False
+    measured = [x.measurement.score.mean for x in a.attempts if x.measurement]
+    return bool(measured) and a.control.best.score.mean > max(measured)
 
 
 def stands(a: Assessment) -> bool:
@@ -145,14 +153,14 @@ def _how_sure(a: Assessment) -> Iterator[Fact]:
         )
         if found.openings > 1:
             note += f"; they have been used for {found.openings} systems so far"
-        yield Fact("How sure", span(found.confirmed), note)
+        yield Fact("Score, how sure", span(found.confirmed), note)
         return
     best = _best_measured(a)
     if best and best.measurement:
         score = best.measurement.score
         if score.n:
             note = f"eval set, n = {score.n}: {best.rung}, the best rung measured; {gate}; {sure}"
-            yield Fact("How sure", span(score), note)
+            yield Fact("Score, how sure", span(score), note)
 
 
 def _best_measured(a: Assessment) -> Attempt | None:
@@ -184,17 +192,22 @@ def _costs(a: Assessment) -> Iterator[Fact]:
         line = a.control.judged_line
         yield Fact("Per 1,000", f"{usd(line.cost_usd_per_1k)} USD", "nothing to build")
     elif (one := a.chosen or _best_measured(a)) and one.measurement:
-        yield _cost_of(one, one.measurement)
+        yield from _cost_of(one, one.measurement)
 
 
-def _cost_of(attempt: Attempt, measured: Measurement) -> Fact:
-    """Return what a rung costs that is no answer, or that it is not known, and why."""
+def _cost_of(attempt: Attempt, measured: Measurement) -> Iterator[Fact]:
+    """Yield what a rung costs that is no answer, or that it is not known, and why."""
     basis, cost = measured.cost_basis, measured.cost_usd_per_1k
     said = f"{attempt.rung}: {price_words(basis)}" if basis else attempt.rung
     if cost is None:
         said += "; `prices:` in the task names them" if basis and basis.kind == "no prices" else ""
-        return Fact("Per 1,000", "not known", said)
-    return Fact("Per 1,000", f"{usd(cost)} USD", said)
+        yield Fact("Per 1,000", "not known", said)
+        return
+    if basis and basis.requests_per_month:
+        month = cost * basis.requests_per_month / 1000
+        yield Fact("A month", f"{month:,.2f} USD", said)
+        said = attempt.rung
+    yield Fact("Per 1,000", f"{usd(cost)} USD", said)
 
 
 def _saved(a: Assessment) -> Iterator[Fact]:

@@ -35,7 +35,7 @@ def changes_of_mind(a: Assessment) -> Iterator[Said]:
     if a.control and not found.control and a.control.best.score.n:
         best = a.control.best
         yield (
-            f"An answer without a language model that comes near the gate: {best.name} has "
+            f"An answer without a language model that is proven to hold the gate: {best.name} has "
             f"{best.score.mean:.2f} today."
         )
     yield from advice_lines(found, a.attempts)
@@ -46,6 +46,23 @@ def changes_of_mind(a: Assessment) -> Iterator[Said]:
             Code("ladder revalidate"),
             " finds it by its digests, and measures again.",
         )
+
+
+def next_words(a: Assessment) -> Said:
+    """Say what comes next where nothing is certified: which command, after which change."""
+    found, again = a.recommendation, Code(f"ladder assess {a.task.source}")
+    if found.withheld:
+        return ("Next, once that is mended: ", again, ". It asks only for what is missing.")
+    if found.advice == "climb on":
+        whole = (
+            ", without `rungs:` in the task and without --until. It asks only for what is missing."
+        )
+        return ("Next: ", again, whole)
+    change = {
+        "fix": "once what the diagnosis names is fixed",
+        "stronger base": "once `models.base` names a stronger one",
+    }.get(found.advice or "", "with other rows, or another gate")
+    return (f"Next, {change}: ", again, ". It asks only for what is missing.")
 
 
 def use_lines(a: Assessment) -> Iterator[Said]:

@@ -37,7 +37,7 @@ from ladder.report.headline import (
     verdict_words,
 )
 from ladder.report.isolation import isolation_facts
-from ladder.report.outlook import changes_of_mind, use_lines
+from ladder.report.outlook import changes_of_mind, next_words, use_lines
 from ladder.report.pictures import scores_figure, slices_figure, trade_figure
 from ladder.report.race import race_blocks
 from ladder.report.reasons import answer_reasons
@@ -192,11 +192,8 @@ def _under(title: str, blocks: tuple[Block, ...]) -> tuple[Block, ...]:
 def _next_blocks(a: Assessment, check: NextCheck | None) -> Iterator[Block]:
     """Yield when the answer is measured again, and by which command."""
     if not a.plan:
-        yield say(
-            "None is planned: no answer is certified that could be checked. Assess again when the",
-            "rows, the gate, the base model or what a rung may use has changed: the same command",
-            "asks only for what is missing.",
-        )
+        yield say("None is planned: no answer is certified that could be checked.")
+        yield say(next_words(a))
     yield from tuple(evidence_blocks(a, a.plan))[2:]
     if check:
         yield say(f"Due on {check.day}, then every {check.every_days} days; before that, when:")

@@ -35,7 +35,7 @@ def run_line(assessment: Assessment, address: str) -> RunLine:
         a.task.name,
         a.created,
         verdict_words(a),
-        known.get("How sure", "–"),
+        known.get("Score, how sure", "–"),
         known.get("Per 1,000", "–"),
     )
 

@@ -10,10 +10,11 @@ from assessments import assessment, attempt, control, full_assessment
 from harmful import HOSTILE, acting
 from report.test_page import Seen
 
-from ladder.evidence import Assessment, Recommendation
+from ladder.evidence import Assessment, Estimate, Recommendation
 from ladder.report.blocks import Table
 from ladder.report.brief import as_brief, as_brief_page, work
-from ladder.report.headline import NextCheck, verdict_words
+from ladder.report.headline import NextCheck, answer_words, verdict_words
+from ladder.report.page import as_page
 
 DUE = NextCheck("2027-02-26", 90, ())
 
@@ -105,3 +106,29 @@ def test_tables_have_a_cell_for_each_head() -> None:
         if isinstance(block, Table):
             assert {len(row) for row in block.rows} == {len(block.head)}
             assert all(block.head)
+
+
+@pytest.mark.parametrize(
+    ("advice", "said"),
+    [
+        ("climb on", "without --until"),
+        ("stronger base", "names a stronger one"),
+        ("fix", "what the diagnosis names is fixed"),
+    ],
+)
+def test_where_nothing_is_certified_the_next_command_is_said(advice: str, said: str) -> None:
+    none = Recommendation(rung=None, description="none", advice=advice)
+    a = full_assessment().but(recommendation=none, plan=None)
+    for text in (as_brief(a, None), as_page(a).html):
+        assert "ladder assess" in text
+        assert said in text
+
+
+def test_a_control_above_every_rung_stands_under_the_answer() -> None:
+    a = full_assessment()
+    line = a.control.lines[0]
+    line = line.but(score=Estimate(mean=0.99, low=0.9, high=1.0, n=50))
+    none = Recommendation(rung=None, description="none", advice="stronger base")
+    a = a.but(recommendation=none, plan=None, control=a.control.but(lines=(line,)))
+    assert f"{line.name}, without any language model, scores 0.99" in answer_words(a)
+    assert "scores 0.99" in as_brief(a, None)

@@ -174,7 +174,7 @@ def test_the_first_screen_holds_the_answer_and_its_figures(opened: Any, tmp_path
         box = page.locator(part).bounding_box()
         assert box["y"] + box["height"] <= 800, part
     assert page.locator(".facts dt").all_inner_texts() == [
-        "How sure", "A month", "Per 1,000", "Saved", "Next check",
+        "Score, how sure", "A month", "Per 1,000", "Saved", "Next check",
     ]  # fmt: skip
 
 
@@ -184,9 +184,11 @@ def test_everything_is_reached_by_keyboard(opened: Any, tmp_path: Path) -> None:
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
     page.keyboard.press("Enter")
-    assert page.evaluate("document.activeElement.id") == "main"
+    assert page.evaluate("document.activeElement.id") == "verdict"
     page.keyboard.press("/")
-    assert page.evaluate("document.activeElement.id") == "main", "letters act in the samples alone"
+    assert page.evaluate("document.activeElement.id") == "verdict", (
+        "letters act in the samples alone"
+    )
     page.locator(".list").focus()
     assert selected(page) == "q-0"
     for key, name in (("j", "q-1"), ("ArrowDown", "q-2"), ("k", "q-1"), ("End", "q-29"),
