@@ -107,7 +107,7 @@ def common_miss_sentence(measured: Measurement) -> str:
     found = measured.common_miss
     if found is None:
         return ""
-    what = f"the answer `{found.answer}`" if found.answer else "empty: nothing was answered"
+    what = f'the answer "{found.answer}"' if found.answer else "empty: nothing was answered"
     return f"{found.count} of its {found.of} wrong answers are {what}."
 
 

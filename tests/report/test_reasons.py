@@ -159,7 +159,7 @@ def test_a_control_below_the_gate_is_set_beside_the_rungs(control: float, said: 
 
 @pytest.mark.parametrize(
     ("answer", "said"),
-    [("", "are empty: nothing was answered"), ("negative", "are the answer `negative`")],
+    [("", "are empty: nothing was answered"), ("negative", 'are the answer "negative"')],
 )
 def test_most_of_the_mistakes_are_one_answer(answer: str, said: str) -> None:
     failed = attempt("prompt", "fail")
