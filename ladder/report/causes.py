@@ -76,6 +76,9 @@ def cause_blocks(attempt: Attempt) -> Iterator[Block]:
     said = any(whole == cause_sentence(attempt, cause) for cause in diagnosis.causes)
     yield say("Why it did not pass:" + ("" if said else f" {whole}"))
     yield Bullets(tuple(_cause(attempt, cause) for cause in diagnosis.causes))
+    if among := _among(attempt):
+        only = f"Only those{among} were diagnosed: to the misses after them no cause is given."
+        yield say((Missed("All its misses", attempt.rung), f". {only}"))
     yield from _ablation_blocks(attempt, diagnosis)
     for code in diagnosis.unresolved:
         yield say(f"Could not tell {UNRESOLVED[code]}.")
