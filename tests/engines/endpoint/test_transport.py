@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 
 import httpx
 import pytest
+from conftest import ROOT
 from engines.endpoint.asking import ask, engine_for, unused_url
 from engines.faulty_server import FaultyServer, Step
 
@@ -233,6 +235,7 @@ def test_a_server_that_begins_anew_is_asked_again() -> None:
 
 LEFT_OPEN = """
 import gc, sys
+from conftest import ROOT
 from engines.endpoint.asking import ask, engine_for
 engine = engine_for(sys.argv[1], concurrency=2)
 list(engine.complete([ask("a"), ask("b")]))
@@ -252,7 +255,11 @@ def test_nothing_is_left_open() -> None:
     with FaultyServer([Step(delay_s=0.02)]) as server:
         words = [sys.executable, "-P", "-W", "always::ResourceWarning", "-c", LEFT_OPEN]
         ended = subprocess.run(
-            [*words, server.url, unused_url()], capture_output=True, text=True, timeout=60
+            [*words, server.url, unused_url()],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])},
         )
     assert (ended.returncode, ended.stderr) == (0, "")
 
