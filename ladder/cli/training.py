@@ -92,8 +92,11 @@ def train(  # noqa: PLR0913 - each is an option of the command line
     with watching(json) as watch:
         loaded = on_ray(load_task(task, data, granted(allow_code)), ray)
         many = len(recipe) > 1 or numbers or loaded.execution.engine == "ray"
-        verb = _sweep if many else _one
-        lines = verb(recipe, numbers, loaded, whole_path(runs), watch, overrides)
+        folder = whole_path(runs)
+        if many:
+            lines = _sweep(recipe, numbers, loaded, folder, watch, overrides)
+        else:
+            lines = _one(recipe[0], loaded, folder, watch, overrides)
     for line in lines:
         typer.echo(indented(line, MOST_SAID), err=json)
 
@@ -108,20 +111,13 @@ def _seeds(said: str, overrides: Mapping[str, str]) -> list[int]:
     return list(dict.fromkeys(map(int, words)))
 
 
-def _one(
-    recipes: list[str],
-    seeds: list[int],
-    task: Task,
-    runs: Path,
-    watch: Live | Events,
-    fields: Fields,
-) -> list[str]:
+def _one(recipe: str, task: Task, runs: Path, watch: Live | Events, fields: Fields) -> list[str]:
     """Run one recipe; return what to tell of it."""
     from ladder.artefacts.card import read_training
     from ladder.commands.train import train_recipe
     from ladder.report.events import answered
 
-    lines, folder = train_recipe(recipes[0], task, runs, watch, fields)
+    lines, folder = train_recipe(recipe, task, runs, watch, fields)
     answered(watch, 0, folder, lambda: read_training(folder))
     return lines
 

@@ -73,6 +73,24 @@ def _is_alive(path: Path) -> bool:
     return False
 
 
+def taken_up(held: set[str], keys: Sequence[str], mine: set[str]) -> tuple[set[str], set[str]]:
+    """Note what a process has claimed.
+
+    Args:
+        held: its claims so far; those that are new are added.
+        keys: that it wants to work out.
+        mine: of these, those that are its own.
+
+    Returns:
+        the keys to work out here, and those that are claimed by this call. A process that holds
+        claims from before works out every key: who waits holds nothing, so no two wait for each
+        other.
+    """
+    here, new = set(keys) if held else mine, mine - held
+    held |= new
+    return here, new
+
+
 class Claims:
     """The claims in one store, as this process makes them and gives them back."""
 
@@ -88,21 +106,12 @@ class Claims:
         self._owner: _Owner | None = None
 
     def take(self, keys: Sequence[str]) -> tuple[set[str], set[str]]:
-        """Claim the keys that no other running process has claimed.
-
-        Returns:
-            the keys to work out here, and those that are claimed by this call. A process that
-            holds claims from before works out every key: who waits holds nothing, so no two wait
-            for each other.
-        """
+        """Claim the keys that no other running process has claimed; return as `taken_up` does."""
         owner = self._here()
         with _LOCK:
-            holds = bool(owner.held)
             holders = self._holders(keys, owner.name)
             mine = {key for key, holder in holders.items() if holder == owner.name}
-            new = mine - owner.held
-            owner.held |= new
-        return (set(keys) if holds else mine), new
+            return taken_up(owner.held, keys, mine)
 
     def give_back(self, keys: set[str]) -> None:
         """Let others have what was claimed: it is kept now, or it was not worked out."""

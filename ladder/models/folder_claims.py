@@ -22,6 +22,7 @@ from pathlib import Path
 from weakref import WeakValueDictionary, finalize
 
 from ladder.files import clear_disk_errors, private_folder
+from ladder.models.claims import taken_up
 
 BEATS = 6
 """Times that an owner writes its file before it would be taken as dead."""
@@ -96,20 +97,11 @@ class FolderClaims:
         """Owner -> what was last seen in its file, and since when by this process's clock."""
 
     def take(self, keys: Sequence[str]) -> tuple[set[str], set[str]]:
-        """Claim the keys that no other running process has claimed.
-
-        Returns:
-            the keys to work out here, and those that are claimed by this call. A process that
-            holds claims from before works out every key: who waits holds nothing, so no two wait
-            for each other.
-        """
+        """Claim the keys that no other running process has claimed; return as `taken_up` does."""
         with _LOCK, clear_disk_errors(self._folder):
             owner = self._here()
-            holds = bool(owner.held)
             mine = {key for key in keys if key in owner.held or self._claimed(key, owner.name)}
-            new = mine - owner.held
-            owner.held |= new
-        return (set(keys) if holds else mine), new
+            return taken_up(owner.held, keys, mine)
 
     def give_back(self, keys: set[str]) -> None:
         """Let others have what was claimed: it is kept now, or it was not worked out."""

@@ -21,8 +21,7 @@ def control_sentence(a: Assessment) -> str:
             f"{best.name}, without any language model, scores {best.score.mean:.2f} and the gate "
             f"asks for {min_score:.2f}: consider it first."
         )
-    measured = [attempt.measurement.score.mean for attempt in a.attempts if attempt.measurement]
-    if measured and best.score.mean > max(measured):
+    if control_leads(a):
         return (
             f"Without a language model the best is {best.name} at {best.score.mean:.2f}: above "
             "every rung that was measured."
@@ -31,6 +30,14 @@ def control_sentence(a: Assessment) -> str:
         f"Without a language model the best is {best.name} at {best.score.mean:.2f}: a rung that "
         "does not clearly beat this is not worth its model."
     )
+
+
+def control_leads(a: Assessment) -> bool:
+    """Tell whether what answers without a language model is above every rung that was measured."""
+    if a.control is None or not a.control.best.score.n:
+        return False
+    measured = [attempt.measurement.score.mean for attempt in a.attempts if attempt.measurement]
+    return bool(measured) and a.control.best.score.mean > max(measured)
 
 
 def control_instead(chosen: Attempt, control: Control | None, min_score: float) -> str:

@@ -9,10 +9,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from ladder.economy.cost import usd_per_month
 from ladder.evidence import Assessment, Attempt, Estimate, Measurement, Recommendation
 from ladder.figures import Mark
 from ladder.report.causes import diagnosis_sentence
-from ladder.report.control import control_sentence, shown_line, take_control
+from ladder.report.control import control_leads, control_sentence, shown_line, take_control
 from ladder.report.cost import built_words, month_sum
 from ladder.report.effort import in_all_of
 from ladder.report.isolation import isolation_line
@@ -104,16 +105,8 @@ def answer_words(a: Assessment) -> str:
         return f"{why[:1].upper()}{why[1:]}"
     if found.rung is None and not found.control and not found.confirmed:
         advice = next(advice_lines(found, a.attempts), None) or answer_sentence(a)
-        return f"{advice} {control_sentence(a)}" if _control_leads(a) else advice
+        return f"{advice} {control_sentence(a)}" if control_leads(a) else advice
     return answer_sentence(a)
-
-
-def _control_leads(a: Assessment) -> bool:
-    """Tell whether what answers without a language model is above every rung that was measured."""
-    if a.control is None or not a.control.best.score.n:
-        return False
-    measured = [x.measurement.score.mean for x in a.attempts if x.measurement]
-    return bool(measured) and a.control.best.score.mean > max(measured)
 
 
 def stands(a: Assessment) -> bool:
@@ -204,7 +197,7 @@ def _cost_of(attempt: Attempt, measured: Measurement) -> Iterator[Fact]:
         yield Fact("Per 1,000", "not known", said)
         return
     if basis and basis.requests_per_month:
-        month = cost * basis.requests_per_month / 1000
+        month = usd_per_month(cost, basis.requests_per_month)
         yield Fact("A month", f"{month:,.2f} USD", said)
         said = attempt.rung
     yield Fact("Per 1,000", f"{usd(cost)} USD", said)
