@@ -66,8 +66,7 @@ def next_words(a: Assessment) -> Said:
 
 
 def use_lines(a: Assessment) -> Iterator[Said]:
-    """Yield the commands that take an answer on from here; it has a plan."""
-    run = (a.plan or "").rpartition("/")[0] or "."
+    """Yield the commands that take an answer on, as they are given in the folder of its run."""
     chosen = a.chosen
     measured = chosen.measurement if chosen else None
     built = measured.build.folder if measured else ""
@@ -80,12 +79,12 @@ def use_lines(a: Assessment) -> Iterator[Said]:
             ": as other servers read it.",
         )
     if measured is None or measured.macro_f1 is not None:  # a task of labels
-        yield (Code(f"ladder serve {run}"), ": answers requests on this machine, for trying.")
+        yield (Code("ladder serve ."), ": answers requests on this machine, for trying.")
     yield (
-        Code(f"ladder size {run}"),
+        Code("ladder size ."),
         ": machines, memory and costs of a volume, with files to deploy.",
     )
-    yield (Code(f"ladder promote {run}"), ": into production, on the record, with a way back.")
+    yield (Code("ladder promote ."), ": into production, on the record, with a way back.")
 
 
 def _limits_missed(a: Assessment) -> Iterator[str]:

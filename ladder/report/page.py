@@ -169,7 +169,9 @@ def _sections(a: Assessment) -> Iterator[Section]:
     if rungs and (minds := tuple(changes_of_mind(a))):
         yield Section("outlook", "What would change this answer", (Bullets(minds),))
     if a.plan and stands(a) and (uses := tuple(use_lines(a))):
-        yield Section("use", "Using this answer", (Bullets(uses),))
+        yield Section(
+            "use", "Using this answer", (say("In the folder of this page:"), Bullets(uses))
+        )
     ways = tuple(training_method_blocks(a))
     if ways:
         yield Section("training", "Which way of training", ways[1:])

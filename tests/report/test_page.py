@@ -358,3 +358,11 @@ def test_answers_kept_from_earlier_runs_are_told_with_what_they_took_there() -> 
     told = base.but(effort=base.effort.but(by_purpose=needed, asked=Asked()))
     assert f"321 s (all {before} 90 s)" in as_markdown(told)
     assert f"321 s (all {before} 90 s)" in as_page(told).html
+
+
+def test_an_answer_says_how_it_is_used_and_what_does_not_stand_says_nothing_of_it() -> None:
+    page = as_page(full_assessment()).html
+    assert "In the folder of this page:" in page
+    for command in ("ladder size .", "ladder promote ."):
+        assert command in page
+    assert "Using this answer" not in as_page(none_passed(advice="stronger base")).html
