@@ -14,7 +14,16 @@ from ladder.economy.serving_memory import BYTES, MB, serving_memory
 from ladder.economy.sizing import MOST_BUSY, Wanted, size
 from ladder.engines import is_served, model_folder
 from ladder.errors import DataError, LadderError, Problem
-from ladder.evidence import ASSESSMENT, Assessment, Attempt, ServingMemory, Sizing
+from ladder.evidence import (
+    ASSESSMENT,
+    Assessment,
+    Attempt,
+    Candidate,
+    Decoding,
+    Scoring,
+    ServingMemory,
+    Sizing,
+)
 from ladder.lifecycle.serving import PLATFORMS
 from ladder.lifecycle.serving.service import ENGINES, Files, Service
 from ladder.report.cost import about
@@ -260,6 +269,11 @@ def _cost_lines(s: Sizing) -> Iterator[str]:
     )
 
 
+def _asked(candidate: Candidate) -> Decoding | Scoring:
+    by_text = candidate.decoding != "scored" or candidate.scoring == "sum"
+    return candidate.decoding if by_text else candidate.scoring
+
+
 def serving_files(
     found: Sized, platform: str, engine: str = "", region: str = "", image: str = ""
 ) -> Files:
@@ -293,7 +307,7 @@ def serving_files(
         machines=sizing.machines,
         memory_mb=memory.weights_mb + context * memory.kv_bytes_per_token / MB,
         context=context,
-        decoding=candidate.decoding,
+        asked=_asked(candidate),
         gpu=gpu,
         may_leave=_may_leave(a),
         region=region,

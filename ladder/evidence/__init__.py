@@ -33,6 +33,7 @@ from ladder.evidence.candidate import (
     Decoding,
     Order,
     Retrieval,
+    Scoring,
     TrainingEstimate,
     Way,
 )
@@ -213,6 +214,7 @@ __all__ = [
     "Rotation",
     "Samples",
     "ScoreWatch",
+    "Scoring",
     "ServingMemory",
     "Settled",
     "Shift",

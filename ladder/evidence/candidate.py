@@ -76,6 +76,9 @@ Way = Literal["prompted", "retrieving", "trained"]
 Decoding = Literal["free", "scored", "constrained", "json"]
 
 
+Scoring = Literal["sum", "mean", "letter"]
+
+
 class Candidate(Record):
     """One concrete system, written down fully: the same record gives the same system."""
 
@@ -98,6 +101,9 @@ class Candidate(Record):
     """Ids of the training samples shown before the question."""
     decoding: Decoding = "free"
     """`json`: generated, and constrained to the JSON Schema of the answers."""
+    scoring: Scoring = "sum"
+    """What of a label is scored. `sum`: the log-likelihood of its text; `mean`: the same by the
+    byte, which holds long labels back less; `letter`: that of its letter in a list of options."""
     calibration: Literal["none", "empty", "batch"] = "none"
     retrieval: Retrieval | None = None
     votes: int = 1
@@ -113,7 +119,15 @@ class Candidate(Record):
     @property
     def digest(self) -> str:
         """What tells it from every other candidate; the description is for people."""
-        return digest_of(self.model_dump(mode="json", exclude={"description", "build"}))
+        unsaid = {"description", "build"}
+        if self.scoring == "sum":  # digests of before it could be chosen stay what they were
+            unsaid.add("scoring")
+        return digest_of(self.model_dump(mode="json", exclude=unsaid))
+
+    @property
+    def by_letter(self) -> bool:
+        """Whether the labels are listed as options, and their letters are scored."""
+        return self.scoring == "letter" and self.decoding == "scored"
 
     @property
     def is_trained(self) -> bool:

@@ -7,6 +7,7 @@ string, and each is folded onto one line so that none can pass for the prompt's 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from statistics import fmean
 
@@ -18,7 +19,7 @@ from ladder.inference.evaluator import Evaluator
 from ladder.inference.exchanges import TIMES_ASKED, Exchange, carry_out, once
 from ladder.inference.judge import Scored, score_all
 from ladder.inference.outcome import Outcome
-from ladder.inference.prompts import request_for
+from ladder.inference.prompts import labels_of, request_for
 from ladder.inference.rewriting import fault_of, rewritten
 from ladder.inference.voting import ballot, vote
 from ladder.progress import Work, Worked
@@ -51,8 +52,10 @@ def answer(
     requests = [request_for(evaluator, candidate, sample, engine) for sample in samples]
     prior = prior_of(evaluator, candidate, prior_rows)
     completions = _answered(evaluator, candidate, requests, title or candidate.description)
+    completions = [by_length(candidate, *pair) for pair in zip(requests, completions, strict=True)]
     answered = [at for at in range(len(samples)) if completions[at].error is None]
-    texts = {at: read(candidate, requests[at], completions[at], prior) for at in answered}
+    choices = [labels_of(evaluator, candidate, request) for request in requests]
+    texts = {at: read(candidate, choices[at], completions[at], prior) for at in answered}
     found: dict[int, Scored] = {}
     if scored:
         pairs = [(samples[at], texts[at]) for at in answered]
@@ -109,17 +112,42 @@ def exchange(evaluator: Evaluator, candidate: Candidate, request: Request) -> Ex
 
 
 def read(
-    candidate: Candidate, request: Request, completion: Completion, prior: Sequence[float] = ()
+    candidate: Candidate,
+    choices: Sequence[str],
+    completion: Completion,
+    prior: Sequence[float] = (),
 ) -> str:
-    """Return the answer text of a completion."""
+    """Return the answer text of a completion.
+
+    Args:
+        candidate: what answered.
+        choices: what each choice of the request stands for (`prompts.labels_of`).
+        completion: its answer.
+        prior: of each choice, what it scores whatever the input is.
+    """
     if not completion.choice_logprobs or candidate.decoding in ("free", "json"):
         return completion.text
     if candidate.decoding == "constrained" and completion.greedy_choice is not None:
-        return request.choices[completion.greedy_choice]
+        return choices[completion.greedy_choice]
     values = completion.choice_logprobs
     if prior:
         values = tuple(value - usual for value, usual in zip(values, prior, strict=True))
-    return request.choices[max(range(len(values)), key=values.__getitem__)]
+    return choices[max(range(len(values)), key=values.__getitem__)]
+
+
+def by_length(candidate: Candidate, request: Request, completion: Completion) -> Completion:
+    """Return a completion as it is read: with `mean` scoring by the byte, not by the whole label.
+
+    As "acc_norm" of lm-evaluation-harness, times the mean length of the choices: what is near a
+    label's log-likelihood is as sharp a probability.
+    """
+    values = completion.choice_logprobs
+    if candidate.scoring != "mean" or candidate.decoding != "scored" or not values:
+        return completion
+    lengths = [len(choice.encode()) or 1 for choice in request.choices]
+    usual = fmean(lengths)
+    found = (value * usual / length for value, length in zip(values, lengths, strict=True))
+    return replace(completion, choice_logprobs=tuple(found))
 
 
 def prior_of(
@@ -139,7 +167,7 @@ def prior_of(
     evaluator.retriever.prepare(candidate.retrieval, samples)
     engine = evaluator.engine(candidate)
     requests = [request_for(evaluator, candidate, sample, engine) for sample in samples]
-    completions = [completion for _, completion in engine.complete(requests)]
+    completions = [by_length(candidate, requests[at], c) for at, c in engine.complete(requests)]
     lost = [c for c in completions if c.error is not None and not c.is_own_fault]
     if lost:  # a prior from fewer rows would be another system
         raise NoVerdictError(f"calibrating {candidate.description}: {lost[0].error}")

@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 from ladder.evidence import Candidate
 from ladder.inference.evaluator import Evaluator
-from ladder.inference.prompts import MANY_LABELS
+from ladder.inference.prompts import MANY_LABELS, MOST_LETTERS
 
 Calibration = Literal["batch", "empty", "none"]
 
@@ -70,10 +70,23 @@ def as_it_takes(evaluator: Evaluator, candidate: Candidate) -> Candidate:
 def scored(candidate: Candidate) -> list[Candidate]:
     """Return the ways to read a label from scores; all of them share the same requests."""
     by_calibration = [
-        candidate.but(decoding="scored", calibration=calibration) for calibration in CALIBRATIONS
+        candidate.but(decoding="scored", scoring="sum", calibration=calibration)
+        for calibration in CALIBRATIONS
     ]
-    constrained = {"decoding": "constrained", "calibration": "none"}
-    return [*by_calibration, candidate.but(**constrained)]
+    by_byte = candidate.but(decoding="scored", scoring="mean", calibration="none")
+    constrained = {"decoding": "constrained", "scoring": "sum", "calibration": "none"}
+    return [*by_calibration, by_byte, candidate.but(**constrained)]
+
+
+def lettered(evaluator: Evaluator, candidate: Candidate) -> list[Candidate]:
+    """Return a candidate with its labels as lettered options; none where they have no letter each.
+
+    A model may like one letter whatever is asked, so both with and without what it likes.
+    """
+    if not 1 < len(evaluator.data.labels) <= MOST_LETTERS:
+        return []
+    asked = candidate.but(decoding="scored", scoring="letter", with_goal=True)
+    return [asked.but(calibration=calibration) for calibration in ("batch", "none")]
 
 
 def named(candidates: list[Candidate]) -> list[Candidate]:
@@ -109,7 +122,9 @@ def describe(candidate: Candidate) -> str:
 def _answered(candidate: Candidate) -> str:
     if candidate.decoding == "scored":
         narrow = candidate.retrieval is not None and candidate.retrieval.narrow
-        return "retrieved-label log-likelihood" if narrow else "label log-likelihood"
+        which = "option-letter" if candidate.by_letter else "retrieved-label" if narrow else "label"
+        per_byte = " by the byte" if candidate.scoring == "mean" else ""
+        return f"{which} log-likelihood{per_byte}"
     words = {"constrained": "label-constrained", "json": "schema-constrained", "free": "free text"}
     return words[candidate.decoding]
 

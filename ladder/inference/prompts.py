@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from string import ascii_uppercase
 
 from ladder.engines.base import Request
 from ladder.evidence import Candidate, Retrieval
@@ -14,6 +15,10 @@ from ladder.wording import one_of
 
 MANY_LABELS = 30
 """From here on the labels are a page of their own: listing or scoring them all is dear."""
+
+
+MOST_LETTERS = len(ascii_uppercase)
+"""More labels have no letter each."""
 
 
 UNKNOWN_TOKENS = 64
@@ -34,6 +39,8 @@ def request_for(
         choices = _choices(evaluator, candidate.retrieval, sample)
     if decides and candidate.no_op:
         choices = choices[::-1]  # the order of the options is to mean nothing
+    if candidate.by_letter:
+        choices = tuple(ascii_uppercase[: len(choices)])
     held = candidate.decoding == "json" and evaluator.answer_schema
     schema = json.dumps(evaluator.answer_schema, ensure_ascii=False) if held else ""
     limit = answer_tokens(evaluator, candidate, engine)
@@ -51,6 +58,17 @@ def request_for(
         return Request(messages=messages, choices=choices, max_tokens=limit, schema=schema)
     text = _plain(evaluator, candidate, sample, [*shots, *examples], documents)
     return Request(text=text, choices=choices, max_tokens=limit, stop=("\n",), schema=schema)
+
+
+def labels_of(evaluator: Evaluator, candidate: Candidate, request: Request) -> tuple[str, ...]:
+    """Return the label that each choice of a request stands for."""
+    return _options(evaluator, candidate) if candidate.by_letter else request.choices
+
+
+def _options(evaluator: Evaluator, candidate: Candidate) -> tuple[str, ...]:
+    """Return the labels in the order of their letters: which it is, is to mean nothing."""
+    labels = evaluator.data.labels
+    return labels[::-1] if candidate.no_op else labels
 
 
 def _choices(evaluator: Evaluator, retrieval: Retrieval | None, sample: Sample) -> tuple[str, ...]:
@@ -94,9 +112,12 @@ def _plain(
 ) -> str:
     asks, answers = candidate.wording
     blocks = [candidate.instruction or evaluator.task.goal] if candidate.with_goal else []
+    if candidate.by_letter:
+        blocks = ["\n".join([*blocks, _listed(_options(evaluator, candidate))])]
     for shot in shots:
         lines = [_document_line(document) for document in _known(evaluator, candidate, shot)]
-        lines += [f"{asks}: {one_line(shot.input)}", f"{answers}: {one_line(shot.target)}"]
+        said = _said(evaluator, candidate, shot)
+        lines += [f"{asks}: {one_line(shot.input)}", f"{answers}: {one_line(said)}"]
         blocks.append("\n".join(lines))
     lines = [_document_line(document) for document in documents]
     lines += [f"{asks}: {one_line(sample.input)}", f"{answers}:"]
@@ -116,14 +137,31 @@ def _chat(
     """Return the turns of a chat; few labels are `listed` after the instruction."""
     instruction = candidate.instruction or evaluator.task.goal
     labels = evaluator.data.labels if listed else ()
-    if labels and len(labels) <= MANY_LABELS:
+    if candidate.by_letter:
+        instruction += f"\n{_listed(_options(evaluator, candidate))}"
+    elif labels and len(labels) <= MANY_LABELS:
         instruction += f"\n{one_of(labels)}"
     turns = [("system", f"{instruction}\n" if candidate.no_op else instruction)]
     for shot in shots:
         known = [_document_line(document) for document in _known(evaluator, candidate, shot)]
-        turns += [("user", "\n".join([*known, shot.input])), ("assistant", shot.target)]
+        said = _said(evaluator, candidate, shot)
+        turns += [("user", "\n".join([*known, shot.input])), ("assistant", said)]
     lines = [_document_line(document) for document in documents]
     return (*turns, ("user", "\n".join([*lines, sample.input])))
+
+
+def _listed(options: Sequence[str]) -> str:
+    letters = ascii_uppercase[: len(options)]
+    lines = [f"{letter}. {one_line(o)}" for letter, o in zip(letters, options, strict=True)]
+    return "\n".join(["Answer with the letter of one of these:", *lines])
+
+
+def _said(evaluator: Evaluator, candidate: Candidate, shot: Sample) -> str:
+    """Return the answer of an example, as the candidate is to give its own."""
+    options = _options(evaluator, candidate)
+    if candidate.by_letter and shot.target in options:
+        return ascii_uppercase[options.index(shot.target)]
+    return shot.target
 
 
 def _known(evaluator: Evaluator, candidate: Candidate, shot: Sample) -> list[Document]:

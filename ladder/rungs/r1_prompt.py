@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import product
 
 from ladder.evidence import Candidate, Gap
-from ladder.inference.forms import describe, held_to_schema, named, scored, wordings
+from ladder.inference.forms import describe, held_to_schema, lettered, named, scored, wordings
 from ladder.language.words import count_words
 from ladder.rungs.protocol import Bench, Stage, Trains
 from ladder.samples.data import Data
@@ -59,6 +59,10 @@ def first_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
     found = [chat] if can.chat and not can.decides else []
     for candidate in asked:
         found += scored(candidate)
+    if not can.decides:
+        first = [each for each in asked if each.form == "plain"][:1]
+        for candidate in [*asked[: int(can.chat)], *first]:
+            found += lettered(bench.evaluator, candidate)
     return named(found)
 
 
@@ -71,13 +75,14 @@ def second_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
         return []
     if not bench.data.train:
         return named(held_to_schema(bench.evaluator, incumbent))
-    chat = incumbent.but(form="chat", decoding="free", calibration="none")
+    chat = incumbent.but(form="chat", decoding="free", scoring="sum", calibration="none")
     can_chat = bench.evaluator.engine(incumbent).abilities.chat
     forms = [incumbent, chat] if incumbent.form == "plain" and can_chat else [incumbent]
     found = held_to_schema(bench.evaluator, incumbent)
     for form, count in product(forms, SHOTS):
         shown = form.but(shots=spread_shots(bench.evaluator, count), with_goal=True)
         found += scored(shown) if form.decoding != "free" else [shown]
+        found += lettered(bench.evaluator, shown) if form.by_letter else []
         found += held_to_schema(bench.evaluator, shown)
     return named(found)
 

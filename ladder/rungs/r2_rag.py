@@ -6,7 +6,14 @@ from itertools import product
 from typing import Literal
 
 from ladder.evidence import Candidate, Gap, Retrieval
-from ladder.inference.forms import CALIBRATIONS, DOCUMENT_COUNTS, held_to_schema, named, wordings
+from ladder.inference.forms import (
+    CALIBRATIONS,
+    DOCUMENT_COUNTS,
+    held_to_schema,
+    lettered,
+    named,
+    wordings,
+)
 from ladder.inference.prompts import MANY_LABELS
 from ladder.rungs.protocol import Bench, Stage, Trains
 from ladder.samples.data import Data
@@ -51,8 +58,8 @@ def first_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
         if not (narrow and len(bench.data.labels) > MANY_LABELS):
             found.append(form.but(retrieval=retrieval))
         if narrow:
-            update = {"retrieval": retrieval.but(narrow=True)}
-            found.append(form.but(**update))
+            few = form.but(retrieval=retrieval.but(narrow=True))
+            found.append(few.but(scoring="sum") if few.by_letter else few)
     return named(found)
 
 
@@ -78,6 +85,8 @@ def second_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
             for calibration in CALIBRATIONS
             if calibration != incumbent.calibration
         ]
+        others = [incumbent.but(scoring="mean"), *lettered(bench.evaluator, incumbent)]
+        found += [each for each in others if each.scoring != incumbent.scoring]
     return named(found)
 
 
@@ -94,6 +103,8 @@ def _forms(bench: Bench) -> list[Candidate]:
     scoring = bool(bench.data.labels) and can.scores_choices
     answer: Literal["scored", "free"] = "scored" if scoring else "free"
     update: dict[str, object] = {"answer": answer, "with_goal": bool(won and won.with_goal)}
+    if scoring and won and won.decoding == "scored":
+        update["scoring"] = won.scoring
     if won and won.instruction:
         update["instruction"] = won.instruction
     forms = [base.but(**update, form="chat")] if can.chat else []

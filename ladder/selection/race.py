@@ -23,7 +23,7 @@ from itertools import pairwise
 
 from ladder.diagnosis.cut_answers import why_none_began
 from ladder.errors import NoVerdictError
-from ladder.evidence import Candidate, Decoding, RaceLine, Settled
+from ladder.evidence import Candidate, RaceLine, Settled
 from ladder.gate.early import surely_holds, surely_misses
 from ladder.gate.verdict import too_many_failed
 from ladder.inference.answer import answer
@@ -86,7 +86,7 @@ def race(evaluator: Evaluator, candidates: Sequence[Candidate]) -> tuple[Candida
             dropped=at != winner,
             tokens=_tokens(heard[at]),
             least=least_tokens(heard[at]),
-            asks=candidate.but(calibration="none", decoding=_asked_as(candidate)).digest,
+            asks=candidate.but(**_asked_as(candidate)).digest,
             settled=standings[at].settled(min_score),
             errors=len(standings[at].scores) - standings[at].n,
             unheard=too_many_lost(heard[at], evaluator.task.gate),
@@ -96,9 +96,11 @@ def race(evaluator: Evaluator, candidates: Sequence[Candidate]) -> tuple[Candida
     return candidates[winner], lines
 
 
-def _asked_as(candidate: Candidate) -> Decoding:
-    """Return one name for the decodings that read the answers to the same requests."""
-    return "scored" if candidate.decoding == "constrained" else candidate.decoding
+def _asked_as(candidate: Candidate) -> dict[str, str]:
+    """Return one set of fields for the ways to read the answers to the same requests."""
+    decoding = "scored" if candidate.decoding == "constrained" else candidate.decoding
+    scoring = "letter" if candidate.by_letter else "sum"
+    return {"calibration": "none", "decoding": decoding, "scoring": scoring}
 
 
 def _tokens(outcomes: Sequence[Outcome]) -> float:

@@ -94,7 +94,7 @@ def agreed(bench: Bench, teacher: ModelRef, rows: Sequence[Sample]) -> Answered:
         if any(completion.error for completion in given):
             unanswered += 1
             continue
-        first, *others = [read(candidate, likeliest[at], one).strip() for one in given]
+        first, *others = [read(candidate, likeliest[at].choices, one).strip() for one in given]
         if not first or fault_of(bench.task.answer, labels, bench.evaluator.answer_schema, first):
             form += 1
             continue

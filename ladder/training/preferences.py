@@ -89,7 +89,7 @@ def _wrong_answers(
     with evaluator.watch.step(f"wrong answers, draw {draw + 1}", len(samples)) as advance:
         for done, (at, completion) in enumerate(engine.complete(requests), start=1):
             completions.append(completion)
-            text = read(candidate, requests[at], completion).strip()
+            text = read(candidate, requests[at].choices, completion).strip()
             if completion.error is None and text:
                 given.append((samples[at], text))
             advance(done)

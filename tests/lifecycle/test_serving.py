@@ -111,11 +111,11 @@ def test_an_engine_serves_what_was_sized() -> None:
     assert "--ctx-size=256 --parallel=1" in " ".join(ENGINES["llama.cpp"](PLAIN).args)
 
 
-@pytest.mark.parametrize("decoding", get_args(Decoding))
-def test_how_requests_must_be_put_is_told(decoding: Decoding) -> None:
-    service = replace(PLAIN, decoding=decoding)
+@pytest.mark.parametrize("asked", [*get_args(Decoding), "mean", "letter"])
+def test_how_requests_must_be_put_is_told(asked: Decoding) -> None:
+    service = replace(PLAIN, asked=asked)
     text = PLATFORMS["compose"](service, ENGINES["llama.cpp"](service))[FILE]
-    assert ("assess it as an endpoint" in text) is (decoding != "free")
+    assert ("assess it as an endpoint" in text) is (asked != "free")
 
 
 def test_two_tasks_never_share_a_name() -> None:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from ladder.evidence import Decoding
+from ladder.evidence import Decoding, Scoring
 from ladder.lifecycle.names import label_of
 from ladder.wording import harmless
 
@@ -17,8 +17,10 @@ MODELS = "/models"
 ENGINE_MB = 2048
 """Assumed for the engine itself, beside weights, keys and values: it is not measured."""
 
-ASKED_LIKE: Mapping[Decoding, str] = {
+ASKED_LIKE: Mapping[Decoding | Scoring, str] = {
     "scored": "Labels were chosen by log-likelihood: ask for that of each label's text.",
+    "mean": "Labels were chosen by log-likelihood by the byte: ask for that of each label's text.",
+    "letter": "Labels were listed with letters: ask for the log-likelihood of each letter.",
     "constrained": "Answers were constrained to the labels: send them as a choice or a grammar.",
     "json": "Answers were constrained to a JSON Schema: send it with each request.",
 }
@@ -42,7 +44,8 @@ class Service:
     """Tokens of prompt and answer that a request may have."""
     at_once: int = 1
     """Requests that a machine answers at once. It was measured with one."""
-    decoding: Decoding = "free"
+    asked: Decoding | Scoring = "free"
+    """How it answers; where labels are scored otherwise than by their text, what is scored."""
     """How its answers came about."""
     gpu: bool = False
     may_leave: bool = False
@@ -136,8 +139,8 @@ def _notes(service: Service, container: Container, command: str) -> Iterator[str
     yield f"- the memory: {service.limit_mb} MiB, of which {ENGINE_MB} for the engine are assumed"
     yield f"Machines: {service.machines}, each with {service.at_once} request at once, as measured."
     yield "The engine's own speed, batching, paging and prefix reuse were not measured."
-    if service.decoding in ASKED_LIKE:
-        yield ASKED_LIKE[service.decoding]
+    if service.asked in ASKED_LIKE:
+        yield ASKED_LIKE[service.asked]
         yield "The server's way of doing that was not measured: assess it as an endpoint."
     if service.region:
         yield f"Region: {service.region}. Compose runs where you start it: start it there."
