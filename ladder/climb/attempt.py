@@ -17,6 +17,7 @@ from ladder.evaluation.against_teacher import against_teacher
 from ladder.evaluation.calibration import calibration
 from ladder.evaluation.comparing import compare
 from ladder.evaluation.measure import measure
+from ladder.evaluation.out_of_scope import chances_beyond
 from ladder.evaluation.retrieval_health import retrieval_health
 from ladder.evidence import (
     AgainstTeacher,
@@ -245,7 +246,8 @@ def _calibrated(
         read = len(dev)
     try:
         heard = answer(evaluator, winner, dev[:read], f"{winner.rung} on the dev examples")
-        return calibration(evaluator, winner, heard, outcomes)
+        beyond = chances_beyond(evaluator, winner, len(heard), len(outcomes))
+        return calibration(evaluator, winner, heard, outcomes, beyond)
     except NoVerdictError:  # its prior could not be asked for again
         return None
 

@@ -83,7 +83,8 @@ def check_task(
     return [
         f"{task.source}: no mistake found",
         f"{train_rows(report)} · {report.dev} dev · {report.gate} eval · {report.sealed} test · "
-        f"{report.reserve} in reserve · {documents(report)}",
+        f"{report.reserve} in reserve · {documents(report)}"
+        + (f" · {report.out_of_scope} out of scope" if report.out_of_scope else ""),
         headline(task, report),
         *_fewer_rows_do(task, data),
         *gate_warnings(task, data),

@@ -41,6 +41,9 @@ CERTIFIED_ERROR = 0.05
 
 Curve = tuple[tuple[float, float], ...]
 """Chance as given -> calibrated, in straight lines between; empty: as it is."""
+Beyond = tuple[Sequence[float], Sequence[float]]
+"""Chances of answers to out-of-scope inputs, all of them wrong: beside dev, and beside eval."""
+NONE_BEYOND: Beyond = ((), ())
 Fit = Callable[[Sequence[float], Sequence[bool]], Curve]
 
 
@@ -49,6 +52,7 @@ def calibration(
     candidate: Candidate,
     dev: Sequence[Outcome],
     outcomes: Sequence[Outcome],
+    beyond: Beyond = NONE_BEYOND,
 ) -> Calibration | None:
     """Return what a candidate's chances are worth; None where its answers have none.
 
@@ -57,12 +61,14 @@ def calibration(
         candidate: what answered.
         dev: its answers to dev examples.
         outcomes: its answers to eval examples.
+        beyond: the chances of its answers to out-of-scope inputs.
     """
     chances, right = chances_of(evaluator, candidate, outcomes)
     if not np.isfinite(chances).any():
         return None
     on_dev = chances_of(evaluator, candidate, dev)
-    return calibration_of(on_dev, (chances, right), evaluator.task.gate.confidence)
+    confidence = evaluator.task.gate.confidence
+    return calibration_of(on_dev, (chances, right), confidence, beyond=beyond)
 
 
 def calibration_of(
@@ -70,14 +76,19 @@ def calibration_of(
     unseen: tuple[Sequence[float], Sequence[bool]],
     confidence: float,
     error: float = CERTIFIED_ERROR,
+    beyond: Beyond = NONE_BEYOND,
 ) -> Calibration:
     """Return what chances are worth before and after, and what may be answered by them. Pure.
+
+    They are corrected, and their error is told, by what has a label; what may be answered is
+    chosen and judged with the out-of-scope inputs among the rest.
 
     Args:
         dev: the chance of each dev answer, NaN where it has none, and whether it is right.
         unseen: the same of eval answers; at least one has a chance.
         confidence: of intervals, and of what is certified.
         error: share of the answers given that may be wrong.
+        beyond: the chances of answers to out-of-scope inputs.
     """
     known, (chances, right) = _known(*dev), _known(*unseen)
     method, curve = fitted(*known)
@@ -90,7 +101,7 @@ def calibration_of(
         curve=curve,
         before=before,
         after=after,
-        abstention=abstention(dev, unseen, confidence, error),
+        abstention=abstention(dev, unseen, confidence, error, beyond),
     )
 
 
@@ -194,24 +205,33 @@ def abstention(
     unseen: tuple[Sequence[float], Sequence[bool]],
     confidence: float,
     error: float = CERTIFIED_ERROR,
+    beyond: Beyond = NONE_BEYOND,
 ) -> Abstention:
     """Return what can be answered at a certified error: chosen on dev, judged on eval. Pure.
 
     The chances are those that the system gives: what corrects them learnt from the same dev
-    examples, and the threshold may not know of right and wrong before it is tested.
+    examples, and the threshold may not know of right and wrong before it is tested. Out-of-scope
+    inputs stand among both, as they will among the inputs to come: an answer to one is wrong.
     """
-    found = partial(Abstention, error=error, confidence=confidence, dev_rows=len(dev[0]))
-    certified = certify(*dev, error, confidence)
+    rows = (len(beyond[0]), len(beyond[1]))
+    found = partial(
+        Abstention, error=error, confidence=confidence, dev_rows=len(dev[0]), beyond_rows=rows
+    )
+    chosen = [*dev[0], *beyond[0]], [*dev[1], *(False for _ in beyond[0])]
+    certified = certify(*chosen, error, confidence)
     if certified is None:
-        return found(needed=_needed(*dev, error, confidence))
+        return found(needed=_needed(*chosen, error, confidence))
     chances, right = unseen
     given = np.asarray(chances, dtype=float) >= certified.threshold  # false of NaN
+    astray = np.asarray(beyond[1], dtype=float) >= certified.threshold
     wrong = [float(not hit) for hit, is_given in zip(right, given, strict=True) if is_given]
+    wrong += [1.0] * int(astray.sum())
     return found(
         threshold=certified.threshold,
         share=estimate(list(given.astype(float)), confidence),
         wrong=estimate(wrong, confidence) if wrong else None,
         verdict=_judged(wrong, error, confidence),
+        beyond=estimate(list(astray.astype(float)), confidence) if rows[1] else None,
     )
 
 

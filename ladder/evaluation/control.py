@@ -13,9 +13,10 @@ from typing import Any
 from ladder.economy.machines import machine_cost
 from ladder.engines.base import Completion
 from ladder.errors import Problem, TaskError
-from ladder.evaluation.calibration import calibration_of
+from ladder.evaluation.calibration import Beyond, calibration_of
 from ladder.evaluation.latency import rows_to_time
 from ladder.evaluation.openings import openings
+from ladder.evaluation.out_of_scope import beside
 from ladder.evaluation.units import as_units
 from ladder.evidence import (
     Calibration,
@@ -224,7 +225,25 @@ def control_calibration(evaluator: Evaluator) -> Calibration | None:
     unseen = _judged_chances(evaluator, gate, kept["answers"], kept["chances"])
     if not unseen[0]:
         return None
-    return calibration_of(on_dev, unseen, evaluator.task.gate.confidence)
+    beyond = _chances_beyond(evaluator, len(on_dev[0]), len(unseen[0]))
+    return calibration_of(on_dev, unseen, evaluator.task.gate.confidence, beyond=beyond)
+
+
+def _chances_beyond(evaluator: Evaluator, dev: int, eval_rows: int) -> Beyond:
+    """Return the chances of the linear control's answers to out-of-scope inputs."""
+    train, (choosing, judging) = evaluator.data.train, beside(evaluator.data, dev, eval_rows)
+    rows = [sample.input for sample in (*choosing, *judging)]
+    if not rows:
+        return (), ()
+    learnt = digest_of([(sample.id, sample.input, sample.target) for sample in train])
+
+    def compute() -> list[float]:
+        predict = linear(train)
+        return predict.chances(rows) if isinstance(predict, Linear) else [math.nan] * len(rows)
+
+    about = [VERSION, learnt, digest_of(rows)]
+    found: list[float] = evaluator.models.cache.remember("control beyond scope", about, compute)
+    return found[: len(choosing)], found[len(choosing) :]
 
 
 def _judged_chances(

@@ -49,9 +49,14 @@ class Abstention(Record):
     share: Estimate | None = None
     """Of the eval examples: those that are answered."""
     wrong: Estimate | None = None
-    """Of the answered eval examples: those that are wrong; None: none was answered."""
+    """Of the answers given, those to out-of-scope inputs included: those that are wrong; None: none
+    was given."""
     verdict: VerdictWord = "none"
     """Of the error on the eval set; `none`: no threshold, or none was answered."""
+    beyond_rows: tuple[int, int] = (0, 0)
+    """Out-of-scope inputs beside the dev and the eval examples: any answer to one is wrong."""
+    beyond: Estimate | None = None
+    """Of those beside the eval examples: answered all the same; None: there are none."""
 
 
 CalibrationMethod = Literal["none", "platt", "isotonic"]

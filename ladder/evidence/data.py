@@ -39,6 +39,7 @@ class DataReport(Record):
     passages: int = 0
     """What the documents are read as: long ones are cut."""
     unlabeled: int
+    out_of_scope: int = 0
     duplicates: int
     """Rows set aside because a like row stands in an earlier split."""
     duplicates_recall: float | None = None

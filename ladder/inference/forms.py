@@ -83,7 +83,8 @@ def lettered(evaluator: Evaluator, candidate: Candidate) -> list[Candidate]:
 
     A model may like one letter whatever is asked, so both with and without what it likes.
     """
-    if not 1 < len(evaluator.data.labels) <= MOST_LETTERS:
+    narrow = candidate.retrieval is not None and candidate.retrieval.narrow
+    if narrow or not 1 < len(evaluator.data.labels) <= MOST_LETTERS:
         return []
     asked = candidate.but(decoding="scored", scoring="letter", with_goal=True)
     return [asked.but(calibration=calibration) for calibration in ("batch", "none")]

@@ -65,21 +65,28 @@ def abstention_words(found: Abstention) -> str:
         return _not_certified(found, error)
     share = f"{_percent(found.share)} of the inputs" if found.share else "no input"
     wrong = f": {_percent(found.wrong)} of those wrong (n = {found.wrong.n})" if found.wrong else ""
+    among = ", out-of-scope inputs among them" if found.beyond_rows[0] else ""
+    astray = f"; of out-of-scope inputs {_percent(found.beyond)} are" if found.beyond else ""
     return (
         f"from a probability of {found.threshold:.2f} on, certified on {found.dev_rows} dev "
-        f"examples, {share} can be answered with at most {error} wrong; "
-        f"{JUDGED[found.verdict]}{wrong}"
+        f"examples{_and_beyond(found)}, {share} can be answered with at most {error} wrong{among}; "
+        f"{JUDGED[found.verdict]}{wrong}{astray}"
     )
 
 
 def _not_certified(found: Abstention, error: str) -> str:
     said = (
-        f"{found.dev_rows} dev examples certify no threshold above which at most {error} of the "
-        "answers are wrong"
+        f"{found.dev_rows} dev examples{_and_beyond(found)} certify no threshold above which at "
+        f"most {error} of the answers are wrong"
     )
     if found.needed is None:
         return f"{said}: the surest answers are wrong too often"
     return f"{said}: it would take {found.needed:,} or more"
+
+
+def _and_beyond(found: Abstention) -> str:
+    beyond, _ = found.beyond_rows
+    return f" and {beyond:,} out-of-scope input{'s' if beyond > 1 else ''}" if beyond else ""
 
 
 def reliability_figure(found: Calibration) -> Figure:

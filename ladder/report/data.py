@@ -30,8 +30,9 @@ def _split_lines(d: DataReport, *, read: bool) -> Iterator[Said]:
         f"{train_rows(d)}, {d.dev} dev (they chose), {d.gate} eval (they judged), "
         f"{d.sealed} test ({'they confirmed' if read else 'held out, unread'}), "
         f"{d.reserve} in reserve; "
-        f"{documents(d)}, {d.unlabeled} unlabelled. "
-        f"{d.duplicates} near-duplicates were set aside"
+        f"{documents(d)}, {d.unlabeled} unlabelled"
+        + (f", {d.out_of_scope} out of scope" if d.out_of_scope else "")
+        + f". {d.duplicates} near-duplicates were set aside"
         + (f": {_first(', ', d.set_aside, d.duplicates)}." if d.set_aside else ".")
     )
     if d.duplicates_recall is not None:

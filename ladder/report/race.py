@@ -28,6 +28,10 @@ WORDS: dict[str, str] = {
     "probability, and the likeliest is the answer",
     r"\bretrieved-label log-likelihood\b": "retrieved-label log-likelihood: the same, among the "
     "labels of the nearest examples",
+    r"\boption-letter log-likelihood\b": "option-letter log-likelihood: the labels are listed with "
+    "letters, and the letters are scored",
+    r"\bby the byte\b": "by the byte: the log-likelihood is divided by the label's length, which "
+    "holds long labels back less",
     r"\blabel-constrained\b": "label-constrained: the model writes, and can write nothing but a "
     "label",
     r"\bschema-constrained\b": "schema-constrained: the model writes, and can write only JSON that "

@@ -59,10 +59,6 @@ def first_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
     found = [chat] if can.chat and not can.decides else []
     for candidate in asked:
         found += scored(candidate)
-    if not can.decides:
-        first = [each for each in asked if each.form == "plain"][:1]
-        for candidate in [*asked[: int(can.chat)], *first]:
-            found += lettered(bench.evaluator, candidate)
     return named(found)
 
 
@@ -82,9 +78,19 @@ def second_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
     for form, count in product(forms, SHOTS):
         shown = form.but(shots=spread_shots(bench.evaluator, count), with_goal=True)
         found += scored(shown) if form.decoding != "free" else [shown]
-        found += lettered(bench.evaluator, shown) if form.by_letter else []
         found += held_to_schema(bench.evaluator, shown)
     return named(found)
+
+
+def letters_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
+    """Return the winner with its labels as lettered options, where that could decide."""
+    if incumbent is None or incumbent.decoding not in ("scored", "constrained"):
+        return []
+    if bench.evaluator.engine(incumbent).abilities.decides:  # options are its only way
+        return []
+    if not worth_it(bench.evaluator, incumbent):
+        return []
+    return named(lettered(bench.evaluator, incumbent))
 
 
 def search_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
@@ -113,8 +119,8 @@ def variants_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]
 
 
 STAGES = (first_stage, second_stage)
-CHALLENGERS: tuple[Stage, ...] = (search_stage, variants_stage)
-"""The search comes first: it asks once for an answer, so its winner is what is asked dearly."""
+CHALLENGERS: tuple[Stage, ...] = (letters_stage, search_stage, variants_stage)
+"""What asks once for an answer comes first: its winner is what is asked dearly."""
 
 
 def _can_be_equal(bench: Bench) -> bool:

@@ -10,12 +10,12 @@ from ladder.inference.forms import (
     CALIBRATIONS,
     DOCUMENT_COUNTS,
     held_to_schema,
-    lettered,
     named,
     wordings,
 )
 from ladder.inference.prompts import MANY_LABELS
 from ladder.rungs.protocol import Bench, Stage, Trains
+from ladder.rungs.r1_prompt import letters_stage
 from ladder.samples.data import Data
 from ladder.selection.demonstrations import spread_shots
 from ladder.task import RungName, Task
@@ -58,8 +58,8 @@ def first_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
         if not (narrow and len(bench.data.labels) > MANY_LABELS):
             found.append(form.but(retrieval=retrieval))
         if narrow:
-            few = form.but(retrieval=retrieval.but(narrow=True))
-            found.append(few.but(scoring="sum") if few.by_letter else few)
+            update = {"retrieval": retrieval.but(narrow=True)}
+            found.append(form.but(**update))
     return named(found)
 
 
@@ -85,13 +85,12 @@ def second_stage(bench: Bench, incumbent: Candidate | None) -> list[Candidate]:
             for calibration in CALIBRATIONS
             if calibration != incumbent.calibration
         ]
-        others = [incumbent.but(scoring="mean"), *lettered(bench.evaluator, incumbent)]
-        found += [each for each in others if each.scoring != incumbent.scoring]
+        found.append(incumbent.but(scoring="mean", calibration="none"))
     return named(found)
 
 
 STAGES = (first_stage, second_stage)
-CHALLENGERS: tuple[Stage, ...] = ()
+CHALLENGERS: tuple[Stage, ...] = (letters_stage,)
 
 
 def _forms(bench: Bench) -> list[Candidate]:
@@ -100,11 +99,11 @@ def _forms(bench: Bench) -> list[Candidate]:
     can = bench.evaluator.engine(base).abilities
     prompt = bench.history.at("prompt")
     won = prompt.candidate if prompt else None
+    if won and won.by_letter:
+        won = None  # its goal goes with its list of options: it says nothing of the other forms
     scoring = bool(bench.data.labels) and can.scores_choices
     answer: Literal["scored", "free"] = "scored" if scoring else "free"
     update: dict[str, object] = {"answer": answer, "with_goal": bool(won and won.with_goal)}
-    if scoring and won and won.decoding == "scored":
-        update["scoring"] = won.scoring
     if won and won.instruction:
         update["instruction"] = won.instruction
     forms = [base.but(**update, form="chat")] if can.chat else []

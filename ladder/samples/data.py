@@ -21,6 +21,8 @@ class Data:
     reserve: tuple[Sample, ...] = ()
     documents: tuple[Document, ...] = ()
     unlabeled: tuple[Sample, ...] = ()
+    out_of_scope: tuple[Sample, ...] = ()
+    """Inputs that none of the labels answers."""
     labels: tuple[str, ...] = ()
     duplicates: tuple[tuple[str, str], ...] = ()
     """(row set aside, earlier row that says the same)."""

@@ -39,6 +39,7 @@ def describe_data(task: Task, splits: Data) -> DataReport:
         documents=len({document.source for document in splits.documents}),
         passages=len(splits.documents),
         unlabeled=len(splits.unlabeled),
+        out_of_scope=len(splits.out_of_scope),
         duplicates=len(splits.duplicates),
         duplicates_recall=recall(LIKE) if splits.labelled > MANY else None,
         set_aside=tuple(f"{row} ~ {like}" for row, like in splits.duplicates[:MOST_LISTED]),

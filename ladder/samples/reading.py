@@ -43,7 +43,9 @@ MARKS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0"
 
 RECENT = "recent"
 """What came in since a certification; a row may have its target or not."""
-SAMPLE_ROLES = ("train", "dev", "test", "examples", "unlabeled", "synthetic", RECENT)
+INPUTS_ALONE = ("unlabeled", "out_of_scope")
+"""Roles whose rows have no target, or none that is read."""
+SAMPLE_ROLES = ("train", "dev", "test", "examples", *INPUTS_ALONE, "synthetic", RECENT)
 
 
 READ: tuple[str, Mapping[str, Any]] = ("", {})
@@ -154,7 +156,7 @@ def _read_file(task: Task, role: str, value: str) -> _File:
     rows = ((where, plain(row)) for where, row in raw_rows(task, role, value, findings))
     file = _File(role, value, list(whole_text(list(rows), findings.problems)), findings)
     if role in SAMPLE_ROLES:
-        mapped, with_target = set(task.data.columns), role != "unlabeled"
+        mapped, with_target = set(task.data.columns), role not in INPUTS_ALONE
         layouts = [layout_of(row, mapped, with_target) for _, row in file.numbered]
         layout = the_layout(file.numbered, layouts)
         if isinstance(layout, Problem):
@@ -211,7 +213,7 @@ def _translate(task: Task, file: _File, shared: str) -> None:
     columns = dict.fromkeys(name for _, row in file.numbered for name in row)
     file.findings.notes += said_of(file.layout, columns, target, documents, shared)
     late = sum(ends_late(file.layout, row) for _, row in file.numbered)
-    if late and file.role != "unlabeled":
+    if late and file.role not in INPUTS_ALONE:
         noun = "1 chat goes on" if late == 1 else f"{late} chats go on"
         said = f"{file.value}: {noun} after the assistant's last turn, which is not read"
         file.findings.warnings.append(said)
@@ -219,7 +221,7 @@ def _translate(task: Task, file: _File, shared: str) -> None:
     for where, row in file.numbered:
         try:
             known = {**row, ours: _at(row, target)} if target else row
-            made = read_row(file.layout, known, documents, shared, file.role != "unlabeled")
+            made = read_row(file.layout, known, documents, shared, file.role not in INPUTS_ALONE)
         except UnreadableError as error:
             got, wanted = error.args
             place = f"{where}: {file.layout.needs[0]}"
@@ -291,7 +293,7 @@ def _read_samples(task: Task, file: _File) -> Iterator[tuple[str, Sample]]:
         if not asked:
             wrong.append(_missing(where, task, "input", row, file.theirs))
         targets: tuple[str, ...] = ()
-        if file.role != "unlabeled":
+        if file.role not in INPUTS_ALONE:
             try:
                 targets = targets_of(task, row)
                 if not targets and file.role != RECENT:

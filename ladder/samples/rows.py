@@ -77,6 +77,7 @@ class Rows:
     examples: tuple[Sample, ...] = ()
     documents: tuple[Document, ...] = ()
     unlabeled: tuple[Sample, ...] = ()
+    out_of_scope: tuple[Sample, ...] = ()
     synthetic: tuple[Sample, ...] = ()
     graded: tuple[Graded, ...] = ()
     preferences: tuple[Preference, ...] = ()

@@ -38,7 +38,7 @@ def kind_of_data(name: str) -> str:
     return "" if packed and kind == "parquet" else kind
 
 
-LEARNT_OR_JUDGED = ("train", "unlabeled", "preferences", "synthetic", "dev", "test")
+LEARNT_OR_JUDGED = ("train", "unlabeled", "out_of_scope", "preferences", "synthetic", "dev", "test")
 
 
 def check_data(task: Task, lines: Mapping[Location, int]) -> Iterator[Problem]:
@@ -52,6 +52,10 @@ def check_data(task: Task, lines: Mapping[Location, int]) -> Iterator[Problem]:
     if "examples" in given and beside:
         fix = "Keep `examples` alone (it is split for you), or name `train` and `test`."
         yield Problem(at("examples"), f"`examples` beside `{beside[0]}`", "one way", fix)
+    if "out_of_scope" in given and task.answer.type != "label":
+        got = f"`out_of_scope` beside answers of type {task.answer.type}"
+        fix = "Take it out: only labels have a probability from which on they are given."
+        yield Problem(at("out_of_scope"), got, "answer.type: label", fix)
     if "split" in task.data.columns and "examples" not in given:
         fix = "Take it out: `train`, `dev` and `test` are files of their own here."
         yield Problem(at("columns"), "`split` without `examples`", "`examples`", fix)

@@ -82,6 +82,9 @@ class DataFiles(_Section):
     store: Annotated[str, AfterValidator(_store_place)] | None = None
     """Where the documents are kept and searched; default: in memory, anew in each run."""
     unlabeled: str | None = None
+    out_of_scope: str | None = None
+    """Inputs that none of the labels answers, in the share in which they come beside the held-out
+    examples: from which probability on answers are given is chosen and judged with them."""
     synthetic: str | None = None
     """Training examples that a teacher wrote (`ladder synth`); they teach, and never judge."""
     graded: str | None = None
@@ -98,7 +101,7 @@ class DataFiles(_Section):
     def files(self) -> dict[str, str]:
         """Return the role and value of every file that is given."""
         roles = ("train", "dev", "test", "examples", "documents", "unlabeled", "synthetic")
-        named = (*roles, "graded", "preferences")
+        named = (*roles, "graded", "preferences", "out_of_scope")
         return {role: value for role in named if (value := getattr(self, role))}
 
 

@@ -123,3 +123,22 @@ def test_what_it_would_take_is_named_unless_no_number_would_do() -> None:
     needed = abstention((chances, one), ([], []), CONFIDENCE).needed
     assert needed is not None
     assert needed > 200
+
+
+def test_out_of_scope_inputs_stand_among_those_that_choose_and_judge():
+    dev = [0.9] * 100 + [0.4] * 20, [True] * 100 + [False] * 20
+    unseen = [0.9] * 100 + [0.4] * 20, [True] * 99 + [False] * 21
+    alone = abstention(dev, unseen, CONFIDENCE)
+    assert alone.threshold == 0.9
+    assert alone.beyond is None
+    known = abstention(dev, unseen, CONFIDENCE, beyond=([0.3] * 50, [0.3] * 45 + [0.95] * 5))
+    assert known.threshold == 0.9
+    assert known.beyond_rows == (50, 50)
+    assert known.beyond is not None
+    assert known.beyond.mean == 0.1
+    assert known.share == alone.share, "of what has a label"
+    assert known.wrong is not None
+    assert known.wrong.n == 105
+    assert known.wrong.mean == pytest.approx(6 / 105)
+    fooled = abstention(dev, unseen, CONFIDENCE, beyond=([0.95] * 50, []))
+    assert fooled.threshold is None, "whoever answers them as surely can certify nothing"
