@@ -40,6 +40,21 @@ def threads() -> int:
     return int(said) if said.isdecimal() and int(said) else int(hardware()["cores"])
 
 
+def processor_seconds() -> tuple[float, float] | None:
+    """Return how long this process's threads have run, and been ready without a processor.
+
+    Seconds, of all its threads that are still there; None where the system does not tell (it is
+    Linux that does: `schedstat`).
+    """
+    ran = waited = 0
+    with suppress(OSError):
+        for thread in Path("/proc/self/task").iterdir():
+            with suppress(FileNotFoundError):  # it has ended meanwhile
+                told = (thread / "schedstat").read_text().split()
+                ran, waited = ran + int(told[0]), waited + int(told[1])
+    return (ran / 1e9, waited / 1e9) if ran else None
+
+
 @lru_cache(maxsize=1)
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the libraries that answers depend on."""

@@ -16,11 +16,11 @@ from typing import Any, cast
 from ladder.economy.load import rate_in_time, waits
 from ladder.engines.base import Completion, Request, Served, here
 from ladder.engines.endpoint.failure import TIME_OUT
-from ladder.evidence import Asked, Candidate, Latency, LimitVerdict
+from ladder.evidence import MOST_WAITED, Asked, Candidate, Latency, LimitVerdict
 from ladder.files import digest_of
 from ladder.gate.quantiles import percentile, quantile_interval, values_to_bound
 from ladder.gate.verdict import error_at_look, judge_latency
-from ladder.hardware import hardware
+from ladder.hardware import hardware, processor_seconds
 from ladder.inference.answer import exchange
 from ladder.inference.evaluator import Evaluator
 from ladder.inference.exchanges import TIMES_ASKED, carry_out
@@ -28,11 +28,14 @@ from ladder.inference.prompts import request_for
 from ladder.inference.voting import draws_wanted
 from ladder.samples.data import Data
 from ladder.samples.rows import Sample
+from ladder.wording import disturbed_words
 
 WARM_UP = 3
 LATENCY_REQUESTS = 20
 LATENCY_LOOKS = (20, 100, 200, 400)
 """Requests at which a latency limit is looked at: 20 suffice to see that a system is too slow."""
+MOSTLY_HERE = 0.5
+"""Share of the time in which this process wants a processor, from which on the work is its own."""
 Timing = tuple[float, float | None]
 """Seconds of a request (infinite: it failed), and until its first token where that is known."""
 
@@ -57,15 +60,22 @@ def judged_latency(
     # On this machine the first requests only fill the line in which the others wait.
     ahead = 0 if endpoint else evaluator.task.use.concurrency - 1
     timed: list[Timing] = []
+    waited: list[float] = []
     found, verdict = None, None
     for number, count in enumerate(counts):
         places = range(len(timed), count + ahead)
         # Those that fill the line may come again: their own time is not counted.
-        timed += (_at_endpoint if endpoint else _on_this_machine)(
-            evaluator, candidate, [samples[at % len(samples)] for at in places]
-        )
+        rows = [samples[at % len(samples)] for at in places]
+        if endpoint:
+            timed += _at_endpoint(evaluator, candidate, rows)
+        else:
+            times, share = _on_this_machine(evaluator, candidate, rows)
+            timed += times
+            waited += [] if share is None else [share]
         total = _total(evaluator, timed, in_line=not endpoint)
         found = _summary(evaluator, timed, total, alone=not endpoint)
+        if found and waited:
+            found = found.but(waited=max(waited))
         if limit is None:
             break
         error = error_at_look(number, len(counts), budget)
@@ -155,8 +165,13 @@ def _summary(
 
 def _on_this_machine(
     evaluator: Evaluator, candidate: Candidate, samples: Sequence[Sample]
-) -> list[Timing]:
-    """Time requests one at a time, after warm-up. Kept with the machine they ran on."""
+) -> tuple[list[Timing], float | None]:
+    """Time requests one at a time, after warm-up. Kept with the machine they ran on.
+
+    Returns:
+        each request, and the share of its processor time for which this process waited, where it is
+        known. Times that other work has disturbed are not kept: the next run takes them anew.
+    """
     engine = evaluator.engine(candidate)
     requests = [request_for(evaluator, candidate, sample, engine) for sample in samples]
     pairs = list(zip(samples, requests, strict=True))
@@ -179,13 +194,43 @@ def _on_this_machine(
                 yield seconds, len(now) - before, tokens
                 advance(done)
 
+    def taken() -> dict[str, Any]:
+        started, before = time.perf_counter(), processor_seconds()
+        found = list(timings())
+        elapsed = time.perf_counter() - started
+        return {"times": found, "waited": _waited(before, processor_seconds(), elapsed)}
+
     about = [*_what_is_timed(evaluator, candidate, requests), hardware()]
-    kept: list[tuple[float, int, int]]
-    kept = evaluator.models.cache.remember("service times", about, lambda: list(timings()))
+    kept: dict[str, Any] = evaluator.models.cache.remember(
+        "service times and waits", about, taken, lasts=lambda made: not _disturbed(made["waited"])
+    )
+    times, waited = kept["times"], kept["waited"]
     if not now:
-        calls, tokens = sum(each[1] for each in kept), sum(each[2] for each in kept)
+        calls, tokens = sum(each[1] for each in times), sum(each[2] for each in times)
         evaluator.models.recall(Asked(calls=calls, tokens=tokens))
-    return [(seconds, None) for seconds, _, _ in kept[WARM_UP:]]
+    if _disturbed(waited):
+        evaluator.watch.say(f"  {disturbed_words(waited)}")
+    return [(seconds, None) for seconds, _, _ in times[WARM_UP:]], waited
+
+
+def _waited(
+    before: tuple[float, float] | None, after: tuple[float, float] | None, elapsed: float
+) -> float | None:
+    """Return the share of its processor time for which this process waited.
+
+    None where it is not known: the system does not tell, or the work is done elsewhere, in another
+    process or on a GPU, so that this one hardly ran.
+    """
+    if before is None or after is None:
+        return None
+    ran, waited = after[0] - before[0], after[1] - before[1]
+    if ran + waited < MOSTLY_HERE * elapsed:
+        return None
+    return max(0.0, waited / (ran + waited))
+
+
+def _disturbed(waited: float | None) -> bool:
+    return waited is not None and waited > MOST_WAITED
 
 
 def _at_endpoint(
@@ -198,7 +243,7 @@ def _at_endpoint(
     cached, clients = evaluator.engine(candidate), evaluator.task.use.concurrency
     engine = cached.engine
     if not hasattr(engine, "streaming"):  # a dry run counts
-        return _on_this_machine(evaluator, candidate, samples)
+        return _on_this_machine(evaluator, candidate, samples)[0]
 
     requests = [request_for(evaluator, candidate, sample, cached) for sample in samples]
     about = [*_what_is_timed(evaluator, candidate, requests), clients]

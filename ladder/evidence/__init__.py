@@ -107,6 +107,7 @@ from ladder.evidence.rotation import Rotation
 from ladder.evidence.sizing import InFlight, ServingMemory, Sizing, TokenPrice
 from ladder.evidence.values import (
     BLOCK_TOKENS,
+    MOST_WAITED,
     Asked,
     Estimate,
     Failures,
@@ -121,6 +122,7 @@ __all__ = [
     "ASSESSMENT",
     "BLOCK_TOKENS",
     "CONTROL",
+    "MOST_WAITED",
     "Ablation",
     "Abstention",
     "ActDate",

@@ -46,6 +46,11 @@ class Estimate(Record):
     n: int
 
 
+MOST_WAITED = 0.2
+"""Share of its processor time that a timed request may wait for. A quiet machine shows some
+hundredths."""
+
+
 class Latency(Record):
     """Milliseconds of requests after warm-up, at the task's concurrency, queueing included."""
 
@@ -68,6 +73,14 @@ class Latency(Record):
     service_s: tuple[float, ...] = ()
     """Seconds that each request took alone on this machine, in the order of asking: what replicas
     are counted from. Empty: an endpoint, or a file written before."""
+    waited: float | None = None
+    """Of the processor time that the timed requests wanted: the share for which they waited, since
+    other work had the processors. None: an endpoint, or not known."""
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether other work made the requests so slow that these are no times of the system."""
+        return self.waited is not None and self.waited > MOST_WAITED
 
 
 BLOCK_TOKENS = 16

@@ -129,13 +129,20 @@ class Cache:
                 self._base.execute("ROLLBACK")
             raise
 
-    def remember(self, name: str, about: Any, compute: Callable[[], Any]) -> Any:
+    def remember(
+        self,
+        name: str,
+        about: Any,
+        compute: Callable[[], Any],
+        lasts: Callable[[Any], bool] = lambda _: True,
+    ) -> Any:
         """Return the kept value of a fact, computing it the first time.
 
         Args:
             name: what kind of fact.
             about: JSON-able; everything the fact depends on.
             compute: returns a JSON-able value.
+            lasts: whether a computed value is to be kept.
         """
         key = digest_of([name, about])
         kept = self.get([key])
@@ -144,7 +151,8 @@ class Cache:
                 kept = self.get([key])
                 if key not in kept and key in mine:
                     value = compute()
-                    self.put(key, value)
+                    if lasts(value):
+                        self.put(key, value)
                     return json.loads(json.dumps(value))
             if key not in kept:
                 time.sleep(POLL_SECONDS)
@@ -211,7 +219,13 @@ class Forgetful(Cache):
     def put(self, key: str, value: Any) -> None:
         """Forget it."""
 
-    def remember(self, name: str, about: Any, compute: Callable[[], Any]) -> Any:
+    def remember(
+        self,
+        name: str,
+        about: Any,
+        compute: Callable[[], Any],
+        lasts: Callable[[Any], bool] = lambda _: True,
+    ) -> Any:
         """Compute it."""
         return compute()
 

@@ -19,7 +19,7 @@ from ladder.report.people import human_blocks
 from ladder.report.race import meaning, race_blocks
 from ladder.report.reasons import attempt_reason
 from ladder.report.training import build_blocks
-from ladder.wording import apart, counted, latency, span
+from ladder.wording import apart, counted, disturbed_words, latency, span
 
 SUSPECT_TAIL = 5
 """A p95 of so many times the p50 is worth a word."""
@@ -136,6 +136,9 @@ def _latency_blocks(m: Measurement) -> Iterator[Block]:
     if m.untimed:
         text += f". {m.untimed} more timed requests got no answer"
     yield say(f"{text}.")
+    if found.waited is not None and found.disturbed:
+        words = disturbed_words(found.waited)
+        yield say(f"{words[:1].upper()}{words[1:]}.")
     if found.p95 > SUSPECT_TAIL * found.p50:
         yield say(
             f"The p95 is {found.p95 / found.p50:.0f} times the p50: a few far longer inputs, or "

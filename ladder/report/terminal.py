@@ -24,7 +24,7 @@ from ladder.report.reasons import answer_reasons, openings_sentence
 from ladder.report.since import since_lines
 from ladder.report.summary import answer_line, assumed, table_rows
 from ladder.report.texts import each_text
-from ladder.wording import MOST_SHOWN, counted, harmless
+from ladder.wording import MOST_SHOWN, counted, disturbed_words, harmless
 
 COLOURS = {"pass": "green", "fail": "red", "undecided": "yellow", "no verdict": "magenta"}
 
@@ -82,9 +82,18 @@ def _places(assessment: Assessment, folder: Path) -> Iterator[tuple[str, Path]]:
         yield "plan", folder / assessment.plan
 
 
+def disturbed(a: Assessment) -> Iterator[tuple[str, str]]:
+    """Yield rungs that were timed beside other work, and that this is so, in words."""
+    for attempt in a.attempts:
+        latency = attempt.measurement and attempt.measurement.latency_ms
+        if latency and latency.waited is not None and latency.disturbed:
+            yield attempt.rung, disturbed_words(latency.waited)
+
+
 def _notes(a: Assessment) -> Iterator[str]:
     """Yield what qualifies the answer."""
     found = a.recommendation
+    yield from (f"Note: the latency of {rung}: {words}" for rung, words in disturbed(a))
     if found.rung is None:
         yield from (f"- {reason}" for reason in answer_reasons(a)[len(a.attempts) :])
         return

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,11 +15,12 @@ from engines.faulty_server import FaultyServer, Seen, Step, failing
 from ladder.evaluation.latency import (
     LATENCY_REQUESTS,
     WARM_UP,
+    _waited,
     judged_latency,
     rows_to_time,
 )
 from ladder.evaluation.measure import measure
-from ladder.evidence import Measurement, Verdict
+from ladder.evidence import Candidate, Measurement, Verdict
 from ladder.report.limits import limit_reason
 from ladder.rungs.protocol import Bench
 from ladder.samples.data import Data
@@ -226,3 +231,43 @@ def test_more_clients_than_requests_are_no_trouble(tmp_path):
     assert found.n == 200
     assert verdict.verdict == "pass"
     assert bench.evaluator.models.asked.calls == 200 + 69 + 3 * WARM_UP
+
+
+BUSY = "import time\nend = time.monotonic() + 60\nwhile time.monotonic() < end:\n    pass"
+
+
+@pytest.fixture
+def one_processor() -> Iterator[int]:
+    """Have this process, and what it starts, share one processor."""
+    former = os.sched_getaffinity(0)
+    one = min(former)
+    os.sched_setaffinity(0, {one})
+    yield one
+    os.sched_setaffinity(0, former)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="Linux tells what is waited for")
+def test_times_beside_other_work_are_told_and_not_kept(tmp_path, smollm, one_processor):
+    rows = [Sample(id=f"r{at}", input=f"question {at}", target="a") for at in range(6)]
+    bench = bench_over(task_with(score="contains"), DATA, tmp_path)
+    candidate = Candidate(rung="prompt", description="t", model="bundled:smollm2-135m")
+    others = [subprocess.Popen([sys.executable, "-c", BUSY]) for _ in range(3)]
+    try:
+        beside, _, _ = judged_latency(bench.evaluator, candidate, rows, 0.05)
+    finally:
+        for other in others:
+            other.kill()
+            other.wait(timeout=10)
+    assert beside is not None
+    assert beside.disturbed
+    again, _, _ = judged_latency(bench.evaluator, candidate, rows, 0.05)
+    assert again is not None
+    assert again.service_s != beside.service_s, "they were taken anew"
+    assert (again.waited or 0) < (beside.waited or 0)
+
+
+def test_only_what_runs_here_is_waited_for():
+    assert _waited((1.0, 0.5), (2.0, 1.5), 2.0) == 0.5
+    assert _waited((1.0, 0.5), (1.1, 0.5), 2.0) is None, "the work is done elsewhere"
+    assert _waited(None, (1.0, 0.5), 2.0) is None
