@@ -301,13 +301,14 @@ def _quoted(sign: str) -> str:
     return json.dumps(sign)[1:-1] if _acts(sign) else sign
 
 
-def disturbed_words(waited: float) -> str:
+def disturbed_words(waited: float, most: str = "") -> str:
     """Say that times were taken beside other work.
 
     Args:
         waited: share of its processor time for which the process waited.
+        most: stands before the share, where it is the greatest of several.
     """
     return (
-        f"other work had the processors for {waited:.0%} of the time that was wanted: these are no "
+        f"other work had the processors for {most}{waited:.0%} of the time that was wanted: these are no "
         "times of a quiet machine, and they are not kept; run the same command again on one"
     )

@@ -82,18 +82,21 @@ def _places(assessment: Assessment, folder: Path) -> Iterator[tuple[str, Path]]:
         yield "plan", folder / assessment.plan
 
 
-def disturbed(a: Assessment) -> Iterator[tuple[str, str]]:
-    """Yield rungs that were timed beside other work, and that this is so, in words."""
-    for attempt in a.attempts:
-        latency = attempt.measurement and attempt.measurement.latency_ms
-        if latency and latency.waited is not None and latency.disturbed:
-            yield attempt.rung, disturbed_words(latency.waited)
+def _disturbed(a: Assessment) -> Iterator[str]:
+    """Say which rungs were timed beside other work."""
+    timed = {x.rung: x.measurement.latency_ms for x in a.attempts if x.measurement}
+    waits = {
+        rung: one.waited for rung, one in timed.items() if one and one.waited and one.disturbed
+    }
+    if waits:
+        most = "up to " if len(waits) > 1 else ""
+        yield f"Note: latency of {', '.join(waits)}: {disturbed_words(max(waits.values()), most)}"
 
 
 def _notes(a: Assessment) -> Iterator[str]:
     """Yield what qualifies the answer."""
     found = a.recommendation
-    yield from (f"Note: the latency of {rung}: {words}" for rung, words in disturbed(a))
+    yield from _disturbed(a)
     if found.rung is None:
         yield from (f"- {reason}" for reason in answer_reasons(a)[len(a.attempts) :])
         return
