@@ -309,6 +309,6 @@ def disturbed_words(waited: float, most: str = "") -> str:
         most: stands before the share, where it is the greatest of several.
     """
     return (
-        f"other work had the processors for {most}{waited:.0%} of the time that was wanted: these are no "
-        "times of a quiet machine, and they are not kept; run the same command again on one"
+        f"other work had the processors for {most}{waited:.0%} of the time that was wanted: these "
+        "are no times of a quiet machine, and they are not kept; run the same command again on one"
     )
