@@ -1,6 +1,7 @@
 """Does a task end with the same decision behind a server as with the same weights in the process?
 
-    python benchmarks/servers.py llama|transformers [--task FOLDER] [--kill SECONDS] [--until RUNG]
+    python benchmarks/servers.py llama|transformers [--task TASK.YAML [--data FOLDER]]
+        [--kill SECONDS] [--until RUNG]
 
 Serves the bundled SmolLM2-135M on loopback, by llama.cpp's server (the GGUF file, quantised) or by
 `transformers serve` (the converted weights), assesses the task there, and prints the chosen rung
@@ -82,10 +83,10 @@ class Server:
         self.start()
 
 
-def assessed(task: Path, runs: Path, until: str) -> tuple[str, str, float]:
+def assessed(task: Path, runs: Path, until: str, data: Path | None) -> tuple[str, str, float]:
     """Assess a task; return the chosen rung, its score in words, and the seconds it took."""
     command = [sys.executable, "-P", "-m", "ladder", "assess", str(task), "--runs", str(runs)]
-    command += ["--until", until, "--json"]
+    command += ["--until", until, "--json", *(["--data", str(data)] if data else [])]
     started = time.monotonic()
     done = subprocess.run(command, capture_output=True, text=True, timeout=MOST_SECONDS)
     took = time.monotonic() - started
@@ -111,7 +112,9 @@ def main() -> None:
     """Assess behind the server and without it, print both, and compare."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("server", choices=("llama", "transformers"))
-    parser.add_argument("--task", type=Path, default=ROOT / "evalsets" / "r1_guest_feedback")
+    usual = ROOT / "evalsets" / "r1_guest_feedback" / "task.yaml"
+    parser.add_argument("--task", type=Path, default=usual)
+    parser.add_argument("--data", type=Path, help="the folder of the task's files, if not its own")
     parser.add_argument("--kill", type=float, help="seconds into the climb")
     parser.add_argument("--until", default="rag")
     parser.add_argument("--wanted", help="the rung with `bundled:`, where it is known already")
@@ -119,7 +122,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
         home = scratch / "task"
-        shutil.copytree(given.task, home)
+        if given.data:
+            home.mkdir()
+            shutil.copy(given.task, home / "task.yaml")
+        else:
+            shutil.copytree(given.task.parent, home)
         server = Server(given.server, scratch / "server.log")
         values = yaml.safe_load((home / "task.yaml").read_text(encoding="utf-8"))
         values["models"] = {"base": f"openai:{server.model}@http://127.0.0.1:{server.port}/v1"}
@@ -131,7 +138,9 @@ def main() -> None:
         if given.kill:
             killer.start()
         try:
-            rung, words, took = assessed(home / "served.yaml", scratch / "served", given.until)
+            rung, words, took = assessed(
+                home / "served.yaml", scratch / "served", given.until, given.data
+            )
         finally:
             killer.cancel()
             server.kill()
@@ -139,7 +148,9 @@ def main() -> None:
         print(f"{given.server}{how}: {rung} in {took:.0f} s: {words}", flush=True)
         wanted = given.wanted
         if wanted is None:
-            wanted, words, took = assessed(home / "task.yaml", scratch / "local", given.until)
+            wanted, words, took = assessed(
+                home / "task.yaml", scratch / "local", given.until, given.data
+            )
             print(f"bundled: {wanted} in {took:.0f} s: {words}")
     print(f"{'the same decision' if rung == wanted else 'ANOTHER DECISION'}; {hardware()}")
     raise SystemExit(rung != wanted)

@@ -34,6 +34,7 @@ from ladder.engines.fields import Form, Kind
 from ladder.engines.speed import Speed, usual_speed
 from ladder.evaluation.confirm import confirm
 from ladder.evaluation.control import measure_control
+from ladder.evaluation.parity import parity_requests
 from ladder.evaluation.people import judge_agreement
 from ladder.evidence import Asked, Build, Candidate, Memory
 from ladder.inference.answer import answer
@@ -77,7 +78,7 @@ MESSAGE_TOKENS = 4
 """What a chat template adds to a message."""
 DRAWN_LABEL_TOKENS = 3
 DRY = "dry-run"
-SEALED, JUDGE, DIAGNOSIS = "test set", "judge", "diagnosis"
+SEALED, JUDGE, PARITY, DIAGNOSIS = "test set", "judge", "parity", "diagnosis"
 
 
 class DryEngine:
@@ -274,7 +275,7 @@ def dry_run(
 
     Every rung is taken as measured on the whole eval set, and diagnosed as if it had failed; the
     last one is confirmed on the test set. A judge is asked about the answers that people graded,
-    and about the control's.
+    and about the control's; a GGUF file is compared with the same weights.
     """
     bench = open_bench(task, runs, watch, scorers=())  # it runs none of the task's code
     report = describe_data(task, bench.data)
@@ -336,7 +337,7 @@ def foresee(bench: Bench, until: str | None) -> Forecast | None:
     except Exception:  # whatever it is: that nothing can be foreseen is no reason to end a climb
         return None
     known = {name: asked for name, asked in found.items() if isinstance(asked, Asked)}
-    apart = (JUDGE, SEALED, DIAGNOSIS)
+    apart = (JUDGE, PARITY, SEALED, DIAGNOSIS)
     rungs = {name: asked for name, asked in known.items() if name not in apart}
     return Forecast(
         rungs={name: asked.seconds for name, asked in rungs.items()},
@@ -353,6 +354,10 @@ def _play(play: Bench, until: str | None) -> dict[str, Asked | str]:
     if judge_agreement(play.evaluator):
         measure_control(play.evaluator)
         found[JUDGE] = _since(Asked(), models)
+    if requests := parity_requests(play.evaluator):
+        before = models.asked
+        list(models.engine(play.task.models.base).complete(requests))
+        found[PARITY] = _times(_since(before, models), 2)  # the file, and its weights beside it
     for rung in LADDER:
         if rung.NAME not in play.task.rungs:
             continue

@@ -49,18 +49,13 @@ def parity(evaluator: Evaluator) -> Parity | None:
 
     What was found is kept: it is asked again where the file, either library or the rows change.
     """
-    model = evaluator.task.models.base
-    if ModelRef(model).kind != "gguf":
+    requests = parity_requests(evaluator)
+    if not requests:
         return None
-    cached = evaluator.models.engine(model)
-    engine = getattr(cached, "engine", None)
+    engine = getattr(evaluator.models.engine(evaluator.task.models.base), "engine", None)
     if not isinstance(engine, GgufEngine):  # a forecast asks nobody
         return None
-    shown, train = evaluator.data.train[:SHOTS], evaluator.data.train[SHOTS:]
-    samples = (*evaluator.data.dev, *train)[:ROWS]  # nothing is learnt from them
-    shots = tuple(sample.id for sample in shown)
-    asked = Candidate(rung="prompt", description="", model=model, form="plain", shots=shots)
-    requests = [request_for(evaluator, asked, sample, cached) for sample in samples]
+    samples = _rows(evaluator)
     about = [engine.fingerprint(), precision(), [each.as_json() for each in requests]]
     models = evaluator.models
     before = models.asked
@@ -78,6 +73,22 @@ def parity(evaluator: Evaluator) -> Parity | None:
             models.recall(found.asked)
         advance(1)
     return found
+
+
+def parity_requests(evaluator: Evaluator) -> list[Request]:
+    """Return what the file, and then the same weights, are asked; nothing of another base."""
+    model = evaluator.task.models.base
+    if ModelRef(model).kind != "gguf":
+        return []
+    shots = tuple(sample.id for sample in evaluator.data.train[:SHOTS])
+    asked = Candidate(rung="prompt", description="", model=model, form="plain", shots=shots)
+    engine = evaluator.models.engine(model)
+    return [request_for(evaluator, asked, sample, engine) for sample in _rows(evaluator)]
+
+
+def _rows(evaluator: Evaluator) -> Sequence[Sample]:
+    # Nothing is learnt from them.
+    return (*evaluator.data.dev, *evaluator.data.train[SHOTS:])[:ROWS]
 
 
 def _compared(

@@ -10,9 +10,11 @@ from engines.endpoint.llama_server import bundled_gguf
 from small_tasks import write_task
 
 from ladder.climb.loop import not_climbed
+from ladder.climb.dry_run import dry_run
 from ladder.climb.opening import open_bench
 from ladder.evaluation import parity as module
 from ladder.evaluation.parity import judged, parity, parity_line
+from ladder.evidence import Asked
 from ladder.evidence.parity import Parity
 from ladder.gate.bounds import estimate
 from ladder.gate.non_inferiority import Pairs, not_worse_by
@@ -111,3 +113,8 @@ def test_the_bundled_file_beside_its_own_weights(
     assert (real.asked.calls, counted.calls) == (64, 64)
     assert counted.tokens == real.asked.tokens > 0
     assert parity(bench.evaluator) == real, "it is kept"
+    told, counts = dry_run(load_task(path), tmp_path / "dry", Quiet(), until="prompt")
+    assert told
+    foreseen = counts["parity"]
+    assert isinstance(foreseen, Asked)
+    assert foreseen.calls == real.asked.calls, "a dry run counts it too"
