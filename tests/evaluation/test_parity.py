@@ -9,8 +9,8 @@ import pytest
 from engines.endpoint.llama_server import bundled_gguf
 from small_tasks import write_task
 
-from ladder.climb.loop import not_climbed
 from ladder.climb.dry_run import dry_run
+from ladder.climb.loop import not_climbed
 from ladder.climb.opening import open_bench
 from ladder.evaluation import parity as module
 from ladder.evaluation.parity import judged, parity, parity_line
