@@ -199,9 +199,15 @@ def _by_candidate(
     engine.store = Reading(engine.store)
 
     def decide(inputs: Sequence[str]) -> list[Decided]:
-        samples = [Sample(id=str(at), input=text, target="") for at, text in enumerate(inputs)]
-        outcomes = answer(evaluator, candidate, samples, scored=False)
-        return [_decided(evaluator, candidate, outcome, prior) for outcome in outcomes]
+        samples = [
+            Sample(id=f"request {at}", input=text, target="") for at, text in enumerate(inputs)
+        ]
+        try:
+            outcomes = answer(evaluator, candidate, samples, scored=False)
+            return [_decided(evaluator, candidate, outcome, prior) for outcome in outcomes]
+        finally:
+            # What a search finds is kept by a row's id: the next requests have the same ones.
+            evaluator.retriever.forget(samples)
 
     return decide
 

@@ -215,6 +215,13 @@ class Retriever:
         for (sample, at), score in zip(pairs, scores, strict=True):
             self._pool(retrieval, source, sample).reranked[at] = score
 
+    def forget(self, samples: Sequence[Sample]) -> None:
+        """Let go of what was found for samples: others of the same ids are searched for anew."""
+        for sample in samples:
+            for (source, _), known in self._found.items():
+                known.pop(sample.id, None)
+                self._pools.pop((source, sample.id), None)
+
     def anew(self) -> Retriever:
         """Return the same retriever with nothing found yet, to be timed.
 

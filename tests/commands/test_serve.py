@@ -12,9 +12,12 @@ from typing import Any
 import httpx
 import pytest
 from assessments import estimate
+from benches import saying
 from lifecycle.test_release_control import plan_of_control, task_in
-from lifecycle.two_systems import KINDS, LABELS, row
+from lifecycle.two_systems import KINDS, LABELS, knows, row
+from trained import write_plan
 
+from ladder.climb.opening import open_bench
 from ladder.commands import serve as serving
 from ladder.commands.serve import BODY_LIMIT_BYTES, Inbox, open_server
 from ladder.commands.typed_questions import FORMS, Question, chosen
@@ -22,9 +25,14 @@ from ladder.engines.base import Request
 from ladder.engines.decisions import WIRES, DecisionEngine
 from ladder.engines.decisions.supports import supports
 from ladder.errors import EngineError, StateError, TaskError
-from ladder.evidence import Abstention, Calibration, Reliability
+from ladder.evaluation.control import measure_control
+from ladder.evaluation.measure import measure
+from ladder.evidence import Abstention, Calibration, Candidate, Reliability, Retrieval
+from ladder.lifecycle.own_rows import FILE
+from ladder.lifecycle.plan import make_control_plan
 from ladder.lifecycle.served import Decided, Deciding, as_calibrated, deciding
 from ladder.progress import Quiet
+from ladder.task import load_task
 
 NOWHERE = "http://127.0.0.1:9/v1"
 
@@ -101,6 +109,39 @@ def test_what_it_supports_is_found_by_asking_it(form: str, control: Path) -> Non
     assert "HTTP 422" in other.why
 
 
+def test_each_request_reads_what_was_found_for_it(tmp_path: Path) -> None:
+    """Also when it comes after another: what that one found is not its own."""
+    with saying(lambda seen: knows(seen.question)) as server:
+        plan = plan_of_search(task_in(tmp_path / "task", server.url))
+        kept = (plan.parent / FILE).read_text().splitlines()
+        examples = [json.loads(line) for line in kept[:4]]
+        with deciding(plan, Quiet()) as system:
+            known = len(server.seen)
+            for example in examples:
+                system.decide([example["input"]])
+            system.decide([example["input"] for example in reversed(examples)])
+        told = [
+            [turn["content"] for turn in seen.payload["messages"]] for seen in server.seen[known:]
+        ]
+    assert len(told) == 2 * len(examples)
+    # A training example is the nearest to itself: it stands before the question.
+    assert all(turns[1] == turns[-1] for turns in told)
+
+
+def plan_of_search(task: Path) -> Path:
+    """The plan of a prompt that shows the one training example that is nearest."""
+    bench = open_bench(load_task(task), task.parent / "runs", Quiet())
+    candidate = Candidate(
+        rung="rag",
+        description="nearest",
+        model=load_task(task).models.base,
+        form="chat",
+        retrieval=Retrieval(source="examples", k=1),
+    )
+    measurement, _, _ = measure(bench.evaluator, candidate, bench.data.gate[:40], all_rows=True)
+    return write_plan(bench, candidate, measurement)
+
+
 def test_a_task_of_text_is_not_served(tmp_path: Path) -> None:
     task = task_in(tmp_path / "task", NOWHERE, answer={"type": "text"}, gate={"min_score": 0.5})
     plan = plan_of_control_of_text(task)
@@ -109,11 +150,6 @@ def test_a_task_of_text_is_not_served(tmp_path: Path) -> None:
 
 
 def plan_of_control_of_text(task: Path) -> Path:
-    from ladder.climb.opening import open_bench
-    from ladder.evaluation.control import measure_control
-    from ladder.lifecycle.plan import make_control_plan
-    from ladder.task import load_task
-
     bench = open_bench(load_task(task), task.parent / "runs", Quiet())
     found, _ = measure_control(bench.evaluator)
     assert found is not None
