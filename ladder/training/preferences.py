@@ -8,6 +8,7 @@ from typing import Any
 
 from ladder.errors import DataError, Problem
 from ladder.evidence import Candidate
+from ladder.files import digest_of
 from ladder.gate.judged import RIGHT_FROM
 from ladder.inference.answer import read
 from ladder.inference.evaluator import Evaluator
@@ -138,7 +139,9 @@ def _as_rows(
 ) -> Iterator[dict[str, Any]]:
     """Yield what a program reads: one pair, or each of its answers with its mark."""
     engine = evaluator.engine(candidate)
-    request = request_for(evaluator, candidate, Sample(id="", input=row.input, target=""), engine)
+    # What a search finds is kept by a row's id: each input has one of its own.
+    asked = Sample(id=f"preference {digest_of(row.input)}", input=row.input, target="")
+    request = request_for(evaluator, candidate, asked, engine)
     prompt = prompt_of(request)
     chosen, rejected = reply_to(request, row.chosen), reply_to(request, row.rejected)
     if kind == "pairs":
