@@ -54,11 +54,9 @@ import numpy as np
 from ladder.commands.size import Sized, SizeOptions, size_run
 from ladder.economy.load import SHARE_IN_TIME
 from ladder.economy.queueing import response_times
-from ladder.errors import DataError, LadderError
-from ladder.evidence import Assessment
+from ladder.errors import LadderError
 from ladder.gate.quantiles import percentile, quantile_interval
 from ladder.hardware import hardware
-from ladder.lifecycle.plan import PLAN, load_plan
 from ladder.report.reading import read_assessment
 from ladder.wording import latency
 
@@ -269,12 +267,13 @@ def load_run(run: Path, requests: int) -> dict[str, Any]:
     """Load the system that a run chose.
 
     Raises:
-        LadderError: there is no such run, or its system is an endpoint, or cannot be sized though
-            it asks a model.
+        LadderError: there is no such run, or its system cannot be sized.
     """
     a, folder = read_assessment(run)
     print(f"{folder}", flush=True)
-    sized = _sized(folder)
+    sized = size_run(folder, SizeOptions())
+    print(f"ladder size: {in_short(sized)}", flush=True)
+    times = sized.system.latency.service_s if sized.system.latency else ()
     here = str(Path(__file__).with_name("run_server.py"))
     with serving(lambda port: [sys.executable, here, str(folder), str(port)]) as address:
         with urllib.request.urlopen(f"{address}/inputs", timeout=60) as answer:
@@ -282,24 +281,11 @@ def load_run(run: Path, requests: int) -> dict[str, Any]:
         found = load_test(lambda text: ask(address, text), prompts)
     return {
         "loaded": f"{a.task.name}/{folder.name}",
-        "sized": sized and sized.as_record(),
-        "run_p95_ms": _p95(times) if (times := _times(a)) else None,
+        "sized": sized.as_record(),
+        "run_p95_ms": _p95(times),
         "run_requests": len(times),
         **found,
     }
-
-
-def _sized(folder: Path) -> Sized | None:
-    """Return what `ladder size` says of a run; None: of a control, which it does not size."""
-    try:
-        found = size_run(folder, SizeOptions())
-    except DataError as error:
-        if load_plan(folder / PLAN).candidate is not None:
-            raise
-        print(f"ladder size: {error}")
-        return None
-    print(f"ladder size: {in_short(found)}", flush=True)
-    return found
 
 
 def in_short(found: Sized) -> str:
@@ -312,12 +298,6 @@ def in_short(found: Sized) -> str:
         f"{machines} for {s.peak_per_second:.4g} requests a second; service mean "
         f"{latency(s.service_ms)}, p95 {latency(s.service_p95_ms)}; {held}{money}"
     )
-
-
-def _times(a: Assessment) -> tuple[float, ...]:
-    """Return the seconds of single requests that a run measured; none of a control."""
-    measured = a.chosen.measurement if a.chosen else None
-    return measured.latency_ms.service_s if measured and measured.latency_ms else ()
 
 
 def cycled(prompts: Sequence[str], count: int) -> list[str]:

@@ -13,9 +13,11 @@ from ladder.evidence import (
     Candidate,
     Confirmation,
     Control,
+    Latency,
     Measurement,
     Recommendation,
     Sizing,
+    TokenUse,
     TrainingMethod,
 )
 from ladder.task import RungName, Task
@@ -76,14 +78,15 @@ def recommend(
         with_leaked_rows=confirmed.leaky if confirmed else None,
         cost=_cost(task, chosen.measurement),
         deployment=_deployment(task, chosen.candidate, chosen.measurement),
-        sizing=_sizing(task, chosen.measurement),
+        sizing=_sizing(task, chosen.measurement.latency_ms, chosen.measurement.tokens),
     )
 
 
-def at_control(control: Control, confirmed: Confirmation) -> Recommendation:
+def at_control(task: Task, control: Control, confirmed: Confirmation) -> Recommendation:
     """Return the recommendation of no language model at all, as far as the test set allows.
 
     Args:
+        task: the user's job.
         control: its judged line passed the gate.
         confirmed: what that did on the held-out test set.
     """
@@ -95,6 +98,7 @@ def at_control(control: Control, confirmed: Confirmation) -> Recommendation:
         confirmed=confirmed.score,
         confirmed_verdict=word,
         openings=confirmed.openings,
+        sizing=None if word == "fail" else _sizing(task, control.latency),
     )
 
 
@@ -129,7 +133,7 @@ def _deployment(task: Task, candidate: Candidate, measured: Measurement) -> dict
     }
 
 
-def _sizing(task: Task, measured: Measurement) -> Sizing | None:
+def _sizing(task: Task, latency: Latency | None, tokens: TokenUse | None = None) -> Sizing | None:
     """Return the machines for the task's own volume; memory is looked up by `ladder size`."""
     wanted = Wanted(
         requests_per_month=task.use.requests_per_month,
@@ -138,7 +142,7 @@ def _sizing(task: Task, measured: Measurement) -> Sizing | None:
         worked=task.hardware.utilisation,
         confidence=task.gate.confidence,
     )
-    return size(measured, wanted, prices=task.prices)
+    return size(latency, wanted, tokens, prices=task.prices)
 
 
 def _withheld(

@@ -21,6 +21,7 @@ from ladder.evaluation.confirm import confirm, score_with_leaks
 from ladder.evaluation.control import (
     confirm_control,
     control_calibration,
+    control_latency,
     fitted_way,
     measure_control,
     outcomes_of,
@@ -246,7 +247,7 @@ def climb_task(bench: Bench, *, until: RungName | None, every: bool) -> Climbed:
         bench.history.control, bench.history.scores[CONTROL] = found.control, scores
         if found.control and control_passes(found.control) and not every:
             bench.evaluator.watch.say(control_line(found.control))
-            found.confirmed = _confirmed_control(bench, found.control.judged)
+            found.control, found.confirmed = _confirmed_control(bench, found.control)
             found.at_control = True
             return found
         if found.control and found.control.verdict:
@@ -274,14 +275,15 @@ def climb_task(bench: Bench, *, until: RungName | None, every: bool) -> Climbed:
     return found
 
 
-def _confirmed_control(bench: Bench, way: str) -> Confirmation:
-    """Put the control that passed to the held-out test examples; keep what it answered."""
-    evaluator, predict = bench.evaluator, fitted_way(bench.evaluator, way)
+def _confirmed_control(bench: Bench, control: Control) -> tuple[Control, Confirmation]:
+    """Put the control that passed to the held-out test examples, and time it; keep its answers."""
+    evaluator, way = bench.evaluator, control.judged
+    predict = fitted_way(evaluator, way)
     keep_outcomes(bench, CONTROL, None, outcomes_of(evaluator, predict, bench.data.gate))
     confirmed, outcomes = confirm_control(evaluator, way, predict)
     keep_outcomes(bench, TEST, None, outcomes)
     evaluator.watch.tell(_confirmed(confirmed, CONTROL))
-    return confirmed
+    return control.but(latency=control_latency(evaluator, predict)), confirmed
 
 
 def _tell_estimated(bench: Bench) -> None:

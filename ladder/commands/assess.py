@@ -160,7 +160,7 @@ def _assessment(
     trainings = [rung for rung, what in trains().items() if what != "nothing"]
     ways = training_methods(task, attempts, found.chosen, rows, bench.trainer.memory(), trains())
     if found.at_control and found.control and confirmed:
-        advice, ways = at_control(found.control, confirmed), ()
+        advice, ways = at_control(bench.task, found.control, confirmed), ()
     else:
         weights = base_is_local(task)
         advice = recommend(

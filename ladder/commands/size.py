@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ladder.economy.machines import HOURS_PER_MONTH
 from ladder.economy.prices import listed_prices
@@ -16,10 +16,13 @@ from ladder.engines import is_served, model_folder
 from ladder.errors import DataError, LadderError, Problem
 from ladder.evidence import (
     ASSESSMENT,
+    CONTROL,
     Assessment,
-    Attempt,
     Candidate,
+    CostBasis,
     Decoding,
+    Latency,
+    Measurement,
     Scoring,
     ServingMemory,
     Sizing,
@@ -52,12 +55,24 @@ class SizeOptions:
     """`openai:MODEL@URL` whose listed price is set beside owning."""
 
 
+class System(NamedTuple):
+    """What answers in a run, as far as it is to be sized."""
+
+    rung: str
+    """Or `control`."""
+    latency: Latency | None
+    basis: CostBasis | None
+    candidate: Candidate | None = None
+    """None: the control."""
+    measured: Measurement | None = None
+
+
 @dataclass(frozen=True)
 class Sized:
     """A run's system, sized."""
 
     assessment: Assessment
-    attempt: Attempt
+    system: System
     sizing: Sizing
     memory: ServingMemory | None
     no_memory: str = ""
@@ -82,23 +97,25 @@ def size_run(run: Path, asked: SizeOptions) -> Sized:
     """
     a, folder = read_assessment(run)
     where = str(folder / ASSESSMENT)
-    attempt = _chosen(a, where)
-    measured = attempt.measurement
+    system = _system(a, where)
     bills = a.economics.bills if a.economics else ()
-    bill = next((one for one in bills if one.rung == attempt.rung), None)
-    prices = _prices(a, asked)
-    found = size(measured, _wanted(a, attempt, asked), bill, prices) if measured else None
+    bill = next((one for one in bills if one.rung == system.rung), None)
+    tokens = system.measured.tokens if system.measured else None
+    prices = _prices(a, asked) if tokens else None
+    found = size(system.latency, _wanted(a, system.basis, asked), tokens, bill, prices)
     if found is None:
         got = "no times of single requests: it was written before they were kept"
         fix = "ladder assess the task again: answers are kept, only the timing is asked anew."
         raise DataError([Problem(where, got, "a run that timed single requests", fix)])
-    memory, why = _memory(attempt, folder)
-    return Sized(a, attempt, found, memory, why)
+    memory, why = _memory(system, folder)
+    return Sized(a, system, found, memory, why)
 
 
-def _chosen(a: Assessment, where: str) -> Attempt:
-    """Return the recommended attempt, where a model of this machine answers."""
+def _system(a: Assessment, where: str) -> System:
+    """Return what a run recommends, where it answers on this machine."""
     attempt = a.chosen
+    if a.recommendation.control and a.control:
+        return System(CONTROL, a.control.latency, a.control.judged_line.cost_basis)
     if attempt is None or attempt.candidate is None or attempt.measurement is None:
         got = "no rung that is recommended"
         fix = "Nothing is sized that the gate did not let through."
@@ -107,14 +124,17 @@ def _chosen(a: Assessment, where: str) -> Attempt:
         got = f"{attempt.candidate.model.label}, an endpoint: its machines are not yours to count"
         fix = "Assess the weights on a machine like those to come (hf:...), and size that run."
         raise DataError([Problem(where, got, "a model that ran on this machine", fix)])
-    return attempt
+    measured = attempt.measurement
+    return System(
+        attempt.rung, measured.latency_ms, measured.cost_basis, attempt.candidate, measured
+    )
 
 
-def _wanted(a: Assessment, attempt: Attempt, asked: SizeOptions) -> Wanted:
-    basis = attempt.measurement.cost_basis if attempt.measurement else None
+def _wanted(a: Assessment, basis: CostBasis | None, asked: SizeOptions) -> Wanted:
     hourly = basis.usd_per_hour if basis else None
     limit = a.task.gate.get("max_p95_ms")
-    volume = asked.requests_per_month or int(a.recommendation.cost["requests_per_month"] or 1)
+    told = a.recommendation.cost.get("requests_per_month") or (basis and basis.requests_per_month)
+    volume = asked.requests_per_month or int(told or 1)
     wanted = Wanted(
         requests_per_month=volume,
         usd_per_hour=asked.usd_per_hour if asked.usd_per_hour is not None else hourly or 0.0,
@@ -147,11 +167,11 @@ def _may_leave(a: Assessment) -> bool:
     return bool(a.recommendation.deployment.get("data_may_leave", False))
 
 
-def _memory(attempt: Attempt, beside: Path) -> tuple[ServingMemory | None, str]:
+def _memory(system: System, beside: Path) -> tuple[ServingMemory | None, str]:
     """Return what the model holds in memory, or why that is not known."""
-    candidate, measured = attempt.candidate, attempt.measurement
+    candidate, measured = system.candidate, system.measured
     if candidate is None or measured is None:
-        return None, "nothing was measured"
+        return None, "no language model answers"
     if not measured.tokens.blocks:
         return None, "the run did not keep how long requests are"
     precision = measured.fingerprint.get("precision", "")
@@ -190,8 +210,9 @@ def _numbers_in(folder: Path) -> int:
 def lines(found: Sized) -> Iterator[str]:
     """Yield what is printed."""
     s, a = found.sizing, found.assessment
-    candidate = found.attempt.candidate
-    yield f"{a.task.name}: {found.attempt.rung}, {candidate.model.label if candidate else ''}"
+    candidate = found.system.candidate
+    what = candidate.model.label if candidate else a.recommendation.description
+    yield f"{a.task.name}: {found.system.rung}, {what}"
     peak = "the mean, assumed: --peak names it" if s.peak_assumed else "named"
     yield (
         f"Load: {s.requests_per_month:,.0f} requests a month, "
@@ -203,10 +224,14 @@ def lines(found: Sized) -> Iterator[str]:
     )
     yield from _machine_lines(s)
     yield from _memory_lines(found)
-    yield from _cost_lines(s)
+    yield from _cost_lines(s, priced=candidate is not None)
     if s.per_token and not _may_leave(a):
         yield "The task's data may not leave (rules: data_may_leave): that endpoint is no choice."
-    yield "Not measured: what an engine's continuous batching, paged attention, prefix reuse bring."
+    if candidate:
+        yield (
+            "Not measured: what an engine's continuous batching, paged attention, prefix reuse "
+            "bring."
+        )
 
 
 def _machine_lines(s: Sizing) -> Iterator[str]:
@@ -242,7 +267,7 @@ def _memory_lines(found: Sized) -> Iterator[str]:
         )
 
 
-def _cost_lines(s: Sizing) -> Iterator[str]:
+def _cost_lines(s: Sizing, *, priced: bool) -> Iterator[str]:
     if s.machines is None or s.usd_per_month is None:
         return
     yield (
@@ -251,6 +276,8 @@ def _cost_lines(s: Sizing) -> Iterator[str]:
         f"{s.own_per_month:,.2f} USD, {usd(s.usd_per_1k or 0)} USD per 1,000"
     )
     price = s.per_token
+    if not priced:
+        return
     if price is None:
         yield "Per token: no price named (prices in the task, or --against openai:MODEL@URL)"
         return
@@ -289,10 +316,11 @@ def serving_files(
     Raises:
         DataError: no engine serves it, or no number of machines holds the limit.
     """
-    a, candidate, sizing = found.assessment, found.attempt.candidate, found.sizing
+    a, candidate, sizing = found.assessment, found.system.candidate, found.sizing
     where, fix = a.task.name, "Only the figures are given for it."
     if candidate is None or candidate.model.kind in NOT_SERVED or found.memory is None:
         got = found.no_memory or "a classifier"
+        fix = "Only the figures are given for it; `ladder serve RUN` answers for small loads."
         raise DataError([Problem(where, got, "a language model whose weights are here", fix)])
     if sizing.machines is None:
         got = f"no number of machines that holds {sizing.limit_ms:g} ms"

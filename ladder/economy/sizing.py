@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
@@ -14,7 +15,7 @@ from ladder.economy.load import SHARE_IN_TIME, rate_in_time
 from ladder.economy.machines import HOURS_PER_MONTH, rent_usd_per_month
 from ladder.economy.ownership import crossing
 from ladder.economy.queueing import machines_below, machines_in_time, p95, p95_interval
-from ladder.evidence import Bill, Measurement, Sizing, TokenPrice
+from ladder.evidence import Bill, Latency, Sizing, TokenPrice, TokenUse
 from ladder.task import Prices
 
 SECONDS_PER_MONTH = HOURS_PER_MONTH * SECONDS_PER_HOUR
@@ -48,17 +49,21 @@ class Wanted:
 
 
 def size(
-    measured: Measurement, wanted: Wanted, bill: Bill | None = None, prices: Prices | None = None
+    latency: Latency | None,
+    wanted: Wanted,
+    tokens: TokenUse | None = None,
+    bill: Bill | None = None,
+    prices: Prices | None = None,
 ) -> Sizing | None:
     """Return how many machines are needed; None where no request was timed alone.
 
     Args:
-        measured: its requests were timed on a machine like those to come.
+        latency: of requests that were timed on a machine like those to come.
         wanted: what is to be served.
+        tokens: of a request; None: no language model reads it, so no endpoint is compared.
         bill: what the system costs beside its machines; None: not known, so nothing.
         prices: of an endpoint that owning is compared with.
     """
-    latency = measured.latency_ms
     service = latency.service_s if latency else ()
     if not service:
         return None
@@ -81,7 +86,7 @@ def size(
     if machines is None:
         return found
     owned = _owned(wanted, machines, bill)
-    beside = _per_token(measured, wanted, bill, prices) if prices else None
+    beside = _per_token(service, tokens, wanted, bill, prices) if prices and tokens else None
     return found.but(**_busy(service, wanted, machines), **owned, per_token=beside)
 
 
@@ -109,13 +114,16 @@ def _owned(wanted: Wanted, machines: int, bill: Bill | None) -> dict[str, float]
 
 
 def _per_token(
-    measured: Measurement, wanted: Wanted, bill: Bill | None, prices: Prices
+    service: Sequence[float],
+    tokens: TokenUse,
+    wanted: Wanted,
+    bill: Bill | None,
+    prices: Prices,
 ) -> TokenPrice:
     """Return what the same tokens cost at an endpoint, and from which volume owning costs less."""
-    tokens = measured.tokens
     per_1k = tokens_usd_per_1k(tokens.input_mean, tokens.output_mean, prices)
     asked = _bill(fixed_per_month=0.0, per_1k=per_1k)
-    at = crossing(_own_bill(measured, wanted, bill), asked, wanted.confidence)
+    at = crossing(_own_bill(service, wanted, bill), asked, wanted.confidence)
     return TokenPrice(
         source=prices.source,
         priced=str(prices.priced or ""),
@@ -129,12 +137,11 @@ def _per_token(
     )
 
 
-def _own_bill(measured: Measurement, wanted: Wanted, bill: Bill | None) -> Bill:
+def _own_bill(service: Sequence[float], wanted: Wanted, bill: Bill | None) -> Bill:
     """Return the bill of owning: each further machine answers what one alone holds the limit at.
 
     Machines that share a queue answer somewhat more, so that owning costs no more than this says.
     """
-    service = measured.latency_ms.service_s if measured.latency_ms else ()
     limit = wanted.limit_ms
     rate = rate_in_time(service, limit / 1000) if limit else MOST_BUSY / fmean(service)
     capacity = max(rate, 1e-12) * wanted.mean / wanted.peak * SECONDS_PER_MONTH

@@ -14,7 +14,7 @@ from ladder.economy.machines import machine_cost
 from ladder.engines.base import Completion
 from ladder.errors import Problem, TaskError
 from ladder.evaluation.calibration import Beyond, calibration_of
-from ladder.evaluation.latency import rows_to_time
+from ladder.evaluation.latency import latency_alone, rows_to_time
 from ladder.evaluation.openings import openings
 from ladder.evaluation.out_of_scope import beside
 from ladder.evaluation.units import as_units
@@ -23,6 +23,7 @@ from ladder.evidence import (
     Confirmation,
     Control,
     ControlLine,
+    Latency,
     Measurement,
     TokenUse,
     Verdict,
@@ -304,19 +305,25 @@ def _judged(
         judge_errors(len(rows) - len(known), len(rows), gate.max_error_rate),
     ]
     if gate.max_p95_ms is not None:
-        limits.append(judge_latency(_timed(evaluator, fit), gate.max_p95_ms, budget.levels[0]))
+        taken = [1000 * each for each in _timed(evaluator, fit(evaluator.data.train))]
+        limits.append(judge_latency(taken, gate.max_p95_ms, budget.levels[0]))
     if gate.max_cost_usd_per_1k is not None:
         limits.append(judge_cost(line.cost_usd_per_1k, gate.max_cost_usd_per_1k))
     return combine(limits)
 
 
-def _timed(evaluator: Evaluator, fit: Fit) -> list[float]:
-    """Return the milliseconds of rows that are answered one at a time."""
-    predict, found = fit(evaluator.data.train), []
+def control_latency(evaluator: Evaluator, predict: Predictor) -> Latency | None:
+    """Return how long single requests of a fitted way take."""
+    return latency_alone(evaluator, _timed(evaluator, predict))
+
+
+def _timed(evaluator: Evaluator, predict: Predictor) -> list[float]:
+    """Return the seconds of rows that are answered one at a time."""
+    found = []
     for row in rows_to_time(evaluator.data, ())[:TIMED]:
         started = time.perf_counter()
         predict([row.input])
-        found.append(1000 * (time.perf_counter() - started))
+        found.append(time.perf_counter() - started)
     return found
 
 

@@ -127,6 +127,17 @@ def _total(evaluator: Evaluator, timed: Sequence[Timing], *, in_line: bool) -> l
     return [wait + own for wait, own in zip(queued, service[clients - 1 :], strict=True)]
 
 
+def latency_alone(evaluator: Evaluator, seconds: Sequence[float]) -> Latency | None:
+    """Return the latency of requests that were answered one at a time on this machine.
+
+    Args:
+        evaluator: the task.
+        seconds: that each took alone, in the order of asking.
+    """
+    timed: list[Timing] = [(each, None) for each in seconds]
+    return _summary(evaluator, timed, _total(evaluator, timed, in_line=True), alone=True)
+
+
 def _summary(
     evaluator: Evaluator, timed: Sequence[Timing], total: Sequence[float], *, alone: bool
 ) -> Latency | None:

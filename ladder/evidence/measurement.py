@@ -294,6 +294,9 @@ class Control(Record):
     verdict: Verdict | None = None
     """On the whole eval set in one look, at a share of the climb's error; None where the control
     does not end a climb, and in files written before."""
+    latency: Latency | None = None
+    """Single requests of the judged line, where the gate let it through; None in files written
+    before."""
 
     @property
     def best(self) -> ControlLine:

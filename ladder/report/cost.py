@@ -26,6 +26,8 @@ def cost_blocks(a: Assessment) -> Iterator[Block]:
         )
         yield from _machine_blocks(a)
         yield from _sizing_blocks(a)
+    elif a.recommendation.control:
+        yield from _sizing_blocks(a)
     yield from _bill_blocks(a)
 
 

@@ -8,7 +8,7 @@ from economy.billed import attempt
 from ladder.economy.machines import HOURS_PER_MONTH
 from ladder.economy.serving_memory import kv_bytes_per_token, serving_memory, tokens_at
 from ladder.economy.sizing import MOST_BUSY, SECONDS_PER_MONTH, Wanted, size
-from ladder.evidence import Bill, Latency, Measurement, TokenUse
+from ladder.evidence import Bill, Latency, Measurement, Sizing, TokenUse
 from ladder.task import Prices
 
 MONTH = int(SECONDS_PER_MONTH)
@@ -23,6 +23,12 @@ def measured(service: tuple[float, ...] = (0.5,) * 100) -> Measurement:
         latency_ms=Latency(p50=500, p95=500, p99=500, n=len(service), service_s=service),
         tokens=TokenUse(input_mean=500, output_mean=50, blocks={10: 18, 40: 2}),
     )
+
+
+def sized(
+    found: Measurement, wanted: Wanted, bill: Bill | None = None, prices: Prices | None = None
+) -> Sizing | None:
+    return size(found.latency_ms, wanted, found.tokens, bill, prices)
 
 
 def bill(**more: object) -> Bill:
@@ -40,7 +46,7 @@ def bill(**more: object) -> Bill:
 
 
 def test_a_volume_without_a_limit_is_held_by_machines_that_are_not_too_busy() -> None:
-    found = size(measured(), Wanted(requests_per_month=4 * MONTH, usd_per_hour=1.0))
+    found = sized(measured(), Wanted(requests_per_month=4 * MONTH, usd_per_hour=1.0))
     assert found is not None
     assert found.machines == 3  # 4 a second × 0.5 s = 2 busy machines, at most 80 % each
     assert found.utilisation == pytest.approx(2 / 3)
@@ -51,7 +57,7 @@ def test_a_volume_without_a_limit_is_held_by_machines_that_are_not_too_busy() ->
 
 def test_a_peak_counts_and_the_month_is_busy_for_its_mean() -> None:
     wanted = Wanted(MONTH, 1.0, peak_per_second=4.0, limit_ms=2_000)
-    found = size(measured(), wanted)
+    found = sized(measured(), wanted)
     assert found is not None
     assert found.machines == 3
     assert (found.utilisation, found.utilisation_mean) == (
@@ -63,25 +69,25 @@ def test_a_peak_counts_and_the_month_is_busy_for_its_mean() -> None:
 
 
 def test_hours_without_work_make_the_others_busier() -> None:
-    found = size(measured(), Wanted(MONTH, 1.0, worked=0.25))
+    found = sized(measured(), Wanted(MONTH, 1.0, worked=0.25))
     assert found is not None
     assert found.peak_per_second == pytest.approx(4.0, rel=1e-4)
 
 
 def test_a_limit_below_the_time_of_one_request_is_held_by_none() -> None:
-    found = size(measured(), Wanted(MONTH, 1.0, limit_ms=400))
+    found = sized(measured(), Wanted(MONTH, 1.0, limit_ms=400))
     assert found is not None
     assert (found.machines, found.p95_ms, found.usd_per_month) == (None, None, None)
 
 
 def test_without_times_of_single_requests_nothing_is_sized() -> None:
     untimed = measured().but(latency_ms=Latency(p50=1, p95=1, p99=1, n=20))
-    assert size(untimed, Wanted(MONTH, 1.0)) is None
-    assert size(measured().but(latency_ms=None), Wanted(MONTH, 1.0)) is None
+    assert sized(untimed, Wanted(MONTH, 1.0)) is None
+    assert sized(measured().but(latency_ms=None), Wanted(MONTH, 1.0)) is None
 
 
 def test_owning_costs_less_from_where_rent_is_below_the_price_of_tokens() -> None:
-    found = size(measured(), Wanted(MONTH, 1.0, limit_ms=5_000), bill(), PRICES)
+    found = sized(measured(), Wanted(MONTH, 1.0, limit_ms=5_000), bill(), PRICES)
     assert found is not None
     assert found.per_token is not None
     assert found.own_per_month == found.usd_per_month + 5.0
@@ -93,7 +99,7 @@ def test_owning_costs_less_from_where_rent_is_below_the_price_of_tokens() -> Non
 
 def test_cheap_tokens_are_never_undercut() -> None:
     cheap = Prices(input_usd_per_1m=0.001, output_usd_per_1m=0.001)
-    found = size(measured(), Wanted(MONTH, 1.0), prices=cheap)
+    found = sized(measured(), Wanted(MONTH, 1.0), prices=cheap)
     assert found is not None
     assert found.per_token is not None
     assert found.per_token.own_from is None
