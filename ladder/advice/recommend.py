@@ -14,15 +14,19 @@ from ladder.evidence import (
     Confirmation,
     Control,
     Latency,
+    LimitName,
     Measurement,
     Recommendation,
     Sizing,
     TokenUse,
     TrainingMethod,
+    Verdict,
 )
 from ladder.task import RungName, Task
 
 NO_RUNG = "none of the rungs"
+SPEED: frozenset[LimitName] = frozenset({"max_p95_ms", "max_cost_usd_per_1k"})
+"""Limits that hang on the machine and the size of the model, and not on what it knows."""
 
 
 def recommend(
@@ -170,13 +174,27 @@ def _without_a_rung(
     advice: Advice = "climb on" if left_out else "stronger base"
     if any(a.diagnosis and bases & set(a.diagnosis.refuses) for a in attempts):
         advice = "fix"
+    held = tuple(a.rung for a in attempts if a.verdict and _misses_speed_alone(a.verdict))
+    if held and not left_out:
+        advice = "lighter"
     return Recommendation(
         rung=None,
         description=NO_RUNG,
         advice=advice,
+        holds_score=held if advice == "lighter" else (),
         not_measured=tuple(left_out) if advice == "climb on" else (),
         needs_weights=tuple(rung for rung in others if rung in beyond),
     )
+
+
+def _misses_speed_alone(verdict: Verdict) -> bool:
+    """Tell whether every limit but those of latency and cost holds, at least by its estimate."""
+    others = [limit for limit in verdict.limits if limit.limit not in SPEED]
+    holds = all(
+        limit.verdict == "pass" or (limit.verdict == "undecided" and (limit.distance or 0.0) >= 0)
+        for limit in others
+    )
+    return verdict.status == "fail" and bool(others) and holds
 
 
 def choose(task: Task, attempts: Sequence[Attempt]) -> Attempt | None:

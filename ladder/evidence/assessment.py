@@ -137,9 +137,9 @@ class TrainingMethod(Record):
     """None: it does not matter, or the weights are elsewhere."""
 
 
-Advice = Literal["fix", "climb on", "stronger base"]
+Advice = Literal["fix", "climb on", "stronger base", "lighter"]
 """What to do where no rung passes: fix what the diagnosis names, climb to the rungs that were left
-out, or try a stronger base model."""
+out, try a stronger base model, or serve what holds the score lighter: it misses latency or cost."""
 
 
 class Recommendation(Record):
@@ -177,6 +177,8 @@ class Recommendation(Record):
     """Where no rung passes and the verdict is not withheld."""
     not_measured: tuple[RungName, ...] = ()
     """Rungs left out of the climb, where the advice is to climb on."""
+    holds_score: tuple[RungName, ...] = ()
+    """Rungs that miss nothing but latency or cost, where the advice is `lighter`."""
     needs_weights: tuple[RungName, ...] = ()
     """Rungs left out that this base, whose weights are not here, does not allow."""
     training_methods: tuple[TrainingMethod, ...] = ()

@@ -60,6 +60,7 @@ def next_words(a: Assessment) -> Said:
         return ("Next: ", again, whole)
     change = {
         "fix": "once what the diagnosis names is fixed",
+        "lighter": "on a faster machine, with a smaller model or another limit",
         "stronger base": "once `models.base` names a stronger one",
     }.get(found.advice or "", "with other rows, or another gate")
     return (f"Next, {change}: ", again, ". It asks only for what is missing.")

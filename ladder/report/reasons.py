@@ -175,6 +175,13 @@ def _without_a_rung(found: Recommendation) -> Iterator[str]:
             f"Not measured: {', '.join(found.not_measured)}, left out by `rungs:` or --until. "
             "Whether they would pass is not known: climb on before you decide against them."
         )
+    elif found.advice == "lighter":
+        rungs = " and ".join(found.holds_score)
+        verb = "holds" if len(found.holds_score) == 1 else "hold"
+        yield (
+            f"{rungs} {verb} the score, and latency or cost alone is missed: a faster machine, "
+            "a smaller model or another limit decides this, not more training."
+        )
     elif found.advice == "stronger base":
         yield "No rung passes this gate with this base model: try a stronger base first."
     if found.needs_weights:

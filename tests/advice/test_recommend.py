@@ -6,6 +6,7 @@ import pytest
 
 from ladder.advice.recommend import recommend
 from ladder.evidence import (
+    Advice,
     Attempt,
     Build,
     Candidate,
@@ -23,6 +24,7 @@ from ladder.evidence import (
     Measurement,
     Recommendation,
     TokenUse,
+    Verdict,
     VerdictWord,
 )
 from ladder.gate.verdict import combine
@@ -243,6 +245,23 @@ def test_a_rung_that_would_train_what_is_not_here_is_no_reason_to_climb_on() -> 
     attempts.append(attempt("distill", "fail"))
     found = recommend(task(), attempts, None, None, trains=TRAINS, weights_here=False)
     assert found.advice == "stronger base"
+
+
+@pytest.mark.parametrize(("score", "advice"), [("pass", "lighter"), ("fail", "stronger base")])
+def test_where_latency_alone_is_missed_more_training_is_not_the_advice(
+    score: VerdictWord, advice: Advice
+) -> None:
+    late = limit("fail").but(limit="max_p95_ms", wanted=120.0, got=159.0, distance=-39.0)
+    verdict = Verdict(status="fail", limits=(limit(score), late))
+    attempts = [attempt("prompt", "fail"), attempt("lora", "fail").but(verdict=verdict)]
+    attempts += [skipped("rag"), attempt("distill", "fail").but(verdict=verdict)]
+    found = recommend(task(), attempts, None, None, trains=TRAINS)
+    assert found.advice == advice
+    assert found.holds_score == (("lora", "distill") if advice == "lighter" else ())
+    said = reasons(found, attempts)[-1]
+    assert ("lora and distill hold the score, and latency or cost alone" in said) is (
+        advice == "lighter"
+    )
 
 
 def test_where_training_is_refused_a_stronger_base_is_not_the_advice() -> None:
