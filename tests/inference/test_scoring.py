@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from conftest import ROOT
 
@@ -13,6 +15,7 @@ from ladder.inference.forms import describe, lettered, scored
 from ladder.inference.prompts import labels_of, request_for
 from ladder.progress import Quiet
 from ladder.rungs.protocol import Bench
+from ladder.rungs.r1_prompt import letters_stage
 from ladder.task import load_task
 
 ROWS = 6
@@ -93,3 +96,16 @@ def test_a_digest_of_before_stays(plain):
     former = plain.model_dump(mode="json", exclude={"description", "build", "scoring"})
     assert plain.digest != plain.but(scoring="mean").digest
     assert Candidate.model_validate({**former, "description": "t"}).digest == plain.digest
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("least", "raced"), [(0.99, 2), (0.5, 0)])
+def test_letters_challenge_where_the_gate_is_near(tmp_path, plain, smollm, least, raced):
+    folder = ROOT / "evalsets/r1_guest_feedback"
+    text = (folder / "task.yaml").read_text(encoding="utf-8")
+    text = re.sub(r"min_score: [0-9.]+", f"min_score: {least}", text)
+    (tmp_path / "task.yaml").write_text(text, encoding="utf-8")
+    task = load_task(tmp_path / "task.yaml", folder)
+    bench = open_bench(task, tmp_path / "runs", Quiet())
+    assert len(letters_stage(bench, plain.but(with_goal=False, calibration="batch"))) == raced
+    assert letters_stage(bench, plain.but(decoding="free")) == []
