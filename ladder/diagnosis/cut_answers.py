@@ -21,8 +21,9 @@ FEW_ASKED = 5
 """Where no answer began, so many tell the limit that would do."""
 TIMES_LONGER = 4
 LEAST_LONGER = 256
-SERVED_LONGER = 4096
-"""Of an endpoint, which is paid for what it writes: room for a model that thinks."""
+THINKING_LONGER = 4096
+"""Of an endpoint whose model thinks before it answers. Another one that has not ended after
+`LEAST_LONGER` tokens writes on for ever, and is paid for it."""
 STEP = 16
 """A limit that is named is a multiple of it."""
 
@@ -41,6 +42,10 @@ def is_cut(completion: Completion) -> bool:
     return completion.cut or completion.kind == CUT_BEFORE_TEXT
 
 
+def _may_think(completion: Completion) -> bool:
+    return completion.thought_tokens > 0 or completion.kind == CUT_BEFORE_TEXT
+
+
 def ask_for_longer(
     evaluator: Evaluator, candidate: Candidate, outcomes: Sequence[Outcome], most: int = MOST_ASKED
 ) -> Longer | None:
@@ -55,10 +60,12 @@ def ask_for_longer(
     Returns:
         what came of it; None where no answer was cut, or the model has no room for longer ones.
     """
-    cut = [outcome.sample for outcome in outcomes if is_cut(outcome.completion)]
+    those = [outcome for outcome in outcomes if is_cut(outcome.completion)]
+    cut = [outcome.sample for outcome in those]
     engine = evaluator.engine(candidate)
     limit = answer_tokens(evaluator, candidate, engine)
-    longer = max(TIMES_LONGER * limit, SERVED_LONGER if engine.abilities.served else LEAST_LONGER)
+    thinks = engine.abilities.served and any(_may_think(one.completion) for one in those)
+    longer = max(TIMES_LONGER * limit, THINKING_LONGER if thinks else LEAST_LONGER)
     longer = min(longer, engine.abilities.context // 2)
     if not cut or longer <= limit:
         return None

@@ -20,7 +20,7 @@ from ladder.evidence import MOST_WAITED, Asked, Candidate, Latency, LimitVerdict
 from ladder.files import digest_of
 from ladder.gate.quantiles import percentile, quantile_interval, values_to_bound
 from ladder.gate.verdict import error_at_look, judge_latency
-from ladder.hardware import hardware, processor_seconds
+from ladder.hardware import hardware, processor_seconds, threads
 from ladder.inference.answer import exchange
 from ladder.inference.evaluator import Evaluator
 from ladder.inference.exchanges import TIMES_ASKED, carry_out
@@ -177,7 +177,8 @@ def _summary(
 def _on_this_machine(
     evaluator: Evaluator, candidate: Candidate, samples: Sequence[Sample]
 ) -> tuple[list[Timing], float | None]:
-    """Time requests one at a time, after warm-up. Kept with the machine they ran on.
+    """Time requests one at a time, after warm-up. Kept with the machine they ran on, and how many
+    threads computed.
 
     Returns:
         each request, and the share of its processor time for which this process waited, where it is
@@ -211,7 +212,7 @@ def _on_this_machine(
         elapsed = time.perf_counter() - started
         return {"times": found, "waited": _waited(before, processor_seconds(), elapsed)}
 
-    about = [*_what_is_timed(evaluator, candidate, requests), hardware()]
+    about = [*_what_is_timed(evaluator, candidate, requests), hardware(), threads()]
     kept: dict[str, Any] = evaluator.models.cache.remember(
         "service times and waits", about, taken, lasts=lambda made: not _disturbed(made["waited"])
     )
