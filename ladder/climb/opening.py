@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ladder.climb.preflight import refuse_at_once
 from ladder.engines.sharded.vectors import embed_on
+from ladder.errors import StateError
 from ladder.files import refuse_unwritable
 from ladder.inference.evaluator import Evaluator, Scorers, scorers_of
 from ladder.models.cache import Cache, Store
@@ -59,6 +60,7 @@ def open_bench(
     bench = make_bench(task, data, kept, folder, runs / "artefacts", watch, scorers)
     shared = shared_completions() if cache is None else None
     if shared is not None:
+        watch.say(f"answers are shared: {SHARED}={os.environ[SHARED]}")
         bench.evaluator.models.completions = shared
     return bench
 
@@ -67,9 +69,12 @@ def shared_completions() -> Store | None:
     """Return the completions that machines share, where LADDER_SHARED_CACHE names their folder.
 
     Raises:
-        StateError: it cannot be made or written.
+        StateError: it is not there, or cannot be written.
     """
     named = os.environ.get(SHARED, "")
+    if named and not Path(named).is_dir():  # a mount that is missing would be paid for anew
+        fix = f"Make it, mount what it lies on, or unset {SHARED}"
+        raise StateError(f"{SHARED}={named}: no such folder. {fix}")
     return FolderCache(Path(named)) if named else None
 
 

@@ -167,8 +167,21 @@ def _facts(a: Assessment) -> dict[Part, dict[str, str]]:
             if attempt.candidate
         },
         "code": {"ladder": a.ladder_version, **a.versions},
-        "machine": a.hardware,
+        "machine": {**a.hardware, **_where_else(a), **_beside_other_work(a)},
     }
+
+
+def _where_else(a: Assessment) -> dict[str, str]:
+    """Return where models answered, if not on the machine of the run."""
+    found = a.cluster
+    return {"answered on": f"the Ray cluster {found.address}"} if found else {}
+
+
+def _beside_other_work(a: Assessment) -> dict[str, str]:
+    """Return the rungs whose latency was timed while other work had the processors."""
+    timed = {x.rung: x.measurement.latency_ms for x in a.attempts if x.measurement}
+    late = [rung for rung, one in timed.items() if one and one.disturbed]
+    return {"timed beside other work": ", ".join(late)} if late else {}
 
 
 def _word(value: float | str | None) -> str:

@@ -51,6 +51,7 @@ def make_work(task: Task, wish: Wish, to: str) -> Work:
     data = PurePosixPath(os.path.relpath(folders[-1], root)) if task.data_root else None
     wanted = task.execution
     problems = [*_refused(task, [file, *([data] if data else [])]), *_misnamed(wish)]
+    problems += _without_gpus(task, wish)
     if to == "skypilot":
         problems += _for_sky(task, wish)
     if problems:
@@ -91,6 +92,12 @@ def _refused(task: Task, paths: list[PurePosixPath]) -> Iterator[Problem]:
         if not PLAIN.fullmatch(str(path)):
             wanted = "letters, digits, . _ + - and / alone: several shells read it on its way"
             yield Problem(str(task.source), f"the path {path}", wanted, "Rename it.")
+
+
+def _without_gpus(task: Task, wish: Wish) -> Iterator[Problem]:
+    if wish.gpu and not task.execution.gpus:
+        fix = "Set `execution: {gpus: 1}`, or leave --gpu out."
+        yield Problem("--gpu", wish.gpu, "a task whose workers have GPUs", fix)
 
 
 def _misnamed(wish: Wish) -> Iterator[Problem]:

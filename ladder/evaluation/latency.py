@@ -177,8 +177,7 @@ def _summary(
 def _on_this_machine(
     evaluator: Evaluator, candidate: Candidate, samples: Sequence[Sample]
 ) -> tuple[list[Timing], float | None]:
-    """Time requests one at a time, after warm-up. Kept with the machine they ran on, and how many
-    threads computed.
+    """Time requests one at a time, after warm-up. Kept with the machine, and its threads.
 
     Returns:
         each request, and the share of its processor time for which this process waited, where it is

@@ -109,18 +109,33 @@ def test_rows_of_one_group_count_once(tmp_path):
     assert grouped.high - grouped.low > single.high - single.low
 
 
+CLUSTER = {
+    "address": "10.0.0.5:6379",
+    "machines": {"vm": 1},
+    "chunks": 3,
+    "workers_lost": 0,
+    "given_up": 0,
+}
+
+
 def test_what_changed_is_named_by_part(tmp_path):
     first = run_in(tmp_path / "a", [row(0, True)])
     second = run_in(
         tmp_path / "b",
         [row(0, True)],
-        {"task.gate.min_score": 0.9, "task.base": "other", "versions.torch": "9"},
+        {
+            "task.gate.min_score": 0.9,
+            "task.base": "other",
+            "versions.torch": "9",
+            "cluster": CLUSTER,
+        },
     )
     found = compare_runs(first, second)
     assert {(one.part, one.what, one.second) for one in found.changes} == {
         ("task", "gate min_score", "0.9"),
         ("task", "base model", "other"),
         ("code", "torch", "9"),
+        ("machine", "answered on", "the Ray cluster 10.0.0.5:6379"),
     }
     assert not compare_runs(first, first).changes
     assert "Nothing changed" in next(change_lines(()))

@@ -231,6 +231,7 @@ def test_the_work_is_as_large_as_the_task_says(tmp_path: Path) -> None:
         (LEAVES, Wish(IMAGE, hours=0), "skypilot", "--deadline: got 0, wanted hours"),
         (LEAVES, Wish(IMAGE, queue="team"), "skypilot", "--queue: got team, wanted nothing"),
         (f"{LEAVES}execution: {{gpus: 1}}\n", Wish(IMAGE), "skypilot", "the GPU's name"),
+        (LEAVES, Wish(IMAGE, gpu="L4"), "rayjob", "a task whose workers have GPUs"),
     ],
 )
 def test_what_cannot_be_handed_over_is_told_before_machines_are_paid(

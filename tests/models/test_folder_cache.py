@@ -18,6 +18,7 @@ from conftest import ROOT
 from engines.endpoint.asking import ask, engine_for
 from engines.faulty_server import FaultyServer, Seen, Step, saying
 
+from ladder.climb.opening import SHARED, shared_completions
 from ladder.errors import StateError
 from ladder.models.cache import CachedEngine
 from ladder.models.folder_cache import FolderCache
@@ -245,3 +246,13 @@ def test_a_network_file_system_is_known_by_what_is_mounted(tmp_path):
     assert network_file_system(tmp_path) == ""
     with pytest.warns(UserWarning, match="network file system .nfs4.*LADDER_SHARED_CACHE"):
         warn_of_network(Path("/data/runs/c"), mounts)
+
+
+def test_a_folder_that_is_not_there_is_refused(tmp_path, monkeypatch):
+    """A mount that failed: everything would be asked, and paid for, anew."""
+    monkeypatch.setenv(SHARED, str(tmp_path / "unmounted"))
+    with pytest.raises(StateError, match="no such folder"):
+        shared_completions()
+    assert not (tmp_path / "unmounted").exists()
+    (tmp_path / "unmounted").mkdir()
+    assert shared_completions() is not None

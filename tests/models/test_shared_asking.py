@@ -84,6 +84,7 @@ def test_two_climbs_at_once_ask_nothing_twice(server, tmp_path):
 def test_two_climbs_with_runs_of_their_own_share_answers_in_a_folder(server, tmp_path):
     """As on two machines: each has its own account and its own timings."""
     task, shared = task_at(tmp_path / "task", server.url), tmp_path / "shared"
+    shared.mkdir()
     places = [tmp_path / "one", tmp_path / "two"]
     both = [climb(task, runs, LADDER_SHARED_CACHE=str(shared)) for runs in places]
     one, other = (ended(process) for process in both)

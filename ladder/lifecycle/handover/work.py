@@ -108,6 +108,8 @@ def _notes(work: Work, commands: str) -> Iterator[str]:
     yield f"Assesses the task {harmless(work.task, 120)}. The volume {work.volume} holds what lies"
     yield f"here in {harmless(str(work.root))}: all machines mount it, so it must be"
     yield "ReadWriteMany; runs are kept in it, and a run that was ended goes on when started anew."
+    yield "The job's user (uid 1000, unless the image says otherwise) must read what is copied"
+    yield "there, and write the runs: `chmod -R a+rX` the one, `chown -R 1000` the other."
     yield f"To edit: the memory ({MEMORY_GB} GB for each machine is assumed), the number of workers"
     yield f"({work.workers}, each with {work.cpus} cores: `execution: {{workers: …, cpus: …}}`)."
     yield "All machines must have one kind of processor, and of GPU: the first decides, and"
