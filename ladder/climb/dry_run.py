@@ -56,8 +56,6 @@ from ladder.training.recipes import Recipe
 from ladder.training.rows import texts_of
 from ladder.training.trainer import Rows, Trainer
 
-WITHOUT_EXAMPLES = 0.8
-"""Of its luck a candidate keeps so much that shows no examples: those that do win as a rule."""
 SHARE_OF_MOST = 0.6
 """Free answers use about so much of the tokens they may have."""
 ENDPOINT_SECONDS = 1.0 / 8
@@ -147,10 +145,6 @@ class Luck:
         """Draw how good a candidate is: the same whenever it is asked in this deal."""
         self.draws = Random(f"{self.deal} {candidate.model_dump_json()}")
         self.skill = self.draws.random()
-        if not candidate.shots and candidate.retrieval is None:
-            # Of equals the cheapest wins a race: without this no example would ever be shown, and
-            # what is measured and confirmed would be foreseen too cheap.
-            self.skill *= WITHOUT_EXAMPLES
 
     def score(self, answer: str, target: str) -> Score:
         """Find as many answers right as the candidate is good."""

@@ -34,7 +34,8 @@ def forecast(task: Task, runs: Path, watch: Watch, *, until: RungName | None) ->
         )
     lines.append(
         "Estimated, with every rung measured in full and diagnosed as if half of its answers were "
-        "wrong. The climb stops at the first rung that passes, usually well before this."
+        "wrong. The climb stops at the first rung that passes. Prompts with examples are several "
+        "times longer: where one of them wins early, a rung takes more than this."
     )
     if task.stops_at_control:
         lines.append(
