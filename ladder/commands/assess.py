@@ -23,6 +23,8 @@ from ladder.climb.preflight import gate_warnings
 from ladder.commands.audit import cited_by, note_assessment
 from ladder.commands.page import write_page
 from ladder.economy.bills import economics
+from ladder.engines import is_served
+from ladder.engines.sharded.connection import reach, whole_address
 from ladder.evidence import (
     ASSESSMENT,
     Assessment,
@@ -83,6 +85,8 @@ def assess(
     started = time.perf_counter()
     for missing in missing_extras(task):
         raise missing
+    if task.execution.engine == "ray" and not is_served(task.models.base):
+        reach(whole_address(task.execution.address))  # before the control and the first race
     bench = open_bench(task, runs, watch)
     criteria = cited_by(bench)
     report = describe_data(task, bench.data)

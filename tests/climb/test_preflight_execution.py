@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 from pydantic import ValidationError
 from small_tasks import write_task
@@ -72,7 +74,20 @@ def test_what_died_on_the_way_is_said():
         address="10.0.0.5:6379", machines={"b": 1, "a": 2}, chunks=9, workers_lost=2, given_up=1
     )
     assert cluster_line(found) == (
-        "Answered on the Ray cluster at 10.0.0.5:6379, workers by machine: a 2, b 1; 2 died, and "
-        "what they had in hand was asked anew; requests that failed, two workers having died on "
-        "each: 1"
+        "Answered on the Ray cluster at 10.0.0.5:6379, workers that answered: a 2, b 1; 2 of them "
+        "died, and what they had in hand was asked anew; requests that failed, two workers having "
+        "died on each: 1"
     )
+
+
+def test_a_cluster_that_does_not_answer_is_told_before_anything_is_measured(tmp_path, ladder):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # nobody listens
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        write_task(tmp_path, lambda name, at: {"input": f"{name}{at}", "target": "a"}, 4, 4,
+                   score="exact_match", rules={"data_may_leave": True})  # fmt: skip
+        runs = tmp_path / "runs"
+        done = ladder("assess", tmp_path / "task.yaml", "--ray", address, "--runs", runs)
+    assert done.code == 2
+    assert f"no Ray cluster answers at {address}" in done.errors
+    assert not runs.exists()

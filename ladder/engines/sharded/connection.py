@@ -37,6 +37,22 @@ def whole_address(named: str) -> str:
     return found
 
 
+def reach(address: str) -> None:
+    """See that somebody listens where a cluster is named.
+
+    Args:
+        address: HOST:PORT.
+
+    Raises:
+        EngineError: nobody does.
+    """
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), CONNECT_S).close()
+    except OSError as error:
+        raise EngineError(f"no Ray cluster answers at {address} ({error})") from None
+
+
 def connected(address: str) -> tuple[Any, bool]:
     """Return Ray, connected to a cluster, and whether it is this call that has connected it.
 
@@ -53,11 +69,7 @@ def connected(address: str) -> tuple[Any, bool]:
         raise MissingExtraError("Ray", 'pip install "escalation-ladder[ray]"') from None
     if ray.is_initialized():  # for another task of this process
         return ray, False
-    host, _, port = address.rpartition(":")
-    try:
-        socket.create_connection((host, int(port)), CONNECT_S).close()
-    except OSError as error:
-        raise EngineError(f"no Ray cluster answers at {address} ({error})") from None
+    reach(address)
     kept = _handlers()
     # It tells the cluster's errors on standard output, where `--json` tells events. What
     # concerns the run is said here.
