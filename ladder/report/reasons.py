@@ -13,7 +13,7 @@ from ladder.report.causes import change_of, common_miss_sentence, diagnosis_sent
 from ladder.report.control import control_sentence
 from ladder.report.frozen import frozen_lines
 from ladder.report.limits import limit_reason
-from ladder.wording import counted
+from ladder.wording import counted, latency
 
 ASK_AGAIN = "What was answered is kept: the same command asks only for what is missing."
 """What to do where requests failed."""
@@ -155,7 +155,7 @@ def advice_lines(found: Recommendation, attempts: Sequence[Attempt]) -> Iterator
     elif found.withheld:
         yield f"Nothing is concluded from this, and no rung above is climbed to. {ASK_AGAIN}"
     else:
-        yield from _without_a_rung(found)
+        yield from _without_a_rung(found, attempts)
 
 
 def _leaning(found: Recommendation, attempts: Sequence[Attempt]) -> Iterator[str]:
@@ -167,7 +167,23 @@ def _leaning(found: Recommendation, attempts: Sequence[Attempt]) -> Iterator[str
     yield f"Unproven: the estimates hold every limit, the evidence does not{rows}."
 
 
-def _without_a_rung(found: Recommendation) -> Iterator[str]:
+def _too_slow(attempt: Attempt) -> str:
+    """Say by how much a rung misses its limits of latency and cost."""
+    limits = attempt.verdict.limits if attempt.verdict else ()
+    said = []
+    for limit in limits:
+        if limit.verdict != "fail":
+            continue
+        if limit.limit == "max_p95_ms" and limit.got is not None:
+            said.append(f"p95 {latency(limit.got)}, limit {latency(limit.wanted)}")
+        elif limit.limit == "max_cost_usd_per_1k" and limit.got is not None:
+            said.append(f"{limit.got:.4g} USD per 1,000, limit {limit.wanted:.4g}")
+        else:
+            said.append(limit.limit)
+    return f"{attempt.rung}: {' and '.join(said)}"
+
+
+def _without_a_rung(found: Recommendation, attempts: Sequence[Attempt]) -> Iterator[str]:
     if found.advice == "fix":
         yield "Do not train for this: fix what the diagnosis names, then assess again."
     elif found.advice == "climb on":
@@ -176,11 +192,12 @@ def _without_a_rung(found: Recommendation) -> Iterator[str]:
             "Whether they would pass is not known: climb on before you decide against them."
         )
     elif found.advice == "lighter":
-        rungs = " and ".join(found.holds_score)
-        verb = "holds" if len(found.holds_score) == 1 else "hold"
+        held = [attempt for attempt in attempts if attempt.rung in found.holds_score]
+        verb, miss = ("holds", "misses") if len(held) == 1 else ("hold", "miss")
         yield (
-            f"{rungs} {verb} the score, and latency or cost alone is missed: a faster machine, "
-            "a smaller model or another limit decides this, not more training."
+            f"{' and '.join(a.rung for a in held)} {verb} the score and {miss} a limit of latency "
+            f"or cost alone ({'; '.join(map(_too_slow, held))}): a faster machine, a smaller model "
+            "or another limit decides this, not more training."
         )
     elif found.advice == "stronger base":
         yield "No rung passes this gate with this base model: try a stronger base first."
