@@ -44,6 +44,9 @@ def as_ray_job(work: Work) -> Files:
 def _commands(work: Work, name: str) -> Iterator[str]:
     where = f" -n {work.namespace}" if work.namespace else ""
     yield f"kubectl apply{where} -f {name}"
+    yield f"before: kubectl get pvc{where} {work.volume} (ReadWriteMany; make it, and copy task and"
+    yield "data into it from a pod that mounts it: kubectl cp; runs/ comes back the same way)"
+    yield "A private registry wants imagePullSecrets; GPU machines may want tolerations."
     if work.needs.variables:
         keys = "".join(f" --from-literal={variable}=…" for variable in work.needs.variables)
         yield f"before: kubectl create secret generic{where} {work.name}{keys}"

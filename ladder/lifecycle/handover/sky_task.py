@@ -54,6 +54,7 @@ def _commands(work: Work, name: str) -> str:
     return (
         f"{TOKEN}=$(openssl rand -hex 32) sky jobs launch --secret {TOKEN}{keys} {name}\n"
         "The image is one that starts as root: docker build --build-arg RUN_AS=root\n"
+        f"The volume {work.volume} must be there before (sky volumes apply; Kubernetes).\n"
         f"At the latest after {work.hours:g} hours each machine ends by itself."
     )
 
