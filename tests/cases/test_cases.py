@@ -482,6 +482,7 @@ def test_cut_answers_are_a_cause_of_their_own(
     assert set(diagnosis.refuses) == {"prompt", "rag", "lora", "distill"}
     assert [attempt.status for attempt in found.attempts[1:]] == ["skipped", "skipped"]
     assert limit in sent(server, "max_tokens")
+    assert max(sent(server, "max_tokens")) <= 256, "it does not think: more is written for nothing"
     assert f"24 of 24 answers are cut at {limit} tokens" in report_of(path)
 
 
