@@ -107,12 +107,10 @@ def test_two_climbs_with_runs_of_their_own_share_answers_in_a_folder(server, tmp
 @pytest.mark.slow
 def test_what_a_killed_climb_was_asking_is_asked_by_the_other(server, tmp_path):
     task, runs = task_at(tmp_path / "task", server.url), tmp_path / "runs"
-    first = climb(task, runs)
-    while len(server.seen) < 30:
+    first, second = climb(task, runs), climb(task, runs)
+    while len(server.seen) < 30 or len(list(runs.glob(".*.alive"))) < 2:
         time.sleep(0.02)
         assert first.poll() is None
-    second = climb(task, runs)
-    time.sleep(1.5)
     os.kill(first.pid, signal.SIGKILL)
     first.communicate()
     before = set(asked(server))
