@@ -184,8 +184,8 @@ def gate_for(rows: int, systems: int, commonest: float = 0.0) -> Gate:
     proven = [gate for gate, score in able.items() if score is not None]
     if proven:
         why = (
-            f"a proposal: the lowest worth having; {rows} eval examples prove none of a system "
-            "which misses half as often as it allows"
+            f"a proposal: the lowest worth having; {rows} eval examples are few: they prove it of "
+            f"a system whose true score is {able[proven[-1]]:.2g} or more"
         )
         return Gate(proven[-1], why, provable=True)
     limit = min(gates, key=lambda gate: abs(gate - USUAL_GATE))
