@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from statistics import fmean
+from statistics import fmean, median
 
 import numpy as np
 from numpy.typing import NDArray
@@ -200,6 +200,12 @@ def _known(chances: Sequence[float], right: Sequence[bool]) -> tuple[list[float]
     return [chance for chance, _ in pairs], [hit for _, hit in pairs]
 
 
+def _medians(within: Sequence[float], beyond: Sequence[float]) -> tuple[float, float] | None:
+    """Return the median chance in scope and out of it; None where either has none."""
+    known = [[c for c in chances if np.isfinite(c)] for chances in (within, beyond)]
+    return (median(known[0]), median(known[1])) if all(known) else None
+
+
 def abstention(
     dev: tuple[Sequence[float], Sequence[bool]],
     unseen: tuple[Sequence[float], Sequence[bool]],
@@ -215,7 +221,12 @@ def abstention(
     """
     rows = (len(beyond[0]), len(beyond[1]))
     found = partial(
-        Abstention, error=error, confidence=confidence, dev_rows=len(dev[0]), beyond_rows=rows
+        Abstention,
+        error=error,
+        confidence=confidence,
+        dev_rows=len(dev[0]),
+        beyond_rows=rows,
+        medians=_medians(unseen[0], beyond[1]),
     )
     chosen = [*dev[0], *beyond[0]], [*dev[1], *(False for _ in beyond[0])]
     certified = certify(*chosen, error, confidence)

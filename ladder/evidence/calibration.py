@@ -56,7 +56,11 @@ class Abstention(Record):
     beyond_rows: tuple[int, int] = (0, 0)
     """Out-of-scope inputs beside the dev and the eval examples: any answer to one is wrong."""
     beyond: Estimate | None = None
-    """Of those beside the eval examples: answered all the same; None: there are none."""
+    """Of those beside the eval examples: answered all the same; None: there are none, or nothing
+    is certified."""
+    medians: tuple[float, float] | None = None
+    """Of the probabilities of answers to eval examples, and to the out-of-scope inputs beside them;
+    None: there are none of these."""
 
 
 CalibrationMethod = Literal["none", "platt", "isotonic"]

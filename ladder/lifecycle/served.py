@@ -13,7 +13,7 @@ from ladder.climb.opening import COMPLETIONS, make_bench
 from ladder.engines.base import NO_ANSWER, OWN_KINDS
 from ladder.errors import Problem, StateError, TaskError
 from ladder.evaluation.calibration import applied
-from ladder.evaluation.control import fitted_way
+from ladder.evaluation.control import LINEAR, Linear, fitted_way
 from ladder.evidence import ASSESSMENT, Calibration, Candidate
 from ladder.inference.answer import answer, prior_of
 from ladder.inference.chances import chance, probabilities
@@ -142,7 +142,8 @@ def deciding(
             learn_abilities(bench, plan)
             evaluator, candidate = bench.evaluator, plan.candidate
             if candidate is None:
-                decide, what = _by_way(evaluator, plan.control), f"the control, {plan.control}"
+                decide = _by_way(evaluator, plan.control, threshold)
+                what = f"the control, {plan.control}"
             else:
                 plain, what = _by_candidate(evaluator, candidate), candidate.description
                 decide = partial(_calibrated, plain, calibration, threshold)
@@ -156,8 +157,11 @@ def _calibration_in(run: Path) -> Calibration | None:
     """Return what a run found its answer's probabilities to be worth; None: it did not."""
     if not (run / ASSESSMENT).is_file():
         return None
-    chosen = read_assessment(run / ASSESSMENT)[0].chosen
-    return chosen.calibration if chosen else None
+    found = read_assessment(run / ASSESSMENT)[0]
+    if found.recommendation.control and found.control:
+        # Of the ways without a language model one alone has probabilities.
+        return found.control_calibration if found.control.judged == LINEAR else None
+    return found.chosen.calibration if found.chosen else None
 
 
 def _threshold(path: Path, calibration: Calibration | None) -> float:
@@ -177,9 +181,24 @@ def _threshold(path: Path, calibration: Calibration | None) -> float:
     raise TaskError([Problem(str(path), got, "one that does", fix)])
 
 
-def _by_way(evaluator: Evaluator, name: str) -> Callable[[Sequence[str]], list[Decided]]:
+def _by_way(
+    evaluator: Evaluator, name: str, threshold: float | None
+) -> Callable[[Sequence[str]], list[Decided]]:
+    """Return what answers as a control does, and below a threshold not at all.
+
+    Its probabilities are not told: of an input without a known word they are all the same, which a
+    client takes for an answer that has read nothing.
+    """
     predict = fitted_way(evaluator, name)
-    return lambda inputs: [Decided(label) for label in predict(inputs)]
+    if threshold is None or not isinstance(predict, Linear):
+        return lambda inputs: [Decided(label) for label in predict(inputs)]
+
+    def decide(inputs: Sequence[str]) -> list[Decided]:
+        told = zip(predict(inputs), predict.chances(inputs), strict=True)
+        found = (as_calibrated(Decided(label, chance), None, threshold) for label, chance in told)
+        return [replace(each, chance=None) for each in found]
+
+    return decide
 
 
 def _by_candidate(

@@ -62,7 +62,7 @@ def abstention_words(found: Abstention) -> str:
     """Say what can be answered at the certified error, or what it would take to tell."""
     error = f"{100 * found.error:g} %"
     if found.threshold is None:
-        return _not_certified(found, error)
+        return _not_certified(found, error) + _spread(found)
     share = f"{_percent(found.share)} of the inputs" if found.share else "no input"
     wrong = f": {_percent(found.wrong)} of those wrong (n = {found.wrong.n})" if found.wrong else ""
     among = ", out-of-scope inputs among them" if found.beyond_rows[0] else ""
@@ -71,6 +71,7 @@ def abstention_words(found: Abstention) -> str:
         f"from a probability of {found.threshold:.2f} on, certified on {found.dev_rows} dev "
         f"examples{_and_beyond(found)}, {share} can be answered with at most {error} wrong{among}; "
         f"{JUDGED[found.verdict]}{wrong}{astray}"
+        f"{_spread(found)}"
     )
 
 
@@ -82,6 +83,17 @@ def _not_certified(found: Abstention, error: str) -> str:
     if found.needed is None:
         return f"{said}: the surest answers are wrong too often"
     return f"{said}: it would take {found.needed:,} or more"
+
+
+def _spread(found: Abstention) -> str:
+    """Say how sure the system is of what no label answers, beside what one does."""
+    if found.medians is None:
+        return ""
+    within, beyond = found.medians
+    return (
+        f"; half of the answers to {found.beyond_rows[1]:,} out-of-scope inputs have a probability "
+        f"of {beyond:.2f} or more, of those to eval examples {within:.2f}"
+    )
 
 
 def _and_beyond(found: Abstention) -> str:

@@ -137,6 +137,8 @@ def test_out_of_scope_inputs_stand_among_those_that_choose_and_judge():
     assert known.beyond is not None
     assert known.beyond.mean == 0.1
     assert known.share == alone.share, "of what has a label"
+    assert known.medians == (0.9, 0.3)
+    assert alone.medians is None
     assert known.wrong is not None
     assert known.wrong.n == 105
     assert known.wrong.mean == pytest.approx(6 / 105)

@@ -9,9 +9,10 @@ import pytest
 
 from ladder.climb.opening import open_bench
 from ladder.errors import TaskError
-from ladder.evaluation.control import control_calibration
+from ladder.evaluation.control import LINEAR, control_calibration
 from ladder.evaluation.out_of_scope import beside, chances_beyond
 from ladder.evidence import Candidate
+from ladder.lifecycle.served import _by_way
 from ladder.progress import Quiet
 from ladder.task import load_task
 
@@ -79,3 +80,15 @@ def test_a_model_is_asked_them(tmp_path, smollm):
 def test_only_labels_have_them(tmp_path):
     with pytest.raises(TaskError, match="out_of_scope"):
         load_task(written(tmp_path, answer="text"))
+
+
+def test_a_served_control_says_nothing_below_its_threshold(tmp_path):
+    bench = open_bench(load_task(written(tmp_path)), tmp_path / "runs", Quiet())
+    found = control_calibration(bench.evaluator)
+    assert found is not None
+    decide = _by_way(bench.evaluator, LINEAR, found.abstention.threshold)
+    known, strange = decide([bench.data.train[0].input, "hello number 3"])
+    assert (known.label, known.certified, known.error) == (bench.data.train[0].target, True, "")
+    assert strange.is_no_answer
+    assert "is certified" in strange.error
+    assert (known.chance, strange.chance) == (None, None), "they are not told"
