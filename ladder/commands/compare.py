@@ -179,9 +179,7 @@ def _where_else(a: Assessment) -> dict[str, str]:
 
 def _beside_other_work(a: Assessment) -> dict[str, str]:
     """Return the rungs whose latency was timed while other work had the processors."""
-    timed = {x.rung: x.measurement.latency_ms for x in a.attempts if x.measurement}
-    late = [rung for rung, one in timed.items() if one and one.disturbed]
-    return {"timed beside other work": ", ".join(late)} if late else {}
+    return {"timed beside other work": ", ".join(a.disturbed)} if a.disturbed else {}
 
 
 def _word(value: float | str | None) -> str:

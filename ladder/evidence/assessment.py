@@ -332,6 +332,12 @@ class Assessment(Record):
     """The revalidation plan beside this file; none where nothing is recommended."""
 
     @property
+    def disturbed(self) -> dict[RungName, float]:
+        """Rungs that were timed beside other work -> the share of the time that it took."""
+        timed = {x.rung: x.measurement.latency_ms for x in self.attempts if x.measurement}
+        return {rung: one.waited or 0.0 for rung, one in timed.items() if one and one.disturbed}
+
+    @property
     def chosen(self) -> Attempt | None:
         """The attempt at the rung that is recommended; None where no rung is."""
         return next((x for x in self.attempts if x.rung == self.recommendation.rung), None)

@@ -219,16 +219,6 @@ class Forgetful(Cache):
     def put(self, key: str, value: Any) -> None:
         """Forget it."""
 
-    def remember(
-        self,
-        name: str,
-        about: Any,
-        compute: Callable[[], Any],
-        lasts: Callable[[Any], bool] = lambda _: True,
-    ) -> Any:
-        """Compute it."""
-        return compute()
-
     @contextmanager
     def claimed(self, keys: Sequence[str]) -> Iterator[set[str]]:
         """Claim nothing: nobody else could take it from here."""

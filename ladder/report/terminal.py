@@ -84,10 +84,7 @@ def _places(assessment: Assessment, folder: Path) -> Iterator[tuple[str, Path]]:
 
 def _disturbed(a: Assessment) -> Iterator[str]:
     """Say which rungs were timed beside other work."""
-    timed = {x.rung: x.measurement.latency_ms for x in a.attempts if x.measurement}
-    waits = {
-        rung: one.waited for rung, one in timed.items() if one and one.waited and one.disturbed
-    }
+    waits = a.disturbed
     if waits:
         most = "up to " if len(waits) > 1 else ""
         yield f"Note: latency of {', '.join(waits)}: {disturbed_words(max(waits.values()), most)}"
