@@ -17,6 +17,7 @@ from ladder.commands.trust import how_named
 from ladder.engines import model_folder
 from ladder.engines.embedding import foreign_share
 from ladder.errors import EngineError, MissingExtraError, TaskError
+from ladder.evaluation.out_of_scope import beside
 from ladder.evidence import DataReport
 from ladder.language.stems import in_words
 from ladder.language.words import has_no_spaces
@@ -86,6 +87,7 @@ def check_task(
         f"{report.reserve} in reserve · {documents(report)}"
         + (f" · {report.out_of_scope} out of scope" if report.out_of_scope else ""),
         headline(task, report),
+        *_threshold_rows(data),
         *_fewer_rows_do(task, data),
         *gate_warnings(task, data),
         *(f"warning: report_to: {missing}" for missing in missing_extras(task)),
@@ -106,6 +108,17 @@ def check_task(
         *_shape(task, data),
         *length_warnings(task, data, next(iter(told), None)),
     ]
+
+
+def _threshold_rows(data: Data) -> Iterator[str]:
+    """Say what out-of-scope inputs are for, and how many at most for each."""
+    choosing, judging = beside(data, len(data.dev), len(data.gate))
+    if choosing or judging:
+        yield (
+            f"out of scope: up to {len(choosing)} beside the dev examples choose the threshold "
+            f"from which on answers may be given, up to {len(judging)} beside the eval examples "
+            "judge it"
+        )
 
 
 def _pairs_of_rows(report: DataReport) -> Iterator[str]:

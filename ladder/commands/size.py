@@ -16,6 +16,7 @@ from ladder.engines import is_served, model_folder
 from ladder.errors import DataError, LadderError, Problem
 from ladder.evidence import (
     ASSESSMENT,
+    BLOCK_TOKENS,
     CONTROL,
     Assessment,
     Candidate,
@@ -29,6 +30,7 @@ from ladder.evidence import (
 )
 from ladder.lifecycle.serving import PLATFORMS
 from ladder.lifecycle.serving.service import ENGINES, Files, Service
+from ladder.report.control import take_control
 from ladder.report.cost import about
 from ladder.report.reading import read_assessment
 from ladder.report.summary import usd
@@ -213,7 +215,10 @@ def lines(found: Sized) -> Iterator[str]:
     candidate = found.system.candidate
     what = candidate.model.label if candidate else a.recommendation.description
     yield f"{a.task.name}: {found.system.rung}, {what}"
-    peak = "the mean, assumed: --peak names it" if s.peak_assumed else "named"
+    if instead := take_control(a):
+        yield f"But {instead}"
+    assumed = "the mean, assumed: a busy hour has more, --peak names it"
+    peak = assumed if s.peak_assumed else "named"
     yield (
         f"Load: {s.requests_per_month:,.0f} requests a month, "
         f"peak {s.peak_per_second:.4g} a second ({peak})"
@@ -241,7 +246,8 @@ def _machine_lines(s: Sizing) -> Iterator[str]:
             "requests take longer even alone, or over 1,000 are needed"
         )
         return
-    rule = f"p95 at most {s.limit_ms:g} ms" if s.limit_ms else f"no p95 named: {MOST_BUSY:.0%} busy"
+    unlimited = f"no --p95 named: each busy for at most {MOST_BUSY:.0%} of the peak hour"
+    rule = f"p95 at most {s.limit_ms:g} ms" if s.limit_ms else unlimited
     yield f"Machines: {s.machines} ({rule}), M/G/k over the measured times"
     high = "no upper end: too few were timed" if s.p95_high is None else latency(s.p95_high)
     p95, low = latency(s.p95_ms or 0), latency(s.p95_low or 0)
@@ -258,7 +264,7 @@ def _memory_lines(found: Sized) -> Iterator[str]:
         f"Memory: weights {memory.weights_mb:,.0f} MiB in {memory.precision}; "
         f"{memory.kv_bytes_per_token / 1024:g} KiB of keys and values a token; requests of "
         f"{memory.tokens_p50} (p50), {memory.tokens_p95} (p95), {memory.tokens_longest} (longest) "
-        "tokens"
+        f"tokens, each up to the next block of {BLOCK_TOKENS}"
     )
     for one in memory.in_flight:
         yield (

@@ -9,6 +9,7 @@ from ladder.evidence import Abstention, Assessment, Calibration, Estimate, Relia
 from ladder.evidence.calibration import CalibrationMethod
 from ladder.figures import reliability_svg
 from ladder.report.blocks import Block, Figure, say, tabled
+from ladder.report.control import replaced_by_control
 
 METHODS: dict[CalibrationMethod, str] = {
     "none": "not calibrated: no correction lowered the Brier score, cross-fitted on the dev set",
@@ -25,15 +26,21 @@ JUDGED = {
 
 def calibration_line(a: Assessment) -> str:
     """Return the line of a terminal: of the answer, else of the last rung that has chances."""
-    known = [x for x in a.attempts if x.calibration]
-    attempt = next((x for x in known if a.chosen and x.rung == a.chosen.rung), None)
-    attempt = attempt or (known[-1] if known and not a.chosen else None)
-    if attempt is None or attempt.calibration is None:
+    whose, found = _answering(a)
+    if found is None:
         return ""
-    found = attempt.calibration
     parts = f"ECE {_ece(found.before)}"
     parts += f", calibrated {_ece(found.after)}" if found.curve else ", not calibrated"
-    return f"probabilities of {attempt.rung}: {parts}; {abstention_words(found.abstention)}"
+    return f"probabilities of {whose}: {parts}; {abstention_words(found.abstention)}"
+
+
+def _answering(a: Assessment) -> tuple[str, Calibration | None]:
+    """Return what is to answer, and what its chances are worth; None: it has none."""
+    if a.recommendation.control or replaced_by_control(a):
+        return "the linear control", a.control_calibration
+    chosen = a.chosen
+    known = [x for x in a.attempts if x.calibration and (chosen is None or x.rung == chosen.rung)]
+    return (known[-1].rung, known[-1].calibration) if known else ("", None)
 
 
 def calibration_blocks(found: Calibration | None, whose: str = "the") -> Iterator[Block]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ladder.economy.cost import machine_usd
+from ladder.engines import is_served
 from ladder.errors import Problem, TaskError
 from ladder.evidence import Build, Candidate, Gap, Retrieval
 from ladder.inference.forms import named
@@ -36,7 +37,9 @@ def needs(task: Task, data: Data) -> str | None:
 def unavailable(bench: Bench) -> str | None:
     """Training needs weights on this machine, and the training libraries."""
     if not base_is_local(bench.task):
-        return "the base model is an endpoint: its weights are not here to be trained"
+        if is_served(bench.task.models.base):
+            return "the base model is an endpoint: its weights are not here to be trained"
+        return "adapters are trained on weights of the kinds bundled: and hf:, not on the base's"
     missing = training_missing()
     return f"the training libraries are not installed; {missing}" if missing else None
 

@@ -92,8 +92,8 @@ def test_a_run_is_sized_for_the_volume_that_is_named(run: Path) -> None:
 
 def test_what_is_printed_says_what_was_not_measured_and_assumed(run: Path) -> None:
     said = call(run).stdout
-    assert "the mean, assumed: --peak names it" in said
-    assert "no p95 named: 80% busy" in said
+    assert "the mean, assumed: a busy hour has more, --peak names it" in said
+    assert "no --p95 named: each busy for at most 80% of the peak hour" in said
     assert "Not measured: what an engine's continuous batching, paged attention" in said
     assert "Per token: no price named" in said
 

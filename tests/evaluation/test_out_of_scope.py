@@ -95,3 +95,14 @@ def test_a_served_control_says_nothing_below_its_threshold(tmp_path):
     assert strange.is_no_answer
     assert "is certified" in strange.error
     assert {one.chance for one in (*known, strange)} == {None}, "they are not told"
+
+
+def test_check_says_what_they_are_for_and_the_answer_how_sure_it_is(tmp_path, ladder):
+    task = written(tmp_path)
+    said = ladder("check", task)
+    assert f"{BEYOND} out of scope" in said.out
+    assert "beside the dev examples choose the threshold" in said.out
+    done = ladder("assess", task, "--runs", tmp_path / "runs")
+    assert done.code == 0, done.out
+    assert "probabilities of the linear control: ECE" in done.out
+    assert "out-of-scope inputs" in done.out

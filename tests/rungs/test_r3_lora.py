@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from benches import bench_at, chat, saying
+from benches import bench_at, bench_over, chat, saying, task_with
 
 from ladder.errors import TaskError
 from ladder.evidence import Build
-from ladder.rungs.r3_lora import answering, with_adapter
+from ladder.rungs.r3_lora import answering, unavailable, with_adapter
 from ladder.samples.rows import Sample
 
 TRAIN = tuple(Sample(id=f"t{at}", input=f"question {at}", target="x") for at in range(4))
@@ -30,3 +30,11 @@ def test_a_climb_refuses_a_recipe_that_learns_from_other_rows(tmp_path: Path) ->
         bench = bench_at(server.url, tmp_path, TRAIN[:1], train=TRAIN, training=training)
         with pytest.raises(TaskError, match="`dpo`, which does not learn from inputs and targets"):
             with_adapter(bench, chat(bench), TRAIN)
+
+
+def test_what_is_not_trained_says_why(tmp_path: Path) -> None:
+    with saying(lambda _: "x") as server:
+        bench = bench_at(server.url, tmp_path, TRAIN[:1], train=TRAIN)
+        assert "is an endpoint" in str(unavailable(bench))
+    file = task_with(models={"base": "gguf:model.gguf"})
+    assert "kinds bundled: and hf:" in str(unavailable(bench_over(file, bench.data, tmp_path)))
