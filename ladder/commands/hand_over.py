@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
 from collections.abc import Iterator
@@ -16,7 +15,10 @@ from ladder.lifecycle.needs import needs_of_climb
 from ladder.task import Task
 
 DIGEST = re.compile(r"[\w.:/-]+@sha256:[0-9a-f]{64}")
-LABEL = re.compile(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?")
+MOST_HOURS = (2**31 - 1) // 3600
+"""The deadline is told in seconds, by an integer of 32 bits."""
+LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+DOTTED = re.compile(rf"(?=.{{1,63}}$){LABEL.pattern}(\.{LABEL.pattern})*")
 PLAIN = re.compile(r"[A-Za-z0-9._/+-]+")
 LEAST_RAY = "2.52.0"
 """The first version with token authentication."""
@@ -105,13 +107,17 @@ def _misnamed(wish: Wish) -> Iterator[Problem]:
         got = wish.image or "nothing"
         fix = "`docker push` prints the digest; a tag can be moved to other code."
         yield Problem("--image", got, "an image by its digest, NAME@sha256:…", fix)
-    named = {"--claim": wish.claim, "--queue": wish.queue, "--namespace": wish.namespace}
+    letters = "lower-case letters, digits and -, at most 63"
+    named = {"--claim": wish.claim, "--queue": wish.queue}
     for option, name in named.items():
-        if name and not LABEL.fullmatch(name):
-            wanted = "a name of Kubernetes: lower-case letters, digits, - and ., at most 63"
-            yield Problem(option, name, wanted)
-    if not (math.isfinite(wish.hours) and wish.hours > 0):
-        yield Problem("--deadline", f"{wish.hours:g}", "hours, more than 0")
+        if name and not DOTTED.fullmatch(name):
+            yield Problem(option, name, f"a name of Kubernetes: {letters}; parts joined by a .")
+    if wish.namespace and not LABEL.fullmatch(wish.namespace):
+        yield Problem("--namespace", wish.namespace, f"a namespace of Kubernetes: {letters}")
+    if not 0 < wish.hours <= MOST_HOURS:
+        yield Problem(
+            "--deadline", f"{wish.hours:g}", f"hours, more than 0, at most {MOST_HOURS:,}"
+        )
 
 
 def _for_sky(task: Task, wish: Wish) -> Iterator[Problem]:

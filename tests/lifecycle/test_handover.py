@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Callable
 from dataclasses import replace
@@ -52,7 +53,7 @@ def _closed(**fields: object) -> dict[str, object]:
     }
 
 
-TEXT, WHOLE = {"type": "string"}, {"type": "integer", "minimum": 0}
+TEXT, WHOLE = {"type": "string"}, {"type": "integer", "minimum": 0, "maximum": 2**31 - 1}
 TEXTS = {"type": "object", "additionalProperties": TEXT}
 MANY = {"type": "integer", "minimum": 1, "maximum": 2**31 - 1}
 # The fields that are used of ray.io/v1, after KubeRay 1.5.1 (apis/ray/v1: rayjob_types.go,
@@ -229,6 +230,10 @@ def test_the_work_is_as_large_as_the_task_says(tmp_path: Path) -> None:
         (LEAVES, Wish("team/ladder:latest"), "rayjob", "NAME@sha256"),
         (LEAVES, Wish(IMAGE, queue="No Queue"), "rayjob", "--queue: got No Queue"),
         (LEAVES, Wish(IMAGE, hours=0), "skypilot", "--deadline: got 0, wanted hours"),
+        (LEAVES, Wish(IMAGE, hours=600_000), "rayjob", "--deadline: got 600000, wanted hours"),
+        (LEAVES, Wish(IMAGE, hours=math.nan), "rayjob", "--deadline: got nan, wanted hours"),
+        (LEAVES, Wish(IMAGE, namespace="a.b"), "rayjob", "--namespace: got a.b, wanted a namesp"),
+        (LEAVES, Wish(IMAGE, queue="a..b"), "rayjob", "--queue: got a..b, wanted a name of"),
         (LEAVES, Wish(IMAGE, queue="team"), "skypilot", "--queue: got team, wanted nothing"),
         (f"{LEAVES}execution: {{gpus: 1}}\n", Wish(IMAGE), "skypilot", "the GPU's name"),
         (LEAVES, Wish(IMAGE, gpu="L4"), "rayjob", "a task whose workers have GPUs"),

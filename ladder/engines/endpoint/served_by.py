@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
-from ladder.redaction import redact
 from ladder.wording import harmless
 
 LONGEST = 80
@@ -18,4 +18,9 @@ def served_by(data: Any) -> str:
     if isinstance(model, str) and model.startswith("/"):  # llama.cpp names its file
         model = model.rsplit("/", 1)[-1]
     named = [each for each in (model, build) if isinstance(each, str) and each]
-    return harmless(redact(" ".join(named)), LONGEST)
+    return _shown(" ".join(named))
+
+
+@lru_cache(maxsize=64)  # the same few names stand in every response
+def _shown(named: str) -> str:
+    return harmless(named, LONGEST)

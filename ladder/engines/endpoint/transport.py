@@ -7,12 +7,16 @@ as long as httpx takes them, errors by their right names, and answers that nobod
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+import sys
+import types
+from collections.abc import AsyncIterator, Coroutine, Generator, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import aiohttp
 import httpx
+from aiohttp.abc import AbstractStreamWriter
 from aiohttp.connector import Connection
 from httpx_aiohttp import AiohttpTransport
 
@@ -37,6 +41,11 @@ before its answer a `ConnectTimeout`, as if nothing had been sent, and names som
 class Client(httpx.AsyncClient):
     """A client that takes proxies from the environment as httpx does, and sends through aiohttp."""
 
+    def __init__(self, **options: Any) -> None:
+        """Take the options of httpx's client."""
+        super().__init__(**options)
+        self._cookies = _Cookies()
+
     def _init_transport(self, *_: Any, **options: Any) -> httpx.AsyncBaseTransport:
         return Transport(verify=options["verify"], limits=options["limits"])
 
@@ -46,6 +55,14 @@ class Client(httpx.AsyncClient):
         if proxy.url.scheme not in ("http", "https"):
             raise ValueError(f"a proxy over {proxy.url.scheme} is not supported")
         return Transport(proxy=proxy, verify=options["verify"], limits=options["limits"])
+
+
+class _Cookies(httpx.Cookies):
+    """Python's cookie jar is asked about answers with a cookie alone: it takes its time."""
+
+    def extract_cookies(self, response: httpx.Response) -> None:
+        if "set-cookie" in response.headers:
+            super().extract_cookies(response)
 
 
 class Transport(AiohttpTransport):
@@ -91,6 +108,47 @@ class _Request(aiohttp.ClientRequest):
         if conn.protocol is not None and conn.protocol.should_close:
             raise aiohttp.ServerDisconnectedError("an answer that nobody has asked for")
         return await super().send(conn)
+
+    def write_bytes(
+        self, writer: AbstractStreamWriter, conn: Connection, content_length: int | None = None
+    ) -> Coroutine[Any, Any, None]:
+        """Send the body at once, as aiohttp does by itself from Python 3.12 on.
+
+        Else a request leaves only after whatever is ready: where many answers come in one moment,
+        after all of them have been read.
+        """
+        work = super().write_bytes(writer, conn, content_length)
+        return work if sys.version_info >= (3, 12) else _begun(work)
+
+
+def _begun(work: Coroutine[Any, Any, None]) -> Coroutine[Any, Any, None]:
+    """Run a coroutine up to where it waits; return what is left of it, its error included."""
+    try:
+        waits_for = work.send(None)
+    except BaseException as ended:
+        return _ended(ended)
+    return _resumed(work, waits_for)
+
+
+async def _ended(how: BaseException) -> None:
+    if not isinstance(how, StopIteration):
+        raise how
+
+
+@types.coroutine
+def _resumed(work: Coroutine[Any, Any, None], waits_for: Any) -> Generator[Any, Any, None]:
+    """Wait in a coroutine's place, and hand on to it what comes of that."""
+    while True:
+        try:
+            came = yield waits_for
+        except BaseException as error:
+            step = partial(work.throw, error)
+        else:
+            step = partial(work.send, came)
+        try:
+            waits_for = step()
+        except StopIteration:
+            return
 
 
 class _Body(httpx.AsyncByteStream):

@@ -286,6 +286,43 @@ def test_a_request_that_is_given_up_leaves_no_answer_for_the_next() -> None:
     assert asyncio.run(asyncio.wait_for(run(), 20)) == b"hello"
 
 
+LARGE = b"x" * 20_000_000
+"""More than a connection takes before its server reads."""
+
+
+@pytest.mark.parametrize("reads", [True, False])
+def test_a_body_that_has_to_wait_is_sent_whole_or_given_up(reads: bool) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        await asyncio.sleep(0.1 if reads else 0.5)
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            whole = await reader.readexactly(len(LARGE)) == LARGE
+            assert f"content-length: {len(LARGE)}".encode() in head.lower()
+            writer.write(OK.replace(b"hello", b"whole" if whole else b"other"))
+            await writer.drain()
+        writer.close()
+
+    async def run() -> bytes:
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        async with server, Client(trust_env=False, timeout=5.0) as client:
+            url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+            async with asyncio.timeout(5.0 if reads else 0.2):
+                return (await client.post(url, content=LARGE)).content
+
+    if reads:
+        assert asyncio.run(run()) == b"whole"
+    else:
+        with pytest.raises(TimeoutError):
+            asyncio.run(run())
+
+
+def test_a_cookie_that_a_server_sets_is_sent_with_the_next_request() -> None:
+    raw = Raw([OK.replace(b"Content", b"Set-Cookie: at=3; Path=/\r\nContent")], [OK])
+    assert [body for _, body in asked(raw, 2)] == [b"hello", b"hello"]
+    assert b"cookie" not in raw.got[0].lower()
+    assert b"cookie: at=3" in raw.got[1].lower()
+
+
 def test_a_host_that_does_not_take_a_connection_is_not_waited_for() -> None:
     async def run(url: str) -> None:
         async with Client(trust_env=False, timeout=httpx.Timeout(5.0, connect=0.2)) as client:
