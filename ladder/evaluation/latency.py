@@ -46,7 +46,8 @@ def judged_latency(
     """Return the latency at the task's concurrency, its limit's verdict, and what is untimed.
 
     There is no latency where nothing was answered, and no verdict without a limit; untimed are the
-    requests that got no answer.
+    requests that got no answer. Other work only slows a system: what passes beside it passes, and
+    what fails beside it is undecided.
 
     Args:
         evaluator: the task, its data, models and scorers.
@@ -82,6 +83,8 @@ def judged_latency(
         verdict = judge_latency(total, limit, error, evaluator.task.gate.max_error_rate)
         if verdict.verdict != "undecided":
             break
+    if verdict and verdict.verdict == "fail" and found and found.disturbed:
+        verdict = verdict.but(verdict="undecided")
     return found, verdict, sum(math.isinf(seconds) for seconds, _ in timed)
 
 

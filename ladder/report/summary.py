@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ladder.evidence import Assessment, Attempt, CostBasis
+from ladder.evidence import Assessment, Attempt, CostBasis, Latency
 from ladder.gate.quantiles import values_to_bound
 from ladder.report.causes import diagnosis_sentence
 from ladder.report.control import p95_of, shown_line
@@ -88,7 +88,7 @@ def _row(attempt: Attempt, attempts: Sequence[Attempt]) -> tuple[str, str, str, 
     return (
         attempt.rung,
         span(m.score),
-        latency(m.latency_ms.p95) if m.latency_ms else "–",
+        p95_cell(m.latency_ms),
         cost_cell(m.cost_usd_per_1k, m.cost_busy_usd_per_1k),
         duration(m.build.seconds),
         verdict,
@@ -110,11 +110,20 @@ def assumed(a: Assessment) -> str:
         least = values_to_bound(0.95, P95_CONFIDENCE)
         if min(asked_at) < least:
             text += f" (not bounded from above: {least} are needed for {100 * P95_CONFIDENCE:g} %)"
+    if a.disturbed:
+        text += " · (busy): timed beside other work"
     bases = [each.cost_basis for each in (*measured, line) if each and each.cost_basis]
     prices = sorted({price_words(basis) for basis in bases} - {""})
     if any(basis.machines for basis in bases):
         prices.append("in brackets what it costs on a machine that is busy all the time")
     return text + (f" · $: {'; '.join(prices)}" if prices else "")
+
+
+def p95_cell(found: Latency | None) -> str:
+    """Return a 95th percentile, and whether other work may have made it what it is."""
+    if found is None:
+        return "–"
+    return latency(found.p95) + (" (busy)" if found.disturbed else "")
 
 
 def cost_cell(paid: float | None, busy: float | None) -> str:
