@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -188,10 +188,9 @@ def best_of(
             return None, seen
         order = _by_merit({at: seen[at] for at in alive})
         hopeful = [at for at in order if seen[at].settled(min_score) != "misses"]
-        if not hopeful:  # so few rows choose by chance: what costs least stands for all
-            best = seen[order[0]].scores
-            near = [at for at in order if not _clearly_behind(best, seen[at].scores)]
-            return min(near, key=lambda at: seen[at].tokens), seen
+        if not hopeful:
+            again = seen if count <= COMPARED_FROM else order
+            return _cheapest(seen[order[0]], again, seen), seen
         if count >= COMPARED_FROM and seen[order[0]].settled(min_score) == "holds":
             break
         _leave(alive, hopeful, "it cannot reach the gate", leave, seen)
@@ -265,6 +264,24 @@ def _still_compared(order: Sequence[int], seen: Mapping[int, Standing]) -> list[
         if not behind and not any(_alike(seen[other], seen[at]) for other in stay):
             stay.append(at)
     return stay[:most]
+
+
+def _cheapest(best: Standing, among: Iterable[int], seen: Mapping[int, Standing]) -> int:
+    """Return who costs least of those that are not clearly behind, where nobody reaches the gate.
+
+    So few rows choose by chance. Who left for the gate alone stands again beside who stayed longer.
+
+    Args:
+        best: who leads.
+        among: who may stand for all.
+        seen: how each did on its first rows.
+    """
+
+    def is_near(other: Standing) -> bool:
+        first = best.scores[: len(other.scores)]
+        return not other.out and not _clearly_behind(first, other.scores)
+
+    return min((at for at in among if is_near(seen[at])), key=lambda at: seen[at].tokens)
 
 
 def _alike(one: Standing, other: Standing) -> bool:

@@ -8,10 +8,11 @@ import pytest
 from replayed import asking, of, replayed
 
 from ladder.evidence import Candidate
+from ladder.progress import Quiet
 from ladder.rungs.protocol import Bench
 from ladder.samples.data import Data
 from ladder.samples.rows import Sample
-from ladder.selection.race import COMPARED_FROM, ROUNDS, race
+from ladder.selection.race import COMPARED_FROM, ROUNDS, Standing, best_of, race
 
 DEV = tuple(Sample(id=f"d{at}", input=f"number {at}", target=str(at)) for at in range(100))
 RIGHT = {
@@ -76,6 +77,24 @@ def test_where_nobody_can_reach_the_gate_the_cheapest_stands_for_all(bench):
     winner, lines = raced(bench, *list(RIGHT)[1::-1])
     assert winner.description == "nothing"
     assert {n for _, n, _ in lines.values()} == {ROUNDS[0]}
+
+
+@pytest.mark.parametrize(("lasts", "winner"), [(COMPARED_FROM, "cheap"), (32, "dear")])
+def test_who_left_for_the_gate_stands_again_where_few_rows_later_nobody_reaches_it(lasts, winner):
+    """Luck kept the dear one for two rounds more; after many rows it is no luck."""
+    dear = [1.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0] + [0.0] * 8
+    if lasts > COMPARED_FROM:
+        dear = [1.0, 0.0, 0.0, 0.0, 1.0, 1.0, *[1.0] * 5, *[0.0] * 21]
+    of_row, tokens = {"dear": dear, "cheap": [0.0] * lasts}, {"dear": 100.0, "cheap": 10.0}
+    names = list(tokens)
+
+    def read(at: int, count: int) -> Standing:
+        return Standing(of_row[names[at]][:count], tokens[names[at]])
+
+    found, seen = best_of(2, 64, 0.8, read, Quiet())
+    assert found is not None
+    assert names[found] == winner
+    assert [seen[at].n for at in range(2)] == [lasts, ROUNDS[0]]
 
 
 def test_a_leader_that_surely_holds_the_gate_ends_the_race(tmp_path):
