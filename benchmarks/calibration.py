@@ -42,8 +42,8 @@ from ladder.climb.opening import open_bench
 from ladder.engines.base import Request
 from ladder.engines.classifier import ClassifierEngine
 from ladder.evaluation.calibration import CERTIFIED_ERROR, abstention, applied, fitted
-from ladder.evaluation.control import linear_model
 from ladder.evaluation.reliability import chances_of, measured
+from ladder.evaluation.ways import linear_model
 from ladder.evidence import Reliability
 from ladder.gate.bounds import estimate
 from ladder.gate.certified import certify

@@ -24,7 +24,7 @@ from typing import Any
 from ladder.engines import open_engine
 from ladder.engines.base import Request
 from ladder.engines.bundled import bundled_folder
-from ladder.evaluation.control import linear_model
+from ladder.evaluation.ways import linear_model
 from ladder.gate.bounds import estimate
 from ladder.gate.routing import Cascade, Prices, Routed, choose, judge
 from ladder.hardware import processor_flags

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ladder.economy.machines import machine_cost
@@ -18,6 +15,7 @@ from ladder.evaluation.latency import latency_alone, rows_to_time
 from ladder.evaluation.openings import openings
 from ladder.evaluation.out_of_scope import beside
 from ladder.evaluation.units import as_units
+from ladder.evaluation.ways import LINEAR, Fit, Linear, Predictor, linear, ways_of
 from ladder.evidence import (
     Calibration,
     Confirmation,
@@ -37,19 +35,10 @@ from ladder.inference.evaluator import Evaluator
 from ladder.inference.judge import gated_scores
 from ladder.inference.outcome import Outcome, Scores
 from ladder.language.stems import VERSION
-from ladder.language.words import search_terms
-from ladder.retrieval.search import LexicalIndex
 from ladder.samples.rows import Sample
 
-LINEAR = "TF-IDF + logistic regression"
-VOTERS = 5
 TIMED = 200
 """Rows answered one at a time where the gate limits latency."""
-
-Predictor = Callable[[Sequence[str]], list[str]]
-"""Inputs -> answers."""
-Fit = Callable[[Sequence[Sample]], Predictor]
-"""Training examples -> what answers by them."""
 
 
 def measure_control(evaluator: Evaluator) -> tuple[Control | None, Scores]:
@@ -61,7 +50,7 @@ def measure_control(evaluator: Evaluator) -> tuple[Control | None, Scores]:
     train, gate = evaluator.data.train, evaluator.data.gate
     if not train:
         return None, {}
-    ways = _ways(evaluator)
+    ways = ways_of(evaluator.data)
     kept = {}
     with evaluator.watch.step("measuring the control", len(ways)) as advance:
         for done, (name, fit) in enumerate(ways.items(), start=1):
@@ -100,7 +89,7 @@ def fitted_way(evaluator: Evaluator, name: str) -> Predictor:
         TaskError: the task's data allow no such way any more.
     """
     _refuse_other_way(evaluator, name)
-    return _ways(evaluator)[name](evaluator.data.train)
+    return ways_of(evaluator.data)[name](evaluator.data.train)
 
 
 def outcomes_of(
@@ -158,7 +147,7 @@ def measure_way(evaluator: Evaluator, name: str, error: float) -> tuple[Measurem
         seconds=round(seconds, 3),
     )
     budget = budget_of_check(evaluator.task.gate, error)
-    return measurement, _judged(evaluator, _ways(evaluator)[name], scores, line, budget)
+    return measurement, _judged(evaluator, ways_of(evaluator.data)[name], scores, line, budget)
 
 
 def scores_of_way(evaluator: Evaluator, name: str, rows: Sequence[Sample]) -> list[float | None]:
@@ -172,20 +161,10 @@ def scores_of_way(evaluator: Evaluator, name: str, rows: Sequence[Sample]) -> li
 
 
 def _refuse_other_way(evaluator: Evaluator, name: str) -> None:
-    if name not in _ways(evaluator) or not evaluator.data.train:
+    if name not in ways_of(evaluator.data) or not evaluator.data.train:
         where = f"{evaluator.task.source}: data"
         got = f"rows that do not allow the certified way, {name}"
         raise TaskError([Problem(where, got, "labelled training examples", "Assess it anew.")])
-
-
-def _ways(evaluator: Evaluator) -> dict[str, Fit]:
-    """Return the ways to answer that a task allows, by name."""
-    if not evaluator.data.labels:
-        return {"nearest example": _nearest}
-    ways: dict[str, Fit] = {"majority": _majority, "nearest example": _vote}
-    if len({sample.target for sample in evaluator.data.train}) > 1:
-        ways[LINEAR] = linear
-    return ways
 
 
 def _answered(evaluator: Evaluator, name: str, fit: Fit) -> dict[str, Any]:
@@ -217,7 +196,7 @@ def control_calibration(evaluator: Evaluator) -> Calibration | None:
     Of the ways without a language model it alone tells how likely it is right.
     """
     train, dev, gate = evaluator.data.train, evaluator.data.dev, evaluator.data.gate
-    if not train or not dev or LINEAR not in _ways(evaluator):
+    if not train or not dev or LINEAR not in ways_of(evaluator.data):
         return None
     kept = _answered(evaluator, LINEAR, linear)
     if "chances" not in kept:
@@ -346,86 +325,3 @@ def _line(
         cost_busy_usd_per_1k=busy,
         cost_basis=basis,
     )
-
-
-def _majority(train: Sequence[Sample]) -> Predictor:
-    (label, _), *_ = Counter(sample.target for sample in train).most_common(1)
-    return lambda inputs: [label] * len(inputs)
-
-
-def _nearest(train: Sequence[Sample]) -> Predictor:
-    index = LexicalIndex([sample.input for sample in train])
-
-    def predict(inputs: Sequence[str]) -> list[str]:
-        return [train[ranking[0][0]].target for ranking in index.search(inputs, 1)]
-
-    return predict
-
-
-def _vote(train: Sequence[Sample]) -> Predictor:
-    """Let the nearest rows vote; of labels with equal votes the nearest row's wins."""
-    index = LexicalIndex([sample.input for sample in train])
-
-    def predict(inputs: Sequence[str]) -> list[str]:
-        answers = []
-        for ranking in index.search(inputs, VOTERS):
-            votes = Counter(train[at].target for at, _ in ranking)
-            answers.append(max(votes, key=lambda label: votes[label]))
-        return answers
-
-    return predict
-
-
-def linear(train: Sequence[Sample]) -> Predictor:
-    """Fit a logistic regression on TF-IDF of terms and pairs of terms.
-
-    Args:
-        train: rows of at least two labels.
-    """
-    model = linear_model(train)
-    if model is None:
-        return _majority(train)
-    return Linear(model)
-
-
-@dataclass(frozen=True)
-class Linear:
-    """A fitted linear model that answers, and says how likely it is right."""
-
-    model: Any
-
-    def __call__(self, inputs: Sequence[str]) -> list[str]:
-        """Answer each input with its likeliest label."""
-        return [str(label) for label in self.model.predict(inputs)]
-
-    def chances(self, inputs: Sequence[str]) -> list[float]:
-        """Return the probability of each answer, as the model tells it."""
-        return [float(most) for most in self.model.predict_proba(inputs).max(axis=1)]
-
-
-def linear_model(train: Sequence[Sample]) -> Any:
-    """Return scikit-learn's pipeline, fitted; None where no text has a single character.
-
-    The terms are those of the search, as they are; of texts that have none, such as rows of
-    punctuation, the characters.
-
-    Args:
-        train: rows of at least two labels.
-    """
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-
-    texts = [sample.input for sample in train]
-    read: Callable[[str], list[str]] = search_terms if any(map(search_terms, texts)) else list
-    if not any(map(read, texts)):
-        return None
-    model = make_pipeline(
-        TfidfVectorizer(analyzer=lambda text: _with_pairs(read(text)), sublinear_tf=True),
-        LogisticRegression(C=10.0, max_iter=300),
-    )
-    return model.fit(texts, [sample.target for sample in train])
-
-
-def _with_pairs(terms: list[str]) -> list[str]:
-    return [*terms, *map(" ".join, pairwise(terms))]

@@ -13,7 +13,8 @@ from ladder.climb.opening import COMPLETIONS, make_bench
 from ladder.engines.base import NO_ANSWER, OWN_KINDS
 from ladder.errors import Problem, StateError, TaskError
 from ladder.evaluation.calibration import applied
-from ladder.evaluation.control import LINEAR, Linear, fitted_way
+from ladder.evaluation.control import fitted_way
+from ladder.evaluation.ways import LINEAR, Linear
 from ladder.evidence import ASSESSMENT, Calibration, Candidate
 from ladder.inference.answer import answer, prior_of
 from ladder.inference.chances import chance, probabilities

@@ -8,7 +8,7 @@ from statistics import fmean
 
 from ladder.errors import Problem, TaskError
 from ladder.evaluation.comparing import comparison
-from ladder.evaluation.control import linear
+from ladder.evaluation.ways import linear
 from ladder.evidence import Candidate, Comparison
 from ladder.inference.answer import answer
 from ladder.inference.failures import require_conclusive

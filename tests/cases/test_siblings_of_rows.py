@@ -655,7 +655,7 @@ def test_rows_that_contradict_are_named(tmp_path, again, first, second, kind, na
     ],
 )
 def test_the_control_reads_texts_without_a_word(good, bad):
-    from ladder.evaluation.control import linear
+    from ladder.evaluation.ways import linear
     from ladder.samples.rows import Sample
 
     train = [Sample(str(at), (good, bad)[at % 2], ("good", "bad")[at % 2]) for at in range(12)]

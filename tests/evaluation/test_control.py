@@ -11,7 +11,8 @@ from engines.faulty_server import FaultyServer, Seen, Step, failing, saying
 from small_tasks import Row, write_task
 
 from ladder.commands.assess import assess
-from ladder.evaluation.control import _chosen_on_dev, linear
+from ladder.evaluation.control import _chosen_on_dev
+from ladder.evaluation.ways import linear
 from ladder.evidence import Assessment
 from ladder.files import digest_of
 from ladder.progress import Quiet

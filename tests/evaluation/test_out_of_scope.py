@@ -9,8 +9,9 @@ import pytest
 
 from ladder.climb.opening import open_bench
 from ladder.errors import TaskError
-from ladder.evaluation.control import LINEAR, control_calibration
+from ladder.evaluation.control import control_calibration
 from ladder.evaluation.out_of_scope import beside, chances_beyond
+from ladder.evaluation.ways import LINEAR
 from ladder.evidence import Candidate
 from ladder.lifecycle.served import _by_way
 from ladder.progress import Quiet
