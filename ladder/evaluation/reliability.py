@@ -77,9 +77,9 @@ def measured(chances: Sequence[float], right: Sequence[bool], confidence: float)
     """Return how far chances are from what came true. Pure.
 
     The expected calibration error is above 0 for a perfect system too: what chance alone makes of
-    so many rows is found by drawing rows that are right with just these chances. For the same
-    reason an error drawn anew from these rows is too high: its interval is read from how far it
-    moves (the basic bootstrap; Efron and Tibshirani, 1993, §13), not from where it lies.
+    so many rows is found by drawing rows that are right with just these chances. It is off by at
+    most what the shares of right answers in its bins are off, taken together (the triangle
+    inequality), and that is drawn too: so its interval holds in at least so many of 100 cases.
 
     Args:
         chances: of the answers given, 0..1; at least one.
@@ -89,37 +89,44 @@ def measured(chances: Sequence[float], right: Sequence[bool], confidence: float)
     squares = [(chance - hit) ** 2 for chance, hit in zip(chances, right, strict=True)]
     given, hits = np.asarray(chances, dtype=float), np.asarray(right, dtype=bool)
     ece = calibration_error(chances, right)
-    made, moved = _drawn_errors(given, hits)
-    tail = 50 * (1 - confidence)
-    low, high = np.percentile(moved, [tail, 100 - tail])
+    off = _off(given, hits, confidence)
     return Reliability(
         n=len(chances),
         brier=estimate(squares, confidence),
         ece=ece,
-        ece_low=float(np.clip(2 * ece - high, 0.0, ece)),
-        ece_high=float(np.clip(2 * ece - low, ece, 1.0)),
-        ece_by_chance=float(np.percentile(made, AS_A_RULE)),
+        ece_low=max(0.0, ece - off),
+        ece_high=min(1.0, ece + off),
+        ece_by_chance=_by_chance(given),
         bins=_bins(given, hits, confidence),
     )
 
 
-def _drawn_errors(
-    chances: NDArray[np.float64], right: NDArray[np.bool_]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return calibration errors of rows that are right by their chances, and of rows drawn anew.
+def _by_chance(chances: NDArray[np.float64]) -> float:
+    """Return the calibration error that rows which are right by their chances stay below.
 
     The error is the sum over bins of the absolute gaps, so all draws of a block are one product.
     """
     n, draw = len(chances), np.random.default_rng(0)
     inside = np.equal.outer(_places(chances), np.arange(BINS)).astype(float)
-    gaps = inside * (chances - right)[:, None]
-    by_chance, moved = [], []
+    made = []
     for size in [BLOCK] * (DRAWS // BLOCK):
-        off = chances - (draw.random((size, n)) < chances)
-        by_chance.append(np.abs(off @ inside).sum(axis=1) / n)
-        times = draw.multinomial(n, np.full(n, 1 / n), size=size)
-        moved.append(np.abs(times @ gaps).sum(axis=1) / n)
-    return np.concatenate(by_chance), np.concatenate(moved)
+        gaps = chances - (draw.random((size, n)) < chances)
+        made.append(np.abs(gaps @ inside).sum(axis=1) / n)
+    return float(np.percentile(np.concatenate(made), AS_A_RULE))
+
+
+def _off(chances: NDArray[np.float64], right: NDArray[np.bool_], confidence: float) -> float:
+    """Return how far the calibration error of such rows is off, at most, at this confidence.
+
+    Each bin is drawn with its own share of right answers, two right and two wrong added to it
+    (Agresti and Coull, 1998): else a bin that was always right would never be off.
+    """
+    places = _places(chances)
+    rows = np.bincount(places, minlength=BINS)
+    shares = (np.bincount(places, weights=right, minlength=BINS) + 2) / (rows + 4)
+    drawn = np.random.default_rng(0).binomial(rows, shares, size=(DRAWS, BINS))
+    off = np.abs(drawn - rows * shares).sum(axis=1) / len(chances)
+    return float(np.percentile(off, 100 * confidence))
 
 
 def _places(chances: NDArray[np.float64]) -> NDArray[np.int_]:
