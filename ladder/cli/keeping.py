@@ -57,7 +57,7 @@ def revalidate(
     if why:
         typer.echo(why, err=json)
         return
-    for line in lines(found, loaded.baseline.gate_rows):
+    for line in lines(found, loaded):
         typer.echo(line, err=json)
     raise typer.Exit(code)
 

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ladder.evidence import Estimate
+from ladder.evidence import RevalidationPlan
 from ladder.lifecycle.alpha_spending import BUDGET, LIFE_DAYS
 from ladder.lifecycle.revalidate import Revalidation
 from ladder.wording import MOST_SAID, indented, span
 
 
-def lines(found: Revalidation, certified: Estimate) -> Iterator[str]:
+def lines(found: Revalidation, plan: RevalidationPlan) -> Iterator[str]:
     """Say what a check found beside the certified score, line by line."""
     score = span(found.measurement.score) if found.measurement else "not measured"
-    yield f"score {score}, certified {span(certified)}"
+    then = "certified" if plan.proven else "at its assessment"
+    yield f"score {score}, {then} {span(plan.baseline.gate_rows)}"
     yield from (indented(f"- {finding}", MOST_SAID) for finding in found.findings)
     yield from _about_errors(found)
-    yield "Act on this." if found.findings else "The answer still holds."
+    holds = "The answer still holds."
+    if not plan.proven:
+        holds = "Nothing has changed; that it holds the gate was never proven, it leaned to a pass."
+    yield "Act on this." if found.findings else holds
 
 
 def _about_errors(found: Revalidation) -> Iterator[str]:

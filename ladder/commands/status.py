@@ -52,12 +52,15 @@ def lines(found: Standing) -> Iterator[str]:
 
 
 def _of_plan(plan: PlanStanding) -> Iterator[str]:
-    mark = "!" if plan.alarms else "✓"
+    mark = "!" if plan.alarms else "✓" if plan.proven else "?"
     used = ", in production" if plan.in_production else ""
     yield f"{mark} {harmless(plan.task)}{used}: {harmless(plan.plan)}"
-    what = f"last {plan.last_kind}" if plan.last_kind != "certification" else "certified"
+    first = "certified" if plan.proven else "assessed"
+    what = f"last {plan.last_kind}" if plan.last_kind != "certification" else first
     age = f"{plan.age_days} days ago" if plan.age_days >= 0 else "after today by this clock"
     yield f"    {what} {plan.last[:10]}, {age}; due {plan.due}"
+    if not plan.proven:
+        yield "    the eval set has not proven the gate: it leaned to a pass"
     if plan.ends is not None and plan.ends_in_days is not None:
         left = plan.ends_in_days
         when = f"in {left} days" if left >= 0 else f"{-left} days ago"

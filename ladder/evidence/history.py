@@ -39,6 +39,8 @@ class PlanStanding(Record):
     created: str
     in_production: bool | None
     """None: no registry says so."""
+    proven: bool = True
+    """See `RevalidationPlan.proven`."""
     last: str
     """UTC time of the last check, else of the certification."""
     last_kind: HappeningKind | Literal["certification"]

@@ -31,6 +31,9 @@ class RevalidationPlan(Record):
     """The way of answering without a language model that was certified; then there is no
     candidate."""
     baseline: Baseline
+    proven: bool = True
+    """Whether the eval set has proven the gate; else the estimates hold it. Files written before
+    do not say."""
     gate: dict[str, float | str | None]
     pinned: dict[str, str]
     """Name -> digest of everything the answer depends on."""

@@ -69,7 +69,7 @@ def make_plan(bench: Bench, chosen: Attempt, confirmed: Estimate | None) -> str:
         latency_ms=measured.latency_ms and measured.latency_ms.but(service_s=()),
         hardware=hardware(),
     )
-    return _text(_plan(bench, baseline, candidate))
+    return _text(_plan(bench, baseline, candidate).but(proven=chosen.status == "passed"))
 
 
 def make_control_plan(bench: Bench, line: ControlLine, confirmed: Estimate) -> str:

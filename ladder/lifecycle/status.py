@@ -167,6 +167,7 @@ def _status(
         task=path.absolute().parent.parent.name,
         created=plan.created,
         in_production=used,
+        proven=plan.proven,
         last=last.isoformat(timespec="seconds"),
         last_kind=kind or "certification",
         age_days=(now - last).days,

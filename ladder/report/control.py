@@ -56,7 +56,12 @@ def control_instead(chosen: Attempt, control: Control | None, min_score: float) 
         f"p {found.p_value:.2f}) on {found.n} rows."
     )
     if best.score.mean >= min_score:
-        return f"{against} Take {best.name} instead: {best.score.mean:.2f} holds the gate too."
+        judged = control.verdict.status if control.verdict else "none"
+        proven = judged == "pass" and control.judged == best.name
+        how = "too" if proven else "by the estimate, without a proof"
+        return (
+            f"{against} Take {best.name} instead: its {best.score.mean:.2f} holds the gate {how}."
+        )
     short = min_score - best.score.mean
     missed = f"Its {best.score.mean:.2f} misses the gate by {short:.2f}"
     return f"{against} {missed}: consider it all the same."

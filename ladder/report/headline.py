@@ -212,8 +212,7 @@ def _saved(a: Assessment) -> Iterator[Fact]:
         note = f"{least}; {untrained}" if untrained else least
         yield Fact("Saved", f"{100 * (1 - made / plan.tokens):.0f} % of tokens", note)
     elif avoided:
-        trainings = "1 training" if len(avoided) == 1 else f"{len(avoided)} trainings"
-        yield Fact("Saved", trainings, untrained)
+        yield Fact("Not trained", ", ".join(avoided), "the answer came before them")
 
 
 def steps(a: Assessment) -> Iterator[Step]:

@@ -96,6 +96,14 @@ def test_silence_alarms(runs: Path) -> None:
     assert (one(runs).alarms, one(runs).last_kind) == ((), "probe")
 
 
+def test_what_only_leant_to_a_pass_is_not_called_certified(runs: Path) -> None:
+    make(runs / "mail/a", 10, proven=False)
+    said = "\n".join(lines(looked(runs)))
+    assert said.startswith("? mail")
+    assert "certified" not in said
+    assert "the eval set has not proven the gate" in said
+
+
 def test_a_probe_every_day_does_not_hide_that_nothing_is_measured(runs: Path) -> None:
     plan = make(runs / "mail/a", 120)
     add(plan, "probes.jsonl", *({"at": ago(day), "verdict": "same"} for day in range(30, 0, -1)))
