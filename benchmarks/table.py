@@ -9,7 +9,8 @@ For each task the newest decision (a climb that stopped); rungs that it did not 
 measured. Seconds are those of the longest decision, the one that had to ask: a repeated one finds
 its answers kept.
 The answer is what the report says to take: a rung, the control where that is to be taken instead,
-or none. Beside it stands its score on the held-out test set, with a mark where that confirms it.
+or none. Beside it stands its score on the held-out test set, with a mark where that confirms it; a
+control that is taken in the place of a rung that passed was not put to that set.
 """
 
 from __future__ import annotations
@@ -63,11 +64,11 @@ def figures_of(found: Assessment) -> dict[str, Any]:
     asked = reduce(together, found.effort.by_purpose.values(), Asked())
     rungs = {attempt.rung: _shown(attempt) for attempt in found.attempts}
     return {
-        "gate": f"{found.task.gate['min_score']:g}",
+        "gate": _gate(found.task.gate),
         "control": f"{max((line.score.mean for line in lines), default=0):.2f}",
         **{rung: rungs.get(rung, "–") for rung in RUNGS},
         "answer": answer_of(found),
-        "test": _confirmed(found.recommendation),
+        "test": "–" if replaced_by_control(found) else _confirmed(found.recommendation),
         "seconds": f"{found.seconds:.0f}",
         "calls": f"{asked.calls:,}",
         "tokens": f"{asked.tokens:,}",
@@ -75,6 +76,11 @@ def figures_of(found: Assessment) -> dict[str, Any]:
         "ladder": found.ladder_version,
         "processor": found.hardware["processor"],
     }
+
+
+def _gate(gate: Mapping[str, Any]) -> str:
+    late = gate.get("max_p95_ms")
+    return f"{gate['min_score']:g}" + (f", {late:g} ms" if late else "")
 
 
 def _shown(attempt: Attempt) -> str:

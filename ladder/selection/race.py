@@ -281,7 +281,8 @@ def _cheapest(best: Standing, among: Iterable[int], seen: Mapping[int, Standing]
         first = best.scores[: len(other.scores)]
         return not other.out and not _clearly_behind(first, other.scores)
 
-    return min((at for at in among if is_near(seen[at])), key=lambda at: seen[at].tokens)
+    near = (at for at in among if is_near(seen[at]))
+    return min(near, key=lambda at: (seen[at].tokens, -seen[at].mean))
 
 
 def _alike(one: Standing, other: Standing) -> bool:

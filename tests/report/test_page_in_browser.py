@@ -174,7 +174,7 @@ def test_the_first_screen_holds_the_answer_and_its_figures(opened: Any, tmp_path
         box = page.locator(part).bounding_box()
         assert box["y"] + box["height"] <= 800, part
     assert page.locator(".facts dt").all_inner_texts() == [
-        "Score, how sure", "A month", "Per 1,000", "Not trained", "Next check",
+        "Score, how sure", "A month", "Per 1,000", "Saved", "Next check",
     ]  # fmt: skip
 
 
