@@ -239,6 +239,9 @@ def test_the_few_words_for_each_kind_of_answer() -> None:
     stopped = none_passed(withheld=True).but(stopped="the server is down")
     assert answer_words(stopped) == "The server is down"
     assert "Saved" not in {fact.name for fact in facts(stopped, None)}
+    no_plan = base.but(effort=base.effort.but(plans={}))
+    told = {fact.name: fact.value for fact in facts(no_plan, None)}
+    assert told["Not trained"] == "distill", "nothing is said to be saved that was not asked for"
 
 
 def test_the_ladder_shows_where_the_climb_stopped_and_why() -> None:
