@@ -204,8 +204,10 @@ def test_it_listens_here_alone_and_ends_on_ctrl_c(tmp_path: Path) -> None:
     write(tmp_path / "runs/mail/1")
     command = [sys.executable, "-m", "ladder", "view", str(tmp_path / "runs"), "--port", "0"]
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
-    )
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
+        # Also where the tests are a job in the background, which ignores Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler) and None,
+    )  # fmt: skip
     try:
         assert process.stdout is not None
         said = process.stdout.readline()
