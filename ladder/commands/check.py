@@ -111,13 +111,13 @@ def check_task(
 
 
 def _threshold_rows(data: Data) -> Iterator[str]:
-    """Say what out-of-scope inputs are for, and how many at most for each."""
+    """Say how many out-of-scope inputs, at most, choose the abstention threshold and judge it."""
     choosing, judging = beside(data, len(data.dev), len(data.gate))
     if choosing or judging:
         yield (
-            f"out of scope: up to {len(choosing)} beside the dev examples choose the threshold "
-            f"from which on answers may be given, up to {len(judging)} beside the eval examples "
-            "judge it"
+            f"out of scope: up to {len(choosing)} beside the dev examples choose the abstention "
+            f"threshold (the probability below which no answer is given), up to {len(judging)} "
+            "beside the eval examples judge it"
         )
 
 

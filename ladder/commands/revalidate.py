@@ -19,7 +19,7 @@ def lines(found: Revalidation, plan: RevalidationPlan) -> Iterator[str]:
     yield from _about_errors(found)
     holds = "The answer still holds."
     if not plan.proven:
-        holds = "Nothing has changed; that it holds the gate was never proven, it leaned to a pass."
+        holds = "Nothing changed. The gate was never proven for this answer: it leaned to a pass."
     yield "Act on this." if found.findings else holds
 
 

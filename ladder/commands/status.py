@@ -60,7 +60,7 @@ def _of_plan(plan: PlanStanding) -> Iterator[str]:
     age = f"{plan.age_days} days ago" if plan.age_days >= 0 else "after today by this clock"
     yield f"    {what} {plan.last[:10]}, {age}; due {plan.due}"
     if not plan.proven:
-        yield "    the eval set has not proven the gate: it leaned to a pass"
+        yield "    the gate was never proven for this answer: it leaned to a pass"
     if plan.ends is not None and plan.ends_in_days is not None:
         left = plan.ends_in_days
         when = f"in {left} days" if left >= 0 else f"{-left} days ago"

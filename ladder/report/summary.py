@@ -111,7 +111,7 @@ def assumed(a: Assessment) -> str:
         if min(asked_at) < least:
             text += f" (not bounded from above: {least} are needed for {100 * P95_CONFIDENCE:g} %)"
     if a.disturbed:
-        text += " · (busy): timed beside other work"
+        text += " · (disturbed): timed beside other work, which slows it"
     bases = [each.cost_basis for each in (*measured, line) if each and each.cost_basis]
     prices = sorted({price_words(basis) for basis in bases} - {""})
     if any(basis.machines for basis in bases):
@@ -123,7 +123,7 @@ def p95_cell(found: Latency | None) -> str:
     """Return a 95th percentile, and whether other work may have made it what it is."""
     if found is None:
         return "–"
-    return latency(found.p95) + (" (busy)" if found.disturbed else "")
+    return latency(found.p95) + (" (disturbed)" if found.disturbed else "")
 
 
 def cost_cell(paid: float | None, busy: float | None) -> str:

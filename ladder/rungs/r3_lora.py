@@ -39,7 +39,7 @@ def unavailable(bench: Bench) -> str | None:
     if not base_is_local(bench.task):
         if is_served(bench.task.models.base):
             return "the base model is an endpoint: its weights are not here to be trained"
-        return "adapters are trained on weights of the kinds bundled: and hf:, not on the base's"
+        return "the base model cannot be trained: adapters need weights of kind bundled: or hf:"
     missing = training_missing()
     return f"the training libraries are not installed; {missing}" if missing else None
 

@@ -269,7 +269,8 @@ def _still_compared(order: Sequence[int], seen: Mapping[int, Standing]) -> list[
 def _cheapest(best: Standing, among: Iterable[int], seen: Mapping[int, Standing]) -> int:
     """Return who costs least of those that are not clearly behind, where nobody reaches the gate.
 
-    So few rows choose by chance. Who left for the gate alone stands again beside who stayed longer.
+    So few rows choose by chance. A candidate that left only because it could not reach the gate is
+    considered again: the one that was in the race longer may have been lucky.
 
     Args:
         best: who leads.

@@ -102,7 +102,7 @@ def test_check_says_what_they_are_for_and_the_answer_how_sure_it_is(tmp_path, la
     task = written(tmp_path)
     said = ladder("check", task)
     assert f"{BEYOND} out of scope" in said.out
-    assert "beside the dev examples choose the threshold" in said.out
+    assert "beside the dev examples choose the abstention threshold" in said.out
     done = ladder("assess", task, "--runs", tmp_path / "runs")
     assert done.code == 0, done.out
     assert "probabilities of the linear control: ECE" in done.out

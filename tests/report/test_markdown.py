@@ -27,13 +27,14 @@ from ladder.evidence import (
     Comparison,
     Effort,
     Estimate,
+    Latency,
     Measurement,
     RaceLine,
     Recommendation,
     TokenUse,
 )
 from ladder.report.markdown import as_markdown
-from ladder.report.summary import answer_line
+from ladder.report.summary import answer_line, p95_cell
 from ladder.report.terminal import show
 from ladder.wording import duration, span
 
@@ -370,3 +371,10 @@ def test_what_a_student_saves_is_said_of_a_teacher_proven_above_the_control(
     assert ("not proven better than the control" in text) is (
         said is not None and teacher is not None
     )
+
+
+def test_a_p95_that_other_work_may_have_made_is_marked() -> None:
+    quiet = Latency(p50=90, p95=100, p99=110, n=20, waited=0.0)
+    assert p95_cell(quiet) == "100 ms"
+    assert p95_cell(quiet.but(waited=0.5)) == "100 ms (disturbed)"
+    assert p95_cell(None) == "–"

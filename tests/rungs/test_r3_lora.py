@@ -37,4 +37,4 @@ def test_what_is_not_trained_says_why(tmp_path: Path) -> None:
         bench = bench_at(server.url, tmp_path, TRAIN[:1], train=TRAIN)
         assert "is an endpoint" in str(unavailable(bench))
     file = task_with(models={"base": "gguf:model.gguf"})
-    assert "kinds bundled: and hf:" in str(unavailable(bench_over(file, bench.data, tmp_path)))
+    assert "kind bundled: or hf:" in str(unavailable(bench_over(file, bench.data, tmp_path)))
