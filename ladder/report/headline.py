@@ -207,10 +207,11 @@ def _saved(a: Assessment) -> Iterator[Fact]:
     made, plan = in_all_of(a.effort).tokens, a.effort.plans.get("every rung")
     avoided = a.effort.training_avoided
     untrained = f"not trained: {', '.join(avoided)}" if avoided else ""
-    if made and plan and plan.tokens > made:
+    percent = round(100 * (1 - made / plan.tokens)) if made and plan and plan.tokens else 0
+    if plan and percent > 0:
         least = f"{made:,} instead of {plan.tokens:,} or more for every rung"
         note = f"{least}; {untrained}" if untrained else least
-        yield Fact("Saved", f"{100 * (1 - made / plan.tokens):.0f} % of tokens", note)
+        yield Fact("Saved", f"{percent} % of tokens", note)
     elif avoided:
         yield Fact("Not trained", ", ".join(avoided), "the answer came before them")
 

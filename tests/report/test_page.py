@@ -25,7 +25,7 @@ from ladder.evidence import (
     TrainingMethod,
 )
 from ladder.report.brief import as_brief
-from ladder.report.effort import kept_words
+from ladder.report.effort import in_all_of, kept_words
 from ladder.report.headline import NextCheck, answer_words, facts, steps, verdict_words
 from ladder.report.markdown import as_markdown
 from ladder.report.page import as_page, policy
@@ -239,6 +239,10 @@ def test_the_few_words_for_each_kind_of_answer() -> None:
     stopped = none_passed(withheld=True).but(stopped="the server is down")
     assert answer_words(stopped) == "The server is down"
     assert "Saved" not in {fact.name for fact in facts(stopped, None)}
+    made = in_all_of(base.effort)
+    hardly = made.but(tokens=made.tokens + made.tokens // 1000)
+    alike = base.effort.but(plans={"every rung": hardly}, training_avoided=())
+    assert "Saved" not in {fact.name for fact in facts(base.but(effort=alike), None)}
     no_plan = base.but(effort=base.effort.but(plans={}))
     told = {fact.name: fact.value for fact in facts(no_plan, None)}
     assert told["Not trained"] == "distill", "nothing is said to be saved that was not asked for"
